@@ -1,0 +1,202 @@
+//! [`Effect`]: what the machine asks the engine to do. Effects are executed only after their event is durable.
+
+use domain::{RunStatus, TaskStatus, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{CallId, RunError, TimerId};
+
+/// One thing to do. The order within a batch is the order in which it was decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", content = "value", rename_all = "camelCase")]
+pub enum Effect {
+    /// Dispatch a call; [`crate::build_call`] gives its arguments when it is dispatched.
+    Call(CallTicket),
+    /// The call's result is no longer wanted: stop it if that is possible. A late result is ignored.
+    StopCall {
+        /// The call.
+        call: CallId,
+    },
+    /// Deliver [`crate::EventKind::TimerFired`] at `at` or as soon as possible thereafter.
+    SetTimer {
+        /// The timer.
+        timer: TimerId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Forget the timer. One that fires all the same is ignored.
+    ClearTimer {
+        /// The timer.
+        timer: TimerId,
+    },
+    /// Open an approval; it completes by `CallCompleted` or `CallFailed`.
+    OpenApproval(Box<ApprovalRequest>),
+    /// Close an approval that is no longer wanted.
+    CloseApproval {
+        /// Its call.
+        call: CallId,
+    },
+    /// Insert or update the task's row; the key is `(reference, occurrence)`.
+    Task(Box<TaskRecord>),
+    /// Update the run's row.
+    Run(Box<RunRecord>),
+}
+
+/// A call to dispatch. Carries no arguments: those may hold secrets and are built by [`crate::build_call`] only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallTicket {
+    /// This attempt.
+    pub call: CallId,
+    /// The function of the catalogue: `http`, `directory`, `smtp`, …
+    pub function: String,
+    /// JSON pointer to the task: `/do/0/createAccount`.
+    pub reference: String,
+    /// The task's name.
+    pub name: String,
+    /// 1 for the first attempt of this task, one more for each repetition (by `retry`, an operator, a recovery).
+    pub attempt: u32,
+    /// Whether the definition declares that calling twice does no harm (`metadata.rondo.idempotent`).
+    pub idempotent: bool,
+    /// The idempotency key: 64 hex digits, the same over all attempts and restarts, different for every loop iteration.
+    pub key: String,
+    /// When the engine must give up on it by itself, if a timeout covers it; the machine has a timer for that, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Whether the call takes something back.
+    pub compensation: bool,
+}
+
+/// An approval to open, with its arguments evaluated and validated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalRequest {
+    /// The call that the approval answers.
+    pub call: CallId,
+    /// JSON pointer to the task.
+    pub reference: String,
+    /// The task's name.
+    pub name: String,
+    /// The rule: who, how many, until when.
+    pub rule: crate::approval::ApprovalRule,
+    /// What is asked, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// More words about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When it counts as rejected if nobody decided. The machine has a timer for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// The task's input: what is decided about.
+    pub input: Value,
+}
+
+/// One execution of a task, as pages and REST show it. Structural tasks (`do`, `try`, `for`, `fork`) have records, too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskRecord {
+    /// Order of start within the run, from 0.
+    pub sequence: u32,
+    /// JSON pointer to the task: `/do/0/createAccount`.
+    pub reference: String,
+    /// The task's name.
+    pub name: String,
+    /// `call`, `set`, `switch`, …
+    pub kind: String,
+    /// The function of a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// The n-th execution of this reference in the run, from 1 (loops, retries of an enclosing `try`).
+    pub occurrence: u32,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// How many attempts its call had; 1 for what is not a call.
+    pub attempts: u32,
+    /// Transformed input, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// Transformed output, once completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// The error it failed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+    /// For a switch, the name of the case that was taken (`null` if none matched).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Its latest call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
+    /// Whether it takes something back.
+    pub compensation: bool,
+    /// The record's reference that contains it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+}
+
+/// The run as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRecord {
+    /// Where it stands. While compensating: running.
+    pub status: RunStatus,
+    /// Transformed output, once completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// `$context`, once ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Value>,
+    /// The error it faulted with, or the reason of a cancellation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+    /// Whether a person must look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention: Option<Attention>,
+    /// How far taking back has come.
+    pub compensation: Compensation,
+    /// Whether [`crate::EventKind::RetryRequested`] would do something.
+    pub retryable: bool,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Why a person must look at a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "camelCase")]
+pub enum Attention {
+    /// A call's outcome is unknown and the definition does not say that it may be repeated.
+    UnknownOutcome {
+        /// JSON pointer to the task.
+        reference: String,
+        /// The call to settle.
+        call: CallId,
+    },
+    /// A compensation failed: something was left behind.
+    CompensationFailed {
+        /// JSON pointer to the compensating task.
+        reference: String,
+    },
+}
+
+/// How far taking back has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Compensation {
+    /// Nothing was to be taken back.
+    None,
+    /// It is going on.
+    Running,
+    /// Everything was taken back.
+    Done,
+    /// Something was left behind.
+    Failed,
+}

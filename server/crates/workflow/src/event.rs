@@ -1,0 +1,151 @@
+//! [`Event`]: what reaches a run from outside. Events are the journal's content and the only input of [`crate::apply`].
+
+use std::fmt;
+
+use domain::{RunId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::RunError;
+
+/// One attempt of one call (or one approval), numbered within its run. A retry is a new `CallId`, so an answer to an
+/// earlier attempt can never be taken for the answer to a later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallId(pub u32);
+
+/// One timer, numbered within its run; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TimerId(pub u32);
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for TimerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Something that happened, with the time at which the engine wrote it down. Serialized as
+/// `{"at": …, "type": "callCompleted", …}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When; the run's only clock.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+impl Event {
+    /// The version of the encoding of events. A journal row carries it; a change that old readers cannot read raises it.
+    pub const FORMAT: u32 = 1;
+
+    /// An event at a time.
+    pub fn new(at: Timestamp, kind: EventKind) -> Self {
+        Self { at, kind }
+    }
+}
+
+/// The kinds of event. Each fits only some states; one that does not fit (late, repeated) changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum EventKind {
+    /// The run begins. The first event of every journal, and only there.
+    Started {
+        /// The run.
+        run: RunId,
+        /// The raw input.
+        input: Value,
+        /// What the engine knows beside the specification (requester, number, namespace, links): `$runtime.metadata`.
+        #[serde(default)]
+        runtime: Value,
+    },
+    /// A node took the call up. Informative: the task shows as running, an attempt timeout counts from the dispatch.
+    CallStarted {
+        /// The call.
+        call: CallId,
+    },
+    /// The call succeeded, or the approval was approved.
+    CallCompleted {
+        /// The call.
+        call: CallId,
+        /// Its result, already redacted.
+        output: Value,
+    },
+    /// The call failed, or the approval was rejected.
+    CallFailed {
+        /// The call.
+        call: CallId,
+        /// The error, already redacted.
+        error: RunError,
+        /// Whether the connector holds that another attempt may succeed. Only information: retries are the definition's.
+        #[serde(default)]
+        retryable: bool,
+    },
+    /// Nobody knows whether the call happened (a node died in it, the answer was lost, the probe found nothing).
+    CallUnknown {
+        /// The call.
+        call: CallId,
+    },
+    /// A person settled an unknown call.
+    CallResolved {
+        /// The call.
+        call: CallId,
+        /// How.
+        resolution: Resolution,
+        /// Who.
+        by: String,
+    },
+    /// A timer's time has come.
+    TimerFired {
+        /// The timer.
+        timer: TimerId,
+    },
+    /// A person or the engine cancels the run.
+    CancelRequested {
+        /// Who.
+        by: String,
+        /// Why.
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// No new task starts until [`EventKind::Resumed`].
+    Suspended {
+        /// Who.
+        by: String,
+    },
+    /// Goes on after [`EventKind::Suspended`].
+    Resumed {
+        /// Who.
+        by: String,
+    },
+    /// Runs the failed task of a faulted run again. Ignored once compensation has begun.
+    RetryRequested {
+        /// Who.
+        by: String,
+    },
+}
+
+/// How an operator settled an unknown call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "camelCase")]
+pub enum Resolution {
+    /// It did happen; this is its result.
+    Done {
+        /// The result.
+        output: Value,
+    },
+    /// It did not happen, and is not to be tried again here.
+    Failed {
+        /// The error that the task raises.
+        error: RunError,
+    },
+    /// It is to be tried again, with the same idempotency key.
+    TryAgain,
+}
