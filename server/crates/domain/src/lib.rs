@@ -1,1 +1,31 @@
-//! domain
+//! The words of Rondo as types: ids, times, names, states, roles, problems, and the views that pages and REST share.
+//!
+//! This crate compiles for the server and for the browser, so it does no I/O, reads no clock and draws no random
+//! numbers: [`Clock`] and [`Ids`] are parameters that the server supplies.
+//!
+//! # How to
+//! - **Add an id**: one line in the `typed_ids!` call of [`id`]. An id of one kind can never stand for another.
+//! - **Add an operation**: a variant of [`Operation`]. Its name is at once the Cedar action, the audit action and the
+//!   span name; the tests of `policy` and `service` then fail until it is authorized, audited and documented.
+//! - **Add an error code**: a variant of [`ErrorCode`] with its status and title, and the page `docs/errors/<code>.md`.
+//! - **Add a view**: a struct in [`view`]; derive `utoipa::ToSchema` behind the feature `openapi`, as the others do.
+
+pub mod id;
+mod name;
+mod operation;
+mod problem;
+mod role;
+mod state;
+mod time;
+pub mod view;
+
+pub use id::{
+    ApprovalId, ConnectionId, DecisionId, DraftId, GrantId, Ids, LinkId, NotificationId, RunId, SessionId, TeamId,
+    TokenId, UserId,
+};
+pub use name::{InvalidName, Name, WorkflowRef};
+pub use operation::{Operation, OperationKind};
+pub use problem::{ErrorCode, FieldError, Problem};
+pub use role::{Role, Scope, UnknownRole};
+pub use state::{ApprovalState, DecisionKind, Risk, RunStatus, TaskStatus, UnknownState};
+pub use time::{Clock, InvalidTimestamp, Timestamp};

@@ -1,0 +1,147 @@
+//! Every operation that Rondo offers, by the name that policies, audit and spans use.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether an operation changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperationKind {
+    /// Only reads; entered in the audit log where it reads the log itself or secrets.
+    Read,
+    /// Changes something; always entered in the audit log.
+    Change,
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal $kind:ident),+ $(,)?) => {
+        /// An operation: one function of `service`, one Cedar action, one kind of audit entry.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum Operation { $($(#[$doc])* #[serde(rename = $text)] $variant),+ }
+
+        impl Operation {
+            /// All operations.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name, as `resource.verb`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Whether it changes something.
+            #[must_use]
+            pub const fn kind(self) -> OperationKind {
+                match self { $(Self::$variant => OperationKind::$kind),+ }
+            }
+        }
+
+        impl std::str::FromStr for Operation {
+            type Err = crate::UnknownState;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text { $($text => Ok(Self::$variant),)+ _ => Err(crate::UnknownState) }
+            }
+        }
+    };
+}
+
+operations! {
+    /// Create the first administrator by the one-time link that the server printed.
+    SetupClaim = "setup.claim" Change,
+    /// Sign in with a password.
+    SessionCreate = "session.create" Change,
+    /// Sign out this browser.
+    SessionEnd = "session.end" Change,
+    /// See one's own signed-in browsers.
+    SessionList = "session.list" Read,
+    /// Sign out one or all of one's own browsers.
+    SessionRevoke = "session.revoke" Change,
+    /// Change one's own password.
+    PasswordChange = "password.change" Change,
+    /// Set a password by a one-time link.
+    PasswordClaim = "password.claim" Change,
+    /// See a generated password once, by a one-time link.
+    PasswordReveal = "password.reveal" Change,
+    /// Change one's own language, theme and other preferences.
+    PreferencesChange = "preferences.change" Change,
+    /// See who one is and what one may do.
+    MeRead = "me.read" Read,
+    /// See one's own API tokens.
+    TokenList = "token.list" Read,
+    /// Create an API token of one's own.
+    TokenCreate = "token.create" Change,
+    /// Revoke an API token of one's own.
+    TokenRevoke = "token.revoke" Change,
+    /// See one's own notices.
+    NotificationList = "notification.list" Read,
+    /// Mark one's own notices as read.
+    NotificationRead = "notification.read" Change,
+    /// See what may be launched.
+    CatalogueList = "catalogue.list" Read,
+    /// See one workflow and its versions.
+    WorkflowRead = "workflow.read" Read,
+    /// Keep a request that is being filled in.
+    DraftSave = "draft.save" Change,
+    /// See one's own unsent requests.
+    DraftRead = "draft.read" Read,
+    /// Throw an unsent request away.
+    DraftDelete = "draft.delete" Change,
+    /// Launch a workflow.
+    RunLaunch = "run.launch" Change,
+    /// See runs.
+    RunList = "run.list" Read,
+    /// See one run with its tasks, journal and logs.
+    RunRead = "run.read" Read,
+    /// Cancel a run.
+    RunCancel = "run.cancel" Change,
+    /// Halt a run.
+    RunSuspend = "run.suspend" Change,
+    /// Let a halted run go on.
+    RunResume = "run.resume" Change,
+    /// Retry the failed task of a run.
+    RunRetry = "run.retry" Change,
+    /// Say what became of a call whose outcome is unknown.
+    RunResolve = "run.resolve" Change,
+    /// See approvals.
+    ApprovalList = "approval.list" Read,
+    /// See one approval.
+    ApprovalRead = "approval.read" Read,
+    /// Approve, reject or ask for changes.
+    ApprovalDecide = "approval.decide" Change,
+    /// Read the audit log.
+    AuditRead = "audit.read" Read,
+    /// Export the audit log.
+    AuditExport = "audit.export" Read,
+    /// See people and teams.
+    UserList = "user.list" Read,
+    /// Create a person.
+    UserCreate = "user.create" Change,
+    /// Change a person: names, mail, manager.
+    UserUpdate = "user.update" Change,
+    /// Disable or enable a person.
+    UserDisable = "user.disable" Change,
+    /// Issue a one-time link to set a person's password.
+    UserResetPassword = "user.reset-password" Change,
+    /// Create or change a team and its members.
+    TeamUpdate = "team.update" Change,
+    /// See grants.
+    GrantList = "grant.list" Read,
+    /// Give a role.
+    GrantCreate = "grant.create" Change,
+    /// Take a role back.
+    GrantRevoke = "grant.revoke" Change,
+    /// See connections, without their secrets.
+    ConnectionList = "connection.list" Read,
+    /// Create or change a connection and its secret.
+    ConnectionUpdate = "connection.update" Change,
+    /// Delete a connection.
+    ConnectionDelete = "connection.delete" Change,
+    /// Try a connection out.
+    ConnectionTest = "connection.test" Change,
+}
+
+impl std::fmt::Display for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}

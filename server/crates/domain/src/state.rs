@@ -1,0 +1,132 @@
+//! States of runs, tasks and approvals.
+
+use serde::{Deserialize, Serialize};
+
+/// The text names no state of its kind.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown state")]
+pub struct UnknownState;
+
+macro_rules! states {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// All values, in the order of a life.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name as it stands in interfaces and databases.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = UnknownState;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text { $($text => Ok(Self::$variant),)+ _ => Err(UnknownState) }
+            }
+        }
+    };
+}
+
+states! {
+    /// Status of a run (Serverless Workflow DSL 1.0.3, dsl.md, "Status phases").
+    RunStatus {
+        /// Launched, not yet begun.
+        Pending = "pending",
+        /// At work, compensation included.
+        Running = "running",
+        /// Nothing to do until a person decides, an event arrives or a time comes.
+        Waiting = "waiting",
+        /// Halted by an operator; starts nothing new.
+        Suspended = "suspended",
+        /// Ended by a person before its end.
+        Cancelled = "cancelled",
+        /// Ended by an error that nothing caught.
+        Faulted = "faulted",
+        /// Ended as defined.
+        Completed = "completed",
+    }
+}
+
+impl RunStatus {
+    /// Whether the run has ended for good (a faulted run may still be retried by an operator).
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Faulted | Self::Completed)
+    }
+}
+
+states! {
+    /// Status of one execution of a task.
+    TaskStatus {
+        /// Known, not yet begun.
+        Pending = "pending",
+        /// At work.
+        Running = "running",
+        /// Waits for a person, an event or a time.
+        Waiting = "waiting",
+        /// Waits before its next attempt.
+        Retrying = "retrying",
+        /// Left out by its `if`, or by a path not taken.
+        Skipped = "skipped",
+        /// Its call may or may not have happened; somebody has to find out.
+        Unknown = "unknown",
+        /// Stopped with its run or by a competing branch.
+        Cancelled = "cancelled",
+        /// Ended with an error.
+        Faulted = "faulted",
+        /// Ended as defined.
+        Completed = "completed",
+    }
+}
+
+states! {
+    /// State of an approval.
+    ApprovalState {
+        /// Waits for decisions.
+        Pending = "pending",
+        /// Enough approvals.
+        Approved = "approved",
+        /// Enough rejections, or the due time passed.
+        Rejected = "rejected",
+        /// The run ended before a decision, or what was to be decided changed.
+        Void = "void",
+    }
+}
+
+states! {
+    /// What an approver said.
+    DecisionKind {
+        /// Let it run.
+        Approve = "approve",
+        /// Do not let it run; a reason is required.
+        Reject = "reject",
+        /// Send the input back to the requester; a reason is required.
+        RequestChanges = "request-changes",
+    }
+}
+
+states! {
+    /// How much harm a workflow can do, as its author judged it.
+    Risk {
+        /// Easily undone.
+        Low = "low",
+        /// Undone with effort.
+        Medium = "medium",
+        /// Not undone, or wide in effect.
+        High = "high",
+    }
+}

@@ -1,0 +1,44 @@
+//! What REST answers and pages show. One file per area; the same structs on the server and in the browser.
+
+mod access;
+mod approval;
+mod audit;
+mod connection;
+mod run;
+mod workflow;
+
+use serde::{Deserialize, Serialize};
+
+pub use access::{
+    DemoSignIn, GrantView, HomeView, LinkView, MeView, NotificationView, SessionView, SubjectView, TeamView, TokenView,
+    UserView,
+};
+pub use approval::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, RecentRun, SimilarRuns};
+pub use audit::{AuditEntryView, AuditFilter, VerificationView};
+pub use connection::{CheckStep, ConnectionCheck, ConnectionView};
+pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
+pub use workflow::{CatalogueItem, DraftView, Graph, GraphEdge, GraphNode, PlanStep, WorkflowVersionView};
+
+/// A page of a list. The next page is asked for with `cursor = next`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Page<T> {
+    /// The items of this page, at most the asked `limit`.
+    pub items: Vec<T>,
+    /// The cursor of the next page; absent on the last.
+    #[serde(default)]
+    pub next: Option<String>,
+}
+
+/// A person as others see them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// Their id.
+    pub id: crate::UserId,
+    /// Their sign-in name.
+    pub login: String,
+    /// Their name.
+    pub name: String,
+}

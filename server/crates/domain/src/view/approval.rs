@@ -1,0 +1,152 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Person, PlanStep, RunError};
+use crate::{ApprovalId, ApprovalState, DecisionId, DecisionKind, Name, Risk, RunId, RunStatus, Timestamp};
+
+/// An approval in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalSummary {
+    /// Its id.
+    pub id: ApprovalId,
+    /// The run that waits for it.
+    pub run: RunId,
+    /// That run's number.
+    pub run_number: i64,
+    /// The workflow's namespace.
+    pub namespace: Name,
+    /// The workflow's name.
+    pub name: Name,
+    /// The workflow's title.
+    pub workflow_title: String,
+    /// What is asked.
+    pub title: String,
+    /// The task's reference.
+    pub reference: String,
+    /// Where it stands.
+    pub state: ApprovalState,
+    /// Hex SHA-256 of exactly what would run and was shown; a decision must repeat it.
+    pub digest: String,
+    /// By when a decision is due.
+    #[serde(default)]
+    pub due: Option<Timestamp>,
+    /// Since when it waits.
+    pub opened_at: Timestamp,
+    /// When it ended.
+    #[serde(default)]
+    pub closed_at: Option<Timestamp>,
+    /// Who asked for the run.
+    pub requester: Person,
+    /// The workflow's risk.
+    pub risk: Risk,
+    /// Whether the caller is asked and has not decided yet.
+    pub mine: bool,
+}
+
+/// A person who is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ApproverView {
+    /// The person.
+    pub person: Person,
+    /// Why: `manager of staff`, `team it-identity` …
+    pub via: String,
+}
+
+/// One person's decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionView {
+    /// Its id.
+    pub id: DecisionId,
+    /// Who decided.
+    pub person: Person,
+    /// What they said.
+    pub decision: DecisionKind,
+    /// Their reason.
+    #[serde(default)]
+    pub comment: String,
+    /// When.
+    pub decided_at: Timestamp,
+}
+
+/// How earlier runs of the same workflow went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SimilarRuns {
+    /// How many runs of this workflow have ended.
+    pub ended: u64,
+    /// How many of them completed.
+    pub completed: u64,
+    /// Median seconds of the completed ones.
+    #[serde(default)]
+    pub typical_seconds: Option<u64>,
+    /// The last few.
+    #[serde(default)]
+    pub recent: Vec<RecentRun>,
+}
+
+/// One of the last similar runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RecentRun {
+    /// Its id.
+    pub id: RunId,
+    /// Its number.
+    pub number: i64,
+    /// How it stands.
+    pub status: RunStatus,
+    /// Who asked for it.
+    pub requester: Person,
+    /// When it was launched.
+    pub created_at: Timestamp,
+}
+
+/// An approval with all that a decision needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalDetail {
+    /// The fields of the list.
+    #[serde(flatten)]
+    pub summary: ApprovalSummary,
+    /// The workflow's version.
+    pub version: String,
+    /// Explanation by the workflow's author, as plain text.
+    #[serde(default)]
+    pub message: String,
+    /// What the requester sent.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub input: Value,
+    /// The schema of the input, for titles.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub input_schema: Option<Value>,
+    /// What will happen after an approval.
+    #[serde(default)]
+    pub steps: Vec<PlanStep>,
+    /// How many approvals are needed, in words (`1`, `all`, `50%`).
+    pub quorum: String,
+    /// Who is asked.
+    #[serde(default)]
+    pub approvers: Vec<ApproverView>,
+    /// What was decided so far.
+    #[serde(default)]
+    pub decisions: Vec<DecisionView>,
+    /// How earlier runs went.
+    #[serde(default)]
+    pub similar: SimilarRuns,
+    /// Whether the caller may decide now.
+    pub can_decide: bool,
+    /// Why not, as an error code (`own-request`, `forbidden`, `already-decided`).
+    #[serde(default)]
+    pub refusal: Option<crate::ErrorCode>,
+    /// The run's error, where it has ended with one.
+    #[serde(default)]
+    pub run_error: Option<RunError>,
+}

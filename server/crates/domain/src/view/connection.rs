@@ -1,0 +1,54 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{ConnectionId, Timestamp};
+
+/// A configured target. Its secret never leaves the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionView {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Its name, by which workflows call it.
+    pub name: String,
+    /// Its kind (`directory`, `smtp`, `http`).
+    pub kind: String,
+    /// Its settings, without secrets.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub settings: Value,
+    /// Whether a secret is stored.
+    pub has_secret: bool,
+    /// The namespaces that may use it; `*` for all.
+    pub namespaces: Vec<String>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The last check.
+    #[serde(default)]
+    pub last_check: Option<ConnectionCheck>,
+}
+
+/// How a connection test went, step by step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionCheck {
+    /// Whether every step worked.
+    pub ok: bool,
+    /// When it was tried.
+    pub at: Timestamp,
+    /// The steps in order (`settings`, `name`, `connect`, `tls`, `sign-in`, `right`), up to the first that failed.
+    pub steps: Vec<CheckStep>,
+}
+
+/// One step of a connection test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CheckStep {
+    /// Which step.
+    pub step: String,
+    /// Whether it worked.
+    pub ok: bool,
+    /// What was found, or exactly what failed.
+    pub detail: String,
+}
