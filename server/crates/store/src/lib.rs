@@ -1,1 +1,101 @@
-//! store
+//! Ports of the storage: what Rondo keeps, as narrow traits over plain rows. No SQL, no decisions.
+//!
+//! Two crates implement them, `store-sqlite` and `store-postgres`; `store-testkit` holds the suite that both must pass.
+//!
+//! # How to use it
+//! ```ignore
+//! let mut unit = store.begin().await?;          // one transaction; SQLite has one writer at a time
+//! let user = unit.user_by_login("staff").await?;
+//! unit.insert_run(&run).await?;                 // data, journal, outbox and audit of one change …
+//! unit.commit().await?;                         // … become durable together, or not at all
+//! ```
+//! A [`UnitOfWork`] that is dropped without `commit` is rolled back. [`Store::snapshot`] gives the same traits for
+//! reading only; writing through it is an [`StoreError::ReadOnly`].
+//!
+//! # Four things to note
+//! - Everything is portable: ids are UUIDs stored as text, times are microseconds in a 64-bit integer, states are text
+//!   under a CHECK, JSON is text. Both databases order and compare them alike.
+//! - Methods are named for what they do to a row (`insert_…`, `update_…`, `…_by_…`, `list_…`), and take and return rows
+//!   of structs that stand beside their trait.
+//! - Writers that may lose a race return [`StoreError::Conflict`]; the caller loads again.
+//! - Lists are keyset-paged: pass the last item's key, get the rows after it.
+//!
+//! # How to add a table
+//! 1. A migration of the same number and name in `migrations/sqlite/` and `migrations/postgres/`.
+//! 2. Rows and a trait in a module here; name the trait in [`UnitOfWork`].
+//! 3. The implementation in both backends, and cases in `store-testkit`'s conformance and differential suites.
+
+pub mod access;
+pub mod approvals;
+pub mod audit;
+pub mod connections;
+pub mod credentials;
+mod error;
+pub mod logs;
+pub mod messages;
+pub mod requests;
+pub mod runs;
+pub mod sessions;
+pub mod settings;
+pub mod users;
+pub mod workflows;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use error::StoreError;
+
+/// A database.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Begins a transaction that may write.
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>>;
+
+    /// Begins a transaction that only reads, and never waits for writers.
+    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>>;
+
+    /// Applies the migrations that are missing.
+    ///
+    /// Fails when the database has a migration that this program does not know, or one that was altered.
+    async fn migrate(&self) -> Result<()>;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<()>;
+
+    /// The store of task logs, apart from the engine's tables and connections.
+    fn logs(&self) -> Arc<dyn logs::LogStore>;
+
+    /// Which database this is, for people: `SQLite` or `PostgreSQL`.
+    fn name(&self) -> &'static str;
+
+    /// Closes all connections; for SQLite, folds the write-ahead log into the file.
+    async fn close(&self);
+}
+
+/// One transaction over everything that is kept.
+#[async_trait]
+pub trait UnitOfWork:
+    access::Access
+    + approvals::Approvals
+    + audit::AuditLog
+    + connections::Connections
+    + credentials::Credentials
+    + messages::Messages
+    + requests::Requests
+    + runs::Runs
+    + sessions::Sessions
+    + settings::Settings
+    + users::Users
+    + workflows::Workflows
+    + Send
+{
+    /// Makes all writes durable at once.
+    async fn commit(self: Box<Self>) -> Result<()>;
+
+    /// Drops all writes.
+    async fn rollback(self: Box<Self>) -> Result<()>;
+}
+
+/// Shorthand of every method here.
+pub type Result<T> = std::result::Result<T, StoreError>;

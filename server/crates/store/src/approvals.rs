@@ -1,0 +1,118 @@
+//! Approvals, who is asked, and what they said.
+
+use async_trait::async_trait;
+use domain::{ApprovalId, ApprovalState, DecisionId, DecisionKind, RunId, Timestamp, UserId};
+
+use crate::{Result, runs::Visibility};
+
+/// A row of `approvals`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Id.
+    pub id: ApprovalId,
+    /// The run that waits.
+    pub run: RunId,
+    /// The interpreter's id of the waiting call.
+    pub call: String,
+    /// The task's reference.
+    pub reference: String,
+    /// What is asked.
+    pub title: String,
+    /// The author's explanation.
+    pub message: String,
+    /// Where it stands.
+    pub state: ApprovalState,
+    /// The rule that decides, as JSON.
+    pub rule: String,
+    /// What was shown and is bound by the digest, as JSON.
+    pub shown: String,
+    /// Hex SHA-256 of what would run and was shown.
+    pub digest: String,
+    /// Who asked for the run.
+    pub requester_id: UserId,
+    /// Opened at.
+    pub opened_at: Timestamp,
+    /// Due at.
+    pub due_at: Option<Timestamp>,
+    /// Ended at.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// A row of `approval_approvers`: one person who is asked, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    /// The person.
+    pub user_id: UserId,
+    /// Why (`manager of staff`, `team it-identity` …).
+    pub via: String,
+}
+
+/// A row of `decisions`. Never changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Id.
+    pub id: DecisionId,
+    /// On which approval.
+    pub approval: ApprovalId,
+    /// Who.
+    pub user_id: UserId,
+    /// What they said.
+    pub kind: DecisionKind,
+    /// Their reason.
+    pub comment: String,
+    /// The digest they saw.
+    pub digest: String,
+    /// When.
+    pub decided_at: Timestamp,
+}
+
+/// What a list of approvals is narrowed to. All given conditions hold at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApprovalFilter {
+    /// In this state.
+    pub state: Option<ApprovalState>,
+    /// Asks this person, who has not decided yet.
+    pub waiting_for: Option<UserId>,
+    /// Of this run.
+    pub run: Option<RunId>,
+}
+
+/// Place of an approval in the queue: due time (none last), then id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueKey {
+    /// Due time; [`i64::MAX`] microseconds for none.
+    pub due: Timestamp,
+    /// Id.
+    pub id: ApprovalId,
+}
+
+/// Approvals.
+#[async_trait]
+pub trait Approvals: Send {
+    /// Adds one with those who are asked.
+    async fn insert_approval(&mut self, approval: &Approval, approvers: &[Approver]) -> Result<()>;
+    /// One by id. Within a writing unit the row stays locked until its end, so that two decisions cannot cross.
+    async fn approval(&mut self, id: ApprovalId) -> Result<Option<Approval>>;
+    /// The approval of a waiting call.
+    async fn approval_of_call(&mut self, run: RunId, call: &str) -> Result<Option<Approval>>;
+    /// Those whose run `visible` lets see and `filter` lets through, oldest due first, after `after`, at most `limit`.
+    async fn list_approvals(
+        &mut self,
+        visible: &Visibility,
+        filter: &ApprovalFilter,
+        after: Option<QueueKey>,
+        limit: u32,
+    ) -> Result<Vec<Approval>>;
+    /// How many pending ones ask this person and have no decision of theirs.
+    async fn count_waiting_for(&mut self, user: UserId) -> Result<u64>;
+    /// Who is asked, in the order of asking.
+    async fn approvers(&mut self, id: ApprovalId) -> Result<Vec<Approver>>;
+    /// Ends a pending one; [`crate::StoreError::Conflict`] when it is not pending any more.
+    async fn close_approval(&mut self, id: ApprovalId, state: ApprovalState, at: Timestamp) -> Result<()>;
+    /// Pending ones whose due time is not after `now`.
+    async fn overdue_approvals(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Approval>>;
+    /// Adds a decision; [`crate::StoreError::Duplicate`] when this person decided already.
+    async fn insert_decision(&mut self, decision: &Decision) -> Result<()>;
+    /// The decisions, in order.
+    async fn decisions(&mut self, id: ApprovalId) -> Result<Vec<Decision>>;
+}

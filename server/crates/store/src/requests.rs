@@ -1,0 +1,64 @@
+//! What makes sending a request safe: drafts and idempotency keys.
+
+use async_trait::async_trait;
+use domain::{DraftId, RunId, Timestamp, UserId, WorkflowRef};
+
+use crate::Result;
+
+/// A row of `drafts`: a request that its owner has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Id; also the key under which it is sent once.
+    pub id: DraftId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Which workflow.
+    pub workflow: WorkflowRef,
+    /// What was typed so far, as JSON.
+    pub values: String,
+    /// Created at.
+    pub created_at: Timestamp,
+    /// Last kept at.
+    pub updated_at: Timestamp,
+    /// The run it became.
+    pub run: Option<RunId>,
+}
+
+/// A row of `idempotency_keys`: the answer that was given under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Whose key.
+    pub user_id: UserId,
+    /// The key.
+    pub key: String,
+    /// Hex SHA-256 of method, path and body.
+    pub request_digest: String,
+    /// Status of the answer.
+    pub status: u16,
+    /// Body of the answer.
+    pub body: String,
+    /// Given at.
+    pub created_at: Timestamp,
+}
+
+/// Drafts and idempotency keys.
+#[async_trait]
+pub trait Requests: Send {
+    /// One draft. Within a writing unit the row stays locked until its end.
+    async fn draft(&mut self, id: DraftId) -> Result<Option<Draft>>;
+    /// A person's unsent drafts, last kept first, at most `limit`.
+    async fn drafts_of(&mut self, user: UserId, limit: u32) -> Result<Vec<Draft>>;
+    /// Inserts or replaces a draft.
+    async fn put_draft(&mut self, draft: &Draft) -> Result<()>;
+    /// Throws an unsent draft of a person away; false when there is none such.
+    async fn delete_draft(&mut self, user: UserId, id: DraftId) -> Result<bool>;
+    /// Throws unsent drafts away that were last kept before `before`.
+    async fn prune_drafts(&mut self, before: Timestamp) -> Result<u64>;
+
+    /// The answer given under a key.
+    async fn answered(&mut self, user: UserId, key: &str) -> Result<Option<Answered>>;
+    /// Keeps an answer; [`crate::StoreError::Duplicate`] when the key has one.
+    async fn insert_answered(&mut self, answered: &Answered) -> Result<()>;
+    /// Forgets answers given before `before`.
+    async fn prune_answered(&mut self, before: Timestamp) -> Result<u64>;
+}
