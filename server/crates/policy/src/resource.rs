@@ -1,0 +1,153 @@
+use domain::{ApprovalId, ConnectionId, GrantId, Name, RunId, Scope, TeamId, UserId, WorkflowRef};
+
+macro_rules! resource_kinds {
+    ($($(#[$doc:meta])* $variant:ident),+ $(,)?) => {
+        /// What an operation is done to: the entity types of the policy schema.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ResourceKind { $($(#[$doc])* $variant),+ }
+
+        impl ResourceKind {
+            /// All kinds.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name of the entity type in the policy schema.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant)),+ }
+            }
+        }
+    };
+}
+
+resource_kinds! {
+    /// The portal as a whole: lists, the audit log, the ways in.
+    System,
+    /// A signed-in browser.
+    Session,
+    /// An API token.
+    Token,
+    /// A request that is being filled in.
+    Draft,
+    /// A notice in the portal.
+    Notification,
+    /// A person's account.
+    Account,
+    /// A workflow, whatever its version.
+    Workflow,
+    /// One execution of a workflow.
+    Run,
+    /// A task that waits for decisions.
+    Approval,
+    /// A configured target.
+    Connection,
+    /// A team.
+    Team,
+    /// A role given to somebody on a scope.
+    Grant,
+}
+
+/// What an operation is done to, with what policies look at. Made by one constructor per kind.
+///
+/// Load what it is made from in the unit of work of the change, so that the decision is about the state that is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    pub(crate) kind: ResourceKind,
+    pub(crate) id: String,
+    /// `None`: belongs to no namespace, so only roles held everywhere reach it.
+    pub(crate) namespace: Option<Name>,
+    /// The owner of a personal thing; the requester of a run or approval.
+    pub(crate) owner: Option<UserId>,
+    /// The people asked, of runs and approvals; the people gaining roles, of teams and grants.
+    pub(crate) people: Vec<UserId>,
+}
+
+impl Resource {
+    fn new(kind: ResourceKind, id: &impl ToString, namespace: Option<Name>) -> Self {
+        Self { kind, id: id.to_string(), namespace, owner: None, people: Vec::new() }
+    }
+
+    /// The portal as a whole: for lists (`run.list`, `user.list`, `connection.list` …), `user.create`, the audit log,
+    /// and signing in.
+    pub fn system() -> Self {
+        Self::new(ResourceKind::System, &"rondo", None)
+    }
+
+    /// Something that belongs to one person: a session, token, draft or notification, or all of that kind that are
+    /// theirs. For `me.read`, `password.change` and `preferences.change` use [`Resource::account`].
+    pub fn own(kind: ResourceKind, owner: UserId) -> Self {
+        Self { owner: Some(owner), ..Self::new(kind, &owner, None) }
+    }
+
+    /// A person's account, the caller's own included.
+    pub fn account(person: UserId) -> Self {
+        Self::own(ResourceKind::Account, person)
+    }
+
+    /// A workflow, whatever its version.
+    pub fn workflow(workflow: &WorkflowRef) -> Self {
+        Self::new(ResourceKind::Workflow, workflow, Some(workflow.namespace.clone()))
+    }
+
+    /// A run: the namespace of its workflow, who launched it, and everybody whom its approvals ask or asked.
+    pub fn run(id: RunId, namespace: &Name, requester: UserId, asked: impl IntoIterator<Item = UserId>) -> Self {
+        Self {
+            owner: Some(requester),
+            people: asked.into_iter().collect(),
+            ..Self::new(ResourceKind::Run, &id, Some(namespace.clone()))
+        }
+    }
+
+    /// An approval: the namespace and requester of its run, and everybody who is asked to decide.
+    pub fn approval(
+        id: ApprovalId,
+        namespace: &Name,
+        requester: UserId,
+        asked: impl IntoIterator<Item = UserId>,
+    ) -> Self {
+        Self {
+            owner: Some(requester),
+            people: asked.into_iter().collect(),
+            ..Self::new(ResourceKind::Approval, &id, Some(namespace.clone()))
+        }
+    }
+
+    /// A connection. It belongs to a namespace when that one alone may use it; else only administrators of the whole
+    /// portal reach it. Decide on what it was and on what it becomes, when a change moves it.
+    pub fn connection(id: ConnectionId, usable_in: &[Scope]) -> Self {
+        let namespace = match usable_in {
+            [Scope::Namespace(only)] => Some(only.clone()),
+            _ => None,
+        };
+        Self::new(ResourceKind::Connection, &id, namespace)
+    }
+
+    /// A team, and the people who would hold more roles by the change: those it adds, if the team holds any grant.
+    pub fn team(id: TeamId, gaining: impl IntoIterator<Item = UserId>) -> Self {
+        Self { people: gaining.into_iter().collect(), ..Self::new(ResourceKind::Team, &id, None) }
+    }
+
+    /// A grant on a scope, and the people who would hold it: the person, or all members of the team. Nobody gains from
+    /// a grant that is listed or taken back.
+    pub fn grant(id: GrantId, scope: &Scope, gaining: impl IntoIterator<Item = UserId>) -> Self {
+        let namespace = match scope {
+            Scope::Everywhere => None,
+            Scope::Namespace(name) => Some(name.clone()),
+        };
+        Self { people: gaining.into_iter().collect(), ..Self::new(ResourceKind::Grant, &id, namespace) }
+    }
+
+    /// Its kind.
+    pub const fn kind(&self) -> ResourceKind {
+        self.kind
+    }
+
+    /// Its id, as it stands in audit entries.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The namespace it belongs to.
+    pub const fn namespace(&self) -> Option<&Name> {
+        self.namespace.as_ref()
+    }
+}

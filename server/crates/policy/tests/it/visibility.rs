@@ -1,0 +1,29 @@
+use domain::{Operation, Role, Scope};
+use policy::Principal;
+use proptest::prelude::*;
+
+use crate::fixture::{ME, OTHER, POLICIES, me, name, on, run};
+
+fn scopes() -> impl Strategy<Value = Scope> {
+    prop_oneof![Just(Scope::Everywhere), prop::sample::select(vec!["a", "b", "c"]).prop_map(on)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn lists_of_runs_show_exactly_what_their_pages_would(
+        grants in prop::collection::vec((prop::sample::select(Role::ALL), scopes()), 0..6),
+        active in prop::bool::weighted(0.9),
+        namespace in prop::sample::select(vec!["a", "b", "c", "d"]),
+    ) {
+        let policies = &*POLICIES;
+        let principal = Principal { active, ..me(grants) };
+        let visibility = policies.run_visibility(&principal);
+        for (requester, asked) in [(OTHER, vec![]), (OTHER, vec![OTHER]), (ME, vec![]), (OTHER, vec![OTHER, ME]), (ME, vec![ME])] {
+            let own = requester == ME || asked.contains(&ME);
+            let decision = policies.decide(&principal, Operation::RunRead, &run(namespace, requester, &asked));
+            prop_assert_eq!(decision.allowed, visibility.includes(&name(namespace), own), "{:?}", decision);
+        }
+    }
+}
