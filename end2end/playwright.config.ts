@@ -1,0 +1,33 @@
+import { defineConfig } from '@playwright/test'
+import { CHROMIUM_FLAGS, chromiumProgram } from './chromium.ts'
+import type { Database } from './server.ts'
+
+interface Options {
+  database: Database
+}
+
+// Without a PostgreSQL (outside scripts/with-services) only the SQLite half runs.
+const databases: Database[] = process.env['TEST_POSTGRES_URL'] ? ['sqlite', 'postgres'] : ['sqlite']
+
+export default defineConfig<object, Options>({
+  testDir: './tests',
+  outputDir: './test-results',
+  // Files run side by side, each worker on a server of its own; the tests of a file run in order.
+  fullyParallel: false,
+  workers: 2,
+  retries: 0,
+  forbidOnly: Boolean(process.env['CI']),
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: [['list']],
+  use: {
+    browserName: 'chromium',
+    launchOptions: { executablePath: chromiumProgram(), args: CHROMIUM_FLAGS },
+    viewport: { width: 1280, height: 800 },
+    locale: 'en',
+    timezoneId: 'UTC',
+    screenshot: 'only-on-failure',
+    trace: 'retain-on-failure',
+  },
+  projects: databases.map((database) => ({ name: database, use: { database } })),
+})
