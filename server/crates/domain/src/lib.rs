@@ -10,6 +10,7 @@
 //! - **Add an error code**: a variant of [`ErrorCode`] with its status and title, and the page `docs/errors/<code>.md`.
 //! - **Add a view**: a struct in [`view`]; derive `utoipa::ToSchema` behind the feature `openapi`, as the others do.
 
+pub mod form;
 pub mod id;
 mod name;
 mod operation;
