@@ -1,5 +1,5 @@
 # Sourced by the scripts of this folder: where things are, how steps are shown, which compiler builds for the browser.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # the variables are for those who source this
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -1,5 +1,5 @@
 # Sourced by the start scripts of the lab: ports, certificates, processes. Everything listens on the loopback only.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # the variables are for those who source this
 set -euo pipefail
 
 LAB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -63,5 +63,8 @@ stop_service() {
   if [ -x "$1/remove" ]; then "$1/remove"; fi
 }
 
-# export_setting FILE NAME VALUE: a line that a shell can source.
-export_setting() { printf 'export %s=%q\n' "$2" "$3" >> "$1"; }
+# export_setting FILE NAME VALUE: a line that a shell can source. No value here contains a quote.
+export_setting() { printf "export %s='%s'\n" "$2" "$3" >> "$1"; }
+
+# The password of a service: new at every start, unless LAB_PASSWORD says which.
+service_password() { printf '%s\n' "${LAB_PASSWORD:-$(openssl rand -hex 12)}"; }
