@@ -35,6 +35,15 @@ pub trait Sessions: Send {
     async fn session_by_hash(&mut self, token_hash: &str) -> Result<Option<Session>>;
     /// Inserts or replaces by `token_hash`.
     async fn put_session(&mut self, session: &Session) -> Result<()>;
+    /// Replaces by `token_hash` one that is there; false when there is none such. A session that was revoked meanwhile
+    /// must not come back: where another transaction can remove the row between reading and writing, this is one UPDATE.
+    async fn update_session(&mut self, session: &Session) -> Result<bool> {
+        let exists = self.session_by_hash(&session.token_hash).await?.is_some();
+        if exists {
+            self.put_session(session).await?;
+        }
+        Ok(exists)
+    }
     /// Removes one by the hash of its cookie.
     async fn delete_session(&mut self, token_hash: &str) -> Result<()>;
     /// A person's sessions that have not ended at `now`, last seen first.
