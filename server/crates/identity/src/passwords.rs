@@ -12,6 +12,7 @@ use argon2::{
     },
 };
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{Secret, random::Random};
 
@@ -97,7 +98,7 @@ impl Passwords {
     pub async fn hash(&self, password: &Secret) -> Result<String, PasswordError> {
         let mut salt = [0; SALT_BYTES];
         self.random.fill(&mut salt);
-        let password = password.clone();
+        let password = normalized(password);
         self.run(move |hasher| make_hash(hasher, &password, &salt)).await
     }
 
@@ -117,7 +118,7 @@ impl Passwords {
             Some(hash) => hash,
             None => PasswordHash::new(&self.dummy).map_err(|_| PasswordError::Hash(password_hash::Error::Internal))?,
         };
-        let password = password.clone();
+        let password = normalized(password);
         self.run(move |hasher| match hasher.verify_password(password.expose().as_bytes(), &candidate) {
             Ok(()) if known => {
                 let upgraded =
@@ -143,6 +144,11 @@ impl Passwords {
         });
         outcome.await.map_err(|_| PasswordError::Stopped)?.map_err(PasswordError::Hash)
     }
+}
+
+/// The same characters typed on another system may come composed otherwise (Hangul, accents).
+fn normalized(password: &Secret) -> Secret {
+    Secret::new(password.expose().nfc().collect())
 }
 
 fn make_hash(hasher: &Argon2<'_>, password: &Secret, salt: &[u8]) -> password_hash::Result<String> {
@@ -194,6 +200,14 @@ mod tests {
         assert_eq!(right, Verified { matches: true, upgraded: None });
         let wrong = passwords.verify(Some(&stored), &"correct horse batterz".into()).await.unwrap();
         assert_eq!(wrong, Verified { matches: false, upgraded: None });
+    }
+
+    #[tokio::test]
+    async fn a_password_matches_however_its_characters_are_composed() {
+        let passwords = passwords(CHEAP);
+        let stored = passwords.hash(&"비밀번호 é".into()).await.unwrap();
+        let decomposed: String = "비밀번호 é".nfd().collect();
+        assert!(passwords.verify(Some(&stored), &decomposed.into()).await.unwrap().matches);
     }
 
     #[tokio::test]
