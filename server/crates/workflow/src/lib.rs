@@ -2,11 +2,17 @@
 #![warn(missing_docs)]
 
 pub mod approval;
+mod definition;
+mod diagnostic;
 pub mod duration;
 mod effect;
 mod error;
 mod event;
+pub mod expression;
+mod source;
 
+pub use definition::{Definition, Document, FunctionCatalogue, InvalidSchema, RondoMetadata, canonical_json, digest};
+pub use diagnostic::Diagnostic;
 pub use effect::{ApprovalRequest, Attention, CallTicket, Compensation, Effect, RunRecord, TaskRecord};
 pub use error::{RunError, StandardError};
 pub use event::{CallId, Event, EventKind, Resolution, TimerId};

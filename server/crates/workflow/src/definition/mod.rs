@@ -1,0 +1,475 @@
+//! Definitions: the Serverless Workflow DSL 1.0.3, strictly read.
+
+mod canonical;
+mod catalogue;
+mod cursor;
+pub(crate) mod model;
+mod parts;
+mod tasks;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Risk;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use canonical::{canonical_json, digest};
+pub use catalogue::{FunctionCatalogue, InvalidSchema};
+pub(crate) use parts::Place;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::{duration, source};
+use cursor::{Cursor, Object};
+use model::{DataStep, ListIndex, Span, Task, TaskIndex, TaskKind, TaskList};
+use parts::Decoder;
+
+/// What the definition says about itself (`document`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// The version of the language.
+    pub dsl: semver::Version,
+    /// The namespace.
+    pub namespace: String,
+    /// The name within the namespace.
+    pub name: String,
+    /// The version of the definition.
+    pub version: semver::Version,
+    /// The title for people, if given.
+    pub title: Option<String>,
+    /// What it does, in Markdown, if given.
+    pub summary: Option<String>,
+    /// Free tags.
+    pub tags: BTreeMap<String, String>,
+    /// Free metadata.
+    pub metadata: Value,
+}
+
+impl Document {
+    /// The title, or the name in words.
+    pub fn title(&self) -> String {
+        self.title.clone().unwrap_or_else(|| humanize(&self.name))
+    }
+}
+
+/// `document.metadata.rondo`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RondoMetadata {
+    /// Category in the catalogue.
+    pub category: Option<String>,
+    /// Name of an icon of the portal's set.
+    pub icon: Option<String>,
+    /// How much harm it can do; medium unless said otherwise.
+    pub risk: Risk,
+    /// The team that answers for it.
+    pub owner: Option<String>,
+    /// The work that one run saves.
+    pub time_saved: Option<Duration>,
+    /// The compliance controls that a run is evidence for.
+    pub controls: Vec<String>,
+}
+
+impl Default for RondoMetadata {
+    fn default() -> Self {
+        Self { category: None, icon: None, risk: Risk::Medium, owner: None, time_saved: None, controls: Vec::new() }
+    }
+}
+
+/// A definition that passed every check and can be run. Immutable; share it in an `Arc`.
+#[derive(Debug)]
+pub struct Definition {
+    source: String,
+    value: Value,
+    digest: String,
+    document: Document,
+    rondo: RondoMetadata,
+    pub(crate) input: DataStep,
+    pub(crate) output: DataStep,
+    pub(crate) timeout: Option<Span>,
+    pub(crate) root: ListIndex,
+    tasks: Vec<Task>,
+    lists: Vec<TaskList>,
+    pub(crate) secrets: BTreeSet<String>,
+    pub(crate) systems: BTreeMap<String, String>,
+}
+
+impl Definition {
+    /// The version of the language that is understood.
+    pub const DSL: &'static str = "1.0.3";
+
+    /// Reads a definition in YAML or JSON. Everything that is wrong with it is reported at once, in the order of the
+    /// source; a definition with any diagnostic is not usable.
+    pub fn parse(source: &str, functions: &FunctionCatalogue) -> Result<Self, Vec<Diagnostic>> {
+        let mut diagnostics = Diagnostics::default();
+        let Some(root) = source::read(source, &mut diagnostics) else {
+            return Err(diagnostics.finish());
+        };
+        let decoder = Decoder {
+            diagnostics,
+            catalogue: functions,
+            tasks: Vec::new(),
+            lists: Vec::new(),
+            locals: Vec::new(),
+            secrets: BTreeSet::new(),
+            errors: BTreeMap::new(),
+            retries: BTreeMap::new(),
+            timeouts: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            in_compensation: false,
+            concurrent: false,
+        };
+        decoder.definition(source, &Cursor::root(&root))
+    }
+
+    /// What it says about itself.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// What it says to this product.
+    pub fn rondo(&self) -> &RondoMetadata {
+        &self.rondo
+    }
+
+    /// The JSON Schema of the input, if it has one.
+    pub fn input_schema(&self) -> Option<&Value> {
+        self.input.schema.as_ref().map(|schema| &schema.document)
+    }
+
+    /// The names of the secrets it declares.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(String::as_str)
+    }
+
+    /// The text it was read from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// It as JSON: `$workflow.definition`.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Hex SHA-256 over its canonical JSON: equal for equal meaning, whatever the spelling.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The titles of its tasks by reference, for pages: `metadata.title`, or the name in words.
+    pub fn titles(&self) -> BTreeMap<String, String> {
+        self.tasks.iter().map(|task| (task.reference.to_string(), task_title(task))).collect()
+    }
+
+    pub(crate) fn task(&self, index: TaskIndex) -> Option<&Task> {
+        self.tasks.get(index as usize)
+    }
+
+    pub(crate) fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    pub(crate) fn list(&self, index: ListIndex) -> Option<&TaskList> {
+        self.lists.get(index as usize)
+    }
+}
+
+/// A task's title for people.
+pub(crate) fn task_title(task: &Task) -> String {
+    task.metadata.title.clone().unwrap_or_else(|| humanize(&task.name))
+}
+
+/// `createAccount` and `create-account` as `Create account`.
+pub(crate) fn humanize(name: &str) -> String {
+    let mut words = String::new();
+    let mut previous_lower = false;
+    for c in name.chars() {
+        if matches!(c, '-' | '_' | ' ' | '.') {
+            if !words.ends_with(' ') && !words.is_empty() {
+                words.push(' ');
+            }
+            previous_lower = false;
+            continue;
+        }
+        if c.is_uppercase() && previous_lower {
+            words.push(' ');
+        }
+        if words.is_empty() {
+            words.extend(c.to_uppercase());
+        } else if words.ends_with(' ') {
+            words.extend(c.to_lowercase());
+        } else {
+            words.push(c);
+        }
+        previous_lower = c.is_lowercase() || c.is_ascii_digit();
+    }
+    words.trim_end().to_owned()
+}
+
+impl Decoder<'_> {
+    fn definition(mut self, source: &str, root: &Cursor<'_>) -> Result<Definition, Vec<Diagnostic>> {
+        let known = ["document", "input", "use", "do", "timeout", "output", "schedule", "evaluate"];
+        let Some(object) = root.object(&mut self.diagnostics, &known) else {
+            return Err(self.diagnostics.finish());
+        };
+        let document = object.require(&mut self.diagnostics, "document").and_then(|document| self.document(&document));
+        if let Some(components) = object.get("use") {
+            self.components(&components);
+        }
+        let input = self.data_step(object.get("input"), "from", Place::WorkflowInput);
+        let root_list = object.require(&mut self.diagnostics, "do").map(|list| self.task_list(&list, "/do", None));
+        let timeout = object.get("timeout").and_then(|timeout| self.timeout(&timeout, Place::WorkflowInput));
+        let output = self.data_step(object.get("output"), "as", Place::WorkflowOutput);
+        if let Some(schedule) = object.get("schedule") {
+            let message = "`schedule` is not supported by this release";
+            self.diagnostics.report(schedule.span, &schedule.path, message);
+        }
+        if let Some(evaluate) = object.get("evaluate") {
+            self.evaluate(&evaluate);
+        }
+        self.check_function_cycles(root);
+        let tasks: Option<Vec<Task>> = self.tasks.into_iter().collect();
+        match (document, root_list, tasks) {
+            (Some((document, rondo)), Some(root), Some(tasks)) if self.diagnostics.is_empty() => {
+                let value = object.at.node.to_value();
+                let systems = self
+                    .catalogue
+                    .names()
+                    .filter_map(|name| Some((name.to_owned(), self.catalogue.system(name)?.to_owned())))
+                    .collect();
+                Ok(Definition {
+                    source: source.to_owned(),
+                    digest: digest(&value),
+                    value,
+                    document,
+                    rondo,
+                    input,
+                    output,
+                    timeout,
+                    root,
+                    tasks,
+                    lists: self.lists,
+                    secrets: self.secrets,
+                    systems,
+                })
+            }
+            _ => {
+                if self.diagnostics.is_empty() {
+                    root.report(&mut self.diagnostics, "the definition cannot be read");
+                }
+                Err(self.diagnostics.finish())
+            }
+        }
+    }
+
+    fn document(&mut self, at: &Cursor<'_>) -> Option<(Document, RondoMetadata)> {
+        let known = ["dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata"];
+        let object = at.object(&mut self.diagnostics, &known)?;
+        let dsl = self.version(&object, "dsl");
+        if let Some(dsl) = &dsl
+            && (dsl.major != 1 || dsl.minor != 0 || dsl.patch > 3)
+            && let Some(at) = object.get("dsl")
+        {
+            let message = format!("version {dsl} of the language is not supported; expected {}", Definition::DSL);
+            at.report(&mut self.diagnostics, message);
+        }
+        let namespace = self.name(&object, "namespace");
+        let name = self.name(&object, "name");
+        let version = self.version(&object, "version");
+        let mut text = |name: &str| object.get(name).and_then(|at| at.text(&mut self.diagnostics)).map(str::to_owned);
+        let (title, summary) = (text("title"), text("summary"));
+        let mut tags = BTreeMap::new();
+        if let Some(object) = object.get("tags").and_then(|tags| tags.open_object(&mut self.diagnostics)) {
+            for (name, tag) in object.entries() {
+                if let Some(text) = tag.text(&mut self.diagnostics) {
+                    tags.insert(name.to_owned(), text.to_owned());
+                }
+            }
+        }
+        let (mut metadata, mut rondo) = (Value::Null, RondoMetadata::default());
+        if let Some(at) = object.get("metadata")
+            && let Some(object) = at.open_object(&mut self.diagnostics)
+        {
+            metadata = at.node.to_value();
+            if let Some(at) = object.get("rondo") {
+                rondo = self.rondo(&at);
+            }
+        }
+        let document = Document {
+            dsl: dsl?,
+            namespace: namespace?,
+            name: name?,
+            version: version?,
+            title,
+            summary,
+            tags,
+            metadata,
+        };
+        Some((document, rondo))
+    }
+
+    fn version(&mut self, object: &Object<'_>, name: &str) -> Option<semver::Version> {
+        let at = object.require(&mut self.diagnostics, name)?;
+        let text = at.text(&mut self.diagnostics)?;
+        let version = semver::Version::parse(text).ok();
+        if version.is_none() {
+            at.report(&mut self.diagnostics, format!("“{text}” is not a semantic version such as 1.0.0"));
+        }
+        version
+    }
+
+    fn name(&mut self, object: &Object<'_>, name: &str) -> Option<String> {
+        let at = object.require(&mut self.diagnostics, name)?;
+        let text = at.text(&mut self.diagnostics)?;
+        let edge = |c: char| c.is_ascii_alphanumeric();
+        let fits = text.len() <= 63
+            && text.starts_with(edge)
+            && text.ends_with(edge)
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if !fits {
+            let message = format!("“{text}” is not a name: expected 1 to 63 letters, digits and hyphens, beginning and \
+                ending with a letter or digit");
+            at.report(&mut self.diagnostics, message);
+        }
+        fits.then(|| text.to_owned())
+    }
+
+    fn rondo(&mut self, at: &Cursor<'_>) -> RondoMetadata {
+        let mut rondo = RondoMetadata::default();
+        let known = ["category", "icon", "risk", "owner", "timeSaved", "controls"];
+        let Some(object) = at.object(&mut self.diagnostics, &known) else { return rondo };
+        let mut text = |name: &str| object.get(name).and_then(|at| at.text(&mut self.diagnostics)).map(str::to_owned);
+        rondo.category = text("category");
+        rondo.icon = text("icon");
+        rondo.owner = text("owner");
+        if let Some(at) = object.get("risk")
+            && let Some(text) = at.text(&mut self.diagnostics)
+        {
+            match text.parse() {
+                Ok(risk) => rondo.risk = risk,
+                Err(_) => at.report(&mut self.diagnostics, format!("“{text}” is no risk; expected low, medium or high")),
+            }
+        }
+        if let Some(at) = object.get("timeSaved")
+            && let Some(text) = at.text(&mut self.diagnostics)
+        {
+            rondo.time_saved = duration::parse_iso8601(text);
+            if rondo.time_saved.is_none() {
+                at.report(&mut self.diagnostics, format!("“{text}” is not an ISO 8601 duration such as PT45M"));
+            }
+        }
+        if let Some(at) = object.get("controls") {
+            for item in at.list(&mut self.diagnostics) {
+                rondo.controls.extend(item.text(&mut self.diagnostics).map(str::to_owned));
+            }
+        }
+        rondo
+    }
+
+    fn components(&mut self, at: &Cursor<'_>) {
+        let known =
+            ["authentications", "catalogs", "errors", "extensions", "functions", "retries", "secrets", "timeouts"];
+        let Some(object) = at.object(&mut self.diagnostics, &known) else { return };
+        for name in ["authentications", "catalogs", "extensions"] {
+            if let Some(at) = object.get(name) {
+                let message = format!("`use.{name}` is not supported by this release");
+                self.diagnostics.report(at.span, &at.path, message);
+            }
+        }
+        if let Some(secrets) = object.get("secrets") {
+            for secret in secrets.list(&mut self.diagnostics) {
+                if let Some(name) = secret.text(&mut self.diagnostics)
+                    && !self.secrets.insert(name.to_owned())
+                {
+                    secret.report(&mut self.diagnostics, format!("the secret “{name}” is already listed"));
+                }
+            }
+        }
+        for (name, at) in self.entries(&object, "timeouts") {
+            let after = at.object(&mut self.diagnostics, &["after"]);
+            let after = after.and_then(|timeout| timeout.require(&mut self.diagnostics, "after"));
+            match after.as_ref().and_then(|after| self.span(after, Place::Task)) {
+                Some(Span::Fixed(duration)) => {
+                    self.timeouts.insert(name, duration);
+                }
+                Some(Span::Expression(_)) => {
+                    at.report(&mut self.diagnostics, "a shared timeout must be a fixed duration, not an expression");
+                }
+                None => {}
+            }
+        }
+        for (name, at) in self.entries(&object, "errors") {
+            if self.error_object(&at).is_some() {
+                self.errors.insert(name, Arc::new(at.node.to_value()));
+            }
+        }
+        self.locals.push("error".to_owned());
+        for (name, at) in self.entries(&object, "retries") {
+            if let Some(policy) = self.retry(&at) {
+                self.retries.insert(name, policy);
+            }
+        }
+        self.locals.pop();
+        let functions = self.entries(&object, "functions");
+        for (name, at) in &functions {
+            if let Some(slot) = self.reserve(at) {
+                self.functions.insert(name.clone(), slot);
+            }
+        }
+        for (name, at) in &functions {
+            if let Some(slot) = self.functions.get(name).copied() {
+                self.function(at, slot, name, &format!("/use/functions/{}", source::escape_pointer(name)));
+            }
+        }
+    }
+
+    fn entries<'s>(&mut self, object: &Object<'s>, name: &str) -> Vec<(String, Cursor<'s>)> {
+        let section = object.get(name).and_then(|section| section.open_object(&mut self.diagnostics));
+        section.map(|section| section.entries().map(|(name, at)| (name.to_owned(), at)).collect()).unwrap_or_default()
+    }
+
+    fn evaluate(&mut self, at: &Cursor<'_>) {
+        let Some(object) = at.object(&mut self.diagnostics, &["language", "mode"]) else { return };
+        for (name, supported) in [("language", "jq"), ("mode", "strict")] {
+            if let Some(at) = object.get(name)
+                && let Some(text) = at.text(&mut self.diagnostics)
+                && text != supported
+            {
+                let message = format!("the {name} “{text}” is not supported by this release; expected “{supported}”");
+                at.report(&mut self.diagnostics, message);
+            }
+        }
+    }
+
+    /// A function that calls itself, directly or through others, would never end.
+    fn check_function_cycles(&mut self, root: &Cursor<'_>) {
+        let mut calls: BTreeMap<TaskIndex, BTreeSet<TaskIndex>> = BTreeMap::new();
+        for (name, body) in &self.functions {
+            let prefix = format!("/use/functions/{}", source::escape_pointer(name));
+            let inside = |task: &&Task| {
+                task.reference.strip_prefix(&*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            let called = self.tasks.iter().flatten().filter(inside).filter_map(|task| match &task.kind {
+                TaskKind::Function(call) => Some(call.body),
+                _ => None,
+            });
+            calls.insert(*body, called.collect());
+        }
+        for (name, body) in &self.functions {
+            let mut reached: BTreeSet<TaskIndex> = BTreeSet::new();
+            let mut open: Vec<TaskIndex> = calls.get(body).into_iter().flatten().copied().collect();
+            while let Some(next) = open.pop() {
+                if reached.insert(next) {
+                    open.extend(calls.get(&next).into_iter().flatten());
+                }
+            }
+            if reached.contains(body) {
+                let pointer = format!("/use/functions/{}", source::escape_pointer(name));
+                let span = root.node.nearest(&pointer).span;
+                self.diagnostics.report(span, &pointer, format!("the function “{name}” calls itself"));
+            }
+        }
+    }
+}

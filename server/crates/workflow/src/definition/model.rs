@@ -1,0 +1,205 @@
+//! A definition as the machine works with it: tasks and task lists in two arenas, addressed by index.
+//!
+//! Indices are given in the order of the document, depth first, so the same text always gives the same indices.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::expression::{Expression, Template};
+
+/// Index of a task in its definition.
+pub(crate) type TaskIndex = u32;
+/// Index of a task list in its definition.
+pub(crate) type ListIndex = u32;
+
+#[derive(Debug)]
+pub(crate) struct TaskList {
+    pub(crate) tasks: Vec<TaskIndex>,
+    /// The task that the list belongs to; none for the top.
+    pub(crate) owner: Option<TaskIndex>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Task {
+    /// JSON pointer: `/do/0/createAccount`.
+    pub(crate) reference: Arc<str>,
+    pub(crate) name: String,
+    /// The list it stands in; a function's body stands in none.
+    pub(crate) list: Option<ListIndex>,
+    /// Its position in the list.
+    pub(crate) position: usize,
+    pub(crate) condition: Option<Expression>,
+    pub(crate) input: DataStep,
+    pub(crate) output: DataStep,
+    pub(crate) export: DataStep,
+    pub(crate) timeout: Option<Span>,
+    pub(crate) then: Then,
+    pub(crate) metadata: TaskMetadata,
+    pub(crate) kind: TaskKind,
+    /// The task as written: `$task.definition`.
+    pub(crate) raw: Value,
+}
+
+/// Validation and transformation at one border of a task or workflow.
+#[derive(Debug, Default)]
+pub(crate) struct DataStep {
+    pub(crate) schema: Option<Schema>,
+    /// `from` or `as`.
+    pub(crate) transform: Option<Template>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) document: Value,
+    pub(crate) validator: jsonschema::Validator,
+}
+
+/// A length of time.
+#[derive(Debug)]
+pub(crate) enum Span {
+    Fixed(Duration),
+    /// Evaluates to an ISO 8601 duration.
+    Expression(Expression),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Nothing is said.
+    Unset,
+    Continue,
+    Exit,
+    End,
+    /// The position in the same list.
+    Task(usize),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct TaskMetadata {
+    pub(crate) title: Option<String>,
+    pub(crate) compensate: Option<ListIndex>,
+    pub(crate) idempotent: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum TaskKind {
+    Do(ListIndex),
+    Set(Template),
+    Switch(Vec<Case>),
+    Call(Call),
+    Function(FunctionCall),
+    Try(Box<Try>),
+    Wait(Span),
+    Raise(ErrorTemplate),
+    For(Box<For>),
+    Fork(Fork),
+    /// Parsed, not executable; its definition is refused, so no run ever sees it.
+    Unsupported,
+}
+
+impl TaskKind {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Do(_) => "do",
+            Self::Set(_) => "set",
+            Self::Switch(_) => "switch",
+            Self::Call(_) | Self::Function(_) => "call",
+            Self::Try(_) => "try",
+            Self::Wait(_) => "wait",
+            Self::Raise(_) => "raise",
+            Self::For(_) => "for",
+            Self::Fork(_) => "fork",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) when: Option<Expression>,
+    pub(crate) then: Then,
+}
+
+/// A call of a function of the catalogue.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) function: String,
+    pub(crate) with: Template,
+    /// The function's schema, to check what was an expression when the definition was saved.
+    pub(crate) schema: Arc<jsonschema::Validator>,
+}
+
+/// A call of one of `use.functions`.
+#[derive(Debug)]
+pub(crate) struct FunctionCall {
+    pub(crate) name: String,
+    pub(crate) body: TaskIndex,
+    pub(crate) with: Option<Template>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Try {
+    pub(crate) body: ListIndex,
+    pub(crate) filter: ErrorFilter,
+    pub(crate) variable: String,
+    pub(crate) when: Option<Expression>,
+    pub(crate) except_when: Option<Expression>,
+    pub(crate) retry: Option<Arc<RetryPolicy>>,
+    pub(crate) handler: Option<ListIndex>,
+}
+
+/// What an error must look like to be caught; absent members match all.
+#[derive(Debug, Default)]
+pub(crate) struct ErrorFilter {
+    pub(crate) kind: Option<String>,
+    pub(crate) status: Option<u16>,
+    pub(crate) instance: Option<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) detail: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct RetryPolicy {
+    pub(crate) when: Option<Expression>,
+    pub(crate) except_when: Option<Expression>,
+    pub(crate) delay: Option<Span>,
+    pub(crate) backoff: Backoff,
+    /// How many retries; none: no limit by count.
+    pub(crate) count: Option<u32>,
+    pub(crate) attempt_duration: Option<Span>,
+    pub(crate) total_duration: Option<Span>,
+    pub(crate) jitter: Option<(Span, Span)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backoff {
+    Constant,
+    Linear,
+    Exponential,
+}
+
+#[derive(Debug)]
+pub(crate) struct For {
+    pub(crate) each: String,
+    pub(crate) at: String,
+    pub(crate) collection: Expression,
+    pub(crate) condition: Option<Expression>,
+    pub(crate) body: ListIndex,
+}
+
+#[derive(Debug)]
+pub(crate) struct Fork {
+    pub(crate) branches: ListIndex,
+    pub(crate) compete: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct ErrorTemplate {
+    pub(crate) kind: Template,
+    pub(crate) status: Template,
+    pub(crate) title: Option<Template>,
+    pub(crate) detail: Option<Template>,
+    pub(crate) instance: Option<Template>,
+}

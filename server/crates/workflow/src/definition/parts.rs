@@ -1,0 +1,390 @@
+//! The smaller parts of a definition: expressions, durations, data steps, errors, retries.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::catalogue::{FunctionCatalogue, compile_schema};
+use super::cursor::Cursor;
+use super::model::{Backoff, DataStep, ErrorFilter, ErrorTemplate, RetryPolicy, Schema, Span, Task, TaskIndex, TaskList};
+use crate::diagnostic::{Diagnostics, suggestion};
+use crate::duration;
+use crate::expression::{Expression, Template, as_expression};
+use crate::source::NodeKind;
+
+/// Where an expression stands; this decides which variables exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    WorkflowInput,
+    WorkflowOutput,
+    /// A task's `if` and `input.from`.
+    BeforeTask,
+    /// A task's own properties and its `output.as`.
+    Task,
+    /// The `with` of a call: the only place where `$secrets` exists.
+    CallWith,
+    Export,
+}
+
+impl Place {
+    fn variables(self) -> &'static [&'static str] {
+        match self {
+            Self::WorkflowInput => &["workflow", "runtime"],
+            Self::WorkflowOutput => &["context", "workflow", "runtime"],
+            Self::BeforeTask => &["context", "task", "workflow", "runtime"],
+            Self::Task | Self::CallWith => &["context", "input", "task", "workflow", "runtime", "authorization"],
+            Self::Export => &["context", "input", "output", "task", "workflow", "runtime", "authorization"],
+        }
+    }
+}
+
+/// State while a definition is decoded.
+pub(crate) struct Decoder<'c> {
+    pub(crate) diagnostics: Diagnostics,
+    pub(crate) catalogue: &'c FunctionCatalogue,
+    pub(crate) tasks: Vec<Option<Task>>,
+    pub(crate) lists: Vec<TaskList>,
+    /// Variables of enclosing loops, handlers and compensations.
+    pub(crate) locals: Vec<String>,
+    pub(crate) secrets: BTreeSet<String>,
+    pub(crate) errors: BTreeMap<String, Arc<Value>>,
+    pub(crate) retries: BTreeMap<String, Arc<RetryPolicy>>,
+    pub(crate) timeouts: BTreeMap<String, Duration>,
+    pub(crate) functions: BTreeMap<String, TaskIndex>,
+    pub(crate) in_compensation: bool,
+    /// Lists whose tasks may not be the target of `then`.
+    pub(crate) concurrent: bool,
+}
+
+impl Decoder<'_> {
+    /// Compiles an expression at a place; braces are optional.
+    pub(crate) fn expression(&mut self, at: &Cursor<'_>, place: Place) -> Option<Expression> {
+        let text = at.text(&mut self.diagnostics)?;
+        let source = as_expression(text).unwrap_or(text);
+        let known = self.known(place);
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        match Expression::compile(source, &known) {
+            Ok(expression) => {
+                let variables: BTreeSet<String> = expression.variables().map(str::to_owned).collect();
+                let secrets: BTreeSet<String> = expression.secrets().map(str::to_owned).collect();
+                self.check_secrets(at, place, &variables, &secrets);
+                Some(expression)
+            }
+            Err(message) => {
+                at.report(&mut self.diagnostics, format!("in the expression: {message}"));
+                None
+            }
+        }
+    }
+
+    fn known(&self, place: Place) -> Vec<String> {
+        let mut known: Vec<String> = place.variables().iter().map(|name| (*name).to_owned()).collect();
+        known.push("secrets".to_owned());
+        known.extend(self.locals.iter().cloned());
+        known
+    }
+
+    fn check_secrets(
+        &mut self,
+        at: &Cursor<'_>,
+        place: Place,
+        variables: &BTreeSet<String>,
+        secrets: &BTreeSet<String>,
+    ) {
+        if !variables.contains("secrets") {
+            return;
+        }
+        if place != Place::CallWith {
+            at.report(&mut self.diagnostics, "`$secrets` can be used only in the `with` of a call");
+            return;
+        }
+        for secret in secrets.difference(&self.secrets.clone()) {
+            let hint = suggestion(secret, self.secrets.iter().map(String::as_str));
+            at.report(&mut self.diagnostics, format!("the secret “{secret}” is not listed under `use.secrets`{hint}"));
+        }
+    }
+
+    /// Compiles a value with expressions inside.
+    pub(crate) fn template(&mut self, at: &Cursor<'_>, place: Place) -> Template {
+        let value = at.node.to_value();
+        let known = self.known(place);
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let mut problems = Vec::new();
+        let template =
+            Template::compile(&value, &known, &mut |pointer, message| problems.push((pointer.to_owned(), message)));
+        for (pointer, message) in problems {
+            let span = at.node.nearest(&pointer).span;
+            let path = format!("{}{pointer}", at.path);
+            self.diagnostics.report(span, &path, format!("in the expression: {message}"));
+        }
+        let (mut variables, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+        template.variables(&mut variables);
+        template.secrets(&mut secrets);
+        self.check_secrets(at, place, &variables, &secrets);
+        template
+    }
+
+    /// `from` and `as`: an expression with or without braces, or an object with expressions inside.
+    fn transform(&mut self, at: &Cursor<'_>, place: Place) -> Option<Template> {
+        if at.is_text() {
+            return self.expression(at, place).map(Template::Expression);
+        }
+        if at.is_object() {
+            return Some(self.template(at, place));
+        }
+        at.report(&mut self.diagnostics, format!("expected an expression or an object, found {}", at.node.describe()));
+        None
+    }
+
+    /// `input`, `output` or `export`.
+    pub(crate) fn data_step(&mut self, at: Option<Cursor<'_>>, transform: &str, place: Place) -> DataStep {
+        let Some(object) = at.and_then(|at| at.object(&mut self.diagnostics, &["schema", transform])) else {
+            return DataStep::default();
+        };
+        DataStep {
+            schema: object.get("schema").and_then(|schema| self.schema(&schema)),
+            transform: object.get(transform).and_then(|transform| self.transform(&transform, place)),
+        }
+    }
+
+    fn schema(&mut self, at: &Cursor<'_>) -> Option<Schema> {
+        let object = at.object(&mut self.diagnostics, &["format", "document", "resource"])?;
+        if let Some(format) = object.get("format")
+            && let Some(text) = format.text(&mut self.diagnostics)
+            && text != "json"
+            && !text.starts_with("json:")
+        {
+            format.report(&mut self.diagnostics, format!("the schema format “{text}” is not supported; expected “json”"));
+            return None;
+        }
+        if let Some(resource) = object.get("resource") {
+            let message = "schemas from a `resource` are not supported by this release; write the schema under `document`";
+            self.diagnostics.report(resource.span, &resource.path, message);
+            return None;
+        }
+        let document = object.require(&mut self.diagnostics, "document")?;
+        let value = document.node.to_value();
+        match compile_schema(&value) {
+            Ok(validator) => Some(Schema { document: value, validator }),
+            Err(message) => {
+                document.report(&mut self.diagnostics, format!("not a valid JSON Schema: {message}"));
+                None
+            }
+        }
+    }
+
+    /// A duration: an object of days to milliseconds, an ISO 8601 text, or an expression.
+    pub(crate) fn span(&mut self, at: &Cursor<'_>, place: Place) -> Option<Span> {
+        if let NodeKind::Text(text) = &at.node.kind {
+            if as_expression(text).is_some() {
+                return self.expression(at, place).map(Span::Expression);
+            }
+            let parsed = duration::parse_iso8601(text);
+            if parsed.is_none() {
+                let message = format!("“{text}” is not an ISO 8601 duration such as PT30S, PT5M or P2D");
+                at.report(&mut self.diagnostics, message);
+            }
+            return parsed.map(Span::Fixed);
+        }
+        const UNITS: [(&str, u64); 5] = [
+            ("days", 86_400_000),
+            ("hours", 3_600_000),
+            ("minutes", 60_000),
+            ("seconds", 1_000),
+            ("milliseconds", 1),
+        ];
+        if !at.is_object() {
+            let message =
+                format!("expected a duration: an ISO 8601 string, an expression or an object, found {}", at.node.describe());
+            at.report(&mut self.diagnostics, message);
+            return None;
+        }
+        let object = at.object(&mut self.diagnostics, &UNITS.map(|(name, _)| name))?;
+        if object.is_empty() {
+            at.report(&mut self.diagnostics, "expected at least one of days, hours, minutes, seconds, milliseconds");
+        }
+        let mut total = Duration::ZERO;
+        for (name, millis) in UNITS {
+            if let Some(count) = object.get(name) {
+                let count = count.integer(&mut self.diagnostics, 0, 3_200_000_000_000)?;
+                total += Duration::from_millis(count.saturating_mul(millis));
+            }
+        }
+        if total > duration::LONGEST {
+            at.report(&mut self.diagnostics, "the duration is longer than 100 years");
+        }
+        Some(Span::Fixed(total.min(duration::LONGEST)))
+    }
+
+    /// A timeout: the name of one under `use.timeouts`, or `{after: duration}`.
+    pub(crate) fn timeout(&mut self, at: &Cursor<'_>, place: Place) -> Option<Span> {
+        if at.is_text() {
+            let name = at.text(&mut self.diagnostics)?;
+            let found = self.timeouts.get(name).copied();
+            if found.is_none() {
+                let hint = suggestion(name, self.timeouts.keys().map(String::as_str));
+                at.report(&mut self.diagnostics, format!("there is no timeout “{name}” under `use.timeouts`{hint}"));
+            }
+            return found.map(Span::Fixed);
+        }
+        let object = at.object(&mut self.diagnostics, &["after"])?;
+        let after = object.require(&mut self.diagnostics, "after")?;
+        self.span(&after, place)
+    }
+
+    /// `raise.error`: the name of one under `use.errors`, or an error.
+    pub(crate) fn error(&mut self, at: &Cursor<'_>, place: Place) -> Option<ErrorTemplate> {
+        if at.is_text() {
+            let name = at.text(&mut self.diagnostics)?;
+            let Some(shared) = self.errors.get(name).cloned() else {
+                let hint = suggestion(name, self.errors.keys().map(String::as_str));
+                at.report(&mut self.diagnostics, format!("there is no error “{name}” under `use.errors`{hint}"));
+                return None;
+            };
+            let known = self.known(place);
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let mut problems = Vec::new();
+            let mut part = |name: &str| {
+                let value = shared.get(name)?;
+                Some(Template::compile(value, &known, &mut |_, message| problems.push(message)))
+            };
+            let parts = (part("type"), part("status"), part("title"), part("detail"), part("instance"));
+            for message in problems {
+                at.report(&mut self.diagnostics, format!("in the error “{name}”: {message}"));
+            }
+            let (kind, status, title, detail, instance) = parts;
+            return Some(ErrorTemplate { kind: kind?, status: status?, title, detail, instance });
+        }
+        let object = self.error_object(at)?;
+        let mut part = |name: &str| object.get(name).map(|part| self.template(&part, place));
+        let (title, detail, instance) = (part("title"), part("detail"), part("instance"));
+        Some(ErrorTemplate { kind: part("type")?, status: part("status")?, title, detail, instance })
+    }
+
+    /// Checks the form of an error.
+    pub(crate) fn error_object<'s>(&mut self, at: &Cursor<'s>) -> Option<super::cursor::Object<'s>> {
+        let object = at.object(&mut self.diagnostics, &["type", "status", "instance", "title", "detail"])?;
+        if let Some(kind) = object.require(&mut self.diagnostics, "type")
+            && let Some(text) = kind.text(&mut self.diagnostics)
+            && as_expression(text).is_none()
+            && !is_uri(text)
+        {
+            kind.report(&mut self.diagnostics, format!("“{text}” is not an absolute URI such as https://example.com/errors/x"));
+        }
+        if let Some(status) = object.require(&mut self.diagnostics, "status")
+            && !(status.is_text() && matches!(&status.node.kind, NodeKind::Text(text) if as_expression(text).is_some()))
+        {
+            status.integer(&mut self.diagnostics, 100, 599);
+        }
+        for name in ["instance", "title", "detail"] {
+            if let Some(part) = object.get(name) {
+                part.text(&mut self.diagnostics);
+            }
+        }
+        Some(object)
+    }
+
+    /// `catch.errors.with`.
+    pub(crate) fn error_filter(&mut self, at: &Cursor<'_>) -> ErrorFilter {
+        let mut filter = ErrorFilter::default();
+        let Some(object) = at.object(&mut self.diagnostics, &["with"]) else { return filter };
+        let Some(with) = object.get("with") else { return filter };
+        let known = ["type", "status", "instance", "title", "detail", "details"];
+        let Some(with) = with.object(&mut self.diagnostics, &known) else { return filter };
+        if with.is_empty() {
+            with.at.report(&mut self.diagnostics, "expected at least one of type, status, instance, title, detail");
+        }
+        let mut text = |name: &str| with.get(name).and_then(|part| part.text(&mut self.diagnostics)).map(str::to_owned);
+        filter.kind = text("type");
+        filter.instance = text("instance");
+        filter.title = text("title");
+        filter.detail = text("detail").or_else(|| text("details"));
+        filter.status = with
+            .get("status")
+            .and_then(|status| status.integer(&mut self.diagnostics, 100, 599))
+            .and_then(|status| u16::try_from(status).ok());
+        filter
+    }
+
+    /// `catch.retry`: the name of one under `use.retries`, or a policy.
+    pub(crate) fn retry(&mut self, at: &Cursor<'_>) -> Option<Arc<RetryPolicy>> {
+        if at.is_text() {
+            let name = at.text(&mut self.diagnostics)?;
+            let found = self.retries.get(name).cloned();
+            if found.is_none() {
+                let hint = suggestion(name, self.retries.keys().map(String::as_str));
+                at.report(&mut self.diagnostics, format!("there is no retry policy “{name}” under `use.retries`{hint}"));
+            }
+            return found;
+        }
+        let known = ["when", "exceptWhen", "delay", "backoff", "limit", "jitter"];
+        let object = at.object(&mut self.diagnostics, &known)?;
+        let mut policy = RetryPolicy {
+            when: object.get("when").and_then(|when| self.expression(&when, Place::Task)),
+            except_when: object.get("exceptWhen").and_then(|when| self.expression(&when, Place::Task)),
+            delay: object.get("delay").and_then(|delay| self.span(&delay, Place::Task)),
+            backoff: object.get("backoff").map_or(Backoff::Constant, |backoff| self.backoff(&backoff)),
+            count: None,
+            attempt_duration: None,
+            total_duration: None,
+            jitter: object.get("jitter").and_then(|jitter| self.jitter(&jitter)),
+        };
+        if let Some(limit) = object.get("limit")
+            && let Some(limit) = limit.object(&mut self.diagnostics, &["attempt", "duration"])
+        {
+            policy.total_duration = limit.get("duration").and_then(|duration| self.span(&duration, Place::Task));
+            if let Some(attempt) = limit.get("attempt")
+                && let Some(attempt) = attempt.object(&mut self.diagnostics, &["count", "duration"])
+            {
+                policy.attempt_duration = attempt.get("duration").and_then(|duration| self.span(&duration, Place::Task));
+                policy.count = attempt
+                    .get("count")
+                    .and_then(|count| count.integer(&mut self.diagnostics, 0, 10_000))
+                    .and_then(|count| u32::try_from(count).ok());
+            }
+        }
+        if policy.count.is_none() && policy.total_duration.is_none() && policy.delay.is_none() {
+            let message = "a retry policy without `limit` needs a `delay`: it would repeat at once and for ever";
+            at.report(&mut self.diagnostics, message);
+        }
+        Some(Arc::new(policy))
+    }
+
+    fn backoff(&mut self, at: &Cursor<'_>) -> Backoff {
+        let known = ["constant", "linear", "exponential"];
+        let Some(object) = at.object(&mut self.diagnostics, &known) else { return Backoff::Constant };
+        let chosen: Vec<&str> = known.into_iter().filter(|name| object.has(name)).collect();
+        match chosen.as_slice() {
+            ["constant"] => Backoff::Constant,
+            ["linear"] => Backoff::Linear,
+            ["exponential"] => Backoff::Exponential,
+            _ => {
+                at.report(&mut self.diagnostics, "expected exactly one of constant, linear, exponential");
+                Backoff::Constant
+            }
+        }
+    }
+
+    fn jitter(&mut self, at: &Cursor<'_>) -> Option<(Span, Span)> {
+        let object = at.object(&mut self.diagnostics, &["from", "to"])?;
+        let from = object.require(&mut self.diagnostics, "from")?;
+        let to = object.require(&mut self.diagnostics, "to")?;
+        let (from, to) = (self.span(&from, Place::Task)?, self.span(&to, Place::Task)?);
+        if let (Span::Fixed(from), Span::Fixed(to)) = (&from, &to)
+            && from > to
+        {
+            at.report(&mut self.diagnostics, "`from` is longer than `to`");
+        }
+        Some((from, to))
+    }
+}
+
+/// Whether the text is an absolute URI or a template of one.
+pub(crate) fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    scheme_ok && !rest.is_empty() && (text.contains('{') || url::Url::parse(text).is_ok())
+}

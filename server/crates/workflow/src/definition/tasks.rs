@@ -1,0 +1,447 @@
+//! Decodes tasks and task lists.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::catalogue::FunctionCatalogue;
+use super::cursor::{Cursor, Object};
+use super::model::{
+    Call, Case, For, Fork, FunctionCall, ListIndex, Task, TaskIndex, TaskKind, TaskList, TaskMetadata, Then, Try,
+};
+use super::parts::{Decoder, Place};
+use crate::diagnostic::suggestion;
+use crate::duration;
+use crate::expression::{Template, as_expression, contains_expression};
+use crate::source::{NodeKind, escape_pointer};
+
+/// The most tasks of a definition.
+const MAX_TASKS: usize = 5_000;
+
+/// What every task may have.
+const COMMON: [&str; 7] = ["if", "input", "output", "export", "timeout", "then", "metadata"];
+
+/// The kinds of task with their own properties; the first names the kind.
+const KINDS: [&[&str]; 12] = [
+    &["for", "do", "while"],
+    &["try", "catch"],
+    &["call", "with"],
+    &["do"],
+    &["set"],
+    &["switch"],
+    &["wait"],
+    &["raise"],
+    &["fork"],
+    &["listen", "foreach"],
+    &["emit"],
+    &["run"],
+];
+
+/// Functions that the specification defines and this release does not serve.
+const NOT_SERVED: [&str; 5] = ["openapi", "grpc", "asyncapi", "a2a", "mcp"];
+
+const DIRECTIVES: [&str; 3] = ["continue", "exit", "end"];
+
+/// The names of a task list, for `then`.
+struct Names(Vec<String>);
+
+impl Decoder<'_> {
+    /// A list of `- name: task`. `reference` is the JSON pointer of the list.
+    pub(crate) fn task_list(&mut self, at: &Cursor<'_>, reference: &str, owner: Option<TaskIndex>) -> ListIndex {
+        let index = ListIndex::try_from(self.lists.len()).unwrap_or(ListIndex::MAX);
+        self.lists.push(TaskList { tasks: Vec::new(), owner });
+        let items = at.list(&mut self.diagnostics);
+        if items.is_empty() && matches!(at.node.kind, NodeKind::List(_)) {
+            at.report(&mut self.diagnostics, "expected at least one task");
+        }
+        let concurrent = std::mem::take(&mut self.concurrent);
+        let mut found: Vec<(String, Cursor<'_>)> = Vec::new();
+        for item in items {
+            let Some(object) = item.open_object(&mut self.diagnostics) else { continue };
+            let entries: Vec<(&str, Cursor<'_>)> = object.entries().collect();
+            if entries.len() != 1 {
+                let message = format!("expected exactly one task per list item (`- name: …`), found {}", entries.len());
+                item.report(&mut self.diagnostics, message);
+            }
+            for (name, task) in entries {
+                if DIRECTIVES.contains(&name) || name.is_empty() {
+                    self.diagnostics.report(task.span, &task.path, format!("“{name}” cannot be the name of a task"));
+                }
+                if let Some((_, first)) = found.iter().find(|(known, _)| known == name) {
+                    let line = first.span.line;
+                    let message = format!("there is already a task “{name}” in this list, on line {line}");
+                    self.diagnostics.report(task.span, &task.path, message);
+                }
+                found.push((name.to_owned(), task));
+            }
+        }
+        let names = Names(if concurrent { Vec::new() } else { found.iter().map(|(name, _)| name.clone()).collect() });
+        for (position, (name, task)) in found.iter().enumerate() {
+            let reference = format!("{reference}/{position}/{}", escape_pointer(name));
+            let Some(slot) = self.reserve(task) else { break };
+            if let Some(list) = self.lists.get_mut(index as usize) {
+                list.tasks.push(slot);
+            }
+            self.task(task, slot, name, &reference, Some((index, position)), &names, concurrent);
+        }
+        index
+    }
+
+    /// A place in the arena, filled by [`Decoder::task`].
+    pub(crate) fn reserve(&mut self, at: &Cursor<'_>) -> Option<TaskIndex> {
+        if self.tasks.len() >= MAX_TASKS {
+            at.report(&mut self.diagnostics, format!("the definition has more than {MAX_TASKS} tasks"));
+            return None;
+        }
+        let index = TaskIndex::try_from(self.tasks.len()).ok()?;
+        self.tasks.push(None);
+        Some(index)
+    }
+
+    /// The body of one of `use.functions`.
+    pub(crate) fn function(&mut self, at: &Cursor<'_>, slot: TaskIndex, name: &str, reference: &str) {
+        self.task(at, slot, name, reference, None, &Names(Vec::new()), true);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all are the task's place; a struct would be used only here")]
+    fn task(
+        &mut self,
+        at: &Cursor<'_>,
+        slot: TaskIndex,
+        name: &str,
+        reference: &str,
+        place: Option<(ListIndex, usize)>,
+        names: &Names,
+        concurrent: bool,
+    ) {
+        let Some(object) = at.open_object(&mut self.diagnostics) else { return };
+        let own = self.kind_of(&object);
+        if let Some(own) = own {
+            let known: Vec<&str> = own.iter().chain(&COMMON).copied().collect();
+            object.only(&mut self.diagnostics, &known);
+        }
+        let condition = object.get("if").and_then(|condition| self.expression(&condition, Place::BeforeTask));
+        let input = self.data_step(object.get("input"), "from", Place::BeforeTask);
+        let timeout = object.get("timeout").and_then(|timeout| self.timeout(&timeout, Place::Task));
+        let kind = own.map_or(TaskKind::Unsupported, |own| {
+            let kind = own.first().copied().unwrap_or_default();
+            self.kind(kind, &object, slot, reference, names, concurrent)
+        });
+        let output = self.data_step(object.get("output"), "as", Place::Task);
+        let export = self.data_step(object.get("export"), "as", Place::Export);
+        let then = object.get("then").map_or(Then::Unset, |then| self.then(&then, names, concurrent));
+        let metadata = self.metadata(object.get("metadata"), slot, reference);
+        let task = Task {
+            reference: Arc::from(reference),
+            name: name.to_owned(),
+            list: place.map(|(list, _)| list),
+            position: place.map_or(0, |(_, position)| position),
+            condition,
+            input,
+            output,
+            export,
+            timeout,
+            then,
+            metadata,
+            kind,
+            raw: at.node.to_value(),
+        };
+        if let Some(place) = self.tasks.get_mut(slot as usize) {
+            *place = Some(task);
+        }
+    }
+
+    /// The properties of the task's kind, by the property that names it.
+    fn kind_of(&mut self, object: &Object<'_>) -> Option<&'static [&'static str]> {
+        let names = |own: &&'static [&'static str]| own.first().is_some_and(|name| object.has(name));
+        let mut kinds: Vec<&'static [&'static str]> = KINDS.into_iter().filter(|own| names(own)).collect();
+        if kinds.len() > 1 && object.has("for") {
+            kinds.retain(|own| *own != ["do"].as_slice());
+        }
+        match kinds.as_slice() {
+            [own] => Some(own),
+            [] => {
+                let all: Vec<&str> = KINDS.iter().filter_map(|own| own.first()).copied().collect();
+                let known: Vec<&str> = COMMON.iter().copied().chain(KINDS.into_iter().flatten().copied()).collect();
+                let hint = object
+                    .entries()
+                    .filter(|(name, _)| !known.contains(name))
+                    .map(|(name, _)| suggestion(name, all.iter().copied()))
+                    .find(|hint| !hint.is_empty())
+                    .unwrap_or_default();
+                let message = format!("this task does nothing: expected one of {}{hint}", all.join(", "));
+                self.diagnostics.report(object.at.span, &object.at.path, message);
+                None
+            }
+            several => {
+                let several: Vec<&str> = several.iter().filter_map(|own| own.first()).copied().collect();
+                let message = format!("a task is of one kind; found {}", several.join(" and "));
+                self.diagnostics.report(object.at.span, &object.at.path, message);
+                None
+            }
+        }
+    }
+
+    fn kind(
+        &mut self,
+        kind: &str,
+        object: &Object<'_>,
+        slot: TaskIndex,
+        reference: &str,
+        names: &Names,
+        concurrent: bool,
+    ) -> TaskKind {
+        let Some(at) = object.get(kind) else { return TaskKind::Unsupported };
+        match kind {
+            "do" => TaskKind::Do(self.task_list(&at, &format!("{reference}/do"), Some(slot))),
+            "set" => {
+                if !at.is_object() && !matches!(&at.node.kind, NodeKind::Text(text) if as_expression(text).is_some()) {
+                    let message = format!("expected an object or an expression `${{ … }}`, found {}", at.node.describe());
+                    at.report(&mut self.diagnostics, message);
+                }
+                TaskKind::Set(self.template(&at, Place::Task))
+            }
+            "switch" => TaskKind::Switch(self.cases(&at, names, concurrent)),
+            "call" => self.call(&at, object),
+            "try" => self.try_task(&at, object, slot, reference),
+            "wait" => self.span(&at, Place::Task).map_or(TaskKind::Unsupported, TaskKind::Wait),
+            "raise" => {
+                let error = at
+                    .object(&mut self.diagnostics, &["error"])
+                    .and_then(|raise| raise.require(&mut self.diagnostics, "error"))
+                    .and_then(|error| self.error(&error, Place::Task));
+                error.map_or(TaskKind::Unsupported, TaskKind::Raise)
+            }
+            "for" => self.for_task(&at, object, slot, reference),
+            "fork" => self.fork(&at, slot, reference),
+            other => {
+                let message = format!("`{other}` tasks are not supported by this release");
+                self.diagnostics.report(at.span, &at.path, message);
+                TaskKind::Unsupported
+            }
+        }
+    }
+
+    fn then(&mut self, at: &Cursor<'_>, names: &Names, concurrent: bool) -> Then {
+        let Some(text) = at.text(&mut self.diagnostics) else { return Then::Unset };
+        match text {
+            "continue" => return Then::Continue,
+            "exit" => return Then::Exit,
+            "end" => return Then::End,
+            _ => {}
+        }
+        if let Some(position) = names.0.iter().position(|name| name == text) {
+            return Then::Task(position);
+        }
+        let message = if concurrent {
+            format!("“{text}” cannot be reached from here: expected continue, exit or end")
+        } else {
+            let hint = suggestion(text, names.0.iter().map(String::as_str).chain(DIRECTIVES));
+            format!("there is no task “{text}” in this list{hint}")
+        };
+        at.report(&mut self.diagnostics, message);
+        Then::Unset
+    }
+
+    fn cases(&mut self, at: &Cursor<'_>, names: &Names, concurrent: bool) -> Vec<Case> {
+        let mut cases: Vec<Case> = Vec::new();
+        let items = at.list(&mut self.diagnostics);
+        if items.is_empty() && matches!(at.node.kind, NodeKind::List(_)) {
+            at.report(&mut self.diagnostics, "expected at least one case");
+        }
+        for item in items {
+            let Some(object) = item.open_object(&mut self.diagnostics) else { continue };
+            let entries: Vec<(&str, Cursor<'_>)> = object.entries().collect();
+            if entries.len() != 1 {
+                let message = format!("expected exactly one case per list item (`- name: …`), found {}", entries.len());
+                item.report(&mut self.diagnostics, message);
+            }
+            for (name, case) in entries {
+                let Some(case) = case.object(&mut self.diagnostics, &["when", "then"]) else { continue };
+                let when = case.get("when");
+                if when.is_none() && cases.iter().any(|case| case.when.is_none()) {
+                    let message = "only one case may be without `when`: it is taken when no other matches";
+                    self.diagnostics.report(case.at.span, &case.at.path, message);
+                }
+                if cases.iter().any(|case| case.name == name) {
+                    let message = format!("there is already a case “{name}”");
+                    self.diagnostics.report(case.at.span, &case.at.path, message);
+                }
+                let when = when.and_then(|when| self.expression(&when, Place::Task));
+                let then = case.require(&mut self.diagnostics, "then");
+                let then = then.map_or(Then::Unset, |then| self.then(&then, names, concurrent));
+                cases.push(Case { name: name.to_owned(), when, then });
+            }
+        }
+        cases
+    }
+
+    fn call(&mut self, at: &Cursor<'_>, object: &Object<'_>) -> TaskKind {
+        let Some(function) = at.text(&mut self.diagnostics) else { return TaskKind::Unsupported };
+        let with = object.get("with");
+        if let Some(body) = self.functions.get(function).copied() {
+            if let Some(with) = &with {
+                with.open_object(&mut self.diagnostics);
+            }
+            // A function's input is stored with the run, so secrets must not pass through it.
+            let with = with.map(|with| self.template(&with, Place::Task));
+            return TaskKind::Function(FunctionCall { name: function.to_owned(), body, with });
+        }
+        let Some(schema) = self.catalogue.validator(function) else {
+            let message = if NOT_SERVED.contains(&function) {
+                format!("calls of “{function}” are not supported by this release")
+            } else if function.contains('@') || function.contains("://") {
+                "functions from a catalog or an address are not supported by this release".to_owned()
+            } else {
+                let known = self.catalogue.names().chain(self.functions.keys().map(String::as_str));
+                format!("there is no function “{function}”{}", suggestion(function, known))
+            };
+            at.report(&mut self.diagnostics, message);
+            return TaskKind::Unsupported;
+        };
+        let value = with.as_ref().map_or_else(|| Value::Object(serde_json::Map::new()), |with| with.node.to_value());
+        let place = with.as_ref().unwrap_or(at);
+        for error in schema.iter_errors(&value) {
+            let pointer = error.instance_path().to_string();
+            let found = value.pointer(&pointer).unwrap_or(&Value::Null);
+            if excused(error.kind(), found) {
+                continue;
+            }
+            let span = place.node.nearest(&pointer).span;
+            let span = if pointer.is_empty() { place.span } else { span };
+            let path = format!("{}{pointer}", place.path);
+            self.diagnostics.report(span, &path, format!("`with` of “{function}”: {}", explain(&error)));
+        }
+        let is_approval = function == FunctionCatalogue::APPROVAL;
+        if is_approval
+            && let Some(due) = value.get("due").and_then(Value::as_str)
+            && as_expression(due).is_none()
+            && duration::parse_iso8601(due).is_none()
+            && due.starts_with('P')
+        {
+            let span = place.node.nearest("/due").span;
+            let message = format!("“{due}” is not an ISO 8601 duration such as PT4H or P2D");
+            self.diagnostics.report(span, &format!("{}/due", place.path), message);
+        }
+        // The arguments of an approval are shown to people and stored.
+        let where_ = if is_approval { Place::Task } else { Place::CallWith };
+        let with = with.map_or(Template::Constant(value), |with| self.template(&with, where_));
+        TaskKind::Call(Call { function: function.to_owned(), with, schema })
+    }
+
+    fn try_task(&mut self, at: &Cursor<'_>, object: &Object<'_>, slot: TaskIndex, reference: &str) -> TaskKind {
+        let body = self.task_list(at, &format!("{reference}/try"), Some(slot));
+        let known = ["errors", "as", "when", "exceptWhen", "retry", "do"];
+        let catch = object.require(&mut self.diagnostics, "catch");
+        let Some(catch) = catch.and_then(|catch| catch.object(&mut self.diagnostics, &known)) else {
+            return TaskKind::Unsupported;
+        };
+        let variable = self.variable_name(catch.get("as"), "error");
+        let filter = catch.get("errors").map(|errors| self.error_filter(&errors)).unwrap_or_default();
+        self.locals.push(variable.clone());
+        self.locals.push("error".to_owned());
+        let when = catch.get("when").and_then(|when| self.expression(&when, Place::Task));
+        let except_when = catch.get("exceptWhen").and_then(|when| self.expression(&when, Place::Task));
+        let retry = catch.get("retry").and_then(|retry| self.retry(&retry));
+        self.locals.pop();
+        let handler = catch.get("do").map(|list| self.task_list(&list, &format!("{reference}/catch/do"), Some(slot)));
+        self.locals.pop();
+        TaskKind::Try(Box::new(Try { body, filter, variable, when, except_when, retry, handler }))
+    }
+
+    fn for_task(&mut self, at: &Cursor<'_>, object: &Object<'_>, slot: TaskIndex, reference: &str) -> TaskKind {
+        let Some(each) = at.object(&mut self.diagnostics, &["each", "in", "at"]) else { return TaskKind::Unsupported };
+        let collection = each.require(&mut self.diagnostics, "in");
+        let collection = collection.and_then(|collection| self.expression(&collection, Place::Task));
+        let index = self.variable_name(each.get("at"), "index");
+        let item = self.variable_name(each.get("each"), "item");
+        self.locals.push(item.clone());
+        self.locals.push(index.clone());
+        let condition = object.get("while").and_then(|condition| self.expression(&condition, Place::Task));
+        let body = object.require(&mut self.diagnostics, "do");
+        let body = body.map(|body| self.task_list(&body, &format!("{reference}/do"), Some(slot)));
+        self.locals.pop();
+        self.locals.pop();
+        match (collection, body) {
+            (Some(collection), Some(body)) => {
+                TaskKind::For(Box::new(For { each: item, at: index, collection, condition, body }))
+            }
+            _ => TaskKind::Unsupported,
+        }
+    }
+
+    fn fork(&mut self, at: &Cursor<'_>, slot: TaskIndex, reference: &str) -> TaskKind {
+        let Some(fork) = at.object(&mut self.diagnostics, &["branches", "compete"]) else {
+            return TaskKind::Unsupported;
+        };
+        let compete = fork.get("compete").and_then(|compete| compete.boolean(&mut self.diagnostics)).unwrap_or(false);
+        let Some(branches) = fork.require(&mut self.diagnostics, "branches") else { return TaskKind::Unsupported };
+        self.concurrent = true;
+        let branches = self.task_list(&branches, &format!("{reference}/fork/branches"), Some(slot));
+        TaskKind::Fork(Fork { branches, compete })
+    }
+
+    /// The name of a variable that a task introduces.
+    fn variable_name(&mut self, at: Option<Cursor<'_>>, default: &str) -> String {
+        let Some(at) = at else { return default.to_owned() };
+        let Some(text) = at.text(&mut self.diagnostics) else { return default.to_owned() };
+        let name = text.trim_start_matches('$');
+        let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && name.len() <= 64;
+        let taken = ["context", "input", "output", "secrets", "task", "workflow", "runtime", "authorization"];
+        if !fits {
+            at.report(&mut self.diagnostics, format!("“{text}” cannot be the name of a variable"));
+        } else if taken.contains(&name) {
+            at.report(&mut self.diagnostics, format!("${name} already means something else"));
+        }
+        name.to_owned()
+    }
+
+    fn metadata(&mut self, at: Option<Cursor<'_>>, slot: TaskIndex, reference: &str) -> TaskMetadata {
+        let mut metadata = TaskMetadata::default();
+        let Some(object) = at.and_then(|at| at.open_object(&mut self.diagnostics)) else { return metadata };
+        metadata.title = object
+            .get("title")
+            .and_then(|title| title.text(&mut self.diagnostics))
+            .map(str::to_owned);
+        let Some(rondo) = object.get("rondo") else { return metadata };
+        let Some(rondo) = rondo.object(&mut self.diagnostics, &["compensate", "idempotent"]) else { return metadata };
+        metadata.idempotent = rondo
+            .get("idempotent")
+            .and_then(|value| value.boolean(&mut self.diagnostics))
+            .unwrap_or(false);
+        if let Some(compensate) = rondo.get("compensate") {
+            if self.in_compensation {
+                let message = "a task that takes something back cannot itself be taken back";
+                self.diagnostics.report(compensate.span, &compensate.path, message);
+                return metadata;
+            }
+            self.in_compensation = true;
+            // `$input` and `$output` are those of the task that is taken back.
+            let before = self.locals.len();
+            self.locals.extend(["input", "output", "error"].map(str::to_owned));
+            metadata.compensate = Some(self.task_list(&compensate, &format!("{reference}/compensate"), Some(slot)));
+            self.locals.truncate(before);
+            self.in_compensation = false;
+        }
+        metadata
+    }
+}
+
+/// Whether a schema error is there only because an expression stands where its value will be.
+fn excused(kind: &jsonschema::error::ValidationErrorKind, found: &Value) -> bool {
+    use jsonschema::error::ValidationErrorKind as Kind;
+    if matches!(found, Value::String(text) if as_expression(text).is_some()) {
+        return true;
+    }
+    matches!(
+        kind,
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } | Kind::Not { .. } | Kind::Contains
+    ) && contains_expression(found)
+}
+
+/// A schema error in words, with a suggestion for misspelt properties.
+fn explain(error: &jsonschema::ValidationError<'_>) -> String {
+    error.to_string().chars().take(400).collect()
+}

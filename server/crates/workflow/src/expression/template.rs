@@ -1,0 +1,115 @@
+//! Values with expressions inside.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::{Expression, ExpressionError, Variables};
+
+/// The expression in a string that is exactly `${ … }` but for space around it.
+pub(crate) fn as_expression(text: &str) -> Option<&str> {
+    text.trim().strip_prefix("${")?.strip_suffix('}')
+}
+
+/// Any JSON value; each string in it that is `${ … }` stands for the expression's value.
+#[derive(Debug)]
+pub(crate) enum Template {
+    Constant(Value),
+    Expression(Expression),
+    List(Vec<Template>),
+    Object(Vec<(String, Template)>),
+}
+
+impl Template {
+    /// Compiles all expressions; `problem` is told each one's JSON pointer (relative to the value) and fault.
+    pub(crate) fn compile(value: &Value, known: &[&str], problem: &mut dyn FnMut(&str, String)) -> Self {
+        Self::compile_at(value, known, "", problem)
+    }
+
+    fn compile_at(value: &Value, known: &[&str], pointer: &str, problem: &mut dyn FnMut(&str, String)) -> Self {
+        if !contains_expression(value) {
+            return Self::Constant(value.clone());
+        }
+        match value {
+            Value::String(text) => match Expression::compile(as_expression(text).unwrap_or(text), known) {
+                Ok(expression) => Self::Expression(expression),
+                Err(message) => {
+                    problem(pointer, message);
+                    Self::Constant(Value::Null)
+                }
+            },
+            Value::Array(items) => Self::List(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| Self::compile_at(item, known, &format!("{pointer}/{index}"), problem))
+                    .collect(),
+            ),
+            Value::Object(entries) => Self::Object(
+                entries
+                    .iter()
+                    .map(|(key, item)| {
+                        let pointer = format!("{pointer}/{}", crate::source::escape_pointer(key));
+                        (key.clone(), Self::compile_at(item, known, &pointer, problem))
+                    })
+                    .collect(),
+            ),
+            other => Self::Constant(other.clone()),
+        }
+    }
+
+    /// The value with every expression replaced by its result.
+    pub(crate) fn evaluate(&self, input: &Value, variables: &dyn Variables) -> Result<Value, ExpressionError> {
+        Ok(match self {
+            Self::Constant(value) => value.clone(),
+            Self::Expression(expression) => expression.evaluate(input, variables)?,
+            Self::List(items) => {
+                Value::Array(items.iter().map(|item| item.evaluate(input, variables)).collect::<Result<_, _>>()?)
+            }
+            Self::Object(entries) => Value::Object(
+                entries
+                    .iter()
+                    .map(|(key, item)| Ok((key.clone(), item.evaluate(input, variables)?)))
+                    .collect::<Result<Map<_, _>, ExpressionError>>()?,
+            ),
+        })
+    }
+
+    /// All variables used inside.
+    pub(crate) fn variables(&self, into: &mut BTreeSet<String>) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Expression(expression) => into.extend(expression.variables().map(str::to_owned)),
+            Self::List(items) => items.iter().for_each(|item| item.variables(into)),
+            Self::Object(entries) => entries.iter().for_each(|(_, item)| item.variables(into)),
+        }
+    }
+
+    /// All secrets named inside.
+    pub(crate) fn secrets(&self, into: &mut BTreeSet<String>) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Expression(expression) => into.extend(expression.secrets().map(str::to_owned)),
+            Self::List(items) => items.iter().for_each(|item| item.secrets(into)),
+            Self::Object(entries) => entries.iter().for_each(|(_, item)| item.secrets(into)),
+        }
+    }
+
+    /// The value if nothing in it is an expression.
+    pub(crate) fn constant(&self) -> Option<&Value> {
+        match self {
+            Self::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a string anywhere in the value is an expression.
+pub(crate) fn contains_expression(value: &Value) -> bool {
+    match value {
+        Value::String(text) => as_expression(text).is_some(),
+        Value::Array(items) => items.iter().any(contains_expression),
+        Value::Object(entries) => entries.values().any(contains_expression),
+        _ => false,
+    }
+}
