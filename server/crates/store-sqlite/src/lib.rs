@@ -1,1 +1,158 @@
-//! store-sqlite
+//! Storage in SQLite: one file for everything, one beside it for task logs.
+//!
+//! # How to use it
+//! ```no_run
+//! # async fn example() -> store::Result<()> {
+//! use store::Store;
+//!
+//! let store = store_sqlite::SqliteStore::open(std::path::Path::new("data/rondo.sqlite")).await?;
+//! store.migrate().await?;
+//! let mut unit = store.begin().await?;
+//! unit.put_setting("greeting", "hello").await?;
+//! unit.commit().await?;
+//! store.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it works
+//! - Write-ahead log with `synchronous=FULL`: a commit survives a power cut. Writing units queue for one connection and
+//!   begin with `BEGIN IMMEDIATE`; snapshots read on four others, which are `query_only`, and never wait for the writer.
+//! - Other processes may use the same file (`rondo user add` beside a server): a writer waits 5 seconds for them.
+//! - The SQL is shared with `store-postgres`: the same files, compiled against the types in `db` of each crate
+//!   (`docs/adr/0001-one-sql-text-compiled-twice.md`). `db.rs` holds all that is SQLite's own.
+//!
+//! # How to add a migration
+//! A file of the next number in `migrations/sqlite/` and `migrations/postgres/`, a line in `schema.rs` of both crates,
+//! and its line in `migrations/checksums` (`cd migrations && sha256sum */*.sql > checksums`). Shipped ones never change.
+
+mod db;
+mod open;
+mod schema;
+
+#[path = "../../store/sql/access.rs"]
+mod access;
+#[path = "../../store/sql/approvals.rs"]
+mod approvals;
+#[path = "../../store/sql/audit.rs"]
+mod audit;
+#[path = "../../store/sql/connections.rs"]
+mod connections;
+#[path = "../../store/sql/credentials.rs"]
+mod credentials;
+#[path = "../../store/sql/driver_errors.rs"]
+mod driver_errors;
+#[path = "../../store/sql/logs.rs"]
+mod logs;
+#[path = "../../store/sql/messages.rs"]
+mod messages;
+#[path = "../../store/sql/migrations.rs"]
+mod migrations;
+#[path = "../../store/sql/requests.rs"]
+mod requests;
+#[path = "../../store/sql/row.rs"]
+mod row;
+#[path = "../../store/sql/runs.rs"]
+mod runs;
+#[path = "../../store/sql/sessions.rs"]
+mod sessions;
+#[path = "../../store/sql/settings.rs"]
+mod settings;
+#[path = "../../store/sql/statement.rs"]
+mod statement;
+#[path = "../../store/sql/unit.rs"]
+mod unit;
+#[path = "../../store/sql/users.rs"]
+mod users;
+#[path = "../../store/sql/visibility.rs"]
+mod visibility;
+#[path = "../../store/sql/workflows.rs"]
+mod workflows;
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use sqlx::{Connection as _, Pool};
+use store::{Result, Store, UnitOfWork, logs::LogStore};
+
+use crate::{
+    db::Db,
+    logs::Logs,
+    migrations::Migration,
+    unit::{Mode, Unit},
+};
+
+/// A SQLite database: the given file, and `logs.sqlite` beside it.
+#[derive(Debug)]
+pub struct SqliteStore {
+    write: Pool<Db>,
+    read: Pool<Db>,
+    logs: Arc<Logs>,
+}
+
+impl SqliteStore {
+    /// Opens the database in the file at `path`, and the one of task logs in `logs.sqlite` beside it. Creates what is
+    /// missing: folders with mode 0700, files with mode 0600. Apply [`Store::migrate`] next.
+    pub async fn open(path: &Path) -> Result<Self> {
+        let logs = path.with_file_name("logs.sqlite");
+        open::create_private(path)?;
+        open::create_private(&logs)?;
+        let (write, read) = open::pools(path, open::Durability::EveryCommit).await?;
+        let (log_write, log_read) = open::pools(&logs, open::Durability::Checkpoints).await?;
+        Ok(Self { write, read, logs: Arc::new(Logs { write: log_write, read: log_read }) })
+    }
+
+    fn pools(&self) -> [(&Pool<Db>, &Pool<Db>); 2] {
+        [(&self.write, &self.read), (&self.logs.write, &self.logs.read)]
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>> {
+        Ok(Box::new(Unit::begin(&self.write, Mode::Write).await?))
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>> {
+        Ok(Box::new(Unit::begin(&self.read, Mode::Read).await?))
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        migrate(&self.write, schema::MAIN).await?;
+        migrate(&self.logs.write, schema::LOGS).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let mut connection = self.read.acquire().await.map_err(db::error)?;
+        connection.ping().await.map_err(db::error)?;
+        sqlx::raw_sql("SELECT 1 FROM sqlite_schema LIMIT 1").execute(&mut *connection).await.map_err(db::error)?;
+        Ok(())
+    }
+
+    fn logs(&self) -> Arc<dyn LogStore> {
+        Arc::<Logs>::clone(&self.logs)
+    }
+
+    fn name(&self) -> &'static str {
+        "SQLite"
+    }
+
+    async fn close(&self) {
+        for (write, read) in self.pools() {
+            read.close().await;
+            if let Ok(mut connection) = write.acquire().await {
+                let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await;
+                if let Err(error) = checkpoint {
+                    tracing::warn!(%error, "the write-ahead log could not be folded into the database file");
+                }
+            }
+            write.close().await;
+        }
+    }
+}
+
+async fn migrate(pool: &Pool<Db>, migrations: &[Migration]) -> Result<()> {
+    let mut transaction = pool.begin_with(db::BEGIN_WRITE).await.map_err(db::error)?;
+    migrations::apply(&mut transaction, migrations).await?;
+    transaction.commit().await.map_err(db::error)
+}

@@ -75,7 +75,8 @@ pub trait Access: Send {
     async fn list_grants(&mut self) -> Result<Vec<Grant>>;
     /// One grant.
     async fn grant(&mut self, id: GrantId) -> Result<Option<Grant>>;
-    /// Adds a grant; [`crate::StoreError::Duplicate`] when the same role on the same scope is held already.
+    /// Adds a grant; [`crate::StoreError::Duplicate`] when the same role on the same scope is held already. One that had
+    /// ended when this one was created is replaced.
     async fn insert_grant(&mut self, grant: &Grant) -> Result<()>;
     /// Takes a grant back; false when there was none.
     async fn delete_grant(&mut self, id: GrantId) -> Result<bool>;

@@ -24,6 +24,9 @@ pub enum StoreError {
     /// A stored value is not what this program writes.
     #[error("the database holds an unexpected value in {0}")]
     Inconsistent(String),
+    /// A text with a NUL character (U+0000), which PostgreSQL cannot store; refused on both databases.
+    #[error("text with a NUL character cannot be stored")]
+    NulCharacter,
     /// Anything else that the database refused.
     #[error("the database refused the statement")]
     Driver(#[source] Box<dyn Error + Send + Sync>),

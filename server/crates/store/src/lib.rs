@@ -12,6 +12,11 @@
 //! A [`UnitOfWork`] that is dropped without `commit` is rolled back. [`Store::snapshot`] gives the same traits for
 //! reading only; writing through it is an [`StoreError::ReadOnly`].
 //!
+//! When the database refuses a statement ([`StoreError::Duplicate`], [`StoreError::Reference`], [`StoreError::Driver`],
+//! [`StoreError::Unavailable`]), the whole unit is lost, on both databases: every further call fails, `commit` included.
+//! [`StoreError::Conflict`], [`StoreError::ReadOnly`] and [`StoreError::NulCharacter`] leave it as it was (but for a
+//! conflict by deadlock, which PostgreSQL may find: load again in a new unit).
+//!
 //! # Four things to note
 //! - Everything is portable: ids are UUIDs stored as text, times are microseconds in a 64-bit integer, states are text
 //!   under a CHECK, JSON is text. Both databases order and compare them alike.
@@ -35,6 +40,7 @@ pub mod logs;
 pub mod messages;
 pub mod requests;
 pub mod runs;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod users;

@@ -74,7 +74,7 @@ pub trait Messages: Send {
         hold: std::time::Duration,
         limit: u32,
     ) -> Result<Vec<Outgoing>>;
-    /// Notes that a message was sent.
+    /// Notes that a message was sent. Its payload is thrown away; its key stays.
     async fn settle_outgoing(&mut self, seq: i64, at: Timestamp) -> Result<()>;
     /// Notes a failed attempt and when to try again; none: never again.
     async fn defer_outgoing(&mut self, seq: i64, error: &str, due_at: Option<Timestamp>) -> Result<()>;

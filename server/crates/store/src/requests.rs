@@ -48,7 +48,7 @@ pub trait Requests: Send {
     async fn draft(&mut self, id: DraftId) -> Result<Option<Draft>>;
     /// A person's unsent drafts, last kept first, at most `limit`.
     async fn drafts_of(&mut self, user: UserId, limit: u32) -> Result<Vec<Draft>>;
-    /// Inserts or replaces a draft.
+    /// Inserts or replaces a draft; [`crate::StoreError::Conflict`] when it is another person's, or became a run already.
     async fn put_draft(&mut self, draft: &Draft) -> Result<()>;
     /// Throws an unsent draft of a person away; false when there is none such.
     async fn delete_draft(&mut self, user: UserId, id: DraftId) -> Result<bool>;

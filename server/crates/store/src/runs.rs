@@ -104,6 +104,8 @@ pub struct Task {
     pub kind: String,
     /// Where it stands.
     pub status: TaskStatus,
+    /// The interpreter's id of its latest call.
+    pub call: Option<u32>,
     /// Attempts of its call.
     pub attempts: u32,
     /// Takes back what another task did.
@@ -144,7 +146,7 @@ pub struct RunFilter {
     pub namespace: Option<Name>,
     /// Only those that need an operator, or only those that do not.
     pub needs_attention: Option<bool>,
-    /// A part of the title or input, or the number.
+    /// A part of the title or of a value in the input (see [`crate::search`]), or the number.
     pub search: Option<String>,
 }
 
@@ -176,7 +178,7 @@ pub trait Runs: Send {
 
     /// Leases up to `limit` runs to `owner` that have something to do (inbox not empty, or `wake_at` reached) and no living lease. Oldest waiting first.
     async fn claim_runs(&mut self, owner: &str, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Lease>>;
-    /// Leases one run to `owner` if nobody else holds it; none when somebody does.
+    /// Leases one run to `owner` if nobody else holds it; none when somebody does. Who holds it already keeps the epoch.
     async fn claim_run(&mut self, run: RunId, owner: &str, now: Timestamp, lease: Duration) -> Result<Option<Lease>>;
     /// Prolongs a lease; [`crate::StoreError::Conflict`] when it was lost.
     async fn renew_lease(&mut self, lease: &Lease, until: Timestamp) -> Result<()>;

@@ -1,0 +1,80 @@
+//! What is SQLite's own: types, transaction statements, claims, errors. Everything else is the shared SQL.
+
+use std::future::Future;
+
+use sqlx::error::DatabaseError;
+use store::{Result, StoreError};
+
+use crate::driver_errors;
+
+pub(crate) type Db = sqlx::Sqlite;
+pub(crate) type Row = sqlx::sqlite::SqliteRow;
+pub(crate) type Connection = sqlx::SqliteConnection;
+
+/// The only writer of this process; other processes are waited for.
+pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// A snapshot of the write-ahead log; waits for nobody.
+pub(crate) const BEGIN_READ: &str = "BEGIN DEFERRED";
+/// There is one writer, so what it reads cannot change under it.
+pub(crate) const LOCK_ROWS: &str = "";
+/// `f(text, part)`: place of a part in a text, 0 when it is not there.
+pub(crate) const POSITION: &str = "instr";
+
+/// Owner, now, until, limit.
+pub(crate) const CLAIM_RUNS: &str = "\
+    UPDATE runs SET lease_owner = $1, lease_epoch = lease_epoch + 1, lease_until = $3 \
+    WHERE id IN (SELECT id FROM runs WHERE due_at IS NOT NULL AND due_at <= $2 \
+    AND (lease_until IS NULL OR lease_until <= $2) ORDER BY due_at, id LIMIT $4) \
+    RETURNING id, lease_epoch, due_at";
+
+/// Kind, now, until, limit.
+pub(crate) const TAKE_OUTGOING: &str = "\
+    UPDATE outbox SET due_at = $3 WHERE seq IN (SELECT seq FROM outbox WHERE state = 'unsent' AND kind = $1 \
+    AND due_at <= $2 ORDER BY due_at, seq LIMIT $4) \
+    RETURNING seq, kind, payload, key, attempts, due_at, last_error, created_at";
+
+pub(crate) const CREATE_HISTORY: &str = "\
+    CREATE TABLE IF NOT EXISTS schema_migrations (\
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, \
+    applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
+
+/// SQLite bounds its own waiting by the busy timeout.
+pub(crate) async fn within_deadline<T>(work: impl Future<Output = sqlx::Result<T>> + Send) -> Result<T> {
+    work.await.map_err(error)
+}
+
+pub(crate) fn error(error: sqlx::Error) -> StoreError {
+    driver_errors::sort(error, database)
+}
+
+fn database(error: Box<dyn DatabaseError>) -> StoreError {
+    // https://www.sqlite.org/rescode.html: the low byte is the kind, the rest says more.
+    let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or_default();
+    match (code & 0xff, code) {
+        // UNIQUE and PRIMARY KEY: "UNIQUE constraint failed: grants.user_id, grants.role".
+        (19, 1555 | 2067) => StoreError::Duplicate(columns(error.message())),
+        (19, 787) => StoreError::Reference("of a foreign key".to_owned()),
+        // `query_only` of the read pool.
+        (8, 8) => StoreError::ReadOnly,
+        // BUSY, LOCKED, NOMEM, the other READONLYs, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL.
+        (5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15, _) => StoreError::Unavailable(error.into_error()),
+        _ => StoreError::Driver(error.into_error()),
+    }
+}
+
+fn columns(message: &str) -> String {
+    let list = message.rsplit(": ").next().unwrap_or_default();
+    let names: Vec<_> = list.split(", ").map(|name| name.rsplit('.').next().unwrap_or(name)).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_violated_constraint_is_named_by_its_columns() {
+        assert_eq!(columns("UNIQUE constraint failed: users.login"), "login");
+        assert_eq!(columns("UNIQUE constraint failed: grants.user_id, grants.role"), "user_id, role");
+    }
+}

@@ -1,0 +1,200 @@
+use async_trait::async_trait;
+use domain::{ApprovalId, ApprovalState, RunId, Timestamp, UserId};
+use store::{
+    Result,
+    approvals::{Approval, ApprovalFilter, Approvals, Approver, Decision, QueueKey},
+    runs::Visibility,
+};
+
+use crate::{
+    row::{Columns, each, first, only},
+    statement::{Statement, sql},
+    unit::Unit,
+    visibility,
+};
+
+/// So many approvers are written by one statement.
+const ROWS_PER_INSERT: usize = 500;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.id, a.run_id, a.call, a.reference, a.title, a.message, a.state, a.rule, a.shown, a.digest, ",
+            "a.requester_id, a.opened_at, a.due_at, a.closed_at FROM approvals a ",
+            $rest
+        )
+    };
+}
+
+fn approval(row: &Columns<'_>) -> Result<Approval> {
+    Ok(Approval {
+        id: row.parsed("id")?,
+        run: row.parsed("run_id")?,
+        call: row.text("call")?,
+        reference: row.text("reference")?,
+        title: row.text("title")?,
+        message: row.text("message")?,
+        state: row.parsed("state")?,
+        rule: row.text("rule")?,
+        shown: row.text("shown")?,
+        digest: row.text("digest")?,
+        requester_id: row.parsed("requester_id")?,
+        opened_at: row.time("opened_at")?,
+        due_at: row.maybe_time("due_at")?,
+        closed_at: row.maybe_time("closed_at")?,
+    })
+}
+
+fn decision(row: &Columns<'_>) -> Result<Decision> {
+    Ok(Decision {
+        id: row.parsed("id")?,
+        approval: row.parsed("approval_id")?,
+        user_id: row.parsed("user_id")?,
+        kind: row.parsed("kind")?,
+        comment: row.text("comment")?,
+        digest: row.text("digest")?,
+        decided_at: row.time("decided_at")?,
+    })
+}
+
+/// Appends that the approval `a` asks a person who has not decided.
+fn push_waiting_for(statement: &mut Statement, user: UserId) {
+    statement.push(" AND EXISTS (SELECT 1 FROM approval_approvers w WHERE w.approval_id = a.id AND w.user_id = ");
+    statement.value(user);
+    statement.push(") AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND d.user_id = ");
+    statement.value(user).push(")");
+}
+
+#[async_trait]
+impl Approvals for Unit {
+    async fn insert_approval(&mut self, approval: &Approval, approvers: &[Approver]) -> Result<()> {
+        let statement = sql(concat!(
+            "INSERT INTO approvals (id, run_id, call, reference, title, message, state, rule, shown, digest, requester_id, ",
+            "opened_at, due_at, closed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+        ))
+        .bind(approval.id)
+        .bind(approval.run)
+        .bind(&approval.call)
+        .bind(&approval.reference)
+        .bind(&approval.title)
+        .bind(&approval.message)
+        .bind(approval.state.as_str())
+        .bind(&approval.rule)
+        .bind(&approval.shown)
+        .bind(&approval.digest)
+        .bind(approval.requester_id)
+        .bind(approval.opened_at)
+        .bind(approval.due_at)
+        .bind(approval.closed_at);
+        self.execute(statement).await?;
+        self.add_approvers(approval.id, approvers).await
+    }
+
+    async fn approval(&mut self, id: ApprovalId) -> Result<Option<Approval>> {
+        let mut statement = sql(select!("WHERE a.id = $1")).bind(id);
+        statement.push(self.lock_clause());
+        first(&self.fetch(statement).await?, approval)
+    }
+
+    async fn approval_of_call(&mut self, run: RunId, call: &str) -> Result<Option<Approval>> {
+        let statement = sql(select!("WHERE a.run_id = $1 AND a.call = $2")).bind(run).bind(call);
+        first(&self.fetch(statement).await?, approval)
+    }
+
+    async fn list_approvals(
+        &mut self,
+        visible: &Visibility,
+        filter: &ApprovalFilter,
+        after: Option<QueueKey>,
+        limit: u32,
+    ) -> Result<Vec<Approval>> {
+        let mut statement = sql(select!("JOIN runs r ON r.id = a.run_id WHERE TRUE"));
+        visibility::push(&mut statement, visible);
+        // As literals, so that the planner can use the partial index of the queue.
+        match filter.state {
+            None => {}
+            Some(ApprovalState::Pending) => drop(statement.push(" AND a.state = 'pending'")),
+            Some(state) => drop(statement.push(" AND a.state = ").value(state.as_str())),
+        }
+        if let Some(user) = filter.waiting_for {
+            push_waiting_for(&mut statement, user);
+        }
+        if let Some(run) = filter.run {
+            statement.push(" AND a.run_id = ").value(run);
+        }
+        if let Some(key) = after {
+            statement.push(" AND (COALESCE(a.due_at, 9223372036854775807), a.id) > (");
+            statement.value(key.due).push(", ").value(key.id).push(")");
+        }
+        statement.push(" ORDER BY COALESCE(a.due_at, 9223372036854775807), a.id").limit(limit);
+        each(&self.fetch(statement).await?, approval)
+    }
+
+    async fn count_waiting_for(&mut self, user: UserId) -> Result<u64> {
+        let mut statement = sql("SELECT count(*) AS n FROM approvals a WHERE a.state = 'pending'");
+        push_waiting_for(&mut statement, user);
+        only(&self.fetch(statement).await?, |row| row.count("n"))
+    }
+
+    async fn approvers(&mut self, id: ApprovalId) -> Result<Vec<Approver>> {
+        let statement =
+            sql("SELECT user_id, via FROM approval_approvers WHERE approval_id = $1 ORDER BY position, user_id");
+        each(&self.fetch(statement.bind(id)).await?, |row| {
+            Ok(Approver { user_id: row.parsed("user_id")?, via: row.text("via")? })
+        })
+    }
+
+    async fn add_approvers(&mut self, id: ApprovalId, approvers: &[Approver]) -> Result<()> {
+        let end = sql("SELECT COALESCE(max(position), 0) AS last FROM approval_approvers WHERE approval_id = $1");
+        let mut position = only(&self.fetch(end.bind(id)).await?, |row| row.integer("last"))?;
+        for some in approvers.chunks(ROWS_PER_INSERT) {
+            let mut insert = sql("INSERT INTO approval_approvers (approval_id, user_id, via, position) VALUES ");
+            for (index, approver) in some.iter().enumerate() {
+                position += 1;
+                insert.push(if index == 0 { "(" } else { ", (" });
+                insert.value(id).push(", ").value(approver.user_id).push(", ").value(&approver.via).push(", ");
+                insert.value(position).push(")");
+            }
+            insert.push(" ON CONFLICT DO NOTHING");
+            self.execute(insert).await?;
+        }
+        Ok(())
+    }
+
+    async fn close_approval(&mut self, id: ApprovalId, state: ApprovalState, at: Timestamp) -> Result<()> {
+        let statement = sql("UPDATE approvals SET state = $2, closed_at = $3 WHERE id = $1 AND state = 'pending'")
+            .bind(id)
+            .bind(state.as_str())
+            .bind(at);
+        self.execute_one(statement).await
+    }
+
+    async fn overdue_approvals(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Approval>> {
+        let statement = sql(select!("WHERE a.state = 'pending' AND a.due_at <= $1 ORDER BY a.due_at, a.id LIMIT $2"));
+        each(&self.fetch(statement.bind(now).bind(limit)).await?, approval)
+    }
+
+    async fn insert_decision(&mut self, decision: &Decision) -> Result<()> {
+        let statement = sql(concat!(
+            "INSERT INTO decisions (id, approval_id, user_id, kind, comment, digest, decided_at) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        ))
+        .bind(decision.id)
+        .bind(decision.approval)
+        .bind(decision.user_id)
+        .bind(decision.kind.as_str())
+        .bind(&decision.comment)
+        .bind(&decision.digest)
+        .bind(decision.decided_at);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    async fn decisions(&mut self, id: ApprovalId) -> Result<Vec<Decision>> {
+        let statement = sql(concat!(
+            "SELECT id, approval_id, user_id, kind, comment, digest, decided_at FROM decisions ",
+            "WHERE approval_id = $1 ORDER BY decided_at, id"
+        ));
+        each(&self.fetch(statement.bind(id)).await?, decision)
+    }
+}

@@ -1,0 +1,76 @@
+use async_trait::async_trait;
+use domain::ConnectionId;
+use store::{
+    Result,
+    connections::{Connection, Connections},
+};
+
+use crate::{
+    row::{Columns, each, first},
+    statement::sql,
+    unit::Unit,
+};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, kind, settings, sealed_secret, namespaces, last_check, created_at, updated_at ",
+            "FROM connections ",
+            $rest
+        )
+    };
+}
+
+fn connection(row: &Columns<'_>) -> Result<Connection> {
+    Ok(Connection {
+        id: row.parsed("id")?,
+        name: row.text("name")?,
+        kind: row.text("kind")?,
+        settings: row.text("settings")?,
+        sealed_secret: row.maybe_text("sealed_secret")?,
+        namespaces: row.text("namespaces")?,
+        last_check: row.maybe_text("last_check")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+    })
+}
+
+#[async_trait]
+impl Connections for Unit {
+    async fn list_connections(&mut self) -> Result<Vec<Connection>> {
+        each(&self.fetch(sql(select!("ORDER BY name"))).await?, connection)
+    }
+
+    async fn connection(&mut self, id: ConnectionId) -> Result<Option<Connection>> {
+        first(&self.fetch(sql(select!("WHERE id = $1")).bind(id)).await?, connection)
+    }
+
+    async fn connection_by_name(&mut self, name: &str) -> Result<Option<Connection>> {
+        first(&self.fetch(sql(select!("WHERE name = $1")).bind(name)).await?, connection)
+    }
+
+    async fn put_connection(&mut self, connection: &Connection) -> Result<()> {
+        let statement = sql(concat!(
+            "INSERT INTO connections (id, name, kind, settings, sealed_secret, namespaces, last_check, created_at, updated_at) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET name = excluded.name, ",
+            "kind = excluded.kind, settings = excluded.settings, sealed_secret = excluded.sealed_secret, ",
+            "namespaces = excluded.namespaces, last_check = excluded.last_check, created_at = excluded.created_at, ",
+            "updated_at = excluded.updated_at"
+        ))
+        .bind(connection.id)
+        .bind(&connection.name)
+        .bind(&connection.kind)
+        .bind(&connection.settings)
+        .bind(connection.sealed_secret.as_deref())
+        .bind(&connection.namespaces)
+        .bind(connection.last_check.as_deref())
+        .bind(connection.created_at)
+        .bind(connection.updated_at);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    async fn delete_connection(&mut self, id: ConnectionId) -> Result<bool> {
+        Ok(self.execute(sql("DELETE FROM connections WHERE id = $1").bind(id)).await? > 0)
+    }
+}

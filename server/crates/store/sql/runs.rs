@@ -1,0 +1,412 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{RunId, RunStatus, Timestamp, UserId, WorkflowRef};
+use store::{
+    Result, StoreError,
+    runs::{InboxItem, JournalEntry, Lease, Run, RunFilter, RunStatistics, Runs, Task, Visibility},
+    search,
+};
+
+use crate::{
+    db,
+    row::{Columns, each, first, only},
+    statement::{Statement, sql},
+    unit::Unit,
+    visibility,
+};
+
+/// So many journal rows are written by one statement.
+const ROWS_PER_INSERT: usize = 500;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.id, r.number, r.namespace, r.name, r.version, r.definition_digest, r.title, r.status, ",
+            "r.needs_attention, r.rejected, r.compensated, r.requester_id, r.input, r.output, r.error, r.created_at, ",
+            "r.started_at, r.ended_at, r.updated_at, r.journal_version, r.wake_at FROM runs r ",
+            $rest
+        )
+    };
+}
+
+fn run(row: &Columns<'_>) -> Result<Run> {
+    Ok(Run {
+        id: row.parsed("id")?,
+        number: row.integer("number")?,
+        workflow: row.workflow()?,
+        version: row.text("version")?,
+        definition_digest: row.text("definition_digest")?,
+        title: row.text("title")?,
+        status: row.parsed("status")?,
+        needs_attention: row.flag("needs_attention")?,
+        rejected: row.flag("rejected")?,
+        compensated: row.flag("compensated")?,
+        requester_id: row.parsed("requester_id")?,
+        input: row.text("input")?,
+        output: row.maybe_text("output")?,
+        error: row.maybe_text("error")?,
+        created_at: row.time("created_at")?,
+        started_at: row.maybe_time("started_at")?,
+        ended_at: row.maybe_time("ended_at")?,
+        updated_at: row.time("updated_at")?,
+        journal_version: row.integer("journal_version")?,
+        wake_at: row.maybe_time("wake_at")?,
+    })
+}
+
+fn task(row: &Columns<'_>) -> Result<Task> {
+    Ok(Task {
+        run: row.parsed("run_id")?,
+        reference: row.text("reference")?,
+        occurrence: row.count("occurrence")?,
+        position: row.integer("position")?,
+        name: row.text("name")?,
+        kind: row.text("kind")?,
+        status: row.parsed("status")?,
+        call: row.maybe_count("call")?,
+        attempts: row.count("attempts")?,
+        compensation: row.flag("compensation")?,
+        input: row.maybe_text("input")?,
+        output: row.maybe_text("output")?,
+        error: row.maybe_text("error")?,
+        started_at: row.maybe_time("started_at")?,
+        ended_at: row.maybe_time("ended_at")?,
+    })
+}
+
+fn push_filter(statement: &mut Statement, filter: &RunFilter) {
+    if let Some(requester) = filter.requester {
+        statement.push(" AND r.requester_id = ").value(requester);
+    }
+    if !filter.statuses.is_empty() {
+        let statuses = filter.statuses.iter().map(|status| status.as_str());
+        statement.push(" AND r.status IN (").values(statuses).push(")");
+    }
+    if let Some(workflow) = &filter.workflow {
+        statement.push(" AND r.namespace = ").value(workflow.namespace.as_str());
+        statement.push(" AND r.name = ").value(workflow.name.as_str());
+    }
+    if let Some(namespace) = &filter.namespace {
+        statement.push(" AND r.namespace = ").value(namespace.as_str());
+    }
+    if let Some(wanted) = filter.needs_attention {
+        statement.push(if wanted { " AND r.needs_attention" } else { " AND NOT r.needs_attention" });
+    }
+    if let Some(text) = &filter.search {
+        statement.push(" AND (").push(db::POSITION).push("(r.search_text, ").value(&search::fold(text)).push(") > 0");
+        if let Some(number) = search::run_number(text) {
+            statement.push(" OR r.number = ").value(number);
+        }
+        statement.push(")");
+    }
+}
+
+#[async_trait]
+impl Runs for Unit {
+    async fn insert_run(&mut self, run: &Run) -> Result<i64> {
+        let statement = sql(concat!(
+            "INSERT INTO runs (id, namespace, name, version, definition_digest, title, status, needs_attention, rejected, ",
+            "compensated, requester_id, input, output, error, created_at, started_at, ended_at, updated_at, ",
+            "journal_version, wake_at, search_text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, ",
+            "$15, $16, $17, $18, $19, $20, $21) RETURNING number"
+        ))
+        .bind(run.id)
+        .bind(run.workflow.namespace.as_str())
+        .bind(run.workflow.name.as_str())
+        .bind(&run.version)
+        .bind(&run.definition_digest)
+        .bind(&run.title)
+        .bind(run.status.as_str())
+        .bind(run.needs_attention)
+        .bind(run.rejected)
+        .bind(run.compensated)
+        .bind(run.requester_id)
+        .bind(&run.input)
+        .bind(run.output.as_deref())
+        .bind(run.error.as_deref())
+        .bind(run.created_at)
+        .bind(run.started_at)
+        .bind(run.ended_at)
+        .bind(run.updated_at)
+        .bind(run.journal_version)
+        .bind(run.wake_at)
+        .bind(&search::text_of_run(run));
+        only(&self.execute_returning(statement).await?, |row| row.integer("number"))
+    }
+
+    async fn run(&mut self, id: RunId) -> Result<Option<Run>> {
+        first(&self.fetch(sql(select!("WHERE r.id = $1")).bind(id)).await?, run)
+    }
+
+    async fn run_by_number(&mut self, number: i64) -> Result<Option<Run>> {
+        first(&self.fetch(sql(select!("WHERE r.number = $1")).bind(number)).await?, run)
+    }
+
+    async fn list_runs(
+        &mut self,
+        visible: &Visibility,
+        filter: &RunFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Run>> {
+        let mut statement = sql(select!("WHERE TRUE"));
+        visibility::push(&mut statement, visible);
+        push_filter(&mut statement, filter);
+        if let Some(number) = before {
+            statement.push(" AND r.number < ").value(number);
+        }
+        statement.push(" ORDER BY r.number DESC").limit(limit);
+        each(&self.fetch(statement).await?, run)
+    }
+
+    async fn run_is_visible(&mut self, visible: &Visibility, id: RunId) -> Result<bool> {
+        let mut statement = sql("SELECT r.number FROM runs r WHERE r.id = $1").bind(id);
+        visibility::push(&mut statement, visible);
+        Ok(!self.fetch(statement).await?.is_empty())
+    }
+
+    async fn run_statistics(&mut self, workflow: &WorkflowRef, sample: u32) -> Result<RunStatistics> {
+        let counts = sql(concat!(
+            "SELECT count(*) AS ended, count(*) FILTER (WHERE status = 'completed') AS completed FROM runs ",
+            "WHERE namespace = $1 AND name = $2 AND status IN ('cancelled', 'faulted', 'completed')"
+        ))
+        .bind(workflow.namespace.as_str())
+        .bind(workflow.name.as_str());
+        let (ended, completed) =
+            only(&self.fetch(counts).await?, |row| Ok((row.count("ended")?, row.count("completed")?)))?;
+        let durations = sql(concat!(
+            "SELECT ended_at - created_at AS duration FROM runs WHERE namespace = $1 AND name = $2 ",
+            "AND status = 'completed' AND ended_at IS NOT NULL ORDER BY ended_at DESC, number DESC LIMIT $3"
+        ))
+        .bind(workflow.namespace.as_str())
+        .bind(workflow.name.as_str())
+        .bind(sample);
+        let durations = each(&self.fetch(durations).await?, |row| row.integer("duration"))?;
+        Ok(RunStatistics { ended, completed, durations })
+    }
+
+    async fn last_launches(&mut self, requester: UserId) -> Result<Vec<(WorkflowRef, Timestamp)>> {
+        let statement = sql(concat!(
+            "SELECT namespace, name, max(created_at) AS last FROM runs WHERE requester_id = $1 ",
+            "GROUP BY namespace, name ORDER BY namespace, name"
+        ));
+        each(&self.fetch(statement.bind(requester)).await?, |row| Ok((row.workflow()?, row.time("last")?)))
+    }
+
+    async fn count_runs(&mut self) -> Result<Vec<(RunStatus, u64)>> {
+        let statement = sql("SELECT status, count(*) AS n FROM runs GROUP BY status ORDER BY status");
+        each(&self.fetch(statement).await?, |row| Ok((row.parsed("status")?, row.count("n")?)))
+    }
+
+    async fn claim_runs(&mut self, owner: &str, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Lease>> {
+        let until = now + lease;
+        let statement = sql(db::CLAIM_RUNS).bind(owner).bind(now).bind(until).bind(limit);
+        let mut claimed = each(&self.execute_returning(statement).await?, |row| {
+            let lease =
+                Lease { run: row.parsed("id")?, owner: owner.to_owned(), epoch: row.integer("lease_epoch")?, until };
+            Ok((row.integer("due_at")?, lease))
+        })?;
+        claimed.sort_by_key(|(due, lease)| (*due, lease.run));
+        Ok(claimed.into_iter().map(|(_, lease)| lease).collect())
+    }
+
+    async fn claim_run(&mut self, run: RunId, owner: &str, now: Timestamp, lease: Duration) -> Result<Option<Lease>> {
+        let until = now + lease;
+        let statement = sql(concat!(
+            "UPDATE runs SET lease_epoch = CASE WHEN lease_owner = $2 AND lease_until > $3 THEN lease_epoch ",
+            "ELSE lease_epoch + 1 END, lease_owner = $2, lease_until = $4 ",
+            "WHERE id = $1 AND (lease_until IS NULL OR lease_until <= $3 OR lease_owner = $2) RETURNING lease_epoch"
+        ))
+        .bind(run)
+        .bind(owner)
+        .bind(now)
+        .bind(until);
+        first(&self.execute_returning(statement).await?, |row| {
+            Ok(Lease { run, owner: owner.to_owned(), epoch: row.integer("lease_epoch")?, until })
+        })
+    }
+
+    async fn renew_lease(&mut self, lease: &Lease, until: Timestamp) -> Result<()> {
+        let statement = sql("UPDATE runs SET lease_until = $4 WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3")
+            .bind(lease.run)
+            .bind(&lease.owner)
+            .bind(lease.epoch)
+            .bind(until);
+        self.execute_one(statement).await
+    }
+
+    async fn release_lease(&mut self, lease: &Lease) -> Result<()> {
+        let statement = sql(concat!(
+            "UPDATE runs SET lease_owner = NULL, lease_until = NULL ",
+            "WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3"
+        ))
+        .bind(lease.run)
+        .bind(&lease.owner)
+        .bind(lease.epoch);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    async fn next_wake(&mut self) -> Result<Option<Timestamp>> {
+        // An owned run comes into question when its lease ends, in case its owner is dead.
+        let statement = sql(concat!(
+            "SELECT min(at) AS at FROM (SELECT min(due_at) AS at FROM runs WHERE due_at IS NOT NULL AND lease_until IS NULL ",
+            "UNION ALL SELECT min(CASE WHEN lease_until < due_at THEN due_at ELSE lease_until END) AS at FROM runs ",
+            "WHERE lease_until IS NOT NULL AND due_at IS NOT NULL) AS wakes"
+        ));
+        only(&self.fetch(statement).await?, |row| row.maybe_time("at"))
+    }
+
+    async fn advance_run(&mut self, lease: &Lease, run: &Run, expected: i64, entries: &[JournalEntry]) -> Result<()> {
+        let numbered = entries.iter().map(|entry| entry.version).eq(expected + 1..=run.journal_version);
+        if !numbered || run.id != lease.run {
+            return Err(StoreError::Inconsistent("the numbering of new journal entries".to_owned()));
+        }
+        let statement = sql(concat!(
+            "UPDATE runs SET version = $5, definition_digest = $6, title = $7, status = $8, needs_attention = $9, ",
+            "rejected = $10, compensated = $11, output = $12, error = $13, started_at = $14, ended_at = $15, ",
+            "updated_at = $16, journal_version = $17, wake_at = $18 ",
+            "WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND journal_version = $4"
+        ))
+        .bind(run.id)
+        .bind(&lease.owner)
+        .bind(lease.epoch)
+        .bind(expected)
+        .bind(&run.version)
+        .bind(&run.definition_digest)
+        .bind(&run.title)
+        .bind(run.status.as_str())
+        .bind(run.needs_attention)
+        .bind(run.rejected)
+        .bind(run.compensated)
+        .bind(run.output.as_deref())
+        .bind(run.error.as_deref())
+        .bind(run.started_at)
+        .bind(run.ended_at)
+        .bind(run.updated_at)
+        .bind(run.journal_version)
+        .bind(run.wake_at);
+        self.execute_one(statement).await?;
+        for some in entries.chunks(ROWS_PER_INSERT) {
+            let mut insert = sql("INSERT INTO journal (run_id, version, at, event) VALUES ");
+            for (index, entry) in some.iter().enumerate() {
+                insert.push(if index == 0 { "(" } else { ", (" });
+                insert.value(run.id).push(", ").value(entry.version).push(", ").value(entry.at).push(", ");
+                insert.value(&entry.event).push(")");
+            }
+            self.execute(insert).await?;
+        }
+        Ok(())
+    }
+
+    async fn journal(&mut self, run: RunId, after: i64, limit: u32) -> Result<Vec<JournalEntry>> {
+        let statement =
+            sql("SELECT version, at, event FROM journal WHERE run_id = $1 AND version > $2 ORDER BY version LIMIT $3")
+                .bind(run)
+                .bind(after)
+                .bind(limit);
+        each(&self.fetch(statement).await?, |row| {
+            Ok(JournalEntry { version: row.integer("version")?, at: row.time("at")?, event: row.text("event")? })
+        })
+    }
+
+    async fn snapshot_of(&mut self, run: RunId) -> Result<Option<(i64, String)>> {
+        let rows = self.fetch(sql("SELECT version, state FROM snapshots WHERE run_id = $1").bind(run)).await?;
+        first(&rows, |row| Ok((row.integer("version")?, row.text("state")?)))
+    }
+
+    async fn put_snapshot(&mut self, run: RunId, version: i64, state: &str) -> Result<()> {
+        let statement = sql(concat!(
+            "INSERT INTO snapshots (run_id, version, state) VALUES ($1, $2, $3) ",
+            "ON CONFLICT (run_id) DO UPDATE SET version = excluded.version, state = excluded.state"
+        ))
+        .bind(run)
+        .bind(version)
+        .bind(state);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    async fn push_inbox(&mut self, run: RunId, event: &str, at: Timestamp) -> Result<()> {
+        // The run's row first: holding it, events of one run get their `seq` in the order in which they become visible,
+        // so that `clear_inbox` up to a `seq` never removes one that its owner has not seen.
+        let wake = sql("UPDATE runs SET inbox_since = COALESCE(inbox_since, $2) WHERE id = $1").bind(run).bind(at);
+        if self.execute(wake).await? == 0 {
+            return Err(StoreError::Reference("inbox.run_id".to_owned()));
+        }
+        let insert = sql("INSERT INTO inbox (run_id, event, at) VALUES ($1, $2, $3)").bind(run).bind(event).bind(at);
+        self.execute(insert).await?;
+        Ok(())
+    }
+
+    async fn inbox(&mut self, run: RunId) -> Result<Vec<InboxItem>> {
+        let statement = sql("SELECT seq, run_id, event FROM inbox WHERE run_id = $1 ORDER BY seq").bind(run);
+        each(&self.fetch(statement).await?, |row| {
+            Ok(InboxItem { seq: row.integer("seq")?, run: row.parsed("run_id")?, event: row.text("event")? })
+        })
+    }
+
+    async fn clear_inbox(&mut self, run: RunId, seq: i64) -> Result<()> {
+        // Locked by a statement of its own, so that the last one below sees what other units have pushed meanwhile.
+        let mut lock = sql("SELECT number FROM runs WHERE id = $1").bind(run);
+        lock.push(self.lock_clause());
+        self.fetch(lock).await?;
+        self.execute(sql("DELETE FROM inbox WHERE run_id = $1 AND seq <= $2").bind(run).bind(seq)).await?;
+        let statement = sql(concat!(
+            "UPDATE runs SET inbox_since = (SELECT i.at FROM inbox i WHERE i.run_id = $1 ORDER BY i.seq LIMIT 1) ",
+            "WHERE id = $1"
+        ));
+        self.execute(statement.bind(run)).await?;
+        Ok(())
+    }
+
+    async fn put_task(&mut self, task: &Task) -> Result<()> {
+        let statement = sql(concat!(
+            "INSERT INTO tasks (run_id, reference, occurrence, position, name, kind, status, call, attempts, compensation, ",
+            "input, output, error, started_at, ended_at) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ",
+            "ON CONFLICT (run_id, reference, occurrence) DO UPDATE SET position = excluded.position, ",
+            "name = excluded.name, kind = excluded.kind, status = excluded.status, call = excluded.call, ",
+            "attempts = excluded.attempts, compensation = excluded.compensation, input = excluded.input, output = excluded.output, ",
+            "error = excluded.error, started_at = excluded.started_at, ended_at = excluded.ended_at"
+        ))
+        .bind(task.run)
+        .bind(&task.reference)
+        .bind(task.occurrence)
+        .bind(task.position)
+        .bind(&task.name)
+        .bind(&task.kind)
+        .bind(task.status.as_str())
+        .bind(task.call.map(i64::from))
+        .bind(task.attempts)
+        .bind(task.compensation)
+        .bind(task.input.as_deref())
+        .bind(task.output.as_deref())
+        .bind(task.error.as_deref())
+        .bind(task.started_at)
+        .bind(task.ended_at);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    async fn tasks(&mut self, run: RunId) -> Result<Vec<Task>> {
+        let statement = sql(concat!(
+            "SELECT run_id, reference, occurrence, position, name, kind, status, call, attempts, compensation, input, ",
+            "output, error, started_at, ended_at FROM tasks WHERE run_id = $1 ORDER BY position, reference, occurrence"
+        ));
+        each(&self.fetch(statement.bind(run)).await?, task)
+    }
+
+    async fn put_effect(&mut self, key: &str, result: &str, at: Timestamp) -> Result<()> {
+        let statement =
+            sql("INSERT INTO effects (key, result, at) VALUES ($1, $2, $3)").bind(key).bind(result).bind(at);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    async fn effect(&mut self, key: &str) -> Result<Option<String>> {
+        let rows = self.fetch(sql("SELECT result FROM effects WHERE key = $1").bind(key)).await?;
+        first(&rows, |row| row.text("result"))
+    }
+}
