@@ -1,1 +1,153 @@
-//! engine
+//! The engine: takes runs from the store, feeds their events to the interpreter, and does what it asks for.
+//!
+//! # How a run moves
+//! 1. Something puts an event into the run's inbox (launch, decision, operator command) and calls [`Engine::wake`].
+//! 2. A node claims the run by lease ([`node`]) and gives it to an [`actor`], which replays the journal into a state.
+//! 3. The actor applies the event, and writes journal, run, tasks, approvals, notices and audit entries of that step in
+//!    one unit of work ([`step`]). Every write carries the lease's epoch.
+//! 4. Only then it acts: dispatches calls ([`calls`]), sets timers, tells [`live`] watchers.
+//! 5. When nothing is in flight the lease is given up; the run sleeps in the store until `wake_at` or its inbox wakes it.
+//!
+//! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
+//! outstanding, and each outstanding call is probed, repeated or handed to an operator, by what its connector can tell.
+
+mod actor;
+mod approvals;
+mod calls;
+pub mod live;
+mod node;
+pub mod notices;
+mod step;
+mod task_log;
+
+use std::{sync::Arc, time::Duration};
+
+use connectors::Registry;
+use domain::{Clock, Ids, RunId};
+use identity::vault::Vault;
+use store::Store;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use live::{Live, RunChange, Topic};
+pub use task_log::TaskLogs;
+
+/// How a node works. The defaults suit one node on one machine.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// The node's name, unique among those on one database.
+    pub node: String,
+    /// How long a run stays with a node that says nothing.
+    pub lease: Duration,
+    /// How often to look for work when nobody wakes the node.
+    pub poll: Duration,
+    /// Runs held at once.
+    pub runs: usize,
+    /// Calls in flight at once.
+    pub calls: usize,
+    /// Longest time a call may take where the definition sets no timeout.
+    pub call_limit: Duration,
+    /// How long a stopping node waits for calls in flight.
+    pub drain: Duration,
+    /// Whether mails are sent.
+    pub mail: bool,
+    /// Address of the portal as people reach it, for links (`https://rondo.example`).
+    pub base_url: String,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            node: "local".to_owned(),
+            lease: Duration::from_secs(30),
+            poll: Duration::from_secs(1),
+            runs: 512,
+            calls: 64,
+            call_limit: Duration::from_secs(300),
+            drain: Duration::from_secs(10),
+            mail: false,
+            base_url: "http://127.0.0.1:3000".to_owned(),
+        }
+    }
+}
+
+/// A hook around commits, for tests that stop a node at a chosen place of the journal.
+pub trait Observer: Send + Sync {
+    /// The next step of the run is about to be written as the journal's entry `version`.
+    fn before_commit(&self, _run: RunId, _version: i64) {}
+    /// The step is durable and nothing has been done about it yet.
+    fn after_commit(&self, _run: RunId, _version: i64) {}
+    /// A call has had its effect, and its result is not yet durable.
+    fn after_call(&self, _run: RunId, _version: i64) {}
+}
+
+/// The observer of production: none.
+#[derive(Debug)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {}
+
+/// What a node works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The connectors.
+    pub connectors: Arc<Registry>,
+    /// Secrets at rest.
+    pub vault: Arc<Vault>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn Ids>,
+    /// Hints to watchers.
+    pub live: Live,
+    /// Hook for tests.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// A running node.
+pub struct Engine {
+    node: Arc<node::Node>,
+    stop: CancellationToken,
+    work: JoinHandle<()>,
+    log_writer: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Starts a node. It works until [`Engine::shut_down`].
+    #[must_use]
+    pub fn start(parts: Parts, settings: EngineSettings) -> Self {
+        let (logs, log_writer) = TaskLogs::start(parts.store.logs(), parts.live.clone(), Arc::clone(&parts.clock));
+        let stop = CancellationToken::new();
+        let node = Arc::new(node::Node::new(parts, settings, logs, stop.clone()));
+        let work = tokio::spawn(Arc::clone(&node).work());
+        Self { node, stop, work, log_writer }
+    }
+
+    /// A handle to wake the node with.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.node))
+    }
+
+    /// Stops: takes no new runs, waits for calls in flight for a while, gives leases up, writes what logs are left.
+    pub async fn shut_down(self) {
+        self.stop.cancel();
+        // Both end by themselves once told; an error would be a panic that was logged where it happened.
+        let _ = self.work.await;
+        drop(self.node);
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.log_writer).await;
+    }
+}
+
+/// Tells a node that a run has something in its inbox. Without it the node finds out by polling.
+#[derive(Clone)]
+pub struct Waker(Arc<node::Node>);
+
+impl Waker {
+    /// Wakes the node for this run.
+    pub fn wake(&self, run: RunId) {
+        self.0.wake(run);
+    }
+}

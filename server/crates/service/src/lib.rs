@@ -1,1 +1,127 @@
-//! service
+//! Every operation of Rondo, each once: authorize, load, decide, write, audit, commit.
+//!
+//! REST handlers, server functions and the command line are doors of a few lines to the functions here; none of them
+//! decides anything. What a page may show and what REST answers is the same view, because it is the same function.
+//!
+//! # How to add an operation
+//! 1. A variant of [`domain::Operation`], and a policy in `server/policies/` that allows it to somebody.
+//! 2. A function on [`Service`] in the module of its area. It begins with [`Service::enter`] (for a change) or
+//!    [`Service::look`] (for reading), authorizes with [`Gate::authorize`] on the resource that it loaded, and ends a
+//!    change with [`Gate::finish`], which writes the audit entry in the same transaction and commits.
+//! 3. A REST route in `server/src/http/rest/`, and a server function in `app/src/api/` where a page needs it.
+//! 4. A row in the tests: the operation × role table shows the new line by itself.
+//!
+//! A refusal is a change, too: [`Gate::authorize`] rolls back what was begun and writes the refusal to the audit log.
+
+mod account;
+mod administration;
+mod approvals;
+mod audit_log;
+mod caller;
+mod catalogue;
+mod connections;
+mod cursor;
+mod demo;
+mod drafts;
+mod gate;
+mod idempotency;
+mod input;
+mod links;
+mod mail;
+mod notifications;
+mod people;
+mod problems;
+mod runs;
+mod shipped;
+mod sign_in;
+mod views;
+
+use std::sync::Arc;
+
+use connectors::Registry;
+use domain::{Clock, Ids, Timestamp, view::DemoSignIn};
+use engine::{Live, Waker};
+use identity::{passwords::Passwords, random::Random, vault::Vault};
+use policy::Policies;
+use store::Store;
+
+pub use administration::{NewUser, UserChange};
+pub use approvals::ApprovalQuery;
+pub use audit_log::{AuditExport, ExportFormat};
+pub use caller::{Caller, Door, MaybeCaller, Origin};
+pub use connections::{ConnectionKind, NewConnection};
+pub use demo::demo_organisation;
+pub use gate::Gate;
+pub use idempotency::Remembered;
+pub use mail::{MailSettings, Mailer};
+pub use runs::{RunQuery, RunResolution};
+pub use shipped::ShippedError;
+
+/// What the operations work with.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The policies.
+    pub policies: Policies,
+    /// The connectors.
+    pub connectors: Arc<Registry>,
+    /// Secrets at rest.
+    pub vault: Arc<Vault>,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn Ids>,
+    /// New secrets.
+    pub random: Arc<dyn Random>,
+    /// Hints to watchers.
+    pub live: Live,
+    /// Wakes the engine; none where none runs (command line beside a server).
+    pub waker: Option<Waker>,
+    /// Whether mails are sent.
+    pub mail_enabled: bool,
+    /// Address of the portal as people reach it.
+    pub base_url: String,
+    /// Sign-ins of the demonstration organisation; empty outside it.
+    pub demo: Vec<DemoSignIn>,
+}
+
+/// The operations.
+pub struct Service {
+    parts: Parts,
+}
+
+impl Service {
+    /// The operations over these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    fn ids(&self) -> &dyn Ids {
+        self.parts.ids.as_ref()
+    }
+
+    fn wake(&self, run: domain::RunId) {
+        if let Some(waker) = &self.parts.waker {
+            waker.wake(run);
+        }
+    }
+
+    /// Hints of what changes, for live pages.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.parts.live
+    }
+
+    /// The database, for health checks.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.parts.store
+    }
+}

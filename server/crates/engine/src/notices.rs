@@ -1,0 +1,125 @@
+//! Notices to people: an entry in the portal, and a mail in the outbox where mail is on.
+
+use domain::{Ids, NotificationId, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{
+    UnitOfWork,
+    messages::{Notification, Outgoing},
+    users::User,
+};
+
+/// What a notice tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// A decision is asked of the recipient.
+    ApprovalRequested,
+    /// An approver sent the recipient's request back for changes.
+    ChangesRequested,
+    /// The recipient's run has completed.
+    RunCompleted,
+    /// The recipient's run has failed.
+    RunFaulted,
+    /// The recipient's run was rejected.
+    RunRejected,
+    /// The recipient's run was cancelled by somebody else.
+    RunCancelled,
+    /// A run needs an operator.
+    RunNeedsAttention,
+}
+
+impl NoticeKind {
+    /// The name as it stands in databases and interfaces.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ApprovalRequested => "approval-requested",
+            Self::ChangesRequested => "changes-requested",
+            Self::RunCompleted => "run-completed",
+            Self::RunFaulted => "run-faulted",
+            Self::RunRejected => "run-rejected",
+            Self::RunCancelled => "run-cancelled",
+            Self::RunNeedsAttention => "run-needs-attention",
+        }
+    }
+}
+
+/// A notice before it is addressed.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// What it tells.
+    pub kind: NoticeKind,
+    /// The workflow's title.
+    pub title: String,
+    /// The run's number.
+    pub run_number: i64,
+    /// Where it leads, within the portal.
+    pub link: String,
+    /// Makes it unique per recipient: the same cause never mails twice.
+    pub cause: String,
+}
+
+/// The payload of a mail in the outbox. The text is made when it is sent, in the recipient's language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeMail {
+    /// Recipient's address.
+    pub to: String,
+    /// Recipient's name.
+    pub name: String,
+    /// Recipient's language.
+    pub locale: String,
+    /// What it tells.
+    pub kind: NoticeKind,
+    /// The workflow's title.
+    pub title: String,
+    /// The run's number.
+    pub run_number: i64,
+    /// Where it leads, within the portal.
+    pub link: String,
+}
+
+/// Writes a notice to each recipient, with the change that caused it.
+pub async fn notify(
+    unit: &mut dyn UnitOfWork,
+    ids: &dyn Ids,
+    now: Timestamp,
+    mail: bool,
+    recipients: &[User],
+    notice: &Notice,
+) -> store::Result<()> {
+    for user in recipients.iter().filter(|user| user.active) {
+        unit.insert_notification(&Notification {
+            id: NotificationId::new(ids),
+            user_id: user.id,
+            kind: notice.kind.as_str().to_owned(),
+            title: notice.title.clone(),
+            run_number: Some(notice.run_number),
+            link: notice.link.clone(),
+            created_at: now,
+            read_at: None,
+        })
+        .await?;
+        let Some(to) = user.email.clone().filter(|_| mail) else { continue };
+        let payload = NoticeMail {
+            to,
+            name: user.name.clone(),
+            locale: user.locale.clone().unwrap_or_else(|| "en".to_owned()),
+            kind: notice.kind,
+            title: notice.title.clone(),
+            run_number: notice.run_number,
+            link: notice.link.clone(),
+        };
+        unit.push_outgoing(&Outgoing {
+            seq: 0,
+            kind: "mail".to_owned(),
+            payload: serde_json::to_string(&payload).unwrap_or_default(),
+            key: format!("{}:{}", notice.cause, user.id),
+            attempts: 0,
+            due_at: now,
+            last_error: None,
+            created_at: now,
+        })
+        .await?;
+    }
+    Ok(())
+}

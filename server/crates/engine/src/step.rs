@@ -1,0 +1,407 @@
+//! One step of a run, written in one unit of work: journal, run, tasks, approvals, notices, audit.
+
+use std::collections::BTreeMap;
+
+use audit::{Actor as AuditActor, Door, Entry, Outcome, ResourceRef};
+use domain::{ApprovalState, Name, Role, RunStatus, TaskStatus, Timestamp, UserId};
+use serde_json::{Value, json};
+use store::{
+    StoreError, UnitOfWork,
+    runs::{JournalEntry, Run, Task},
+    users::User,
+};
+use workflow::{ApprovalRequest, Attention, Compensation, Effect, Event, EventKind, RunError, RunRecord, TaskRecord};
+
+use crate::{
+    actor::{Actor, Stop},
+    approvals,
+    live::{RunChange, Topic},
+    notices::{Notice, NoticeKind, notify},
+};
+
+/// What a step adds beside the run itself, to be told to watchers once it is durable.
+#[derive(Default)]
+struct Written {
+    run: Option<Run>,
+    blocked: Vec<workflow::CallId>,
+    unblocked: Vec<workflow::CallId>,
+    notified: Vec<UserId>,
+    approvals_changed: bool,
+    audit: Vec<Entry>,
+}
+
+/// Writes events and what follows from them. Nothing of the actor changes unless the unit is durable.
+pub(crate) async fn write(
+    actor: &mut Actor,
+    events: &[Event],
+    effects: &[Effect],
+    taken: Option<i64>,
+    snapshot: bool,
+) -> store::Result<()> {
+    let node = actor.node.clone();
+    let now = node.now();
+    let expected = actor.run.journal_version;
+    let mut entries = Vec::with_capacity(events.len());
+    for (version, event) in (expected + 1..).zip(events) {
+        let event = serde_json::to_string(event).map_err(|_| StoreError::Inconsistent("journal".to_owned()))?;
+        entries.push(JournalEntry { version, at: now, event });
+    }
+    let version = expected + i64::try_from(entries.len()).unwrap_or(i64::MAX);
+    node.parts.observer.before_commit(actor.lease.run, version);
+
+    let mut unit = node.parts.store.begin().await?;
+    let mut written = Written::default();
+    let mut run = actor.run.clone();
+    run.journal_version = version;
+    run.updated_at = now;
+    apply_tasks(unit.as_mut(), actor, effects, now, &mut written).await?;
+    for effect in effects {
+        match effect {
+            Effect::OpenApproval(request) => {
+                open_approval(unit.as_mut(), actor, request, now, &mut written).await?;
+            }
+            Effect::CloseApproval { call } => {
+                close_approval(unit.as_mut(), actor, *call, now, &mut written).await?;
+            }
+            Effect::Run(record) => apply_run(&mut run, record),
+            _ => {}
+        }
+    }
+    let blocked = actor.blocked.len() + written.blocked.len() > written.unblocked.len();
+    run.needs_attention |= blocked && !run.status.is_final();
+    let calls_follow = effects.iter().any(|effect| matches!(effect, Effect::Call(_)));
+    run.wake_at = if run.status.is_final() && !calls_follow { None } else { actor.wake_at(now, calls_follow) };
+    announce(unit.as_mut(), actor, &run, events, now, &mut written).await?;
+    unit.advance_run(&actor.lease, &run, expected, &entries).await?;
+    if snapshot {
+        let state = serde_json::to_string(&actor.state).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
+        unit.put_snapshot(run.id, version, &state).await?;
+    }
+    if let Some(seq) = taken {
+        unit.clear_inbox(run.id, seq).await?;
+    }
+    // Last, because it locks the end of the log for everybody.
+    if !written.audit.is_empty() {
+        audit::append_all(unit.as_mut(), &written.audit).await?;
+    }
+    unit.commit().await?;
+    node.parts.observer.after_commit(actor.lease.run, version);
+
+    written.run = Some(run);
+    settle(actor, written);
+    Ok(())
+}
+
+/// Takes over what has become durable, and tells watchers.
+fn settle(actor: &mut Actor, written: Written) {
+    actor.blocked.extend(written.blocked);
+    for call in &written.unblocked {
+        actor.blocked.remove(call);
+    }
+    let live = &actor.node.parts.live;
+    if let Some(run) = written.run {
+        if run.status.is_final() && !actor.run.status.is_final() {
+            metrics::counter!("rondo_runs_ended_total", "status" => run.status.as_str()).increment(1);
+        }
+        actor.run = run;
+        live.run_changed(RunChange {
+            run: actor.run.id,
+            version: actor.run.journal_version,
+            status: actor.run.status,
+        });
+    }
+    if written.approvals_changed {
+        live.changed(Topic::Approvals);
+    }
+    for user in written.notified {
+        live.changed(Topic::Notifications(user));
+    }
+}
+
+fn json_text<T: serde::Serialize>(value: Option<&T>) -> Option<String> {
+    value.and_then(|value| serde_json::to_string(value).ok())
+}
+
+async fn apply_tasks(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    effects: &[Effect],
+    now: Timestamp,
+    written: &mut Written,
+) -> store::Result<()> {
+    // Only the last word on each task is written; a chain of pure tasks may name one many times.
+    let mut last: BTreeMap<(&str, u32), &TaskRecord> = BTreeMap::new();
+    for effect in effects {
+        if let Effect::Task(record) = effect {
+            last.insert((&record.reference, record.occurrence), record);
+        }
+    }
+    for record in last.into_values() {
+        unit.put_task(&Task {
+            run: actor.lease.run,
+            reference: record.reference.clone(),
+            occurrence: record.occurrence,
+            position: i64::from(record.sequence),
+            name: record.name.clone(),
+            kind: record.kind.clone(),
+            status: record.status,
+            call: record.call.map(|call| call.0),
+            attempts: record.attempts,
+            compensation: record.compensation,
+            input: json_text(record.input.as_ref()),
+            output: json_text(record.output.as_ref()),
+            error: json_text(record.error.as_ref()),
+            started_at: Some(record.started_at),
+            ended_at: record.ended_at,
+        })
+        .await?;
+        if let Some(entry) = task_entry(actor, record, now) {
+            written.audit.push(entry);
+        }
+    }
+    Ok(())
+}
+
+/// Calls to other systems are what a run did in the world, so each is in the audit log; pure tasks are in the journal.
+fn task_entry(actor: &Actor, record: &TaskRecord, now: Timestamp) -> Option<Entry> {
+    let function = record.function.as_deref().filter(|function| *function != "approval")?;
+    let outcome = match record.status {
+        TaskStatus::Completed => Outcome::Done,
+        TaskStatus::Faulted | TaskStatus::Unknown => Outcome::Failed,
+        _ => return None,
+    };
+    let detail = json!({
+        "task": record.reference,
+        "occurrence": record.occurrence,
+        "function": function,
+        "attempts": record.attempts,
+        "compensation": record.compensation,
+        "status": record.status,
+        "error": record.error.as_ref().map(|error| json!({"type": error.kind, "status": error.status})),
+    });
+    Some(run_entry(actor, &actor.run, "task.execute", outcome, detail, now))
+}
+
+fn run_entry(actor: &Actor, run: &Run, action: &str, outcome: Outcome, detail: Value, now: Timestamp) -> Entry {
+    Entry {
+        at: now,
+        actor: AuditActor { id: None, login: "system".to_owned() },
+        door: Door::Engine,
+        session: None,
+        token: None,
+        address: None,
+        trace_id: actor.lease.run.to_string(),
+        action: action.to_owned(),
+        resource: ResourceRef { kind: "run".to_owned(), id: run.id.to_string(), name: format!("R-{}", run.number) },
+        namespace: Some(run.workflow.namespace.clone()),
+        outcome,
+        policies: Vec::new(),
+        detail,
+    }
+}
+
+fn apply_run(run: &mut Run, record: &RunRecord) {
+    run.status = record.status;
+    run.output = json_text(record.output.as_ref());
+    run.error = json_text(record.error.as_ref());
+    run.needs_attention = record.attention.is_some();
+    run.compensated = record.compensation == Compensation::Done;
+    run.rejected = record.error.as_ref().is_some_and(|error| error.kind == RunError::REJECTED);
+    run.started_at = Some(record.started_at);
+    run.ended_at = record.ended_at;
+    if let Some(Attention::CompensationFailed { .. }) = record.attention {
+        run.compensated = false;
+    }
+}
+
+async fn open_approval(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    request: &ApprovalRequest,
+    now: Timestamp,
+    written: &mut Written,
+) -> store::Result<()> {
+    let ids = actor.node.parts.ids.as_ref();
+    let opened = approvals::open(unit, ids, now, &actor.run, &actor.definition, request).await?;
+    written.approvals_changed = true;
+    let detail = json!({
+        "approval": opened.approval.id,
+        "title": opened.approval.title,
+        "digest": opened.approval.digest,
+        "asked": opened.asked.iter().map(|user| &user.login).collect::<Vec<_>>(),
+    });
+    written.audit.push(run_entry(actor, &actor.run, "approval.open", Outcome::Done, detail, now));
+    if opened.asked.is_empty() {
+        written.blocked.push(request.call);
+        alert_operators(unit, actor, now, &format!("blocked:{}", opened.approval.id), written).await?;
+    } else {
+        ask(unit, actor, &opened, now, written).await?;
+    }
+    Ok(())
+}
+
+async fn ask(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    opened: &approvals::Opened,
+    now: Timestamp,
+    written: &mut Written,
+) -> store::Result<()> {
+    let notice = Notice {
+        kind: NoticeKind::ApprovalRequested,
+        title: actor.run.title.clone(),
+        run_number: actor.run.number,
+        link: format!("/approvals/{}", opened.approval.id),
+        cause: format!("approval:{}", opened.approval.id),
+    };
+    send(unit, actor, &opened.asked, &notice, now, written).await
+}
+
+async fn send(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    recipients: &[User],
+    notice: &Notice,
+    now: Timestamp,
+    written: &mut Written,
+) -> store::Result<()> {
+    let node = &actor.node;
+    notify(unit, node.parts.ids.as_ref(), now, node.settings.mail, recipients, notice).await?;
+    written.notified.extend(recipients.iter().map(|user| user.id));
+    Ok(())
+}
+
+async fn close_approval(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    call: workflow::CallId,
+    now: Timestamp,
+    written: &mut Written,
+) -> store::Result<()> {
+    let Some(approval) = unit.approval_of_call(actor.lease.run, &call.to_string()).await? else { return Ok(()) };
+    if approval.state != ApprovalState::Pending {
+        return Ok(());
+    }
+    let overdue = approval.due_at.is_some_and(|due| due <= now);
+    let (state, action) = if overdue {
+        (ApprovalState::Rejected, "approval.expire")
+    } else {
+        (ApprovalState::Void, "approval.void")
+    };
+    unit.close_approval(approval.id, state, now).await?;
+    written.approvals_changed = true;
+    written.unblocked.extend(actor.blocked.contains(&call).then_some(call));
+    let detail = json!({"approval": approval.id, "title": approval.title, "digest": approval.digest});
+    written.audit.push(run_entry(actor, &actor.run, action, Outcome::Done, detail, now));
+    Ok(())
+}
+
+/// Notices and audit entries for what the step means for the run as a whole.
+async fn announce(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    run: &Run,
+    events: &[Event],
+    now: Timestamp,
+    written: &mut Written,
+) -> store::Result<()> {
+    let before = &actor.run;
+    if run.needs_attention && !before.needs_attention && written.blocked.is_empty() {
+        let cause = format!("attention:{}:{}", run.id, run.journal_version);
+        alert_operators(unit, actor, now, &cause, written).await?;
+    }
+    if !run.status.is_final() || before.status == run.status {
+        return Ok(());
+    }
+    let detail = json!({
+        "workflow": run.workflow.to_string(),
+        "version": run.version,
+        "definition": run.definition_digest,
+        "status": run.status,
+        "rejected": run.rejected,
+        "compensated": run.compensated,
+        "needsAttention": run.needs_attention,
+    });
+    let outcome = if run.status == RunStatus::Completed { Outcome::Done } else { Outcome::Failed };
+    written.audit.push(run_entry(actor, run, "run.end", outcome, detail, now));
+    let kind = match run.status {
+        RunStatus::Completed => NoticeKind::RunCompleted,
+        RunStatus::Cancelled => NoticeKind::RunCancelled,
+        _ if run.rejected => NoticeKind::RunRejected,
+        _ => NoticeKind::RunFaulted,
+    };
+    let Some(requester) = unit.user(run.requester_id).await? else { return Ok(()) };
+    let own_doing = events.iter().any(|event| {
+        matches!(&event.kind, EventKind::CancelRequested { by, .. } if *by == requester.login)
+    });
+    if own_doing {
+        return Ok(());
+    }
+    let notice = Notice {
+        kind,
+        title: run.title.clone(),
+        run_number: run.number,
+        link: format!("/runs/{}", run.number),
+        cause: format!("run:{}:{}", run.id, run.journal_version),
+    };
+    send(unit, actor, &[requester], &notice, now, written).await
+}
+
+async fn alert_operators(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    now: Timestamp,
+    cause: &str,
+    written: &mut Written,
+) -> store::Result<()> {
+    let namespace: &Name = &actor.run.workflow.namespace;
+    let ids = unit.users_with_role(Role::Operator, namespace, now).await?;
+    let operators = unit.users_by_id(&ids).await?;
+    let notice = Notice {
+        kind: NoticeKind::RunNeedsAttention,
+        title: actor.run.title.clone(),
+        run_number: actor.run.number,
+        link: format!("/runs/{}", actor.run.number),
+        cause: cause.to_owned(),
+    };
+    send(unit, actor, &operators, &notice, now, written).await
+}
+
+/// Looks again for somebody to ask, where an open approval asks nobody.
+///
+/// The approval keeps its digest: who is asked is no part of what would run.
+pub(crate) async fn unblock(actor: &mut Actor, request: &ApprovalRequest) -> Result<(), Stop> {
+    let node = actor.node.clone();
+    let now = node.now();
+    let mut unit = node.parts.store.begin().await?;
+    let Some(approval) = unit.approval_of_call(actor.lease.run, &request.call.to_string()).await? else {
+        return Ok(());
+    };
+    if !unit.approvers(approval.id).await?.is_empty() {
+        return Ok(());
+    }
+    let run = &actor.run;
+    let people =
+        approvals::resolve(unit.as_mut(), &run.workflow.namespace, run.requester_id, &request.rule.approvers, now)
+            .await?;
+    if people.is_empty() {
+        actor.blocked.insert(request.call);
+        return Ok(());
+    }
+    let asked: Vec<store::approvals::Approver> = people
+        .iter()
+        .map(|(user, via)| store::approvals::Approver { user_id: user.id, via: via.clone() })
+        .collect();
+    unit.add_approvers(approval.id, &asked).await?;
+    let mut written = Written { approvals_changed: true, ..Written::default() };
+    let opened = approvals::Opened { approval, asked: people.into_iter().map(|(user, _)| user).collect() };
+    ask(unit.as_mut(), actor, &opened, now, &mut written).await?;
+    let mut freed = actor.run.clone();
+    freed.needs_attention = false;
+    freed.updated_at = now;
+    unit.advance_run(&actor.lease, &freed, freed.journal_version, &[]).await?;
+    unit.commit().await?;
+    written.run = Some(freed);
+    settle(actor, written);
+    Ok(())
+}

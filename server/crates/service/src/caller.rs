@@ -1,0 +1,42 @@
+//! Who calls, through which door.
+
+use domain::{SessionId, TokenId, UserId};
+use policy::Principal;
+
+pub use audit::Door;
+
+/// Somebody who is signed in.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who.
+    pub user: UserId,
+    /// Sign-in name.
+    pub login: String,
+    /// Name for people.
+    pub name: String,
+    /// What policies know of them: id, activity, grants.
+    pub principal: Principal,
+    /// By which browser session.
+    pub session: Option<SessionId>,
+    /// By which API token.
+    pub token: Option<TokenId>,
+    /// Where the call came from.
+    pub origin: Origin,
+}
+
+/// Where a call came from, signed in or not.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Through which door.
+    pub door: Door,
+    /// The address, as the configured proxies and the socket say.
+    pub address: String,
+    /// What the client calls itself.
+    pub user_agent: String,
+    /// The id under which the server's log has this call.
+    pub trace_id: String,
+}
+
+/// The caller of a page or server function, if anybody is signed in. Provided as context by `server`.
+#[derive(Clone, Debug)]
+pub struct MaybeCaller(pub Option<Caller>);

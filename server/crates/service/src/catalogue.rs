@@ -1,0 +1,313 @@
+//! What may be launched, and launching it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{
+    ErrorCode, Operation, Problem, RunId, RunStatus, WorkflowRef,
+    view::{CatalogueItem, PlanStep, RunSummary, WorkflowVersionView},
+};
+use policy::Resource;
+use serde_json::{Value, json};
+use store::{
+    UnitOfWork,
+    runs::Run,
+    workflows::{VersionState, WorkflowVersion},
+};
+use workflow::{Definition, Event, EventKind, approval::Approver};
+
+use crate::{
+    Caller, Gate, Service, input,
+    gate::Target,
+    problems::{OrProblem as _, internal, not_found},
+    views::{self, People},
+};
+
+/// Completed runs over which the usual duration is taken.
+pub(crate) const SAMPLE: u32 = 50;
+
+/// A run that was written and not yet committed.
+pub(crate) struct Launched {
+    pub(crate) run: Run,
+    target: Target,
+}
+
+fn target(workflow: &WorkflowRef) -> Target {
+    Target::new("workflow", workflow, workflow.to_string()).within(&workflow.namespace)
+}
+
+impl Service {
+    /// A stored definition, parsed. What is stored was valid when it was saved.
+    pub(crate) fn parse(&self, version: &WorkflowVersion) -> Result<Arc<Definition>, Problem> {
+        Definition::parse(&version.source, self.parts.connectors.function_catalogue()).map(Arc::new).map_err(|found| {
+            let first = found.into_iter().next().map(|diagnostic| diagnostic.to_string()).unwrap_or_default();
+            internal("a stored definition does not parse", &std::io::Error::other(first))
+        })
+    }
+
+    /// Everything that the caller may launch. `search` is a part of title, summary, category or name.
+    pub async fn catalogue(&self, caller: &Caller, search: Option<String>) -> Result<Vec<CatalogueItem>, Problem> {
+        let mut gate = self.look(caller, Operation::CatalogueList).await?;
+        gate.authorize(&Resource::system(), &Target::new("catalogue", "", "")).await?;
+        let versions = gate.unit.launchable_versions().await.or_problem()?;
+        let last_used: BTreeMap<_, _> =
+            gate.unit.last_launches(caller.user).await.or_problem()?.into_iter().collect();
+        let wanted = search.unwrap_or_default().trim().to_lowercase();
+        let mut items = Vec::new();
+        for version in versions {
+            let launch = Resource::workflow(&version.workflow);
+            if !self.parts.policies.decide(&caller.principal, Operation::RunLaunch, &launch).allowed {
+                continue;
+            }
+            let mut item = views::catalogue_item(&version, self.parse(&version)?.as_ref());
+            let haystack =
+                format!("{} {} {} {}", item.title, item.summary, item.category, version.workflow).to_lowercase();
+            if !wanted.split_whitespace().all(|word| haystack.contains(word)) {
+                continue;
+            }
+            let statistics = gate.unit.run_statistics(&version.workflow, SAMPLE).await.or_problem()?;
+            item.typical_seconds = views::typical_seconds(&statistics.durations);
+            item.last_used_at = last_used.get(&version.workflow).copied();
+            items.push(item);
+        }
+        Ok(items)
+    }
+
+    /// The launchable version of one workflow.
+    pub async fn workflow(&self, caller: &Caller, workflow: &WorkflowRef) -> Result<WorkflowVersionView, Problem> {
+        let mut gate = self.look_at_workflow(caller, workflow).await?;
+        let version = gate.unit.launchable_version(workflow).await.or_problem()?.ok_or_else(not_found)?;
+        self.version_view(gate.unit.as_mut(), caller, &version).await
+    }
+
+    /// One version of a workflow.
+    pub async fn workflow_version(
+        &self,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+        version: &str,
+    ) -> Result<WorkflowVersionView, Problem> {
+        let mut gate = self.look_at_workflow(caller, workflow).await?;
+        let version = gate.unit.workflow_version(workflow, version).await.or_problem()?.ok_or_else(not_found)?;
+        self.version_view(gate.unit.as_mut(), caller, &version).await
+    }
+
+    /// All versions of a workflow, newest first, without their text, steps and graph.
+    pub async fn workflow_versions(
+        &self,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+    ) -> Result<Vec<WorkflowVersionView>, Problem> {
+        let mut gate = self.look_at_workflow(caller, workflow).await?;
+        let versions = gate.unit.versions_of(workflow).await.or_problem()?;
+        if versions.is_empty() {
+            return Err(not_found());
+        }
+        versions
+            .iter()
+            .map(|version| {
+                let definition = self.parse(version)?;
+                Ok(WorkflowVersionView {
+                    item: views::catalogue_item(version, &definition),
+                    state: state_name(version.state).to_owned(),
+                    digest: version.digest.clone(),
+                    created_at: version.created_at,
+                    source: String::new(),
+                    steps: Vec::new(),
+                    graph: domain::view::Graph::default(),
+                })
+            })
+            .collect()
+    }
+
+    async fn look_at_workflow(&self, caller: &Caller, workflow: &WorkflowRef) -> Result<Gate<'_>, Problem> {
+        let mut gate = self.look(caller, Operation::WorkflowRead).await?;
+        gate.authorize_or_hide(&Resource::workflow(workflow), &target(workflow)).await?;
+        Ok(gate)
+    }
+
+    async fn version_view(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        caller: &Caller,
+        version: &WorkflowVersion,
+    ) -> Result<WorkflowVersionView, Problem> {
+        let definition = self.parse(version)?;
+        let mut item = views::catalogue_item(version, &definition);
+        let statistics = unit.run_statistics(&version.workflow, SAMPLE).await.or_problem()?;
+        item.typical_seconds = views::typical_seconds(&statistics.durations);
+        Ok(WorkflowVersionView {
+            item,
+            state: state_name(version.state).to_owned(),
+            digest: version.digest.clone(),
+            created_at: version.created_at,
+            source: version.source.clone(),
+            steps: self.steps(unit, &definition, caller.user).await?,
+            graph: definition.graph(),
+        })
+    }
+
+    /// What a run of this definition does, with the people asked by name where they are known already.
+    pub(crate) async fn steps(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        definition: &Definition,
+        requester: domain::UserId,
+    ) -> Result<Vec<PlanStep>, Problem> {
+        let mut steps = Vec::new();
+        for planned in definition.plan().steps {
+            let mut step = planned.clone();
+            for approver in &mut step.approvers {
+                if let Some(named) = self.name_approver(unit, approver, requester).await? {
+                    *approver = named;
+                }
+            }
+            if let Some(function) = &step.function {
+                step.system = self.parts.connectors.system_title(function, step.connection.as_deref());
+            }
+            steps.push(step);
+        }
+        Ok(steps)
+    }
+
+    /// The name of the one person whom a rule in words (`managerOf:requester`, `user:LOGIN`) means.
+    async fn name_approver(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        rule: &str,
+        requester: domain::UserId,
+    ) -> Result<Option<String>, Problem> {
+        let person = match rule.split_once(':') {
+            Some(("managerOf", Approver::REQUESTER)) => {
+                let manager = unit.user(requester).await.or_problem()?.and_then(|user| user.manager_id);
+                match manager {
+                    Some(manager) => unit.user(manager).await.or_problem()?,
+                    None => None,
+                }
+            }
+            Some(("user", login)) => unit.user_by_login(login).await.or_problem()?,
+            _ => None,
+        };
+        Ok(person.map(|person| person.name))
+    }
+
+    /// What would happen with this input, without doing it.
+    pub async fn preview(
+        &self,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+        input: Value,
+    ) -> Result<Vec<PlanStep>, Problem> {
+        let mut gate = self.look_at_workflow(caller, workflow).await?;
+        let version = gate.unit.launchable_version(workflow).await.or_problem()?.ok_or_else(not_found)?;
+        let definition = self.parse(&version)?;
+        input::check(definition.input_schema(), &input)?;
+        self.steps(gate.unit.as_mut(), &definition, caller.user).await
+    }
+
+    /// Launches a workflow: the launchable version, or the given one if it is published.
+    pub async fn launch(
+        &self,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+        version: Option<String>,
+        input: Value,
+    ) -> Result<RunSummary, Problem> {
+        let mut gate = self.enter(caller, Operation::RunLaunch).await?;
+        let launched = self.launch_within(&mut gate, caller, workflow, version, input).await?;
+        self.finish_launch(gate, launched, json!({})).await
+    }
+
+    /// Authorizes, checks and writes a run within a unit that the caller commits.
+    pub(crate) async fn launch_within(
+        &self,
+        gate: &mut Gate<'_>,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+        version: Option<String>,
+        input: Value,
+    ) -> Result<Launched, Problem> {
+        let resource = Resource::workflow(workflow);
+        let known = self.parts.policies.decide(&caller.principal, Operation::WorkflowRead, &resource).allowed;
+        if known {
+            gate.authorize(&resource, &target(workflow)).await?;
+        } else {
+            gate.authorize_or_hide(&resource, &target(workflow)).await?;
+        }
+        let stored = match &version {
+            None => gate.unit.launchable_version(workflow).await.or_problem()?,
+            Some(version) => gate.unit.workflow_version(workflow, version).await.or_problem()?,
+        };
+        let stored = stored.ok_or_else(not_found)?;
+        if stored.state != VersionState::Published {
+            return Err(Problem::new(ErrorCode::Conflict)
+                .with_detail(format!("version {} is not published, so it cannot be launched", stored.version)));
+        }
+        let definition = self.parse(&stored)?;
+        input::check(definition.input_schema(), &input)?;
+        let mut run = Run {
+            id: RunId::new(self.ids()),
+            number: 0,
+            workflow: workflow.clone(),
+            version: stored.version.clone(),
+            definition_digest: stored.digest.clone(),
+            title: stored.title.clone(),
+            status: RunStatus::Pending,
+            needs_attention: false,
+            rejected: false,
+            compensated: false,
+            requester_id: caller.user,
+            input: input.to_string(),
+            output: None,
+            error: None,
+            created_at: gate.now,
+            started_at: None,
+            ended_at: None,
+            updated_at: gate.now,
+            journal_version: 0,
+            wake_at: None,
+        };
+        run.number = gate.unit.insert_run(&run).await.or_problem()?;
+        let email = gate.unit.user(caller.user).await.or_problem()?.and_then(|user| user.email);
+        let runtime = json!({
+            "requester": {"id": caller.user, "login": caller.login, "name": caller.name, "email": email},
+            "run": {"id": run.id, "number": run.number, "link": format!("{}/runs/{}", self.parts.base_url, run.number)},
+            "namespace": workflow.namespace,
+            "portal": self.parts.base_url,
+        });
+        let started = Event::new(gate.now, EventKind::Started { run: run.id, input, runtime });
+        let event = serde_json::to_string(&started).map_err(|cause| internal("an event cannot be written", &cause))?;
+        gate.unit.push_inbox(run.id, &event, gate.now).await.or_problem()?;
+        let target =
+            Target::new("run", run.id, format!("R-{}", run.number)).within(&workflow.namespace);
+        Ok(Launched { run, target })
+    }
+
+    /// Enters the launch in the audit log, commits, and wakes the engine.
+    pub(crate) async fn finish_launch(
+        &self,
+        mut gate: Gate<'_>,
+        launched: Launched,
+        mut detail: Value,
+    ) -> Result<RunSummary, Problem> {
+        let Launched { run, target } = launched;
+        if let Value::Object(detail) = &mut detail {
+            detail.insert("workflow".to_owned(), json!(run.workflow.to_string()));
+            detail.insert("version".to_owned(), json!(run.version));
+            detail.insert("definition".to_owned(), json!(run.definition_digest));
+        }
+        let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
+        gate.finish(&target, detail).await?;
+        self.wake(run.id);
+        Ok(views::run_summary(&run, &people))
+    }
+}
+
+/// The name of a state as it stands in interfaces.
+pub(crate) const fn state_name(state: VersionState) -> &'static str {
+    match state {
+        VersionState::Draft => "draft",
+        VersionState::InReview => "in-review",
+        VersionState::Published => "published",
+        VersionState::Retired => "retired",
+    }
+}

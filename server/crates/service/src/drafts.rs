@@ -1,0 +1,121 @@
+//! Requests that are being filled in, and sending them once.
+
+use domain::{
+    DraftId, Operation, Problem, WorkflowRef,
+    view::{DraftView, RunSummary},
+};
+use policy::{Resource, ResourceKind};
+use serde_json::{Value, json};
+use store::requests::Draft;
+
+use crate::{
+    Caller, Service, input,
+    gate::Target,
+    problems::{OrProblem as _, not_found},
+    views::{self, People},
+};
+
+/// Unsent drafts that are listed.
+const LISTED: u32 = 20;
+
+fn view(draft: Draft) -> DraftView {
+    DraftView {
+        id: draft.id,
+        namespace: draft.workflow.namespace,
+        name: draft.workflow.name,
+        values: serde_json::from_str(&draft.values).unwrap_or_default(),
+        updated_at: draft.updated_at,
+    }
+}
+
+impl Service {
+    /// The caller's unsent requests, last kept first.
+    pub async fn drafts(&self, caller: &Caller) -> Result<Vec<DraftView>, Problem> {
+        let mut gate = self.look(caller, Operation::DraftRead).await?;
+        let own = Resource::own(ResourceKind::Draft, caller.user);
+        gate.authorize(&own, &Target::new("draft", "", "")).await?;
+        let drafts = gate.unit.drafts_of(caller.user, LISTED).await.or_problem()?;
+        Ok(drafts.into_iter().map(view).collect())
+    }
+
+    /// One of the caller's unsent requests.
+    pub async fn draft(&self, caller: &Caller, id: DraftId) -> Result<DraftView, Problem> {
+        let mut gate = self.look(caller, Operation::DraftRead).await?;
+        let draft = gate.unit.draft(id).await.or_problem()?.ok_or_else(not_found)?;
+        let target = Target::new("draft", id, draft.workflow.to_string());
+        gate.authorize_or_hide(&Resource::own(ResourceKind::Draft, draft.user_id), &target).await?;
+        Ok(view(draft))
+    }
+
+    /// Keeps what was typed so far; unfinished and invalid values included.
+    pub async fn save_draft(
+        &self,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+        id: Option<DraftId>,
+        values: Value,
+    ) -> Result<DraftView, Problem> {
+        input::check_size(&values)?;
+        let mut gate = self.enter(caller, Operation::DraftSave).await?;
+        let known = match id {
+            Some(id) => gate.unit.draft(id).await.or_problem()?,
+            None => None,
+        };
+        let target = Target::new("draft", "", workflow.to_string()).within(&workflow.namespace);
+        let owner = known.as_ref().map_or(caller.user, |draft| draft.user_id);
+        gate.authorize_or_hide(&Resource::own(ResourceKind::Draft, owner), &target).await?;
+        let draft = match known {
+            // What was sent stays what was sent; typing on makes another draft.
+            Some(draft) if draft.run.is_none() && draft.workflow == *workflow => {
+                Draft { values: values.to_string(), updated_at: gate.now, ..draft }
+            }
+            _ => Draft {
+                id: DraftId::new(self.ids()),
+                user_id: caller.user,
+                workflow: workflow.clone(),
+                values: values.to_string(),
+                created_at: gate.now,
+                updated_at: gate.now,
+                run: None,
+            },
+        };
+        gate.unit.put_draft(&draft).await.or_problem()?;
+        // No audit entry: a draft is the person's own note and changes nothing for anybody until it is sent.
+        gate.unit.commit().await.or_problem()?;
+        Ok(view(draft))
+    }
+
+    /// Throws an unsent request away.
+    pub async fn delete_draft(&self, caller: &Caller, id: DraftId) -> Result<(), Problem> {
+        let mut gate = self.enter(caller, Operation::DraftDelete).await?;
+        let own = Resource::own(ResourceKind::Draft, caller.user);
+        gate.authorize(&own, &Target::new("draft", id, "")).await?;
+        if !gate.unit.delete_draft(caller.user, id).await.or_problem()? {
+            return Err(not_found());
+        }
+        gate.unit.commit().await.or_problem()
+    }
+
+    /// Sends a request. Sending it again gives the same run, so a double click or a reload harms nothing.
+    pub async fn send_draft(&self, caller: &Caller, id: DraftId) -> Result<RunSummary, Problem> {
+        let mut gate = self.enter(caller, Operation::RunLaunch).await?;
+        let mut draft = gate
+            .unit
+            .draft(id)
+            .await
+            .or_problem()?
+            .filter(|draft| draft.user_id == caller.user)
+            .ok_or_else(not_found)?;
+        if let Some(run) = draft.run {
+            let run = gate.unit.run(run).await.or_problem()?.ok_or_else(not_found)?;
+            let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
+            return Ok(views::run_summary(&run, &people));
+        }
+        let values: Value = serde_json::from_str(&draft.values).unwrap_or_default();
+        let launched = self.launch_within(&mut gate, caller, &draft.workflow.clone(), None, values).await?;
+        draft.run = Some(launched.run.id);
+        draft.updated_at = gate.now;
+        gate.unit.put_draft(&draft).await.or_problem()?;
+        self.finish_launch(gate, launched, json!({"draft": id})).await
+    }
+}

@@ -1,0 +1,206 @@
+//! The gate of every operation: one unit of work, one authorization, one audit entry.
+
+use audit::{Actor, Entry, Outcome, ResourceRef};
+use domain::{ErrorCode, Name, Operation, OperationKind, Problem, Timestamp};
+use policy::{Principal, Resource};
+use serde_json::Value;
+use store::UnitOfWork;
+
+use crate::{
+    Caller, Origin, Service,
+    problems::{OrProblem as _, from_store},
+};
+
+/// An operation under way.
+pub struct Gate<'s> {
+    service: &'s Service,
+    operation: Operation,
+    origin: Origin,
+    actor: Actor,
+    principal: Option<Principal>,
+    session: Option<domain::SessionId>,
+    token: Option<domain::TokenId>,
+    /// The unit of work; everything that the operation reads and writes goes through it.
+    pub unit: Box<dyn UnitOfWork>,
+    /// The time of the operation.
+    pub now: Timestamp,
+    policies: Vec<String>,
+}
+
+/// What an operation was done on, as the audit log names it.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// Kind of resource.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: Option<Name>,
+}
+
+impl Target {
+    /// A resource without namespace.
+    pub(crate) fn new(kind: &'static str, id: impl ToString, name: impl Into<String>) -> Self {
+        Self { kind, id: id.to_string(), name: name.into(), namespace: None }
+    }
+
+    /// The same within a namespace.
+    pub(crate) fn within(mut self, namespace: &Name) -> Self {
+        self.namespace = Some(namespace.clone());
+        self
+    }
+}
+
+impl Service {
+    /// Begins an operation that changes something.
+    pub(crate) async fn enter(&self, caller: &Caller, operation: Operation) -> Result<Gate<'_>, Problem> {
+        let unit = self.parts.store.begin().await.or_problem()?;
+        Ok(self.gate(caller, operation, unit))
+    }
+
+    /// Begins an operation that only reads.
+    pub(crate) async fn look(&self, caller: &Caller, operation: Operation) -> Result<Gate<'_>, Problem> {
+        let unit = self.parts.store.snapshot().await.or_problem()?;
+        Ok(self.gate(caller, operation, unit))
+    }
+
+    fn gate(&self, caller: &Caller, operation: Operation, unit: Box<dyn UnitOfWork>) -> Gate<'_> {
+        Gate {
+            service: self,
+            operation,
+            origin: caller.origin.clone(),
+            actor: Actor { id: Some(caller.user), login: caller.login.clone() },
+            principal: Some(caller.principal.clone()),
+            session: caller.session,
+            token: caller.token,
+            unit,
+            now: self.now(),
+            policies: Vec::new(),
+        }
+    }
+
+    /// Begins an operation of somebody who is not signed in. `claimed` is the name they gave, if any.
+    pub(crate) async fn enter_anonymous(
+        &self,
+        origin: &Origin,
+        operation: Operation,
+        claimed: &str,
+    ) -> Result<Gate<'_>, Problem> {
+        Ok(Gate {
+            service: self,
+            operation,
+            origin: origin.clone(),
+            actor: Actor { id: None, login: claimed.to_owned() },
+            principal: None,
+            session: None,
+            token: None,
+            unit: self.parts.store.begin().await.or_problem()?,
+            now: self.now(),
+            policies: Vec::new(),
+        })
+    }
+}
+
+impl Gate<'_> {
+    /// Asks the policies. A refusal rolls back, is written to the audit log, and is what the operation returns.
+    pub(crate) async fn authorize(&mut self, resource: &Resource, target: &Target) -> Result<(), Problem> {
+        let decision = self.service.parts.policies.decide(self.principal.as_ref(), self.operation, resource);
+        self.policies.clone_from(&decision.policies);
+        if decision.allowed {
+            return Ok(());
+        }
+        let code = if decision.policies.iter().any(|policy| policy == policy::OWN_REQUEST) {
+            ErrorCode::OwnRequest
+        } else {
+            ErrorCode::Forbidden
+        };
+        let mut problem = Problem::new(code).with_detail(decision.missing);
+        problem.policies = decision.policies;
+        Err(self.refuse(target, problem).await)
+    }
+
+    /// Like [`Gate::authorize`], but a refusal looks as if the resource did not exist: for what the caller may not know of.
+    pub(crate) async fn authorize_or_hide(&mut self, resource: &Resource, target: &Target) -> Result<(), Problem> {
+        self.authorize(resource, target).await.map_err(|problem| {
+            if problem.code == ErrorCode::Forbidden { Problem::new(ErrorCode::NotFound) } else { problem }
+        })
+    }
+
+    /// Drops what was begun, enters the refusal in the audit log, and gives the problem back.
+    pub(crate) async fn refuse(&mut self, target: &Target, problem: Problem) -> Problem {
+        let entry = self.entry(
+            target,
+            Outcome::Refused,
+            serde_json::json!({"code": problem.code, "detail": problem.detail}),
+        );
+        match self.refused(&entry).await {
+            Ok(()) => problem,
+            // A refusal that cannot be recorded is still no permission.
+            Err(cause) => from_store(cause),
+        }
+    }
+
+    async fn refused(&mut self, entry: &Entry) -> store::Result<()> {
+        // The refused unit must give its locks up first: SQLite has one writer.
+        let reading = self.service.parts.store.snapshot().await?;
+        std::mem::replace(&mut self.unit, reading).rollback().await?;
+        let mut unit = self.service.parts.store.begin().await?;
+        audit::append(unit.as_mut(), entry).await?;
+        unit.commit().await
+    }
+
+    /// An audit entry of this operation.
+    pub(crate) fn entry(&self, target: &Target, outcome: Outcome, detail: Value) -> Entry {
+        Entry {
+            at: self.now,
+            actor: self.actor.clone(),
+            door: self.origin.door,
+            session: self.session,
+            token: self.token,
+            address: Some(self.origin.address.clone()).filter(|address| !address.is_empty()),
+            trace_id: self.origin.trace_id.clone(),
+            action: self.operation.to_string(),
+            resource: ResourceRef { kind: target.kind.to_owned(), id: target.id.clone(), name: target.name.clone() },
+            namespace: target.namespace.clone(),
+            outcome,
+            policies: self.policies.clone(),
+            detail,
+        }
+    }
+
+    /// Says who acts, once it is known (a sign-in, a one-time link).
+    pub(crate) fn act_as(&mut self, user: &store::users::User) {
+        self.actor = Actor { id: Some(user.id), login: user.login.clone() };
+    }
+
+    /// Enters the change in the audit log and makes both durable.
+    pub(crate) async fn finish(mut self, target: &Target, detail: Value) -> Result<(), Problem> {
+        debug_assert_eq!(self.operation.kind(), OperationKind::Change);
+        let entry = self.entry(target, Outcome::Done, detail);
+        audit::append(self.unit.as_mut(), &entry).await.or_problem()?;
+        self.unit.commit().await.or_problem()
+    }
+
+    /// Enters a reading of something that auditors want to know of. Reading units cannot write, so it is a unit of its own.
+    pub(crate) async fn note_reading(&self, target: &Target, detail: Value) -> Result<(), Problem> {
+        let entry = self.entry(target, Outcome::Done, detail);
+        let mut unit = self.service.parts.store.begin().await.or_problem()?;
+        audit::append(unit.as_mut(), &entry).await.or_problem()?;
+        unit.commit().await.or_problem()
+    }
+
+    /// Makes a failed attempt durable (a wrong password with its count), with its audit entry.
+    pub(crate) async fn fail(mut self, target: &Target, problem: Problem, detail: Value) -> Problem {
+        let entry = self.entry(target, Outcome::Refused, detail);
+        let written = async {
+            audit::append(self.unit.as_mut(), &entry).await?;
+            self.unit.commit().await
+        };
+        match written.await {
+            Ok(()) => problem,
+            Err(cause) => from_store(cause),
+        }
+    }
+}

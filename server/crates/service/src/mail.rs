@@ -1,0 +1,273 @@
+//! Mails of notices: written by the engine into the outbox with the change, sent from here at least once.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Clock, Timestamp};
+use engine::notices::{NoticeKind, NoticeMail};
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    address::AddressError,
+    message::{Mailbox, header::ContentType},
+    transport::smtp::{
+        authentication::Credentials,
+        client::{Certificate, Tls, TlsParameters},
+    },
+};
+use store::{Store, messages::Outgoing};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// Looked for due mails this often.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Mails taken at once.
+const BATCH: u32 = 20;
+/// A mail that was taken and not settled is due again after this time: its sender died.
+const HOLD: Duration = Duration::from_secs(120);
+/// How long a mail server may take for one mail.
+const SEND_LIMIT: Duration = Duration::from_secs(30);
+/// Attempts before a mail is given up.
+const ATTEMPTS: u32 = 10;
+
+/// How to reach the mail server.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// Host name.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// `tls` from the first byte, `starttls` (required), or `none`.
+    pub encryption: MailEncryption,
+    /// Sign-in name and password.
+    pub credentials: Option<(String, identity::Secret)>,
+    /// The sender (`Rondo <rondo@example.test>`).
+    pub from: String,
+    /// PEM of a certificate authority to trust beside the system's.
+    pub authority: Option<Vec<u8>>,
+}
+
+/// How the connection to the mail server is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailEncryption {
+    /// From the first byte.
+    Tls,
+    /// After a greeting in the clear; refused if the server does not offer it.
+    StartTls,
+    /// Not at all; for a server on the same machine.
+    None,
+}
+
+/// Why mails cannot be sent with these settings.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The sender or recipient is no mail address.
+    #[error("not a mail address")]
+    Address(#[from] AddressError),
+    /// The certificate authority cannot be read, or TLS cannot be set up.
+    #[error("the mail connection cannot be set up")]
+    Setup(#[source] lettre::transport::smtp::Error),
+    /// The message cannot be made.
+    #[error("the mail cannot be composed")]
+    Compose(#[from] lettre::error::Error),
+    /// The server did not take it.
+    #[error("the mail server did not take the mail")]
+    Refused(#[source] lettre::transport::smtp::Error),
+}
+
+/// Sends what is in the outbox.
+pub struct Mailer {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    base_url: String,
+}
+
+impl Mailer {
+    /// A mailer with these settings.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        settings: MailSettings,
+        base_url: String,
+    ) -> Result<Self, MailError> {
+        let from: Mailbox = settings.from.parse()?;
+        let mut tls = TlsParameters::builder(settings.host.clone());
+        if let Some(authority) = &settings.authority {
+            tls = tls.add_root_certificate(Certificate::from_pem(authority).map_err(MailError::Setup)?);
+        }
+        let tls = match settings.encryption {
+            MailEncryption::Tls => Tls::Wrapper(tls.build_rustls().map_err(MailError::Setup)?),
+            MailEncryption::StartTls => Tls::Required(tls.build_rustls().map_err(MailError::Setup)?),
+            MailEncryption::None => Tls::None,
+        };
+        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
+            .port(settings.port)
+            .tls(tls)
+            .timeout(Some(SEND_LIMIT));
+        if let Some((name, password)) = settings.credentials {
+            transport = transport.credentials(Credentials::new(name, password.expose().to_owned()));
+        }
+        Ok(Self { store, clock, transport: transport.build(), from, base_url })
+    }
+
+    /// Sends mails until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.send_due().await {
+                Ok(sent) if sent > 0 => continue,
+                Ok(_) => {}
+                Err(error) => warn!(error = &error as &dyn std::error::Error, "the outbox cannot be read"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    async fn send_due(&self) -> store::Result<usize> {
+        let now = self.clock.now();
+        let mut unit = self.store.begin().await?;
+        let due = unit.take_outgoing("mail", now, HOLD, BATCH).await?;
+        unit.commit().await?;
+        for outgoing in &due {
+            let sent = self.send(outgoing).await;
+            let now = self.clock.now();
+            let mut unit = self.store.begin().await?;
+            match sent {
+                Ok(()) => unit.settle_outgoing(outgoing.seq, now).await?,
+                Err(error) => {
+                    let words = with_causes(&error);
+                    warn!(seq = outgoing.seq, error = words, "a mail was not sent");
+                    unit.defer_outgoing(outgoing.seq, &words, next_attempt(&error, outgoing.attempts, now)).await?;
+                }
+            }
+            unit.commit().await?;
+        }
+        Ok(due.len())
+    }
+
+    async fn send(&self, outgoing: &Outgoing) -> Result<(), MailError> {
+        // A payload that this version cannot read is given up like a bad address.
+        let Ok(mail) = serde_json::from_str::<NoticeMail>(&outgoing.payload) else {
+            return Err(MailError::Compose(lettre::error::Error::MissingTo));
+        };
+        let (subject, body) = words(&mail, &self.base_url);
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(Some(mail.name.clone()), mail.to.parse()?))
+            // The same message sent twice after a lost answer is the same message to whoever receives it.
+            .message_id(Some(format!("<{}@rondo>", hex::encode(&outgoing.key))))
+            .subject(subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(body)?;
+        self.transport.send(message).await.map(|_| ()).map_err(MailError::Refused)
+    }
+}
+
+/// When to try again; never after a clear no, or too many attempts.
+fn next_attempt(error: &MailError, attempts: u32, now: Timestamp) -> Option<Timestamp> {
+    let hopeless = match error {
+        MailError::Refused(cause) => cause.is_permanent(),
+        MailError::Address(_) | MailError::Compose(_) => true,
+        MailError::Setup(_) => false,
+    };
+    let delay = Duration::from_secs(15 * 2_u64.pow(attempts.min(10)));
+    (!hopeless && attempts < ATTEMPTS).then(|| now + delay)
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words.push_str(": ");
+        words.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    words
+}
+
+/// Subject and text in the recipient's language.
+fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
+    let title = mail.title.replace(['\r', '\n'], " ");
+    let number = mail.run_number;
+    let korean = mail.locale == "ko";
+    let (subject, sentence) = match (mail.kind, korean) {
+        (NoticeKind::ApprovalRequested, false) => (
+            format!("Your decision is needed: {title} (R-{number})"),
+            format!("\"{title}\" (R-{number}) waits for your decision."),
+        ),
+        (NoticeKind::ApprovalRequested, true) => (
+            format!("승인이 필요합니다: {title} (R-{number})"),
+            format!("\"{title}\" (R-{number}) 요청이 승인을 기다리고 있습니다."),
+        ),
+        (NoticeKind::ChangesRequested, false) => (
+            format!("Changes requested: {title} (R-{number})"),
+            format!("An approver asks you to change your request \"{title}\" (R-{number}). Your input is kept as a draft."),
+        ),
+        (NoticeKind::ChangesRequested, true) => (
+            format!("수정이 요청되었습니다: {title} (R-{number})"),
+            format!("승인자가 요청 \"{title}\" (R-{number})의 수정을 요청했습니다. 입력한 내용은 초안으로 보관되어 있습니다."),
+        ),
+        (NoticeKind::RunCompleted, false) => {
+            (format!("Completed: {title} (R-{number})"), format!("Your request \"{title}\" (R-{number}) is completed."))
+        }
+        (NoticeKind::RunCompleted, true) => (
+            format!("완료되었습니다: {title} (R-{number})"),
+            format!("요청하신 \"{title}\" (R-{number}) 작업이 완료되었습니다."),
+        ),
+        (NoticeKind::RunFaulted, false) => {
+            (format!("Failed: {title} (R-{number})"), format!("Your request \"{title}\" (R-{number}) has failed."))
+        }
+        (NoticeKind::RunFaulted, true) => (
+            format!("실패했습니다: {title} (R-{number})"),
+            format!("요청하신 \"{title}\" (R-{number}) 작업이 실패했습니다."),
+        ),
+        (NoticeKind::RunRejected, false) => {
+            (format!("Rejected: {title} (R-{number})"), format!("Your request \"{title}\" (R-{number}) was rejected."))
+        }
+        (NoticeKind::RunRejected, true) => (
+            format!("반려되었습니다: {title} (R-{number})"),
+            format!("요청하신 \"{title}\" (R-{number}) 작업이 반려되었습니다."),
+        ),
+        (NoticeKind::RunCancelled, false) => {
+            (format!("Cancelled: {title} (R-{number})"), format!("Your request \"{title}\" (R-{number}) was cancelled."))
+        }
+        (NoticeKind::RunCancelled, true) => (
+            format!("취소되었습니다: {title} (R-{number})"),
+            format!("요청하신 \"{title}\" (R-{number}) 작업이 취소되었습니다."),
+        ),
+        (NoticeKind::RunNeedsAttention, false) => (
+            format!("Needs attention: {title} (R-{number})"),
+            format!("The run \"{title}\" (R-{number}) cannot go on without an operator."),
+        ),
+        (NoticeKind::RunNeedsAttention, true) => (
+            format!("조치가 필요합니다: {title} (R-{number})"),
+            format!("실행 \"{title}\" (R-{number})은(는) 운영자의 조치 없이는 계속할 수 없습니다."),
+        ),
+    };
+    let signature = if korean { "Rondo에서 보낸 메일입니다." } else { "Sent by Rondo." };
+    let body = format!("{sentence}\n\n{base_url}{}\n\n-- \n{signature}\n", mail.link);
+    (subject, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_cannot_add_headers() {
+        let mail = NoticeMail {
+            to: "a@example.test".to_owned(),
+            name: "A".to_owned(),
+            locale: "ko".to_owned(),
+            kind: NoticeKind::RunCompleted,
+            title: "x\r\nBcc: b@example.test".to_owned(),
+            run_number: 7,
+            link: "/runs/7".to_owned(),
+        };
+        let (subject, body) = words(&mail, "https://rondo.example.test");
+        assert!(!subject.contains('\n'));
+        assert!(body.contains("https://rondo.example.test/runs/7"));
+    }
+}

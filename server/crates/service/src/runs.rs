@@ -1,0 +1,366 @@
+//! Following and steering runs.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    ErrorCode, Name, Operation, Problem, RunId, RunStatus, TaskStatus, WorkflowRef,
+    view::{JournalEntryView, LogLine, Page, RunDetail, RunSummary, TaskView},
+};
+use policy::Resource;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{
+    UnitOfWork,
+    approvals::ApprovalFilter,
+    runs::{Run, RunFilter, Visibility},
+};
+use workflow::{Event, EventKind, Resolution, RunError, StandardError};
+
+use crate::{
+    Caller, Gate, Service, cursor,
+    gate::Target,
+    problems::{OrProblem as _, internal, not_found},
+    views::{self, People},
+};
+
+/// Approvals of one run that its page shows.
+const RUN_APPROVALS: u32 = 100;
+
+/// What a list of runs is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct RunQuery {
+    /// Only the caller's own requests.
+    pub mine: bool,
+    /// Only these states; empty: all.
+    pub statuses: Vec<RunStatus>,
+    /// Only this workflow.
+    pub workflow: Option<WorkflowRef>,
+    /// Only this namespace.
+    pub namespace: Option<Name>,
+    /// Only those that need an operator, or only those that do not.
+    pub attention: Option<bool>,
+    /// A part of title or input, or a number (`R-1042`, `1042`).
+    pub search: Option<String>,
+}
+
+/// What an operator says of a call whose outcome is unknown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "as")]
+pub enum RunResolution {
+    /// It happened; this is what it returned.
+    Done {
+        /// The output.
+        #[serde(default)]
+        output: Value,
+    },
+    /// It did not happen and is not to be tried again.
+    Failed {
+        /// Why, for the journal.
+        #[serde(default)]
+        reason: String,
+    },
+    /// It is to be tried again.
+    TryAgain,
+}
+
+/// What an operator can do with a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Command {
+    Cancel,
+    Suspend,
+    Resume,
+    Retry,
+}
+
+impl Command {
+    const ALL: [Self; 4] = [Self::Cancel, Self::Suspend, Self::Resume, Self::Retry];
+
+    const fn operation(self) -> Operation {
+        match self {
+            Self::Cancel => Operation::RunCancel,
+            Self::Suspend => Operation::RunSuspend,
+            Self::Resume => Operation::RunResume,
+            Self::Retry => Operation::RunRetry,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
+            Self::Retry => "retry",
+        }
+    }
+
+    /// Whether it makes sense now.
+    const fn fits(self, run: &Run) -> bool {
+        match self {
+            Self::Cancel => !run.status.is_final(),
+            Self::Suspend => matches!(run.status, RunStatus::Pending | RunStatus::Running | RunStatus::Waiting),
+            Self::Resume => matches!(run.status, RunStatus::Suspended),
+            // A rejection is a decision, not a failure: it is asked for anew, not retried. What was taken back is gone.
+            Self::Retry => matches!(run.status, RunStatus::Faulted) && !run.rejected && !run.compensated,
+        }
+    }
+}
+
+pub(crate) fn run_target(run: &Run) -> Target {
+    Target::new("run", run.id, format!("R-{}", run.number)).within(&run.workflow.namespace)
+}
+
+/// A run as policies see it.
+pub(crate) async fn run_resource(unit: &mut dyn UnitOfWork, run: &Run) -> Result<Resource, Problem> {
+    let everything = Visibility { everywhere: true, ..Visibility::default() };
+    let filter = ApprovalFilter { run: Some(run.id), ..ApprovalFilter::default() };
+    let mut asked = Vec::new();
+    for approval in unit.list_approvals(&everything, &filter, None, RUN_APPROVALS).await.or_problem()? {
+        asked.extend(unit.approvers(approval.id).await.or_problem()?.into_iter().map(|approver| approver.user_id));
+    }
+    Ok(Resource::run(run.id, &run.workflow.namespace, run.requester_id, asked))
+}
+
+/// What the caller may see of runs, as a filter for lists.
+pub(crate) fn visibility(service: &Service, caller: &Caller) -> Visibility {
+    let seen = service.parts.policies.run_visibility(&caller.principal);
+    Visibility {
+        everywhere: seen.everywhere,
+        namespaces: seen.namespaces,
+        person: seen.own.then_some(caller.user),
+    }
+}
+
+impl Service {
+    /// Runs that the caller may see, newest first.
+    pub async fn runs(
+        &self,
+        caller: &Caller,
+        query: RunQuery,
+        cursor: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Page<RunSummary>, Problem> {
+        let mut gate = self.look(caller, Operation::RunList).await?;
+        gate.authorize(&Resource::system(), &Target::new("runs", "", "")).await?;
+        let limit = cursor::limit(limit);
+        let filter = RunFilter {
+            requester: query.mine.then_some(caller.user),
+            statuses: query.statuses,
+            workflow: query.workflow,
+            namespace: query.namespace,
+            needs_attention: query.attention,
+            search: query.search.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
+        };
+        let visible = visibility(self, caller);
+        let rows =
+            gate.unit.list_runs(&visible, &filter, cursor::decode(cursor)?, limit + 1).await.or_problem()?;
+        let people = People::load(gate.unit.as_mut(), rows.iter().map(|run| run.requester_id)).await.or_problem()?;
+        let page = cursor::page(rows, limit, |run| run.number);
+        Ok(cursor::map(page, |run| views::run_summary(&run, &people)))
+    }
+
+    /// One run with all that its page shows at once.
+    pub async fn run(&self, caller: &Caller, id: RunId) -> Result<RunDetail, Problem> {
+        let (mut gate, run) = self.look_at_run(caller, id).await?;
+        self.run_page(&mut gate, caller, &run).await
+    }
+
+    /// The same by number.
+    pub async fn run_by_number(&self, caller: &Caller, number: i64) -> Result<RunDetail, Problem> {
+        let mut gate = self.look(caller, Operation::RunRead).await?;
+        let run = gate.unit.run_by_number(number).await.or_problem()?.ok_or_else(not_found)?;
+        let resource = run_resource(gate.unit.as_mut(), &run).await?;
+        gate.authorize_or_hide(&resource, &run_target(&run)).await?;
+        self.run_page(&mut gate, caller, &run).await
+    }
+
+    async fn run_page(&self, gate: &mut Gate<'_>, caller: &Caller, run: &Run) -> Result<RunDetail, Problem> {
+        let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
+        let mut detail = views::run_detail(run, &people);
+        if let Some(version) = gate.unit.workflow_version(&run.workflow, &run.version).await.or_problem()? {
+            detail.graph = self.parse(&version)?.graph();
+        }
+        let filter = ApprovalFilter { run: Some(run.id), ..ApprovalFilter::default() };
+        let everything = Visibility { everywhere: true, ..Visibility::default() };
+        let rows = gate.unit.list_approvals(&everything, &filter, None, RUN_APPROVALS).await.or_problem()?;
+        detail.approvals = self.approval_summaries(gate.unit.as_mut(), caller, rows).await?;
+        detail.approvals.sort_by_key(|approval| approval.opened_at);
+        let resource = run_resource(gate.unit.as_mut(), run).await?;
+        let may = |operation| self.parts.policies.decide(&caller.principal, operation, &resource).allowed;
+        detail.actions = Command::ALL
+            .into_iter()
+            .filter(|command| command.fits(run) && may(command.operation()))
+            .map(|command| command.name().to_owned())
+            .collect();
+        if run.needs_attention && may(Operation::RunResolve) {
+            detail.actions.push("resolve".to_owned());
+        }
+        Ok(detail)
+    }
+
+    pub(crate) async fn look_at_run(&self, caller: &Caller, id: RunId) -> Result<(Gate<'_>, Run), Problem> {
+        let mut gate = self.look(caller, Operation::RunRead).await?;
+        let run = gate.unit.run(id).await.or_problem()?.ok_or_else(not_found)?;
+        let resource = run_resource(gate.unit.as_mut(), &run).await?;
+        gate.authorize_or_hide(&resource, &run_target(&run)).await?;
+        Ok((gate, run))
+    }
+
+    /// The tasks of a run in order of start.
+    pub async fn run_tasks(&self, caller: &Caller, id: RunId) -> Result<Vec<TaskView>, Problem> {
+        let (mut gate, run) = self.look_at_run(caller, id).await?;
+        let titles: BTreeMap<String, String> =
+            match gate.unit.workflow_version(&run.workflow, &run.version).await.or_problem()? {
+                Some(version) => {
+                    let graph = self.parse(&version)?.graph();
+                    graph.nodes.into_iter().map(|node| (node.id, node.label)).collect()
+                }
+                None => BTreeMap::new(),
+            };
+        let tasks = gate.unit.tasks(id).await.or_problem()?;
+        Ok(tasks.into_iter().map(|task| views::task(task, &titles)).collect())
+    }
+
+    /// The journal of a run, oldest first.
+    pub async fn run_journal(
+        &self,
+        caller: &Caller,
+        id: RunId,
+        cursor: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Page<JournalEntryView>, Problem> {
+        let (mut gate, _) = self.look_at_run(caller, id).await?;
+        let limit = cursor::limit(limit);
+        let after = cursor::decode(cursor)?.unwrap_or(0);
+        let rows = gate.unit.journal(id, after, limit + 1).await.or_problem()?;
+        let page = cursor::page(rows, limit, |entry| entry.version);
+        Ok(cursor::map(page, |entry| JournalEntryView {
+            version: entry.version,
+            at: entry.at,
+            event: views::shown(&entry.event),
+        }))
+    }
+
+    /// Log lines of a run after `after`, oldest first; of one task if `reference` is given.
+    pub async fn run_logs(
+        &self,
+        caller: &Caller,
+        id: RunId,
+        reference: Option<&str>,
+        after: i64,
+        limit: Option<u32>,
+    ) -> Result<Vec<LogLine>, Problem> {
+        let (gate, _) = self.look_at_run(caller, id).await?;
+        drop(gate);
+        let limit = limit.unwrap_or(1_000).clamp(1, 10_000);
+        self.parts.store.logs().read(id, reference, after, limit).await.or_problem()
+    }
+
+    /// Cancels a run: what it did is taken back where the definition says how.
+    pub async fn cancel_run(&self, caller: &Caller, id: RunId, reason: &str) -> Result<RunSummary, Problem> {
+        let reason = Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+        let event = EventKind::CancelRequested { by: caller.login.clone(), reason: reason.clone() };
+        self.command(caller, id, Command::Cancel, event, json!({"reason": reason})).await
+    }
+
+    /// Halts a run: nothing new starts.
+    pub async fn suspend_run(&self, caller: &Caller, id: RunId) -> Result<RunSummary, Problem> {
+        let event = EventKind::Suspended { by: caller.login.clone() };
+        self.command(caller, id, Command::Suspend, event, json!({})).await
+    }
+
+    /// Lets a halted run go on.
+    pub async fn resume_run(&self, caller: &Caller, id: RunId) -> Result<RunSummary, Problem> {
+        let event = EventKind::Resumed { by: caller.login.clone() };
+        self.command(caller, id, Command::Resume, event, json!({})).await
+    }
+
+    /// Runs the failed task of a faulted run again.
+    pub async fn retry_run(&self, caller: &Caller, id: RunId) -> Result<RunSummary, Problem> {
+        let event = EventKind::RetryRequested { by: caller.login.clone() };
+        self.command(caller, id, Command::Retry, event, json!({})).await
+    }
+
+    async fn command(
+        &self,
+        caller: &Caller,
+        id: RunId,
+        command: Command,
+        event: EventKind,
+        detail: Value,
+    ) -> Result<RunSummary, Problem> {
+        let (mut gate, run) = self.enter_run(caller, id, command.operation()).await?;
+        if !command.fits(&run) {
+            return Err(Problem::new(ErrorCode::Conflict)
+                .with_detail(format!("the run is {}, so there is nothing to {}", run.status, command.name())));
+        }
+        push(&mut gate, id, event).await?;
+        let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
+        gate.finish(&run_target(&run), detail).await?;
+        self.wake(id);
+        Ok(views::run_summary(&run, &people))
+    }
+
+    /// Enters an operation on a run. Who may see it is told what is missing; to others it does not exist.
+    async fn enter_run(
+        &self,
+        caller: &Caller,
+        id: RunId,
+        operation: Operation,
+    ) -> Result<(Gate<'_>, Run), Problem> {
+        let mut gate = self.enter(caller, operation).await?;
+        let run = gate.unit.run(id).await.or_problem()?.ok_or_else(not_found)?;
+        let resource = run_resource(gate.unit.as_mut(), &run).await?;
+        let target = run_target(&run);
+        if self.parts.policies.decide(&caller.principal, Operation::RunRead, &resource).allowed {
+            gate.authorize(&resource, &target).await?;
+        } else {
+            gate.authorize_or_hide(&resource, &target).await?;
+        }
+        Ok((gate, run))
+    }
+
+    /// Says what became of a call whose outcome is unknown.
+    pub async fn resolve_task(
+        &self,
+        caller: &Caller,
+        id: RunId,
+        reference: &str,
+        occurrence: u32,
+        resolution: RunResolution,
+    ) -> Result<RunSummary, Problem> {
+        let (mut gate, run) = self.enter_run(caller, id, Operation::RunResolve).await?;
+        let task = gate
+            .unit
+            .tasks(id)
+            .await
+            .or_problem()?
+            .into_iter()
+            .find(|task| task.reference == reference && task.occurrence == occurrence)
+            .ok_or_else(not_found)?;
+        let call = task.call.filter(|_| task.status == TaskStatus::Unknown).ok_or_else(|| {
+            Problem::new(ErrorCode::Conflict).with_detail("the outcome of this task is not unknown")
+        })?;
+        let detail = json!({"task": reference, "occurrence": occurrence, "resolution": &resolution});
+        let resolution = match resolution {
+            RunResolution::Done { output } => Resolution::Done { output },
+            RunResolution::Failed { reason } => {
+                Resolution::Failed { error: RunError::new(StandardError::Communication, reason) }
+            }
+            RunResolution::TryAgain => Resolution::TryAgain,
+        };
+        let event =
+            EventKind::CallResolved { call: workflow::CallId(call), resolution, by: caller.login.clone() };
+        push(&mut gate, id, event).await?;
+        let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
+        gate.finish(&run_target(&run), detail).await?;
+        self.wake(id);
+        Ok(views::run_summary(&run, &people))
+    }
+}
+
+/// Puts an event into a run's inbox, in the operation's unit of work.
+pub(crate) async fn push(gate: &mut Gate<'_>, run: RunId, event: EventKind) -> Result<(), Problem> {
+    let event = serde_json::to_string(&Event::new(gate.now, event))
+        .map_err(|cause| internal("an event cannot be written", &cause))?;
+    gate.unit.push_inbox(run, &event, gate.now).await.or_problem()
+}

@@ -1,0 +1,153 @@
+//! The catalogue that ships: definitions in files, stored as published versions.
+
+use domain::{Name, Operation, Problem, WorkflowRef};
+use store::workflows::{VersionState, WorkflowVersion};
+use tracing::info;
+use workflow::Definition;
+
+use crate::{Service, problems::from_store};
+
+/// Why a shipped definition cannot be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum ShippedError {
+    /// It breaks the language.
+    #[error("{file} is not valid:\n{messages}")]
+    Invalid {
+        /// Which file.
+        file: String,
+        /// `file:line:column: message`, one a line.
+        messages: String,
+    },
+    /// A version that is stored already has another text.
+    #[error("{file} differs from what is stored as {workflow} {version}; a changed definition needs a new version")]
+    Altered {
+        /// Which file.
+        file: String,
+        /// Which workflow.
+        workflow: String,
+        /// Which version.
+        version: String,
+    },
+    /// The store failed.
+    #[error("the definitions could not be stored")]
+    Store(#[source] Problem),
+}
+
+impl Service {
+    /// Stores what is not stored yet. `files` are names (for messages) and texts.
+    pub async fn load_shipped<'f>(
+        &self,
+        files: impl IntoIterator<Item = (&'f str, &'f str)>,
+    ) -> Result<(), ShippedError> {
+        let store = |cause| ShippedError::Store(from_store(cause));
+        let mut unit = self.parts.store.begin().await.map_err(store)?;
+        for (file, source) in files {
+            let definition = Definition::parse(source, self.parts.connectors.function_catalogue()).map_err(|found| {
+                let lines: Vec<String> = found.iter().map(|diagnostic| format!("{file}:{diagnostic}")).collect();
+                ShippedError::Invalid { file: file.to_owned(), messages: lines.join("\n") }
+            })?;
+            let document = definition.document();
+            let workflow = WorkflowRef {
+                namespace: parse_name(&document.namespace, file)?,
+                name: parse_name(&document.name, file)?,
+            };
+            let version = document.version.to_string();
+            if let Some(stored) = unit.workflow_version(&workflow, &version).await.map_err(store)? {
+                if stored.digest != definition.digest() {
+                    return Err(ShippedError::Altered {
+                        file: file.to_owned(),
+                        workflow: workflow.to_string(),
+                        version,
+                    });
+                }
+                continue;
+            }
+            let row = WorkflowVersion {
+                workflow: workflow.clone(),
+                sort_key: sort_key(&document.version),
+                version: version.clone(),
+                state: VersionState::Published,
+                source: source.to_owned(),
+                digest: definition.digest().to_owned(),
+                title: document.title.clone().unwrap_or_else(|| workflow.name.to_string()),
+                created_by: None,
+                created_at: self.now(),
+            };
+            unit.insert_version(&row).await.map_err(store)?;
+            let entry = self.system_entry(
+                "workflow.publish",
+                ("workflow", workflow.to_string(), format!("{workflow} {version}")),
+                Some(&workflow.namespace),
+                serde_json::json!({"version": version, "digest": row.digest, "source": "shipped"}),
+            );
+            audit::append(unit.as_mut(), &entry).await.map_err(store)?;
+            info!(%workflow, version, "definition stored");
+        }
+        unit.commit().await.map_err(store)
+    }
+
+    /// An audit entry of the server itself.
+    pub(crate) fn system_entry(
+        &self,
+        action: &str,
+        (kind, id, name): (&str, String, String),
+        namespace: Option<&Name>,
+        detail: serde_json::Value,
+    ) -> audit::Entry {
+        debug_assert!(action.parse::<Operation>().is_err(), "operations are entered by their gate");
+        audit::Entry {
+            at: self.now(),
+            actor: audit::Actor { id: None, login: "system".to_owned() },
+            door: audit::Door::Engine,
+            session: None,
+            token: None,
+            address: None,
+            trace_id: String::new(),
+            action: action.to_owned(),
+            resource: audit::ResourceRef { kind: kind.to_owned(), id, name },
+            namespace: namespace.cloned(),
+            outcome: audit::Outcome::Done,
+            policies: Vec::new(),
+            detail,
+        }
+    }
+}
+
+fn parse_name(text: &str, file: &str) -> Result<Name, ShippedError> {
+    text.parse().map_err(|cause: domain::InvalidName| ShippedError::Invalid {
+        file: file.to_owned(),
+        messages: cause.to_string(),
+    })
+}
+
+/// Text that sorts as semantic versions do; a pre-release comes before its release.
+fn sort_key(version: &semver::Version) -> String {
+    let pre: String = if version.pre.is_empty() {
+        "~".to_owned()
+    } else {
+        version
+            .pre
+            .as_str()
+            .split('.')
+            .map(|part| match part.parse::<u64>() {
+                Ok(number) => format!("{number:020}."),
+                Err(_) => format!("a{part}."),
+            })
+            .collect()
+    };
+    format!("{:020}.{:020}.{:020}-{pre}", version.major, version.minor, version.patch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_sort_as_semantic_versioning_says() {
+        let ordered = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0", "1.0.10", "1.2.0", "2.0.0", "10.0.0"];
+        let keys: Vec<String> = ordered.iter().map(|text| sort_key(&text.parse().unwrap())).collect();
+        let mut sorted = keys.clone();
+        sorted.sort();
+        assert_eq!(keys, sorted);
+    }
+}

@@ -1,0 +1,123 @@
+//! Signing in, and telling who calls.
+
+use std::net::IpAddr;
+
+use domain::{ErrorCode, Operation, Problem, SessionId, UserId};
+use identity::{Secret, throttle, tokens};
+use policy::Resource;
+use serde_json::json;
+
+use crate::{
+    Caller, Origin, Service,
+    gate::Target,
+    people,
+    problems::{OrProblem as _, internal},
+};
+
+/// Longer texts are no password and are not hashed.
+const PASSWORD_LIMIT: usize = 1_024;
+/// What is kept of a name that nobody has, in the audit log.
+const CLAIMED_LIMIT: usize = 64;
+
+impl Service {
+    /// Checks a name and password. The answer, and the time it takes, is the same for an unknown name, a disabled
+    /// person and a wrong password. The caller makes the session.
+    pub async fn sign_in(&self, origin: &Origin, login: &str, password: String) -> Result<UserId, Problem> {
+        let login = login.trim().to_lowercase();
+        let claimed: String = login.chars().filter(|c| !c.is_control()).take(CLAIMED_LIMIT).collect();
+        let password = Secret::new(password);
+        let mut subjects = vec![throttle::Subject::account(&login)];
+        subjects.extend(origin.address.parse::<IpAddr>().ok().map(throttle::Subject::address));
+        let target = Target::new("user", "", claimed.clone());
+
+        let mut gate = self.enter_anonymous(origin, Operation::SessionCreate, &claimed).await?;
+        gate.authorize(&Resource::system(), &target).await?;
+        // Counted before the password is looked at, so that many attempts at once do not all find the counter at zero.
+        if let Some(wait) = throttle::attempt(gate.unit.as_mut(), &subjects, gate.now).await.or_problem()? {
+            let mut problem = Problem::new(ErrorCode::TooManyRequests)
+                .with_detail("too many failed attempts; wait before the next one");
+            problem.retry_after = Some(wait.as_secs().max(1));
+            return Err(gate.fail(&target, problem, json!({"reason": "throttled"})).await);
+        }
+        let user = gate.unit.user_by_login(&login).await.or_problem()?;
+        gate.unit.commit().await.or_problem()?;
+
+        let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
+        let fits = password.expose().len() <= PASSWORD_LIMIT;
+        let checked = if fits { password } else { Secret::new(String::new()) };
+        let verified = self
+            .parts
+            .passwords
+            .verify(stored, &checked)
+            .await
+            .map_err(|cause| internal("a password cannot be checked", &cause))?;
+
+        let mut gate = self.enter_anonymous(origin, Operation::SessionCreate, &claimed).await?;
+        let welcome = user.filter(|user| verified.matches && fits && user.active);
+        let Some(mut user) = welcome else {
+            let problem = Problem::new(ErrorCode::SignInRefused);
+            return Err(gate.fail(&target, problem, json!({"reason": "refused"})).await);
+        };
+        throttle::clear(gate.unit.as_mut(), &subjects).await.or_problem()?;
+        gate.act_as(&user);
+        user.last_sign_in_at = Some(gate.now);
+        if let Some(upgraded) = verified.upgraded {
+            user.password_hash = Some(upgraded);
+        }
+        gate.unit.update_user(&user).await.or_problem()?;
+        let id = user.id;
+        gate.finish(&Target::new("user", id, user.login), json!({})).await?;
+        Ok(id)
+    }
+
+    /// The caller behind a session; none when the person is gone or disabled.
+    pub async fn caller_of_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        origin: Origin,
+    ) -> Result<Option<Caller>, Problem> {
+        self.caller(user, Some(session), None, origin).await
+    }
+
+    /// The caller behind an API token.
+    pub async fn caller_of_token(&self, text: &str, origin: Origin) -> Result<Caller, Problem> {
+        let refused = || Problem::new(ErrorCode::Unauthenticated).with_detail("the token is not valid");
+        if !tokens::TokenKind::Api.has_form(text) {
+            return Err(refused());
+        }
+        let now = self.now();
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        let token = unit.token_by_hash(&tokens::hash(text)).await.or_problem()?;
+        drop(unit);
+        let token = token.filter(|token| tokens::is_active(token, now)).ok_or_else(refused)?;
+        if tokens::is_use_noteworthy(&token, now) {
+            let mut unit = self.parts.store.begin().await.or_problem()?;
+            unit.touch_token(token.id, now).await.or_problem()?;
+            unit.commit().await.or_problem()?;
+        }
+        self.caller(token.user_id, None, Some(token.id), origin).await?.ok_or_else(refused)
+    }
+
+    async fn caller(
+        &self,
+        user: UserId,
+        session: Option<SessionId>,
+        token: Option<domain::TokenId>,
+        origin: Origin,
+    ) -> Result<Option<Caller>, Problem> {
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        let Some(user) = unit.user(user).await.or_problem()?.filter(|user| user.active) else { return Ok(None) };
+        let principal = people::principal(unit.as_mut(), &user, self.now()).await.or_problem()?;
+        Ok(Some(Caller { user: user.id, login: user.login, name: user.name, principal, session, token, origin }))
+    }
+
+    /// Enters a sign-out in the audit log. The caller ends the session itself.
+    pub async fn sign_out(&self, caller: &Caller) -> Result<(), Problem> {
+        let mut gate = self.enter(caller, Operation::SessionEnd).await?;
+        let own = Resource::own(policy::ResourceKind::Session, caller.user);
+        let target = Target::new("user", caller.user, caller.login.clone());
+        gate.authorize(&own, &target).await?;
+        gate.finish(&target, json!({})).await
+    }
+}
