@@ -1,0 +1,121 @@
+//! What an entry says.
+
+use domain::{Name, SessionId, Timestamp, TokenId, UserId};
+use serde_json::Value;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+
+        impl $name {
+            /// All values.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word as it stands in entries.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+words! {
+    /// Through which door somebody came.
+    Door {
+        /// The web interface.
+        Portal = "portal",
+        /// The REST interface.
+        Rest = "rest",
+        /// The command line beside the server.
+        Cli = "cli",
+        /// Nobody came: the engine did it.
+        Engine = "engine",
+    }
+}
+
+words! {
+    /// What became of it.
+    Outcome {
+        /// It was done.
+        Done = "done",
+        /// A policy, a wrong password or a broken rule refused it.
+        Refused = "refused",
+        /// It was allowed and went wrong.
+        Failed = "failed",
+    }
+}
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The person; none for the system, or when the name that was tried belongs to nobody.
+    pub id: Option<UserId>,
+    /// The sign-in name, `system`, or the name that was tried.
+    pub login: String,
+}
+
+impl Actor {
+    /// The engine, or a command on the server itself.
+    pub fn system() -> Self {
+        Self { id: None, login: "system".to_owned() }
+    }
+
+    /// A known person.
+    pub fn person(id: UserId, login: impl Into<String>) -> Self {
+        Self { id: Some(id), login: login.into() }
+    }
+
+    /// Somebody who gave this name and was not recognised.
+    pub fn unknown(tried: impl Into<String>) -> Self {
+        Self { id: None, login: tried.into() }
+    }
+}
+
+/// What it was done to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourceRef {
+    /// Its kind (`run`, `user` …).
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// Its name for people (`R-1042`).
+    pub name: String,
+}
+
+/// Something to be entered in the audit log.
+///
+/// Names, ids, the address and the trace id are cut after 512 characters. A detail that is larger than 1 MiB or nested
+/// deeper than 64 is replaced by its size and SHA-256: an entry never fails for what is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// Through which door.
+    pub door: Door,
+    /// With which session.
+    pub session: Option<SessionId>,
+    /// With which API token.
+    pub token: Option<TokenId>,
+    /// From which address.
+    pub address: Option<String>,
+    /// Which request or step; the same as in the server's log.
+    pub trace_id: String,
+    /// The operation (`approval.decide`) or event (`run.completed`).
+    pub action: String,
+    /// On what.
+    pub resource: ResourceRef,
+    /// The resource's namespace.
+    pub namespace: Option<Name>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The policies that determined it.
+    pub policies: Vec<String>,
+    /// What else there is to know, before and after included; an object, or null for nothing; anything else becomes
+    /// its member `value`. No secrets.
+    pub detail: Value,
+}

@@ -1,0 +1,106 @@
+use async_trait::async_trait;
+use domain::{SessionId, UserId, view::AuditFilter};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use store::{
+    StoreError,
+    audit::{AuditHead, AuditLog, AuditRow},
+};
+use uuid::Uuid;
+
+use crate::{Actor, Door, Entry, Outcome, ResourceRef, seal, start};
+
+pub(crate) fn entry() -> Entry {
+    let id = Uuid::from_u128;
+    Entry {
+        at: "2026-11-22T15:04:05.123456Z".parse().unwrap(),
+        actor: Actor::person(UserId::from_uuid(id(7)), "manager"),
+        door: Door::Portal,
+        session: Some(SessionId::from_uuid(id(8))),
+        token: None,
+        address: Some("192.0.2.7".to_owned()),
+        trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+        action: "approval.decide".to_owned(),
+        resource: ResourceRef { kind: "approval".to_owned(), id: id(9).to_string(), name: "R-1042".to_owned() },
+        namespace: Some("identity".parse().unwrap()),
+        outcome: Outcome::Done,
+        policies: vec!["asked-people-decide".to_owned()],
+        detail: json!({"name": "김민준", "decision": "approve"}),
+    }
+}
+
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-1_000_i64..1_000).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::hash_map(any::<String>(), inner, 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
+    (any::<String>(), any::<String>(), any_json(), prop::sample::select(Outcome::ALL)).prop_map(
+        |(login, name, detail, outcome)| Entry {
+            actor: Actor::unknown(login),
+            resource: ResourceRef { name, ..entry().resource },
+            outcome,
+            detail,
+            ..entry()
+        },
+    )
+}
+
+/// The entries as they would be stored in an empty log.
+pub(crate) fn rows(entries: &[Entry]) -> Vec<AuditRow> {
+    let mut head = start();
+    let mut rows = Vec::new();
+    for entry in entries {
+        let row = seal(&head, entry).unwrap();
+        head = AuditHead { seq: row.seq, hash: row.hash.clone() };
+        rows.push(row);
+    }
+    rows
+}
+
+/// A log in memory.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) rows: Vec<AuditRow>,
+}
+
+#[async_trait]
+impl AuditLog for Memory {
+    async fn audit_head(&mut self) -> store::Result<AuditHead> {
+        Ok(self.rows.last().map_or_else(start, |row| AuditHead { seq: row.seq, hash: row.hash.clone() }))
+    }
+
+    async fn append_audit(&mut self, row: &AuditRow) -> store::Result<()> {
+        if row.seq != self.audit_head().await?.seq + 1 {
+            return Err(StoreError::Conflict);
+        }
+        self.rows.push(row.clone());
+        Ok(())
+    }
+
+    async fn list_audit(&mut self, _: &AuditFilter, before: Option<i64>, limit: u32) -> store::Result<Vec<AuditRow>> {
+        let below = |row: &&AuditRow| before.is_none_or(|before| row.seq < before);
+        Ok(self.rows.iter().rev().filter(below).take(limit as usize).cloned().collect())
+    }
+
+    async fn audit_from(&mut self, after: i64, limit: u32) -> store::Result<Vec<AuditRow>> {
+        Ok(self.rows.iter().filter(|row| row.seq > after).take(limit as usize).cloned().collect())
+    }
+
+    async fn audit_entry(&mut self, seq: i64) -> store::Result<Option<AuditRow>> {
+        Ok(self.rows.iter().find(|row| row.seq == seq).cloned())
+    }
+}

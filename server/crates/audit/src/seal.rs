@@ -1,0 +1,233 @@
+//! Turns an entry into the row that is stored: its canonical body, and the hash that links it to all before it.
+
+use domain::Timestamp;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use store::{
+    StoreError,
+    audit::{AuditHead, AuditLog, AuditRow},
+};
+
+use crate::{
+    Entry,
+    canonical::{canonical, portable, within_depth},
+};
+
+/// The version of the encoding that this program writes, the `v` of a body.
+pub const VERSION: i64 = 1;
+
+/// The hash that the first entry is linked to, in hex.
+pub const START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+const DOMAIN: &[u8] = b"rondo-audit-v1\0";
+const LONGEST_WORD: usize = 512;
+const LARGEST_DETAIL: usize = 1 << 20;
+const DEEPEST_DETAIL: usize = 64;
+
+/// The end of an empty log.
+#[must_use]
+pub fn start() -> AuditHead {
+    AuditHead { seq: 0, hash: START.to_owned() }
+}
+
+/// Appends one entry within the unit and returns its place. Call it last: the end of the log stays locked until the
+/// unit ends. [`StoreError::Inconsistent`] when the stored end of the log is no hash.
+pub async fn append<L: AuditLog + ?Sized>(log: &mut L, entry: &Entry) -> Result<i64, StoreError> {
+    let head = log.audit_head().await?;
+    let row = seal(&head, entry)?;
+    log.append_audit(&row).await?;
+    Ok(row.seq)
+}
+
+/// Appends several entries in order, and returns the place of the last; none, and no lock, when there are none.
+pub async fn append_all<L: AuditLog + ?Sized>(log: &mut L, entries: &[Entry]) -> Result<Option<i64>, StoreError> {
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let mut head = log.audit_head().await?;
+    for entry in entries {
+        let row = seal(&head, entry)?;
+        log.append_audit(&row).await?;
+        head = AuditHead { seq: row.seq, hash: row.hash };
+    }
+    Ok(Some(head.seq))
+}
+
+/// The row that follows `head`. [`StoreError::Inconsistent`] when the hash of `head` is none.
+pub fn seal(head: &AuditHead, entry: &Entry) -> Result<AuditRow, StoreError> {
+    let previous = if head.seq == 0 { Some([0; 32]) } else { hash_bytes(&head.hash) };
+    let previous =
+        previous.ok_or_else(|| StoreError::Inconsistent("the hash at the end of the audit log".to_owned()))?;
+    let seq = head.seq + 1;
+    let columns = Columns::new(entry);
+    let body = canonical(&body(seq, entry, &columns))
+        .map_err(|_| StoreError::Inconsistent("the number of an audit entry".to_owned()))?;
+    let hash = hex::encode(link(&previous, body.as_bytes()));
+    Ok(AuditRow {
+        seq,
+        at: entry.at,
+        actor_id: entry.actor.id,
+        actor: columns.actor,
+        action: columns.action,
+        resource_kind: columns.resource_kind,
+        resource_id: columns.resource_id,
+        resource_name: columns.resource_name,
+        namespace: entry.namespace.as_ref().map(ToString::to_string),
+        outcome: entry.outcome.as_str().to_owned(),
+        body,
+        hash,
+    })
+}
+
+/// The hash of an entry: SHA-256 over the domain, the hash before and the body.
+pub(crate) fn link(previous: &[u8; 32], body: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(DOMAIN).chain_update(previous).chain_update(body).finalize().into()
+}
+
+/// The bytes of a hash in lower-case hex.
+pub(crate) fn hash_bytes(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let lower_case = text.bytes().all(|byte| !byte.is_ascii_uppercase());
+    (lower_case && hex::decode_to_slice(text, &mut bytes).is_ok()).then_some(bytes)
+}
+
+/// What stands both in the body and in the columns to search by, so that they cannot differ.
+struct Columns {
+    actor: String,
+    action: String,
+    resource_kind: String,
+    resource_id: String,
+    resource_name: String,
+}
+
+impl Columns {
+    fn new(entry: &Entry) -> Self {
+        Self {
+            actor: word(&entry.actor.login),
+            action: word(&entry.action),
+            resource_kind: word(&entry.resource.kind),
+            resource_id: word(&entry.resource.id),
+            resource_name: word(&entry.resource.name),
+        }
+    }
+}
+
+/// Cuts what may come from outside, and takes out the one character that a database may refuse.
+fn word(text: &str) -> String {
+    text.chars().take(LONGEST_WORD).map(|character| if character == '\0' { '\u{fffd}' } else { character }).collect()
+}
+
+fn body(seq: i64, entry: &Entry, columns: &Columns) -> Value {
+    let mut actor = Map::new();
+    if let Some(id) = entry.actor.id {
+        actor.insert("id".to_owned(), id.to_string().into());
+    }
+    actor.insert("login".to_owned(), columns.actor.clone().into());
+    let required = json!({
+        "v": VERSION,
+        "seq": seq,
+        "at": at(entry.at),
+        "actor": actor,
+        "door": entry.door.as_str(),
+        "traceId": word(&entry.trace_id),
+        "action": columns.action,
+        "resource": {"kind": columns.resource_kind, "id": columns.resource_id, "name": columns.resource_name},
+        "outcome": entry.outcome.as_str(),
+        "policies": entry.policies.iter().map(|policy| word(policy)).collect::<Vec<_>>(),
+        "detail": detail(&entry.detail),
+    });
+    let optional = [
+        ("session", entry.session.map(|id| id.to_string())),
+        ("token", entry.token.map(|id| id.to_string())),
+        ("address", entry.address.as_deref().map(word)),
+        ("namespace", entry.namespace.as_ref().map(ToString::to_string)),
+    ];
+    let mut members = match required {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    members.extend(optional.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))));
+    Value::Object(members)
+}
+
+fn at(at: Timestamp) -> String {
+    at.to_string()
+}
+
+/// The detail as the format can hold it: an object within its limits.
+fn detail(detail: &Value) -> Value {
+    let omitted = || {
+        let text = detail.to_string();
+        json!({"omitted": {"bytes": text.len(), "sha256": hex::encode(Sha256::digest(text.as_bytes()))}})
+    };
+    if !within_depth(detail, DEEPEST_DETAIL) {
+        return omitted();
+    }
+    let object = match portable(detail) {
+        Value::Null => Value::Object(Map::new()),
+        object @ Value::Object(_) => object,
+        other => json!({"value": other}),
+    };
+    match canonical(&object) {
+        Ok(text) if text.len() <= LARGEST_DETAIL => object,
+        Ok(_) | Err(_) => omitted(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::fixture::{Memory, entry};
+
+    #[test]
+    fn the_encoding_of_version_1_never_changes() {
+        let row = seal(&start(), &entry()).unwrap();
+        assert_eq!(
+            row.body,
+            r#"{"action":"approval.decide","actor":{"id":"00000000-0000-0000-0000-000000000007","login":"manager"},"address":"192.0.2.7","at":"2026-11-22T15:04:05.123456Z","detail":{"decision":"approve","name":"김민준"},"door":"portal","namespace":"identity","outcome":"done","policies":["asked-people-decide"],"resource":{"id":"00000000-0000-0000-0000-000000000009","kind":"approval","name":"R-1042"},"seq":1,"session":"00000000-0000-0000-0000-000000000008","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","v":1}"#
+        );
+        assert_eq!(row.hash, "bfaad511093750dc556723d240f5b4151eac2426c5970f144ef61df69c6ad3b0");
+        let second = seal(&AuditHead { seq: 1, hash: row.hash }, &entry()).unwrap();
+        assert_eq!(second.hash, "cdf6707499afbe75f7217e9ed5529b95fcfe71ab9d2ccf3c8ac8d4fe3b449bba");
+    }
+
+    #[test]
+    fn entries_follow_each_other_without_gaps() {
+        let mut log = Memory::default();
+        assert_eq!(block_on(append(&mut log, &entry())).unwrap(), 1);
+        assert_eq!(block_on(append_all(&mut log, &[entry(), entry()])).unwrap(), Some(3));
+        assert_eq!(block_on(append_all(&mut log, &[])).unwrap(), None);
+        assert_eq!(log.rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_stored_head_that_is_no_hash_is_refused() {
+        for hash in ["", "zz", &START[1..], &"A".repeat(64)] {
+            let head = AuditHead { seq: 4, hash: hash.to_owned() };
+            assert!(matches!(seal(&head, &entry()), Err(StoreError::Inconsistent(_))), "{hash}");
+        }
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_cut_and_never_refused() {
+        let mut hostile = entry();
+        hostile.actor = crate::Actor::unknown("a\0b".to_owned() + &"ä".repeat(10_000));
+        hostile.detail = Value::String("x".repeat(LARGEST_DETAIL));
+        let row = seal(&start(), &hostile).unwrap();
+        assert_eq!(row.actor.chars().count(), LONGEST_WORD);
+        assert!(row.actor.starts_with("a\u{fffd}b"));
+        assert!(row.body.len() < 4_000);
+        assert!(row.body.contains("\"omitted\":{\"bytes\":1048578,"));
+
+        hostile.detail = json!([1, "two"]);
+        let row = seal(&start(), &hostile).unwrap();
+        assert!(row.body.contains(r#""detail":{"value":[1,"two"]}"#));
+
+        hostile.detail = (0..200).fold(json!(1), |inner, _| json!([inner]));
+        let row = seal(&start(), &hostile).unwrap();
+        assert!(crate::parse(row.body.as_bytes()).is_ok());
+        assert!(row.body.contains("\"omitted\""));
+    }
+}

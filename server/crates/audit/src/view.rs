@@ -1,0 +1,84 @@
+use domain::view::AuditEntryView;
+use serde_json::{Value, json};
+use store::audit::AuditRow;
+
+use crate::canonical::parse;
+
+/// What pages and REST show of a stored entry, read from its hashed body. The name for people stays empty: it is not
+/// part of the entry.
+///
+/// A body that is no JSON object was altered in the database. The entry is then shown from its search columns, and
+/// `detail` says so: one altered row must not hide the others.
+pub fn view(row: &AuditRow) -> AuditEntryView {
+    let Ok(body @ Value::Object(_)) = parse(row.body.as_bytes()) else {
+        return from_columns(row);
+    };
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let word = |pointer: &str| text(pointer).unwrap_or_default();
+    let policies = body.get("policies").and_then(Value::as_array).into_iter().flatten();
+    AuditEntryView {
+        seq: row.seq,
+        at: text("/at").and_then(|at| at.parse().ok()).unwrap_or(row.at),
+        actor: word("/actor/login"),
+        actor_name: String::new(),
+        door: word("/door"),
+        address: text("/address"),
+        action: word("/action"),
+        resource_kind: word("/resource/kind"),
+        resource_id: word("/resource/id"),
+        resource_name: word("/resource/name"),
+        namespace: text("/namespace"),
+        outcome: word("/outcome"),
+        policies: policies.filter_map(Value::as_str).map(str::to_owned).collect(),
+        detail: body.get("detail").cloned().unwrap_or_default(),
+        hash: row.hash.clone(),
+    }
+}
+
+fn from_columns(row: &AuditRow) -> AuditEntryView {
+    AuditEntryView {
+        seq: row.seq,
+        at: row.at,
+        actor: row.actor.clone(),
+        actor_name: String::new(),
+        door: String::new(),
+        address: None,
+        action: row.action.clone(),
+        resource_kind: row.resource_kind.clone(),
+        resource_id: row.resource_id.clone(),
+        resource_name: row.resource_name.clone(),
+        namespace: row.namespace.clone(),
+        outcome: row.outcome.clone(),
+        policies: Vec::new(),
+        detail: json!({"fault": "the stored entry cannot be read: it was altered in the database"}),
+        hash: row.hash.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{entry, rows};
+
+    #[test]
+    fn the_view_shows_what_was_hashed() {
+        let [mut row] = <[_; 1]>::try_from(rows(&[entry()])).unwrap();
+        row.actor = "somebody else".to_owned();
+        let view = view(&row);
+        assert_eq!(view.actor, "manager");
+        assert_eq!((view.door.as_str(), view.address.as_deref()), ("portal", Some("192.0.2.7")));
+        assert_eq!((view.resource_kind.as_str(), view.resource_name.as_str()), ("approval", "R-1042"));
+        assert_eq!(view.policies, ["asked-people-decide"]);
+        assert_eq!(view.detail, entry().detail);
+        assert_eq!((view.seq, view.at, view.namespace.as_deref()), (1, entry().at, Some("identity")));
+    }
+
+    #[test]
+    fn an_unreadable_body_is_shown_as_such() {
+        let [mut row] = <[_; 1]>::try_from(rows(&[entry()])).unwrap();
+        row.body.truncate(20);
+        let view = view(&row);
+        assert_eq!((view.actor.as_str(), view.action.as_str()), ("manager", "approval.decide"));
+        assert!(view.detail.get("fault").is_some());
+    }
+}
