@@ -20,7 +20,7 @@ CREATE TABLE idempotency_keys (
     user_id        TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     key            TEXT NOT NULL CHECK (length(key) <= 500),
     request_digest TEXT NOT NULL,
-    status         INTEGER NOT NULL CHECK (status BETWEEN 100 AND 599),
+    status         INTEGER NOT NULL CHECK (status = 0 OR status BETWEEN 100 AND 599),
     body           TEXT NOT NULL,
     created_at     INTEGER NOT NULL,
     PRIMARY KEY (user_id, key)

@@ -105,6 +105,21 @@ impl Requests for Unit {
         Ok(())
     }
 
+    async fn finish_answered(&mut self, user: UserId, key: &str, status: u16, body: &str) -> Result<()> {
+        let statement = sql("UPDATE idempotency_keys SET status = $3, body = $4 WHERE user_id = $1 AND key = $2")
+            .bind(user)
+            .bind(key)
+            .bind(i64::from(status))
+            .bind(body);
+        self.execute_one(statement).await
+    }
+
+    async fn forget_answered(&mut self, user: UserId, key: &str) -> Result<()> {
+        let statement = sql("DELETE FROM idempotency_keys WHERE user_id = $1 AND key = $2").bind(user).bind(key);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
     async fn prune_answered(&mut self, before: Timestamp) -> Result<u64> {
         self.execute(sql("DELETE FROM idempotency_keys WHERE created_at < $1").bind(before)).await
     }

@@ -62,6 +62,23 @@ impl Sessions for Unit {
         Ok(())
     }
 
+    async fn update_session(&mut self, session: &Session) -> Result<bool> {
+        let statement = sql(concat!(
+            "UPDATE sessions SET id = $1, user_id = $2, data = $3, address = $4, user_agent = $5, created_at = $6, ",
+            "last_seen_at = $7, expires_at = $8 WHERE token_hash = $9"
+        ))
+        .bind(session.id)
+        .bind(session.user_id)
+        .bind(&session.data)
+        .bind(&session.address)
+        .bind(&session.user_agent)
+        .bind(session.created_at)
+        .bind(session.last_seen_at)
+        .bind(session.expires_at)
+        .bind(&session.token_hash);
+        Ok(self.execute(statement).await? > 0)
+    }
+
     async fn delete_session(&mut self, token_hash: &str) -> Result<()> {
         self.execute(sql("DELETE FROM sessions WHERE token_hash = $1").bind(token_hash)).await?;
         Ok(())

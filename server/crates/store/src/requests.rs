@@ -33,7 +33,7 @@ pub struct Answered {
     pub key: String,
     /// Hex SHA-256 of method, path and body.
     pub request_digest: String,
-    /// Status of the answer.
+    /// Status of the answer; 0 while the request is under way.
     pub status: u16,
     /// Body of the answer.
     pub body: String,
@@ -59,6 +59,10 @@ pub trait Requests: Send {
     async fn answered(&mut self, user: UserId, key: &str) -> Result<Option<Answered>>;
     /// Keeps an answer; [`crate::StoreError::Duplicate`] when the key has one.
     async fn insert_answered(&mut self, answered: &Answered) -> Result<()>;
+    /// Writes status and body of a kept answer; [`crate::StoreError::Conflict`] when there is none.
+    async fn finish_answered(&mut self, user: UserId, key: &str, status: u16, body: &str) -> Result<()>;
+    /// Forgets the answer under a key, as if the key had not been used.
+    async fn forget_answered(&mut self, user: UserId, key: &str) -> Result<()>;
     /// Forgets answers given before `before`.
     async fn prune_answered(&mut self, before: Timestamp) -> Result<u64>;
 }

@@ -1,0 +1,87 @@
+//! What is PostgreSQL's own: types, transaction statements, claims, errors. Everything else is the shared SQL.
+
+use std::{future::Future, time::Duration};
+
+use sqlx::{error::DatabaseError, postgres::PgDatabaseError};
+use store::{Result, StoreError};
+
+use crate::driver_errors;
+
+pub(crate) type Db = sqlx::Postgres;
+pub(crate) type Row = sqlx::postgres::PgRow;
+pub(crate) type Connection = sqlx::PgConnection;
+
+/// The server gives up on a statement after this time (`statement_timeout`).
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
+/// And on a lock after this (`lock_timeout`).
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
+/// If nothing has come back by then, the server or the way to it is gone.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+pub(crate) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// Keeps others from changing a row, but not from referring to it.
+pub(crate) const LOCK_ROWS: &str = " FOR NO KEY UPDATE";
+/// `f(text, part)`: place of a part in a text, 0 when it is not there.
+pub(crate) const POSITION: &str = "strpos";
+
+/// Owner, now, until, limit. The runs are picked before they are updated (MATERIALIZED), or a plan could pick more.
+pub(crate) const CLAIM_RUNS: &str = "\
+    WITH due AS MATERIALIZED (SELECT id FROM runs WHERE due_at IS NOT NULL AND due_at <= $2 \
+    AND (lease_until IS NULL OR lease_until <= $2) ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED) \
+    UPDATE runs SET lease_owner = $1, lease_epoch = lease_epoch + 1, lease_until = $3 \
+    FROM due WHERE runs.id = due.id RETURNING runs.id, lease_epoch, due_at";
+
+/// Kind, now, until, limit.
+pub(crate) const TAKE_OUTGOING: &str = "\
+    WITH due AS MATERIALIZED (SELECT seq FROM outbox WHERE state = 'unsent' AND kind = $1 AND due_at <= $2 \
+    ORDER BY due_at, seq LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED) \
+    UPDATE outbox SET due_at = $3 FROM due WHERE outbox.seq = due.seq \
+    RETURNING outbox.seq, kind, payload, key, attempts, due_at, last_error, created_at";
+
+pub(crate) const CREATE_HISTORY: &str = "\
+    CREATE TABLE IF NOT EXISTS schema_migrations (\
+    number BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, \
+    applied_at TIMESTAMPTZ NOT NULL DEFAULT now())";
+
+#[derive(Debug, thiserror::Error)]
+#[error("no answer from the database within {} seconds", DEADLINE.as_secs())]
+struct NoAnswer;
+
+/// Bounds the wait for a server that has gone silent, which no timeout of the server itself can.
+pub(crate) async fn within_deadline<T>(work: impl Future<Output = sqlx::Result<T>> + Send) -> Result<T> {
+    match tokio::time::timeout(DEADLINE, work).await {
+        Ok(outcome) => outcome.map_err(error),
+        Err(_) => Err(StoreError::Unavailable(Box::new(NoAnswer))),
+    }
+}
+
+pub(crate) fn error(error: sqlx::Error) -> StoreError {
+    driver_errors::sort(error, database)
+}
+
+fn database(error: Box<dyn DatabaseError>) -> StoreError {
+    // https://www.postgresql.org/docs/current/errcodes-appendix.html
+    let code = error.code().unwrap_or_default().into_owned();
+    match code.as_str() {
+        "23505" => StoreError::Duplicate(columns(&*error)),
+        "23503" => StoreError::Reference(error.constraint().unwrap_or("of a foreign key").to_owned()),
+        "25006" => StoreError::ReadOnly,
+        // A serialization failure or a deadlock: somebody else went first.
+        "40001" | "40P01" => StoreError::Conflict,
+        // A lock or the time was not to be had, or the session idled in a transaction.
+        "55P03" | "57014" | "25P03" => StoreError::Unavailable(error.into_error()),
+        // Connection, resources (disk full, too many connections), operator intervention, the system itself.
+        other if ["08", "53", "57", "58"].iter().any(|class| other.starts_with(class)) => {
+            StoreError::Unavailable(error.into_error())
+        }
+        _ => StoreError::Driver(error.into_error()),
+    }
+}
+
+/// The columns of a violated constraint, from `Key (user_id, role)=(…) already exists.`, whatever its language.
+fn columns(error: &dyn DatabaseError) -> String {
+    let detail = error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::detail).unwrap_or_default();
+    let list = detail.split_once('(').and_then(|(_, rest)| rest.split_once(")=")).map(|(list, _)| list);
+    list.or_else(|| error.constraint()).unwrap_or("key").to_owned()
+}
