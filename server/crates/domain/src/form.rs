@@ -35,7 +35,7 @@ mod values;
 
 pub use check::{Matcher, check, check_field};
 pub use model::{Choice, Field, Form, Kind, NumberRules, RowRules, TextFormat, TextRules};
-pub use values::{add_row, flatten, initial, offset_name, remove_row, values_from_pairs};
+pub use values::{add_row, flatten, initial, offset_name, remove_row, unfinished_from_pairs, values_from_pairs};
 
 /// A reference token within a JSON pointer (RFC 6901): `~` and `/` escaped.
 fn escape(token: &str) -> String {

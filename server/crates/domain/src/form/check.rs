@@ -40,7 +40,7 @@ fn check_fields(fields: &[Field], values: &Value, matches: Matcher<'_>, errors: 
     for field in fields {
         errors.extend(check_field(field, values, matches));
         let absent = values.pointer(&field.pointer).is_none();
-        if !(absent && !field.required) {
+        if !absent || field.required {
             check_fields(field.children(), values, matches, errors);
         }
     }

@@ -21,7 +21,7 @@ pub fn offset_name(pointer: &str) -> String {
 /// The values that a form starts with: the schema's defaults.
 #[must_use]
 pub fn initial(schema: &Value) -> Value {
-    read(schema, &Posted { first: true, ..Posted::default() })
+    read(schema, &Posted { first: true, ..Posted::default() }, false)
 }
 
 /// The JSON that the pairs of a form stand for, typed as the schema says.
@@ -31,11 +31,17 @@ pub fn initial(schema: &Value) -> Value {
 /// schema does not show for these values are left out; fields that were not part of the form take their default.
 #[must_use]
 pub fn values_from_pairs(schema: &Value, pairs: &[(String, String)]) -> Value {
-    read(schema, &Posted::new(pairs))
+    read(schema, &Posted::new(pairs), false)
 }
 
-fn read(schema: &Value, posted: &Posted<'_>) -> Value {
-    Value::Object(Reader { root: schema, posted }.object(schema, "", max_nesting()))
+/// The same while somebody is still typing: rows that are empty yet stay, as empty texts.
+#[must_use]
+pub fn unfinished_from_pairs(schema: &Value, pairs: &[(String, String)]) -> Value {
+    read(schema, &Posted::new(pairs), true)
+}
+
+fn read(schema: &Value, posted: &Posted<'_>, keep_rows: bool) -> Value {
+    Value::Object(Reader { root: schema, posted, keep_rows }.object(schema, "", max_nesting()))
 }
 
 /// The pairs of a form that shows these values: the inverse of [`values_from_pairs`].
@@ -161,6 +167,8 @@ impl<'a> Posted<'a> {
 struct Reader<'a> {
     root: &'a Value,
     posted: &'a Posted<'a>,
+    /// Whether a row in which nothing was typed yet stays.
+    keep_rows: bool,
 }
 
 impl Reader<'_> {
@@ -212,7 +220,10 @@ impl Reader<'_> {
         let keywords = schema::effective(self.root, schema, &Value::Null);
         match Shape::of(self.root, &keywords, depth) {
             Shape::Group => Some(Value::Object(self.object(schema, pointer, depth.saturating_sub(1)))),
-            _ => self.value(schema, pointer, false, depth),
+            _ => {
+                let empty = || self.keep_rows.then(|| Value::String(String::new()));
+                self.value(schema, pointer, false, depth).or_else(empty)
+            }
         }
     }
 
@@ -480,6 +491,10 @@ mod tests {
         let values = add_row(&schema, values, "/people");
         assert_eq!(values, json!({"tags": ["a", ""], "people": [{}]}));
         assert_eq!(add_row(&schema, values.clone(), "/name"), values);
+        let shown = flatten(&schema, &values);
+        let unfinished = unfinished_from_pairs(&schema, &shown);
+        assert_eq!(unfinished.pointer("/tags"), Some(&json!(["a", ""])), "an empty row stays while somebody types");
+        assert_eq!(values_from_pairs(&schema, &shown).pointer("/tags"), Some(&json!(["a"])));
         assert_eq!(remove_row(values, "/tags/0"), json!({"tags": [""], "people": [{}]}));
         let limited = json!({"type": "object", "properties": {"l": {
             "type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "integer"}}}, "required": ["l"]});
