@@ -1,0 +1,4 @@
+//! What pages compute without drawing: plain functions with tests of their own.
+
+pub mod graph_layout;
+pub mod log_window;
