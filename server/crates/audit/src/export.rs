@@ -2,7 +2,7 @@
 //!
 //! A file of JSON Lines is a first line, one line per entry in which the hashed bytes stand as they are, and a last line
 //! that says how many there were and where they end. There are two kinds:
-//! - the whole log, or all of it after some entry: [`header`], [`line`] in order, [`footer`];
+//! - the whole log, or all of it after some entry: [`header`], [`line()`] in order, [`footer`];
 //! - a selection (what a filter let through): [`selection_header`], [`selection_line`] in ascending or descending order,
 //!   [`footer`]. Each entry brings the hash before it and can be verified by itself; what was left out cannot.
 //!

@@ -14,7 +14,7 @@
 //! # fn sendable<T: Send>(_: T) {}
 //! # fn check(store: &dyn store::Store, entry: &audit::Entry) { sendable(example(store, entry)) }
 //! ```
-//! An export is [`export::header`], one [`export::line`] per row, [`export::footer`]; [`verify::verify`] reads it back.
+//! An export is [`export::header`], one [`export::line()`] per row, [`export::footer`]; [`verify::verify`] reads it back.
 //! [`view`] is what pages and REST show of a row: it is read from the hashed body, not from the search columns.
 //!
 //! # How to
