@@ -299,3 +299,6 @@ fn chain(error: &StoreError) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;
