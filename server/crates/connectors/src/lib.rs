@@ -1,1 +1,47 @@
-//! connectors
+//! Connectors: what lets a workflow touch other systems.
+//!
+//! A [`Connector`] offers functions that workflows call (`call: http`, `call: directory`, `call: smtp`) and kinds of
+//! connection that administrators configure. The [`Registry`] holds the connectors of a server, checks what goes in,
+//! finds the connection that a call names, and keeps time.
+//!
+//! # How a call runs
+//! 1. The engine builds the call's arguments (`workflow::build_call`), opens sealed values in them, and has them
+//!    prepared: [`Registry::prepare`] checks them against the function's schema and resolves the connection by name, with
+//!    the namespace's right to use it.
+//! 2. [`Registry::execute`] runs it within the deadline. The [`Outcome`] is done, retryable, permanent or unknown.
+//! 3. A call that may have happened (unknown, or in flight when a node died) is settled by [`Registry::repetition`]:
+//!    repeated where that does no harm, asked about by [`Registry::probe`] where the other system can tell by the
+//!    idempotency key, and handed to an operator otherwise.
+//!
+//! # How to add a connector
+//! 1. A module here behind a cargo feature of its name, with a type that implements [`Connector`].
+//! 2. Its [`FunctionSpec`] with a strict JSON Schema of `with`: the schema is what authors see, and what is checked both
+//!    when a definition is saved and before the call. Its [`ConnectionKind`]s with a schema of their settings, in which
+//!    `writeOnly: true` marks what is secret and will be stored sealed.
+//! 3. Open sockets through [`egress`] and encrypt by [`tls`] only, so that what may be reached is decided in one place.
+//! 4. Choose outcomes by what is certain: before anything was sent `Retryable`, after it `Unknown` unless repeating is
+//!    harmless, a clear no of the other system `Permanent`.
+//! 5. Secrets never stand in an error, a log line or an output. An output that has to carry one carries it sealed
+//!    (`Vault::seal_value`).
+//! 6. Tests against the real system; a line in `docs/connectors.md`; registration in the server's wiring.
+
+mod arguments;
+mod connection;
+mod connector;
+pub mod egress;
+mod registry;
+pub mod tls;
+
+#[cfg(feature = "directory")]
+pub mod directory;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(feature = "smtp")]
+pub mod smtp;
+
+pub use connection::{ConnectionKind, ResolvedConnection, SplitSettings, may_use};
+pub use connector::{
+    CallContext, Connector, Failure, FailureKind, FunctionSpec, LogLevel, NoLog, OperationSpec, Outcome, Probe,
+    Repetition, Request, System, TaskLog,
+};
+pub use registry::{Call, Registry, RegistryError};

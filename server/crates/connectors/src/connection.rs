@@ -1,0 +1,246 @@
+//! Connections as connectors see them: settings and secrets together, in memory only.
+
+use std::fmt;
+
+use domain::{ConnectionId, FieldError, Name, view::CheckStep};
+use identity::vault::{Vault, VaultError};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use tokio::net::TcpStream;
+
+use crate::{Failure, arguments, egress::EgressPolicy};
+
+/// The word in a connection's `namespaces` that lets every namespace use it.
+const EVERY_NAMESPACE: &str = "*";
+
+/// A kind of connection that administrators can configure.
+#[derive(Clone, Debug)]
+pub struct ConnectionKind {
+    /// Its name in the database and interfaces.
+    pub name: &'static str,
+    /// Title for people, in English.
+    pub title: &'static str,
+    /// What it is for, in one sentence.
+    pub summary: &'static str,
+    /// The function that works over it.
+    pub function: &'static str,
+    /// JSON Schema of its settings, strict; properties with `writeOnly: true` are secret.
+    pub settings: Value,
+}
+
+impl ConnectionKind {
+    /// The names of the secret settings.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.settings
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .filter(|(_, schema)| schema.get("writeOnly") == Some(&Value::Bool(true)))
+            .map(|(name, _)| name.as_str())
+    }
+
+    /// Checks settings with their secrets and takes the two apart for storage.
+    ///
+    /// A secret that is absent or empty in `settings` is kept from `stored`, so that a form need not show it again.
+    pub fn split(&self, settings: &Value, stored: Option<&Value>) -> Result<SplitSettings, Vec<FieldError>> {
+        let mut public = settings.as_object().cloned().unwrap_or_default();
+        let mut secret = Map::new();
+        for name in self.secrets() {
+            let given = public.remove(name).filter(|value| value.as_str() != Some(""));
+            if let Some(value) = given.or_else(|| stored.and_then(|stored| stored.get(name)).cloned()) {
+                secret.insert(name.to_owned(), value);
+            }
+        }
+        let mut whole = public.clone();
+        whole.extend(secret.clone());
+        let errors = arguments::check(&self.settings, &Value::Object(whole));
+        if errors.is_empty() {
+            Ok(SplitSettings {
+                settings: Value::Object(public),
+                secret: (!secret.is_empty()).then_some(Value::Object(secret)),
+            })
+        } else {
+            Err(errors)
+        }
+    }
+}
+
+/// Settings taken apart for storage. Has no `Debug`: one part is secret.
+pub struct SplitSettings {
+    /// What may be shown.
+    pub settings: Value,
+    /// What is to be sealed (as JSON text), for the place [`ResolvedConnection::sealing_context`].
+    pub secret: Option<Value>,
+}
+
+/// A connection with its secret opened.
+pub struct ResolvedConnection {
+    /// Id.
+    pub id: ConnectionId,
+    /// Name.
+    pub name: String,
+    /// Kind.
+    pub kind: String,
+    settings: Value,
+}
+
+impl ResolvedConnection {
+    /// A connection from its parts, for tests and for checks before it is stored.
+    #[must_use]
+    pub fn new(id: ConnectionId, name: &str, kind: &str, settings: Value) -> Self {
+        Self { id, name: name.to_owned(), kind: kind.to_owned(), settings }
+    }
+
+    /// The place to which a connection's secret is sealed.
+    #[must_use]
+    pub fn sealing_context(id: ConnectionId) -> String {
+        format!("connection:{id}")
+    }
+
+    /// Opens the secret of a stored connection.
+    pub fn open(row: &store::connections::Connection, vault: &Vault) -> Result<Self, VaultError> {
+        let mut settings = serde_json::from_str::<Map<String, Value>>(&row.settings).unwrap_or_default();
+        if let Some(sealed) = &row.sealed_secret {
+            let secret = vault.unseal(&Self::sealing_context(row.id), sealed)?;
+            settings.extend(serde_json::from_str::<Map<String, Value>>(secret.expose()).unwrap_or_default());
+        }
+        Ok(Self::new(row.id, &row.name, &row.kind, Value::Object(settings)))
+    }
+
+    /// All settings, secrets included: for checking against the kind's schema only.
+    pub(crate) fn all_settings(&self) -> &Value {
+        &self.settings
+    }
+
+    /// The settings as the connector's own type.
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        // serde's message may quote a value, and the value may be a secret.
+        T::deserialize(&self.settings).map_err(|_| {
+            Failure::configuration(format!("the settings of the connection “{}” cannot be read", self.name))
+        })
+    }
+}
+
+impl fmt::Debug for ResolvedConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResolvedConnection").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// The steps of a connection test so far. The first that fails is the last.
+#[derive(Default)]
+pub(crate) struct Steps(Vec<CheckStep>);
+
+impl Steps {
+    /// A step that worked.
+    pub(crate) fn pass(&mut self, step: &str, detail: &str) {
+        self.0.push(CheckStep { step: step.to_owned(), ok: true, detail: detail.to_owned() });
+    }
+
+    /// The step that failed, and the end.
+    pub(crate) fn fail(mut self, step: &str, detail: &str) -> Vec<CheckStep> {
+        self.push_failure(step, detail);
+        self.0
+    }
+
+    /// All steps.
+    pub(crate) fn done(self) -> Vec<CheckStep> {
+        self.0
+    }
+
+    /// The steps `name` and `connect`; none when one of them failed.
+    pub(crate) async fn dial(&mut self, policy: &EgressPolicy, host: &str, port: u16) -> Option<TcpStream> {
+        let addresses = match policy.resolve(host, port).await {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                self.push_failure(error.step(), &error.to_string());
+                return None;
+            }
+        };
+        let listed: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+        self.pass("name", &format!("{host} is {}", listed.join(", ")));
+        match policy.connect_to(host, port, &addresses).await {
+            Ok(stream) => {
+                self.pass("connect", &format!("port {port} answers"));
+                Some(stream)
+            }
+            Err(error) => {
+                self.push_failure(error.step(), &error.to_string());
+                None
+            }
+        }
+    }
+
+    fn push_failure(&mut self, step: &str, detail: &str) {
+        self.0.push(CheckStep { step: step.to_owned(), ok: false, detail: detail.to_owned() });
+    }
+}
+
+/// Whether workflows of `namespace` may use a connection whose row has `namespaces` (a JSON array). What cannot be read
+/// lets nobody in.
+#[must_use]
+pub fn may_use(namespaces: &str, namespace: &Name) -> bool {
+    serde_json::from_str::<Vec<String>>(namespaces)
+        .is_ok_and(|names| names.iter().any(|name| name == EVERY_NAMESPACE || name == namespace.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn kind() -> ConnectionKind {
+        ConnectionKind {
+            name: "example",
+            title: "Example",
+            summary: "",
+            function: "example",
+            settings: json!({
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["host", "password"],
+                "properties": {
+                    "host": {"type": "string", "minLength": 1},
+                    "password": {"type": "string", "minLength": 4, "writeOnly": true}
+                }
+            }),
+        }
+    }
+
+    #[test]
+    fn secrets_are_taken_apart_from_settings() {
+        let split = kind().split(&json!({"host": "a", "password": "geheim"}), None).ok().unwrap();
+        assert_eq!(split.settings, json!({"host": "a"}));
+        assert_eq!(split.secret, Some(json!({"password": "geheim"})));
+    }
+
+    #[test]
+    fn an_empty_secret_keeps_the_stored_one() {
+        let stored = json!({"password": "geheim"});
+        for given in [json!({"host": "b"}), json!({"host": "b", "password": ""})] {
+            let split = kind().split(&given, Some(&stored)).ok().unwrap();
+            assert_eq!(split.secret, Some(stored.clone()));
+        }
+    }
+
+    #[test]
+    fn wrong_settings_are_named_without_their_values() {
+        let errors = kind().split(&json!({"host": "", "password": "abc", "extra": 1}), None).err().unwrap();
+        let text = format!("{errors:?}");
+        assert_eq!(errors.len(), 3, "{text}");
+        assert!(!text.contains("abc"), "{text}");
+        assert!(errors.iter().any(|error| error.pointer == "/password" && error.rule == "minLength"));
+    }
+
+    #[test]
+    fn namespaces_are_let_in_by_name_or_star_only() {
+        let identity: Name = "identity".parse().unwrap();
+        assert!(may_use(r#"["*"]"#, &identity));
+        assert!(may_use(r#"["incident","identity"]"#, &identity));
+        assert!(!may_use(r#"["incident"]"#, &identity));
+        assert!(!may_use("[]", &identity));
+        assert!(!may_use("nonsense", &identity));
+    }
+}

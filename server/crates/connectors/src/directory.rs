@@ -1,0 +1,217 @@
+//! `call: directory`: people and groups, in Rondo's own directory or in one reached by LDAP.
+//!
+//! One set of operations over two kinds of connection. `builtin` works on the portal's own users and teams, each change
+//! in one transaction with the record that it happened. `ldap` works on OpenLDAP and Active Directory.
+
+mod builtin;
+mod ldap;
+mod links;
+mod operation;
+mod password;
+mod schema;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Timestamp, UserId, view::CheckStep};
+use identity::{passwords::Passwords, random::Random};
+use serde_json::Value;
+use store::UnitOfWork;
+
+pub use links::{LINK_LIFETIME, link_address, sealing_context};
+
+use crate::{
+    CallContext, ConnectionKind, Connector, Failure, FunctionSpec, OperationSpec, Outcome, Probe, Repetition, Request,
+    ResolvedConnection, System, connection::Steps, egress::EgressPolicy,
+};
+use operation::Operation;
+
+/// The kind of connection that stands for the portal's own users and teams.
+pub const BUILTIN: &str = "builtin";
+/// The kind of connection that speaks LDAP.
+pub const LDAP: &str = "ldap";
+
+/// A change in the built-in directory.
+#[derive(Clone, Debug)]
+pub struct DirectoryChange {
+    /// The run that made it.
+    pub run: domain::RunId,
+    /// JSON pointer to the task that made it.
+    pub reference: String,
+    /// The operation, such as `createUser`.
+    pub operation: &'static str,
+    /// The sign-in name or group that was changed.
+    pub subject: String,
+    /// The person that was changed, where it is one.
+    pub user: Option<UserId>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Told of every change in the built-in directory within its transaction, so that it can be written down with it.
+#[async_trait]
+pub trait ChangeRecorder: Send + Sync {
+    /// The change is about to be committed in `unit`; an error rolls it back.
+    async fn record(&self, unit: &mut dyn UnitOfWork, change: &DirectoryChange) -> store::Result<()>;
+}
+
+/// Writes nothing down.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoRecorder;
+
+#[async_trait]
+impl ChangeRecorder for NoRecorder {
+    async fn record(&self, _unit: &mut dyn UnitOfWork, _change: &DirectoryChange) -> store::Result<()> {
+        Ok(())
+    }
+}
+
+/// Manages people and groups.
+pub struct DirectoryConnector {
+    policy: Arc<EgressPolicy>,
+    random: Arc<dyn Random>,
+    passwords: Arc<Passwords>,
+    recorder: Arc<dyn ChangeRecorder>,
+}
+
+impl DirectoryConnector {
+    /// A connector whose LDAP side reaches what the policy permits.
+    #[must_use]
+    pub fn new(
+        policy: Arc<EgressPolicy>,
+        random: Arc<dyn Random>,
+        passwords: Arc<Passwords>,
+        recorder: Arc<dyn ChangeRecorder>,
+    ) -> Self {
+        Self { policy, random, passwords, recorder }
+    }
+
+    async fn call(&self, request: &Request, context: &CallContext) -> Result<Value, Failure> {
+        let operation = Operation::read(&request.with)?;
+        match target(request)? {
+            Target::Builtin => {
+                builtin::Builtin {
+                    context,
+                    random: &*self.random,
+                    passwords: &self.passwords,
+                    recorder: &*self.recorder,
+                }
+                .perform(operation)
+                .await
+            }
+            Target::Ldap(connection) => {
+                ldap::Caller { policy: &self.policy, random: &*self.random, context }
+                    .perform(connection, operation)
+                    .await
+            }
+        }
+    }
+}
+
+enum Target<'a> {
+    Builtin,
+    Ldap(&'a ResolvedConnection),
+}
+
+fn target(request: &Request) -> Result<Target<'_>, Failure> {
+    match &request.connection {
+        Some(connection) if connection.kind == BUILTIN => Ok(Target::Builtin),
+        Some(connection) if connection.kind == LDAP => Ok(Target::Ldap(connection)),
+        _ => Err(Failure::configuration("a directory call needs a connection of kind builtin or ldap")),
+    }
+}
+
+#[async_trait]
+impl Connector for DirectoryConnector {
+    fn functions(&self) -> Vec<FunctionSpec> {
+        vec![FunctionSpec {
+            name: "directory",
+            title: "Change or read a directory of people and groups",
+            system: "Directory",
+            with: schema::with(),
+            output: schema::output(),
+            operations: schema::OPERATIONS
+                .iter()
+                .map(|operation| OperationSpec {
+                    name: operation.name,
+                    title: operation.title,
+                    output: schema::output_of(operation),
+                    reads: operation.reads,
+                })
+                .collect(),
+            needs_connection: true,
+            connection_kinds: vec![BUILTIN, LDAP],
+        }]
+    }
+
+    fn connection_kinds(&self) -> Vec<ConnectionKind> {
+        vec![
+            ConnectionKind {
+                name: BUILTIN,
+                title: "Rondo's own directory",
+                summary: "The portal's own users and teams. Needs no settings.",
+                function: "directory",
+                settings: schema::builtin_settings(),
+            },
+            ConnectionKind {
+                name: LDAP,
+                title: "LDAP directory",
+                summary: "OpenLDAP or Active Directory, over LDAPS or StartTLS.",
+                function: "directory",
+                settings: schema::ldap_settings(),
+            },
+        ]
+    }
+
+    fn repetition(&self, request: &Request) -> Repetition {
+        let name = request.with.get("operation").and_then(Value::as_str).unwrap_or_default();
+        let reads = schema::OPERATIONS.iter().any(|operation| operation.name == name && operation.reads);
+        let builtin = matches!(target(request), Ok(Target::Builtin));
+        if !reads && (builtin || name == "createUser" || name == "createGroup") {
+            Repetition::Probe
+        } else {
+            Repetition::Safe
+        }
+    }
+
+    async fn execute(&self, request: &Request, context: &CallContext) -> Outcome {
+        self.call(request, context).await.into()
+    }
+
+    async fn probe(&self, request: &Request, context: &CallContext) -> Probe {
+        let answer = match target(request) {
+            Ok(Target::Builtin) => builtin::recorded(context).await,
+            Ok(Target::Ldap(connection)) => match Operation::read(&request.with) {
+                Ok(operation) => {
+                    ldap::Caller { policy: &self.policy, random: &*self.random, context }
+                        .find_created(connection, &operation)
+                        .await
+                }
+                Err(failure) => Err(failure),
+            },
+            Err(failure) => Err(failure),
+        };
+        match answer {
+            Ok(Some(output)) => Probe::Happened(output),
+            Ok(None) => Probe::DidNotHappen,
+            Err(failure) => {
+                context.warn(format!("whether the change happened cannot be found out now: {}", failure.detail()));
+                Probe::CannotTell
+            }
+        }
+    }
+
+    async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {
+        if connection.kind == LDAP {
+            return ldap::check(&self.policy, connection).await;
+        }
+        let mut steps = Steps::default();
+        steps.pass("settings", "the portal's own directory needs none");
+        steps.done()
+    }
+
+    fn describe(&self, with: &Value) -> System {
+        let target = self.connection_name(with).unwrap_or_default();
+        System { title: "Directory".to_owned(), target: target.to_owned() }
+    }
+}

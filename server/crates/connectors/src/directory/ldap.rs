@@ -1,0 +1,186 @@
+//! OpenLDAP and Active Directory.
+//!
+//! People and groups are found by search below the base DN, never by building their DN, so that an entry that was moved
+//! is still found. Everything but creating can be repeated as it is; what is created carries the idempotency key in an
+//! attribute, by which a repeated call knows its own work.
+
+mod groups;
+mod people;
+mod refusal;
+mod session;
+mod settings;
+
+use domain::view::CheckStep;
+use identity::random::Random;
+use serde_json::{Value, json};
+
+use super::{
+    links::{Behind, issue},
+    operation::{Operation, Person},
+    password,
+};
+use crate::{
+    CallContext, Failure, ResolvedConnection, connection::Steps, egress::EgressPolicy, registry::from_store, tls,
+};
+use session::Session;
+use settings::Settings;
+
+/// One call on a directory behind LDAP.
+pub(super) struct Caller<'a> {
+    pub(super) policy: &'a EgressPolicy,
+    pub(super) random: &'a dyn Random,
+    pub(super) context: &'a CallContext,
+}
+
+impl Caller<'_> {
+    pub(super) async fn perform(
+        &self,
+        connection: &ResolvedConnection,
+        operation: Operation,
+    ) -> Result<Value, Failure> {
+        let settings = Settings::read(connection)?;
+        let (name, subject) = (operation.name(), operation.subject());
+        let mut session = Session::open(self.policy, settings).await?;
+        let result = self.run(&mut session, operation).await;
+        session.close().await;
+        match &result {
+            Ok(_) => self.context.info(format!("{name} {subject}: done")),
+            Err(failure) => self.context.warn(format!("{name} {subject}: {}", failure.detail())),
+        }
+        result
+    }
+
+    /// What a creating call made, if it did: the entry that carries the context's key.
+    pub(super) async fn find_created(
+        &self,
+        connection: &ResolvedConnection,
+        operation: &Operation,
+    ) -> Result<Option<Value>, Failure> {
+        let mut session = Session::open(self.policy, Settings::read(connection)?).await?;
+        let found = match operation {
+            Operation::CreateUser(person) => session.created_user(&person.login, &self.context.key).await,
+            Operation::CreateGroup { group, .. } => session.created_group(group, &self.context.key).await,
+            _ => Ok(None),
+        };
+        session.close().await;
+        found
+    }
+
+    async fn run(&self, session: &mut Session, operation: Operation) -> Result<Value, Failure> {
+        let key = &self.context.key;
+        match operation {
+            Operation::CreateUser(person) => self.create_user(session, person).await,
+            Operation::ModifyUser(person) => {
+                session.modify_user(&person).await?;
+                Ok(json!({"user": session.existing_view(&person.login).await?}))
+            }
+            Operation::DisableUser { login } => session.set_active(&login, false).await,
+            Operation::EnableUser { login } => session.set_active(&login, true).await,
+            Operation::DeleteUser { login } => session.delete_user(&login).await,
+            Operation::CreateGroup { group, title } => session.create_group(&group, title.as_deref(), key).await,
+            Operation::DeleteGroup { group } => session.delete_group(&group).await,
+            Operation::AddMember { group, login } => session.add_member(&group, &login).await,
+            Operation::RemoveMember { group, login } => session.remove_member(&group, &login).await,
+            Operation::SetPassword { login, password, must_change } => {
+                let dn = session.set_password(&login, &password).await?;
+                self.expire(session, &dn, must_change).await?;
+                Ok(json!({"changed": true}))
+            }
+            Operation::IssuePassword { login, must_change } => self.issue_password(session, &login, must_change).await,
+            Operation::ExpirePassword { login } => {
+                let dn = session.existing_user(&login).await?.dn;
+                session.expire_password(&dn).await?;
+                Ok(json!({"changed": true}))
+            }
+            Operation::RevokeSessions { login } => {
+                session.existing_user(&login).await?;
+                self.context.info("an LDAP directory keeps no sessions; disable the account to refuse new ones");
+                Ok(json!({"sessions": 0, "tokens": 0}))
+            }
+            Operation::Lookup { login } => {
+                let user = session.view(&login).await?;
+                Ok(json!({"found": user.is_some(), "user": user}))
+            }
+            Operation::ListGroups { login } => session.list_groups(login.as_deref()).await,
+        }
+    }
+
+    async fn create_user(&self, session: &mut Session, person: Person) -> Result<Value, Failure> {
+        let login = person.login.clone();
+        // Nobody knows this one: a directory with complexity rules takes no account without a password.
+        let unknown = password::generate(self.random);
+        session.create_user(&person, &self.context.key, &unknown).await?;
+        Ok(json!({"created": true, "user": session.existing_view(&login).await?}))
+    }
+
+    async fn issue_password(
+        &self,
+        session: &mut Session,
+        login: &str,
+        must_change: Option<bool>,
+    ) -> Result<Value, Failure> {
+        if let Some(output) = super::builtin::recorded(self.context).await? {
+            return Ok(output);
+        }
+        let password = password::generate(self.random);
+        let dn = session.set_password(login, &password).await?;
+        self.expire(session, &dn, must_change).await?;
+        let mut unit = self.context.store.begin().await.map_err(|error| from_store(&error))?;
+        let output = issue(&mut *unit, self.context, self.random, Behind::Password(&password))
+            .await
+            .map_err(|error| from_store(&error))?;
+        unit.put_effect(&self.context.key, &output.to_string(), self.context.clock.now())
+            .await
+            .map_err(|error| from_store(&error))?;
+        unit.commit().await.map_err(|error| from_store(&error))?;
+        Ok(output)
+    }
+
+    /// Asks for another password at the next sign-in. A directory that cannot do it still has the new password, so by
+    /// default that is only a warning.
+    async fn expire(&self, session: &mut Session, dn: &str, must_change: Option<bool>) -> Result<(), Failure> {
+        if must_change == Some(false) {
+            return Ok(());
+        }
+        match session.expire_password(dn).await {
+            Err(failure) if must_change.is_none() => {
+                self.context.warn(format!("the directory cannot ask for another password: {}", failure.detail()));
+                Ok(())
+            }
+            result => result,
+        }
+    }
+}
+
+/// Tries a connection out, step by step.
+pub(super) async fn check(policy: &EgressPolicy, connection: &ResolvedConnection) -> Vec<CheckStep> {
+    let mut steps = Steps::default();
+    let settings = match Settings::read(connection) {
+        Ok(settings) => settings,
+        Err(failure) => return steps.fail("settings", failure.detail()),
+    };
+    let config = match tls::client_config(settings.ca.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return steps.fail("settings", &error.to_string()),
+    };
+    steps.pass("settings", "complete");
+    let Some(stream) = steps.dial(policy, &settings.host, settings.port).await else { return steps.done() };
+    let mut session = match Session::encrypt(stream, settings, config).await {
+        Ok(session) => session,
+        Err(failure) => return steps.fail("tls", failure.detail()),
+    };
+    steps.pass("tls", "the certificate is trusted");
+    if let Err(failure) = session.bind().await {
+        return steps.fail("sign-in", failure.detail());
+    }
+    steps.pass("sign-in", &format!("signed in as {}", session.settings.bind_dn));
+    let right = session.check_base().await;
+    session.close().await;
+    match right {
+        Ok(detail) => {
+            steps.pass("right", &detail);
+            steps.done()
+        }
+        Err(failure) => steps.fail("right", failure.detail()),
+    }
+}

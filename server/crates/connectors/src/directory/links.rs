@@ -1,0 +1,81 @@
+//! One-time links by which a person gets a first password.
+
+use std::time::Duration;
+
+use domain::{LinkId, UserId};
+use identity::{
+    Secret,
+    random::Random,
+    tokens::{TokenKind, generate},
+};
+use serde_json::{Value, json};
+use store::{
+    UnitOfWork,
+    credentials::{LinkPurpose, OneTimeLink},
+};
+
+use crate::CallContext;
+
+/// How long a link works.
+pub const LINK_LIFETIME: Duration = Duration::from_hours(72);
+
+/// The place to which the password behind a link of purpose `reveal-password` is sealed.
+#[must_use]
+pub fn sealing_context(link: LinkId) -> String {
+    format!("link:{link}")
+}
+
+/// The address that is sent to a person.
+#[must_use]
+pub fn link_address(base_url: &str, purpose: LinkPurpose, token: &Secret) -> Secret {
+    let page = match purpose {
+        LinkPurpose::FirstAdministrator => "setup",
+        LinkPurpose::SetPassword => "set-password",
+        LinkPurpose::RevealPassword => "reveal-password",
+    };
+    Secret::new(format!("{}/{page}/{}", base_url.trim_end_matches('/'), token.expose()))
+}
+
+/// What a link leads to.
+pub(super) enum Behind<'a> {
+    /// A page where this person of the portal sets the own password.
+    Account(UserId),
+    /// A page that shows this password once.
+    Password(&'a Secret),
+}
+
+/// Writes a link down and returns the output of `issuePassword`, with the address sealed.
+pub(super) async fn issue(
+    unit: &mut dyn UnitOfWork,
+    context: &CallContext,
+    random: &dyn Random,
+    behind: Behind<'_>,
+) -> store::Result<Value> {
+    let id = LinkId::new(&*context.ids);
+    let token = generate(TokenKind::Link, random);
+    let now = context.clock.now();
+    let (purpose, user_id, sealed) = match behind {
+        Behind::Account(user) => {
+            unit.revoke_links_of(user, now).await?;
+            (LinkPurpose::SetPassword, Some(user), None)
+        }
+        Behind::Password(password) => {
+            let sealed = context.vault.seal(&sealing_context(id), password.expose());
+            (LinkPurpose::RevealPassword, None, Some(sealed))
+        }
+    };
+    let expires_at = now + LINK_LIFETIME;
+    let link = OneTimeLink {
+        id,
+        token_hash: token.hash,
+        purpose,
+        user_id,
+        sealed,
+        created_at: now,
+        expires_at,
+        used_at: None,
+    };
+    unit.insert_link(&link).await?;
+    let address = link_address(&context.base_url, purpose, &token.text);
+    Ok(json!({"link": context.vault.seal_value(address.expose()), "expiresAt": expires_at}))
+}

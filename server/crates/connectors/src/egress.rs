@@ -1,0 +1,332 @@
+//! Which addresses the server may talk to, and the one place where connectors open sockets.
+//!
+//! Addresses are judged after the name was resolved and on the very address that is then connected to, so that a name
+//! that resolves to something else the second time gains nothing. Link-local addresses (among them the metadata service
+//! of every cloud) are never reached unless named in [`EgressPolicy::exceptions`].
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+    time::Duration,
+};
+
+use tokio::net::TcpStream;
+
+/// How long connecting to one address may take.
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// Metadata services that are not link-local: Amazon over IPv6, Alibaba, Oracle.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+];
+
+/// What may be reached.
+#[derive(Clone, Debug)]
+pub struct EgressPolicy {
+    /// Whether the machine itself may be reached.
+    pub loopback: bool,
+    /// If not empty, only these networks may be reached.
+    pub only: Vec<Network>,
+    /// Networks that may be reached although they are link-local or metadata services.
+    pub exceptions: Vec<Network>,
+}
+
+impl Default for EgressPolicy {
+    fn default() -> Self {
+        Self { loopback: true, only: Vec::new(), exceptions: Vec::new() }
+    }
+}
+
+impl EgressPolicy {
+    /// Whether this address may be reached; else why not.
+    pub fn permit(&self, address: IpAddr) -> Result<(), EgressRefused> {
+        let address = embedded(address);
+        let refuse = |reason| Err(EgressRefused { address, reason });
+        let is_in = |networks: &[Network]| networks.iter().any(|network| network.contains(address));
+        if is_in(&self.exceptions) {
+            return Ok(());
+        }
+        if address.is_loopback() && !self.loopback {
+            return refuse("the server's own machine");
+        }
+        if METADATA.contains(&address) {
+            return refuse("a cloud's metadata service");
+        }
+        let link_local = match address {
+            IpAddr::V4(v4) => v4.is_link_local(),
+            IpAddr::V6(v6) => v6.is_unicast_link_local(),
+        };
+        if link_local {
+            return refuse("a link-local address");
+        }
+        let nowhere = match address {
+            IpAddr::V4(v4) => v4.is_broadcast() || v4.octets()[0] == 0,
+            IpAddr::V6(v6) => v6.is_unspecified(),
+        };
+        if nowhere || address.is_multicast() {
+            return refuse("not the address of one machine");
+        }
+        if !self.only.is_empty() && !is_in(&self.only) {
+            return refuse("outside the networks that may be reached");
+        }
+        Ok(())
+    }
+
+    /// Resolves a name to the addresses that may be reached. Numeric hosts resolve to themselves.
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found: Vec<SocketAddr> = tokio::time::timeout(CONNECT_LIMIT, tokio::net::lookup_host((bare, port)))
+            .await
+            .map_err(|_| DialError::Name { host: host.to_owned(), reason: "no answer in time".to_owned() })?
+            .map_err(|error| DialError::Name { host: host.to_owned(), reason: error.to_string() })?
+            .collect();
+        if found.is_empty() {
+            return Err(DialError::Name { host: host.to_owned(), reason: "it has no address".to_owned() });
+        }
+        let mut refused = None;
+        let permitted: Vec<SocketAddr> = found
+            .into_iter()
+            .filter(|address| match self.permit(address.ip()) {
+                Ok(()) => true,
+                Err(error) => {
+                    refused = Some(error);
+                    false
+                }
+            })
+            .collect();
+        match refused {
+            Some(error) if permitted.is_empty() => Err(DialError::Refused(error)),
+            _ => Ok(permitted),
+        }
+    }
+
+    /// Opens a TCP connection to the first address that answers.
+    pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        let addresses = self.resolve(host, port).await?;
+        self.connect_to(host, port, &addresses).await
+    }
+
+    /// Opens a TCP connection to the first of these addresses that answers; they are judged again.
+    pub async fn connect_to(&self, host: &str, port: u16, addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+        let mut reason = "it has no address".to_owned();
+        for address in addresses {
+            self.permit(address.ip()).map_err(DialError::Refused)?;
+            match tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    // A connector's packets are small and each is waited for; failing to say so only costs time.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => reason = format!("{}: {error}", address.ip()),
+                Err(_) => reason = format!("{}: no answer within {} seconds", address.ip(), CONNECT_LIMIT.as_secs()),
+            }
+        }
+        Err(DialError::Connect { host: host.to_owned(), port, reason })
+    }
+}
+
+/// The IPv4 address that an IPv6 address stands for (mapped, or translated by NAT64), else itself.
+fn embedded(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    if let Some(v4) = v6.to_ipv4_mapped() {
+        return IpAddr::V4(v4);
+    }
+    let [a, b, c, d, e, f, high, low] = v6.segments();
+    if [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0] {
+        let ([first, second], [third, fourth]) = (high.to_be_bytes(), low.to_be_bytes());
+        return IpAddr::V4(Ipv4Addr::new(first, second, third, fourth));
+    }
+    address
+}
+
+/// An address that may not be reached.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{address} may not be reached from here: {reason}")]
+pub struct EgressRefused {
+    /// The address.
+    pub address: IpAddr,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// Why no connection could be opened. Nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DialError {
+    /// The name has no address.
+    #[error("the name {host} cannot be resolved: {reason}")]
+    Name {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// The address may not be reached.
+    #[error(transparent)]
+    Refused(#[from] EgressRefused),
+    /// Nobody answers there.
+    #[error("no connection to {host} port {port}: {reason}")]
+    Connect {
+        /// The name.
+        host: String,
+        /// The port.
+        port: u16,
+        /// What the system said, of the last address tried.
+        reason: String,
+    },
+}
+
+impl DialError {
+    /// The step of a connection test at which this happens.
+    #[must_use]
+    pub const fn step(&self) -> &'static str {
+        match self {
+            Self::Name { .. } => "name",
+            Self::Refused(_) | Self::Connect { .. } => "connect",
+        }
+    }
+}
+
+impl From<DialError> for crate::Failure {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Refused(refused) => Self::configuration(refused.to_string()),
+            other => Self::unreachable(other.to_string()),
+        }
+    }
+}
+
+/// A network (`10.0.0.0/8`, `fd00::/8`) or a single address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+/// The text is no network.
+#[derive(Debug, thiserror::Error)]
+#[error("a network is an address, or an address and a prefix length such as 10.0.0.0/8")]
+pub struct InvalidNetwork;
+
+impl Network {
+    /// Whether the address is in this network.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let shift = 32_u32.saturating_sub(u32::from(self.bits));
+                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let shift = 128_u32.saturating_sub(u32::from(self.bits));
+                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().map_err(|_| InvalidNetwork)?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), str::parse::<u8>).map_err(|_| InvalidNetwork)?;
+        if bits > most { Err(InvalidNetwork) } else { Ok(Self { address, bits }) }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permits(policy: &EgressPolicy, address: &str) -> bool {
+        policy.permit(address.parse().unwrap()).is_ok()
+    }
+
+    #[test]
+    fn metadata_and_link_local_addresses_are_refused_in_every_disguise() {
+        let policy = EgressPolicy::default();
+        for bad in [
+            "169.254.169.254",
+            "169.254.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "fe80::1",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "192.0.0.192",
+            "0.0.0.0",
+            "::",
+            "0.1.2.3",
+            "255.255.255.255",
+            "224.0.0.1",
+            "ff02::1",
+        ] {
+            assert!(!permits(&policy, bad), "{bad}");
+        }
+        for good in ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "93.184.216.34", "2001:db8::1", "fd00::1"] {
+            assert!(permits(&policy, good), "{good}");
+        }
+    }
+
+    #[test]
+    fn loopback_can_be_closed() {
+        let policy = EgressPolicy { loopback: false, ..EgressPolicy::default() };
+        for own in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(!permits(&policy, own), "{own}");
+        }
+        assert!(permits(&policy, "10.0.0.1"));
+    }
+
+    #[test]
+    fn the_allow_list_is_exclusive_and_exceptions_win() {
+        let policy = EgressPolicy {
+            loopback: false,
+            only: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+            exceptions: vec!["169.254.10.0/24".parse().unwrap(), "127.0.0.1".parse().unwrap()],
+        };
+        for (address, expected) in [
+            ("10.9.9.9", true),
+            ("2001:db8::9", true),
+            ("11.0.0.1", false),
+            ("169.254.10.7", true),
+            ("169.254.11.7", false),
+            ("127.0.0.1", true),
+            ("127.0.0.2", false),
+        ] {
+            assert_eq!(permits(&policy, address), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn networks_are_read_strictly() {
+        for bad in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "a/8", "10.0.0.0/x"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
+        let all: Network = "0.0.0.0/0".parse().unwrap();
+        assert!(all.contains("8.8.8.8".parse().unwrap()));
+        assert!(!all.contains("::1".parse().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn each_way_to_fail_names_its_step() {
+        let policy = EgressPolicy::default();
+        assert_eq!(policy.connect("host.invalid", 80).await.unwrap_err().step(), "name");
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let error = policy.connect("127.0.0.1", closed).await.unwrap_err();
+        assert_eq!(error.step(), "connect");
+        assert!(error.to_string().contains(&closed.to_string()), "{error}");
+        assert!(matches!(policy.connect("169.254.169.254", 80).await, Err(DialError::Refused(_))));
+    }
+}

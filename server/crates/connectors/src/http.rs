@@ -1,0 +1,160 @@
+//! `call: http`, as the specification defines it, and connections of kind `http`.
+//!
+//! An endpoint `connection://NAME/path` takes address, credentials and trust from the connection NAME: the specification
+//! leaves no room for a connection among the arguments, and a URI with a scheme of its own is valid everywhere.
+
+mod content;
+mod exchange;
+mod outgoing;
+mod schema;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::view::CheckStep;
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::{
+    CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection,
+    System, egress::EgressPolicy, tls,
+};
+
+/// The scheme of endpoints that name a connection.
+const CONNECTION_SCHEME: &str = "connection://";
+/// Methods that may be repeated without harm (RFC 9110, section 9.2.2).
+const REPEATABLE: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+
+/// Calls HTTP services.
+pub struct HttpConnector {
+    policy: Arc<EgressPolicy>,
+    /// For services that the system's certificates vouch for; others get a client of their own.
+    client: reqwest::Client,
+}
+
+/// Settings of a connection of kind `http`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings {
+    base_url: Url,
+    ca: Option<String>,
+    username: Option<String>,
+    password: Option<identity::Secret>,
+    token: Option<identity::Secret>,
+}
+
+impl HttpConnector {
+    /// A connector that reaches what the policy permits.
+    pub fn new(policy: Arc<EgressPolicy>) -> Result<Self, Failure> {
+        let client = exchange::client(&policy, None)?;
+        Ok(Self { policy, client })
+    }
+
+    fn client_for(&self, settings: Option<&Settings>) -> Result<reqwest::Client, Failure> {
+        match settings.and_then(|settings| settings.ca.as_deref()) {
+            Some(authority) => exchange::client(&self.policy, Some(authority)),
+            None => Ok(self.client.clone()),
+        }
+    }
+
+    async fn call(&self, request: &Request, context: &CallContext) -> Result<Value, Failure> {
+        let settings = request.connection.as_ref().map(|connection| connection.settings::<Settings>()).transpose()?;
+        let repeatable = self.repetition(request) == Repetition::Safe || request.idempotent;
+        let outgoing = outgoing::Outgoing::build(&request.with, settings.as_ref(), &context.key)?;
+        let client = self.client_for(settings.as_ref())?;
+        exchange::Exchange { client: &client, policy: &self.policy, repeatable, context }.run(outgoing).await
+    }
+}
+
+#[async_trait]
+impl Connector for HttpConnector {
+    fn functions(&self) -> Vec<FunctionSpec> {
+        vec![FunctionSpec {
+            name: "http",
+            title: "Call an HTTP service",
+            system: "HTTP service",
+            with: schema::with(),
+            output: serde_json::json!({"description": "The content, or the response, as `output` asks for."}),
+            operations: Vec::new(),
+            needs_connection: false,
+            connection_kinds: vec!["http"],
+        }]
+    }
+
+    fn connection_kinds(&self) -> Vec<ConnectionKind> {
+        vec![ConnectionKind {
+            name: "http",
+            title: "HTTP service",
+            summary: "An HTTP service with its address, credentials and trusted CA; called as connection://NAME/path.",
+            function: "http",
+            settings: schema::settings(),
+        }]
+    }
+
+    fn connection_name<'a>(&self, with: &'a Value) -> Option<&'a str> {
+        let rest = endpoint_text(with)?.strip_prefix(CONNECTION_SCHEME)?;
+        rest.split(['/', '?', '#']).next().filter(|name| !name.is_empty())
+    }
+
+    fn repetition(&self, request: &Request) -> Repetition {
+        let method = request.with.get("method").and_then(Value::as_str).unwrap_or_default().to_ascii_uppercase();
+        if REPEATABLE.contains(&method.as_str()) { Repetition::Safe } else { Repetition::Once }
+    }
+
+    async fn execute(&self, request: &Request, context: &CallContext) -> Outcome {
+        self.call(request, context).await.into()
+    }
+
+    async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {
+        let mut steps = crate::connection::Steps::default();
+        let settings = match connection.settings::<Settings>() {
+            Ok(settings) => settings,
+            Err(failure) => return steps.fail("settings", failure.detail()),
+        };
+        let url = settings.base_url.clone();
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return steps.fail("settings", "the address has no host");
+        };
+        let config = match tls::client_config(settings.ca.as_deref()) {
+            Ok(config) => config,
+            Err(error) => return steps.fail("settings", &error.to_string()),
+        };
+        steps.pass("settings", "complete");
+        let Some(stream) = steps.dial(&self.policy, host, port).await else { return steps.done() };
+        if url.scheme() == "https" {
+            match tls::encrypt(stream, host, Arc::new(config)).await {
+                Ok(_) => steps.pass("tls", "the certificate is trusted"),
+                Err(error) => return steps.fail("tls", &error.to_string()),
+            }
+        }
+        let client = match self.client_for(Some(&settings)) {
+            Ok(client) => client,
+            Err(failure) => return steps.fail("settings", failure.detail()),
+        };
+        match exchange::first_answer(&client, &settings).await {
+            Ok(status @ (401 | 403)) => {
+                steps.fail("sign-in", &format!("the service refused the credentials ({status})"))
+            }
+            Ok(status) => {
+                steps.pass("sign-in", &format!("the service answered with status {status}"));
+                steps.done()
+            }
+            Err(failure) => steps.fail("sign-in", failure.detail()),
+        }
+    }
+
+    fn describe(&self, with: &Value) -> System {
+        let target = self.connection_name(with).map(str::to_owned).or_else(|| {
+            let text = endpoint_text(with).filter(|text| !text.trim_start().starts_with("${"))?;
+            Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned))
+        });
+        System { title: "HTTP service".to_owned(), target: target.unwrap_or_default() }
+    }
+}
+
+/// The endpoint's URI in either of its two forms.
+fn endpoint_text(with: &Value) -> Option<&str> {
+    let endpoint = with.get("endpoint")?;
+    endpoint.as_str().or_else(|| endpoint.get("uri").and_then(Value::as_str))
+}

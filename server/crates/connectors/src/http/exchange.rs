@@ -1,0 +1,283 @@
+//! Sending a request, following redirects, and telling what is certain when it fails.
+
+use std::{error::Error as _, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use reqwest::{
+    Client, Method, Response as Answer,
+    dns::{Addrs, Name, Resolve, Resolving},
+    header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, USER_AGENT},
+    redirect::Policy,
+};
+use serde_json::Value;
+use url::{Host, Url};
+use workflow::{RunError, StandardError};
+
+use super::{
+    Settings,
+    content::Response,
+    outgoing::{Outgoing, stored_authorization},
+};
+use crate::{
+    CallContext, Failure,
+    egress::{CONNECT_LIMIT, DialError, EgressPolicy, EgressRefused},
+    tls,
+};
+
+/// The largest content that is taken in.
+pub(super) const CONTENT_LIMIT: usize = 5 * 1024 * 1024;
+/// How many redirects are followed.
+const REDIRECT_LIMIT: usize = 5;
+/// How long an answer may take, if the task has no timeout of its own.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// Statuses below 500 that say "later".
+const LATER: [u16; 2] = [408, 429];
+
+/// A client that reaches what the policy permits and trusts the given CA only, or the system's.
+pub(super) fn client(policy: &Arc<EgressPolicy>, authority: Option<&str>) -> Result<Client, Failure> {
+    let mut tls = tls::client_config(authority).map_err(|error| Failure::configuration(error.to_string()))?;
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(Arc::new(GuardedResolver(Arc::clone(policy))))
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(CONNECT_LIMIT)
+        .referer(false)
+        .user_agent(concat!("rondo/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Failure::configuration(format!("the HTTP client cannot be set up: {}", chain(&error))))
+}
+
+/// Resolves names to permitted addresses only.
+struct GuardedResolver(Arc<EgressPolicy>);
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let policy = Arc::clone(&self.0);
+        let resolved: BoxFuture<'static, _> = Box::pin(async move {
+            let addresses = policy.resolve(name.as_str(), 0).await?;
+            Ok::<Addrs, Box<dyn std::error::Error + Send + Sync>>(Box::new(addresses.into_iter()))
+        });
+        resolved
+    }
+}
+
+/// The status of a GET of a connection's address with its credentials.
+pub(super) async fn first_answer(client: &Client, settings: &Settings) -> Result<u16, Failure> {
+    let mut request = client.get(settings.base_url.clone()).timeout(CONNECT_LIMIT);
+    if let Some(value) = stored_authorization(settings)? {
+        request = request.header(AUTHORIZATION, value);
+    }
+    let answer = request.send().await.map_err(|error| Failure::unreachable(chain(&error)))?;
+    Ok(answer.status().as_u16())
+}
+
+/// One call, with all its redirects.
+pub(super) struct Exchange<'a> {
+    pub(super) client: &'a Client,
+    pub(super) policy: &'a EgressPolicy,
+    /// Whether the request may be sent twice without harm.
+    pub(super) repeatable: bool,
+    pub(super) context: &'a CallContext,
+}
+
+impl Exchange<'_> {
+    pub(super) async fn run(&self, outgoing: Outgoing) -> Result<Value, Failure> {
+        let limit = match self.context.deadline {
+            Some(_) => self.context.time_left(),
+            None => ANSWER_LIMIT,
+        };
+        let (output, redirect) = (outgoing.output, outgoing.redirect);
+        match tokio::time::timeout(limit, self.follow(outgoing)).await {
+            Ok(response) => {
+                let response = response?;
+                let accepted = if redirect { 200..400 } else { 200..300 };
+                if accepted.contains(&response.status) { response.into_output(output) } else { Err(refusal(&response)) }
+            }
+            Err(_) => Err(self.after_sending(RunError::new(
+                StandardError::Timeout,
+                format!("no complete answer within {} seconds", limit.as_secs()),
+            ))),
+        }
+    }
+
+    async fn follow(&self, mut next: Outgoing) -> Result<Response, Failure> {
+        let mut hops = 0;
+        loop {
+            let response = self.send(&next).await?;
+            let Some(location) = redirect_target(&response).filter(|_| next.redirect && hops < REDIRECT_LIMIT) else {
+                return Ok(response);
+            };
+            hops += 1;
+            next = redirected(next, response.status, location);
+        }
+    }
+
+    async fn send(&self, outgoing: &Outgoing) -> Result<Response, Failure> {
+        self.permit_literal(&outgoing.url)?;
+        let mut request =
+            self.client.request(outgoing.method.clone(), outgoing.url.clone()).headers(outgoing.headers.clone());
+        if let Some(body) = &outgoing.body {
+            request = request.body(body.clone());
+        }
+        let shown = without_query(&outgoing.url);
+        let answer = request.send().await.map_err(|error| self.failed(&error))?;
+        let status = answer.status().as_u16();
+        let headers = answer.headers().clone();
+        let content = self.content(answer).await?;
+        self.context.info(format!("{} {shown}: status {status}, {} bytes", outgoing.method, content.len()));
+        Ok(Response {
+            method: outgoing.method.as_str().to_owned(),
+            url: outgoing.url.clone(),
+            request_headers: outgoing.headers.clone(),
+            status,
+            headers,
+            content,
+        })
+    }
+
+    /// Addresses written as numbers never reach the resolver.
+    fn permit_literal(&self, url: &Url) -> Result<(), Failure> {
+        let address = match url.host() {
+            Some(Host::Ipv4(v4)) => v4.into(),
+            Some(Host::Ipv6(v6)) => v6.into(),
+            _ => return Ok(()),
+        };
+        self.policy.permit(address).map_err(|refused| DialError::from(refused).into())
+    }
+
+    async fn content(&self, mut answer: Answer) -> Result<Vec<u8>, Failure> {
+        let too_large = || Failure::refused(502, format!("the answer is larger than {} MiB", CONTENT_LIMIT >> 20));
+        if answer.content_length().is_some_and(|length| length > CONTENT_LIMIT as u64) {
+            return Err(too_large());
+        }
+        let mut content = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.failed(&error))? {
+            if content.len() + chunk.len() > CONTENT_LIMIT {
+                return Err(too_large());
+            }
+            content.extend_from_slice(&chunk);
+        }
+        Ok(content)
+    }
+
+    /// What a failure of the client means, by whether anything was sent.
+    fn failed(&self, error: &reqwest::Error) -> Failure {
+        if let Some(refused) = refused_by_policy(error) {
+            return Failure::configuration(refused.to_string());
+        }
+        if error.is_builder() {
+            return Failure::configuration(chain(error));
+        }
+        let words = chain(error);
+        if error.is_connect() {
+            return Failure::unreachable(words);
+        }
+        self.after_sending(RunError::communication(503, words))
+    }
+
+    fn after_sending(&self, error: RunError) -> Failure {
+        if self.repeatable { Failure::retryable(error) } else { Failure::unknown(error) }
+    }
+}
+
+/// What a status outside the accepted ones raises.
+fn refusal(response: &Response) -> Failure {
+    const EXCERPT: usize = 300;
+    let text = String::from_utf8_lossy(&response.content);
+    let excerpt: String = text.chars().filter(|c| !c.is_control()).take(EXCERPT).collect();
+    let said = if excerpt.is_empty() { String::new() } else { format!(": {excerpt}") };
+    let shown = without_query(&response.url);
+    let detail = format!("{} {shown} answered with status {}{said}", response.method, response.status);
+    let error = match response.status {
+        401 => RunError::new(StandardError::Authentication, detail),
+        403 => RunError::new(StandardError::Authorization, detail),
+        status => RunError::communication(status, detail),
+    };
+    if response.status >= 500 || LATER.contains(&response.status) {
+        Failure::retryable(error)
+    } else {
+        Failure::permanent(error)
+    }
+}
+
+fn redirect_target(response: &Response) -> Option<Url> {
+    if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers.get(LOCATION)?.to_str().ok()?;
+    response.url.join(location).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// The next request: 303 (and 301, 302 after POST, as every client does) asks with GET; another origin gets no
+/// credentials, nor anything else that the definition did not write for it.
+fn redirected(mut request: Outgoing, status: u16, location: Url) -> Outgoing {
+    let to_get = match status {
+        303 => request.method != Method::HEAD,
+        301 | 302 => request.method == Method::POST,
+        _ => false,
+    };
+    if to_get {
+        request.method = Method::GET;
+        request.body = None;
+        request.headers.remove(CONTENT_TYPE);
+        request.headers.remove("idempotency-key");
+    }
+    if location.origin() != request.url.origin() {
+        let mut kept = HeaderMap::new();
+        for name in [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT] {
+            if let Some(value) = request.headers.remove(&name) {
+                kept.insert(name, value);
+            }
+        }
+        request.headers = kept;
+    }
+    request.url = location;
+    // Credentials in a redirect's address are the redirecting service's idea, not the definition's.
+    let _ = request.url.set_username("");
+    let _ = request.url.set_password(None);
+    request
+}
+
+/// An address as it may stand in logs: queries can hold keys.
+fn without_query(url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    shown.to_string()
+}
+
+fn refused_by_policy(error: &reqwest::Error) -> Option<&EgressRefused> {
+    let mut source = error.source();
+    while let Some(inner) = source {
+        if let Some(DialError::Refused(refused)) = inner.downcast_ref::<DialError>() {
+            return Some(refused);
+        }
+        source = inner.source();
+    }
+    None
+}
+
+/// What went wrong without the address (it may hold a key), down to the cause.
+fn chain(error: &reqwest::Error) -> String {
+    let what = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else if error.is_body() || error.is_decode() {
+        "the connection broke while the answer came in"
+    } else {
+        "the connection broke"
+    };
+    let mut cause = None;
+    let mut source = error.source();
+    while let Some(inner) = source {
+        cause = Some(match inner.downcast_ref::<rustls::Error>() {
+            Some(error) => tls::explain(error),
+            None => inner.to_string(),
+        });
+        source = inner.source();
+    }
+    cause.map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"))
+}

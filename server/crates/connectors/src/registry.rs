@@ -1,0 +1,290 @@
+//! [`Registry`]: the connectors of a server.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use domain::{
+    Name, Timestamp,
+    view::{CheckStep, ConnectionCheck},
+};
+use identity::vault::Vault;
+use jsonschema::Validator;
+use serde_json::Value;
+use store::{Store, StoreError};
+use workflow::{FunctionCatalogue, RunError, StandardError};
+
+use crate::{
+    CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Probe, Repetition, Request,
+    ResolvedConnection, System, arguments, may_use,
+};
+
+/// How long a connection test may take.
+const CHECK_LIMIT: Duration = Duration::from_secs(30);
+
+/// A set of connectors that does not fit together: a mistake in the program, found at start.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// Two connectors offer a function of the same name.
+    #[error("the function {0} is offered twice")]
+    FunctionTwice(&'static str),
+    /// Two connectors offer a kind of connection of the same name.
+    #[error("the connection kind {0} is offered twice")]
+    KindTwice(&'static str),
+    /// A schema is no JSON Schema.
+    #[error("the schema of {0} is not valid: {1}")]
+    Schema(&'static str, String),
+}
+
+/// A call whose arguments are evaluated, before they are checked. Has no `Debug`: they may hold secrets.
+pub struct Call<'a> {
+    /// The function that the task calls.
+    pub function: &'a str,
+    /// Evaluated arguments, sealed values opened.
+    pub with: Value,
+    /// The workflow's namespace.
+    pub namespace: &'a Name,
+    /// Whether the definition declares that calling twice does no harm.
+    pub idempotent: bool,
+}
+
+struct Function {
+    spec: FunctionSpec,
+    validator: Validator,
+    connector: Arc<dyn Connector>,
+}
+
+struct Kind {
+    kind: ConnectionKind,
+    connector: Arc<dyn Connector>,
+}
+
+/// The connectors of a server, by the functions and connection kinds that they offer.
+pub struct Registry {
+    functions: BTreeMap<&'static str, Function>,
+    kinds: BTreeMap<&'static str, Kind>,
+    catalogue: FunctionCatalogue,
+}
+
+impl Registry {
+    /// Takes the connectors in.
+    pub fn new(connectors: Vec<Arc<dyn Connector>>) -> Result<Self, RegistryError> {
+        let mut functions = BTreeMap::new();
+        let mut kinds = BTreeMap::new();
+        let mut catalogue = FunctionCatalogue::new();
+        for connector in connectors {
+            for spec in connector.functions() {
+                let name = spec.name;
+                let validator =
+                    arguments::compile(&spec.with).map_err(|message| RegistryError::Schema(name, message))?;
+                catalogue
+                    .register(name, spec.with.clone(), spec.system)
+                    .map_err(|error| RegistryError::Schema(name, error.to_string()))?;
+                let function = Function { spec, validator, connector: Arc::clone(&connector) };
+                if functions.insert(name, function).is_some() {
+                    return Err(RegistryError::FunctionTwice(name));
+                }
+            }
+            for kind in connector.connection_kinds() {
+                let name = kind.name;
+                arguments::compile(&kind.settings).map_err(|message| RegistryError::Schema(name, message))?;
+                if kinds.insert(name, Kind { kind, connector: Arc::clone(&connector) }).is_some() {
+                    return Err(RegistryError::KindTwice(name));
+                }
+            }
+        }
+        Ok(Self { functions, kinds, catalogue })
+    }
+
+    /// The functions by name.
+    pub fn functions(&self) -> impl Iterator<Item = &FunctionSpec> {
+        self.functions.values().map(|function| &function.spec)
+    }
+
+    /// The functions as a definition is checked against them.
+    #[must_use]
+    pub fn function_catalogue(&self) -> &FunctionCatalogue {
+        &self.catalogue
+    }
+
+    /// The kinds of connection by name.
+    pub fn connection_kinds(&self) -> impl Iterator<Item = &ConnectionKind> {
+        self.kinds.values().map(|kind| &kind.kind)
+    }
+
+    /// One kind of connection.
+    #[must_use]
+    pub fn connection_kind(&self, name: &str) -> Option<&ConnectionKind> {
+        self.kinds.get(name).map(|kind| &kind.kind)
+    }
+
+    /// The JSON Schema of a kind's settings; `writeOnly: true` marks the secret ones.
+    #[must_use]
+    pub fn settings_schema(&self, kind: &str) -> Option<&Value> {
+        self.connection_kind(kind).map(|kind| &kind.settings)
+    }
+
+    /// Which system a task touches, for people. `with` may hold expressions. None for functions that are not a
+    /// connector's (`approval`).
+    #[must_use]
+    pub fn describe(&self, function: &str, with: &Value) -> Option<System> {
+        self.functions.get(function).map(|function| function.connector.describe(with))
+    }
+
+    /// The name of the connection that a task uses, as written in the definition.
+    #[must_use]
+    pub fn connection_name<'a>(&self, function: &str, with: &'a Value) -> Option<&'a str> {
+        self.functions.get(function).and_then(|function| function.connector.connection_name(with))
+    }
+
+    /// Checks a call's arguments and resolves the connection that they name.
+    ///
+    /// Nothing has been sent when this fails.
+    pub async fn prepare(&self, call: Call<'_>, store: &dyn Store, vault: &Vault) -> Result<Request, Failure> {
+        let function = self
+            .functions
+            .get(call.function)
+            .ok_or_else(|| Failure::configuration(format!("this server has no function “{}”", call.function)))?;
+        let errors = arguments::check_compiled(&function.validator, &call.with);
+        if !errors.is_empty() {
+            let detail = format!("the arguments of {}: {}", call.function, arguments::sentence(&errors));
+            return Err(Failure::permanent(RunError::new(StandardError::Validation, detail)));
+        }
+        let connection = match function.connector.connection_name(&call.with) {
+            Some(name) => {
+                Some(Arc::new(resolve(name, &function.spec.connection_kinds, call.namespace, store, vault).await?))
+            }
+            None if function.spec.needs_connection => {
+                return Err(Failure::configuration(format!("{} needs a connection", call.function)));
+            }
+            None => None,
+        };
+        Ok(Request { function: call.function.to_owned(), with: call.with, connection, idempotent: call.idempotent })
+    }
+
+    /// What may be done about a call of which nobody knows whether it happened.
+    #[must_use]
+    pub fn repetition(&self, request: &Request) -> Repetition {
+        match self.functions.get(request.function.as_str()) {
+            Some(function) => match function.connector.repetition(request) {
+                Repetition::Once if request.idempotent => Repetition::Safe,
+                repetition => repetition,
+            },
+            None => Repetition::Once,
+        }
+    }
+
+    /// Makes the call, until the context's deadline or its cancellation.
+    pub async fn execute(&self, request: &Request, context: &CallContext) -> Outcome {
+        let Some(function) = self.functions.get(request.function.as_str()) else {
+            let detail = format!("this server has no function “{}”", request.function);
+            return Outcome::Permanent(RunError::new(StandardError::Configuration, detail));
+        };
+        let stopped = |error: RunError| match self.repetition(request) {
+            Repetition::Safe => Outcome::Retryable(error),
+            Repetition::Probe | Repetition::Once => Outcome::Unknown(error),
+        };
+        tokio::select! {
+            outcome = function.connector.execute(request, context) => outcome,
+            () = context.cancelled.cancelled() => {
+                stopped(RunError::new(StandardError::Runtime, "the call was stopped while it was under way"))
+            }
+            () = tokio::time::sleep(context.time_left()) => {
+                stopped(RunError::new(StandardError::Timeout, "the call took longer than it may"))
+            }
+        }
+    }
+
+    /// Asks the other system whether the call happened.
+    pub async fn probe(&self, request: &Request, context: &CallContext) -> Probe {
+        let Some(function) = self.functions.get(request.function.as_str()) else { return Probe::CannotTell };
+        tokio::select! {
+            probe = function.connector.probe(request, context) => probe,
+            () = context.cancelled.cancelled() => Probe::CannotTell,
+            () = tokio::time::sleep(context.time_left()) => Probe::CannotTell,
+        }
+    }
+
+    /// Tries a connection out. Changes nothing in the other system. At most 30 seconds.
+    pub async fn check(&self, connection: &ResolvedConnection, now: Timestamp) -> ConnectionCheck {
+        let steps = self.check_steps(connection).await;
+        ConnectionCheck { ok: !steps.is_empty() && steps.iter().all(|step| step.ok), at: now, steps }
+    }
+
+    async fn check_steps(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {
+        let failed = |detail: String| vec![CheckStep { step: "settings".to_owned(), ok: false, detail }];
+        let Some(kind) = self.kinds.get(connection.kind.as_str()) else {
+            return failed(format!("this server knows no connections of kind “{}”", connection.kind));
+        };
+        let errors = arguments::check(&kind.kind.settings, connection.all_settings());
+        if !errors.is_empty() {
+            return failed(arguments::sentence(&errors));
+        }
+        tokio::time::timeout(CHECK_LIMIT, kind.connector.check(connection)).await.unwrap_or_else(|_| {
+            vec![CheckStep {
+                step: "connect".to_owned(),
+                ok: false,
+                detail: format!("no result within {} seconds", CHECK_LIMIT.as_secs()),
+            }]
+        })
+    }
+}
+
+async fn resolve(
+    name: &str,
+    kinds: &[&str],
+    namespace: &Name,
+    store: &dyn Store,
+    vault: &Vault,
+) -> Result<ResolvedConnection, Failure> {
+    let mut unit = store.snapshot().await.map_err(|error| from_store(&error))?;
+    let row = unit.connection_by_name(name).await.map_err(|error| from_store(&error))?;
+    let Some(row) = row else {
+        return Err(Failure::configuration(missing(name, kinds)));
+    };
+    if !may_use(&row.namespaces, namespace) {
+        return Err(Failure::permanent(RunError::new(
+            StandardError::Authorization,
+            format!("workflows of the namespace “{namespace}” may not use the connection “{name}”"),
+        )));
+    }
+    if !kinds.contains(&row.kind.as_str()) {
+        return Err(Failure::configuration(format!(
+            "the connection “{name}” is of kind {}, and {} is needed",
+            row.kind,
+            kinds.join(" or ")
+        )));
+    }
+    ResolvedConnection::open(&row, vault).map_err(|error| {
+        tracing::error!(connection = name, error = &error as &dyn std::error::Error, "a secret cannot be opened");
+        Failure::configuration(format!("the secret of the connection “{name}” cannot be opened; enter it again"))
+    })
+}
+
+fn missing(name: &str, kinds: &[&str]) -> String {
+    if kinds.contains(&"smtp") {
+        format!(
+            "mail is off: there is no connection “{name}”; an administrator can add one of kind {}",
+            kinds.join(" or ")
+        )
+    } else {
+        format!("there is no connection “{name}”; an administrator can add one of kind {}", kinds.join(" or "))
+    }
+}
+
+/// What a failure of the database means to a call that has done nothing outside.
+pub(crate) fn from_store(error: &StoreError) -> Failure {
+    let detail = |text: &str| RunError::new(StandardError::Runtime, text);
+    match error {
+        StoreError::Unavailable(_) | StoreError::Conflict => {
+            Failure::retryable(detail("the database is not available at the moment"))
+        }
+        StoreError::Duplicate(what) => Failure::refused(409, format!("there is already one with this {what}")),
+        StoreError::Reference(_) => Failure::refused(409, "other records still refer to it"),
+        StoreError::NulCharacter => {
+            Failure::permanent(RunError::new(StandardError::Validation, "a text holds the character NUL"))
+        }
+        StoreError::ReadOnly | StoreError::Schema(_) | StoreError::Inconsistent(_) | StoreError::Driver(_) => {
+            tracing::error!(error = error as &dyn std::error::Error, "the database refused a connector's statement");
+            Failure::permanent(detail("the database refused the change"))
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Encryption towards other systems: rustls with ring, certificates of the system or of the connection.
+
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// Why encryption could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The connection's CA is no PEM text with certificates.
+    #[error("the CA is not a PEM text with at least one certificate")]
+    Authority,
+    /// The host is neither a DNS name nor an address.
+    #[error("{0} is not a name that a certificate can be issued for")]
+    Host(String),
+    /// The library refused its own configuration.
+    #[error("encryption cannot be configured")]
+    Configuration(#[source] rustls::Error),
+    /// The handshake failed: what the peer sent is not trusted, or not TLS.
+    #[error("{}", reason(.0))]
+    Handshake(io::Error),
+}
+
+/// The configuration of a client that trusts the given CA (PEM, one or more certificates) and nobody else, or, without
+/// one, whom the system trusts.
+pub fn client_config(authority: Option<&str>) -> Result<ClientConfig, TlsError> {
+    let roots = match authority {
+        Some(pem) => authorities(pem)?,
+        None => system_roots().clone(),
+    };
+    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Configuration)?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+fn authorities(pem: &str) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|_| TlsError::Authority)?;
+        roots.add(certificate).map_err(|_| TlsError::Authority)?;
+    }
+    if roots.is_empty() { Err(TlsError::Authority) } else { Ok(roots) }
+}
+
+/// Read once: it costs tens of milliseconds.
+fn system_roots() -> &'static RootCertStore {
+    static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
+    ROOTS.get_or_init(|| {
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::warn!(%error, "a certificate of the system cannot be read");
+        }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(found.certs);
+        roots
+    })
+}
+
+/// Encrypts a connection. The peer's certificate must be issued for `host`.
+pub async fn encrypt(
+    stream: TcpStream,
+    host: &str,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, TlsError> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let name = ServerName::try_from(bare.to_owned()).map_err(|_| TlsError::Host(host.to_owned()))?;
+    TlsConnector::from(config).connect(name, stream).await.map_err(TlsError::Handshake)
+}
+
+/// The reason of a failed handshake in words that say what to do.
+fn reason(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(error) => explain(error),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the other side closed the connection during the handshake".to_owned()
+        }
+        None => format!("the handshake failed: {error}"),
+    }
+}
+
+/// A rustls error in words that say what to do.
+#[must_use]
+pub fn explain(error: &rustls::Error) -> String {
+    use rustls::{CertificateError, Error};
+    match error {
+        Error::InvalidCertificate(certificate) => match certificate {
+            CertificateError::UnknownIssuer => {
+                "the certificate was issued by nobody who is trusted here; enter the CA that issued it".to_owned()
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "the certificate is for another name; use the name that it was issued for".to_owned()
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "the certificate has expired".to_owned()
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "the certificate is not valid yet; compare the clocks".to_owned()
+            }
+            other => format!("the certificate is not accepted: {other}"),
+        },
+        Error::InvalidMessage(_) => "the other side does not speak TLS on this port".to_owned(),
+        other => format!("the handshake failed: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ca_must_hold_a_certificate() {
+        for bad in ["", "text", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            assert!(matches!(client_config(Some(bad)), Err(TlsError::Authority)), "{bad}");
+        }
+        assert!(client_config(None).is_ok());
+    }
+}
