@@ -1,1 +1,40 @@
-//! app
+//! The web interface: pages in `pages`, what they are made of in `components`, doors to the operations in `api`.
+//!
+//! The server renders every page in full, so that all works before and without JavaScript; then [`hydrate`] brings it to
+//! life. What the server has to put into Leptos's context for a page or a server function: `Arc<service::Service>`,
+//! `service::MaybeCaller`, `service::Origin`, `Arc<dyn api::BrowserSession>`, [`session::Assets`], and the visitor
+//! ([`session::provide_visitor`]). Pages are rendered by [`shell`].
+//!
+//! # How to
+//! - **Add a page**: a module in `pages/<area>/`, a route in `routes.rs`, texts in `locales/*/<area>.json`, a style sheet
+//!   in `style/pages/`. Data comes from one resource per route, shown by [`components::load`].
+//! - **Add a server function**: three lines in `api/<area>.rs` with a fixed `endpoint`; the operation itself is in `service`.
+//! - **Add a text**: the same key in both languages; `build.rs` makes a function of it ([`i18n`]).
+//! - **Change something**: a real `<form method="post">` to the server function (`ActionForm`), which also works without
+//!   JavaScript; its problem is shown by [`components::FormFeedback`] and beside the fields.
+
+#![recursion_limit = "256"]
+
+pub mod api;
+pub mod components;
+pub mod errors;
+mod frame;
+pub mod i18n;
+pub mod live;
+pub mod model;
+pub mod pages;
+mod routes;
+pub mod session;
+mod shell;
+pub mod url_state;
+
+pub use routes::App;
+pub use shell::shell;
+
+/// Brings the server's page to life; called by the page's script.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(App);
+}

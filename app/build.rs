@@ -1,0 +1,233 @@
+//! Makes typed texts from `locales/<language>/<area>.json`: one struct per area, one method per key.
+//!
+//! A text is a string with named places (`"Cancel run {number}"`), or, where the words depend on a number, an object
+//! with `one` and `other` and a place `{count}`. Both languages must have the same keys with the same places; anything
+//! else stops the build. Why this and not a crate: `docs/adr/0002-texts.md`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::exit,
+};
+
+use serde_json::Value;
+
+const LANGUAGES: [(&str, &str); 2] = [("en", "En"), ("ko", "Ko")];
+
+fn main() {
+    println!("cargo::rerun-if-changed=locales");
+    println!("cargo::rerun-if-changed=build.rs");
+    if let Err(message) = generate() {
+        println!("cargo::error={message}");
+        exit(1);
+    }
+}
+
+fn generate() -> Result<(), String> {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(|e| e.to_string())?).join("locales");
+    let areas = areas(&root)?;
+    let mut code = String::new();
+    for (area, languages) in &areas {
+        area_code(area, languages, &mut code)?;
+    }
+    code.push_str("/// All texts in one language.\n#[derive(Clone, Copy, Debug)]\npub struct Texts {\n");
+    code.push_str("    /// The language.\n    pub locale: Locale,\n");
+    for area in areas.keys() {
+        let _ = writeln!(code, "    /// Texts of `{area}.json`.\n    pub {area}: {},", type_name(area));
+    }
+    code.push_str("}\n\nimpl Texts {\n    /// The texts in `locale`.\n    pub const fn new(locale: Locale) -> Self {\n        Self { locale");
+    for area in areas.keys() {
+        let _ = write!(code, ", {area}: {}(locale)", type_name(area));
+    }
+    code.push_str(" }\n    }\n}\n");
+    let out = PathBuf::from(env::var("OUT_DIR").map_err(|e| e.to_string())?).join("texts.rs");
+    fs::write(&out, code).map_err(|e| format!("{}: {e}", out.display()))
+}
+
+type Area = BTreeMap<&'static str, BTreeMap<String, Text>>;
+
+/// One text: the same words for any number, or two forms.
+struct Text {
+    one: Option<String>,
+    other: String,
+}
+
+impl Text {
+    fn places(&self) -> BTreeSet<String> {
+        let mut places: BTreeSet<String> = self.one.iter().flat_map(|text| pieces(text)).filter_map(place).collect();
+        places.extend(pieces(&self.other).into_iter().filter_map(place));
+        places
+    }
+}
+
+fn areas(root: &Path) -> Result<BTreeMap<String, Area>, String> {
+    let mut areas: BTreeMap<String, Area> = BTreeMap::new();
+    for (language, _) in LANGUAGES {
+        let folder = root.join(language);
+        for entry in fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))? {
+            let path = entry.map_err(|e| e.to_string())?.path();
+            let Some(area) = path.file_stem().and_then(|s| s.to_str()) else { continue };
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+            let keys: BTreeMap<String, Value> =
+                serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+            let mut texts = BTreeMap::new();
+            for (key, value) in keys {
+                let text = text_of(&value).ok_or_else(|| format!("{}: {key} is no text", path.display()))?;
+                if !key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+                    return Err(format!("{}: the key {key} is not in snake_case", path.display()));
+                }
+                texts.insert(key, text);
+            }
+            areas.entry(area.to_owned()).or_default().insert(language, texts);
+        }
+    }
+    Ok(areas)
+}
+
+fn text_of(value: &Value) -> Option<Text> {
+    match value {
+        Value::String(text) => Some(Text { one: None, other: text.clone() }),
+        Value::Object(forms) => {
+            let form = |name: &str| forms.get(name).and_then(Value::as_str).map(str::to_owned);
+            Some(Text { one: form("one"), other: form("other")? })
+        }
+        _ => None,
+    }
+}
+
+fn type_name(area: &str) -> String {
+    let mut letters = area.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default() + "Texts"
+}
+
+fn area_code(area: &str, languages: &Area, code: &mut String) -> Result<(), String> {
+    let english = languages.get("en").ok_or_else(|| format!("{area}.json is missing in en"))?;
+    for (language, _) in LANGUAGES {
+        let texts = languages.get(language).ok_or_else(|| format!("{area}.json is missing in {language}"))?;
+        for (key, text) in texts {
+            let there = english.get(key).ok_or_else(|| format!("{area}.json: {key} is in {language} but not in en"))?;
+            if there.places() != text.places() {
+                return Err(format!("{area}.json: {key} has other places in {language} than in en"));
+            }
+        }
+        if let Some(missing) = english.keys().find(|key| !texts.contains_key(*key)) {
+            return Err(format!("{area}.json: {missing} is missing in {language}"));
+        }
+    }
+
+    let name = type_name(area);
+    let _ = writeln!(
+        code,
+        "/// Texts of `{area}.json`.\n#[derive(Clone, Copy, Debug)]\npub struct {name}(Locale);\n\nimpl {name} {{"
+    );
+    let mut raw = String::new();
+    for (key, text) in english {
+        let _ = writeln!(code, "    /// {}", doc(&text.other));
+        let places = text.places();
+        let translations = LANGUAGES.map(|(language, variant)| (variant, languages.get(language).and_then(|l| l.get(key))));
+        if places.is_empty() {
+            let _ = writeln!(code, "    pub fn {key}(self) -> &'static str {{\n        match self.0 {{");
+            for (variant, text) in translations {
+                let _ = writeln!(code, "            Locale::{variant} => {:?},", text.map_or("", |t| &t.other));
+            }
+            code.push_str("        }\n    }\n");
+        } else {
+            let arguments: Vec<String> = places
+                .iter()
+                .map(|place| format!("{place}: impl {}", if place == "count" { "Count" } else { "Display" }))
+                .collect();
+            let _ = writeln!(code, "    pub fn {key}(self, {}) -> String {{", arguments.join(", "));
+            for place in &places {
+                let _ = writeln!(code, "        let {place} = {};", if place == "count" { "(count.is_one(), count.to_string())".to_owned() } else { format!("{place}.to_string()") });
+            }
+            code.push_str("        let mut text = String::new();\n        match self.0 {\n");
+            for (variant, text) in translations {
+                let Some(text) = text else { continue };
+                let _ = writeln!(code, "            Locale::{variant} => {{");
+                if let Some(one) = &text.one {
+                    code.push_str("                if count.0 {\n");
+                    pushes(one, "                    ", code);
+                    code.push_str("                } else {\n");
+                    pushes(&text.other, "                    ", code);
+                    code.push_str("                }\n");
+                } else {
+                    pushes(&text.other, "                ", code);
+                }
+                code.push_str("            }\n");
+            }
+            code.push_str("        }\n        text\n    }\n");
+        }
+        let _ = writeln!(
+            raw,
+            "            {key:?} => Some(match self.0 {{ {} }}),",
+            translations
+                .map(|(variant, text)| format!("Locale::{variant} => {:?}", text.map_or("", |t| &t.other)))
+                .join(", ")
+        );
+    }
+    let _ = writeln!(
+        code,
+        "    /// The text with this key, its places unfilled; for keys that are made of codes (`action_run_cancel`).\n    pub fn by_key(self, key: &str) -> Option<&'static str> {{\n        match key {{\n{raw}            _ => None,\n        }}\n    }}\n}}\n"
+    );
+    Ok(())
+}
+
+/// The statements that append a text. A Korean particle pair right after a place (`{name}을(를)`) is chosen by the
+/// place's last sound.
+fn pushes(text: &str, indent: &str, code: &mut String) {
+    const PARTICLES: [(&str, &str, &str); 5] =
+        [("을(를)", "을", "를"), ("이(가)", "이", "가"), ("은(는)", "은", "는"), ("과(와)", "과", "와"), ("(으)로", "으로", "로")];
+    let mut after: Option<String> = None;
+    for piece in pieces(text) {
+        if let Some(name) = place(piece.clone()) {
+            let value = if name == "count" { "count.1".to_owned() } else { name };
+            let _ = writeln!(code, "{indent}text.push_str(&{value});");
+            after = Some(value);
+            continue;
+        }
+        let mut rest = piece.as_str();
+        if let Some(value) = after.take()
+            && let Some((pair, closed, open)) = PARTICLES.iter().find(|(pair, ..)| rest.starts_with(pair))
+        {
+            let _ = writeln!(code, "{indent}text.push_str(particle(&{value}, {closed:?}, {open:?}));");
+            rest = rest.strip_prefix(pair).unwrap_or(rest);
+        }
+        if !rest.is_empty() {
+            let _ = writeln!(code, "{indent}text.push_str({rest:?});");
+        }
+    }
+}
+
+/// A text cut into words and places (`{name}`).
+fn pieces(text: &str) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, tail)) = after.split_once('}') else { break };
+        if !before.is_empty() {
+            pieces.push(before.to_owned());
+        }
+        pieces.push(format!("{{{name}}}"));
+        rest = tail;
+    }
+    if !rest.is_empty() {
+        pieces.push(rest.to_owned());
+    }
+    pieces
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function in iterator chains over owned pieces")]
+fn place(piece: String) -> Option<String> {
+    piece.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).map(str::to_owned)
+}
+
+/// A text as a line of documentation.
+fn doc(text: &str) -> String {
+    format!("\"{}\"", text.replace('\n', " ").replace(['[', ']', '<', '>', '`', '_'], " "))
+}

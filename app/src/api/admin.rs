@@ -1,0 +1,209 @@
+//! People, teams, grants and connections.
+
+use std::collections::HashMap;
+
+use domain::{
+    ConnectionId, GrantId, TeamId, UserId,
+    view::{ConnectionCheck, ConnectionView, GrantView, Page, TeamView, UserView},
+};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+#[cfg(feature = "ssr")]
+use super::{go_on, keep_once, scope};
+use crate::errors::AppError;
+
+/// People, by name.
+#[server(prefix = "/ui", endpoint = "users")]
+pub async fn users(search: Option<String>, cursor: Option<String>) -> Result<Page<UserView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.users(&caller, search, cursor, 50).await?)
+}
+
+/// Creates a person; the answer is the one-time link by which they set their password.
+#[server(prefix = "/ui", endpoint = "create-user")]
+pub async fn create_user(
+    login: String,
+    name: String,
+    #[server(default)] email: String,
+    #[server(default)] manager: String,
+) -> Result<String, AppError> {
+    let (service, caller) = scope()?;
+    let manager = person_by_login(&manager).await?;
+    let user = service::NewUser { login: login.trim().to_owned(), name: name.trim().to_owned(), email: some(&email), manager };
+    let (_user, link) = service.create_user(&caller, user).await?;
+    keep_once("link", &link);
+    go_on("/admin/people");
+    Ok(link)
+}
+
+/// Changes a person's name, mail and manager.
+#[server(prefix = "/ui", endpoint = "update-user")]
+pub async fn update_user(
+    id: UserId,
+    name: String,
+    #[server(default)] email: String,
+    #[server(default)] manager: String,
+) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    let manager = person_by_login(&manager).await?;
+    let change = service::UserChange { name: name.trim().to_owned(), email: some(&email), manager };
+    service.update_user(&caller, id, change).await?;
+    go_on("/admin/people");
+    Ok(())
+}
+
+/// Disables or enables a person.
+#[server(prefix = "/ui", endpoint = "set-user-active")]
+pub async fn set_user_active(id: UserId, active: bool) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.set_user_active(&caller, id, active).await?;
+    go_on("/admin/people");
+    Ok(())
+}
+
+/// Makes a one-time link by which a person sets a new password.
+#[server(prefix = "/ui", endpoint = "reset-password")]
+pub async fn reset_password(id: UserId) -> Result<String, AppError> {
+    let (service, caller) = scope()?;
+    let link = service.reset_password(&caller, id).await?;
+    keep_once("link", &link);
+    go_on("/admin/people");
+    Ok(link)
+}
+
+/// All teams.
+#[server(prefix = "/ui", endpoint = "teams")]
+pub async fn teams() -> Result<Vec<TeamView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.teams(&caller).await?)
+}
+
+/// Creates a team, or gives it another title.
+#[server(prefix = "/ui", endpoint = "put-team")]
+pub async fn put_team(name: String, title: String) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.put_team(&caller, name.trim(), title.trim()).await?;
+    go_on("/admin/teams");
+    Ok(())
+}
+
+/// Deletes a team.
+#[server(prefix = "/ui", endpoint = "delete-team")]
+pub async fn delete_team(id: TeamId) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.delete_team(&caller, id).await?;
+    go_on("/admin/teams");
+    Ok(())
+}
+
+/// Adds a person, by sign-in name, to a team.
+#[server(prefix = "/ui", endpoint = "add-member")]
+pub async fn add_member(team: TeamId, login: String) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    let person = person_by_login(&login).await?.ok_or_else(|| unknown_person("/login"))?;
+    service.add_member(&caller, team, person).await?;
+    go_on("/admin/teams");
+    Ok(())
+}
+
+/// Takes a person out of a team.
+#[server(prefix = "/ui", endpoint = "remove-member")]
+pub async fn remove_member(team: TeamId, user: UserId) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.remove_member(&caller, team, user).await?;
+    go_on("/admin/teams");
+    Ok(())
+}
+
+/// All grants.
+#[server(prefix = "/ui", endpoint = "grants")]
+pub async fn grants() -> Result<Vec<GrantView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.grants(&caller).await?)
+}
+
+/// Gives a role. The subject is `user LOGIN` or `team NAME`, as the form's suggestions have it.
+#[server(prefix = "/ui", endpoint = "create-grant")]
+pub async fn create_grant(
+    subject: String,
+    role: String,
+    scope_text: String,
+    #[server(default)] days: String,
+) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    let (subject, role, place) = grant_of(&subject, &role, &scope_text).await?;
+    service.grant(&caller, subject, role, place, days.parse().ok()).await?;
+    go_on("/admin/grants");
+    Ok(())
+}
+
+/// Takes a role back.
+#[server(prefix = "/ui", endpoint = "revoke-grant")]
+pub async fn revoke_grant(id: GrantId) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.revoke_grant(&caller, id).await?;
+    go_on("/admin/grants");
+    Ok(())
+}
+
+/// All connections.
+#[server(prefix = "/ui", endpoint = "connections")]
+pub async fn connections() -> Result<Vec<ConnectionView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.connections(&caller).await?)
+}
+
+/// A kind of connection, with the schema of its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionKind {
+    /// Its name.
+    pub kind: String,
+    /// Its title for people.
+    pub title: String,
+    /// JSON Schema of its settings.
+    pub schema: Value,
+}
+
+/// The kinds that there are.
+#[server(prefix = "/ui", endpoint = "connection-kinds")]
+pub async fn connection_kinds() -> Result<Vec<ConnectionKind>, AppError> {
+    let (service, _caller) = scope()?;
+    let kinds = service.connection_kinds().into_iter();
+    Ok(kinds.map(|(kind, title, schema)| ConnectionKind { kind, title, schema }).collect())
+}
+
+/// Creates or changes a connection. The settings are the fields of the kind's schema, named by JSON pointer after
+/// `settings`; those that the schema marks as write-only are secrets and stay as they are when left empty.
+#[server(prefix = "/ui", endpoint = "put-connection")]
+pub async fn put_connection(
+    #[server(default)] id: Option<ConnectionId>,
+    name: String,
+    kind: String,
+    #[server(default)] namespaces: String,
+    #[server(default)] fields: HashMap<String, String>,
+) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    let schema = service.connection_kinds().into_iter().find(|known| known.0 == kind).map(|known| known.2);
+    let connection = connection_of(name, kind, &namespaces, &fields, schema.as_ref());
+    service.put_connection(&caller, id, connection).await?;
+    go_on("/admin/connections");
+    Ok(())
+}
+
+/// Deletes a connection.
+#[server(prefix = "/ui", endpoint = "delete-connection")]
+pub async fn delete_connection(id: ConnectionId) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.delete_connection(&caller, id).await?;
+    go_on("/admin/connections");
+    Ok(())
+}
+
+/// Tries a connection out, step by step.
+#[server(prefix = "/ui", endpoint = "test-connection")]
+pub async fn test_connection(id: ConnectionId) -> Result<ConnectionCheck, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.test_connection(&caller, id).await?)
+}

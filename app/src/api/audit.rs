@@ -1,0 +1,23 @@
+//! The audit log.
+
+use domain::view::{AuditEntryView, AuditFilter, Page, VerificationView};
+use leptos::prelude::*;
+use server_fn::codec::Json;
+
+#[cfg(feature = "ssr")]
+use super::scope;
+use crate::errors::AppError;
+
+/// Entries, newest first.
+#[server(prefix = "/ui", endpoint = "audit", input = Json)]
+pub async fn audit(filter: AuditFilter, cursor: Option<String>) -> Result<Page<AuditEntryView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.audit(&caller, filter, cursor, 50).await?)
+}
+
+/// Reads the whole log and checks that nothing was altered or left out.
+#[server(prefix = "/ui", endpoint = "verify-audit")]
+pub async fn verify_audit() -> Result<VerificationView, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.verify_audit(&caller).await?)
+}

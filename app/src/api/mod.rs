@@ -1,0 +1,26 @@
+//! The server functions: doors to `service`, one file per area, three lines each. Addresses are fixed under `/ui/`.
+//!
+//! ```ignore
+//! #[server(prefix = "/ui", endpoint = "home")]
+//! pub async fn home() -> Result<HomeView, AppError> {
+//!     let (service, caller) = scope()?;
+//!     Ok(service.home(&caller).await?)
+//! }
+//! ```
+
+#![expect(missing_docs, reason = "`#[server]` makes a public struct of the arguments, whose fields cannot be documented")]
+
+pub mod account;
+pub mod admin;
+pub mod approvals;
+pub mod audit;
+pub mod catalogue;
+pub mod home;
+pub mod palette;
+pub mod runs;
+pub mod sign_in;
+
+#[cfg(feature = "ssr")]
+mod server_side;
+#[cfg(feature = "ssr")]
+pub use server_side::*;

@@ -1,0 +1,50 @@
+//! What pages are made of, each once, with all its states. No data access here. `/styleguide` of a debug build shows all.
+
+mod avatar;
+mod badge;
+mod banner;
+mod button;
+mod card;
+mod choice;
+mod copy_button;
+mod dialog;
+mod field;
+mod form_feedback;
+pub mod icon;
+mod loading;
+mod menu;
+mod page_header;
+mod progress;
+mod problem_view;
+mod select;
+mod table;
+mod tabs;
+mod toast;
+mod when;
+
+pub mod graph;
+pub mod log_view;
+pub mod schema_form;
+pub mod timeline;
+
+pub use avatar::Avatar;
+pub use badge::{ApprovalBadge, Badge, RiskBadge, RunBadge, TaskBadge, Tone};
+pub use banner::Banner;
+pub use button::{Button, ButtonLook, LinkButton};
+pub use card::{Card, DefinitionList};
+pub use choice::{CheckboxGroup, Toggle};
+pub use copy_button::CopyButton;
+pub use dialog::{Dialog, dialog_href};
+pub use field::{Field, TextArea, TextField, described_by};
+pub use form_feedback::{FormFeedback, error_of, field_error, problem_of};
+pub use icon::{Glyph, Icon};
+pub use loading::{Skeleton, load};
+pub use menu::{Menu, MenuLink, Popover};
+pub use page_header::PageHeader;
+pub use problem_view::{EmptyState, ProblemView};
+pub use progress::Progress;
+pub use select::{Combobox, SelectField};
+pub use table::{Align, Column, FilterChip, Pager, Table};
+pub use tabs::{Tab, Tabs};
+pub use toast::{ToastRegion, Toasts, provide_toasts, use_toasts};
+pub use when::{Moment, duration_text, provide_present};

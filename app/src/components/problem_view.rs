@@ -1,0 +1,84 @@
+use domain::Problem;
+use leptos::prelude::*;
+
+use super::{Banner, Button, ButtonLook, Glyph, Icon, Tone};
+use crate::{errors, i18n::use_texts};
+
+/// A problem in words: what happened, what it means, what to do, and the number to tell an operator.
+#[component]
+pub fn ProblemView(
+    /// The problem.
+    problem: Problem,
+    /// As a banner within a form or card, not as the content of a page.
+    #[prop(optional)]
+    compact: bool,
+) -> impl IntoView {
+    let t = use_texts();
+    let title = errors::title(t, problem.code);
+    let remedy = errors::remedy(t, problem.code);
+    // A field's error stands beside the field; here only how many there are and those that belong to no field.
+    let whole: Vec<_> = problem
+        .errors
+        .iter()
+        .filter(|error| error.pointer.is_empty())
+        .map(|error| view! { <p>{errors::field_message(t, error)}</p> })
+        .collect();
+    let detail = problem.detail.clone();
+    let retry = problem.retry_after.map(|seconds| t.errors.retry_after(seconds));
+    let trace = problem.trace_id.clone();
+    let body = view! {
+        {(!remedy.is_empty()).then(|| view! { <p>{remedy}</p> })}
+        {(!detail.is_empty()).then(|| view! { <p class="problem__detail">{detail}</p> })}
+        {whole}
+        {retry.map(|text| view! { <p>{text}</p> })}
+        {(!trace.is_empty())
+            .then(|| view! { <p class="problem__trace">{t.errors.trace()} " " <code>{trace}</code></p> })}
+    };
+    if compact {
+        return view! { <Banner tone=Tone::Danger title=title>{body}</Banner> }.into_any();
+    }
+    let again = problem.status >= 500;
+    view! {
+        <div class="state state--problem" role="alert">
+            <span class="state__icon"><Icon glyph=Glyph::Octagon/></span>
+            <p class="state__title">{title}</p>
+            <div class="state__text">{body}</div>
+            {again
+                .then(|| {
+                    view! {
+                        <div class="state__actions">
+                            <Button kind="button" look=ButtonLook::Secondary icon=Glyph::Retry on:click=|_| {
+                                let _ = window().location().reload();
+                            }>{t.errors.reload()}</Button>
+                        </div>
+                    }
+                })}
+        </div>
+    }
+    .into_any()
+}
+
+/// Nothing here yet: says why, and offers the next step.
+#[component]
+pub fn EmptyState(
+    /// A picture.
+    glyph: Glyph,
+    /// What is not there.
+    #[prop(into)]
+    title: String,
+    /// What it means.
+    #[prop(optional, into)]
+    text: Option<String>,
+    /// The next step.
+    #[prop(optional)]
+    children: Option<Children>,
+) -> impl IntoView {
+    view! {
+        <div class="state">
+            <span class="state__icon"><Icon glyph/></span>
+            <p class="state__title">{title}</p>
+            {text.map(|text| view! { <p class="state__text">{text}</p> })}
+            {children.map(|children| view! { <div class="state__actions">{children()}</div> })}
+        </div>
+    }
+}

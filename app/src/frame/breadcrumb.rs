@@ -1,0 +1,122 @@
+//! Where the page is, read off its address.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+use crate::{
+    components::{Glyph, Icon},
+    i18n::{FrameTexts, use_texts},
+};
+
+#[derive(Debug, PartialEq)]
+struct Crumb {
+    label: String,
+    /// Where it leads; the last leads nowhere.
+    href: Option<String>,
+}
+
+fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let link = |label: &str, href: &str| Crumb { label: label.to_owned(), href: Some(href.to_owned()) };
+    let mut crumbs = match parts.as_slice() {
+        [] => vec![link(t.home(), "/")],
+        ["catalogue", rest @ ..] => {
+            let mut crumbs = vec![link(t.catalogue(), "/catalogue")];
+            if let [namespace, name, tail @ ..] = rest {
+                crumbs.push(link(&format!("{namespace}/{name}"), &format!("/catalogue/{namespace}/{name}")));
+                if !tail.is_empty() {
+                    crumbs.push(link(t.request_form(), path));
+                }
+            }
+            crumbs
+        }
+        ["requests", rest @ ..] => {
+            let mut crumbs = vec![link(t.requests(), "/requests")];
+            if !rest.is_empty() {
+                crumbs.push(link(t.review(), path));
+            }
+            crumbs
+        }
+        ["runs", rest @ ..] => {
+            let mut crumbs = vec![link(t.runs(), "/runs")];
+            if let [id, ..] = rest {
+                crumbs.push(link(&number_or_short(id), path));
+            }
+            crumbs
+        }
+        ["approvals", rest @ ..] => {
+            let mut crumbs = vec![link(t.approvals(), "/approvals")];
+            if !rest.is_empty() {
+                crumbs.push(link(t.command_decide(), path));
+            }
+            crumbs
+        }
+        ["admin", area, ..] => {
+            let label = match *area {
+                "people" => t.people(),
+                "teams" => t.teams(),
+                "grants" => t.grants(),
+                _ => t.connections(),
+            };
+            vec![Crumb { label: t.group_administer().to_owned(), href: None }, link(label, path)]
+        }
+        ["audit", ..] => vec![link(t.audit(), "/audit")],
+        ["account", ..] => vec![link(t.account(), "/account")],
+        ["notifications", ..] => vec![link(t.notifications(), "/notifications")],
+        _ => Vec::new(),
+    };
+    if let Some(last) = crumbs.last_mut() {
+        last.href = None;
+    }
+    crumbs
+}
+
+/// `R-7` for a number, the first digits of an id.
+fn number_or_short(id: &str) -> String {
+    if id.chars().all(|c| c.is_ascii_digit()) { format!("R-{id}") } else { id.chars().take(8).collect() }
+}
+
+/// Where the page is.
+#[component]
+pub(super) fn Breadcrumb() -> impl IntoView {
+    let t = use_texts().frame;
+    let path = use_location().pathname;
+    let items = move || {
+        let items: Vec<_> = crumbs(t, &path.get())
+            .into_iter()
+            .map(|crumb| match crumb.href {
+                Some(href) => view! {
+                    <li class="breadcrumb__item">
+                        <a href=href>{crumb.label}</a>
+                        <Icon glyph=Glyph::ChevronRight/>
+                    </li>
+                }
+                .into_any(),
+                None => view! { <li class="breadcrumb__item">{crumb.label}</li> }.into_any(),
+            })
+            .collect();
+        items
+    };
+    view! {
+        <nav class="breadcrumb" aria-label=t.breadcrumb()>
+            <ol>{items}</ol>
+        </nav>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::i18n::{Locale, Texts};
+
+    #[test]
+    fn the_address_says_where_one_is() {
+        let t = Texts::new(Locale::En).frame;
+        let labels = |path: &str| crumbs(t, path).into_iter().map(|crumb| crumb.label).collect::<Vec<_>>();
+        assert_eq!(labels("/"), ["Home"]);
+        assert_eq!(labels("/runs/1042"), ["Runs", "R-1042"]);
+        assert_eq!(labels("/catalogue/identity/onboard/request"), ["Catalogue", "identity/onboard", "Request"]);
+        assert_eq!(labels("/admin/people"), ["Administer", "People"]);
+        assert!(crumbs(t, "/runs/1042").iter().any(|crumb| crumb.href.as_deref() == Some("/runs")));
+    }
+}

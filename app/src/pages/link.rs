@@ -1,0 +1,5 @@
+use leptos::prelude::*;
+
+/// Being written.
+#[component]
+pub fn LinkPage() -> impl IntoView {}

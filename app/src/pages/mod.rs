@@ -1,0 +1,15 @@
+//! The pages, one module per route or area.
+
+pub mod account;
+pub mod admin;
+pub mod approvals;
+pub mod audit;
+pub mod catalogue;
+pub mod home;
+pub mod link;
+pub mod not_found;
+pub mod notifications;
+pub mod runs;
+pub mod setup;
+pub mod sign_in;
+pub mod styleguide;
