@@ -9,10 +9,12 @@ mod effect;
 mod error;
 mod event;
 pub mod expression;
+mod machine;
 mod source;
 
 pub use definition::{Definition, Document, FunctionCatalogue, InvalidSchema, RondoMetadata, canonical_json, digest};
 pub use diagnostic::Diagnostic;
 pub use effect::{ApprovalRequest, Attention, CallTicket, Compensation, Effect, RunRecord, TaskRecord};
 pub use error::{RunError, StandardError};
+pub use machine::{CallRequest, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, RunState, SecretSource, apply, build_call, outstanding};
 pub use event::{CallId, Event, EventKind, Resolution, TimerId};

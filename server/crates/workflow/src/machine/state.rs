@@ -1,0 +1,390 @@
+//! [`RunState`]: where a run stands. Derived from the journal alone, and serializable as a snapshot.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use domain::{RunId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::definition::model::{ListIndex, TaskIndex};
+use crate::{ApprovalRequest, CallId, Compensation, RunError, RunRecord, TaskRecord, TimerId};
+
+/// Number of a frame within its run; never used twice.
+pub(crate) type FrameId = u32;
+
+/// Where a run stands. Begin with [`RunState::new`] and hand it to [`crate::apply`] with every event of the journal.
+///
+/// A snapshot is its JSON. It is bound to the definition (by digest) and to [`RunState::VERSION`]; with another version
+/// replay the journal instead.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunState {
+    version: u32,
+    pub(crate) run: Option<RunId>,
+    pub(crate) phase: Phase,
+    pub(crate) suspended: bool,
+    /// The time of the latest event.
+    pub(crate) now: Timestamp,
+    pub(crate) started_at: Timestamp,
+    pub(crate) ended_at: Option<Timestamp>,
+    /// The raw input.
+    pub(crate) input: Value,
+    pub(crate) runtime: Value,
+    pub(crate) context: Value,
+    pub(crate) frames: BTreeMap<FrameId, Frame>,
+    pub(crate) calls: BTreeMap<CallId, FrameId>,
+    pub(crate) timers: BTreeMap<TimerId, Timer>,
+    /// Steps that wait for the run to be resumed.
+    pub(crate) deferred: VecDeque<Step>,
+    /// How often each reference has been executed.
+    pub(crate) occurrences: BTreeMap<String, u32>,
+    /// How many attempts each call that may still be repeated has had, by its key path.
+    pub(crate) attempts: BTreeMap<String, u32>,
+    /// Completed tasks that can be taken back, in order of completion.
+    pub(crate) completed: Vec<Completed>,
+    /// The task at which an unhandled error arose, while the run can be retried from there.
+    pub(crate) failed: Option<FrameId>,
+    pub(crate) compensation: Compensation,
+    /// The first compensating task that failed.
+    pub(crate) left_behind: Option<String>,
+    pub(crate) output: Option<Value>,
+    pub(crate) error: Option<RunError>,
+    pub(crate) counters: Counters,
+    /// What was last shown of the run, to show only changes.
+    pub(crate) shown: Option<Box<RunRecord>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counters {
+    pub(crate) frame: u32,
+    pub(crate) call: u32,
+    pub(crate) timer: u32,
+    pub(crate) sequence: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Phase {
+    New,
+    Running,
+    /// Takes back what was done; then ends as said.
+    Compensating(Ending),
+    Ended(Ending),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Ending {
+    Completed,
+    Faulted,
+    Cancelled,
+}
+
+/// A node of the tree of what is going on: task lists and tasks alternate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Frame {
+    pub(crate) parent: Option<FrameId>,
+    pub(crate) kind: FrameKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum FrameKind {
+    List(ListFrame),
+    Task(Box<TaskFrame>),
+}
+
+/// A task list that is being worked through. Without a parent it is the top list, or a compensation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListFrame {
+    pub(crate) place: ListPlace,
+    pub(crate) role: Role,
+    /// Variables that begin here.
+    pub(crate) variables: Map<String, Value>,
+    /// The path from which idempotency keys are made.
+    pub(crate) key: String,
+    /// How often each position has been started.
+    pub(crate) visits: BTreeMap<usize, u32>,
+    pub(crate) compensation: bool,
+}
+
+/// What a list frame works through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ListPlace {
+    /// A task list.
+    List(ListIndex),
+    /// A single task: a fork's branch or a function's body.
+    Single(TaskIndex),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Role {
+    Top,
+    Compensation,
+    /// The list of a `do`, an iteration, a handler.
+    Body,
+    /// The list that a `try` guards.
+    Guarded,
+    /// A branch of a fork, with its position.
+    Branch(usize),
+    /// A function's body: variables from outside end here.
+    Function,
+}
+
+/// One execution of a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TaskFrame {
+    pub(crate) task: TaskIndex,
+    /// Its row, with the transformed input.
+    pub(crate) record: TaskRecord,
+    pub(crate) raw_input: Value,
+    /// The position in its list.
+    pub(crate) position: usize,
+    pub(crate) key: String,
+    pub(crate) work: Work,
+}
+
+/// What a task is doing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Work {
+    /// Has not come to its own part yet, or has a child list that does the work.
+    Plain,
+    Call(CallWork),
+    Wait,
+    Try(TryWork),
+    For(ForWork),
+    Fork(ForkWork),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CallWork {
+    /// The current attempt, unless it is yet to be dispatched.
+    pub(crate) call: Option<CallId>,
+    /// Its number over all repetitions of this task.
+    pub(crate) attempt: u32,
+    pub(crate) unknown: bool,
+    pub(crate) approval: Option<Box<ApprovalRequest>>,
+    /// `$context` at dispatch, where another branch could change it before the call is built.
+    pub(crate) context: Option<Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TryWork {
+    pub(crate) retries: u32,
+    pub(crate) since: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ForWork {
+    pub(crate) items: Vec<Value>,
+    /// The iteration that is going on.
+    pub(crate) index: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ForkWork {
+    pub(crate) outputs: Vec<Option<Value>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Timer {
+    pub(crate) at: Timestamp,
+    pub(crate) target: Target,
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Target {
+    RunTimeout,
+    TaskTimeout(FrameId),
+    Wait(FrameId),
+    /// The pause before a retry.
+    Retry(FrameId),
+    /// The longest that one attempt of a `try` may take.
+    Attempt(FrameId),
+    /// An approval's due time.
+    Due(FrameId),
+}
+
+impl Target {
+    pub(crate) fn frame(self) -> Option<FrameId> {
+        match self {
+            Self::RunTimeout => None,
+            Self::TaskTimeout(frame)
+            | Self::Wait(frame)
+            | Self::Retry(frame)
+            | Self::Attempt(frame)
+            | Self::Due(frame) => Some(frame),
+        }
+    }
+}
+
+/// Something to start. Held back while the run is suspended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Step {
+    /// The task at a position of a list, with its raw input.
+    Start { list: FrameId, position: usize, input: Value },
+    /// The (next) attempt of a call.
+    Dispatch { task: FrameId },
+    /// The next attempt of a `try`.
+    Retry { task: FrameId },
+}
+
+/// A completed task that can be taken back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Completed {
+    pub(crate) task: TaskIndex,
+    pub(crate) key: String,
+    pub(crate) input: Value,
+    pub(crate) output: Value,
+    pub(crate) variables: Map<String, Value>,
+}
+
+impl RunState {
+    /// The version of the snapshot's form.
+    pub const VERSION: u32 = 1;
+
+    /// The state before the first event.
+    pub fn new() -> Self {
+        let epoch = Timestamp::from_micros(0);
+        Self {
+            version: Self::VERSION,
+            run: None,
+            phase: Phase::New,
+            suspended: false,
+            now: epoch,
+            started_at: epoch,
+            ended_at: None,
+            input: Value::Null,
+            runtime: Value::Null,
+            context: Value::Object(Map::new()),
+            frames: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            deferred: VecDeque::new(),
+            occurrences: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            completed: Vec::new(),
+            failed: None,
+            compensation: Compensation::None,
+            left_behind: None,
+            output: None,
+            error: None,
+            counters: Counters::default(),
+            shown: None,
+        }
+    }
+
+    /// Whether this snapshot can be used by this version of the machine.
+    pub fn is_current(&self) -> bool {
+        self.version == Self::VERSION
+    }
+
+    /// The run, once it has started.
+    pub fn run(&self) -> Option<RunId> {
+        self.run
+    }
+
+    /// The run's row as it was last shown by an effect; `None` before the first event.
+    pub fn record(&self) -> Option<&RunRecord> {
+        self.shown.as_deref()
+    }
+
+    /// `$context`.
+    pub fn context(&self) -> &Value {
+        &self.context
+    }
+
+    pub(crate) fn task(&self, frame: FrameId) -> Option<&TaskFrame> {
+        match &self.frames.get(&frame)?.kind {
+            FrameKind::Task(task) => Some(task),
+            FrameKind::List(_) => None,
+        }
+    }
+
+    pub(crate) fn task_mut(&mut self, frame: FrameId) -> Option<&mut TaskFrame> {
+        match &mut self.frames.get_mut(&frame)?.kind {
+            FrameKind::Task(task) => Some(task),
+            FrameKind::List(_) => None,
+        }
+    }
+
+    pub(crate) fn list(&self, frame: FrameId) -> Option<&ListFrame> {
+        match &self.frames.get(&frame)?.kind {
+            FrameKind::List(list) => Some(list),
+            FrameKind::Task(_) => None,
+        }
+    }
+
+    pub(crate) fn list_mut(&mut self, frame: FrameId) -> Option<&mut ListFrame> {
+        match &mut self.frames.get_mut(&frame)?.kind {
+            FrameKind::List(list) => Some(list),
+            FrameKind::Task(_) => None,
+        }
+    }
+
+    pub(crate) fn parent(&self, frame: FrameId) -> Option<FrameId> {
+        self.frames.get(&frame)?.parent
+    }
+
+    /// The frame and all that contain it, inside out.
+    pub(crate) fn ancestors(&self, frame: FrameId) -> impl Iterator<Item = FrameId> + '_ {
+        std::iter::successors(Some(frame), |frame| self.parent(*frame))
+    }
+
+    /// All frames inside a frame, outside in. A child always has a higher number than its parent.
+    pub(crate) fn descendants(&self, frame: FrameId) -> Vec<FrameId> {
+        let mut found = Vec::new();
+        let mut inside = std::collections::BTreeSet::from([frame]);
+        for (id, candidate) in self.frames.range(frame.saturating_add(1)..) {
+            if candidate.parent.is_some_and(|parent| inside.contains(&parent)) {
+                inside.insert(*id);
+                found.push(*id);
+            }
+        }
+        found
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// The size of the snapshot, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        struct Counter(usize);
+        impl std::io::Write for Counter {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0 += bytes.len();
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut counter = Counter(0);
+        match serde_json::to_writer(&mut counter, self) {
+            Ok(()) => counter.0,
+            Err(_) => usize::MAX,
+        }
+    }
+}
+
+impl Default for RunState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
