@@ -9,9 +9,9 @@ use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span as M
 use crate::diagnostic::{Diagnostics, Span};
 
 /// The largest source, in bytes.
-pub const MAX_SOURCE_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_SOURCE_BYTES: usize = 1024 * 1024;
 /// The deepest nesting of a document.
-pub const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 /// The most nodes of a document.
 const MAX_NODES: usize = 200_000;
 
@@ -119,7 +119,11 @@ pub(crate) fn read(source: &str, diagnostics: &mut Diagnostics) -> Option<Node> 
             Err(error) => {
                 let marker = error.marker();
                 let span = Span { line: marker.line().max(1), column: marker.col() + 1 };
-                diagnostics.report(span, "", format!("this is not well-formed YAML or JSON: {}", error.info()));
+                let message = match error.info() {
+                    info if info.contains("recursion limit") => format!("nested deeper than {MAX_DEPTH} levels"),
+                    info => format!("this is not well-formed YAML or JSON: {info}"),
+                };
+                diagnostics.report(span, "", message);
                 return None;
             }
         };

@@ -167,10 +167,6 @@ impl Definition {
         self.tasks.get(index as usize)
     }
 
-    pub(crate) fn tasks(&self) -> &[Task] {
-        &self.tasks
-    }
-
     pub(crate) fn list(&self, index: ListIndex) -> Option<&TaskList> {
         self.lists.get(index as usize)
     }
@@ -219,7 +215,7 @@ impl Decoder<'_> {
             self.components(&components);
         }
         let input = self.data_step(object.get("input"), "from", Place::WorkflowInput);
-        let root_list = object.require(&mut self.diagnostics, "do").map(|list| self.task_list(&list, "/do", None));
+        let root_list = object.require(&mut self.diagnostics, "do").map(|list| self.task_list(&list, "/do"));
         let timeout = object.get("timeout").and_then(|timeout| self.timeout(&timeout, Place::WorkflowInput));
         let output = self.data_step(object.get("output"), "as", Place::WorkflowOutput);
         if let Some(schedule) = object.get("schedule") {

@@ -17,8 +17,6 @@ pub(crate) type ListIndex = u32;
 #[derive(Debug)]
 pub(crate) struct TaskList {
     pub(crate) tasks: Vec<TaskIndex>,
-    /// The task that the list belongs to; none for the top.
-    pub(crate) owner: Option<TaskIndex>,
 }
 
 #[derive(Debug)]
@@ -26,10 +24,6 @@ pub(crate) struct Task {
     /// JSON pointer: `/do/0/createAccount`.
     pub(crate) reference: Arc<str>,
     pub(crate) name: String,
-    /// The list it stands in; a function's body stands in none.
-    pub(crate) list: Option<ListIndex>,
-    /// Its position in the list.
-    pub(crate) position: usize,
     pub(crate) condition: Option<Expression>,
     pub(crate) input: DataStep,
     pub(crate) output: DataStep,

@@ -47,9 +47,9 @@ struct Names(Vec<String>);
 
 impl Decoder<'_> {
     /// A list of `- name: task`. `reference` is the JSON pointer of the list.
-    pub(crate) fn task_list(&mut self, at: &Cursor<'_>, reference: &str, owner: Option<TaskIndex>) -> ListIndex {
+    pub(crate) fn task_list(&mut self, at: &Cursor<'_>, reference: &str) -> ListIndex {
         let index = ListIndex::try_from(self.lists.len()).unwrap_or(ListIndex::MAX);
-        self.lists.push(TaskList { tasks: Vec::new(), owner });
+        self.lists.push(TaskList { tasks: Vec::new() });
         let items = at.list(&mut self.diagnostics);
         if items.is_empty() && matches!(at.node.kind, NodeKind::List(_)) {
             at.report(&mut self.diagnostics, "expected at least one task");
@@ -82,7 +82,7 @@ impl Decoder<'_> {
             if let Some(list) = self.lists.get_mut(index as usize) {
                 list.tasks.push(slot);
             }
-            self.task(task, slot, name, &reference, Some((index, position)), &names, concurrent);
+            self.task(task, slot, name, &reference, &names, concurrent);
         }
         index
     }
@@ -100,17 +100,15 @@ impl Decoder<'_> {
 
     /// The body of one of `use.functions`.
     pub(crate) fn function(&mut self, at: &Cursor<'_>, slot: TaskIndex, name: &str, reference: &str) {
-        self.task(at, slot, name, reference, None, &Names(Vec::new()), true);
+        self.task(at, slot, name, reference, &Names(Vec::new()), true);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all are the task's place; a struct would be used only here")]
     fn task(
         &mut self,
         at: &Cursor<'_>,
         slot: TaskIndex,
         name: &str,
         reference: &str,
-        place: Option<(ListIndex, usize)>,
         names: &Names,
         concurrent: bool,
     ) {
@@ -125,17 +123,15 @@ impl Decoder<'_> {
         let timeout = object.get("timeout").and_then(|timeout| self.timeout(&timeout, Place::Task));
         let kind = own.map_or(TaskKind::Unsupported, |own| {
             let kind = own.first().copied().unwrap_or_default();
-            self.kind(kind, &object, slot, reference, names, concurrent)
+            self.kind(kind, &object, reference, names, concurrent)
         });
         let output = self.data_step(object.get("output"), "as", Place::Task);
         let export = self.data_step(object.get("export"), "as", Place::Export);
         let then = object.get("then").map_or(Then::Unset, |then| self.then(&then, names, concurrent));
-        let metadata = self.metadata(object.get("metadata"), slot, reference);
+        let metadata = self.metadata(object.get("metadata"), reference);
         let task = Task {
             reference: Arc::from(reference),
             name: name.to_owned(),
-            list: place.map(|(list, _)| list),
-            position: place.map_or(0, |(_, position)| position),
             condition,
             input,
             output,
@@ -186,14 +182,13 @@ impl Decoder<'_> {
         &mut self,
         kind: &str,
         object: &Object<'_>,
-        slot: TaskIndex,
         reference: &str,
         names: &Names,
         concurrent: bool,
     ) -> TaskKind {
         let Some(at) = object.get(kind) else { return TaskKind::Unsupported };
         match kind {
-            "do" => TaskKind::Do(self.task_list(&at, &format!("{reference}/do"), Some(slot))),
+            "do" => TaskKind::Do(self.task_list(&at, &format!("{reference}/do"))),
             "set" => {
                 if !at.is_object() && !matches!(&at.node.kind, NodeKind::Text(text) if as_expression(text).is_some()) {
                     let message = format!("expected an object or an expression `${{ … }}`, found {}", at.node.describe());
@@ -203,7 +198,7 @@ impl Decoder<'_> {
             }
             "switch" => TaskKind::Switch(self.cases(&at, names, concurrent)),
             "call" => self.call(&at, object),
-            "try" => self.try_task(&at, object, slot, reference),
+            "try" => self.try_task(&at, object, reference),
             "wait" => self.span(&at, Place::Task).map_or(TaskKind::Unsupported, TaskKind::Wait),
             "raise" => {
                 let error = at
@@ -212,8 +207,8 @@ impl Decoder<'_> {
                     .and_then(|error| self.error(&error, Place::Task));
                 error.map_or(TaskKind::Unsupported, TaskKind::Raise)
             }
-            "for" => self.for_task(&at, object, slot, reference),
-            "fork" => self.fork(&at, slot, reference),
+            "for" => self.for_task(&at, object, reference),
+            "fork" => self.fork(&at, reference),
             other => {
                 let message = format!("`{other}` tasks are not supported by this release");
                 self.diagnostics.report(at.span, &at.path, message);
@@ -329,8 +324,8 @@ impl Decoder<'_> {
         TaskKind::Call(Call { function: function.to_owned(), with, schema })
     }
 
-    fn try_task(&mut self, at: &Cursor<'_>, object: &Object<'_>, slot: TaskIndex, reference: &str) -> TaskKind {
-        let body = self.task_list(at, &format!("{reference}/try"), Some(slot));
+    fn try_task(&mut self, at: &Cursor<'_>, object: &Object<'_>, reference: &str) -> TaskKind {
+        let body = self.task_list(at, &format!("{reference}/try"));
         let known = ["errors", "as", "when", "exceptWhen", "retry", "do"];
         let catch = object.require(&mut self.diagnostics, "catch");
         let Some(catch) = catch.and_then(|catch| catch.object(&mut self.diagnostics, &known)) else {
@@ -344,12 +339,12 @@ impl Decoder<'_> {
         let except_when = catch.get("exceptWhen").and_then(|when| self.expression(&when, Place::Task));
         let retry = catch.get("retry").and_then(|retry| self.retry(&retry));
         self.locals.pop();
-        let handler = catch.get("do").map(|list| self.task_list(&list, &format!("{reference}/catch/do"), Some(slot)));
+        let handler = catch.get("do").map(|list| self.task_list(&list, &format!("{reference}/catch/do")));
         self.locals.pop();
         TaskKind::Try(Box::new(Try { body, filter, variable, when, except_when, retry, handler }))
     }
 
-    fn for_task(&mut self, at: &Cursor<'_>, object: &Object<'_>, slot: TaskIndex, reference: &str) -> TaskKind {
+    fn for_task(&mut self, at: &Cursor<'_>, object: &Object<'_>, reference: &str) -> TaskKind {
         let Some(each) = at.object(&mut self.diagnostics, &["each", "in", "at"]) else { return TaskKind::Unsupported };
         let collection = each.require(&mut self.diagnostics, "in");
         let collection = collection.and_then(|collection| self.expression(&collection, Place::Task));
@@ -359,7 +354,7 @@ impl Decoder<'_> {
         self.locals.push(index.clone());
         let condition = object.get("while").and_then(|condition| self.expression(&condition, Place::Task));
         let body = object.require(&mut self.diagnostics, "do");
-        let body = body.map(|body| self.task_list(&body, &format!("{reference}/do"), Some(slot)));
+        let body = body.map(|body| self.task_list(&body, &format!("{reference}/do")));
         self.locals.pop();
         self.locals.pop();
         match (collection, body) {
@@ -370,14 +365,14 @@ impl Decoder<'_> {
         }
     }
 
-    fn fork(&mut self, at: &Cursor<'_>, slot: TaskIndex, reference: &str) -> TaskKind {
+    fn fork(&mut self, at: &Cursor<'_>, reference: &str) -> TaskKind {
         let Some(fork) = at.object(&mut self.diagnostics, &["branches", "compete"]) else {
             return TaskKind::Unsupported;
         };
         let compete = fork.get("compete").and_then(|compete| compete.boolean(&mut self.diagnostics)).unwrap_or(false);
         let Some(branches) = fork.require(&mut self.diagnostics, "branches") else { return TaskKind::Unsupported };
         self.concurrent = true;
-        let branches = self.task_list(&branches, &format!("{reference}/fork/branches"), Some(slot));
+        let branches = self.task_list(&branches, &format!("{reference}/fork/branches"));
         TaskKind::Fork(Fork { branches, compete })
     }
 
@@ -398,7 +393,7 @@ impl Decoder<'_> {
         name.to_owned()
     }
 
-    fn metadata(&mut self, at: Option<Cursor<'_>>, slot: TaskIndex, reference: &str) -> TaskMetadata {
+    fn metadata(&mut self, at: Option<Cursor<'_>>, reference: &str) -> TaskMetadata {
         let mut metadata = TaskMetadata::default();
         let Some(object) = at.and_then(|at| at.open_object(&mut self.diagnostics)) else { return metadata };
         metadata.title = object
@@ -421,7 +416,7 @@ impl Decoder<'_> {
             // `$input` and `$output` are those of the task that is taken back.
             let before = self.locals.len();
             self.locals.extend(["input", "output", "error"].map(str::to_owned));
-            metadata.compensate = Some(self.task_list(&compensate, &format!("{reference}/compensate"), Some(slot)));
+            metadata.compensate = Some(self.task_list(&compensate, &format!("{reference}/compensate")));
             self.locals.truncate(before);
             self.in_compensation = false;
         }

@@ -64,9 +64,9 @@ const DEFINITIONS: &[(&str, usize, &str)] = &[
     ("match", 2, "def match(re; flags): _matches(re; flags)[];"),
     ("capture", 1, "def capture(re): _matches(re; null)[] | _captures;"),
     ("capture", 2, "def capture(re; flags): _matches(re; flags)[] | _captures;"),
-    ("scan", 1, "def scan(re): scan(re; \"\");"),
     ("scan", 2, "def scan(re; flags): _matches(re; \"g\" + flags)[] \
         | if .captures == [] then .string else [.captures[].string] end;"),
+    ("scan", 1, "def scan(re): scan(re; \"\");"),
     ("split", 2, "def split(re; flags): . as $in | reduce (_matches(re; \"g\" + flags)[], null) as $m ([0, []]; \
         if $m then [$m.offset + $m.length, .[1] + [$in[.[0]:$m.offset]]] else .[1] + [$in[.[0]:]] end);"),
     ("splits", 1, "def splits(re): split(re; \"\")[];"),
@@ -107,6 +107,12 @@ pub(super) fn arities(name: &str) -> BTreeSet<usize> {
 /// The names that an expression may call.
 pub(super) fn public_names() -> impl Iterator<Item = &'static str> {
     signatures().map(|(name, _)| name).filter(|name| !name.starts_with('_'))
+}
+
+/// Every public function, for a test that each compiles.
+#[cfg(test)]
+pub(super) fn public_signatures() -> impl Iterator<Item = (&'static str, usize)> {
+    signatures().filter(|(name, _)| !name.starts_with('_'))
 }
 
 /// The definitions and natives that the used functions need, no more: each expression compiles its own.

@@ -120,6 +120,15 @@ fn what_might_not_end_or_looks_outside_is_refused() {
 }
 
 #[test]
+fn every_function_compiles() {
+    for (name, arity) in library::public_signatures() {
+        let arguments = if arity == 0 { String::new() } else { format!("({})", vec!["."; arity].join("; ")) };
+        let source = format!("{name}{arguments}");
+        assert!(Expression::compile(&source, &[]).is_ok(), "{source}: {:?}", Expression::compile(&source, &[]));
+    }
+}
+
+#[test]
 fn messages_help() {
     let complaint = |source: &str| Expression::compile(source, &["input", "context"]).unwrap_err();
     assert!(complaint("$inptu").contains("did you mean “input”"), "{}", complaint("$inptu"));
@@ -188,6 +197,7 @@ fn the_largest_expressions_fit_a_small_stack() {
     ];
     let check = move || {
         for source in &chains {
+            println!("{}", source.chars().take(40).collect::<String>());
             let result = run(source, json!(1));
             assert!(result.is_ok(), "{source}: {result:?}");
         }

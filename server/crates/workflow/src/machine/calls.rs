@@ -81,6 +81,7 @@ impl Machine<'_> {
         let in_fork = self.state.ancestors(frame).any(|ancestor| {
             self.state.task(ancestor).is_some_and(|task| matches!(task.work, Work::Fork(_)))
         });
+        let idempotent = self.is_idempotent(frame);
         let context = in_fork.then(|| self.state.context.clone());
         self.state.calls.insert(id, frame);
         let Some(state) = self.state.task_mut(frame) else { return };
@@ -91,12 +92,13 @@ impl Machine<'_> {
             work.call = Some(id);
             work.attempt = attempt;
             work.unknown = false;
+            work.idempotent = idempotent;
             work.context = context;
         }
         if call.function == FunctionCatalogue::APPROVAL {
             self.open_approval(frame, id, call);
         } else if let Some(ticket) = ticket(self.state, frame) {
-            self.effects.push(Effect::Call(CallTicket { idempotent: self.is_idempotent(frame), ..ticket }));
+            self.effects.push(Effect::Call(ticket));
         }
         self.show(frame);
     }
@@ -165,13 +167,12 @@ impl Machine<'_> {
     /// Nobody knows whether the call happened.
     pub(super) fn call_unknown(&mut self, call: CallId) -> bool {
         let Some(frame) = self.state.calls.get(&call).copied() else { return false };
-        let idempotent = self.is_idempotent(frame);
         let Some(state) = self.state.task_mut(frame) else { return false };
         let Work::Call(work) = &mut state.work else { return false };
         if work.unknown || work.approval.is_some() {
             return false;
         }
-        if idempotent {
+        if work.idempotent {
             self.answered(call);
             self.queue.push_back(Step::Dispatch { task: frame });
         } else {
@@ -183,7 +184,7 @@ impl Machine<'_> {
     }
 }
 
-/// The ticket of the call that a task has in flight; `idempotent` is filled in by whoever knows the definition.
+/// The ticket of the call that a task has in flight.
 pub(super) fn ticket(state: &RunState, frame: FrameId) -> Option<CallTicket> {
     let task = state.task(frame)?;
     let Work::Call(work) = &task.work else { return None };
@@ -193,7 +194,7 @@ pub(super) fn ticket(state: &RunState, frame: FrameId) -> Option<CallTicket> {
         reference: task.record.reference.clone(),
         name: task.record.name.clone(),
         attempt: work.attempt,
-        idempotent: false,
+        idempotent: work.idempotent,
         key: idempotency_key(state, &task.key),
         deadline: deadline(state, frame),
         compensation: task.record.compensation,

@@ -251,8 +251,9 @@ impl Machine<'_> {
     /// Nothing caught the error. What was done is taken back; where there is nothing to take back, the run stays as it
     /// is, so that an operator can retry it from the failed task.
     pub(super) fn fault_run(&mut self, error: RunError, failed: Option<FrameId>) {
-        self.queue.clear();
-        self.state.deferred.clear();
+        // Other branches may have been about to start a task; a retry starts it.
+        let mut steps: Vec<Step> = self.queue.drain(..).chain(self.state.deferred.drain(..)).collect();
+        steps.retain(|step| matches!(step, Step::Start { .. }));
         self.clear_timers(|_| true);
         let path: Vec<FrameId> = failed.map(|frame| self.state.ancestors(frame).collect()).unwrap_or_default();
         let frames: Vec<FrameId> = self.state.frames.keys().copied().collect();
@@ -266,6 +267,7 @@ impl Machine<'_> {
         self.state.error = Some(error);
         if self.state.completed.is_empty() {
             self.state.failed = failed;
+            self.state.deferred.extend(steps);
             self.end(Ending::Faulted);
         } else {
             self.start_compensation(Ending::Faulted);
@@ -275,6 +277,7 @@ impl Machine<'_> {
     /// Ends the run by a person's wish.
     pub(super) fn cancel(&mut self, reason: Option<&str>) {
         self.drop_all(TaskStatus::Cancelled);
+        self.state.suspended = false;
         self.state.error = Some(RunError {
             kind: CANCELLED.to_owned(),
             status: 499,
@@ -349,6 +352,7 @@ impl Machine<'_> {
         self.state.error = None;
         self.state.ended_at = None;
         self.set_run_timeout();
+        self.queue.append(&mut self.state.deferred);
         let parents: Vec<FrameId> = self.state.frames.values().filter_map(|frame| frame.parent).collect();
         let frames: Vec<FrameId> = self.state.frames.keys().copied().collect();
         for frame in frames {

@@ -526,9 +526,9 @@ impl Machine<'_> {
         self.state.phase = Phase::Ended(ending);
         self.state.suspended = false;
         self.state.ended_at = Some(self.state.now);
-        self.state.deferred.clear();
         self.queue.clear();
         if self.state.failed.is_none() {
+            self.state.deferred.clear();
             self.state.frames.clear();
             self.state.calls.clear();
             self.state.completed.clear();

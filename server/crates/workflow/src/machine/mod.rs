@@ -229,19 +229,30 @@ impl Machine<'_> {
         self.steps = 0;
         self.record_bytes = 0;
         let error = RunError::new(StandardError::Runtime, detail).at("/do");
+        let compensating = matches!(self.state.phase, Phase::Compensating(_));
         if self.state.phase == Phase::Running && self.state.size() <= 2 * MAX_STATE_BYTES {
             self.fault_run(error, None);
             return;
         }
         self.drop_all(TaskStatus::Cancelled);
+        if compensating || !self.state.completed.is_empty() {
+            self.state.compensation = crate::Compensation::Failed;
+            self.state.left_behind.get_or_insert_with(|| "/do".to_owned());
+        }
         self.state.completed.clear();
-        self.state.error = Some(error);
-        self.end(Ending::Faulted);
+        self.state.error.get_or_insert(error);
+        let Phase::Compensating(ending) = self.state.phase else {
+            self.end(Ending::Faulted);
+            return;
+        };
+        self.end(ending);
     }
 
     /// Closes the application: bounds the state, shows what changed.
     fn finish(mut self) -> Vec<Effect> {
-        if !self.state.ended() && self.state.size() > MAX_STATE_BYTES {
+        // Taking back needs room even where the run had used all of its own.
+        let limit = if self.state.phase == Phase::Running { MAX_STATE_BYTES } else { 2 * MAX_STATE_BYTES };
+        if !self.state.ended() && self.state.size() > limit {
             self.over_limit("the run holds more than 8 MiB of data".to_owned());
             self.work_off();
         }

@@ -34,7 +34,7 @@ pub struct RunState {
     pub(crate) frames: BTreeMap<FrameId, Frame>,
     pub(crate) calls: BTreeMap<CallId, FrameId>,
     pub(crate) timers: BTreeMap<TimerId, Timer>,
-    /// Steps that wait for the run to be resumed.
+    /// Steps that wait for the run to be resumed, or retried.
     pub(crate) deferred: VecDeque<Step>,
     /// How often each reference has been executed.
     pub(crate) occurrences: BTreeMap<String, u32>,
@@ -170,6 +170,7 @@ pub(crate) struct CallWork {
     /// Its number over all repetitions of this task.
     pub(crate) attempt: u32,
     pub(crate) unknown: bool,
+    pub(crate) idempotent: bool,
     pub(crate) approval: Option<Box<ApprovalRequest>>,
     /// `$context` at dispatch, where another branch could change it before the call is built.
     pub(crate) context: Option<Value>,

@@ -1,0 +1,360 @@
+//! [`Definition::plan`]: what a run will do, in words, before it starts.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use domain::view::PlanStep;
+use serde_json::{Value, json};
+
+use crate::Definition;
+use crate::approval::Approver;
+use crate::definition::model::{Case, ListIndex, Task, TaskIndex, TaskKind, Then};
+use crate::definition::task_title;
+use crate::expression::{Expression, Template, Variables};
+
+/// What a run will do, step by step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The steps, in the order of the document.
+    pub steps: Vec<PlannedStep>,
+}
+
+/// A step with what the service needs to name the people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedStep {
+    /// The step as pages show it; `approvers` holds the rule in words.
+    pub view: PlanStep,
+    /// The rule itself, where it is known beforehand.
+    pub approvers: Vec<Approver>,
+}
+
+impl Definition {
+    /// The plan. With an input, ways that are decided by it are decided: up to the first task whose result nobody knows
+    /// beforehand.
+    pub fn plan(&self, input: Option<&Value>) -> Plan {
+        let mut planner = Planner { definition: self, raw: input, steps: Vec::new() };
+        let known = input.and_then(|input| match &self.input.transform {
+            None => Some(input.clone()),
+            Some(template) => planner.evaluate(template, input, input),
+        });
+        planner.list(self.root, 0, false, known);
+        Plan { steps: planner.steps }
+    }
+}
+
+/// The variables that are known beforehand.
+struct Known<'a> {
+    input: &'a Value,
+    workflow: Value,
+}
+
+impl Variables for Known<'_> {
+    fn variable(&self, name: &str) -> Option<Cow<'_, Value>> {
+        match name {
+            "input" => Some(Cow::Borrowed(self.input)),
+            "workflow" => Some(Cow::Borrowed(&self.workflow)),
+            _ => None,
+        }
+    }
+}
+
+struct Planner<'d> {
+    definition: &'d Definition,
+    raw: Option<&'d Value>,
+    steps: Vec<PlannedStep>,
+}
+
+impl<'d> Planner<'d> {
+    fn variables<'v>(&self, input: &'v Value) -> Known<'v> {
+        Known { input, workflow: json!({"input": self.raw, "definition": self.definition.value()}) }
+    }
+
+    fn decidable<'n>(mut names: impl Iterator<Item = &'n str>) -> bool {
+        names.all(|name| matches!(name, "input" | "workflow"))
+    }
+
+    fn evaluate(&self, template: &Template, dot: &Value, input: &Value) -> Option<Value> {
+        let mut names = BTreeSet::new();
+        template.variables(&mut names);
+        if !Self::decidable(names.iter().map(String::as_str)) {
+            return None;
+        }
+        template.evaluate(dot, &self.variables(input)).ok()
+    }
+
+    fn holds(&self, condition: &Expression, input: &Value) -> Option<bool> {
+        if !Self::decidable(condition.variables()) || condition.variables().any(|name| name == "workflow") && self.raw.is_none() {
+            return None;
+        }
+        condition.holds(input, &self.variables(input)).ok()
+    }
+
+    fn tasks(&self, list: ListIndex) -> Vec<&'d Task> {
+        let indices: Vec<TaskIndex> = self.definition.list(list).map(|list| list.tasks.clone()).unwrap_or_default();
+        indices.into_iter().filter_map(|index| self.definition.task(index)).collect()
+    }
+
+    /// Plans a list; `known` is its input if that is known. Gives its output if that is known.
+    fn list(&mut self, list: ListIndex, depth: u32, conditional: bool, known: Option<Value>) -> Option<Value> {
+        let tasks = self.tasks(list);
+        let mut known = known;
+        let mut position = 0;
+        let mut visited = BTreeSet::new();
+        // As far as the data decide, the way is followed.
+        while let (Some(input), Some(task)) = (&known, tasks.get(position)) {
+            if !visited.insert(position) {
+                break;
+            }
+            let input = input.clone();
+            match task.condition.as_ref().map(|condition| self.holds(condition, &input)) {
+                Some(Some(false)) => {
+                    position += 1;
+                    continue;
+                }
+                Some(None) => break,
+                Some(Some(true)) | None => {}
+            }
+            let own = match &task.input.transform {
+                None => Some(input.clone()),
+                Some(template) => self.evaluate(template, &input, &input),
+            };
+            let mut then = task.then;
+            if let TaskKind::Switch(cases) = &task.kind {
+                let Some(chosen) = own.as_ref().and_then(|own| self.choose(cases, own)) else { break };
+                if let Some(case) = chosen
+                    && case.then != Then::Unset
+                {
+                    then = case.then;
+                }
+            }
+            let output = self.task(task, depth, conditional, own.clone());
+            known = match (&task.output.transform, output, own) {
+                (None, output, _) => output,
+                (Some(template), Some(output), Some(own)) => self.evaluate(template, &output, &own),
+                _ => None,
+            };
+            position = match then {
+                Then::Unset | Then::Continue => position + 1,
+                Then::Task(target) => target,
+                Then::Exit | Then::End => return known,
+            };
+        }
+        if position >= tasks.len() {
+            return known;
+        }
+        let reachable = reachable(&tasks, position, None);
+        for (index, task) in tasks.iter().enumerate() {
+            if !reachable.contains(&index) || visited.contains(&index) && index != position {
+                continue;
+            }
+            let avoidable = index != position && reachable_end(&tasks, position, index);
+            self.task(task, depth, conditional || avoidable || task.condition.is_some(), None);
+        }
+        None
+    }
+
+    /// The case that the data choose; none of them is `Some(None)`, undecided is `None`.
+    fn choose<'c>(&self, cases: &'c [Case], input: &Value) -> Option<Option<&'c Case>> {
+        for case in cases {
+            if let Some(when) = &case.when
+                && self.holds(when, input)?
+            {
+                return Some(Some(case));
+            }
+        }
+        Some(cases.iter().find(|case| case.when.is_none()))
+    }
+
+    /// Plans a task and what is inside; gives its output if that is known.
+    fn task(&mut self, task: &Task, depth: u32, conditional: bool, known: Option<Value>) -> Option<Value> {
+        self.step(task, depth, conditional);
+        let inside = depth + 1;
+        match &task.kind {
+            TaskKind::Do(list) => self.list(*list, inside, conditional, known),
+            TaskKind::Set(template) => known.and_then(|known| self.evaluate(template, &known, &known)),
+            TaskKind::Switch(_) | TaskKind::Wait(_) => known,
+            TaskKind::For(each) => {
+                self.list(each.body, inside, conditional, None);
+                None
+            }
+            TaskKind::Try(guard) => {
+                self.list(guard.body, inside, conditional, None);
+                if let Some(handler) = guard.handler {
+                    self.list(handler, inside, true, None);
+                }
+                None
+            }
+            TaskKind::Fork(fork) => {
+                for branch in self.tasks(fork.branches) {
+                    self.task(branch, inside, conditional, None);
+                }
+                None
+            }
+            TaskKind::Function(call) => {
+                if let Some(body) = self.definition.task(call.body) {
+                    self.task(body, inside, conditional, None);
+                }
+                None
+            }
+            TaskKind::Call(_) | TaskKind::Raise(_) | TaskKind::Unsupported => None,
+        }
+    }
+
+    fn step(&mut self, task: &Task, depth: u32, conditional: bool) {
+        let (mut function, mut connection, mut system, mut approvers) = (None, None, None, Vec::new());
+        match &task.kind {
+            TaskKind::Call(call) => {
+                function = Some(call.function.clone());
+                system = self.definition.systems.get(&call.function).cloned();
+                connection = part(&call.with, "connection").and_then(Value::as_str).map(str::to_owned);
+                if let Some(rule) = part(&call.with, "approvers") {
+                    let many = if rule.is_array() { rule.clone() } else { json!([rule]) };
+                    approvers = serde_json::from_value(many).unwrap_or_default();
+                }
+            }
+            TaskKind::Function(call) => function = Some(call.name.clone()),
+            _ => {}
+        }
+        let words = approvers.iter().map(in_words).collect();
+        let view = PlanStep {
+            reference: task.reference.to_string(),
+            name: task.name.clone(),
+            title: task_title(task),
+            kind: task.kind.name().to_owned(),
+            function,
+            connection,
+            system,
+            approvers: words,
+            conditional,
+            compensated: task.metadata.compensate.is_some(),
+            depth,
+        };
+        self.steps.push(PlannedStep { view, approvers });
+    }
+}
+
+/// An approver in words; the service puts names in their place.
+fn in_words(approver: &Approver) -> String {
+    match approver {
+        Approver::User(login) => login.clone(),
+        Approver::Team(team) => format!("team {team}"),
+        Approver::Role(role) => format!("role {role}"),
+        Approver::ManagerOf(login) if login == Approver::REQUESTER => "the requester's manager".to_owned(),
+        Approver::ManagerOf(login) => format!("the manager of {login}"),
+    }
+}
+
+/// A member of a call's arguments, if it is no expression.
+fn part<'t>(with: &'t Template, name: &str) -> Option<&'t Value> {
+    match with {
+        Template::Constant(value) => value.get(name),
+        Template::Object(members) => members.iter().find(|(member, _)| member == name)?.1.constant(),
+        _ => None,
+    }
+}
+
+/// The positions to which control can go from a task; beyond the last one is the end.
+fn successors(tasks: &[&Task], position: usize) -> Vec<usize> {
+    let target = |then: Then| match then {
+        Then::Unset | Then::Continue => position + 1,
+        Then::Task(target) => target,
+        Then::Exit | Then::End => tasks.len(),
+    };
+    let Some(task) = tasks.get(position) else { return Vec::new() };
+    let mut next = Vec::new();
+    if let TaskKind::Switch(cases) = &task.kind {
+        next.extend(cases.iter().map(|case| target(if case.then == Then::Unset { task.then } else { case.then })));
+        if cases.iter().any(|case| case.when.is_none()) {
+            return next;
+        }
+    }
+    next.push(target(task.then));
+    if task.condition.is_some() {
+        next.push(position + 1);
+    }
+    next
+}
+
+/// What can be reached from a position, without going through `without`.
+fn reachable(tasks: &[&Task], from: usize, without: Option<usize>) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(position) = open.pop() {
+        if Some(position) != without && reached.insert(position) {
+            open.extend(successors(tasks, position));
+        }
+    }
+    reached
+}
+
+/// Whether the end can be reached without going through a task.
+fn reachable_end(tasks: &[&Task], from: usize, without: usize) -> bool {
+    reachable(tasks, from, Some(without)).iter().any(|position| *position >= tasks.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FunctionCatalogue;
+
+    fn definition(tasks: &str) -> Definition {
+        let mut catalogue = FunctionCatalogue::new();
+        catalogue.register("smtp", json!({"type": "object"}), "Mail").unwrap();
+        let source = format!(
+            "document: {{dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}}\ndo:\n{tasks}"
+        );
+        Definition::parse(&source, &catalogue).unwrap()
+    }
+
+    fn names(plan: &Plan) -> Vec<String> {
+        plan.steps
+            .iter()
+            .map(|step| format!("{}{}", step.view.name, if step.view.conditional { "?" } else { "" }))
+            .collect()
+    }
+
+    const BRANCHES: &str = "
+- derive: {set: {big: '${ .amount > 10 }'}}
+- route:
+    switch:
+    - big: {when: .big, then: ask}
+    - small: {then: mail}
+- ask: {call: approval, with: {approvers: [{managerOf: requester}, {team: ops}]}}
+- mail: {call: smtp, with: {connection: office, to: '${ .x }'}}
+- last: {if: .y, set: {done: true}}
+";
+
+    #[test]
+    fn without_input_all_ways_are_shown() {
+        let plan = definition(BRANCHES).plan(None);
+        assert_eq!(names(&plan), ["derive", "route", "ask?", "mail", "last?"]);
+        let ask = &plan.steps[2];
+        assert_eq!(ask.view.approvers, ["the requester's manager", "team ops"]);
+        assert_eq!(ask.approvers, [Approver::ManagerOf("requester".into()), Approver::Team("ops".into())]);
+        assert_eq!(plan.steps[3].view.connection.as_deref(), Some("office"));
+        assert_eq!(plan.steps[3].view.system.as_deref(), Some("Mail"));
+    }
+
+    #[test]
+    fn with_input_the_ways_it_decides_are_decided() {
+        let definition = definition(BRANCHES);
+        assert_eq!(names(&definition.plan(Some(&json!({"amount": 20})))), ["derive", "route", "ask", "mail", "last?"]);
+        assert_eq!(names(&definition.plan(Some(&json!({"amount": 2})))), ["derive", "route", "mail", "last?"]);
+    }
+
+    #[test]
+    fn the_graph_has_every_way() {
+        let graph = definition(BRANCHES).graph();
+        let edges: Vec<String> =
+            graph.edges.iter().map(|edge| format!("{}>{}:{}", edge.from, edge.to, edge.label)).collect();
+        assert_eq!(edges, [
+            "start>/do/0/derive:",
+            "/do/0/derive>/do/1/route:",
+            "/do/1/route>/do/2/ask:big",
+            "/do/1/route>/do/3/mail:small",
+            "/do/2/ask>/do/3/mail:",
+            "/do/3/mail>/do/4/last:",
+            "/do/4/last>end:",
+        ]);
+    }
+}

@@ -1,0 +1,200 @@
+//! Definitions with what must come of them: the facts of the conformance features that this release executes, and those
+//! of our own readings. Each is also run under every single fault.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use workflow::harness::{Answer, Outcome, Responder, Scenario, torture};
+use workflow::{ApprovalRequest, CallRequest, Definition, FunctionCatalogue, RunError};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    #[serde(default)]
+    head: String,
+    r#do: String,
+    #[serde(default = "empty")]
+    input: Value,
+    #[serde(default = "empty")]
+    runtime: Value,
+    #[serde(default)]
+    approvals: Option<String>,
+    expect: Expect,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expect {
+    #[serde(default)]
+    status: Option<String>,
+    output: Option<Value>,
+    context: Option<Value>,
+    error: Option<BTreeMap<String, Value>>,
+    order: Option<Vec<String>>,
+    references: Option<Vec<String>>,
+    statuses: Option<BTreeMap<String, String>>,
+    keys: Option<usize>,
+    calls: Option<usize>,
+    stopped: Option<usize>,
+    seconds: Option<u64>,
+    compensation: Option<String>,
+    attention: Option<String>,
+    last: Option<Value>,
+}
+
+fn empty() -> Value {
+    json!({})
+}
+
+fn catalogue() -> FunctionCatalogue {
+    let mut catalogue = FunctionCatalogue::new();
+    for name in ["echo", "fail", "flaky", "silent", "unknownOnce", "http"] {
+        catalogue.register(name, json!({"type": "object"}), name).unwrap();
+    }
+    let strict = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": false});
+    catalogue.register("strict", strict, "strict").unwrap();
+    catalogue
+}
+
+/// Answers by the name of the function. Knows nothing of the past but what stands in the request, so that a call
+/// repeated after a crash is answered as before.
+struct Functions {
+    approvals: String,
+}
+
+impl Responder for Functions {
+    fn call(&mut self, request: &CallRequest) -> Answer {
+        match request.function.as_str() {
+            "fail" => {
+                let status = request.with["status"].as_u64().unwrap() as u16;
+                Answer::Fail(RunError::communication(status, "told to fail"))
+            }
+            "flaky" if u64::from(request.attempt) <= request.with["fails"].as_u64().unwrap() => {
+                Answer::Fail(RunError::communication(503, "not yet"))
+            }
+            "unknownOnce" if request.attempt == 1 => Answer::Unknown,
+            "flaky" | "unknownOnce" => Answer::Done(json!({"attempt": request.attempt})),
+            "silent" => Answer::Silent,
+            _ => Answer::Done(request.with.clone()),
+        }
+    }
+
+    fn approval(&mut self, _: &ApprovalRequest) -> Answer {
+        match self.approvals.as_str() {
+            "reject" => Answer::Fail(RunError::rejected("no")),
+            "silent" => Answer::Silent,
+            _ => Answer::Done(json!({"outcome": "approved", "decisions": []})),
+        }
+    }
+}
+
+fn text<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).unwrap().as_str().unwrap_or_default().to_owned()
+}
+
+fn check(case: &Case, outcome: &Outcome) {
+    let name = &case.name;
+    let expect = &case.expect;
+    assert_eq!(outcome.violations, Vec::<String>::new(), "{name}");
+    let status = expect.status.as_deref().unwrap_or("completed");
+    assert_eq!(text(&outcome.run.status), status, "{name}: {:?}", outcome.run);
+    if let Some(output) = &expect.output {
+        assert_eq!(outcome.run.output.as_ref(), Some(output), "{name}");
+    }
+    if let Some(context) = &expect.context {
+        assert_eq!(outcome.run.context.as_ref(), Some(context), "{name}");
+    }
+    if let Some(members) = &expect.error {
+        let error = serde_json::to_value(&outcome.run.error).unwrap();
+        for (member, value) in members {
+            assert_eq!(&error[member], value, "{name}: {error}");
+        }
+    }
+    if let Some(order) = &expect.order {
+        assert_eq!(&outcome.order(), order, "{name}");
+    }
+    if let Some(references) = &expect.references {
+        let found: Vec<&String> = outcome.tasks.iter().map(|task| &task.reference).collect();
+        assert_eq!(found, references.iter().collect::<Vec<_>>(), "{name}");
+    }
+    for (task, status) in expect.statuses.iter().flatten() {
+        let row = outcome.tasks.iter().rfind(|row| row.name == *task).unwrap();
+        assert_eq!(&text(&row.status), status, "{name}: {task}");
+    }
+    if let Some(count) = expect.keys {
+        let mut keys: Vec<&String> = outcome.calls.iter().map(|call| &call.key).collect();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), count, "{name}: keys");
+    }
+    if let Some(count) = expect.calls {
+        assert_eq!(outcome.calls.len(), count, "{name}: calls");
+    }
+    if let Some(count) = expect.stopped {
+        assert_eq!(outcome.stopped.len(), count, "{name}: stopped");
+    }
+    if let Some(seconds) = expect.seconds {
+        let took = outcome.run.ended_at.unwrap().since(outcome.run.started_at).as_secs();
+        assert_eq!(took, seconds, "{name}: seconds");
+    }
+    if let Some(compensation) = &expect.compensation {
+        assert_eq!(&text(&outcome.run.compensation), compensation, "{name}");
+    }
+    if let Some(reference) = &expect.attention {
+        let attention = serde_json::to_value(&outcome.run.attention).unwrap();
+        assert_eq!(attention["reference"], json!(reference), "{name}");
+    }
+    if let Some(last) = &expect.last {
+        assert_eq!(outcome.tasks.last().unwrap().output.as_ref(), Some(last), "{name}");
+    }
+}
+
+fn run(corpus: &str) {
+    let cases: Vec<Case> = serde_saphyr::from_str(corpus).unwrap();
+    let catalogue = catalogue();
+    for case in &cases {
+        let indented: String = case.r#do.lines().map(|line| format!("  {line}\n")).collect();
+        let source = format!(
+            "document: {{dsl: 1.0.3, namespace: test, name: case, version: 1.0.0}}\n{}do:\n{indented}",
+            case.head
+        );
+        let definition = Definition::parse(&source, &catalogue)
+            .unwrap_or_else(|diagnostics| panic!("{}: {diagnostics:#?}\n{source}", case.name));
+        let functions = || Functions { approvals: case.approvals.clone().unwrap_or_default() };
+        let scenario = Scenario::new(&definition, case.input.clone()).runtime(case.runtime.clone());
+        check(case, &scenario.drive(&mut functions()));
+        assert_eq!(torture(&definition, &case.input, functions), Vec::<String>::new(), "{}", case.name);
+    }
+}
+
+#[test]
+fn control_flow() {
+    run(include_str!("corpus/flow.yaml"));
+}
+
+#[test]
+fn switches() {
+    run(include_str!("corpus/switch.yaml"));
+}
+
+#[test]
+fn data_flow() {
+    run(include_str!("corpus/data.yaml"));
+}
+
+#[test]
+fn loops_forks_and_waits() {
+    run(include_str!("corpus/loops.yaml"));
+}
+
+#[test]
+fn errors_retries_and_timeouts() {
+    run(include_str!("corpus/errors.yaml"));
+}
+
+#[test]
+fn compensation_and_approvals() {
+    run(include_str!("corpus/compensation.yaml"));
+}
