@@ -38,9 +38,9 @@ const WRITE_PAUSES: [Duration; 5] = [
     Duration::from_secs(2),
 ];
 /// A run that cannot be loaded is looked at again after this time.
-const LOAD_PAUSE: Duration = Duration::from_secs(60);
+const LOAD_PAUSE: Duration = Duration::from_mins(1);
 /// A run that waits for people whom nobody could name is looked at again after this time.
-const BLOCKED_PAUSE: Duration = Duration::from_secs(300);
+const BLOCKED_PAUSE: Duration = Duration::from_mins(5);
 
 /// A leased run in memory.
 pub(crate) struct Actor {

@@ -63,7 +63,7 @@ impl Default for EngineSettings {
             poll: Duration::from_secs(1),
             runs: 512,
             calls: 64,
-            call_limit: Duration::from_secs(300),
+            call_limit: Duration::from_mins(5),
             drain: Duration::from_secs(10),
             mail: false,
             base_url: "http://127.0.0.1:3000".to_owned(),

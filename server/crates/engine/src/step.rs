@@ -185,7 +185,7 @@ fn task_entry(actor: &Actor, record: &TaskRecord, now: Timestamp) -> Option<Entr
 fn run_entry(actor: &Actor, run: &Run, action: &str, outcome: Outcome, detail: Value, now: Timestamp) -> Entry {
     Entry {
         at: now,
-        actor: AuditActor { id: None, login: "system".to_owned() },
+        actor: AuditActor::system(),
         door: Door::Engine,
         session: None,
         token: None,

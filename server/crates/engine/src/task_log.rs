@@ -63,8 +63,8 @@ async fn write(store: Arc<dyn LogStore>, live: Live, mut waiting: mpsc::Receiver
             // A short pause turns a trickle of single lines into few transactions.
             tokio::time::sleep(GATHER).await;
             while batch.len() < BATCH {
-                let Ok(line) = waiting.try_recv() else { break };
-                batch.push(line);
+                let Ok(next) = waiting.try_recv() else { break };
+                batch.push(next);
             }
         }
         if let Err(error) = store.append(&batch).await {

@@ -156,7 +156,7 @@ impl Service {
     }
 
     /// Changes the caller's password and signs the caller's other browsers out.
-    pub async fn change_password(&self, caller: &Caller, current: String, new: String) -> Result<(), Problem> {
+    pub async fn change_password(&self, caller: &Caller, current: &str, new: &str) -> Result<(), Problem> {
         let mut gate = self.enter(caller, Operation::PasswordChange).await?;
         let (resource, target) = account(caller);
         gate.authorize(&resource, &target).await?;
@@ -166,7 +166,7 @@ impl Service {
         let verified = self
             .parts
             .passwords
-            .verify(user.password_hash.as_deref(), &Secret::new(current))
+            .verify(user.password_hash.as_deref(), &Secret::new(current.to_owned()))
             .await
             .map_err(|cause| internal("a password cannot be checked", &cause))?;
         let mut gate = self.enter(caller, Operation::PasswordChange).await?;
@@ -175,9 +175,9 @@ impl Service {
             let problem = Problem::new(ErrorCode::InvalidInput).with_errors(vec![wrong]);
             return Err(gate.fail(&target, problem, json!({"reason": "wrong password"})).await);
         }
-        gate.unit.rollback().await.or_problem()?;
+        drop(gate);
         let hash =
-            self.new_password(&user.login, &user.name, user.email.as_deref(), &Secret::new(new), "/new").await?;
+            self.new_password(&user.login, &user.name, user.email.as_deref(), &Secret::new(new.to_owned()), "/new").await?;
         let mut gate = self.enter(caller, Operation::PasswordChange).await?;
         let mut user = self.known_user(gate.unit.as_mut(), caller.user).await?;
         user.password_hash = Some(hash);

@@ -119,7 +119,7 @@ impl Service {
         let asked = unit.approvers(approval.id).await.or_problem()?;
         let decided = unit.decisions(approval.id).await.or_problem()?;
         let risk = match unit.workflow_version(&run.workflow, &run.version).await.or_problem()? {
-            Some(version) => self.parse(&version)?.rondo().risk.unwrap_or(Risk::Medium),
+            Some(version) => self.parse(&version)?.rondo().risk,
             None => Risk::Medium,
         };
         let mine = approval.state == ApprovalState::Pending
@@ -175,7 +175,7 @@ impl Service {
             message: approval.message.clone(),
             input: shown.get("input").cloned().unwrap_or_default(),
             input_schema: definition.input_schema().cloned(),
-            steps: self.steps(unit, &definition, approval.requester_id).await?,
+            steps: self.steps(unit, &definition, approval.requester_id, shown.get("input")).await?,
             quorum: rule_of(&approval)
                 .and_then(|rule| serde_json::to_value(rule.quorum).ok())
                 .map(|quorum| quorum.as_str().map_or_else(|| quorum.to_string(), ToOwned::to_owned))

@@ -7,13 +7,14 @@ use domain::{
 };
 use policy::Resource;
 use serde_json::json;
-use store::{Store, audit::AuditRow};
+use store::{Store, UnitOfWork, audit::AuditRow};
 use tokio::sync::mpsc;
 
 use crate::{
     Caller, Service, cursor,
     gate::Target,
-    problems::{OrProblem as _, from_store, internal},
+    problems::{OrProblem as _, from_store},
+    views::People,
 };
 
 /// Rows read at once by an export.
@@ -60,20 +61,11 @@ impl Service {
         let rows = gate.unit.list_audit(&filter, before, limit + 1).await.or_problem()?;
         let page = cursor::page(rows, limit, |row| row.seq);
         let mut items = Vec::with_capacity(page.items.len());
+        let people = People::load(gate.unit.as_mut(), page.items.iter().filter_map(|row| row.actor_id)).await.or_problem()?;
         for row in &page.items {
-            items.push(self.entry_view(&mut gate, row).await?);
+            items.push(entry_view(row, &people));
         }
         Ok(Page { items, next: page.next })
-    }
-
-    async fn entry_view(&self, gate: &mut crate::Gate<'_>, row: &AuditRow) -> Result<AuditEntryView, Problem> {
-        let mut view = audit::view(row).map_err(|cause| internal("an audit entry cannot be read", &cause))?;
-        if let Some(actor) = row.actor_id
-            && let Some(user) = gate.unit.user(actor).await.or_problem()?
-        {
-            view.actor_name = user.name;
-        }
-        Ok(view)
     }
 
     /// Checks the whole log as it is stored, as `rondo audit verify` checks an export.
@@ -82,22 +74,12 @@ impl Service {
         gate.authorize(&Resource::system(), &target()).await?;
         gate.note_reading(&target(), json!({"verified": true})).await?;
         gate.unit = self.parts.store.snapshot().await.or_problem()?;
-        let mut checker = verify::Checker::default();
-        let mut after = 0;
-        loop {
-            let rows = gate.unit.audit_from(after, EXPORT_PAGE).await.or_problem()?;
-            let Some(last) = rows.last() else { break };
-            after = last.seq;
-            for row in &rows {
-                checker.row(row);
-            }
-        }
+        let fault = check_stored(gate.unit.as_mut()).await.or_problem()?;
         let head = gate.unit.audit_head().await.or_problem()?;
-        let verdict = checker.finish(Some((head.seq, &head.hash)));
         Ok(VerificationView {
-            sound: verdict.fault.is_none(),
-            entries: verdict.entries,
-            fault: verdict.fault.map(|fault| fault.to_string()),
+            sound: fault.is_none(),
+            entries: u64::try_from(head.seq).unwrap_or_default(),
+            fault,
         })
     }
 
@@ -131,14 +113,42 @@ impl Service {
     }
 }
 
+fn entry_view(row: &AuditRow, people: &People) -> AuditEntryView {
+    let mut view = audit::view(row);
+    if let Some(actor) = row.actor_id {
+        view.actor_name = people.get(actor).name;
+    }
+    view
+}
+
+/// The first fault of the log as it is stored.
+pub(crate) async fn check_stored(unit: &mut dyn UnitOfWork) -> store::Result<Option<String>> {
+    let start = audit::start();
+    let Some(mut chain) = verify::Chain::after(&start) else { return Ok(Some("no start".to_owned())) };
+    let mut after = start.seq;
+    loop {
+        let rows = unit.audit_from(after, EXPORT_PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.seq;
+        for row in &rows {
+            if let Err(what) = chain.accept_row(row) {
+                return Ok(Some(format!("entry {}: {what}", row.seq)));
+            }
+        }
+    }
+    let head = unit.audit_head().await?;
+    Ok((chain.head() != head).then(|| "the noted end of the log is another: its end was cut off".to_owned()))
+}
+
 type Pieces = mpsc::Sender<Result<String, Problem>>;
 
 /// Writes the whole log as JSON Lines.
 pub(crate) async fn export_lines(store: &dyn Store, pieces: &Pieces) -> store::Result<()> {
     let mut unit = store.snapshot().await?;
     let head = unit.audit_head().await?;
-    let mut piece = export::header();
-    let mut after = 0;
+    let start = audit::start();
+    let mut piece = export::header(&start);
+    let mut after = start.seq;
     let mut count = 0_u64;
     loop {
         let rows = unit.audit_from(after, EXPORT_PAGE).await?;
@@ -164,8 +174,9 @@ async fn export_csv(store: &dyn Store, filter: &AuditFilter, pieces: &Pieces) ->
     let mut before = None;
     loop {
         let rows = unit.list_audit(filter, before, EXPORT_PAGE).await?;
+        let people = People::load(unit.as_mut(), rows.iter().filter_map(|row| row.actor_id)).await?;
         for row in &rows {
-            piece.push_str(&export::csv_line(row));
+            piece.push_str(&export::csv_line(&entry_view(row, &people)));
         }
         let last = rows.last().map(|row| row.seq);
         if pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() || last.is_none() {

@@ -141,7 +141,7 @@ impl Service {
             digest: version.digest.clone(),
             created_at: version.created_at,
             source: version.source.clone(),
-            steps: self.steps(unit, &definition, caller.user).await?,
+            steps: self.steps(unit, &definition, caller.user, None).await?,
             graph: definition.graph(),
         })
     }
@@ -152,40 +152,42 @@ impl Service {
         unit: &mut dyn UnitOfWork,
         definition: &Definition,
         requester: domain::UserId,
+        input: Option<&Value>,
     ) -> Result<Vec<PlanStep>, Problem> {
         let mut steps = Vec::new();
-        for planned in definition.plan().steps {
-            let mut step = planned.clone();
-            for approver in &mut step.approvers {
-                if let Some(named) = self.name_approver(unit, approver, requester).await? {
-                    *approver = named;
-                }
-            }
-            if let Some(function) = &step.function {
-                step.system = self.parts.connectors.system_title(function, step.connection.as_deref());
+        for planned in definition.plan(input).steps {
+            let mut step = planned.view;
+            step.approvers.clear();
+            for approver in &planned.approvers {
+                let person = self.name_approver(unit, approver, requester).await?;
+                step.approvers.push(person.unwrap_or_else(|| views::approver_words(approver)));
             }
             steps.push(step);
         }
         Ok(steps)
     }
 
-    /// The name of the one person whom a rule in words (`managerOf:requester`, `user:LOGIN`) means.
+    /// The name of the one person whom an approver means, where it is one and known already.
     async fn name_approver(
         &self,
         unit: &mut dyn UnitOfWork,
-        rule: &str,
+        approver: &Approver,
         requester: domain::UserId,
     ) -> Result<Option<String>, Problem> {
-        let person = match rule.split_once(':') {
-            Some(("managerOf", Approver::REQUESTER)) => {
-                let manager = unit.user(requester).await.or_problem()?.and_then(|user| user.manager_id);
-                match manager {
+        let person = match approver {
+            Approver::ManagerOf(login) => {
+                let below = if login == Approver::REQUESTER {
+                    unit.user(requester).await.or_problem()?
+                } else {
+                    unit.user_by_login(login).await.or_problem()?
+                };
+                match below.and_then(|below| below.manager_id) {
                     Some(manager) => unit.user(manager).await.or_problem()?,
                     None => None,
                 }
             }
-            Some(("user", login)) => unit.user_by_login(login).await.or_problem()?,
-            _ => None,
+            Approver::User(login) => unit.user_by_login(login).await.or_problem()?,
+            Approver::Team(_) | Approver::Role(_) => None,
         };
         Ok(person.map(|person| person.name))
     }
@@ -201,7 +203,7 @@ impl Service {
         let version = gate.unit.launchable_version(workflow).await.or_problem()?.ok_or_else(not_found)?;
         let definition = self.parse(&version)?;
         input::check(definition.input_schema(), &input)?;
-        self.steps(gate.unit.as_mut(), &definition, caller.user).await
+        self.steps(gate.unit.as_mut(), &definition, caller.user, Some(&input)).await
     }
 
     /// Launches a workflow: the launchable version, or the given one if it is published.

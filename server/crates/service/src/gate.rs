@@ -11,6 +11,9 @@ use crate::{
     problems::{OrProblem as _, from_store},
 };
 
+/// The policy that keeps requesters from deciding on what they asked for; its refusal has a code of its own.
+const OWN_REQUEST: &str = "nobody-decides-on-an-own-request";
+
 /// An operation under way.
 pub struct Gate<'s> {
     service: &'s Service,
@@ -111,7 +114,7 @@ impl Gate<'_> {
         if decision.allowed {
             return Ok(());
         }
-        let code = if decision.policies.iter().any(|policy| policy == policy::OWN_REQUEST) {
+        let code = if decision.policies.iter().any(|policy| policy == OWN_REQUEST) {
             ErrorCode::OwnRequest
         } else {
             ErrorCode::Forbidden

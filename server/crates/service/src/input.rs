@@ -1,6 +1,7 @@
 //! Input against its schema: the one judge of what may be sent, whatever the door.
 
 use domain::{ErrorCode, FieldError, Problem};
+use identity::vault::contains_sealed;
 use jsonschema::{Draft, Validator, error::ValidationErrorKind};
 use serde_json::{Value, json};
 
@@ -30,10 +31,14 @@ pub(crate) fn check(schema: Option<&Value>, input: &Value) -> Result<(), Problem
     if errors.is_empty() { Ok(()) } else { Err(Problem::new(ErrorCode::InvalidInput).with_errors(errors)) }
 }
 
-/// Checks that an input is not too large to keep.
+/// Checks that an input is not too large to keep, and holds nothing that only Rondo may write.
 pub(crate) fn check_size(input: &Value) -> Result<(), Problem> {
     if input.to_string().len() > INPUT_LIMIT {
         return Err(Problem::new(ErrorCode::TooLarge).with_detail("an input has at most 256 KiB"));
+    }
+    // Sealed values are opened when a call is built; one that a person copied from elsewhere must not be.
+    if contains_sealed(input) {
+        return Err(Problem::new(ErrorCode::BadRequest).with_detail("the input holds a sealed value of Rondo's own"));
     }
     Ok(())
 }
@@ -74,8 +79,8 @@ fn field_errors(error: &jsonschema::ValidationError<'_>) -> Vec<FieldError> {
         ValidationErrorKind::UniqueItems => vec![one(at, "uniqueItems", Value::Null)],
         ValidationErrorKind::Pattern { pattern } => vec![one(at, "pattern", json!(pattern))],
         ValidationErrorKind::Format { format } => vec![one(at, "format", json!(format))],
-        ValidationErrorKind::Enum { options } => vec![one(at, "enum", options.clone())],
-        ValidationErrorKind::Constant { expected_value } => vec![one(at, "const", expected_value.clone())],
+        ValidationErrorKind::Enum { options } => vec![one(at, "enum", (**options).clone())],
+        ValidationErrorKind::Constant { expected_value } => vec![one(at, "const", (**expected_value).clone())],
         ValidationErrorKind::MultipleOf { multiple_of } => vec![one(at, "multipleOf", json!(multiple_of.to_string()))],
         ValidationErrorKind::Type { .. } => vec![one(at, "type", Value::Null)],
         ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. } => {

@@ -56,6 +56,7 @@ pub use idempotency::Remembered;
 pub use mail::{MailSettings, Mailer};
 pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
+pub use store::access::Subject;
 
 /// What the operations work with.
 pub struct Parts {

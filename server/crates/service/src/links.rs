@@ -126,18 +126,18 @@ impl Service {
         token: &str,
         login: &str,
         name: &str,
-        email: Option<&str>,
-        password: String,
+        email: Option<String>,
+        password: &str,
     ) -> Result<UserId, Problem> {
         let login = login.trim().to_lowercase();
-        let email = email.map(str::trim).filter(|email| !email.is_empty());
+        let email = email.map(|email| email.trim().to_owned()).filter(|email| !email.is_empty());
         let mut errors = check_login(&login);
-        errors.extend(check_name_and_email(name, email));
+        errors.extend(check_name_and_email(name, email.as_deref()));
         all_right(errors)?;
         let (gate, _) =
             self.enter_by_link(origin, Operation::SetupClaim, token, LinkPurpose::FirstAdministrator).await?;
         gate.unit.rollback().await.or_problem()?;
-        let hash = self.new_password(&login, name, email, &Secret::new(password), "/password").await?;
+        let hash = self.new_password(&login, name, email.as_deref(), &Secret::new(password.to_owned()), "/password").await?;
         let (mut gate, link) =
             self.enter_by_link(origin, Operation::SetupClaim, token, LinkPurpose::FirstAdministrator).await?;
         if gate.unit.count_users().await.or_problem()? > 0 {
@@ -147,7 +147,7 @@ impl Service {
             id: UserId::new(self.ids()),
             login,
             name: name.trim().to_owned(),
-            email: email.map(ToOwned::to_owned),
+            email,
             active: true,
             password_hash: Some(hash),
             must_change_password: false,
@@ -179,14 +179,14 @@ impl Service {
     }
 
     /// Sets a password by link, and signs every browser of the person out.
-    pub async fn claim_password(&self, origin: &Origin, token: &str, password: String) -> Result<UserId, Problem> {
+    pub async fn claim_password(&self, origin: &Origin, token: &str, password: &str) -> Result<UserId, Problem> {
         let (mut gate, link) =
             self.enter_by_link(origin, Operation::PasswordClaim, token, LinkPurpose::SetPassword).await?;
         let id = link.user_id.ok_or_else(invalid)?;
         let user = self.known_user(gate.unit.as_mut(), id).await?;
         gate.unit.rollback().await.or_problem()?;
         let hash = self
-            .new_password(&user.login, &user.name, user.email.as_deref(), &Secret::new(password), "/password")
+            .new_password(&user.login, &user.name, user.email.as_deref(), &Secret::new(password.to_owned()), "/password")
             .await?;
         let (mut gate, link) =
             self.enter_by_link(origin, Operation::PasswordClaim, token, LinkPurpose::SetPassword).await?;

@@ -12,6 +12,9 @@ pub(crate) fn from_store(cause: StoreError) -> Problem {
             Problem::new(ErrorCode::Conflict).with_detail(format!("something with this {what} exists already"))
         }
         StoreError::Reference(_) => Problem::new(ErrorCode::Conflict).with_detail("something else still refers to it"),
+        StoreError::NulCharacter => {
+            Problem::new(ErrorCode::BadRequest).with_detail("the text holds a NUL character, which cannot be kept")
+        }
         StoreError::Unavailable(_) => {
             warn!(error = &cause as &dyn std::error::Error, "the database is not available");
             Problem::new(ErrorCode::Unavailable).with_detail("the database does not answer; try again in a moment")
@@ -29,7 +32,7 @@ pub(crate) fn not_found() -> Problem {
 }
 
 /// A failure that nobody prepared for. Logged here, once.
-pub(crate) fn internal(what: &'static str, cause: &dyn std::error::Error) -> Problem {
+pub(crate) fn internal(what: &'static str, cause: &(dyn std::error::Error + 'static)) -> Problem {
     error!(error = cause, what, "an operation failed");
     Problem::new(ErrorCode::Internal)
 }

@@ -97,7 +97,7 @@ impl Service {
         debug_assert!(action.parse::<Operation>().is_err(), "operations are entered by their gate");
         audit::Entry {
             at: self.now(),
-            actor: audit::Actor { id: None, login: "system".to_owned() },
+            actor: audit::Actor::system(),
             door: audit::Door::Engine,
             session: None,
             token: None,

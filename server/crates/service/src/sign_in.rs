@@ -22,10 +22,10 @@ const CLAIMED_LIMIT: usize = 64;
 impl Service {
     /// Checks a name and password. The answer, and the time it takes, is the same for an unknown name, a disabled
     /// person and a wrong password. The caller makes the session.
-    pub async fn sign_in(&self, origin: &Origin, login: &str, password: String) -> Result<UserId, Problem> {
+    pub async fn sign_in(&self, origin: &Origin, login: &str, password: &str) -> Result<UserId, Problem> {
         let login = login.trim().to_lowercase();
         let claimed: String = login.chars().filter(|c| !c.is_control()).take(CLAIMED_LIMIT).collect();
-        let password = Secret::new(password);
+        let password = Secret::new(password.to_owned());
         let mut subjects = vec![throttle::Subject::account(&login)];
         subjects.extend(origin.address.parse::<IpAddr>().ok().map(throttle::Subject::address));
         let target = Target::new("user", "", claimed.clone());

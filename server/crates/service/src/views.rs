@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Risk, UserId,
+    UserId,
     view::{CatalogueItem, Person, RunDetail, RunError, RunSummary, TaskView},
 };
 use identity::vault::redact;
 use serde_json::Value;
 use store::{UnitOfWork, runs::Run, runs::Task, users::User, workflows::WorkflowVersion};
-use workflow::Definition;
+use workflow::{Definition, approval::Approver};
 
 /// A person as others see them.
 pub(crate) fn person(user: &User) -> Person {
@@ -115,17 +115,28 @@ pub(crate) fn catalogue_item(version: &WorkflowVersion, definition: &Definition)
         input_schema: definition.input_schema().cloned(),
         category: rondo.category.clone().unwrap_or_else(|| version.workflow.namespace.to_string()),
         icon: rondo.icon.clone().unwrap_or_default(),
-        risk: rondo.risk.unwrap_or(Risk::Medium),
+        risk: rondo.risk,
         owner: rondo.owner.clone().unwrap_or_default(),
         approvals: definition
-            .plan()
+            .plan(None)
             .steps
-            .into_iter()
-            .filter(|step| step.function.as_deref() == Some("approval"))
-            .flat_map(|step| step.approvers)
+            .iter()
+            .flat_map(|step| &step.approvers)
+            .map(approver_words)
             .collect(),
         typical_seconds: None,
         last_used_at: None,
+    }
+}
+
+/// Who is asked, as a word that pages translate where they know it: `managerOf:requester`, `user:LOGIN`, `team:NAME`,
+/// `role:ROLE`.
+pub(crate) fn approver_words(approver: &Approver) -> String {
+    match approver {
+        Approver::User(login) => format!("user:{login}"),
+        Approver::Team(name) => format!("team:{name}"),
+        Approver::Role(role) => format!("role:{role}"),
+        Approver::ManagerOf(login) => format!("managerOf:{login}"),
     }
 }
 
