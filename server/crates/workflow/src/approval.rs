@@ -71,11 +71,9 @@ impl<'de> Deserialize<'de> for Quorum {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let quorum = match &value {
-            Value::Number(number) => number
-                .as_u64()
-                .and_then(|count| u32::try_from(count).ok())
-                .filter(|count| *count >= 1)
-                .map(Self::Count),
+            Value::Number(number) => {
+                number.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count >= 1).map(Self::Count)
+            }
             Value::String(text) => Self::parse(text),
             _ => None,
         };
@@ -117,10 +115,7 @@ pub fn tally<A: PartialEq>(rule: &ApprovalRule, approvers: &[A], decisions: &[(A
         return Tally::Pending;
     }
     let first_vote = |person: &A| {
-        decisions
-            .iter()
-            .find(|(by, kind)| by == person && *kind != DecisionKind::RequestChanges)
-            .map(|(_, kind)| *kind)
+        decisions.iter().find(|(by, kind)| by == person && *kind != DecisionKind::RequestChanges).map(|(_, kind)| *kind)
     };
     let votes: Vec<DecisionKind> = approvers.iter().filter_map(first_vote).collect();
     let approvals = votes.iter().filter(|vote| **vote == DecisionKind::Approve).count();

@@ -88,10 +88,7 @@ fn distance(left: &str, right: &str) -> usize {
             let cell = |line: &[usize], at: usize| line.get(at).copied().unwrap_or(usize::MAX - 1);
             let replaced = cell(&previous, column) + usize::from(l != r);
             let mut best = replaced.min(cell(&previous, column + 1) + 1).min(cell(&current, column) + 1);
-            let swapped = row > 0
-                && column > 0
-                && left.get(row - 1) == Some(r)
-                && right.get(column - 1) == Some(l);
+            let swapped = row > 0 && column > 0 && left.get(row - 1) == Some(r) && right.get(column - 1) == Some(l);
             if swapped {
                 best = best.min(cell(&before, column - 1) + 1);
             }

@@ -8,10 +8,8 @@ use serde_json::Value;
 /// The common prefix of the specification's standard error types.
 const STANDARD: &str = "https://serverlessworkflow.io/spec/1.0.0/errors/";
 /// Prefixes that older documents (and the conformance features) use for the same types.
-const OLD_PREFIXES: [&str; 2] = [
-    "https://serverlessworkflow.io/dsl/errors/types/",
-    "https://serverlessworkflow.io/dsl/errors/",
-];
+const OLD_PREFIXES: [&str; 2] =
+    ["https://serverlessworkflow.io/dsl/errors/types/", "https://serverlessworkflow.io/dsl/errors/"];
 
 /// The longest `title` and `detail` that are kept, in characters; the rest is cut.
 const TEXT_LIMIT: usize = 4_000;
@@ -119,10 +117,7 @@ impl RunError {
 
     /// A communication error with the status that the target answered with.
     pub fn communication(status: u16, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            ..Self::new(StandardError::Communication, detail)
-        }
+        Self { status, ..Self::new(StandardError::Communication, detail) }
     }
 
     /// The error of a rejected approval.

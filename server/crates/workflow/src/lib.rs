@@ -19,6 +19,8 @@ pub use definition::{Definition, Document, FunctionCatalogue, InvalidSchema, Ron
 pub use diagnostic::Diagnostic;
 pub use effect::{ApprovalRequest, Attention, CallTicket, Compensation, Effect, RunRecord, TaskRecord};
 pub use error::{RunError, StandardError};
-pub use machine::{CallRequest, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, RunState, SecretSource, apply, build_call, outstanding};
-pub use plan::{Plan, PlannedStep};
 pub use event::{CallId, Event, EventKind, Resolution, TimerId};
+pub use machine::{
+    CallRequest, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, RunState, SecretSource, apply, build_call, outstanding,
+};
+pub use plan::{Plan, PlannedStep};

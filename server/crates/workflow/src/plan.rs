@@ -83,7 +83,9 @@ impl<'d> Planner<'d> {
     }
 
     fn holds(&self, condition: &Expression, input: &Value) -> Option<bool> {
-        if !Self::decidable(condition.variables()) || condition.variables().any(|name| name == "workflow") && self.raw.is_none() {
+        if !Self::decidable(condition.variables())
+            || condition.variables().any(|name| name == "workflow") && self.raw.is_none()
+        {
             return None;
         }
         condition.holds(input, &self.variables(input)).ok()
@@ -300,9 +302,7 @@ mod tests {
     fn definition(tasks: &str) -> Definition {
         let mut catalogue = FunctionCatalogue::new();
         catalogue.register("smtp", json!({"type": "object"}), "Mail").unwrap();
-        let source = format!(
-            "document: {{dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}}\ndo:\n{tasks}"
-        );
+        let source = format!("document: {{dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}}\ndo:\n{tasks}");
         Definition::parse(&source, &catalogue).unwrap()
     }
 
@@ -347,14 +347,17 @@ mod tests {
         let graph = definition(BRANCHES).graph();
         let edges: Vec<String> =
             graph.edges.iter().map(|edge| format!("{}>{}:{}", edge.from, edge.to, edge.label)).collect();
-        assert_eq!(edges, [
-            "start>/do/0/derive:",
-            "/do/0/derive>/do/1/route:",
-            "/do/1/route>/do/2/ask:big",
-            "/do/1/route>/do/3/mail:small",
-            "/do/2/ask>/do/3/mail:",
-            "/do/3/mail>/do/4/last:",
-            "/do/4/last>end:",
-        ]);
+        assert_eq!(
+            edges,
+            [
+                "start>/do/0/derive:",
+                "/do/0/derive>/do/1/route:",
+                "/do/1/route>/do/2/ask:big",
+                "/do/1/route>/do/3/mail:small",
+                "/do/2/ask>/do/3/mail:",
+                "/do/3/mail>/do/4/last:",
+                "/do/4/last>end:",
+            ]
+        );
     }
 }

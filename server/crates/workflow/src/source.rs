@@ -262,7 +262,8 @@ fn number(text: &str, unsigned: &str) -> Option<Number> {
         return u64::from_str_radix(digits, 8).ok().map(Number::from);
     }
     let starts_as_number = unsigned.starts_with(|c: char| c.is_ascii_digit())
-        || (unsigned.starts_with('.') && unsigned.get(1..2).is_some_and(|c| c.starts_with(|c: char| c.is_ascii_digit())));
+        || (unsigned.starts_with('.')
+            && unsigned.get(1..2).is_some_and(|c| c.starts_with(|c: char| c.is_ascii_digit())));
     let only_number_characters = unsigned.chars().all(|c| matches!(c, '0'..='9' | '.' | 'e' | 'E' | '-' | '+'));
     if !starts_as_number || !only_number_characters {
         return None;

@@ -84,8 +84,10 @@ mod tests {
         let expected = "{\"literals\":[null,true,false],\"numbers\":[333333333.3333333,1e+30,4.5,0.002,1e-27,1,0],\
                         \"string\":\"€$\\u000f\\nA'B\\\"\\\\\\\"/\"}";
         assert_eq!(canonical_json(&value), expected);
-        assert_eq!(canonical_json(&json!({"\u{20ac}": 1, "\r": 2, "1": 3, "\u{1f600}": 4, "\u{fb33}": 5})),
-            "{\"\\r\":2,\"1\":3,\"€\":1,\"😀\":4,\"\u{fb33}\":5}");
+        assert_eq!(
+            canonical_json(&json!({"\u{20ac}": 1, "\r": 2, "1": 3, "\u{1f600}": 4, "\u{fb33}": 5})),
+            "{\"\\r\":2,\"1\":3,\"€\":1,\"😀\":4,\"\u{fb33}\":5}"
+        );
     }
 
     #[test]

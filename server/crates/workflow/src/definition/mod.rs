@@ -325,8 +325,10 @@ impl Decoder<'_> {
             && text.ends_with(edge)
             && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if !fits {
-            let message = format!("“{text}” is not a name: expected 1 to 63 letters, digits and hyphens, beginning and \
-                ending with a letter or digit");
+            let message = format!(
+                "“{text}” is not a name: expected 1 to 63 letters, digits and hyphens, beginning and \
+                ending with a letter or digit"
+            );
             at.report(&mut self.diagnostics, message);
         }
         fits.then(|| text.to_owned())
@@ -345,7 +347,9 @@ impl Decoder<'_> {
         {
             match text.parse() {
                 Ok(risk) => rondo.risk = risk,
-                Err(_) => at.report(&mut self.diagnostics, format!("“{text}” is no risk; expected low, medium or high")),
+                Err(_) => {
+                    at.report(&mut self.diagnostics, format!("“{text}” is no risk; expected low, medium or high"))
+                }
             }
         }
         if let Some(at) = object.get("timeSaved")

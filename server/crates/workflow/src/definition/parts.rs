@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::catalogue::{FunctionCatalogue, compile_schema};
 use super::cursor::Cursor;
-use super::model::{Backoff, DataStep, ErrorFilter, ErrorTemplate, RetryPolicy, Schema, Span, Task, TaskIndex, TaskList};
+use super::model::{
+    Backoff, DataStep, ErrorFilter, ErrorTemplate, RetryPolicy, Schema, Span, Task, TaskIndex, TaskList,
+};
 use crate::diagnostic::{Diagnostics, suggestion};
 use crate::duration;
 use crate::expression::{Expression, Template, as_expression};
@@ -156,11 +158,13 @@ impl Decoder<'_> {
             && text != "json"
             && !text.starts_with("json:")
         {
-            format.report(&mut self.diagnostics, format!("the schema format “{text}” is not supported; expected “json”"));
+            format
+                .report(&mut self.diagnostics, format!("the schema format “{text}” is not supported; expected “json”"));
             return None;
         }
         if let Some(resource) = object.get("resource") {
-            let message = "schemas from a `resource` are not supported by this release; write the schema under `document`";
+            let message =
+                "schemas from a `resource` are not supported by this release; write the schema under `document`";
             self.diagnostics.report(resource.span, &resource.path, message);
             return None;
         }
@@ -188,16 +192,13 @@ impl Decoder<'_> {
             }
             return parsed.map(Span::Fixed);
         }
-        const UNITS: [(&str, u64); 5] = [
-            ("days", 86_400_000),
-            ("hours", 3_600_000),
-            ("minutes", 60_000),
-            ("seconds", 1_000),
-            ("milliseconds", 1),
-        ];
+        const UNITS: [(&str, u64); 5] =
+            [("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000), ("milliseconds", 1)];
         if !at.is_object() {
-            let message =
-                format!("expected a duration: an ISO 8601 string, an expression or an object, found {}", at.node.describe());
+            let message = format!(
+                "expected a duration: an ISO 8601 string, an expression or an object, found {}",
+                at.node.describe()
+            );
             at.report(&mut self.diagnostics, message);
             return None;
         }
@@ -271,7 +272,10 @@ impl Decoder<'_> {
             && as_expression(text).is_none()
             && !is_uri(text)
         {
-            kind.report(&mut self.diagnostics, format!("“{text}” is not an absolute URI such as https://example.com/errors/x"));
+            kind.report(
+                &mut self.diagnostics,
+                format!("“{text}” is not an absolute URI such as https://example.com/errors/x"),
+            );
         }
         if let Some(status) = object.require(&mut self.diagnostics, "status")
             && !(status.is_text() && matches!(&status.node.kind, NodeKind::Text(text) if as_expression(text).is_some()))
@@ -315,7 +319,10 @@ impl Decoder<'_> {
             let found = self.retries.get(name).cloned();
             if found.is_none() {
                 let hint = suggestion(name, self.retries.keys().map(String::as_str));
-                at.report(&mut self.diagnostics, format!("there is no retry policy “{name}” under `use.retries`{hint}"));
+                at.report(
+                    &mut self.diagnostics,
+                    format!("there is no retry policy “{name}” under `use.retries`{hint}"),
+                );
             }
             return found;
         }
@@ -338,7 +345,8 @@ impl Decoder<'_> {
             if let Some(attempt) = limit.get("attempt")
                 && let Some(attempt) = attempt.object(&mut self.diagnostics, &["count", "duration"])
             {
-                policy.attempt_duration = attempt.get("duration").and_then(|duration| self.span(&duration, Place::Task));
+                policy.attempt_duration =
+                    attempt.get("duration").and_then(|duration| self.span(&duration, Place::Task));
                 policy.count = attempt
                     .get("count")
                     .and_then(|count| count.integer(&mut self.diagnostics, 0, 10_000))

@@ -103,15 +103,7 @@ impl Decoder<'_> {
         self.task(at, slot, name, reference, &Names(Vec::new()), true);
     }
 
-    fn task(
-        &mut self,
-        at: &Cursor<'_>,
-        slot: TaskIndex,
-        name: &str,
-        reference: &str,
-        names: &Names,
-        concurrent: bool,
-    ) {
+    fn task(&mut self, at: &Cursor<'_>, slot: TaskIndex, name: &str, reference: &str, names: &Names, concurrent: bool) {
         let Some(object) = at.open_object(&mut self.diagnostics) else { return };
         let own = self.kind_of(&object);
         if let Some(own) = own {
@@ -178,20 +170,14 @@ impl Decoder<'_> {
         }
     }
 
-    fn kind(
-        &mut self,
-        kind: &str,
-        object: &Object<'_>,
-        reference: &str,
-        names: &Names,
-        concurrent: bool,
-    ) -> TaskKind {
+    fn kind(&mut self, kind: &str, object: &Object<'_>, reference: &str, names: &Names, concurrent: bool) -> TaskKind {
         let Some(at) = object.get(kind) else { return TaskKind::Unsupported };
         match kind {
             "do" => TaskKind::Do(self.task_list(&at, &format!("{reference}/do"))),
             "set" => {
                 if !at.is_object() && !matches!(&at.node.kind, NodeKind::Text(text) if as_expression(text).is_some()) {
-                    let message = format!("expected an object or an expression `${{ … }}`, found {}", at.node.describe());
+                    let message =
+                        format!("expected an object or an expression `${{ … }}`, found {}", at.node.describe());
                     at.report(&mut self.diagnostics, message);
                 }
                 TaskKind::Set(self.template(&at, Place::Task))
@@ -396,16 +382,11 @@ impl Decoder<'_> {
     fn metadata(&mut self, at: Option<Cursor<'_>>, reference: &str) -> TaskMetadata {
         let mut metadata = TaskMetadata::default();
         let Some(object) = at.and_then(|at| at.open_object(&mut self.diagnostics)) else { return metadata };
-        metadata.title = object
-            .get("title")
-            .and_then(|title| title.text(&mut self.diagnostics))
-            .map(str::to_owned);
+        metadata.title = object.get("title").and_then(|title| title.text(&mut self.diagnostics)).map(str::to_owned);
         let Some(rondo) = object.get("rondo") else { return metadata };
         let Some(rondo) = rondo.object(&mut self.diagnostics, &["compensate", "idempotent"]) else { return metadata };
-        metadata.idempotent = rondo
-            .get("idempotent")
-            .and_then(|value| value.boolean(&mut self.diagnostics))
-            .unwrap_or(false);
+        metadata.idempotent =
+            rondo.get("idempotent").and_then(|value| value.boolean(&mut self.diagnostics)).unwrap_or(false);
         if let Some(compensate) = rondo.get("compensate") {
             if self.in_compensation {
                 let message = "a task that takes something back cannot itself be taken back";
@@ -432,7 +413,11 @@ fn excused(kind: &jsonschema::error::ValidationErrorKind, found: &Value) -> bool
     }
     matches!(
         kind,
-        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } | Kind::Not { .. } | Kind::Contains
+        Kind::AnyOf { .. }
+            | Kind::OneOfNotValid { .. }
+            | Kind::OneOfMultipleValid { .. }
+            | Kind::Not { .. }
+            | Kind::Contains
     ) && contains_expression(found)
 }
 

@@ -15,6 +15,8 @@ pub const MAX_EXPRESSION_BYTES: usize = 8 * 1024;
 const MAX_BRACKETS: usize = 32;
 /// The most operators and control words, before parsing: each can be one level of the syntax tree.
 const MAX_OPERATORS: usize = 250;
+/// The most words that nest an expression in the parser, which needs much stack for each.
+const MAX_CONTROL_WORDS: usize = 40;
 /// The deepest syntax tree.
 const MAX_TREE_DEPTH: usize = 96;
 
@@ -33,7 +35,9 @@ pub(super) struct Uses {
 pub(super) fn check(code: &str, known: &[&str]) -> Result<Uses, String> {
     bounded(code)?;
     let tokens = Lexer::new(code).lex().map_err(|errors| match errors.first() {
-        Some((_, rest)) if rest.is_empty() => "the expression ends too early: a bracket or quote is not closed".to_owned(),
+        Some((_, rest)) if rest.is_empty() => {
+            "the expression ends too early: a bracket or quote is not closed".to_owned()
+        }
         Some((_, rest)) => format!("cannot read the expression at “{}”", head(rest)),
         None => "cannot read the expression".to_owned(),
     })?;
@@ -84,10 +88,14 @@ fn bounded(code: &str) -> Result<(), String> {
             _ => {}
         }
     }
-    operators += code
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .filter(|word| matches!(*word, "if" | "elif" | "try" | "reduce" | "foreach" | "and" | "or" | "as"))
-        .count();
+    let words = || code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let control = words().filter(|word| matches!(*word, "if" | "elif" | "try" | "reduce" | "foreach")).count();
+    if control > MAX_CONTROL_WORDS {
+        return Err(format!(
+            "the expression has {control} of if, elif, try, reduce and foreach; the limit is {MAX_CONTROL_WORDS}"
+        ));
+    }
+    operators += words().filter(|word| matches!(*word, "and" | "or" | "as")).count();
     if operators > MAX_OPERATORS {
         return Err(format!("the expression has {operators} operators; the limit is {MAX_OPERATORS}"));
     }

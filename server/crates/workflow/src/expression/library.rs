@@ -15,9 +15,33 @@ pub(super) type Data = JustLut<V>;
 
 /// Functions of jq that are left out on purpose; named so that the message can say so.
 pub(super) const REFUSED: &[&str] = &[
-    "recurse", "repeat", "until", "while", "walk", "paths", "combinations", "input", "inputs", "debug", "stderr",
-    "env", "now", "localtime", "mktime", "gmtime", "strftime", "strptime", "strflocaltime", "halt", "halt_error",
-    "input_line_number", "input_filename", "infinite", "nan", "get_search_list", "modulemeta",
+    "recurse",
+    "repeat",
+    "until",
+    "while",
+    "walk",
+    "paths",
+    "combinations",
+    "input",
+    "inputs",
+    "debug",
+    "stderr",
+    "env",
+    "now",
+    "localtime",
+    "mktime",
+    "gmtime",
+    "strftime",
+    "strptime",
+    "strflocaltime",
+    "halt",
+    "halt_error",
+    "input_line_number",
+    "input_filename",
+    "infinite",
+    "nan",
+    "get_search_list",
+    "modulemeta",
 ];
 
 /// Definitions in jq: name, parameters, source. They keep the path semantics that natives cannot have.
@@ -64,17 +88,29 @@ const DEFINITIONS: &[(&str, usize, &str)] = &[
     ("match", 2, "def match(re; flags): _matches(re; flags)[];"),
     ("capture", 1, "def capture(re): _matches(re; null)[] | _captures;"),
     ("capture", 2, "def capture(re; flags): _matches(re; flags)[] | _captures;"),
-    ("scan", 2, "def scan(re; flags): _matches(re; \"g\" + flags)[] \
-        | if .captures == [] then .string else [.captures[].string] end;"),
+    (
+        "scan",
+        2,
+        "def scan(re; flags): _matches(re; \"g\" + flags)[] \
+        | if .captures == [] then .string else [.captures[].string] end;",
+    ),
     ("scan", 1, "def scan(re): scan(re; \"\");"),
-    ("split", 2, "def split(re; flags): . as $in | reduce (_matches(re; \"g\" + flags)[], null) as $m ([0, []]; \
-        if $m then [$m.offset + $m.length, .[1] + [$in[.[0]:$m.offset]]] else .[1] + [$in[.[0]:]] end);"),
+    (
+        "split",
+        2,
+        "def split(re; flags): . as $in | reduce (_matches(re; \"g\" + flags)[], null) as $m ([0, []]; \
+        if $m then [$m.offset + $m.length, .[1] + [$in[.[0]:$m.offset]]] else .[1] + [$in[.[0]:]] end);",
+    ),
     ("splits", 1, "def splits(re): split(re; \"\")[];"),
     ("splits", 2, "def splits(re; flags): split(re; flags)[];"),
-    ("_replace", 3, "def _replace(re; f; flags): . as $in \
+    (
+        "_replace",
+        3,
+        "def _replace(re; f; flags): . as $in \
         | reduce (_matches(re; flags)[], null) as $m ([0, \"\"]; \
         if $m then [$m.offset + $m.length, .[1] + $in[.[0]:$m.offset] + ($m | _captures | f)] \
-        else .[1] + $in[.[0]:] end);"),
+        else .[1] + $in[.[0]:] end);",
+    ),
     ("sub", 2, "def sub(re; f): _replace(re; f; null);"),
     ("sub", 3, "def sub(re; f; flags): _replace(re; f; flags);"),
     ("gsub", 2, "def gsub(re; f): _replace(re; f; \"g\");"),
@@ -138,10 +174,8 @@ pub(super) fn closure(used: &BTreeSet<String>) -> (Vec<Def<&'static str>>, Vec<N
     // A definition sees only those before it.
     sources.sort_unstable();
     sources.dedup();
-    let definitions = sources
-        .into_iter()
-        .flat_map(|(_, source)| load::parse(source, |p| p.defs()).unwrap_or_default())
-        .collect();
+    let definitions =
+        sources.into_iter().flat_map(|(_, source)| load::parse(source, |p| p.defs()).unwrap_or_default()).collect();
     let core = jaq_core::funs::<Data>().filter(|(name, arity, _)| CORE.contains(&(name, arity.len())));
     let functions = core
         .chain(natives::functions())

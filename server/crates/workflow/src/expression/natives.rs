@@ -159,10 +159,9 @@ fn has(value: V, key: V) -> ValR {
 fn contains(value: &V, part: &V) -> bool {
     meter::step(1);
     match (value, part) {
-        (V::Object(value), V::Object(part)) => part
-            .entries
-            .iter()
-            .all(|(key, part)| value.entries.get(key).is_some_and(|value| contains(value, part))),
+        (V::Object(value), V::Object(part)) => {
+            part.entries.iter().all(|(key, part)| value.entries.get(key).is_some_and(|value| contains(value, part)))
+        }
         (V::List(value), V::List(part)) => {
             part.items.iter().all(|part| value.items.iter().any(|value| contains(value, part)))
         }

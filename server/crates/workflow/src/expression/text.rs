@@ -143,7 +143,11 @@ pub(super) fn to_number(value: V) -> ValR {
         V::Text(text) => {
             let text = text.trim();
             let plain = text.chars().all(|c| matches!(c, '0'..='9' | '.' | 'e' | 'E' | '+' | '-'));
-            let number = if plain { text.parse::<i64>().map(V::Int).or_else(|_| text.parse().map(V::number)) } else { "x".parse().map(V::Float) };
+            let number = if plain {
+                text.parse::<i64>().map(V::Int).or_else(|_| text.parse().map(V::number))
+            } else {
+                "x".parse().map(V::Float)
+            };
             number.map_err(|_| Error::typ(value.share(), "number"))
         }
         _ => Err(Error::typ(value, "number")),

@@ -523,9 +523,7 @@ impl jaq_core::ValT for V {
         meter::step(1);
         match (&self, index) {
             (Self::Null, Self::Text(_) | Self::Int(_) | Self::Float(_) | Self::Null) => Ok(Self::Null),
-            (Self::Object(object), Self::Text(key)) => {
-                Ok(object.entries.get(&**key).map_or(Self::Null, Self::share))
-            }
+            (Self::Object(object), Self::Text(key)) => Ok(object.entries.get(&**key).map_or(Self::Null, Self::share)),
             (Self::List(list), Self::Int(_) | Self::Float(_)) => {
                 let at = index.as_index().and_then(|at| absolute_index(at, list.items.len()));
                 Ok(at.and_then(|at| list.items.get(at)).map_or(Self::Null, Self::share))
@@ -562,12 +560,7 @@ impl jaq_core::ValT for V {
         }
     }
 
-    fn map_index<'a, I: Iterator<Item = ValX<'a>>>(
-        self,
-        index: &Self,
-        opt: Opt,
-        f: impl Fn(Self) -> I,
-    ) -> ValX<'a> {
+    fn map_index<'a, I: Iterator<Item = ValX<'a>>>(self, index: &Self, opt: Opt, f: impl Fn(Self) -> I) -> ValX<'a> {
         meter::step(1);
         match (self, index) {
             (value @ (Self::List(_) | Self::Null), Self::Object(range)) => {

@@ -78,9 +78,10 @@ impl Machine<'_> {
         let attempt = *attempts;
         self.state.counters.call += 1;
         let id = CallId(self.state.counters.call);
-        let in_fork = self.state.ancestors(frame).any(|ancestor| {
-            self.state.task(ancestor).is_some_and(|task| matches!(task.work, Work::Fork(_)))
-        });
+        let in_fork = self
+            .state
+            .ancestors(frame)
+            .any(|ancestor| self.state.task(ancestor).is_some_and(|task| matches!(task.work, Work::Fork(_))));
         let idempotent = self.is_idempotent(frame);
         let context = in_fork.then(|| self.state.context.clone());
         self.state.calls.insert(id, frame);
@@ -230,7 +231,8 @@ pub fn build_call(
     let frame = *state.calls.get(call).ok_or_else(gone)?;
     let task = state.task(frame).ok_or_else(gone)?;
     let ticket = ticket(state, frame).ok_or_else(gone)?;
-    let (Some(TaskKind::Call(spec)), Work::Call(work)) = (definition.task(task.task).map(|task| &task.kind), &task.work)
+    let (Some(TaskKind::Call(spec)), Work::Call(work)) =
+        (definition.task(task.task).map(|task| &task.kind), &task.work)
     else {
         return Err(gone());
     };

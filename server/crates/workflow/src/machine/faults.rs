@@ -9,9 +9,7 @@ use sha2::{Digest, Sha256};
 use super::Machine;
 use super::flow::{definition_of, span};
 use super::scope::expression_error;
-use super::state::{
-    Ending, FrameId, FrameKind, ListFrame, ListPlace, Phase, Role, Step, Target, Work,
-};
+use super::state::{Ending, FrameId, FrameKind, ListFrame, ListPlace, Phase, Role, Step, Target, Work};
 use crate::definition::model::{Backoff, ErrorFilter, RetryPolicy, TaskKind, Try};
 use crate::duration::LONGEST;
 use crate::error::normalized_type;

@@ -364,7 +364,9 @@ impl Machine<'_> {
         }
         let scope = scope.with("output", output.clone());
         let context = match &task.export.transform {
-            Some(template) => template.evaluate(&output, &scope).map_err(|error| expression_error(&error, "export.as"))?,
+            Some(template) => {
+                template.evaluate(&output, &scope).map_err(|error| expression_error(&error, "export.as"))?
+            }
             None => self.state.context.clone(),
         };
         validate(task.export.schema.as_ref(), &context, "export")?;
@@ -396,9 +398,11 @@ impl Machine<'_> {
         self.state.calls.retain(|_, owner| *owner != frame);
         if let Some(task) = self.state.task(frame) {
             let key = task.key.clone();
-            let guarded = self.state.ancestors(frame).skip(1).any(|ancestor| {
-                self.state.task(ancestor).is_some_and(|task| matches!(task.work, Work::Try(_)))
-            });
+            let guarded = self
+                .state
+                .ancestors(frame)
+                .skip(1)
+                .any(|ancestor| self.state.task(ancestor).is_some_and(|task| matches!(task.work, Work::Try(_))));
             // Inside a `try` the same call may come again, and its attempts go on counting.
             if !guarded {
                 let end = format!("{key}0");

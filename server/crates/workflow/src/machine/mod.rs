@@ -127,15 +127,13 @@ impl Machine<'_> {
         }
         match kind {
             EventKind::Started { .. } | EventKind::RetryRequested { .. } | EventKind::CallStarted { .. } => false,
-            EventKind::CallCompleted { call, output } => {
-                self.answered(*call).is_some_and(|frame| {
-                    match depth_problem(output) {
-                        None => self.complete(frame, output.clone(), None),
-                        Some(error) => self.raise(frame, error),
-                    }
-                    true
-                })
-            }
+            EventKind::CallCompleted { call, output } => self.answered(*call).is_some_and(|frame| {
+                match depth_problem(output) {
+                    None => self.complete(frame, output.clone(), None),
+                    Some(error) => self.raise(frame, error),
+                }
+                true
+            }),
             EventKind::CallFailed { call, error, .. } => self.answered(*call).is_some_and(|frame| {
                 self.raise(frame, error.clone());
                 true

@@ -106,9 +106,7 @@ impl Variables for Scope<'_> {
             "task" => Some(Cow::Owned(self.task())),
             "workflow" => Some(Cow::Owned(self.workflow())),
             // The version is that of what expressions can rely on, so that a replay by a later release gives the same.
-            "runtime" => {
-                Some(Cow::Owned(json!({"name": "rondo", "version": "1", "metadata": self.state.runtime})))
-            }
+            "runtime" => Some(Cow::Owned(json!({"name": "rondo", "version": "1", "metadata": self.state.runtime}))),
             _ => None,
         }
     }

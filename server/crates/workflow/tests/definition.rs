@@ -1,0 +1,182 @@
+//! What is said about broken definitions, and what good ones expose.
+
+use serde_json::json;
+use workflow::{Definition, FunctionCatalogue};
+
+fn catalogue() -> FunctionCatalogue {
+    let mut catalogue = FunctionCatalogue::new();
+    let schema = json!({
+        "type": "object",
+        "required": ["connection", "to"],
+        "additionalProperties": false,
+        "properties": {
+            "connection": {"type": "string"},
+            "to": {"oneOf": [{"type": "string", "format": "email"}, {"type": "array", "items": {"type": "string"}}]},
+            "subject": {"type": "string", "maxLength": 10}
+        }
+    });
+    catalogue.register("smtp", schema, "Mail").unwrap();
+    catalogue
+}
+
+fn complaints(source: &str) -> String {
+    match Definition::parse(source, &catalogue()) {
+        Ok(_) => "none".to_owned(),
+        Err(diagnostics) => diagnostics
+            .iter()
+            .map(|diagnostic| format!("{diagnostic}  [{}]", diagnostic.path))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    }
+}
+
+fn with_tasks(tasks: &str) -> String {
+    format!("document: {{dsl: 1.0.3, namespace: test, name: broken, version: 1.0.0}}\ndo:\n{tasks}")
+}
+
+#[test]
+fn every_fault_is_reported_at_its_place() {
+    let sources = [
+        ("not well-formed", "document: {dsl: 1.0.3\ndo: []".to_owned()),
+        ("empty", String::new()),
+        ("not an object", "- 1\n".to_owned()),
+        ("nothing in it", "document: {}\n".to_owned()),
+        (
+            "document",
+            "document: {dsl: 2.0.0, namespace: Te_st, name: -x, version: 1.0, titel: T, metadata: {rondo: {risk: huge, \
+             timeSaved: long, colour: red}}}\ndo: []\n"
+                .to_owned(),
+        ),
+        (
+            "tasks",
+            with_tasks(
+                "- one: {set: {a: 1}, the: two}\n- one: {set: 5}\n- two: {cal: smtp}\n- end: {set: {}}\n- three: {set: {}, \
+                 do: []}\n- {four: {wait: 5s}, five: {wait: PT5S}}\n- six: {then: seven, set: {}}\n- seven: {set: {}, then: \
+                 sx}\n",
+            ),
+        ),
+        (
+            "expressions",
+            with_tasks(
+                "- one:\n    if: .a ==\n    set:\n      x: ${ lenght }\n      y: ['${ $inptu }', '${ def f: f; f }']\n    \
+                 output: {as: '$secrets.token'}\n- two: {for: {in: .x}, while: $itm, do: [{a: {set: {b: '${ $item + \
+                 $index }'}}}]}\n- three: {set: {c: '${ $item }'}}\n",
+            ),
+        ),
+        (
+            "calls",
+            with_tasks(
+                "- one: {call: smpt, with: {}}\n- two: {call: smtp}\n- three:\n    call: smtp\n    with:\n      conection: \
+                 office\n      to: 5\n      subject: much too long a subject\n- four: {call: smtp, with: {connection: '${ .c \
+                 }', to: ['${ .to }', 6]}}\n- five: {call: openapi, with: {}}\n- six: {call: 'log:1.0.0@default'}\n- seven: \
+                 {call: approval, with: {approvers: {usr: ana}, quorum: 0, due: P2X, onDue: escalate}}\n- eight: {call: \
+                 approval, with: {approvers: {user: '${ $secrets.x }'}}}\n",
+            ),
+        ),
+        (
+            "not supported",
+            with_tasks(
+                "- one: {listen: {to: {any: []}}}\n- two: {emit: {event: {with: {}}}}\n- three: {run: {shell: {command: \
+                 ls}}}\n",
+            ) + "schedule: {cron: '* * * * *'}\nevaluate: {language: js, mode: loose}\nuse: {authentications: {}, \
+                 extensions: []}\n",
+        ),
+        (
+            "parts",
+            with_tasks(
+                "- one:\n    try: [{a: {wait: {secnds: 5}}}]\n    catch:\n      errors: {with: {status: high}}\n      as: \
+                 $input\n      retry: {backoff: {constant: {}, linear: {}}, limit: {attempt: {count: -1}}}\n- two: {try: []}\n- \
+                 three: {raise: {error: {type: nowhere, status: 42}}}\n- four: {raise: {error: unknown}}\n- five: {timeout: \
+                 shrt, wait: PT1S}\n- six: {switch: [{a: {then: two}}, {b: {then: tow}}, {c: {when: .x}}]}\n- seven: {fork: \
+                 {branches: [{x: {set: {}, then: y}}, {y: {set: {}}}]}}\n",
+            ) + "use: {timeouts: {short: {after: PT1S}}}\n",
+        ),
+        (
+            "schemas",
+            with_tasks("- one: {set: {}, input: {schema: {document: {type: strng}}}}\n")
+                + "input: {schema: {format: avro, document: {}}}\noutput: {schema: {resource: {endpoint: \
+                   'https://example.com'}}}\n",
+        ),
+        (
+            "secrets and functions",
+            with_tasks(
+                "- one: {call: smtp, with: {connection: '${ $secrets.mial }', to: a@example.com}}\n- two: {call: loop}\n",
+            ) + "use: {secrets: [mail, mail], functions: {loop: {do: [{again: {call: loop}}]}}}\n",
+        ),
+        (
+            "metadata",
+            with_tasks(
+                "- one: {set: {}, metadata: {rondo: {compensate: [{undo: {set: {x: '${ $output }'}, metadata: {rondo: \
+                 {compensate: []}}}}], idempotnt: true}}}\n",
+            ),
+        ),
+        ("aliases", with_tasks("- one: &a {set: {}}\n- two: *a\n")),
+        ("duplicate keys", with_tasks("- one: {set: {a: 1}, set: {a: 2}}\n")),
+    ];
+    let report: Vec<String> =
+        sources.iter().map(|(name, source)| format!("=== {name}\n{}\n", complaints(source))).collect();
+    insta::assert_snapshot!(report.join("\n"));
+}
+
+#[test]
+fn a_good_definition_tells_about_itself() {
+    let source = "
+document:
+  dsl: 1.0.3
+  namespace: identity
+  name: onboard-employee
+  version: 1.2.3
+  title: Onboard an employee
+  summary: Creates everything.
+  tags: {team: it}
+  metadata:
+    rondo: {category: identity, icon: user, risk: low, owner: it-identity, timeSaved: PT45M, controls: ['ISO27001:A.5.16']}
+input: {schema: {document: {type: object, required: [name]}}}
+use: {secrets: [mail]}
+do:
+- createAccount: {set: {a: 1}, metadata: {title: Make the account}}
+- send_mail: {call: smtp, with: {connection: office, to: '${ $secrets.mail.to }'}}
+";
+    let definition = Definition::parse(source, &catalogue()).unwrap();
+    let document = definition.document();
+    assert_eq!((document.name.as_str(), document.version.to_string().as_str()), ("onboard-employee", "1.2.3"));
+    assert_eq!(definition.rondo().time_saved, Some(std::time::Duration::from_mins(45)));
+    assert_eq!(definition.rondo().controls, ["ISO27001:A.5.16"]);
+    assert_eq!(definition.input_schema().unwrap()["required"], json!(["name"]));
+    assert_eq!(definition.titles()["/do/0/createAccount"], "Make the account");
+    assert_eq!(definition.titles()["/do/1/send_mail"], "Send mail");
+    let same = serde_json::to_string(definition.value()).unwrap();
+    let json = Definition::parse(&same, &catalogue()).unwrap();
+    assert_eq!(json.digest(), definition.digest());
+    assert_eq!(definition.digest().len(), 64);
+}
+
+#[test]
+fn definitions_can_be_shared_between_threads() {
+    fn shareable<T: Send + Sync>() {}
+    shareable::<Definition>();
+    shareable::<FunctionCatalogue>();
+}
+
+#[test]
+fn whatever_is_given_is_answered() {
+    for source in [
+        "\u{0}",
+        "{",
+        "[[[[",
+        "a: b: c",
+        "\t",
+        "---\n...\n---",
+        "!!binary x",
+        "? a\n: b",
+        "%YAML 1.2\n---\n1",
+        "\"",
+        "a: |\n b",
+        "é: 1",
+        "document:\n",
+        "do: [[], 1, null, {}]",
+        "document: 1\ndo: 2\nuse: 3\ninput: 4\noutput: 5\ntimeout: 6",
+    ] {
+        assert!(Definition::parse(source, &catalogue()).is_err(), "{source}");
+    }
+}
