@@ -1,4 +1,5 @@
 //! What pages compute without drawing: plain functions with tests of their own.
 
+pub mod connection_settings;
 pub mod graph_layout;
 pub mod log_window;

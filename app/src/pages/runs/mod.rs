@@ -1,14 +1,12 @@
-//! Filled by their own author.
-use leptos::prelude::*;
+//! Requests of one's own, runs for operators, and the page of one run.
 
-/// Being written.
-#[component]
-pub fn RunsPage() -> impl IntoView {}
+mod actions;
+mod journal;
+mod json;
+mod lists;
+mod page;
+mod story;
+mod task_panel;
 
-/// Being written.
-#[component]
-pub fn RunPage() -> impl IntoView {}
-
-/// Being written.
-#[component]
-pub fn RequestsPage() -> impl IntoView {}
+pub use lists::{RequestsPage, RunsPage};
+pub use page::RunPage;

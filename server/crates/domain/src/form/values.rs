@@ -218,13 +218,11 @@ impl Reader<'_> {
     /// A row; one of fields exists once it was shown, one of a scalar when something was typed.
     fn row(&self, schema: &Value, pointer: &str, depth: u8) -> Option<Value> {
         let keywords = schema::effective(self.root, schema, &Value::Null);
-        match Shape::of(self.root, &keywords, depth) {
-            Shape::Group => Some(Value::Object(self.object(schema, pointer, depth.saturating_sub(1)))),
-            _ => {
-                let empty = || self.keep_rows.then(|| Value::String(String::new()));
-                self.value(schema, pointer, false, depth).or_else(empty)
-            }
+        if matches!(Shape::of(self.root, &keywords, depth), Shape::Group) {
+            return Some(Value::Object(self.object(schema, pointer, depth.saturating_sub(1))));
         }
+        let empty = || self.keep_rows.then(|| Value::String(String::new()));
+        self.value(schema, pointer, false, depth).or_else(empty)
     }
 
     fn leaf(&self, kind: &Kind, pointer: &str, required: bool, default: impl Fn() -> Option<Value>) -> Option<Value> {

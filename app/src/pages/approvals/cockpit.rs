@@ -1,0 +1,255 @@
+//! One approval with all that its decision needs.
+
+use domain::{
+    ApprovalId, ApprovalState, DecisionKind,
+    view::{ApprovalDetail, DecisionView, SimilarRuns},
+};
+use leptos::{prelude::*, server::ServerAction};
+
+use super::decide::{DecisionForms, Words};
+use crate::{
+    api::approvals::Decide,
+    components::{
+        ApprovalBadge, Avatar, Banner, Card, DefinitionList, Glyph, Icon, LinkButton, Moment, RiskBadge,
+        RunBadge, Tone, duration_text,
+    },
+    errors,
+    i18n::{Texts, use_texts},
+    pages::catalogue::{InputList, PlanSteps},
+    url_state::query_text,
+};
+
+/// The right side: who asks for what and why, what will change, and the decision.
+#[component]
+pub(super) fn Cockpit(
+    detail: ApprovalDetail,
+    decide: ServerAction<Decide>,
+    words: Words,
+    /// The one to decide next.
+    next: Option<ApprovalId>,
+) -> impl IntoView {
+    let t = use_texts();
+    let summary = detail.summary.clone();
+    let (state, risk) = (summary.state, summary.risk);
+    let pending = state == ApprovalState::Pending;
+    let decided = query_text("decided");
+    let outcome = outcome(t, &detail);
+    let refusal = pending.then_some(detail.refusal).flatten();
+    let requester = summary.requester.name.clone();
+    let run = t.common.run_number(summary.run_number);
+    let mut facts = vec![
+        (
+            t.approvals.run().to_owned(),
+            view! { <a href=format!("/runs/{}", summary.run_number)>{run}</a> }.into_any(),
+        ),
+        (t.approvals.opened().to_owned(), view! { <Moment at=summary.opened_at/> }.into_any()),
+    ];
+    if let Some(due) = summary.due {
+        facts.push((t.common.due().to_owned(), view! { <Moment at=due/> }.into_any()));
+    }
+    facts.push((
+        t.approvals.workflow().to_owned(),
+        view! {
+            <span>{format!("{}/{}", summary.namespace, summary.name)}</span>
+            " "
+            <span class="muted">{detail.version.clone()}</span>
+        }
+        .into_any(),
+    ));
+    facts.push((
+        t.approvals.digest().to_owned(),
+        view! { <code class="digest" title=summary.digest.clone()>{short(&summary.digest)}</code> }.into_any(),
+    ));
+    let heading = format!("approval-{}", summary.id);
+    let labelled = heading.clone();
+    let forms = detail.can_decide.then(|| detail.clone());
+    let (whole, similar) = (detail.clone(), detail.similar.clone());
+    view! {
+        <article class="cockpit" aria-labelledby=labelled>
+            <a class="cockpit__back" href="/approvals">
+                <Icon glyph=Glyph::ChevronLeft/>
+                <span>{t.approvals.back()}</span>
+            </a>
+            {move || {
+                (!decided.with(String::is_empty))
+                    .then(|| {
+                        let title = decided
+                            .with(|said| t.approvals.by_key(&format!("done_{}", said.replace('-', "_"))))
+                            .unwrap_or_default();
+                        let next = next
+                            .map(|id| {
+                                view! {
+                                    <LinkButton href=format!("/approvals/{id}") small=true icon=Glyph::ArrowRight>
+                                        {t.approvals.next()}
+                                    </LinkButton>
+                                }
+                            });
+                        (!title.is_empty()).then(|| view! { <Banner tone=Tone::Success title=title>{next}</Banner> })
+                    })
+            }}
+            <header class="cockpit__head">
+                <div class="cockpit__line">
+                    <h2 class="cockpit__title" id=heading>{summary.workflow_title.clone()}</h2>
+                    <ApprovalBadge state/>
+                    <RiskBadge risk/>
+                </div>
+                <p class="cockpit__asks">
+                    <Avatar name=requester.clone()/>
+                    <span>{t.approvals.asks(&requester, &summary.title)}</span>
+                </p>
+                {(!detail.message.is_empty()).then(|| view! { <p class="cockpit__message">{detail.message.clone()}</p> })}
+            </header>
+            {outcome}
+            <div class="cockpit__body">
+                <div class="cockpit__main">
+                    <Card title=t.approvals.answers()>
+                        <InputList input=detail.input.clone() schema=detail.input_schema.clone()/>
+                    </Card>
+                    {(!detail.steps.is_empty())
+                        .then(|| {
+                            view! {
+                                <Card title=t.approvals.what_will_happen() subtitle=t.approvals.what_will_happen_text()>
+                                    <PlanSteps steps=detail.steps.clone()/>
+                                </Card>
+                            }
+                        })}
+                </div>
+                <div class="cockpit__side">
+                    <Card title=t.common.details()>
+                        <DefinitionList items=facts/>
+                    </Card>
+                    <WhoDecides detail=whole/>
+                    <History similar/>
+                </div>
+            </div>
+            {refusal
+                .map(|code| {
+                    view! {
+                        <Banner tone=Tone::Info title=errors::title(t, code)>
+                            <p>{errors::remedy(t, code)}</p>
+                        </Banner>
+                    }
+                })}
+            {forms.map(|detail| view! { <DecisionForms detail decide words/> })}
+        </article>
+    }
+}
+
+/// How it ended, where it has.
+fn outcome(t: Texts, detail: &ApprovalDetail) -> Option<AnyView> {
+    let (tone, key) = match detail.summary.state {
+        ApprovalState::Pending => return None,
+        ApprovalState::Approved => (Tone::Success, "outcome_approved"),
+        ApprovalState::Rejected => (Tone::Danger, "outcome_rejected"),
+        ApprovalState::Void => (Tone::Neutral, "outcome_void"),
+    };
+    let title = t.approvals.by_key(key).unwrap_or_default();
+    let closed = detail.summary.closed_at;
+    let error = detail.run_error.as_ref().map(|error| {
+        if error.detail.is_empty() { error.title.clone() } else { error.detail.clone() }
+    });
+    Some(
+        view! {
+            <Banner tone=tone title=title>
+                {closed.map(|at| view! { <Moment at=at/> })}
+                {error.map(|text| view! { <p>{text}</p> })}
+            </Banner>
+        }
+        .into_any(),
+    )
+}
+
+/// Who is asked, why, and what each has said so far.
+#[component]
+fn WhoDecides(detail: ApprovalDetail) -> impl IntoView {
+    let t = use_texts();
+    let decision_of = |id| detail.decisions.iter().find(|decision| decision.person.id == id).cloned();
+    let rows: Vec<_> = detail
+        .approvers
+        .iter()
+        .map(|approver| {
+            let said = decision_of(approver.person.id);
+            view! {
+                <li class="decision">
+                    <Avatar name=approver.person.name.clone()/>
+                    <div>
+                        <p>
+                            <strong>{approver.person.name.clone()}</strong>
+                            " "
+                            <span class="muted">{approver.via.clone()}</span>
+                        </p>
+                        {match said {
+                            Some(decision) => said_line(t, decision).into_any(),
+                            None => view! { <p class="muted">{t.approvals.not_yet()}</p> }.into_any(),
+                        }}
+                    </div>
+                </li>
+            }
+        })
+        .collect();
+    let nobody = rows.is_empty();
+    view! {
+        <Card title=t.approvals.who_decides() subtitle=t.approvals.quorum(&detail.quorum)>
+            {nobody.then(|| view! { <Banner tone=Tone::Warning title=t.approvals.nobody_asked()/> })}
+            <ul class="decisions">{rows}</ul>
+        </Card>
+    }
+}
+
+fn said_line(t: Texts, decision: DecisionView) -> impl IntoView {
+    let tone = if decision.decision == DecisionKind::Approve { "tone tone--success" } else { "tone tone--danger" };
+    let glyph = if decision.decision == DecisionKind::Approve { Glyph::CircleCheck } else { Glyph::CircleCross };
+    let said = t.approvals.by_key(&format!("said_{}", decision.decision.as_str().replace('-', "_")));
+    view! {
+        <p>
+            <span class=tone><Icon glyph/></span>
+            " "
+            {said.unwrap_or_default()}
+            " "
+            <span class="muted"><Moment at=decision.decided_at/></span>
+        </p>
+        {(!decision.comment.is_empty()).then(|| view! { <blockquote class="quote">{decision.comment}</blockquote> })}
+    }
+}
+
+/// How earlier runs of the same workflow went.
+#[component]
+fn History(similar: SimilarRuns) -> impl IntoView {
+    let t = use_texts();
+    if similar.ended == 0 && similar.recent.is_empty() {
+        return view! {
+            <Card title=t.approvals.history()>
+                <p class="muted">{t.approvals.no_history()}</p>
+            </Card>
+        }
+        .into_any();
+    }
+    let typical = similar.typical_seconds.map(|seconds| t.approvals.typical(duration_text(t, seconds)));
+    let rows: Vec<_> = similar
+        .recent
+        .into_iter()
+        .map(|run| {
+            let status = run.status;
+            view! {
+                <li class="history__run">
+                    <a href=format!("/runs/{}", run.number)>{t.common.run_number(run.number)}</a>
+                    <RunBadge status/>
+                    <span class="muted">{run.requester.name} " " <Moment at=run.created_at/></span>
+                </li>
+            }
+        })
+        .collect();
+    view! {
+        <Card title=t.approvals.history()>
+            <p>{t.approvals.completed_of(similar.completed, similar.ended)}</p>
+            {typical.map(|text| view! { <p class="muted">{text}</p> })}
+            <ul class="history">{rows}</ul>
+        </Card>
+    }
+    .into_any()
+}
+
+/// The beginning of a digest, enough to compare by eye.
+fn short(digest: &str) -> String {
+    digest.chars().take(12).collect()
+}

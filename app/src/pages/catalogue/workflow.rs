@@ -1,0 +1,133 @@
+//! One workflow: what it does, who decides, and the way to request it.
+
+use domain::{Operation, WorkflowRef, view::DraftView};
+use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+
+use super::{list::category_title, request_href, steps::PlanSteps, workflow_href, workflow_in_address};
+use crate::{
+    api::catalogue::{DeleteDraft, WorkflowData, workflow},
+    components::{
+        Button, ButtonLook, Card, DefinitionList, FormFeedback, Glyph, Icon, LinkButton, Moment, PageHeader, RiskBadge,
+        Skeleton, duration_text, graph::GraphView, load, problem_of,
+    },
+    i18n::use_texts,
+    session::may,
+};
+
+/// A workflow's page.
+#[component]
+pub fn WorkflowPage() -> impl IntoView {
+    let address = workflow_in_address();
+    let delete = ServerAction::<DeleteDraft>::new();
+    let data = Resource::new(
+        move || (address.get(), delete.version().get()),
+        |((namespace, name), _)| workflow(namespace, name),
+    );
+    load(
+        data,
+        || view! { <div class="workflow"><Skeleton lines=4/><Skeleton lines=9/></div> }.into_any(),
+        move |data| view! { <Workflow data delete/> }.into_any(),
+    )
+}
+
+#[component]
+fn Workflow(data: WorkflowData, delete: ServerAction<DeleteDraft>) -> impl IntoView {
+    let t = use_texts();
+    let WorkflowData { workflow, drafts } = data;
+    let item = workflow.item;
+    let reference = WorkflowRef { namespace: item.namespace.clone(), name: item.name.clone() };
+    let risk = item.risk;
+    let marks = view! { <RiskBadge risk/> }.into_any();
+    let takes = item.typical_seconds.map_or_else(|| t.catalogue.no_run_yet().to_owned(), |s| duration_text(t, s));
+    let decides =
+        if item.approvals.is_empty() { t.catalogue.nobody_decides().to_owned() } else { item.approvals.join(", ") };
+    let words = |text: String| view! { <span>{text}</span> }.into_any();
+    let mut facts = vec![
+        (t.catalogue.takes().to_owned(), words(takes)),
+        (t.catalogue.decides().to_owned(), words(decides)),
+        (t.catalogue.category().to_owned(), words(category_title(t, &item.category))),
+    ];
+    if !item.owner.is_empty() {
+        facts.push((t.catalogue.owner().to_owned(), words(item.owner.clone())));
+    }
+    facts.push((t.catalogue.version().to_owned(), words(item.version.clone())));
+    facts.push((
+        t.catalogue.technical_name().to_owned(),
+        view! { <code>{reference.to_string()}</code> }.into_any(),
+    ));
+    if let Some(at) = item.last_used_at {
+        facts.push((t.catalogue.last_used().to_owned(), view! { <Moment at=at/> }.into_any()));
+    }
+    let back = workflow_href(&reference.namespace, &reference.name);
+    let request = request_href(&reference, None);
+    view! {
+        <PageHeader title=item.title subtitle=item.summary marks=marks>
+            {may(Operation::RunLaunch)
+                .then(|| {
+                    view! {
+                        <LinkButton href=request.clone() look=ButtonLook::Primary icon=Glyph::Plus>
+                            {t.catalogue.request()}
+                        </LinkButton>
+                    }
+                })}
+        </PageHeader>
+        <FormFeedback problem=problem_of(delete)/>
+        <div class="workflow">
+            <div class="workflow__main">
+                {(!drafts.is_empty())
+                    .then(|| view! { <Drafts drafts reference next=back delete/> })}
+                <Card title=t.catalogue.what_it_does()>
+                    <PlanSteps steps=workflow.steps/>
+                </Card>
+                {(workflow.graph.nodes.len() > 2)
+                    .then(|| {
+                        view! {
+                            <Card title=t.catalogue.as_graph()>
+                                <GraphView graph=workflow.graph/>
+                            </Card>
+                        }
+                    })}
+            </div>
+            <aside class="workflow__side" aria-label=t.common.details()>
+                <Card title=t.common.details()>
+                    <DefinitionList items=facts/>
+                </Card>
+            </aside>
+        </div>
+    }
+}
+
+/// Unsent requests for this workflow: go on with one, or throw it away.
+#[component]
+fn Drafts(
+    drafts: Vec<DraftView>,
+    reference: WorkflowRef,
+    next: String,
+    delete: ServerAction<DeleteDraft>,
+) -> impl IntoView {
+    let t = use_texts();
+    let rows: Vec<_> = drafts
+        .into_iter()
+        .map(|draft| {
+            let href = request_href(&reference, Some(draft.id));
+            let next = next.clone();
+            view! {
+                <li class="draft-line">
+                    <Icon glyph=Glyph::Pencil/>
+                    <span class="draft-line__text">{t.catalogue.draft_kept()} " " <Moment at=draft.updated_at/></span>
+                    <LinkButton href=href small=true>{t.catalogue.draft_continue()}</LinkButton>
+                    <ActionForm action=delete>
+                        <input type="hidden" name="draft" value=draft.id.to_string()/>
+                        <input type="hidden" name="next" value=next/>
+                        <Button look=ButtonLook::Quiet small=true icon=Glyph::Trash>{t.catalogue.draft_discard()}</Button>
+                    </ActionForm>
+                </li>
+            }
+        })
+        .collect();
+    view! {
+        <Card title=t.catalogue.drafts()>
+            <ul class="draft-lines">{rows}</ul>
+        </Card>
+    }
+}

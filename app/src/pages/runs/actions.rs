@@ -1,0 +1,226 @@
+//! What may be done with a run, each behind a question that names the run.
+
+use domain::{RunId, view::RunSummary};
+use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_location, use_navigate},
+};
+
+use crate::{
+    api::runs::{CancelRun, ResolveTask, ResumeRun, RetryRun, SuspendRun},
+    components::{
+        Button, ButtonLook, Dialog, FormFeedback, Glyph, LinkButton, TextArea, dialog_href, error_of, problem_of,
+        use_toasts, when_done,
+    },
+    i18n::use_texts,
+    live::{Topic, use_live},
+    url_state::href_with,
+};
+
+/// The actions of the run page; the page owns them, so that they outlive what is drawn.
+#[derive(Clone, Copy)]
+pub(super) struct RunActions {
+    cancel: ServerAction<CancelRun>,
+    suspend: ServerAction<SuspendRun>,
+    resume: ServerAction<ResumeRun>,
+    retry: ServerAction<RetryRun>,
+    resolve: ServerAction<ResolveTask>,
+}
+
+impl RunActions {
+    /// Each closes its dialog when it is done, says so, and has the page fetched anew.
+    pub(super) fn new() -> Self {
+        let t = use_texts();
+        let live = use_live();
+        let toasts = use_toasts();
+        let location = use_location();
+        let navigate = use_navigate();
+        let done = move |text: fn(crate::i18n::RunsTexts, String) -> String| {
+            let navigate = navigate.clone();
+            let (path, query) = (location.pathname, location.query);
+            move |run: RunSummary| {
+                let href = href_with(&path.get_untracked(), &query.get_untracked(), &[]);
+                navigate(&href, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
+                toasts.done(text(t.runs, t.common.run_number(run.number)));
+                live.touch(Topic::Runs);
+            }
+        };
+        let actions = Self {
+            cancel: ServerAction::new(),
+            suspend: ServerAction::new(),
+            resume: ServerAction::new(),
+            retry: ServerAction::new(),
+            resolve: ServerAction::new(),
+        };
+        when_done(actions.cancel, done(|t, run| t.cancelled(run)));
+        when_done(actions.suspend, done(|t, run| t.suspended(run)));
+        when_done(actions.resume, done(|t, run| t.resumed(run)));
+        when_done(actions.retry, done(|t, run| t.retried(run)));
+        when_done(actions.resolve, done(|t, run| t.resolved(run)));
+        actions
+    }
+
+    /// Grows when something was done.
+    pub(super) fn version(self) -> usize {
+        self.cancel.version().get()
+            + self.suspend.version().get()
+            + self.resume.version().get()
+            + self.retry.version().get()
+            + self.resolve.version().get()
+    }
+}
+
+/// The openers of the dialogs, for the page's head.
+#[component]
+pub(super) fn ActionButtons(allowed: Vec<String>) -> impl IntoView {
+    let t = use_texts().runs;
+    let may = |action: &str| allowed.iter().any(|allowed| allowed == action);
+    view! {
+        {may("retry")
+            .then(|| view! { <LinkButton href=dialog_href("retry") icon=Glyph::Retry>{t.retry()}</LinkButton> })}
+        {may("resume")
+            .then(|| view! { <LinkButton href=dialog_href("resume") icon=Glyph::Runs>{t.resume()}</LinkButton> })}
+        {may("suspend")
+            .then(|| view! { <LinkButton href=dialog_href("suspend") icon=Glyph::Pause>{t.suspend()}</LinkButton> })}
+        {may("cancel")
+            .then(|| {
+                view! {
+                    <LinkButton href=dialog_href("cancel") look=ButtonLook::Danger icon=Glyph::CircleSlash>
+                        {t.cancel()}
+                    </LinkButton>
+                }
+            })}
+    }
+}
+
+/// The dialogs.
+#[component]
+pub(super) fn ActionDialogs(actions: RunActions, id: RunId, number: i64, allowed: Vec<String>) -> impl IntoView {
+    let t = use_texts();
+    let name = t.common.run_number(number);
+    let may = |action: &str| allowed.iter().any(|allowed| allowed == action);
+    let hidden = move || view! { <input type="hidden" name="id" value=id.to_string()/> };
+    let (cancel, suspend, resume, retry) = (actions.cancel, actions.suspend, actions.resume, actions.retry);
+    view! {
+        {may("cancel")
+            .then(|| {
+                let title = t.runs.cancel_run(&name);
+                let words = StoredValue::new(title.clone());
+                view! {
+                    <Dialog name="cancel" title=title>
+                        <ActionForm action=cancel>
+                            <FormFeedback problem=problem_of(cancel)/>
+                            {hidden()}
+                            <p>{t.runs.cancel_text()}</p>
+                            <TextArea
+                                name="reason"
+                                label=t.runs.reason()
+                                hint=t.runs.reason_hint()
+                                error=error_of(cancel, "/reason")
+                                maxlength=500_u32
+                            />
+                            <div class="dialog__foot">
+                                <Button look=ButtonLook::Danger busy=cancel.pending()>{words.get_value()}</Button>
+                            </div>
+                        </ActionForm>
+                    </Dialog>
+                }
+            })}
+        {may("suspend")
+            .then(|| {
+                let title = t.runs.suspend_run(&name);
+                let words = StoredValue::new(title.clone());
+                view! {
+                    <Dialog name="suspend" title=title>
+                        <ActionForm action=suspend>
+                            <FormFeedback problem=problem_of(suspend)/>
+                            {hidden()}
+                            <p>{t.runs.suspend_text()}</p>
+                            <div class="dialog__foot">
+                                <Button look=ButtonLook::Primary busy=suspend.pending()>{words.get_value()}</Button>
+                            </div>
+                        </ActionForm>
+                    </Dialog>
+                }
+            })}
+        {may("resume")
+            .then(|| {
+                let title = t.runs.resume_run(&name);
+                let words = StoredValue::new(title.clone());
+                view! {
+                    <Dialog name="resume" title=title>
+                        <ActionForm action=resume>
+                            <FormFeedback problem=problem_of(resume)/>
+                            {hidden()}
+                            <p>{t.runs.resume_text()}</p>
+                            <div class="dialog__foot">
+                                <Button look=ButtonLook::Primary busy=resume.pending()>{words.get_value()}</Button>
+                            </div>
+                        </ActionForm>
+                    </Dialog>
+                }
+            })}
+        {may("retry")
+            .then(|| {
+                let title = t.runs.retry_run(&name);
+                let words = StoredValue::new(title.clone());
+                view! {
+                    <Dialog name="retry" title=title>
+                        <ActionForm action=retry>
+                            <FormFeedback problem=problem_of(retry)/>
+                            {hidden()}
+                            <p>{t.runs.retry_text()}</p>
+                            <div class="dialog__foot">
+                                <Button look=ButtonLook::Primary busy=retry.pending()>{words.get_value()}</Button>
+                            </div>
+                        </ActionForm>
+                    </Dialog>
+                }
+            })}
+    }
+}
+
+/// What became of a call whose outcome is unknown: the operator finds out and says it.
+#[component]
+pub(super) fn ResolveForm(actions: RunActions, id: RunId, reference: String, occurrence: u32) -> impl IntoView {
+    let t = use_texts().runs;
+    let resolve = actions.resolve;
+    let choice = |value: &'static str, title: &'static str, text: &'static str, first: bool| {
+        view! {
+            <label class="check">
+                <input class="check__input" type="radio" name="resolution" value=value checked=first/>
+                <span>
+                    <strong>{title}</strong>
+                    " "
+                    <span class="muted">{text}</span>
+                </span>
+            </label>
+        }
+    };
+    view! {
+        <ActionForm action=resolve>
+            <FormFeedback problem=problem_of(resolve)/>
+            <input type="hidden" name="id" value=id.to_string()/>
+            <input type="hidden" name="reference" value=reference/>
+            <input type="hidden" name="occurrence" value=occurrence.to_string()/>
+            <fieldset class="checks">
+                <legend class="field__label">{t.resolve_question()}</legend>
+                {choice("try-again", t.resolve_try_again(), t.resolve_try_again_text(), true)}
+                {choice("done", t.resolve_done(), t.resolve_done_text(), false)}
+                {choice("failed", t.resolve_failed(), t.resolve_failed_text(), false)}
+            </fieldset>
+            <TextArea
+                name="text"
+                label=t.resolve_detail()
+                hint=t.resolve_detail_hint()
+                error=error_of(resolve, "/text")
+                optional=true
+                rows=3
+            />
+            <div class="dialog__foot">
+                <Button look=ButtonLook::Primary busy=resolve.pending()>{t.resolve()}</Button>
+            </div>
+        </ActionForm>
+    }
+}

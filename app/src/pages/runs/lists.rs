@@ -1,0 +1,230 @@
+//! Lists of runs: my requests, and all that an operator may see.
+
+use domain::{
+    WorkflowRef,
+    view::{DraftView, Page, RunSummary},
+};
+use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos_router::hooks::use_location;
+
+use super::super::catalogue::request_href;
+use crate::{
+    api::{
+        catalogue::DeleteDraft,
+        runs::{RequestsData, RunListQuery, requests, runs},
+    },
+    components::{
+        Button, ButtonLook, Card, Column, EmptyState, FilterChip, FormFeedback, Glyph, Icon, LinkButton, Moment,
+        PageHeader, Pager, RunBadge, Skeleton, Table, load, problem_of,
+    },
+    i18n::{Texts, use_texts},
+    live::{Topic, use_live},
+};
+
+/// What the list is narrowed to, from the address.
+fn query_in_address() -> Memo<RunListQuery> {
+    let query = use_location().query;
+    Memo::new(move |_| {
+        query.with(|query| {
+            let text = |name: &str| query.get(name).unwrap_or_default();
+            let attention = query.get_str("attention") == Some("true");
+            RunListQuery {
+                state: if attention { "attention".to_owned() } else { text("state") },
+                search: text("q"),
+                cursor: text("cursor"),
+            }
+        })
+    })
+}
+
+/// My requests, sent and not.
+#[component]
+pub fn RequestsPage() -> impl IntoView {
+    let t = use_texts();
+    let live = use_live();
+    let query = query_in_address();
+    let delete = ServerAction::<DeleteDraft>::new();
+    let data = Resource::new(
+        move || (query.get(), live.version(Topic::Runs), delete.version().get()),
+        |(query, ..)| requests(query),
+    );
+    view! {
+        <PageHeader title=t.runs.requests_title() subtitle=t.runs.requests_subtitle()>
+            <LinkButton href="/catalogue" look=ButtonLook::Primary icon=Glyph::Plus>{t.runs.new_request()}</LinkButton>
+        </PageHeader>
+        <FormFeedback problem=problem_of(delete)/>
+        <Filters path="/requests" operator=false/>
+        {load(
+            data,
+            || view! { <Card flush=true><Skeleton lines=10/></Card> }.into_any(),
+            move |data| {
+                let RequestsData { runs, drafts } = data;
+                let narrowed = query.with_untracked(|query| *query != RunListQuery::default());
+                view! {
+                    {(!drafts.is_empty()).then(|| view! { <Drafts drafts delete/> })}
+                    <List page=runs own=true narrowed/>
+                }
+                    .into_any()
+            },
+        )}
+    }
+}
+
+/// All runs that I may see.
+#[component]
+pub fn RunsPage() -> impl IntoView {
+    let t = use_texts();
+    let live = use_live();
+    let query = query_in_address();
+    let data = Resource::new(move || (query.get(), live.version(Topic::Runs)), |(query, _)| runs(query));
+    view! {
+        <PageHeader title=t.runs.title() subtitle=t.runs.subtitle()/>
+        <Filters path="/runs" operator=true/>
+        {load(
+            data,
+            || view! { <Card flush=true><Skeleton lines=12/></Card> }.into_any(),
+            move |page| {
+                let narrowed = query.with_untracked(|query| *query != RunListQuery::default());
+                view! { <List page own=false narrowed/> }.into_any()
+            },
+        )}
+    }
+}
+
+#[component]
+fn Filters(path: &'static str, operator: bool) -> impl IntoView {
+    let t = use_texts();
+    let query = use_location().query;
+    let search = query.with_untracked(|query| query.get("q").unwrap_or_default());
+    let state = Memo::new(move |_| query.with(|query| query.get("state").unwrap_or_default()));
+    view! {
+        <div class="list-bar">
+            <form class="search" role="search" method="get" action=path>
+                <Icon glyph=Glyph::Search/>
+                <input
+                    class="input search__input"
+                    type="search"
+                    name="q"
+                    aria-label=t.runs.search()
+                    placeholder=t.runs.search()
+                    autocomplete="off"
+                    value=search
+                />
+                {move || {
+                    let state = state.get();
+                    (!state.is_empty()).then(|| view! { <input type="hidden" name="state" value=state/> })
+                }}
+                <Button small=true>{t.common.search()}</Button>
+            </form>
+            <div class="chips" role="group" aria-label=t.common.state()>
+                <FilterChip param="state" value="" label=t.common.all()/>
+                <FilterChip param="state" value="open" label=t.runs.filter_open()/>
+                {operator.then(|| view! { <FilterChip param="state" value="attention" label=t.common.state_needs_attention()/> })}
+                <FilterChip param="state" value="waiting" label=t.common.state_waiting()/>
+                <FilterChip param="state" value="completed" label=t.common.state_completed()/>
+                <FilterChip param="state" value="faulted" label=t.common.state_faulted()/>
+                <FilterChip param="state" value="cancelled" label=t.common.state_cancelled()/>
+            </div>
+        </div>
+    }
+}
+
+#[component]
+fn Drafts(drafts: Vec<DraftView>, delete: ServerAction<DeleteDraft>) -> impl IntoView {
+    let t = use_texts();
+    let rows: Vec<_> = drafts
+        .into_iter()
+        .map(|draft| {
+            let reference = WorkflowRef { namespace: draft.namespace, name: draft.name };
+            let href = request_href(&reference, Some(draft.id));
+            view! {
+                <li class="draft-line">
+                    <Icon glyph=Glyph::Pencil/>
+                    <span class="draft-line__text">
+                        <a href=href.clone()>{reference.to_string()}</a>
+                        " "
+                        <span class="muted">{t.catalogue.draft_kept()} " " <Moment at=draft.updated_at/></span>
+                    </span>
+                    <LinkButton href=href small=true>{t.catalogue.draft_continue()}</LinkButton>
+                    <ActionForm action=delete>
+                        <input type="hidden" name="draft" value=draft.id.to_string()/>
+                        <input type="hidden" name="next" value="/requests"/>
+                        <Button look=ButtonLook::Quiet small=true icon=Glyph::Trash>{t.catalogue.draft_discard()}</Button>
+                    </ActionForm>
+                </li>
+            }
+        })
+        .collect();
+    view! {
+        <Card title=t.catalogue.drafts()>
+            <ul class="draft-lines">{rows}</ul>
+        </Card>
+    }
+}
+
+#[component]
+fn List(page: Page<RunSummary>, own: bool, narrowed: bool) -> impl IntoView {
+    let t = use_texts();
+    if page.items.is_empty() {
+        return empty(t, own, narrowed);
+    }
+    let mut columns = vec![Column::new(t.runs.number()), Column::new(t.runs.what()), Column::new(t.common.state())];
+    if !own {
+        columns.push(Column::new(t.common.requester()));
+    }
+    columns.extend([Column::new(t.common.created()), Column::new(t.common.updated())]);
+    let label = if own { t.runs.requests_title() } else { t.runs.title() };
+    let rows: Vec<_> = page.items.into_iter().map(|run| row(t, run, own)).collect();
+    view! {
+        <Card flush=true>
+            <Table label=label columns=columns>{rows}</Table>
+            <Pager next=page.next/>
+        </Card>
+    }
+    .into_any()
+}
+
+fn row(t: Texts, run: RunSummary, own: bool) -> impl IntoView {
+    view! {
+        <tr>
+            <td data-label=t.runs.number()>
+                <a class="run-number" href=format!("/runs/{}", run.number)>{t.common.run_number(run.number)}</a>
+            </td>
+            <td data-label=t.runs.what()>
+                <span class="run-title">{run.title}</span>
+            </td>
+            <td data-label=t.common.state()>
+                <RunBadge
+                    status=run.status
+                    needs_attention=run.needs_attention
+                    rejected=run.rejected
+                    compensated=run.compensated
+                />
+            </td>
+            {(!own).then(|| view! { <td data-label=t.common.requester()>{run.requester.name}</td> })}
+            <td data-label=t.common.created()><Moment at=run.created_at/></td>
+            <td data-label=t.common.updated()><Moment at=run.updated_at/></td>
+        </tr>
+    }
+}
+
+fn empty(t: Texts, own: bool, narrowed: bool) -> AnyView {
+    if narrowed {
+        let all = if own { "/requests" } else { "/runs" };
+        return view! {
+            <EmptyState glyph=Glyph::Search title=t.runs.no_match() text=t.runs.no_match_text()>
+                <LinkButton href=all>{t.common.clear_filters()}</LinkButton>
+            </EmptyState>
+        }
+        .into_any();
+    }
+    if own {
+        return view! {
+            <EmptyState glyph=Glyph::Requests title=t.runs.no_requests() text=t.runs.no_requests_text()>
+                <LinkButton href="/catalogue" look=ButtonLook::Primary>{t.runs.open_catalogue()}</LinkButton>
+            </EmptyState>
+        }
+        .into_any();
+    }
+    view! { <EmptyState glyph=Glyph::Runs title=t.runs.no_runs() text=t.runs.no_runs_text()/> }.into_any()
+}
