@@ -21,3 +21,23 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(5, "audit", "0005_audit.sql"),
     migration!(6, "task_logs", "0006_task_logs.sql"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Shipped migrations never change: their checksums are kept beside them, and this test is the lock.
+    #[test]
+    fn shipped_migrations_are_unaltered_and_complete() {
+        let ours: Vec<_> =
+            ALL.iter().map(|m| format!("{}  postgres/{:04}_{}.sql", m.checksum(), m.number, m.name)).collect();
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../migrations"));
+        let kept = std::fs::read_to_string(root.join("checksums")).unwrap();
+        let kept: Vec<_> = kept.lines().filter(|line| line.contains("  postgres/")).collect();
+        assert_eq!(ours, kept, "a shipped migration was altered, or a new one is not in migrations/checksums");
+        let files = std::fs::read_dir(root.join("postgres")).unwrap().count();
+        assert_eq!(files, ours.len(), "a file in migrations/postgres is not in schema.rs");
+    }
+}

@@ -26,9 +26,12 @@
 //! A file of the next number in `migrations/sqlite/` and `migrations/postgres/`, a line in `schema.rs` of both crates,
 //! and its line in `migrations/checksums` (`cd migrations && sha256sum */*.sql > checksums`). Shipped ones never change.
 
+mod copy;
 mod db;
 mod open;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 #[path = "../../store/sql/access.rs"]
 mod access;

@@ -19,3 +19,35 @@ pub(crate) const MAIN: &[Migration] = &[
 
 /// Of the file of task logs.
 pub(crate) const LOGS: &[Migration] = &[migration!(6, "task_logs", "0006_task_logs.sql")];
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Shipped migrations never change: their checksums are kept beside them, and this test is the lock.
+    #[test]
+    fn shipped_migrations_are_unaltered_and_complete() {
+        let known = MAIN.iter().chain(LOGS);
+        let ours: Vec<_> = known.map(|m| format!("{}  sqlite/{:04}_{}.sql", m.checksum(), m.number, m.name)).collect();
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../migrations"));
+        let kept = std::fs::read_to_string(root.join("checksums")).unwrap();
+        let kept: Vec<_> = kept.lines().filter(|line| line.contains("  sqlite/")).collect();
+        assert_eq!(ours, kept, "a shipped migration was altered, or a new one is not in migrations/checksums");
+        let files = |folder: &str| {
+            let files = std::fs::read_dir(root.join(folder)).unwrap();
+            let mut names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(files("sqlite").len(), ours.len(), "a file in migrations/sqlite is not in schema.rs");
+        assert_eq!(files("sqlite"), files("postgres"), "both databases have the same migrations");
+    }
+
+    #[test]
+    fn migrations_are_numbered_from_one() {
+        let numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
+        assert_eq!(numbers, (1..=6).collect::<Vec<_>>());
+    }
+}

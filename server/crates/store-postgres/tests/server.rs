@@ -1,0 +1,150 @@
+//! What only PostgreSQL can show: migrations against another program, guarded tables, a server that goes away.
+
+mod support;
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use store::{Store, StoreError};
+use store_postgres::{PoolSizes, PostgresStore};
+use store_testkit::{
+    TestDatabase as _,
+    fixtures::{self, at, user_id},
+};
+use support::{Database, server};
+
+async fn execute(connection: &mut PgConnection, text: &'static str) -> sqlx::Result<()> {
+    sqlx::raw_sql(text).execute(connection).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn an_altered_or_unknown_migration_is_refused() {
+    let Some(server) = server() else { return };
+    let database = Database::empty(server).await;
+    let store = database.store();
+    store.migrate().await.unwrap();
+    let mut connection = database.connection().await;
+    execute(&mut connection, "UPDATE schema_migrations SET checksum = 'x' WHERE number = 2").await.unwrap();
+    let error = store.migrate().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Schema(text) if text.contains("0002")), "{error:?}");
+    execute(&mut connection, "DELETE FROM schema_migrations WHERE number = 2").await.unwrap();
+    let error = store.migrate().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Schema(text) if text.contains("missing")), "{error:?}");
+    execute(&mut connection, "INSERT INTO schema_migrations VALUES (9999, 'later', 'x')").await.unwrap();
+    let error = store.migrate().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Schema(_)), "{error:?}");
+    connection.close().await.unwrap();
+    database.dispose().await;
+}
+
+#[tokio::test]
+async fn evidence_cannot_be_changed_even_by_hand() {
+    let Some(server) = server() else { return };
+    let database = Database::empty(server).await;
+    let store = database.store();
+    store.migrate().await.unwrap();
+    let mut unit = store.begin().await.unwrap();
+    fixtures::organisation(&mut *unit).await;
+    unit.insert_run(&fixtures::run(1, user_id(1))).await.unwrap();
+    let lease = unit.claim_run(fixtures::run_id(1), "n", at(0), Duration::from_secs(1)).await.unwrap().unwrap();
+    let mut run = unit.run(fixtures::run_id(1)).await.unwrap().unwrap();
+    run.journal_version = 1;
+    unit.advance_run(&lease, &run, 0, &fixtures::entries(1..=1)).await.unwrap();
+    let approval = fixtures::approval(1, run.id, user_id(1), None);
+    unit.insert_approval(&approval, &[fixtures::approver(user_id(2))]).await.unwrap();
+    unit.insert_decision(&fixtures::decision(1, approval.id, user_id(2))).await.unwrap();
+    unit.append_audit(&fixtures::audit(1)).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut connection = database.connection().await;
+    for forbidden in [
+        "UPDATE audit_entries SET body = 'x'",
+        "DELETE FROM audit_entries",
+        "TRUNCATE audit_entries",
+        "UPDATE audit_head SET seq = 5",
+        "UPDATE audit_head SET hash = 'x'",
+        "DELETE FROM audit_head",
+        "UPDATE journal SET event = 'x'",
+        "DELETE FROM journal",
+        "TRUNCATE journal",
+        "UPDATE decisions SET kind = 'reject'",
+        "DELETE FROM decisions",
+        "TRUNCATE decisions",
+        "UPDATE workflow_versions SET source = 'x'",
+        "UPDATE workflow_versions SET digest = 'x'",
+        "DELETE FROM workflow_versions",
+        "TRUNCATE workflow_versions CASCADE",
+    ] {
+        assert!(execute(&mut connection, forbidden).await.is_err(), "{forbidden}");
+    }
+    connection.close().await.unwrap();
+    database.dispose().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_connections_are_unavailable_once_and_then_replaced() {
+    let Some(server) = server() else { return };
+    let database = Database::empty(server).await;
+    let store = database.store();
+    store.migrate().await.unwrap();
+    let mut unit = store.begin().await.unwrap();
+    unit.put_setting("a", "lost").await.unwrap();
+    let mut connection = database.connection().await;
+    let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    execute(&mut connection, terminate).await.unwrap();
+    let error = unit.put_setting("b", "lost").await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    let error = unit.commit().await.unwrap_err();
+    assert!(matches!(error, StoreError::Driver(_)), "{error:?}");
+    for _ in 0..20 {
+        let mut unit = store.begin().await.unwrap();
+        assert_eq!(unit.setting("a").await.unwrap(), None);
+        unit.put_setting("c", "kept").await.unwrap();
+        unit.commit().await.unwrap();
+    }
+    connection.close().await.unwrap();
+    database.dispose().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_waits_for_ever() {
+    let Some(server) = server() else { return };
+    let database = Database::empty(server).await;
+    let store = database.store();
+    store.migrate().await.unwrap();
+    // A lock that is never given up.
+    let mut holder = store.begin().await.unwrap();
+    holder.audit_head().await.unwrap();
+    let mut waiter = store.begin().await.unwrap();
+    let error = waiter.audit_head().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    drop((holder, waiter));
+    // A pool that is used up.
+    let small = PostgresStore::connect(database.url(), PoolSizes { units: 1, logs: 1 }).await.unwrap();
+    let held = small.begin().await.unwrap();
+    assert!(matches!(small.begin().await.err(), Some(StoreError::Unavailable(_))));
+    drop(held);
+    small.begin().await.unwrap().commit().await.unwrap();
+    small.close().await;
+    // A server that is not there.
+    let nowhere = PostgresStore::connect("postgres://postgres@127.0.0.1:1/none", PoolSizes::default()).await;
+    assert!(matches!(nowhere.err(), Some(StoreError::Unavailable(_))));
+    database.dispose().await;
+}
+
+#[tokio::test]
+async fn every_text_that_is_compared_is_so_by_its_bytes() {
+    let Some(server) = server() else { return };
+    let database = Database::empty(server).await;
+    database.store().migrate().await.unwrap();
+    let mut connection = database.connection().await;
+    let query = "SELECT t.relname || ' ' || i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid \
+                 JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace, \
+                 unnest(x.indcollation) AS c(oid) WHERE n.nspname = 'public' AND t.relname <> 'schema_migrations' \
+                 AND c.oid <> 0 AND c.oid <> 'pg_catalog.\"C\"'::regcollation";
+    let others: Vec<String> =
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_all(&mut connection).await.unwrap();
+    assert!(others.is_empty(), "indexes with a collation other than C: {others:?}");
+    connection.close().await.unwrap();
+    database.dispose().await;
+}

@@ -1,0 +1,7 @@
+//! The suite of `store-testkit` on SQLite.
+
+mod support;
+
+use support::fresh;
+
+store_testkit::conformance_tests!(fresh);

@@ -1,0 +1,241 @@
+use std::{collections::BTreeSet, time::Duration};
+
+use domain::RunStatus;
+use store::{StoreError, runs::Lease};
+
+use super::Subject;
+use crate::fixtures::{at, entries, run, run_id, user_id};
+
+const LEASE: Duration = Duration::from_secs(30);
+
+async fn claim(subject: &Subject, owner: &str, now: i64, limit: u32) -> Vec<Lease> {
+    let mut unit = subject.unit().await;
+    let leases = unit.claim_runs(owner, at(now), LEASE, limit).await.unwrap();
+    unit.commit().await.unwrap();
+    leases
+}
+
+pub(super) async fn runs_with_something_to_do_are_claimed_oldest_first(subject: Subject) {
+    subject.organisation(0).await;
+    let mut unit = subject.unit().await;
+    for (number, wake) in [(1, Some(30)), (2, Some(10)), (3, None), (4, Some(20)), (5, Some(200))] {
+        let mut run = run(number, user_id(1));
+        run.wake_at = wake.map(at);
+        unit.insert_run(&run).await.unwrap();
+    }
+    unit.push_inbox(run_id(3), "{}", at(15)).await.unwrap();
+    unit.commit().await.unwrap();
+    let leases = claim(&subject, "node-a", 100, 3).await;
+    assert_eq!(leases.iter().map(|lease| lease.run).collect::<Vec<_>>(), [run_id(2), run_id(3), run_id(4)]);
+    for lease in &leases {
+        assert_eq!((lease.owner.as_str(), lease.epoch, lease.until), ("node-a", 1, at(130)));
+    }
+    assert_eq!(claim(&subject, "node-b", 100, 10).await.len(), 1);
+    assert_eq!(claim(&subject, "node-a", 129, 10).await, []);
+    assert_eq!(claim(&subject, "node-a", 129, 0).await, []);
+}
+
+pub(super) async fn two_nodes_never_claim_the_same_run(subject: Subject) {
+    subject.organisation(60).await;
+    let other = subject.another().await;
+    let mut nodes = Vec::new();
+    for number in 0..8 {
+        let store = if number % 2 == 0 { std::sync::Arc::clone(&*subject) } else { std::sync::Arc::clone(&other) };
+        nodes.push(tokio::spawn(async move {
+            let mut mine = Vec::new();
+            for _ in 0..100 {
+                let mut unit = store.begin().await.unwrap();
+                let leases = unit.claim_runs(&format!("node-{number}"), at(100), LEASE, 5).await.unwrap();
+                unit.commit().await.unwrap();
+                if leases.is_empty() {
+                    break;
+                }
+                mine.extend(leases.into_iter().map(|lease| lease.run));
+            }
+            mine
+        }));
+    }
+    let mut all = Vec::new();
+    for node in nodes {
+        all.extend(node.await.unwrap());
+    }
+    // A claim may find nothing because others hold the rows for a moment; nothing is claimed twice, nothing is lost.
+    all.extend(claim(&subject, "last", 100, 100).await.into_iter().map(|lease| lease.run));
+    assert_eq!(all.len(), 60);
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 60);
+    other.close().await;
+}
+
+pub(super) async fn a_lease_is_renewed_released_and_taken_over(subject: Subject) {
+    subject.organisation(1).await;
+    let mut unit = subject.unit().await;
+    let first = unit.claim_run(run_id(1), "node-a", at(0), LEASE).await.unwrap().unwrap();
+    assert_eq!((first.epoch, first.until), (1, at(30)));
+    let again = unit.claim_run(run_id(1), "node-a", at(10), LEASE).await.unwrap().unwrap();
+    assert_eq!((again.epoch, again.until), (1, at(40)));
+    assert_eq!(unit.claim_run(run_id(1), "node-b", at(39), LEASE).await.unwrap(), None);
+    unit.renew_lease(&first, at(60)).await.unwrap();
+    assert_eq!(unit.claim_run(run_id(1), "node-b", at(59), LEASE).await.unwrap(), None);
+    let taken = unit.claim_run(run_id(1), "node-b", at(60), LEASE).await.unwrap().unwrap();
+    assert_eq!((taken.owner.as_str(), taken.epoch), ("node-b", 2));
+    assert!(matches!(unit.renew_lease(&first, at(99)).await, Err(StoreError::Conflict)));
+    unit.release_lease(&first).await.unwrap();
+    assert_eq!(unit.claim_run(run_id(1), "node-a", at(61), LEASE).await.unwrap(), None);
+    unit.release_lease(&taken).await.unwrap();
+    let back = unit.claim_run(run_id(1), "node-a", at(61), LEASE).await.unwrap().unwrap();
+    assert_eq!(back.epoch, 3);
+    assert_eq!(unit.claim_run(run_id(9), "node-a", at(61), LEASE).await.unwrap(), None);
+    unit.commit().await.unwrap();
+}
+
+pub(super) async fn a_late_writer_is_fenced_off(subject: Subject) {
+    subject.organisation(1).await;
+    let old = claim(&subject, "node-a", 0, 1).await.remove(0);
+    let new = claim(&subject, "node-b", 30, 1).await.remove(0);
+    assert_eq!((old.epoch, new.epoch), (1, 2));
+    let mut unit = subject.unit().await;
+    let mut state = unit.run(run_id(1)).await.unwrap().unwrap();
+    state.status = RunStatus::Running;
+    state.journal_version = 1;
+    let late = unit.advance_run(&old, &state, 0, &entries(1..=1)).await;
+    assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
+    // The owner's name does not help: the epoch counts.
+    let forged = Lease { owner: "node-b".to_owned(), ..old };
+    let late = unit.advance_run(&forged, &state, 0, &entries(1..=1)).await;
+    assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
+    unit.advance_run(&new, &state, 0, &entries(1..=1)).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut unit = subject.reading().await;
+    assert_eq!(unit.run(run_id(1)).await.unwrap().unwrap().status, RunStatus::Running);
+    assert_eq!(unit.journal(run_id(1), 0, 10).await.unwrap(), entries(1..=1));
+}
+
+pub(super) async fn a_journal_grows_without_gaps_or_forks(subject: Subject) {
+    subject.organisation(1).await;
+    let lease = claim(&subject, "node-a", 0, 1).await.remove(0);
+    let mut unit = subject.unit().await;
+    let before = unit.run(run_id(1)).await.unwrap().unwrap();
+    let mut state = before.clone();
+    state.status = RunStatus::Completed;
+    state.needs_attention = true;
+    state.rejected = true;
+    state.compensated = true;
+    state.output = Some("1".to_owned());
+    state.error = Some("2".to_owned());
+    state.started_at = Some(at(1));
+    state.ended_at = Some(at(2));
+    state.updated_at = at(3);
+    state.wake_at = Some(at(77));
+    state.journal_version = 1200;
+    // These are not written.
+    "changed".clone_into(&mut state.input);
+    state.requester_id = user_id(2);
+    unit.advance_run(&lease, &state, 0, &entries(1..=1200)).await.unwrap();
+    state.input.clone_from(&before.input);
+    state.requester_id = before.requester_id;
+    assert_eq!(unit.run(run_id(1)).await.unwrap(), Some(state.clone()));
+    assert_eq!(unit.journal(run_id(1), 1195, 3).await.unwrap(), entries(1196..=1198));
+    assert_eq!(unit.journal(run_id(1), 1200, 3).await.unwrap(), []);
+    unit.advance_run(&lease, &state, 1200, &[]).await.unwrap();
+    unit.commit().await.unwrap();
+
+    let mut unit = subject.unit().await;
+    state.journal_version = 1201;
+    let stale = unit.advance_run(&lease, &state, 1199, &entries(1200..=1201)).await;
+    assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
+    for (expected, given) in [(1200, entries(1202..=1202)), (1200, entries(1201..=1202)), (1200, vec![])] {
+        let wrong = unit.advance_run(&lease, &state, expected, &given).await;
+        assert!(matches!(wrong, Err(StoreError::Inconsistent(_))), "{wrong:?}");
+    }
+    unit.advance_run(&lease, &state, 1200, &entries(1201..=1201)).await.unwrap();
+    unit.commit().await.unwrap();
+}
+
+pub(super) async fn an_event_makes_a_run_claimable_until_it_is_taken(subject: Subject) {
+    subject.organisation(0).await;
+    let mut sleeping = run(1, user_id(1));
+    sleeping.wake_at = None;
+    let mut unit = subject.unit().await;
+    unit.insert_run(&sleeping).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(claim(&subject, "node-a", 50, 1).await, []);
+
+    let mut unit = subject.unit().await;
+    unit.push_inbox(run_id(1), "{\"n\":1}", at(10)).await.unwrap();
+    unit.push_inbox(run_id(1), "{\"n\":2}", at(20)).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(claim(&subject, "node-a", 9, 1).await, []);
+    let lease = claim(&subject, "node-a", 50, 1).await.remove(0);
+    let mut unit = subject.unit().await;
+    let items = unit.inbox(run_id(1)).await.unwrap();
+    assert_eq!(items.iter().map(|item| item.event.as_str()).collect::<Vec<_>>(), ["{\"n\":1}", "{\"n\":2}"]);
+    unit.clear_inbox(run_id(1), items[0].seq).await.unwrap();
+    assert_eq!(unit.inbox(run_id(1)).await.unwrap(), items[1..]);
+    unit.release_lease(&lease).await.unwrap();
+    unit.commit().await.unwrap();
+    // One is left, since 20.
+    assert_eq!(claim(&subject, "node-b", 19, 1).await, []);
+    let lease = claim(&subject, "node-b", 20, 1).await.remove(0);
+    let mut unit = subject.unit().await;
+    unit.clear_inbox(run_id(1), items[1].seq).await.unwrap();
+    unit.release_lease(&lease).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(claim(&subject, "node-a", 100, 1).await, []);
+    let error = subject.unit().await.push_inbox(run_id(9), "{}", at(0)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Reference(_)), "{error:?}");
+}
+
+pub(super) async fn events_pushed_at_once_are_all_seen(subject: Subject) {
+    subject.organisation(0).await;
+    let mut unit = subject.unit().await;
+    unit.insert_run(&run(1, user_id(1))).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut pushers = Vec::new();
+    for number in 0..40 {
+        let subject = subject.clone();
+        pushers.push(tokio::spawn(async move {
+            let mut unit = subject.unit().await;
+            unit.push_inbox(run_id(1), &format!("{number}"), at(number)).await.unwrap();
+            unit.commit().await.unwrap();
+        }));
+    }
+    let taker = {
+        let subject = subject.clone();
+        tokio::spawn(async move {
+            let mut seen = BTreeSet::new();
+            while seen.len() < 40 {
+                let mut unit = subject.unit().await;
+                let items = unit.inbox(run_id(1)).await.unwrap();
+                if let Some(last) = items.last() {
+                    unit.clear_inbox(run_id(1), last.seq).await.unwrap();
+                }
+                unit.commit().await.unwrap();
+                seen.extend(items.into_iter().map(|item| item.event));
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    for pusher in pushers {
+        pusher.await.unwrap();
+    }
+    tokio::time::timeout(Duration::from_secs(30), taker).await.expect("an event was lost").unwrap();
+}
+
+pub(super) async fn the_next_wake_is_known(subject: Subject) {
+    subject.organisation(0).await;
+    let mut unit = subject.unit().await;
+    assert_eq!(unit.next_wake().await.unwrap(), None);
+    for (number, wake) in [(1, Some(50)), (2, Some(40)), (3, None)] {
+        let mut run = run(number, user_id(1));
+        run.wake_at = wake.map(at);
+        unit.insert_run(&run).await.unwrap();
+    }
+    assert_eq!(unit.next_wake().await.unwrap(), Some(at(40)));
+    // An owned run is looked at when its lease ends.
+    unit.claim_run(run_id(2), "node-a", at(40), LEASE).await.unwrap().unwrap();
+    assert_eq!(unit.next_wake().await.unwrap(), Some(at(50)));
+    unit.claim_run(run_id(1), "node-a", at(50), LEASE).await.unwrap().unwrap();
+    assert_eq!(unit.next_wake().await.unwrap(), Some(at(70)));
+    unit.push_inbox(run_id(3), "{}", at(60)).await.unwrap();
+    assert_eq!(unit.next_wake().await.unwrap(), Some(at(60)));
+}

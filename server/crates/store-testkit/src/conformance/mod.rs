@@ -1,0 +1,154 @@
+//! Cases that every store must pass. Each gets a fresh database.
+
+mod access;
+mod approvals;
+mod audit;
+mod claims;
+mod credentials;
+mod messages;
+mod runs;
+mod subject;
+mod text;
+mod units;
+mod users;
+mod workflows;
+
+use std::{pin::Pin, sync::Arc};
+
+use crate::TestDatabase;
+
+pub use subject::Subject;
+
+/// One case.
+pub struct Case {
+    /// What it says about a store.
+    pub name: &'static str,
+    /// Panics when that is not so.
+    pub run: fn(Subject) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+macro_rules! cases {
+    ($dollar:tt; $($module:ident: $($name:ident),+;)+) => {
+        /// All cases.
+        #[must_use]
+        pub fn cases() -> Vec<Case> {
+            vec![$($(Case { name: stringify!($name), run: |subject| Box::pin($module::$name(subject)) }),+),+]
+        }
+
+        /// Writes one test per case. The argument names an async function that makes a fresh database
+        /// (`Option<Arc<dyn TestDatabase>>`; none when there is no server to test with).
+        #[macro_export]
+        macro_rules! conformance_tests {
+            ($dollar fresh:path) => {$($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    $crate::conformance::check(stringify!($name), $dollar fresh().await).await;
+                }
+            )+)+};
+        }
+    };
+}
+
+cases! { $;
+    users:
+        people_are_stored_whole_and_found_by_login,
+        a_taken_login_is_a_duplicate,
+        people_are_found_by_any_part_of_name_login_and_mail,
+        people_are_paged_in_order_of_login,
+        a_change_of_nobody_is_a_conflict,
+        who_left_a_trace_stays,
+        who_left_none_goes_with_what_is_theirs;
+    access:
+        teams_have_members_and_names,
+        grants_hold_by_person_and_by_team_until_they_end,
+        the_same_grant_twice_is_a_duplicate_unless_it_ended,
+        a_team_takes_its_grants_along,
+        holders_of_a_role_are_found_by_scope_team_and_activity;
+    credentials:
+        sessions_are_replaced_listed_and_revoked,
+        failed_attempts_are_counted_and_forgotten,
+        a_link_works_once_and_forgets_what_it_showed,
+        links_are_revoked_by_person_and_purpose,
+        tokens_are_listed_touched_and_revoked,
+        settings_and_connections_are_replaced;
+    workflows:
+        the_greatest_published_version_is_launchable,
+        a_version_is_never_overwritten_and_moves_only_from_where_it_is;
+    runs:
+        a_run_is_stored_whole_and_numbered,
+        numbers_are_distinct_under_concurrency,
+        lists_of_runs_are_filtered_and_paged,
+        runs_are_found_by_title_values_and_number,
+        lists_and_single_runs_are_visible_alike,
+        statistics_count_what_ended,
+        tasks_snapshots_and_effects_are_kept;
+    claims:
+        runs_with_something_to_do_are_claimed_oldest_first,
+        two_nodes_never_claim_the_same_run,
+        a_lease_is_renewed_released_and_taken_over,
+        a_late_writer_is_fenced_off,
+        a_journal_grows_without_gaps_or_forks,
+        an_event_makes_a_run_claimable_until_it_is_taken,
+        events_pushed_at_once_are_all_seen,
+        the_next_wake_is_known;
+    approvals:
+        the_queue_is_ordered_by_due_time_and_paged,
+        a_queue_shows_what_waits_for_a_person,
+        of_two_decisions_at_once_one_counts,
+        a_closed_approval_stays_closed,
+        more_people_can_be_asked,
+        a_draft_is_sent_once,
+        an_idempotency_key_has_one_answer;
+    messages:
+        notices_are_paged_and_marked_as_read,
+        a_message_is_taken_held_and_settled,
+        two_senders_never_take_the_same_message,
+        a_message_that_fails_is_deferred_or_given_up,
+        logs_are_kept_per_run_and_task;
+    audit:
+        entries_follow_each_other_without_gaps,
+        sixteen_writers_make_one_chain,
+        entries_are_filtered_and_paged;
+    text:
+        unicode_comes_back_as_it_went_in,
+        a_megabyte_of_json_comes_back_as_it_went_in,
+        a_nul_character_is_refused_and_loses_nothing_else,
+        order_is_by_bytes_in_any_locale;
+    units:
+        a_dropped_unit_leaves_nothing,
+        a_rolled_back_unit_leaves_nothing,
+        a_unit_is_invisible_until_it_commits,
+        a_snapshot_does_not_change,
+        a_snapshot_refuses_to_write,
+        a_refused_statement_loses_the_unit,
+        an_abandoned_begin_does_not_poison_the_pool,
+        an_abandoned_statement_does_not_poison_the_pool,
+        migrating_again_and_at_once_changes_nothing,
+        a_closed_store_is_unavailable;
+}
+
+/// Runs one case, and removes its database whatever comes of it.
+pub async fn check(name: &'static str, database: Option<Arc<dyn TestDatabase>>) {
+    let Some(database) = database else { return };
+    let Some(case) = cases().into_iter().find(|case| case.name == name) else { panic!("there is no case {name}") };
+    let outcome = tokio::spawn((case.run)(Subject::new(Arc::clone(&database)))).await;
+    database.dispose().await;
+    if let Err(failure) = outcome {
+        let store = database.store().name();
+        assert!(!failure.is_panic(), "case {name} on {store}: {}", panic_text(failure));
+        panic!("case {name} on {store} was cancelled");
+    }
+}
+
+/// Runs all cases one after the other, each on a database of its own.
+pub async fn all<F: Future<Output = Option<Arc<dyn TestDatabase>>>>(fresh: impl Fn() -> F) {
+    for case in cases() {
+        check(case.name, fresh().await).await;
+    }
+}
+
+fn panic_text(failure: tokio::task::JoinError) -> String {
+    let payload = failure.into_panic();
+    let text = payload.downcast_ref::<String>().cloned();
+    text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}

@@ -1,0 +1,460 @@
+use std::{collections::BTreeMap, fmt::Debug, time::Duration};
+
+use domain::{ApprovalState, Role, RunId, RunStatus, Scope, Timestamp, view::AuditFilter};
+use rand::{Rng, rngs::StdRng};
+use store::{
+    Result, StoreError, UnitOfWork,
+    access::Subject as Holder,
+    approvals::{ApprovalFilter, QueueKey},
+    credentials::LinkPurpose,
+    runs::{JournalEntry, Lease, RunFilter, Visibility},
+    workflows::VersionState,
+};
+
+use crate::fixtures::{
+    answered, approval, approval_id, approver, at, audit, connection, connection_id, decision, draft, draft_id, grant,
+    grant_id, link, link_id, notification, notification_id, outgoing, run, run_id, session, session_id, task, team,
+    team_id, throttle, token, token_id, user, user_id, version,
+};
+
+/// Numbers that each database gives by itself, as far as they are committed. They may differ; their order may not.
+#[derive(Clone, Default)]
+pub(super) struct Places {
+    runs: BTreeMap<RunId, i64>,
+    messages: BTreeMap<String, i64>,
+}
+
+/// An operation with everything that was drawn for it.
+#[derive(Debug)]
+pub(super) struct Operation {
+    kind: u32,
+    step: usize,
+    /// Small numbers to pick rows by.
+    a: u128,
+    b: u128,
+    c: u128,
+    flag: bool,
+    time: Timestamp,
+    limit: u32,
+    text: &'static str,
+}
+
+const KINDS: u32 = 66;
+
+const TEXTS: &[&str] = &[
+    "",
+    "a",
+    "staff",
+    "Staff",
+    "김민수",
+    "ÄRGER",
+    "ärger",
+    "%",
+    "_",
+    "\\",
+    "100%",
+    "' OR 1=1 --",
+    "a\0b",
+    "run",
+    "R-1",
+    "3",
+    "run.cancel",
+    "{\"name\":\"김 민수\"}",
+    "{\"deep\":[{\"x\":\"Ärger\"}]}",
+    "👩‍👩‍👧",
+    "z",
+    "-",
+    "e\u{301}",
+    "é",
+];
+
+const LOGINS: &[&str] = &["staff", "manager", "operator", "jane.doe", "김", "a-b", "ab", "Upper", "", "x\0"];
+
+fn pick<T: Copy>(from: &[T], by: u128) -> T {
+    from[usize::try_from(by).unwrap() % from.len()]
+}
+
+/// What went wrong, in words that both databases share.
+pub(super) fn kind(error: &StoreError) -> String {
+    match error {
+        StoreError::Unavailable(_) => "unavailable".to_owned(),
+        StoreError::Reference(_) => "reference".to_owned(),
+        StoreError::Driver(_) => "driver".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn shown(value: impl Debug) -> String {
+    format!("{value:?}")
+}
+
+impl Operation {
+    pub(super) fn random(random: &mut StdRng, step: usize) -> Self {
+        Self {
+            kind: random.random_range(0..KINDS),
+            step,
+            a: random.random_range(1..8),
+            b: random.random_range(1..8),
+            c: random.random_range(1..24),
+            flag: random.random(),
+            time: at(random.random_range(0..40)),
+            limit: random.random_range(0..6),
+            text: TEXTS[random.random_range(0..TEXTS.len())],
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        if self.flag { Scope::Everywhere } else { Scope::Namespace("identity".parse().unwrap()) }
+    }
+
+    fn visibility(&self) -> Visibility {
+        Visibility {
+            everywhere: self.c.is_multiple_of(4),
+            namespaces: if self.flag { vec!["incident".parse().unwrap()] } else { vec![] },
+            person: (!self.a.is_multiple_of(3)).then_some(user_id(self.a)),
+        }
+    }
+
+    fn run_filter(&self) -> RunFilter {
+        RunFilter {
+            requester: self.b.is_multiple_of(3).then_some(user_id(self.a)),
+            statuses: if self.c.is_multiple_of(3) { vec![RunStatus::Running, RunStatus::Pending] } else { vec![] },
+            workflow: self.c.is_multiple_of(5).then(|| self.workflow()),
+            namespace: None,
+            needs_attention: self.c.is_multiple_of(7).then_some(self.flag),
+            search: self.flag.then(|| self.text.to_owned()),
+        }
+    }
+
+    fn workflow(&self) -> domain::WorkflowRef {
+        pick(&["identity/onboard", "identity/offboard", "incident/service-down"], self.b).parse().unwrap()
+    }
+
+    fn lease(&self) -> Lease {
+        Lease {
+            run: run_id(self.a),
+            owner: pick(&["node-a", "node-b"], self.b).to_owned(),
+            epoch: i64::try_from(self.c % 4).unwrap(),
+            until: self.time,
+        }
+    }
+
+    /// Performs it; what came back, without the numbers that a database gives by itself.
+    pub(super) async fn apply(&self, unit: &mut dyn UnitOfWork, places: &mut Places) -> Result<String> {
+        match self.kind {
+            0..=15 => self.people(unit).await,
+            16..=29 => self.secrets(unit).await,
+            30..=51 => self.runs(unit, places).await,
+            _ => self.talk(unit, places).await,
+        }
+    }
+
+    async fn people(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let (a, b) = (self.a, self.b);
+        let login = pick(LOGINS, self.c);
+        Ok(match self.kind {
+            0..=2 => {
+                let mut person = user(a, login);
+                self.text.clone_into(&mut person.name);
+                person.manager_id = self.c.is_multiple_of(5).then_some(user_id(b));
+                shown(unit.insert_user(&person).await?)
+            }
+            3 => {
+                let mut person = user(a, login);
+                person.email = Some(self.text.to_owned());
+                person.active = self.flag;
+                person.updated_at = self.time;
+                shown(unit.update_user(&person).await?)
+            }
+            4 => shown(unit.delete_user(user_id(a)).await?),
+            5 => shown((unit.user(user_id(a)).await?, unit.user_by_login(login).await?)),
+            6 => {
+                let search = self.flag.then_some(self.text);
+                let after = self.c.is_multiple_of(3).then_some(login);
+                shown(unit.list_users(search, after, self.limit).await?)
+            }
+            7 => {
+                let mut users = unit.users_by_id(&[user_id(a), user_id(b)]).await?;
+                users.sort_by_key(|user| user.id);
+                shown((users, unit.count_users().await?))
+            }
+            8 => shown(unit.insert_team(&team(a, login)).await?),
+            9 => shown(unit.update_team(&team(a, "x")).await?),
+            10 if self.c.is_multiple_of(3) => shown(unit.delete_team(team_id(a)).await?),
+            10 => shown((unit.list_teams().await?, unit.teams_of(user_id(b)).await?)),
+            11 if self.flag => shown(unit.add_member(team_id(a), user_id(b)).await?),
+            11 => shown(unit.remove_member(team_id(a), user_id(b)).await?),
+            12 | 13 => {
+                let holder = if self.flag { Holder::User(user_id(a)) } else { Holder::Team(team_id(a)) };
+                let mut grant = grant(self.c, holder, pick(Role::ALL, b), self.scope());
+                grant.expires_at = b.is_multiple_of(2).then_some(self.time);
+                grant.created_by = b.is_multiple_of(3).then_some(user_id(b));
+                grant.created_at = self.time;
+                shown(unit.insert_grant(&grant).await?)
+            }
+            14 => shown((unit.delete_grant(grant_id(self.c)).await?, unit.list_grants().await?)),
+            _ => shown((
+                unit.grants_of(user_id(a), self.time).await?,
+                unit.users_with_role(pick(Role::ALL, b), &"identity".parse().unwrap(), self.time).await?,
+                unit.team_members(team_id(a)).await?,
+                unit.team_by_name(login).await?,
+            )),
+        })
+    }
+
+    async fn secrets(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let (a, b) = (self.a, self.b);
+        let purpose = if self.flag { LinkPurpose::SetPassword } else { LinkPurpose::FirstAdministrator };
+        Ok(match self.kind {
+            16 => {
+                let mut session = session(self.c, self.flag.then_some(user_id(a)));
+                session.token_hash = format!("session-{b}");
+                self.text.clone_into(&mut session.data);
+                session.expires_at = self.time;
+                shown(unit.put_session(&session).await?)
+            }
+            17 => shown((
+                unit.sessions_of(user_id(a), self.time).await?,
+                unit.session_by_hash(&format!("session-{b}")).await?,
+            )),
+            18 => shown((
+                unit.revoke_session(user_id(a), session_id(self.c)).await?,
+                unit.revoke_sessions_of(user_id(b), self.flag.then_some(session_id(self.c))).await?,
+                unit.prune_sessions(self.time).await?,
+            )),
+            19 => {
+                let mut failed = throttle(self.text, u32::try_from(a).unwrap(), self.time);
+                failed.locked_until = self.flag.then_some(self.time);
+                unit.put_throttle(&failed).await?;
+                shown(unit.throttle(self.text).await?)
+            }
+            20 if self.flag => shown(unit.clear_throttle(self.text).await?),
+            20 => shown(unit.prune_throttles(self.time).await?),
+            21 => shown(unit.insert_link(&link(a, purpose, b.is_multiple_of(2).then_some(user_id(b)))).await?),
+            22 => shown(unit.use_link(link_id(a), self.time).await?),
+            23 => shown((
+                unit.revoke_links_of(user_id(a), self.time).await?,
+                unit.revoke_links_for(purpose, self.time).await?,
+                unit.link_by_hash(&format!("link-{b}")).await?,
+            )),
+            24 => shown(unit.insert_token(&token(a, user_id(b))).await?),
+            25 => {
+                unit.touch_token(token_id(a), self.time).await?;
+                shown((unit.tokens_of(user_id(b)).await?, unit.token_by_hash(&format!("token-{a}")).await?))
+            }
+            26 if self.flag => shown(unit.revoke_token(user_id(b), token_id(a), self.time).await?),
+            26 => shown(unit.revoke_tokens_of(user_id(b), self.time).await?),
+            27 => {
+                unit.put_setting(self.text, pick(TEXTS, self.c)).await?;
+                shown(unit.setting(self.text).await?)
+            }
+            28 => {
+                let mut connection = connection(a, pick(LOGINS, b));
+                connection.last_check = self.flag.then(|| self.text.to_owned());
+                shown(unit.put_connection(&connection).await?)
+            }
+            _ if self.flag => shown(unit.delete_connection(connection_id(a)).await?),
+            _ => shown((unit.list_connections().await?, unit.connection_by_name(pick(LOGINS, b)).await?)),
+        })
+    }
+
+    async fn runs(&self, unit: &mut dyn UnitOfWork, places: &mut Places) -> Result<String> {
+        let (a, b) = (self.a, self.b);
+        let workflow = self.workflow();
+        let versions = ["1.0.0", "1.1.0", "2.0.0"];
+        let states = [VersionState::Draft, VersionState::InReview, VersionState::Published, VersionState::Retired];
+        Ok(match self.kind {
+            30 | 31 => {
+                let mut version = version(&workflow, pick(&versions, self.c));
+                version.state = if self.flag { VersionState::Published } else { pick(&states, a) };
+                shown(unit.insert_version(&version).await?)
+            }
+            32 => {
+                shown(unit.move_version(&workflow, pick(&versions, self.c), pick(&states, a), pick(&states, b)).await?)
+            }
+            33 => shown((
+                unit.launchable_version(&workflow).await?,
+                unit.launchable_versions().await?,
+                unit.versions_of(&workflow).await?,
+            )),
+            34..=36 => {
+                let mut run = run(a, user_id(b));
+                run.workflow = workflow;
+                "Betrieb 운영".clone_into(&mut run.title);
+                self.text.clone_into(&mut run.input);
+                run.wake_at = self.flag.then_some(self.time);
+                run.needs_attention = self.c.is_multiple_of(7);
+                let number = unit.insert_run(&run).await?;
+                places.runs.insert(run.id, number);
+                shown(())
+            }
+            37 | 38 => {
+                let before = places.runs.get(&run_id(b)).copied().filter(|_| self.c.is_multiple_of(2));
+                let mut filter = self.run_filter();
+                // A search for a number finds what each database numbered by itself.
+                if filter.search.as_deref().is_some_and(|text| store::search::run_number(text).is_some()) {
+                    filter.search = None;
+                }
+                let mut runs = unit.list_runs(&self.visibility(), &filter, before, self.limit).await?;
+                for run in &mut runs {
+                    run.number = 0;
+                }
+                shown((runs, unit.run_is_visible(&self.visibility(), run_id(a)).await?))
+            }
+            39 => shown((
+                unit.run_statistics(&workflow, self.limit).await?,
+                unit.last_launches(user_id(a)).await?,
+                unit.count_runs().await?,
+                unit.next_wake().await?,
+            )),
+            40 => shown(
+                unit.claim_runs(pick(&["node-a", "node-b"], b), self.time, Duration::from_secs(9), self.limit).await?,
+            ),
+            41 => shown(
+                unit.claim_run(run_id(a), pick(&["node-a", "node-b"], b), self.time, Duration::from_secs(9)).await?,
+            ),
+            42 if self.flag => shown(unit.renew_lease(&self.lease(), self.time).await?),
+            42 => shown(unit.release_lease(&self.lease()).await?),
+            43..=45 => {
+                let Some(mut state) = unit.run(run_id(a)).await? else { return Ok("no run".to_owned()) };
+                let expected = state.journal_version - i64::from(self.c == 13);
+                let more = i64::from(self.limit);
+                state.journal_version = expected + more;
+                state.status = pick(RunStatus::ALL, b);
+                state.ended_at = state.status.is_final().then_some(self.time);
+                state.wake_at = self.flag.then_some(self.time);
+                let entries: Vec<_> = (1..=more)
+                    .map(|offset| JournalEntry {
+                        version: expected + offset,
+                        at: self.time,
+                        event: self.text.to_owned(),
+                    })
+                    .collect();
+                shown(unit.advance_run(&self.lease(), &state, expected, &entries).await?)
+            }
+            46 => {
+                shown((unit.journal(run_id(a), i64::from(self.limit), 10).await?, unit.snapshot_of(run_id(a)).await?))
+            }
+            47 => shown(unit.put_snapshot(run_id(a), i64::from(self.limit), self.text).await?),
+            48 => shown(unit.push_inbox(run_id(a), self.text, self.time).await?),
+            49 => {
+                let items = unit.inbox(run_id(a)).await?;
+                if let Some(item) = items.get(self.limit as usize / 2) {
+                    unit.clear_inbox(run_id(a), item.seq).await?;
+                }
+                shown(items.into_iter().map(|item| item.event).collect::<Vec<_>>())
+            }
+            50 => {
+                let mut task = task(run_id(a), if self.flag { "/do/0/a" } else { self.text }, i64::from(self.limit));
+                task.occurrence = u32::try_from(b % 3).unwrap();
+                unit.put_task(&task).await?;
+                shown(unit.tasks(run_id(a)).await?)
+            }
+            _ => {
+                unit.put_effect(&format!("effect-{}", self.c), self.text, self.time).await?;
+                shown(unit.effect(&format!("effect-{a}")).await?)
+            }
+        })
+    }
+
+    async fn talk(&self, unit: &mut dyn UnitOfWork, places: &mut Places) -> Result<String> {
+        let (a, b) = (self.a, self.b);
+        Ok(match self.kind {
+            52 | 53 => {
+                let mut asked = approval(self.c, run_id(a), user_id(b), self.flag.then_some(self.time));
+                asked.call = format!("call-{b}");
+                shown(unit.insert_approval(&asked, &[approver(user_id(a)), approver(user_id(b))]).await?)
+            }
+            54 => {
+                let filter = ApprovalFilter {
+                    state: self.c.is_multiple_of(2).then_some(pick(ApprovalState::ALL, self.c / 2)),
+                    waiting_for: self.flag.then_some(user_id(b)),
+                    run: self.c.is_multiple_of(5).then_some(run_id(a)),
+                };
+                let after = self.c.is_multiple_of(3).then_some(QueueKey { due: self.time, id: approval_id(b) });
+                shown((
+                    unit.list_approvals(&self.visibility(), &filter, after, self.limit).await?,
+                    unit.count_waiting_for(user_id(b)).await?,
+                    unit.overdue_approvals(self.time, self.limit).await?,
+                ))
+            }
+            55 => shown(unit.close_approval(approval_id(self.c), pick(&ApprovalState::ALL[1..], b), self.time).await?),
+            56 => {
+                let step = u128::try_from(self.step).unwrap();
+                shown(unit.insert_decision(&decision(1000 + step, approval_id(self.c), user_id(b))).await?)
+            }
+            57 => {
+                let id = approval_id(self.c);
+                unit.add_approvers(id, &[approver(user_id(a))]).await?;
+                shown((
+                    unit.approval(id).await?,
+                    unit.approvers(id).await?,
+                    unit.decisions(id).await?,
+                    unit.approval_of_call(run_id(a), &format!("call-{b}")).await?,
+                ))
+            }
+            58 => {
+                let mut draft = draft(a, user_id(b));
+                draft.run = self.c.is_multiple_of(5).then_some(run_id(a));
+                draft.updated_at = self.time;
+                self.text.clone_into(&mut draft.values);
+                unit.put_draft(&draft).await?;
+                shown((unit.draft(draft_id(a)).await?, unit.drafts_of(user_id(b), self.limit).await?))
+            }
+            59 if self.flag => shown(unit.delete_draft(user_id(b), draft_id(a)).await?),
+            59 => shown(unit.prune_drafts(self.time).await?),
+            60 => {
+                unit.insert_answered(&answered(user_id(a), self.text)).await?;
+                if self.flag {
+                    unit.finish_answered(user_id(b), self.text, 409, "{}").await?;
+                } else {
+                    unit.forget_answered(user_id(b), self.text).await?;
+                }
+                shown(unit.answered(user_id(a), self.text).await?)
+            }
+            61 => {
+                unit.insert_notification(&notification(self.c, user_id(a), self.time)).await?;
+                unit.mark_read(user_id(b), self.flag.then_some(notification_id(self.c)), self.time).await?;
+                let before = self.flag.then_some((self.time, notification_id(self.c)));
+                shown((
+                    unit.notifications_of(user_id(a), before, self.limit).await?,
+                    unit.count_unread(user_id(b)).await?,
+                ))
+            }
+            62 => {
+                let pushed = unit.push_outgoing(&outgoing(&format!("key-{}", self.c), self.time)).await?;
+                shown((pushed, unit.count_outgoing().await?))
+            }
+            63 => {
+                let mut taken = unit.take_outgoing("mail", self.time, Duration::from_secs(5), self.limit).await?;
+                for message in &mut taken {
+                    places.messages.insert(message.key.clone(), message.seq);
+                    message.seq = 0;
+                }
+                shown(taken)
+            }
+            64 => {
+                let seq = places.messages.get(&format!("key-{}", self.c)).copied().unwrap_or(-1);
+                if self.flag {
+                    unit.settle_outgoing(seq, self.time).await?;
+                } else {
+                    unit.defer_outgoing(seq, self.text, a.is_multiple_of(2).then_some(self.time)).await?;
+                }
+                shown(unit.count_outgoing().await?)
+            }
+            _ => {
+                let head = unit.audit_head().await?;
+                let mut entry = audit(head.seq + i64::from(self.c != 13));
+                entry.actor_id = self.flag.then_some(user_id(a));
+                self.text.clone_into(&mut entry.action);
+                unit.append_audit(&entry).await?;
+                let filter = AuditFilter {
+                    action: self.flag.then(|| self.text.to_owned()),
+                    from: b.is_multiple_of(2).then_some(self.time),
+                    ..AuditFilter::default()
+                };
+                shown((unit.list_audit(&filter, b.is_multiple_of(3).then_some(head.seq), self.limit).await?, head))
+            }
+        })
+    }
+}

@@ -1,0 +1,374 @@
+//! Rows to test with. Ids are made from numbers, so that failures can be read.
+
+use domain::{
+    ApprovalId, ApprovalState, ConnectionId, DecisionId, DecisionKind, DraftId, GrantId, LinkId, NotificationId, Role,
+    RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, UserId, WorkflowRef, view::LogLine,
+};
+use store::{
+    UnitOfWork,
+    access::{Grant, Subject, Team},
+    approvals::{Approval, Approver, Decision},
+    audit::AuditRow,
+    connections::Connection,
+    credentials::{ApiToken, LinkPurpose, OneTimeLink, Throttle},
+    messages::{Notification, Outgoing},
+    requests::{Answered, Draft},
+    runs::{JournalEntry, Run, Task},
+    sessions::Session,
+    users::User,
+    workflows::{VersionState, WorkflowVersion},
+};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name(number: u128) -> $kind {
+            <$kind>::from_uuid(Uuid::from_u128(number))
+        }
+    )+};
+}
+
+ids! {
+    /// The user of a number.
+    user_id: UserId,
+    /// The team of a number.
+    team_id: TeamId,
+    /// The grant of a number.
+    grant_id: GrantId,
+    /// The session of a number.
+    session_id: SessionId,
+    /// The token of a number.
+    token_id: TokenId,
+    /// The link of a number.
+    link_id: LinkId,
+    /// The run of a number.
+    run_id: RunId,
+    /// The approval of a number.
+    approval_id: ApprovalId,
+    /// The decision of a number.
+    decision_id: DecisionId,
+    /// The connection of a number.
+    connection_id: ConnectionId,
+    /// The draft of a number.
+    draft_id: DraftId,
+    /// The notification of a number.
+    notification_id: NotificationId,
+}
+
+/// So many seconds after the beginning of the test's time.
+#[must_use]
+pub const fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(1_700_000_000_000_000_i64.saturating_add(seconds.saturating_mul(1_000_000)))
+}
+
+/// `identity/onboard`.
+#[must_use]
+pub fn workflow() -> WorkflowRef {
+    "identity/onboard".parse().unwrap()
+}
+
+/// A person with nothing set that need not be.
+#[must_use]
+pub fn user(number: u128, login: &str) -> User {
+    User {
+        id: user_id(number),
+        login: login.to_owned(),
+        name: format!("Person {number}"),
+        email: None,
+        active: true,
+        password_hash: None,
+        must_change_password: false,
+        manager_id: None,
+        locale: None,
+        theme: None,
+        created_at: at(0),
+        updated_at: at(0),
+        last_sign_in_at: None,
+    }
+}
+
+/// A team.
+#[must_use]
+pub fn team(number: u128, name: &str) -> Team {
+    Team { id: team_id(number), name: name.to_owned(), title: format!("Team {number}"), created_at: at(0) }
+}
+
+/// A grant without end.
+#[must_use]
+pub fn grant(number: u128, subject: Subject, role: Role, scope: Scope) -> Grant {
+    Grant { id: grant_id(number), subject, role, scope, expires_at: None, created_by: None, created_at: at(0) }
+}
+
+/// A session that ends after 100 seconds.
+#[must_use]
+pub fn session(number: u128, user: Option<UserId>) -> Session {
+    Session {
+        id: session_id(number),
+        token_hash: format!("session-{number}"),
+        user_id: user,
+        data: "{}".to_owned(),
+        address: "127.0.0.1".to_owned(),
+        user_agent: "test".to_owned(),
+        created_at: at(0),
+        last_seen_at: at(i64::try_from(number).unwrap()),
+        expires_at: at(100),
+    }
+}
+
+/// A token without end.
+#[must_use]
+pub fn token(number: u128, user: UserId) -> ApiToken {
+    ApiToken {
+        id: token_id(number),
+        user_id: user,
+        name: "ci".to_owned(),
+        token_hash: format!("token-{number}"),
+        created_at: at(i64::try_from(number).unwrap()),
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+    }
+}
+
+/// An unused link.
+#[must_use]
+pub fn link(number: u128, purpose: LinkPurpose, user: Option<UserId>) -> OneTimeLink {
+    OneTimeLink {
+        id: link_id(number),
+        token_hash: format!("link-{number}"),
+        purpose,
+        user_id: user,
+        sealed: Some("sealed".to_owned()),
+        created_at: at(0),
+        expires_at: at(100),
+        used_at: None,
+    }
+}
+
+/// Failed attempts.
+#[must_use]
+pub fn throttle(subject: &str, failures: u32, last: Timestamp) -> Throttle {
+    Throttle { subject: subject.to_owned(), failures, locked_until: None, last_failure_at: last }
+}
+
+/// A published version; `version` is its sort key as well.
+#[must_use]
+pub fn version(workflow: &WorkflowRef, version: &str) -> WorkflowVersion {
+    WorkflowVersion {
+        workflow: workflow.clone(),
+        version: version.to_owned(),
+        state: VersionState::Published,
+        source: "document: {}".to_owned(),
+        digest: "d".repeat(64),
+        title: format!("Title of {workflow}"),
+        created_by: None,
+        created_at: at(0),
+        sort_key: version.to_owned(),
+    }
+}
+
+/// A run of [`workflow`] 1.0.0 that nobody has touched; it wants to be looked at at once.
+#[must_use]
+pub fn run(number: u128, requester: UserId) -> Run {
+    Run {
+        id: run_id(number),
+        number: 0,
+        workflow: workflow(),
+        version: "1.0.0".to_owned(),
+        definition_digest: "d".repeat(64),
+        title: "Onboard an employee".to_owned(),
+        status: RunStatus::Pending,
+        needs_attention: false,
+        rejected: false,
+        compensated: false,
+        requester_id: requester,
+        input: "{}".to_owned(),
+        output: None,
+        error: None,
+        created_at: at(i64::try_from(number).unwrap()),
+        started_at: None,
+        ended_at: None,
+        updated_at: at(0),
+        journal_version: 0,
+        wake_at: Some(at(0)),
+    }
+}
+
+/// Journal entries of the given places.
+#[must_use]
+pub fn entries(versions: std::ops::RangeInclusive<i64>) -> Vec<JournalEntry> {
+    versions
+        .map(|version| JournalEntry { version, at: at(version), event: format!("{{\"event\":{version}}}") })
+        .collect()
+}
+
+/// A task at work.
+#[must_use]
+pub fn task(run: RunId, reference: &str, position: i64) -> Task {
+    Task {
+        run,
+        reference: reference.to_owned(),
+        occurrence: 1,
+        position,
+        name: "create".to_owned(),
+        kind: "call".to_owned(),
+        status: TaskStatus::Running,
+        call: Some(7),
+        attempts: 1,
+        compensation: false,
+        input: Some("{}".to_owned()),
+        output: None,
+        error: None,
+        started_at: Some(at(1)),
+        ended_at: None,
+    }
+}
+
+/// A pending approval.
+#[must_use]
+pub fn approval(number: u128, run: RunId, requester: UserId, due: Option<Timestamp>) -> Approval {
+    Approval {
+        id: approval_id(number),
+        run,
+        call: format!("call-{number}"),
+        reference: "/do/0/ask".to_owned(),
+        title: "May it?".to_owned(),
+        message: String::new(),
+        state: ApprovalState::Pending,
+        rule: "{}".to_owned(),
+        shown: "{}".to_owned(),
+        digest: "d".repeat(64),
+        requester_id: requester,
+        opened_at: at(0),
+        due_at: due,
+        closed_at: None,
+    }
+}
+
+/// Somebody who is asked.
+#[must_use]
+pub fn approver(user: UserId) -> Approver {
+    Approver { user_id: user, via: "manager of staff".to_owned() }
+}
+
+/// A yes.
+#[must_use]
+pub fn decision(number: u128, approval: ApprovalId, user: UserId) -> Decision {
+    Decision {
+        id: decision_id(number),
+        approval,
+        user_id: user,
+        kind: DecisionKind::Approve,
+        comment: String::new(),
+        digest: "d".repeat(64),
+        decided_at: at(10),
+    }
+}
+
+/// An unsent draft.
+#[must_use]
+pub fn draft(number: u128, user: UserId) -> Draft {
+    Draft {
+        id: draft_id(number),
+        user_id: user,
+        workflow: workflow(),
+        values: "{}".to_owned(),
+        created_at: at(0),
+        updated_at: at(i64::try_from(number).unwrap()),
+        run: None,
+    }
+}
+
+/// A kept answer.
+#[must_use]
+pub fn answered(user: UserId, key: &str) -> Answered {
+    Answered {
+        user_id: user,
+        key: key.to_owned(),
+        request_digest: "d".repeat(64),
+        status: 201,
+        body: "{}".to_owned(),
+        created_at: at(0),
+    }
+}
+
+/// An unread notice.
+#[must_use]
+pub fn notification(number: u128, user: UserId, created: Timestamp) -> Notification {
+    Notification {
+        id: notification_id(number),
+        user_id: user,
+        kind: "run.completed".to_owned(),
+        title: "Onboard".to_owned(),
+        run_number: Some(7),
+        link: "/runs/7".to_owned(),
+        created_at: created,
+        read_at: None,
+    }
+}
+
+/// A mail that is due.
+#[must_use]
+pub fn outgoing(key: &str, due: Timestamp) -> Outgoing {
+    Outgoing {
+        seq: 0,
+        kind: "mail".to_owned(),
+        payload: "{\"to\":\"a\"}".to_owned(),
+        key: key.to_owned(),
+        attempts: 0,
+        due_at: due,
+        last_error: None,
+        created_at: at(0),
+    }
+}
+
+/// A connection.
+#[must_use]
+pub fn connection(number: u128, name: &str) -> Connection {
+    Connection {
+        id: connection_id(number),
+        name: name.to_owned(),
+        kind: "smtp".to_owned(),
+        settings: "{}".to_owned(),
+        sealed_secret: Some("sealed".to_owned()),
+        namespaces: "[\"*\"]".to_owned(),
+        last_check: None,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+/// An audit entry.
+#[must_use]
+pub fn audit(seq: i64) -> AuditRow {
+    AuditRow {
+        seq,
+        at: at(seq),
+        actor_id: None,
+        actor: "system".to_owned(),
+        action: "run.launch".to_owned(),
+        resource_kind: "run".to_owned(),
+        resource_id: format!("id-{seq}"),
+        resource_name: format!("R-{seq}"),
+        namespace: Some("identity".to_owned()),
+        outcome: "done".to_owned(),
+        body: format!("{{\"seq\":{seq}}}"),
+        hash: format!("{seq:064x}"),
+    }
+}
+
+/// A line of a task's log.
+#[must_use]
+pub fn line(reference: &str, text: &str) -> LogLine {
+    LogLine { seq: 0, at: at(1), reference: reference.to_owned(), level: "info".to_owned(), text: text.to_owned() }
+}
+
+/// What most cases start from: the people 1 `staff`, 2 `manager`, 3 `operator`, and [`workflow`] 1.0.0.
+pub async fn organisation(unit: &mut dyn UnitOfWork) {
+    for (number, login) in [(1, "staff"), (2, "manager"), (3, "operator")] {
+        unit.insert_user(&user(number, login)).await.unwrap();
+    }
+    unit.insert_version(&version(&workflow(), "1.0.0")).await.unwrap();
+}
