@@ -23,7 +23,7 @@ pub async fn change_password(
 ) -> Result<(), AppError> {
     same_twice(&password, &repeated)?;
     let (service, caller) = scope()?;
-    service.change_password(&caller, &current, &password).await?;
+    service.change_password(&caller, current, password).await?;
     go_on("/account?done=password");
     Ok(())
 }
@@ -80,7 +80,7 @@ pub async fn revoke_token(id: TokenId) -> Result<(), AppError> {
 #[server(prefix = "/ui", endpoint = "notifications")]
 pub async fn notifications(cursor: Option<String>) -> Result<Page<NotificationView>, AppError> {
     let (service, caller) = scope()?;
-    Ok(service.notifications(&caller, cursor, 30).await?)
+    Ok(service.notifications(&caller, cursor.as_deref(), Some(30)).await?)
 }
 
 /// Marks one notice as read, or all.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::{
-    ConnectionId, GrantId, TeamId, UserId,
+    ConnectionId, GrantId, Role, TeamId, UserId,
     view::{ConnectionCheck, ConnectionView, GrantView, Page, TeamView, UserView},
 };
 use leptos::prelude::*;
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 #[cfg(feature = "ssr")]
-use super::{go_on, keep_once, scope};
+use super::{go_on, keep_once, scope, subjects};
 use crate::errors::AppError;
 
 /// People, by name.
 #[server(prefix = "/ui", endpoint = "users")]
 pub async fn users(search: Option<String>, cursor: Option<String>) -> Result<Page<UserView>, AppError> {
     let (service, caller) = scope()?;
-    Ok(service.users(&caller, search, cursor, 50).await?)
+    Ok(service.users(&caller, search, cursor.as_deref(), Some(50)).await?)
 }
 
 /// Creates a person; the answer is the one-time link by which they set their password.
@@ -30,8 +30,7 @@ pub async fn create_user(
     #[server(default)] manager: String,
 ) -> Result<String, AppError> {
     let (service, caller) = scope()?;
-    let manager = person_by_login(&manager).await?;
-    let user = service::NewUser { login: login.trim().to_owned(), name: name.trim().to_owned(), email: some(&email), manager };
+    let user = service::NewUser { login: login.trim().to_owned(), name, email: Some(email), manager: Some(manager) };
     let (_user, link) = service.create_user(&caller, user).await?;
     keep_once("link", &link);
     go_on("/admin/people");
@@ -47,8 +46,7 @@ pub async fn update_user(
     #[server(default)] manager: String,
 ) -> Result<(), AppError> {
     let (service, caller) = scope()?;
-    let manager = person_by_login(&manager).await?;
-    let change = service::UserChange { name: name.trim().to_owned(), email: some(&email), manager };
+    let change = service::UserChange { name, email: Some(email), manager: Some(manager) };
     service.update_user(&caller, id, change).await?;
     go_on("/admin/people");
     Ok(())
@@ -102,7 +100,7 @@ pub async fn delete_team(id: TeamId) -> Result<(), AppError> {
 #[server(prefix = "/ui", endpoint = "add-member")]
 pub async fn add_member(team: TeamId, login: String) -> Result<(), AppError> {
     let (service, caller) = scope()?;
-    let person = person_by_login(&login).await?.ok_or_else(|| unknown_person("/login"))?;
+    let person = subjects::person(&service, &caller, &login, "/login").await?;
     service.add_member(&caller, team, person).await?;
     go_on("/admin/teams");
     Ok(())
@@ -124,17 +122,19 @@ pub async fn grants() -> Result<Vec<GrantView>, AppError> {
     Ok(service.grants(&caller).await?)
 }
 
-/// Gives a role. The subject is `user LOGIN` or `team NAME`, as the form's suggestions have it.
+/// Gives a role. The subject is a sign-in name, or `team NAME`; the place a namespace, or `*` for everywhere; the end a
+/// date, or empty.
 #[server(prefix = "/ui", endpoint = "create-grant")]
 pub async fn create_grant(
     subject: String,
-    role: String,
-    scope_text: String,
-    #[server(default)] days: String,
+    role: Role,
+    #[server(default)] place: String,
+    #[server(default)] until: String,
 ) -> Result<(), AppError> {
     let (service, caller) = scope()?;
-    let (subject, role, place) = grant_of(&subject, &role, &scope_text).await?;
-    service.grant(&caller, subject, role, place, days.parse().ok()).await?;
+    let subject = subjects::subject(&service, &caller, &subject, "/subject").await?;
+    let (place, until) = (subjects::place(&place)?, subjects::end_of_day(&until)?);
+    service.grant(&caller, subject, role, place, until).await?;
     go_on("/admin/grants");
     Ok(())
 }
@@ -171,22 +171,24 @@ pub struct ConnectionKind {
 pub async fn connection_kinds() -> Result<Vec<ConnectionKind>, AppError> {
     let (service, _caller) = scope()?;
     let kinds = service.connection_kinds().into_iter();
-    Ok(kinds.map(|(kind, title, schema)| ConnectionKind { kind, title, schema }).collect())
+    Ok(kinds.map(|kind| ConnectionKind { kind: kind.name, title: kind.title, schema: kind.schema }).collect())
 }
 
-/// Creates or changes a connection. The settings are the fields of the kind's schema, named by JSON pointer after
-/// `settings`; those that the schema marks as write-only are secrets and stay as they are when left empty.
+/// Creates or changes a connection. The fields of the kind's schema are named by JSON pointer; a list has one entry per
+/// line. Those that the schema marks as write-only are secrets and stay as they are when left empty.
 #[server(prefix = "/ui", endpoint = "put-connection")]
 pub async fn put_connection(
-    #[server(default)] id: Option<ConnectionId>,
+    id: Option<ConnectionId>,
     name: String,
     kind: String,
     #[server(default)] namespaces: String,
     #[server(default)] fields: HashMap<String, String>,
 ) -> Result<(), AppError> {
     let (service, caller) = scope()?;
-    let schema = service.connection_kinds().into_iter().find(|known| known.0 == kind).map(|known| known.2);
-    let connection = connection_of(name, kind, &namespaces, &fields, schema.as_ref());
+    let schema = service.connection_kinds().into_iter().find(|known| known.name == kind).map(|known| known.schema);
+    let settings = crate::model::connection_settings::settings(schema.as_ref(), fields);
+    let namespaces = namespaces.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let connection = service::NewConnection { name, kind, settings, namespaces };
     service.put_connection(&caller, id, connection).await?;
     go_on("/admin/connections");
     Ok(())

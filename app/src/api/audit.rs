@@ -12,7 +12,7 @@ use crate::errors::AppError;
 #[server(prefix = "/ui", endpoint = "audit", input = Json)]
 pub async fn audit(filter: AuditFilter, cursor: Option<String>) -> Result<Page<AuditEntryView>, AppError> {
     let (service, caller) = scope()?;
-    Ok(service.audit(&caller, filter, cursor, 50).await?)
+    Ok(service.audit(&caller, filter, cursor.as_deref(), Some(50)).await?)
 }
 
 /// Reads the whole log and checks that nothing was altered or left out.

@@ -23,4 +23,6 @@ pub mod sign_in;
 #[cfg(feature = "ssr")]
 mod server_side;
 #[cfg(feature = "ssr")]
+mod subjects;
+#[cfg(feature = "ssr")]
 pub use server_side::*;

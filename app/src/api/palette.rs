@@ -49,7 +49,7 @@ pub async fn palette(words: String) -> Result<Vec<PaletteHit>, AppError> {
         ..service::ApprovalQuery::default()
     };
     let wanted = words.to_lowercase();
-    let approvals = service.approvals(&caller, query, None, 50).await.map(|page| page.items).unwrap_or_default();
+    let approvals = service.approvals(&caller, query, None, Some(50)).await.map(|page| page.items).unwrap_or_default();
     let matching = approvals.into_iter().filter(|approval| {
         let text = format!("{} {} {}", approval.title, approval.workflow_title, approval.requester.name);
         text.to_lowercase().contains(&wanted)
@@ -70,7 +70,7 @@ pub async fn palette(words: String) -> Result<Vec<PaletteHit>, AppError> {
     }));
     if search.is_some() && number.is_none() {
         let query = service::RunQuery { search, ..service::RunQuery::default() };
-        let runs = service.runs(&caller, query, None, 5).await.map(|page| page.items).unwrap_or_default();
+        let runs = service.runs(&caller, query, None, Some(5)).await.map(|page| page.items).unwrap_or_default();
         hits.extend(runs.into_iter().map(run_hit));
     }
     Ok(hits)

@@ -45,3 +45,23 @@ pub fn FormFeedback(
 ) -> impl IntoView {
     move || problem.get().map(|problem| view! { <ProblemView problem compact=true/> })
 }
+
+/// Does something in the browser each time an action has ended well: close the dialog, say so, fetch anew.
+pub fn when_done<S>(action: ServerAction<S>, done: impl Fn(S::Output) + 'static)
+where
+    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
+    S::Output: Clone + Send + Sync + 'static,
+{
+    let value = action.value();
+    Effect::new(move |_| {
+        let output = value.with(|value| value.as_ref().and_then(|answer| answer.as_ref().ok().cloned()));
+        if let Some(output) = output {
+            untrack(|| done(output));
+        }
+    });
+}
+
+/// Leaves the page for another by a full load, as after signing in, when everything about the visitor has changed.
+pub fn leave_for(path: &str) {
+    let _ = window().location().assign(path);
+}

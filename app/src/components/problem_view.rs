@@ -1,4 +1,4 @@
-use domain::Problem;
+use domain::{ErrorCode, Problem};
 use leptos::prelude::*;
 
 use super::{Banner, Button, ButtonLook, Glyph, Icon, Tone};
@@ -38,9 +38,14 @@ pub fn ProblemView(
         return view! { <Banner tone=Tone::Danger title=title>{body}</Banner> }.into_any();
     }
     let again = problem.status >= 500;
+    let glyph = match problem.code {
+        ErrorCode::Forbidden | ErrorCode::Unauthenticated => Glyph::Key,
+        ErrorCode::NotFound | ErrorCode::LinkInvalid => Glyph::Question,
+        _ => Glyph::Octagon,
+    };
     view! {
         <div class="state state--problem" role="alert">
-            <span class="state__icon"><Icon glyph=Glyph::Octagon/></span>
+            <span class="state__icon"><Icon glyph/></span>
             <p class="state__title">{title}</p>
             <div class="state__text">{body}</div>
             {again

@@ -1,5 +1,120 @@
-use leptos::prelude::*;
+use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
 
-/// Being written.
+use super::{setup::NewPassword, sign_in::Brand};
+use crate::{
+    api::sign_in::{ClaimPassword, RevealPassword, link},
+    components::{
+        Banner, Button, ButtonLook, CopyButton, FormFeedback, Glyph, LinkButton, Moment, Skeleton, Tone, error_of,
+        leave_for, load, problem_of, when_done,
+    },
+    frame::LocaleForm,
+    i18n::use_texts,
+};
+
+/// The token in the address.
+pub(super) fn link_token() -> Memo<String> {
+    let params = use_params_map();
+    Memo::new(move |_| params.with(|params| params.get("token").unwrap_or_default()))
+}
+
+/// What a one-time link leads to: a password to be set, or one to be shown.
 #[component]
-pub fn LinkPage() -> impl IntoView {}
+pub fn LinkPage() -> impl IntoView {
+    let t = use_texts();
+    let token = link_token();
+    let known = Resource::new(move || token.get(), link);
+    // After a form without JavaScript the link is used up and what it showed comes along, once.
+    let shown = SharedValue::new(|| {
+        #[cfg(feature = "ssr")]
+        return crate::api::take_once("password");
+        #[cfg(not(feature = "ssr"))]
+        None::<String>
+    })
+    .into_inner();
+    let content = match shown {
+        Some(password) => view! { <Revealed password/> }.into_any(),
+        None => load(known, || view! { <Skeleton lines=4/> }.into_any(), move |link| match link.purpose.as_str() {
+            "reveal-password" => view! { <Reveal token/> }.into_any(),
+            _ => view! { <SetPassword token login=link.login.unwrap_or_default() until=link.expires_at/> }.into_any(),
+        }),
+    };
+    view! {
+        <Title text=t.account.link_title()/>
+        <div class="gate">
+            <div class="gate__panel">
+                <Brand/>
+                {content}
+                <div class="gate__foot">
+                    <LocaleForm/>
+                </div>
+            </div>
+        </div>
+    }
+}
+
+#[component]
+fn SetPassword(token: Memo<String>, login: String, until: domain::Timestamp) -> impl IntoView {
+    let t = use_texts().account;
+    let action = ServerAction::<ClaimPassword>::new();
+    when_done(action, |()| leave_for("/"));
+    view! {
+        <h1 class="gate__title">{t.set_password_title()}</h1>
+        <p class="gate__lead">{t.set_password_lead(&login)} " " {t.link_until()} " " <Moment at=until/></p>
+        <ActionForm action=action>
+            <div class="stack">
+                <FormFeedback problem=problem_of(action)/>
+                <input type="hidden" name="token" value=token.get_untracked()/>
+                // Password managers want to know whose password it is.
+                <input type="hidden" name="username" autocomplete="username" value=login/>
+                <NewPassword password=error_of(action, "/password") repeated=error_of(action, "/repeated")/>
+                <Button look=ButtonLook::Primary busy=action.pending()>{t.set_password_send()}</Button>
+            </div>
+        </ActionForm>
+    }
+}
+
+/// The password is shown only after a click: programs that look at links in mails must not use it up.
+#[component]
+fn Reveal(token: Memo<String>) -> impl IntoView {
+    let t = use_texts().account;
+    let action = ServerAction::<RevealPassword>::new();
+    let value = action.value();
+    let revealed = move || value.get().and_then(Result::ok);
+    view! {
+        {move || match revealed() {
+            Some(password) => view! { <Revealed password/> }.into_any(),
+            None => {
+                view! {
+                    <h1 class="gate__title">{t.reveal_title()}</h1>
+                    <p class="gate__lead">{t.reveal_lead()}</p>
+                    <ActionForm action=action>
+                        <div class="stack">
+                            <FormFeedback problem=problem_of(action)/>
+                            <input type="hidden" name="token" value=token.get_untracked()/>
+                            <Button look=ButtonLook::Primary icon=Glyph::Eye busy=action.pending()>
+                                {t.reveal_send()}
+                            </Button>
+                        </div>
+                    </ActionForm>
+                }
+                    .into_any()
+            }
+        }}
+    }
+}
+
+#[component]
+fn Revealed(password: String) -> impl IntoView {
+    let t = use_texts().account;
+    view! {
+        <h1 class="gate__title">{t.revealed_title()}</h1>
+        <div class="secret">
+            <code class="secret__text">{password.clone()}</code>
+            <CopyButton text=password/>
+        </div>
+        <Banner tone=Tone::Warning title=t.revealed_once()>{t.revealed_next()}</Banner>
+        <LinkButton href="/sign-in" look=ButtonLook::Primary>{t.go_to_sign_in()}</LinkButton>
+    }
+}

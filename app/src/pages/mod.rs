@@ -10,6 +10,6 @@ pub mod link;
 pub mod not_found;
 pub mod notifications;
 pub mod runs;
-pub mod setup;
-pub mod sign_in;
+pub(crate) mod setup;
+pub(crate) mod sign_in;
 pub mod styleguide;

@@ -1,5 +1,113 @@
-use leptos::prelude::*;
+use domain::view::{NotificationView, Page};
+use leptos::{form::ActionForm, prelude::*, server::ServerAction};
 
-/// Being written.
+use crate::{
+    api::account::{MarkNotificationsRead, notifications},
+    components::{Button, Card, EmptyState, Glyph, Icon, Moment, PageHeader, Pager, Skeleton, Tone, load},
+    i18n::{sentence, use_texts},
+    live::{Topic, use_live},
+    session::{Counts, use_me},
+    url_state::query_text,
+};
+
+/// The person's notices, newest first.
 #[component]
-pub fn NotificationsPage() -> impl IntoView {}
+pub fn NotificationsPage() -> impl IntoView {
+    let t = use_texts();
+    let live = use_live();
+    let cursor = query_text("cursor");
+    let mark = ServerAction::<MarkNotificationsRead>::new();
+    let data = Resource::new(
+        move || (cursor.get(), live.version(Topic::Notifications), mark.version().get()),
+        |(cursor, ..)| notifications(Some(cursor).filter(|cursor| !cursor.is_empty())),
+    );
+    let counts = use_context::<Counts>();
+    Effect::new(move |_| {
+        if mark.version().get() > 0 {
+            live.touch(Topic::Notifications);
+        }
+    });
+    let unread = move || counts.map_or(0, |counts| counts.notifications.get());
+    let mail = use_me().is_some_and(|me| me.mail_enabled && me.email.is_some());
+    view! {
+        <PageHeader
+            title=t.notices.title()
+            subtitle=if mail { t.notices.mail_on() } else { t.notices.mail_off() }
+        >
+            <ActionForm action=mark>
+                <Button icon=Glyph::Check busy=mark.pending() disabled=Signal::derive(move || unread() == 0)>
+                    {t.notices.mark_all()}
+                </Button>
+            </ActionForm>
+        </PageHeader>
+        {load(
+            data,
+            || view! { <Card><Skeleton lines=8/></Card> }.into_any(),
+            move |page| view! { <Notices page mark/> }.into_any(),
+        )}
+    }
+}
+
+#[component]
+fn Notices(page: Page<NotificationView>, mark: ServerAction<MarkNotificationsRead>) -> impl IntoView {
+    let t = use_texts();
+    if page.items.is_empty() {
+        return view! {
+            <Card>
+                <EmptyState glyph=Glyph::Bell title=t.notices.none() text=t.notices.none_text()/>
+            </Card>
+        }
+        .into_any();
+    }
+    let lines: Vec<_> = page.items.into_iter().map(|notice| view! { <Notice notice mark/> }).collect();
+    view! {
+        <Card flush=true>
+            <ul class="lines">{lines}</ul>
+        </Card>
+        <Pager next=page.next/>
+    }
+    .into_any()
+}
+
+#[component]
+fn Notice(notice: NotificationView, mark: ServerAction<MarkNotificationsRead>) -> impl IntoView {
+    let t = use_texts();
+    let (glyph, tone) = match notice.kind.as_str() {
+        "approval-requested" => (Glyph::Decisions, Tone::Warning),
+        "run-completed" => (Glyph::CircleCheck, Tone::Success),
+        "run-rejected" => (Glyph::CircleCross, Tone::Danger),
+        "run-faulted" => (Glyph::Octagon, Tone::Danger),
+        "run-needs-attention" => (Glyph::Warning, Tone::Danger),
+        "run-cancelled" => (Glyph::CircleSlash, Tone::Neutral),
+        _ => (Glyph::Info, Tone::Neutral),
+    };
+    let key = format!("kind_{}", notice.kind.replace('-', "_"));
+    let template = t.notices.by_key(&key).unwrap_or_else(|| t.notices.by_key("kind_other").unwrap_or_default());
+    let number = notice.run_number.map(|number| t.common.run_number(number)).unwrap_or_default();
+    let title = notice.title.clone();
+    let words = sentence(template, |place| match place {
+        "run" => view! { <span class="line__number">{number.clone()}</span> }.into_any(),
+        _ => view! { <strong>{title.clone()}</strong> }.into_any(),
+    });
+    let id = notice.id;
+    let unread = !notice.read;
+    let read = move |_| {
+        if unread {
+            mark.dispatch(MarkNotificationsRead { id: Some(id) });
+        }
+    };
+    view! {
+        <li>
+            <a class="line" class:line--unread=unread href=notice.link on:click=read>
+                <span class=format!("line__glyph line__glyph--{}", tone.as_str())><Icon glyph/></span>
+                <span class="line__text">
+                    <span class="line__title line__title--plain">{words}</span>
+                </span>
+                <span class="line__side">
+                    {unread.then(|| view! { <span class="visually-hidden">{t.notices.unread()}</span> })}
+                    <span class="line__time"><Moment at=notice.created_at/></span>
+                </span>
+            </a>
+        </li>
+    }
+}

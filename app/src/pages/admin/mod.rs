@@ -1,17 +1,28 @@
+//! Administration: people, teams, grants, connections.
+
+mod connection_form;
+mod connections;
+mod grants;
+mod people;
+mod person_dialogs;
+mod teams;
+
+pub use connections::ConnectionsPage;
+pub use grants::GrantsPage;
+pub use people::PeoplePage;
+pub use teams::TeamsPage;
+
 use leptos::prelude::*;
+use leptos_router::{NavigateOptions, hooks::{use_location, use_navigate}};
 
-/// Being written.
-#[component]
-pub fn PeoplePage() -> impl IntoView {}
+use crate::url_state::href_with;
 
-/// Being written.
-#[component]
-pub fn TeamsPage() -> impl IntoView {}
-
-/// Being written.
-#[component]
-pub fn GrantsPage() -> impl IntoView {}
-
-/// Being written.
-#[component]
-pub fn ConnectionsPage() -> impl IntoView {}
+/// Closes the page's dialog, after what it asked for was done.
+fn close_dialog() -> impl Fn() + Clone + 'static {
+    let location = use_location();
+    let navigate = use_navigate();
+    move || {
+        let away = href_with(&location.pathname.get_untracked(), &location.query.get_untracked(), &[]);
+        navigate(&away, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
+    }
+}

@@ -1,0 +1,58 @@
+use leptos::{form::ActionForm, html, prelude::*, server::ServerAction};
+
+use crate::{
+    api::account::ChangePassword,
+    components::{
+        Banner, Button, ButtonLook, Card, FormFeedback, TextField, Tone, error_of, problem_of, use_toasts, when_done,
+    },
+    i18n::use_texts,
+    pages::setup::NewPassword,
+    session::use_me,
+    url_state::query_text,
+};
+
+/// Changes one's own password.
+#[component]
+pub(super) fn PasswordCard() -> impl IntoView {
+    let t = use_texts().account;
+    let action = ServerAction::<ChangePassword>::new();
+    let must = use_me().is_some_and(|me| me.must_change_password);
+    let done = query_text("done");
+    let toasts = use_toasts();
+    let form = NodeRef::<html::Div>::new();
+    when_done(action, move |()| {
+        toasts.done(t.password_changed());
+        if let Some(form) = form.get_untracked().and_then(|node| node.closest("form").ok().flatten()) {
+            use wasm_bindgen::JsCast;
+            if let Some(form) = form.dyn_ref::<web_sys::HtmlFormElement>() {
+                form.reset();
+            }
+        }
+    });
+    view! {
+        <Card title=t.change_password() subtitle=t.change_password_lead()>
+            {move || (done.get() == "password").then(|| view! { <Banner tone=Tone::Success title=t.password_changed()/> })}
+            <ActionForm action=action>
+                <div class="stack" node_ref=form>
+                    <FormFeedback problem=problem_of(action)/>
+                    {(!must)
+                        .then(|| {
+                            view! {
+                                <TextField
+                                    name="current"
+                                    label=t.current_password()
+                                    kind="password"
+                                    error=error_of(action, "/current")
+                                    autocomplete="current-password"
+                                />
+                            }
+                        })}
+                    <NewPassword password=error_of(action, "/password") repeated=error_of(action, "/repeated")/>
+                    <div>
+                        <Button look=ButtonLook::Primary busy=action.pending()>{t.change_password()}</Button>
+                    </div>
+                </div>
+            </ActionForm>
+        </Card>
+    }
+}

@@ -1,0 +1,190 @@
+//! The dialogs around a connection: its kind, its settings by the kind's schema, its end.
+
+use domain::{FieldError, view::ConnectionView};
+use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use serde_json::Value;
+
+use super::connections::ConnectionActions;
+use crate::{
+    api::admin::{ConnectionKind, DeleteConnection, PutConnection},
+    components::{
+        Button, ButtonLook, Dialog, FormFeedback, Glyph, Icon, SelectField, TextArea, TextField, Toggle,
+        dialog_href, error_of, problem_of,
+    },
+    errors::field_message,
+    i18n::use_texts,
+    model::connection_settings::{Control, Setting, form},
+    url_state::query_text,
+};
+
+/// Whichever dialog the address names.
+#[component]
+pub(super) fn ConnectionDialogs(
+    connections: Vec<ConnectionView>,
+    kinds: Vec<ConnectionKind>,
+    actions: ConnectionActions,
+) -> impl IntoView {
+    let t = use_texts();
+    let dialog = query_text("dialog");
+    move || {
+        let name = dialog.get();
+        if name == "new" {
+            return Some(view! { <ChooseKind kinds=kinds.clone()/> }.into_any());
+        }
+        let (what, which) = name.split_once('-')?;
+        if what == "new" {
+            let kind = kinds.iter().find(|kind| kind.kind == which)?.clone();
+            let title = t.admin.connection_new_of(&kind.title);
+            return Some(view! { <Settings dialog=name.clone() title kind connection=None action=actions.put/> }.into_any());
+        }
+        let connection = connections.iter().find(|connection| connection.id.to_string() == which)?.clone();
+        match what {
+            "edit" => {
+                let kind = kinds.iter().find(|kind| kind.kind == connection.kind)?.clone();
+                let title = t.admin.connection_change(&connection.name);
+                let connection = Some(connection);
+                Some(view! { <Settings dialog=name.clone() title kind connection action=actions.put/> }.into_any())
+            }
+            "delete" => Some(view! { <Delete dialog=name.clone() connection action=actions.delete/> }.into_any()),
+            _ => None,
+        }
+    }
+}
+
+#[component]
+fn ChooseKind(kinds: Vec<ConnectionKind>) -> impl IntoView {
+    let t = use_texts();
+    view! {
+        <Dialog name="new" title=t.admin.connection_new()>
+            <p>{t.admin.connection_choose()}</p>
+            <div class="choices">
+                {kinds
+                    .iter()
+                    .map(|kind| {
+                        view! {
+                            <a class="choice" href=dialog_href(format!("new-{}", kind.kind))>
+                                <Icon glyph=Glyph::Plug/>
+                                <span>{kind.title.clone()}</span>
+                            </a>
+                        }
+                    })
+                    .collect::<Vec<_>>()}
+            </div>
+        </Dialog>
+    }
+}
+
+#[component]
+fn Settings(
+    dialog: String,
+    title: String,
+    kind: ConnectionKind,
+    connection: Option<ConnectionView>,
+    action: ServerAction<PutConnection>,
+) -> impl IntoView {
+    let t = use_texts();
+    let stored = connection.as_ref().map_or(Value::Null, |connection| connection.settings.clone());
+    let has_secret = connection.as_ref().is_some_and(|connection| connection.has_secret);
+    let settings = form(&kind.schema, &stored, has_secret);
+    let namespaces =
+        connection.as_ref().map_or_else(|| "*".to_owned(), |connection| connection.namespaces.join(", "));
+    let name = connection.as_ref().map(|connection| connection.name.clone()).unwrap_or_default();
+    let id = connection.as_ref().map(|connection| connection.id.to_string());
+    let kind = kind.kind;
+    view! {
+        <Dialog name=dialog title>
+            {
+                let (id, kind, name, namespaces, settings) =
+                    (id.clone(), kind.clone(), name.clone(), namespaces.clone(), settings.clone());
+                view! {
+                    <ActionForm action=action>
+                        <div class="stack">
+                            <FormFeedback problem=problem_of(action)/>
+                            {id.map(|id| view! { <input type="hidden" name="id" value=id/> })}
+                            <input type="hidden" name="kind" value=kind/>
+                            <TextField
+                                name="name"
+                                label=t.common.name()
+                                hint=t.admin.connection_name_hint()
+                                value=name
+                                maxlength=63_u32
+                                code=true
+                                error=error_of(action, "/name")
+                            />
+                            <TextField
+                                name="namespaces"
+                                label=t.admin.usable_in()
+                                hint=t.admin.namespaces_hint()
+                                value=namespaces
+                                code=true
+                                error=error_of(action, "/namespaces")
+                            />
+                            {settings
+                                .into_iter()
+                                .map(|setting| view! { <SettingField setting has_secret action/> })
+                                .collect::<Vec<_>>()}
+                            <Button look=ButtonLook::Primary busy=action.pending()>{t.common.save()}</Button>
+                        </div>
+                    </ActionForm>
+                }
+            }
+        </Dialog>
+    }
+}
+
+#[component]
+fn SettingField(setting: Setting, has_secret: bool, action: ServerAction<PutConnection>) -> impl IntoView {
+    let t = use_texts();
+    let Setting { pointer, title, description, optional, control, value } = setting;
+    let name = format!("fields[{pointer}]");
+    let id = format!("setting{}", pointer.replace('/', "-"));
+    let problem = problem_of(action);
+    let place = format!("/settings{pointer}");
+    let belongs = move |error: &&FieldError| {
+        error.pointer == place || error.pointer.strip_prefix(&place).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let error = Signal::derive(move || {
+        problem.with(|problem| {
+            problem.as_ref()?.errors.iter().find(|error| belongs(error)).map(|error| field_message(t, error))
+        })
+    });
+    let hint = match &control {
+        Control::Secret if has_secret => t.admin.secret_kept().to_owned(),
+        Control::List => format!("{description} {}", t.admin.one_per_line()).trim().to_owned(),
+        _ => description,
+    };
+    match control {
+        Control::Secret => view! {
+            <TextField name id label=title kind="password" hint optional error autocomplete="off"/>
+        }
+        .into_any(),
+        Control::Line(kind) => view! { <TextField name id label=title kind hint optional error value/> }.into_any(),
+        Control::Lines | Control::List => view! { <TextArea name id label=title hint optional error value/> }.into_any(),
+        Control::Choice(options) => view! { <SelectField name id label=title options value hint optional error/> }.into_any(),
+        Control::Switch => view! { <Toggle name label=title checked=value == "true" hint/> }.into_any(),
+    }
+}
+
+#[component]
+fn Delete(dialog: String, connection: ConnectionView, action: ServerAction<DeleteConnection>) -> impl IntoView {
+    let t = use_texts();
+    let title = t.admin.connection_delete(&connection.name);
+    let verb = title.clone();
+    view! {
+        <Dialog name=dialog title>
+            {
+                let verb = verb.clone();
+                view! {
+                    <ActionForm action=action>
+                        <div class="stack">
+                            <FormFeedback problem=problem_of(action)/>
+                            <p>{t.admin.connection_delete_text()}</p>
+                            <input type="hidden" name="id" value=connection.id.to_string()/>
+                            <Button look=ButtonLook::Danger busy=action.pending()>{verb.clone()}</Button>
+                        </div>
+                    </ActionForm>
+                }
+            }
+        </Dialog>
+    }
+}

@@ -1,0 +1,171 @@
+use domain::{
+    Operation,
+    view::{Page, UserView},
+};
+use leptos::{prelude::*, server::ServerAction};
+
+use super::person_dialogs::{ActivityDialog, EditPerson, NewPerson, OneTimeLink, ResetDialog};
+use crate::{
+    api::admin::{CreateUser, ResetPassword, SetUserActive, UpdateUser, users},
+    components::{
+        Avatar, Badge, Button, ButtonLook, Card, Column, EmptyState, Glyph, LinkButton, Menu, MenuLink, Moment,
+        PageHeader, Pager, Skeleton, Table, Tone, dialog_href, load,
+    },
+    i18n::use_texts,
+    session::may,
+    url_state::query_text,
+};
+
+/// What can be done with people, each with its form and its answer.
+#[derive(Clone, Copy)]
+pub(super) struct PeopleActions {
+    pub(super) create: ServerAction<CreateUser>,
+    pub(super) update: ServerAction<UpdateUser>,
+    pub(super) activity: ServerAction<SetUserActive>,
+    pub(super) reset: ServerAction<ResetPassword>,
+}
+
+/// People: who they are, and whether they may sign in.
+#[component]
+pub fn PeoplePage() -> impl IntoView {
+    let t = use_texts();
+    let actions = PeopleActions {
+        create: ServerAction::new(),
+        update: ServerAction::new(),
+        activity: ServerAction::new(),
+        reset: ServerAction::new(),
+    };
+    let search = query_text("q");
+    let cursor = query_text("cursor");
+    let changed = move || {
+        let PeopleActions { create, update, activity, reset } = actions;
+        (create.version().get(), update.version().get(), activity.version().get(), reset.version().get())
+    };
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    let data = Resource::new(
+        move || (search.get(), cursor.get(), changed()),
+        move |(search, cursor, _)| users(some(search), some(cursor)),
+    );
+    view! {
+        <PageHeader title=t.frame.people() subtitle=t.admin.people_lead()>
+            {may(Operation::UserCreate)
+                .then(|| {
+                    view! {
+                        <LinkButton href=dialog_href("new") look=ButtonLook::Primary icon=Glyph::Plus>
+                            {t.admin.person_new()}
+                        </LinkButton>
+                    }
+                })}
+        </PageHeader>
+        <OneTimeLink actions/>
+        <form class="search" method="get" action="/admin/people" role="search">
+            <label class="visually-hidden" for="people-search">{t.admin.people_search()}</label>
+            <input
+                class="input"
+                id="people-search"
+                type="search"
+                name="q"
+                value=search.get_untracked()
+                placeholder=t.admin.people_search()
+            />
+            <Button>{t.common.search()}</Button>
+        </form>
+        {load(
+            data,
+            || view! { <Card><Skeleton lines=10/></Card> }.into_any(),
+            move |page| view! { <People page actions/> }.into_any(),
+        )}
+        <NewPerson action=actions.create/>
+    }
+}
+
+#[component]
+fn People(page: Page<UserView>, actions: PeopleActions) -> impl IntoView {
+    let t = use_texts();
+    if page.items.is_empty() {
+        return view! {
+            <Card>
+                <EmptyState glyph=Glyph::People title=t.admin.people_none()/>
+            </Card>
+        }
+        .into_any();
+    }
+    let columns = vec![
+        Column::new(t.common.name()),
+        Column::new(t.admin.login()),
+        Column::new(t.admin.manager()),
+        Column::new(t.frame.teams()),
+        Column::new(t.common.state()),
+        Column::new(t.admin.last_sign_in()),
+        Column::new(t.common.actions()).hidden(),
+    ];
+    let dialog = query_text("dialog");
+    let people = page.items.clone();
+    let chosen = move || {
+        let dialog = dialog.get();
+        let (what, id) = dialog.split_once('-')?;
+        let person = people.iter().find(|person| person.id.to_string() == id)?.clone();
+        let name = dialog.clone();
+        Some(match what {
+            "edit" => view! { <EditPerson name person action=actions.update/> }.into_any(),
+            "reset" => view! { <ResetDialog name person action=actions.reset/> }.into_any(),
+            "activity" => view! { <ActivityDialog name person action=actions.activity/> }.into_any(),
+            _ => return None,
+        })
+    };
+    let rows: Vec<_> = page.items.into_iter().map(|person| view! { <PersonRow person/> }).collect();
+    view! {
+        <Card flush=true>
+            <Table label=t.frame.people() columns>{rows}</Table>
+        </Card>
+        <Pager next=page.next/>
+        {chosen}
+    }
+    .into_any()
+}
+
+#[component]
+fn PersonRow(person: UserView) -> impl IntoView {
+    let t = use_texts();
+    let (tone, glyph, label) = match (person.active, person.has_password) {
+        (false, _) => (Tone::Neutral, Glyph::CircleSlash, t.admin.disabled()),
+        (true, false) => (Tone::Warning, Glyph::Clock, t.admin.invited()),
+        (true, true) => (Tone::Success, Glyph::Check, t.admin.active()),
+    };
+    let id = person.id;
+    let menu = may(Operation::UserUpdate).then(|| {
+        view! {
+            <Menu label=t.common.actions_for(&person.name)>
+                <MenuLink href=dialog_href(format!("edit-{id}")) icon=Glyph::Pencil>{t.common.change()}</MenuLink>
+                <MenuLink href=dialog_href(format!("reset-{id}")) icon=Glyph::Key>{t.admin.reset()}</MenuLink>
+                <MenuLink href=dialog_href(format!("activity-{id}")) icon=Glyph::CircleSlash danger=person.active>
+                    {if person.active { t.admin.disable() } else { t.admin.enable() }}
+                </MenuLink>
+            </Menu>
+        }
+    });
+    view! {
+        <tr>
+            <th scope="row">
+                <span class="person">
+                    <Avatar name=person.name.clone()/>
+                    <span>
+                        <span class="person__name">{person.name}</span>
+                        <span class="person__mail">{person.email}</span>
+                    </span>
+                </span>
+            </th>
+            <td data-label=t.admin.login()><code>{person.login}</code></td>
+            <td data-label=t.admin.manager()>{person.manager.map_or_else(|| "–".to_owned(), |manager| manager.name)}</td>
+            <td data-label=t.frame.teams()>{person.teams.join(", ")}</td>
+            <td data-label=t.common.state()><Badge tone glyph label/></td>
+            <td data-label=t.admin.last_sign_in()>
+                {match person.last_sign_in_at {
+                    Some(at) => view! { <Moment at/> }.into_any(),
+                    None => view! { <span class="muted">{t.common.never()}</span> }.into_any(),
+                }}
+            </td>
+            <td class="table__actions">{menu}</td>
+        </tr>
+    }
+}

@@ -1,0 +1,185 @@
+//! One entry: a sentence, and on demand all there is to know.
+
+use domain::view::AuditEntryView;
+use leptos::prelude::*;
+use serde_json::Value;
+
+use crate::{
+    components::{Badge, CopyButton, DefinitionList, Glyph, Icon, Moment, Tone},
+    i18n::{Texts, sentence, use_texts},
+};
+
+#[component]
+pub(super) fn Entry(entry: AuditEntryView) -> impl IntoView {
+    let t = use_texts();
+    let words = words_of(t, &entry);
+    let (glyph, tone) = match entry.outcome.as_str() {
+        "refused" => (Glyph::CircleSlash, Tone::Warning),
+        "failed" => (Glyph::Octagon, Tone::Danger),
+        _ => (Glyph::Check, Tone::Neutral),
+    };
+    let badge = (entry.outcome != "done").then(|| {
+        let label = t.audit.by_key(&format!("outcome_{}", entry.outcome)).unwrap_or_default();
+        view! { <Badge tone glyph label/> }
+    });
+    let at = entry.at;
+    let seq = entry.seq;
+    view! {
+        <li>
+            <details class="entry">
+                <summary class="entry__line">
+                    <span class="entry__time"><Moment at exact=true/></span>
+                    <span class="entry__words">{words}</span>
+                    <span class="entry__side">
+                        {badge}
+                        <span class="entry__seq">"#"{seq}</span>
+                        <Icon glyph=Glyph::ChevronDown/>
+                    </span>
+                </summary>
+                <Details entry/>
+            </details>
+        </li>
+    }
+}
+
+fn words_of(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {
+    let key = entry.action.replace(['.', '-'], "_");
+    let label = t.audit.by_key(&format!("do_{key}")).map_or_else(|| entry.action.clone(), str::to_owned);
+    let template = match entry.outcome.as_str() {
+        "done" => t.audit.by_key(&format!("did_{key}")).unwrap_or_else(|| plain(t, "did_other")),
+        "refused" => plain(t, if entry.resource_name.is_empty() { "refused" } else { "refused_on" }),
+        _ => plain(t, if entry.resource_name.is_empty() { "failed" } else { "failed_on" }),
+    };
+    let actor = match (entry.actor.as_str(), entry.actor_name.as_str()) {
+        ("system", _) => t.audit.system().to_owned(),
+        (login, "") => login.to_owned(),
+        (_, name) => name.to_owned(),
+    };
+    let resource = if entry.resource_name.is_empty() { entry.resource_id.clone() } else { entry.resource_name.clone() };
+    let link = match entry.resource_kind.as_str() {
+        "run" => Some(format!("/runs/{}", entry.resource_id)),
+        "approval" => Some(format!("/approvals/{}", entry.resource_id)),
+        _ => None,
+    };
+    sentence(template, |place| match place {
+        "actor" => view! { <strong>{actor.clone()}</strong> }.into_any(),
+        "action" => view! { <span>{label.clone()}</span> }.into_any(),
+        _ => match &link {
+            Some(href) => view! { <a href=href.clone()>{resource.clone()}</a> }.into_any(),
+            None => view! { <span class="entry__object">{resource.clone()}</span> }.into_any(),
+        },
+    })
+}
+
+fn plain(t: Texts, key: &str) -> &'static str {
+    t.audit.by_key(key).unwrap_or_default()
+}
+
+#[component]
+fn Details(entry: AuditEntryView) -> impl IntoView {
+    let t = use_texts();
+    let code = |text: String| view! { <code>{text}</code> }.into_any();
+    let mut items = vec![
+        (t.audit.field_actor().to_owned(), code(entry.actor)),
+        (t.audit.field_action().to_owned(), code(entry.action)),
+        (t.audit.door().to_owned(), {
+            let door = t.audit.by_key(&format!("door_{}", entry.door)).map_or(entry.door, str::to_owned);
+            match entry.address {
+                Some(address) => view! { {door} " · " <code>{address}</code> }.into_any(),
+                None => door.into_any(),
+            }
+        }),
+    ];
+    if !entry.resource_id.is_empty() {
+        items.push((t.audit.field_resource().to_owned(), code(format!("{} {}", entry.resource_kind, entry.resource_id))));
+    }
+    if let Some(namespace) = entry.namespace {
+        items.push((t.audit.field_namespace().to_owned(), code(namespace)));
+    }
+    if !entry.policies.is_empty() {
+        items.push((t.audit.policies().to_owned(), code(entry.policies.join(", "))));
+    }
+    let changes = changes_of(&entry.detail);
+    let detail = if changes.is_empty() && !entry.detail.is_null() && entry.detail != Value::Object(serde_json::Map::new()) {
+        let text = serde_json::to_string_pretty(&entry.detail).unwrap_or_default();
+        Some(view! { <pre class="code">{text}</pre> })
+    } else {
+        None
+    };
+    let hash = entry.hash.clone();
+    items.push((
+        t.audit.hash().to_owned(),
+        view! { <span class="entry__hash"><code>{entry.hash}</code><CopyButton text=hash/></span> }.into_any(),
+    ));
+    let changed = (!changes.is_empty()).then(|| {
+        let rows: Vec<_> = changes
+            .into_iter()
+            .map(|(name, before, after)| {
+                view! {
+                    <tr>
+                        <th scope="row"><code>{name}</code></th>
+                        <td class="change__before" data-label=t.audit.before()>{before}</td>
+                        <td class="change__after" data-label=t.audit.after()>{after}</td>
+                    </tr>
+                }
+            })
+            .collect();
+        view! {
+            <table class="table table--small">
+                <caption class="visually-hidden">{t.audit.changes()}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{t.audit.what()}</th>
+                        <th scope="col">{t.audit.before()}</th>
+                        <th scope="col">{t.audit.after()}</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        }
+    });
+    view! {
+        <div class="entry__details">
+            <DefinitionList items/>
+            {changed}
+            {detail}
+        </div>
+    }
+}
+
+/// What differs between `before` and `after` in a detail: name, then the two values as text.
+fn changes_of(detail: &Value) -> Vec<(String, String, String)> {
+    let empty = serde_json::Map::new();
+    let part = |key: &str| detail.get(key).map(|value| value.as_object().unwrap_or(&empty));
+    let (Some(before), Some(after)) = (part("before"), part("after")) else { return Vec::new() };
+    let text = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => "–".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort();
+    names.dedup();
+    names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name))
+        .map(|name| (name.clone(), text(before.get(name)), text(after.get(name))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::changes_of;
+
+    #[test]
+    fn only_what_differs_is_a_change() {
+        let detail = json!({"before": {"name": "A", "email": "a@x"}, "after": {"name": "B", "email": "a@x", "manager": 1}});
+        let expected = [("manager", "–", "1"), ("name", "A", "B")];
+        let expected: Vec<_> =
+            expected.into_iter().map(|(n, b, a)| (n.to_owned(), b.to_owned(), a.to_owned())).collect();
+        assert_eq!(changes_of(&detail), expected);
+        assert_eq!(changes_of(&json!({"reason": "x"})), []);
+    }
+}

@@ -1,0 +1,114 @@
+//! The audit explorer: who did what, when, on what, and with what outcome.
+
+mod entry;
+mod filters;
+
+use domain::{
+    Operation,
+    view::{AuditEntryView, AuditFilter, Page, VerificationView},
+};
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+use crate::{
+    api::audit::{audit, verify_audit},
+    components::{Banner, ButtonLook, Card, EmptyState, Glyph, LinkButton, PageHeader, Pager, Skeleton, Tone, load},
+    i18n::use_texts,
+    session::may,
+    url_state::{href_with, query_text},
+};
+use entry::Entry;
+use filters::{Filters, export_href, filter_of};
+
+/// The audit log with its filters, all of them in the address.
+#[component]
+pub fn AuditPage() -> impl IntoView {
+    let t = use_texts();
+    let location = use_location();
+    let filter = Memo::new(move |_| location.query.with(filter_of));
+    let cursor = query_text("cursor");
+    let verify = query_text("verify");
+    let entries = Resource::new(
+        move || (filter.get(), cursor.get()),
+        |(filter, cursor): (AuditFilter, String)| audit(filter, Some(cursor).filter(|cursor| !cursor.is_empty())),
+    );
+    let verdict = Resource::new(
+        move || verify.get(),
+        |verify| async move { if verify.is_empty() { Ok(None) } else { verify_audit().await.map(Some) } },
+    );
+    let verify_href = Signal::derive(move || {
+        href_with(&location.pathname.get(), &location.query.get(), &[("verify", Some("now"))])
+    });
+    let exports = may(Operation::AuditExport);
+    view! {
+        <PageHeader title=t.frame.audit() subtitle=t.audit.lead()>
+            {exports
+                .then(|| {
+                    view! {
+                        <a class="button" href=move || export_href(&filter.get(), "csv") download="" rel="external">
+                            <span class="button__text">{t.audit.export_csv()}</span>
+                        </a>
+                        <a class="button" href=move || export_href(&filter.get(), "jsonl") download="" rel="external">
+                            <span class="button__text">{t.audit.export_jsonl()}</span>
+                        </a>
+                    }
+                })}
+            <LinkButton href=verify_href look=ButtonLook::Primary icon=Glyph::Audit>{t.audit.verify()}</LinkButton>
+        </PageHeader>
+        <Transition fallback=move || view! { <Banner tone=Tone::Info title=t.audit.verifying()/> }>
+            {move || Suspend::new(async move {
+                match verdict.await {
+                    Ok(None) => ().into_any(),
+                    Ok(Some(verdict)) => view! { <Verdict verdict/> }.into_any(),
+                    Err(error) => view! { <crate::components::ProblemView problem=error.0 compact=true/> }.into_any(),
+                }
+            })}
+        </Transition>
+        <Filters filter/>
+        {load(
+            entries,
+            || view! { <Card><Skeleton lines=12/></Card> }.into_any(),
+            |page| view! { <Entries page/> }.into_any(),
+        )}
+    }
+}
+
+#[component]
+fn Verdict(verdict: VerificationView) -> impl IntoView {
+    let t = use_texts().audit;
+    if verdict.sound {
+        view! { <Banner tone=Tone::Success title=t.sound()>{t.sound_text(verdict.entries)}</Banner> }.into_any()
+    } else {
+        let fault = verdict.fault.unwrap_or_default();
+        view! {
+            <Banner tone=Tone::Danger title=t.unsound()>
+                <p>{t.unsound_text(verdict.entries)}</p>
+                <p><code>{fault}</code></p>
+            </Banner>
+        }
+        .into_any()
+    }
+}
+
+#[component]
+fn Entries(page: Page<AuditEntryView>) -> impl IntoView {
+    let t = use_texts().audit;
+    if page.items.is_empty() {
+        return view! {
+            <Card>
+                <EmptyState glyph=Glyph::Audit title=t.none() text=t.none_text()>
+                    <LinkButton href="/audit">{use_texts().common.clear_filters()}</LinkButton>
+                </EmptyState>
+            </Card>
+        }
+        .into_any();
+    }
+    let entries: Vec<_> = page.items.into_iter().map(|entry| view! { <Entry entry/> }).collect();
+    view! {
+        <Card flush=true>
+            <ol class="entries">{entries}</ol>
+        </Card>
+        <Pager next=page.next/>
+    }
+    .into_any()
+}
