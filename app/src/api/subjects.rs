@@ -1,0 +1,69 @@
+//! Who and where a form means by what was typed.
+
+use domain::{ErrorCode, FieldError, Problem, Scope, Timestamp, UserId};
+use serde_json::Value;
+use service::{Caller, Service, Subject};
+
+use crate::errors::AppError;
+
+/// The person with this sign-in name. `pointer` is the field that asks.
+pub(super) async fn person(
+    service: &Service,
+    caller: &Caller,
+    login: &str,
+    pointer: &str,
+) -> Result<UserId, AppError> {
+    let login = login.trim();
+    let mut cursor = None;
+    loop {
+        let page = service.users(caller, Some(login.to_owned()), cursor.as_deref(), Some(100)).await?;
+        if let Some(user) = page.items.iter().find(|user| user.login == login) {
+            return Ok(user.id);
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            return Err(wrong(pointer, "person", "There is nobody with this sign-in name."))?;
+        }
+    }
+}
+
+/// The person, or `team NAME`.
+pub(super) async fn subject(
+    service: &Service,
+    caller: &Caller,
+    text: &str,
+    pointer: &str,
+) -> Result<Subject, AppError> {
+    let Some(name) = text.trim().strip_prefix("team ") else {
+        return Ok(Subject::User(person(service, caller, text, pointer).await?));
+    };
+    let teams = service.teams(caller).await?;
+    let team = teams.iter().find(|team| team.name == name.trim());
+    Ok(Subject::Team(team.ok_or_else(|| wrong(pointer, "team", "There is no team of this name."))?.id))
+}
+
+/// A namespace, or everywhere.
+pub(super) fn place(text: &str) -> Result<Scope, AppError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(Scope::Everywhere);
+    }
+    Ok(text.parse().map_err(|_| wrong("/place", "namespace", "This is no name of a namespace."))?)
+}
+
+/// The end of a day in UTC, or none.
+pub(super) fn end_of_day(text: &str) -> Result<Option<Timestamp>, AppError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let end = format!("{text}T23:59:59Z").parse();
+    Ok(Some(end.map_err(|_| wrong("/until", "format", "This is no date."))?))
+}
+
+fn wrong(pointer: &str, rule: &str, message: &str) -> Problem {
+    let expected = if rule == "format" { Value::from("date") } else { Value::Null };
+    let error =
+        FieldError { pointer: pointer.to_owned(), rule: rule.to_owned(), expected, message: message.to_owned() };
+    Problem::new(ErrorCode::InvalidInput).with_errors(vec![error])
+}

@@ -1,5 +1,0 @@
-use leptos::prelude::*;
-
-/// Being written.
-#[component]
-pub fn AuditPage() -> impl IntoView {}
