@@ -43,19 +43,25 @@ pub(crate) fn dispatch(
     let built = workflow::build_call(&actor.definition, &actor.state, &ticket.call, &NoSecrets);
     let run = actor.run.clone();
     let span = info_span!("call", function = ticket.function, reference = ticket.reference, attempt = ticket.attempt);
-    tokio::spawn(
+    let call = ticket.call;
+    let work = {
+        let (node, report) = (Arc::clone(&node), report.clone());
         async move {
-            let kind = match built {
+            match built {
                 Ok(request) => make(&node, &run, &ticket, request, history, cancelled, &report).await,
-                Err(error) => Some(EventKind::CallFailed { call: ticket.call, error, retryable: false }),
-            };
-            if let Some(kind) = kind {
-                // An error only says that the actor has gone; the next owner finds out by itself.
-                let _ = report.send(Report { event: Event::new(node.now(), kind), durable: None });
+                Err(error) => Some(EventKind::CallFailed { call, error, retryable: false }),
             }
         }
-        .instrument(span),
-    );
+        .instrument(span)
+    };
+    tokio::spawn(async move {
+        // A connector that panics must not leave its run waiting for ever: nobody knows how far it came.
+        let kind = tokio::spawn(work).await.unwrap_or(Some(EventKind::CallUnknown { call }));
+        if let Some(kind) = kind {
+            // An error only says that the actor has gone; the next owner finds out by itself.
+            let _ = report.send(Report { event: Event::new(node.now(), kind), durable: None });
+        }
+    });
 }
 
 /// Secrets of `use.secrets`: none are configured in this release, so a definition that names one is told so.
@@ -83,7 +89,10 @@ async fn make(
     };
     if let Err(error) = node.parts.vault.unseal_within(&mut request.with) {
         warn!(error = &error as &dyn std::error::Error, "a sealed value cannot be opened");
-        return failed(RunError::new(StandardError::Runtime, "a sealed value in the arguments cannot be opened"), false);
+        return failed(
+            RunError::new(StandardError::Runtime, "a sealed value in the arguments cannot be opened"),
+            false,
+        );
     }
     let parts = &node.parts;
     let prepared = Call {
@@ -153,7 +162,11 @@ async fn after_loss(
     match repetition {
         Repetition::Safe => AfterLoss::Make,
         Repetition::Once => {
-            if begun { AfterLoss::Unknown } else { AfterLoss::Make }
+            if begun {
+                AfterLoss::Unknown
+            } else {
+                AfterLoss::Make
+            }
         }
         Repetition::Probe => match node.parts.connectors.probe(request, context).await {
             Probe::Happened(output) => AfterLoss::Happened(output),

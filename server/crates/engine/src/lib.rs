@@ -26,7 +26,7 @@ use connectors::Registry;
 use domain::{Clock, Ids, RunId};
 use identity::vault::Vault;
 use store::Store;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 pub use live::{Live, RunChange, Topic};
@@ -131,6 +131,12 @@ impl Engine {
         Waker(Arc::clone(&self.node))
     }
 
+    /// Tells whether the node is still at work.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse(self.work.abort_handle())
+    }
+
     /// Stops: takes no new runs, waits for calls in flight for a while, gives leases up, writes what logs are left.
     pub async fn shut_down(self) {
         self.stop.cancel();
@@ -149,5 +155,17 @@ impl Waker {
     /// Wakes the node for this run.
     pub fn wake(&self, run: RunId) {
         self.0.wake(run);
+    }
+}
+
+/// Whether a node is at work; for health checks.
+#[derive(Clone, Debug)]
+pub struct Pulse(AbortHandle);
+
+impl Pulse {
+    /// Whether the node still looks for runs.
+    #[must_use]
+    pub fn beats(&self) -> bool {
+        !self.0.is_finished()
     }
 }

@@ -74,7 +74,8 @@ pub(crate) async fn write(
     announce(unit.as_mut(), actor, &run, events, now, &mut written).await?;
     unit.advance_run(&actor.lease, &run, expected, &entries).await?;
     if snapshot {
-        let state = serde_json::to_string(&actor.state).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
+        let state =
+            serde_json::to_string(&actor.state).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
         unit.put_snapshot(run.id, version, &state).await?;
     }
     if let Some(seq) = taken {
@@ -104,11 +105,7 @@ fn settle(actor: &mut Actor, written: Written) {
             metrics::counter!("rondo_runs_ended_total", "status" => run.status.as_str()).increment(1);
         }
         actor.run = run;
-        live.run_changed(RunChange {
-            run: actor.run.id,
-            version: actor.run.journal_version,
-            status: actor.run.status,
-        });
+        live.run_changed(RunChange { run: actor.run.id, version: actor.run.journal_version, status: actor.run.status });
     }
     if written.approvals_changed {
         live.changed(Topic::Approvals);
@@ -283,11 +280,8 @@ async fn close_approval(
         return Ok(());
     }
     let overdue = approval.due_at.is_some_and(|due| due <= now);
-    let (state, action) = if overdue {
-        (ApprovalState::Rejected, "approval.expire")
-    } else {
-        (ApprovalState::Void, "approval.void")
-    };
+    let (state, action) =
+        if overdue { (ApprovalState::Rejected, "approval.expire") } else { (ApprovalState::Void, "approval.void") };
     unit.close_approval(approval.id, state, now).await?;
     written.approvals_changed = true;
     written.unblocked.extend(actor.blocked.contains(&call).then_some(call));
@@ -331,9 +325,9 @@ async fn announce(
         _ => NoticeKind::RunFaulted,
     };
     let Some(requester) = unit.user(run.requester_id).await? else { return Ok(()) };
-    let own_doing = events.iter().any(|event| {
-        matches!(&event.kind, EventKind::CancelRequested { by, .. } if *by == requester.login)
-    });
+    let own_doing = events
+        .iter()
+        .any(|event| matches!(&event.kind, EventKind::CancelRequested { by, .. } if *by == requester.login));
     if own_doing {
         return Ok(());
     }
@@ -388,10 +382,8 @@ pub(crate) async fn unblock(actor: &mut Actor, request: &ApprovalRequest) -> Res
         actor.blocked.insert(request.call);
         return Ok(());
     }
-    let asked: Vec<store::approvals::Approver> = people
-        .iter()
-        .map(|(user, via)| store::approvals::Approver { user_id: user.id, via: via.clone() })
-        .collect();
+    let asked: Vec<store::approvals::Approver> =
+        people.iter().map(|(user, via)| store::approvals::Approver { user_id: user.id, via: via.clone() }).collect();
     unit.add_approvers(approval.id, &asked).await?;
     let mut written = Written { approvals_changed: true, ..Written::default() };
     let opened = approvals::Opened { approval, asked: people.into_iter().map(|(user, _)| user).collect() };

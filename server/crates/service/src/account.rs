@@ -83,11 +83,7 @@ impl Service {
         gate.authorize(&resource, &target).await?;
         let unit = gate.unit.as_mut();
         let visible = runs::visibility(self, caller);
-        let waiting = ApprovalFilter {
-            state: Some(ApprovalState::Pending),
-            waiting_for: Some(caller.user),
-            run: None,
-        };
+        let waiting = ApprovalFilter { state: Some(ApprovalState::Pending), waiting_for: Some(caller.user), run: None };
         let waiting = unit.list_approvals(&visible, &waiting, None, HOME_ITEMS).await.or_problem()?;
         let decisions = self.approval_summaries(unit, caller, waiting).await?;
         let mine = RunFilter { requester: Some(caller.user), ..RunFilter::default() };
@@ -169,15 +165,16 @@ impl Service {
             .verify(user.password_hash.as_deref(), &Secret::new(current.to_owned()))
             .await
             .map_err(|cause| internal("a password cannot be checked", &cause))?;
-        let mut gate = self.enter(caller, Operation::PasswordChange).await?;
+        let gate = self.enter(caller, Operation::PasswordChange).await?;
         if !verified.matches {
             let wrong = field("/current", "wrong", Value::Null, "this is not your present password");
             let problem = Problem::new(ErrorCode::InvalidInput).with_errors(vec![wrong]);
             return Err(gate.fail(&target, problem, json!({"reason": "wrong password"})).await);
         }
         drop(gate);
-        let hash =
-            self.new_password(&user.login, &user.name, user.email.as_deref(), &Secret::new(new.to_owned()), "/new").await?;
+        let hash = self
+            .new_password(&user.login, &user.name, user.email.as_deref(), &Secret::new(new.to_owned()), "/new")
+            .await?;
         let mut gate = self.enter(caller, Operation::PasswordChange).await?;
         let mut user = self.known_user(gate.unit.as_mut(), caller.user).await?;
         user.password_hash = Some(hash);
@@ -270,11 +267,7 @@ impl Service {
     }
 
     /// Marks one, or all, of the caller's notices as read.
-    pub async fn mark_notifications_read(
-        &self,
-        caller: &Caller,
-        id: Option<NotificationId>,
-    ) -> Result<(), Problem> {
+    pub async fn mark_notifications_read(&self, caller: &Caller, id: Option<NotificationId>) -> Result<(), Problem> {
         let mut gate = self.enter(caller, Operation::NotificationRead).await?;
         let own = Resource::own(ResourceKind::Notification, caller.user);
         gate.authorize(&own, &account(caller).1).await?;

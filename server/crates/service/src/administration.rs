@@ -167,12 +167,7 @@ impl Service {
         Ok(link)
     }
 
-    async fn enter_user(
-        &self,
-        caller: &Caller,
-        id: UserId,
-        operation: Operation,
-    ) -> Result<(Gate<'_>, User), Problem> {
+    async fn enter_user(&self, caller: &Caller, id: UserId, operation: Operation) -> Result<(Gate<'_>, User), Problem> {
         let mut gate = self.enter(caller, operation).await?;
         let user = gate.unit.user(id).await.or_problem()?;
         let target = user.as_ref().map_or_else(|| Target::new("user", id, ""), user_target);

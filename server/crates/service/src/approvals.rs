@@ -77,11 +77,8 @@ impl Service {
         let mut gate = self.look(caller, Operation::ApprovalList).await?;
         gate.authorize(&Resource::system(), &Target::new("approvals", "", "")).await?;
         let limit = cursor::limit(limit);
-        let filter = ApprovalFilter {
-            state: query.state,
-            waiting_for: query.mine.then_some(caller.user),
-            run: query.run,
-        };
+        let filter =
+            ApprovalFilter { state: query.state, waiting_for: query.mine.then_some(caller.user), run: query.run };
         let after = cursor::decode::<(domain::Timestamp, ApprovalId)>(cursor)?.map(|(due, id)| QueueKey { due, id });
         let visible = runs::visibility(self, caller);
         let rows = gate.unit.list_approvals(&visible, &filter, after, limit + 1).await.or_problem()?;
@@ -267,9 +264,7 @@ impl Service {
         }
         let comment = check_comment(kind, comment)?;
         let mut decided = gate.unit.decisions(id).await.or_problem()?;
-        if approval.state != ApprovalState::Pending
-            || decided.iter().any(|decision| decision.user_id == caller.user)
-        {
+        if approval.state != ApprovalState::Pending || decided.iter().any(|decision| decision.user_id == caller.user) {
             return Err(gate.refuse(&target, already_decided(&approval)).await);
         }
         if approval.digest != digest {

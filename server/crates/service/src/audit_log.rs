@@ -61,7 +61,8 @@ impl Service {
         let rows = gate.unit.list_audit(&filter, before, limit + 1).await.or_problem()?;
         let page = cursor::page(rows, limit, |row| row.seq);
         let mut items = Vec::with_capacity(page.items.len());
-        let people = People::load(gate.unit.as_mut(), page.items.iter().filter_map(|row| row.actor_id)).await.or_problem()?;
+        let people =
+            People::load(gate.unit.as_mut(), page.items.iter().filter_map(|row| row.actor_id)).await.or_problem()?;
         for row in &page.items {
             items.push(entry_view(row, &people));
         }
@@ -76,11 +77,7 @@ impl Service {
         gate.unit = self.parts.store.snapshot().await.or_problem()?;
         let fault = check_stored(gate.unit.as_mut()).await.or_problem()?;
         let head = gate.unit.audit_head().await.or_problem()?;
-        Ok(VerificationView {
-            sound: fault.is_none(),
-            entries: u64::try_from(head.seq).unwrap_or_default(),
-            fault,
-        })
+        Ok(VerificationView { sound: fault.is_none(), entries: u64::try_from(head.seq).unwrap_or_default(), fault })
     }
 
     /// Exports the log. The text comes in pieces, so that a large log needs little memory.

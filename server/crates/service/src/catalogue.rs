@@ -16,8 +16,9 @@ use store::{
 use workflow::{Definition, Event, EventKind, approval::Approver};
 
 use crate::{
-    Caller, Gate, Service, input,
+    Caller, Gate, Service,
     gate::Target,
+    input,
     problems::{OrProblem as _, internal, not_found},
     views::{self, People},
 };
@@ -49,8 +50,7 @@ impl Service {
         let mut gate = self.look(caller, Operation::CatalogueList).await?;
         gate.authorize(&Resource::system(), &Target::new("catalogue", "", "")).await?;
         let versions = gate.unit.launchable_versions().await.or_problem()?;
-        let last_used: BTreeMap<_, _> =
-            gate.unit.last_launches(caller.user).await.or_problem()?.into_iter().collect();
+        let last_used: BTreeMap<_, _> = gate.unit.last_launches(caller.user).await.or_problem()?.into_iter().collect();
         let wanted = search.unwrap_or_default().trim().to_lowercase();
         let mut items = Vec::new();
         for version in versions {
@@ -279,8 +279,7 @@ impl Service {
         let started = Event::new(gate.now, EventKind::Started { run: run.id, input, runtime });
         let event = serde_json::to_string(&started).map_err(|cause| internal("an event cannot be written", &cause))?;
         gate.unit.push_inbox(run.id, &event, gate.now).await.or_problem()?;
-        let target =
-            Target::new("run", run.id, format!("R-{}", run.number)).within(&workflow.namespace);
+        let target = Target::new("run", run.id, format!("R-{}", run.number)).within(&workflow.namespace);
         Ok(Launched { run, target })
     }
 

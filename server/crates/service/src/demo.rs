@@ -1,10 +1,7 @@
 //! The demonstration organisation: six people, a manager relation, teams, grants, and connections that need nothing
 //! installed. Only `rondo serve --demo` makes it, and only in an empty database.
 
-use domain::{
-    ConnectionId, GrantId, Problem, Role, Scope, TeamId, UserId,
-    view::DemoSignIn,
-};
+use domain::{ConnectionId, GrantId, Problem, Role, Scope, TeamId, UserId, view::DemoSignIn};
 use identity::Secret;
 use serde_json::json;
 use store::{
@@ -88,9 +85,7 @@ impl Service {
             return Ok(false);
         }
         let ids: Vec<UserId> = PEOPLE.iter().map(|_| UserId::new(self.ids())).collect();
-        let id_of = |login: &str| {
-            PEOPLE.iter().zip(&ids).find(|((known, ..), _)| *known == login).map(|(_, id)| *id)
-        };
+        let id_of = |login: &str| PEOPLE.iter().zip(&ids).find(|((known, ..), _)| *known == login).map(|(_, id)| *id);
         // Managers before those whom they manage.
         let order = |login: &str| login != "manager";
         let mut people: Vec<_> = PEOPLE.iter().zip(&ids).zip(hashes).collect();
@@ -132,21 +127,16 @@ impl Service {
             }
         }
         for (name, title) in TEAMS {
-            let team = Team {
-                id: TeamId::new(self.ids()),
-                name: name.to_owned(),
-                title: title.to_owned(),
-                created_at: now,
-            };
+            let team =
+                Team { id: TeamId::new(self.ids()), name: name.to_owned(), title: title.to_owned(), created_at: now };
             unit.insert_team(&team).await.or_problem()?;
             for login in MEMBERS.iter().filter(|(team, _)| *team == name).filter_map(|(_, login)| id_of(login)) {
                 unit.add_member(team.id, login).await.or_problem()?;
             }
         }
-        for (name, kind, settings) in [
-            ("directory", "builtin", json!({})),
-            ("mail", "file", json!({"from": "Rondo <rondo@example.test>"})),
-        ] {
+        for (name, kind, settings) in
+            [("directory", "builtin", json!({})), ("mail", "file", json!({"from": "Rondo <rondo@example.test>"}))]
+        {
             let connection = Connection {
                 id: ConnectionId::new(self.ids()),
                 name: name.to_owned(),

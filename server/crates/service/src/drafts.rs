@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use store::requests::Draft;
 
 use crate::{
-    Caller, Service, input,
+    Caller, Service,
     gate::Target,
+    input,
     problems::{OrProblem as _, not_found},
     views::{self, People},
 };

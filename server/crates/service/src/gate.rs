@@ -32,7 +32,7 @@ pub struct Gate<'s> {
 
 /// What an operation was done on, as the audit log names it.
 #[derive(Clone, Debug, Default)]
-pub struct Target {
+pub(crate) struct Target {
     /// Kind of resource.
     pub kind: &'static str,
     /// Its id.
@@ -45,6 +45,7 @@ pub struct Target {
 
 impl Target {
     /// A resource without namespace.
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small and copied; a reference would clutter every call")]
     pub(crate) fn new(kind: &'static str, id: impl ToString, name: impl Into<String>) -> Self {
         Self { kind, id: id.to_string(), name: name.into(), namespace: None }
     }
@@ -133,11 +134,8 @@ impl Gate<'_> {
 
     /// Drops what was begun, enters the refusal in the audit log, and gives the problem back.
     pub(crate) async fn refuse(&mut self, target: &Target, problem: Problem) -> Problem {
-        let entry = self.entry(
-            target,
-            Outcome::Refused,
-            serde_json::json!({"code": problem.code, "detail": problem.detail}),
-        );
+        let entry =
+            self.entry(target, Outcome::Refused, serde_json::json!({"code": problem.code, "detail": problem.detail}));
         match self.refused(&entry).await {
             Ok(()) => problem,
             // A refusal that cannot be recorded is still no permission.

@@ -4,7 +4,10 @@ use domain::{ErrorCode, Problem};
 use sha2::{Digest, Sha256};
 use store::{StoreError, requests::Answered};
 
-use crate::{Caller, Service, problems::{OrProblem as _, from_store}};
+use crate::{
+    Caller, Service,
+    problems::{OrProblem as _, from_store},
+};
 
 /// The longest key, in bytes.
 const KEY_LIMIT: usize = 255;

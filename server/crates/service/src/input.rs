@@ -27,7 +27,8 @@ pub(crate) fn check(schema: Option<&Value>, input: &Value) -> Result<(), Problem
         };
     };
     let validator = validator(schema)?;
-    let errors: Vec<FieldError> = validator.iter_errors(input).take(ERROR_LIMIT).flat_map(|e| field_errors(&e)).collect();
+    let errors: Vec<FieldError> =
+        validator.iter_errors(input).take(ERROR_LIMIT).flat_map(|e| field_errors(&e)).collect();
     if errors.is_empty() { Ok(()) } else { Err(Problem::new(ErrorCode::InvalidInput).with_errors(errors)) }
 }
 

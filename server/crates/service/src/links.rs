@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{
-    ErrorCode, GrantId, LinkId, Operation, Problem, Role, Scope, UserId,
-    view::LinkView,
-};
+use domain::{ErrorCode, GrantId, LinkId, Operation, Problem, Role, Scope, UserId, view::LinkView};
 use identity::{Secret, tokens};
 use policy::Resource;
 use serde_json::json;
@@ -50,9 +47,7 @@ impl Service {
         }
         let now = self.now();
         unit.revoke_links_for(LinkPurpose::FirstAdministrator, now).await.or_problem()?;
-        let token = self
-            .make_link(unit.as_mut(), LinkPurpose::FirstAdministrator, None, FIRST_ADMINISTRATOR)
-            .await?;
+        let token = self.make_link(unit.as_mut(), LinkPurpose::FirstAdministrator, None, FIRST_ADMINISTRATOR).await?;
         unit.commit().await.or_problem()?;
         Ok(Some(format!("/setup/{token}")))
     }
@@ -137,7 +132,8 @@ impl Service {
         let (gate, _) =
             self.enter_by_link(origin, Operation::SetupClaim, token, LinkPurpose::FirstAdministrator).await?;
         gate.unit.rollback().await.or_problem()?;
-        let hash = self.new_password(&login, name, email.as_deref(), &Secret::new(password.to_owned()), "/password").await?;
+        let hash =
+            self.new_password(&login, name, email.as_deref(), &Secret::new(password.to_owned()), "/password").await?;
         let (mut gate, link) =
             self.enter_by_link(origin, Operation::SetupClaim, token, LinkPurpose::FirstAdministrator).await?;
         if gate.unit.count_users().await.or_problem()? > 0 {
@@ -186,7 +182,13 @@ impl Service {
         let user = self.known_user(gate.unit.as_mut(), id).await?;
         gate.unit.rollback().await.or_problem()?;
         let hash = self
-            .new_password(&user.login, &user.name, user.email.as_deref(), &Secret::new(password.to_owned()), "/password")
+            .new_password(
+                &user.login,
+                &user.name,
+                user.email.as_deref(),
+                &Secret::new(password.to_owned()),
+                "/password",
+            )
             .await?;
         let (mut gate, link) =
             self.enter_by_link(origin, Operation::PasswordClaim, token, LinkPurpose::SetPassword).await?;
@@ -210,9 +212,11 @@ impl Service {
         let (mut gate, link) =
             self.enter_by_link(origin, Operation::PasswordReveal, token, LinkPurpose::RevealPassword).await?;
         let sealed = link.sealed.clone().ok_or_else(invalid)?;
-        let secret = self.parts.vault.unseal(&connectors::directory::sealing_context(link.id), &sealed).map_err(|cause| {
-            crate::problems::internal("a sealed password cannot be opened", &cause)
-        })?;
+        let secret = self
+            .parts
+            .vault
+            .unseal(&connectors::directory::sealing_context(link.id), &sealed)
+            .map_err(|cause| crate::problems::internal("a sealed password cannot be opened", &cause))?;
         gate.unit.use_link(link.id, gate.now).await.or_problem()?;
         gate.finish(&Target::new("link", link.id, purpose_name(link.purpose)), json!({})).await?;
         Ok(secret.expose().to_owned())

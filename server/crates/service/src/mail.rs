@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Mails taken at once.
 const BATCH: u32 = 20;
 /// A mail that was taken and not settled is due again after this time: its sender died.
-const HOLD: Duration = Duration::from_secs(120);
+const HOLD: Duration = Duration::from_mins(2);
 /// How long a mail server may take for one mail.
 const SEND_LIMIT: Duration = Duration::from_secs(30);
 /// Attempts before a mail is given up.
@@ -203,11 +203,15 @@ fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
         ),
         (NoticeKind::ChangesRequested, false) => (
             format!("Changes requested: {title} (R-{number})"),
-            format!("An approver asks you to change your request \"{title}\" (R-{number}). Your input is kept as a draft."),
+            format!(
+                "An approver asks you to change your request \"{title}\" (R-{number}). Your input is kept as a draft."
+            ),
         ),
         (NoticeKind::ChangesRequested, true) => (
             format!("수정이 요청되었습니다: {title} (R-{number})"),
-            format!("승인자가 요청 \"{title}\" (R-{number})의 수정을 요청했습니다. 입력한 내용은 초안으로 보관되어 있습니다."),
+            format!(
+                "승인자가 요청 \"{title}\" (R-{number})의 수정을 요청했습니다. 입력한 내용은 초안으로 보관되어 있습니다."
+            ),
         ),
         (NoticeKind::RunCompleted, false) => {
             (format!("Completed: {title} (R-{number})"), format!("Your request \"{title}\" (R-{number}) is completed."))
@@ -230,9 +234,10 @@ fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
             format!("반려되었습니다: {title} (R-{number})"),
             format!("요청하신 \"{title}\" (R-{number}) 작업이 반려되었습니다."),
         ),
-        (NoticeKind::RunCancelled, false) => {
-            (format!("Cancelled: {title} (R-{number})"), format!("Your request \"{title}\" (R-{number}) was cancelled."))
-        }
+        (NoticeKind::RunCancelled, false) => (
+            format!("Cancelled: {title} (R-{number})"),
+            format!("Your request \"{title}\" (R-{number}) was cancelled."),
+        ),
         (NoticeKind::RunCancelled, true) => (
             format!("취소되었습니다: {title} (R-{number})"),
             format!("요청하신 \"{title}\" (R-{number}) 작업이 취소되었습니다."),

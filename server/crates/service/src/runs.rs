@@ -123,11 +123,7 @@ pub(crate) async fn run_resource(unit: &mut dyn UnitOfWork, run: &Run) -> Result
 /// What the caller may see of runs, as a filter for lists.
 pub(crate) fn visibility(service: &Service, caller: &Caller) -> Visibility {
     let seen = service.parts.policies.run_visibility(&caller.principal);
-    Visibility {
-        everywhere: seen.everywhere,
-        namespaces: seen.namespaces,
-        person: seen.own.then_some(caller.user),
-    }
+    Visibility { everywhere: seen.everywhere, namespaces: seen.namespaces, person: seen.own.then_some(caller.user) }
 }
 
 impl Service {
@@ -151,8 +147,7 @@ impl Service {
             search: query.search.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
         };
         let visible = visibility(self, caller);
-        let rows =
-            gate.unit.list_runs(&visible, &filter, cursor::decode(cursor)?, limit + 1).await.or_problem()?;
+        let rows = gate.unit.list_runs(&visible, &filter, cursor::decode(cursor)?, limit + 1).await.or_problem()?;
         let people = People::load(gate.unit.as_mut(), rows.iter().map(|run| run.requester_id)).await.or_problem()?;
         let page = cursor::page(rows, limit, |run| run.number);
         Ok(cursor::map(page, |run| views::run_summary(&run, &people)))
@@ -290,8 +285,11 @@ impl Service {
     ) -> Result<RunSummary, Problem> {
         let (mut gate, run) = self.enter_run(caller, id, command.operation()).await?;
         if !command.fits(&run) {
-            return Err(Problem::new(ErrorCode::Conflict)
-                .with_detail(format!("the run is {}, so there is nothing to {}", run.status, command.name())));
+            return Err(Problem::new(ErrorCode::Conflict).with_detail(format!(
+                "the run is {}, so there is nothing to {}",
+                run.status,
+                command.name()
+            )));
         }
         push(&mut gate, id, event).await?;
         let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
@@ -301,12 +299,7 @@ impl Service {
     }
 
     /// Enters an operation on a run. Who may see it is told what is missing; to others it does not exist.
-    async fn enter_run(
-        &self,
-        caller: &Caller,
-        id: RunId,
-        operation: Operation,
-    ) -> Result<(Gate<'_>, Run), Problem> {
+    async fn enter_run(&self, caller: &Caller, id: RunId, operation: Operation) -> Result<(Gate<'_>, Run), Problem> {
         let mut gate = self.enter(caller, operation).await?;
         let run = gate.unit.run(id).await.or_problem()?.ok_or_else(not_found)?;
         let resource = run_resource(gate.unit.as_mut(), &run).await?;
@@ -337,9 +330,10 @@ impl Service {
             .into_iter()
             .find(|task| task.reference == reference && task.occurrence == occurrence)
             .ok_or_else(not_found)?;
-        let call = task.call.filter(|_| task.status == TaskStatus::Unknown).ok_or_else(|| {
-            Problem::new(ErrorCode::Conflict).with_detail("the outcome of this task is not unknown")
-        })?;
+        let call = task
+            .call
+            .filter(|_| task.status == TaskStatus::Unknown)
+            .ok_or_else(|| Problem::new(ErrorCode::Conflict).with_detail("the outcome of this task is not unknown"))?;
         let detail = json!({"task": reference, "occurrence": occurrence, "resolution": &resolution});
         let resolution = match resolution {
             RunResolution::Done { output } => Resolution::Done { output },
@@ -348,8 +342,7 @@ impl Service {
             }
             RunResolution::TryAgain => Resolution::TryAgain,
         };
-        let event =
-            EventKind::CallResolved { call: workflow::CallId(call), resolution, by: caller.login.clone() };
+        let event = EventKind::CallResolved { call: workflow::CallId(call), resolution, by: caller.login.clone() };
         push(&mut gate, id, event).await?;
         let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
         gate.finish(&run_target(&run), detail).await?;

@@ -42,10 +42,11 @@ impl Service {
         let store = |cause| ShippedError::Store(from_store(cause));
         let mut unit = self.parts.store.begin().await.map_err(store)?;
         for (file, source) in files {
-            let definition = Definition::parse(source, self.parts.connectors.function_catalogue()).map_err(|found| {
-                let lines: Vec<String> = found.iter().map(|diagnostic| format!("{file}:{diagnostic}")).collect();
-                ShippedError::Invalid { file: file.to_owned(), messages: lines.join("\n") }
-            })?;
+            let definition =
+                Definition::parse(source, self.parts.connectors.function_catalogue()).map_err(|found| {
+                    let lines: Vec<String> = found.iter().map(|diagnostic| format!("{file}:{diagnostic}")).collect();
+                    ShippedError::Invalid { file: file.to_owned(), messages: lines.join("\n") }
+                })?;
             let document = definition.document();
             let workflow = WorkflowRef {
                 namespace: parse_name(&document.namespace, file)?,
@@ -144,7 +145,18 @@ mod tests {
 
     #[test]
     fn versions_sort_as_semantic_versioning_says() {
-        let ordered = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0", "1.0.10", "1.2.0", "2.0.0", "10.0.0"];
+        let ordered = [
+            "1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-alpha.beta",
+            "1.0.0-beta.2",
+            "1.0.0-beta.11",
+            "1.0.0",
+            "1.0.10",
+            "1.2.0",
+            "2.0.0",
+            "10.0.0",
+        ];
         let keys: Vec<String> = ordered.iter().map(|text| sort_key(&text.parse().unwrap())).collect();
         let mut sorted = keys.clone();
         sorted.sort();

@@ -22,10 +22,7 @@ pub(crate) struct People(BTreeMap<UserId, Person>);
 
 impl People {
     /// Loads those with the given ids.
-    pub(crate) async fn load(
-        unit: &mut dyn UnitOfWork,
-        ids: impl IntoIterator<Item = UserId>,
-    ) -> store::Result<Self> {
+    pub(crate) async fn load(unit: &mut dyn UnitOfWork, ids: impl IntoIterator<Item = UserId>) -> store::Result<Self> {
         let mut ids: Vec<UserId> = ids.into_iter().collect();
         ids.sort_unstable();
         ids.dedup();
@@ -117,13 +114,7 @@ pub(crate) fn catalogue_item(version: &WorkflowVersion, definition: &Definition)
         icon: rondo.icon.clone().unwrap_or_default(),
         risk: rondo.risk,
         owner: rondo.owner.clone().unwrap_or_default(),
-        approvals: definition
-            .plan(None)
-            .steps
-            .iter()
-            .flat_map(|step| &step.approvers)
-            .map(approver_words)
-            .collect(),
+        approvals: definition.plan(None).steps.iter().flat_map(|step| &step.approvers).map(approver_words).collect(),
         typical_seconds: None,
         last_used_at: None,
     }

@@ -1,1 +1,14 @@
-//! testkit
+//! What tests stand on: a clock that is set by hand, ids in order, a seeded source of random bytes, a
+//! connector that follows a script.
+//!
+//! Nothing here is used in production; the real ones live in `server`.
+
+mod clock;
+mod ids;
+mod random;
+mod scripted;
+
+pub use clock::{ManualClock, WallClock};
+pub use ids::CountedIds;
+pub use random::{SeededRandom, seed};
+pub use scripted::Scripted;

@@ -1,0 +1,224 @@
+//! A store, a connector, a definition and a node, put together for one test.
+
+use std::{sync::Arc, time::Duration};
+
+use connectors::Registry;
+use domain::{GrantId, Ids, Role, RunId, RunStatus, Scope, UserId};
+use engine::{Engine, EngineSettings, Live, NoObserver, Observer, Parts};
+use identity::vault::{KeySource, Vault};
+use serde_json::{Value, json};
+use store::{
+    Store,
+    access::{Grant, Subject},
+    runs::{JournalEntry, Run, Task},
+    users::User,
+    workflows::{VersionState, WorkflowVersion},
+};
+use store_sqlite::SqliteStore;
+use testkit::{CountedIds, Scripted, SeededRandom, WallClock};
+use workflow::{Definition, Event, EventKind};
+
+/// How long a test waits for a condition before it fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Lab {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) script: Arc<Scripted>,
+    pub(crate) requester: User,
+    pub(crate) manager: User,
+    parts: Parts,
+    _directory: tempfile::TempDir,
+}
+
+impl Lab {
+    pub(crate) async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("rondo.sqlite")).await.unwrap());
+        store.migrate().await.unwrap();
+        let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
+        let script = Arc::new(Scripted::default());
+        let vault = Vault::open(
+            &KeySource::File { path: directory.path().join("rondo.key"), create: true },
+            Arc::new(SeededRandom::new(1)),
+        )
+        .unwrap();
+        let connector: Arc<dyn connectors::Connector> = Arc::clone(&script) as _;
+        let parts = Parts {
+            store: Arc::clone(&store),
+            connectors: Arc::new(Registry::new(vec![connector]).unwrap()),
+            vault: Arc::new(vault),
+            clock: Arc::new(WallClock),
+            ids: Arc::clone(&ids),
+            live: Live::default(),
+            observer: Arc::new(NoObserver),
+        };
+        let manager = person(ids.as_ref(), &parts, "manager", None);
+        let requester = person(ids.as_ref(), &parts, "staff", Some(manager.id));
+        let mut unit = store.begin().await.unwrap();
+        for user in [&manager, &requester] {
+            unit.insert_user(user).await.unwrap();
+        }
+        let grant = Grant {
+            id: GrantId::new(ids.as_ref()),
+            subject: Subject::User(manager.id),
+            role: Role::Operator,
+            scope: Scope::Everywhere,
+            expires_at: None,
+            created_by: None,
+            created_at: parts.clock.now(),
+        };
+        unit.insert_grant(&grant).await.unwrap();
+        unit.commit().await.unwrap();
+        Self { store, script, requester, manager, parts, _directory: directory }
+    }
+
+    pub(crate) fn parts(&self) -> Parts {
+        self.parts.clone()
+    }
+
+    /// A node that takes over from a dead one within a fraction of a second.
+    pub(crate) fn start(&self, observer: Arc<dyn Observer>) -> Engine {
+        let settings = EngineSettings {
+            lease: Duration::from_millis(400),
+            poll: Duration::from_millis(25),
+            drain: Duration::from_secs(1),
+            ..EngineSettings::default()
+        };
+        Engine::start(Parts { observer, ..self.parts() }, settings)
+    }
+
+    /// Stores a definition (its tasks as YAML under `do:`) and launches it.
+    pub(crate) async fn launch(&self, tasks: &str) -> RunId {
+        let source = format!(
+            "document: {{dsl: 1.0.3, namespace: test, name: sample, version: 1.0.0, title: Sample}}\ndo:\n{tasks}"
+        );
+        let definition = Definition::parse(&source, self.parts.connectors.function_catalogue()).unwrap();
+        let now = self.parts.clock.now();
+        let workflow: domain::WorkflowRef = "test/sample".parse().unwrap();
+        let mut unit = self.store.begin().await.unwrap();
+        unit.insert_version(&WorkflowVersion {
+            workflow: workflow.clone(),
+            version: "1.0.0".to_owned(),
+            state: VersionState::Published,
+            source: source.clone(),
+            digest: definition.digest().to_owned(),
+            title: "Sample".to_owned(),
+            created_by: None,
+            created_at: now,
+            sort_key: "1".to_owned(),
+        })
+        .await
+        .unwrap();
+        unit.commit().await.unwrap();
+        self.relaunch(&Run {
+            id: RunId::new(self.parts.ids.as_ref()),
+            number: 0,
+            workflow,
+            version: "1.0.0".to_owned(),
+            definition_digest: definition.digest().to_owned(),
+            title: "Sample".to_owned(),
+            status: RunStatus::Pending,
+            needs_attention: false,
+            rejected: false,
+            compensated: false,
+            requester_id: self.requester.id,
+            input: "{}".to_owned(),
+            output: None,
+            error: None,
+            created_at: now,
+            started_at: None,
+            ended_at: None,
+            updated_at: now,
+            journal_version: 0,
+            wake_at: None,
+        })
+        .await
+    }
+
+    /// Launches what `like` was launched from, once more.
+    pub(crate) async fn relaunch(&self, like: &Run) -> RunId {
+        let now = self.parts.clock.now();
+        let id = RunId::new(self.parts.ids.as_ref());
+        let run = Run {
+            id,
+            status: RunStatus::Pending,
+            output: None,
+            started_at: None,
+            ended_at: None,
+            journal_version: 0,
+            wake_at: None,
+            ..like.clone()
+        };
+        let mut unit = self.store.begin().await.unwrap();
+        unit.insert_run(&run).await.unwrap();
+        let started = Event::new(now, EventKind::Started { run: id, input: json!({}), runtime: json!({}) });
+        unit.push_inbox(id, &serde_json::to_string(&started).unwrap(), now).await.unwrap();
+        unit.commit().await.unwrap();
+        id
+    }
+
+    pub(crate) async fn push(&self, run: RunId, kind: EventKind) {
+        let now = self.parts.clock.now();
+        let mut unit = self.store.begin().await.unwrap();
+        let event = serde_json::to_string(&Event::new(now, kind)).unwrap();
+        unit.push_inbox(run, &event, now).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+
+    pub(crate) async fn run(&self, id: RunId) -> Run {
+        self.store.snapshot().await.unwrap().run(id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn tasks(&self, id: RunId) -> Vec<Task> {
+        self.store.snapshot().await.unwrap().tasks(id).await.unwrap()
+    }
+
+    pub(crate) async fn journal(&self, id: RunId) -> Vec<JournalEntry> {
+        self.store.snapshot().await.unwrap().journal(id, 0, 1_000).await.unwrap()
+    }
+
+    /// Waits until the run is as wanted.
+    pub(crate) async fn wait(&self, id: RunId, wanted: impl Fn(&Run) -> bool) -> Run {
+        let mut pause = tokio::time::interval(Duration::from_millis(10));
+        let waiting = async {
+            loop {
+                pause.tick().await;
+                let run = self.run(id).await;
+                if wanted(&run) {
+                    return run;
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(run) => run,
+            Err(_) => panic!("the run stays as it is: {:?}\n{:#?}", self.run(id).await, self.tasks(id).await),
+        }
+    }
+
+    pub(crate) async fn wait_for(&self, id: RunId, status: RunStatus) -> Run {
+        self.wait(id, |run| run.status == status).await
+    }
+
+    pub(crate) fn output(run: &Run) -> Value {
+        serde_json::from_str(run.output.as_deref().unwrap_or("null")).unwrap()
+    }
+}
+
+fn person(ids: &dyn Ids, parts: &Parts, login: &str, manager_id: Option<UserId>) -> User {
+    let now = parts.clock.now();
+    User {
+        id: UserId::new(ids),
+        login: login.to_owned(),
+        name: login.to_owned(),
+        email: Some(format!("{login}@example.test")),
+        active: true,
+        password_hash: None,
+        must_change_password: false,
+        manager_id,
+        locale: None,
+        theme: None,
+        created_at: now,
+        updated_at: now,
+        last_sign_in_at: None,
+    }
+}

@@ -1,0 +1,270 @@
+//! What the command line of the server's own machine may do. Whoever can run it holds the database and the key anyway,
+//! so no policy is asked; everything else is as in the portal: the same checks, and an audit entry in the same
+//! transaction, by the door `cli`.
+
+use std::time::Duration;
+
+use audit::{Actor, Door, Entry, Outcome, ResourceRef};
+use domain::{
+    ErrorCode, GrantId, Name, Operation, Problem, Role, Scope, TokenId, UserId,
+    view::{UserView, VerificationView},
+};
+use identity::{Secret, tokens};
+use serde_json::{Value, json};
+use store::{
+    UnitOfWork,
+    access::{Grant, Subject},
+    credentials::ApiToken,
+    users::User,
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    AuditExport, NewUser, Service,
+    audit_log::{check_stored, export_lines},
+    people::{all_right, check_login, check_name_and_email, field, user_view},
+    problems::{OrProblem as _, from_store},
+};
+
+/// People listed at once.
+const PAGE: u32 = 500;
+/// The longest name of a token, in characters; the same as in the portal.
+const TOKEN_NAME_LIMIT: usize = 64;
+/// Pieces of an export that wait for a slow reader.
+const EXPORT_QUEUE: usize = 4;
+
+/// How somebody who was just created, or forgot the password, gets in.
+#[derive(Clone, Debug)]
+pub enum WayIn {
+    /// The password was given; nothing is to be handed over.
+    Password,
+    /// By this one-time link (path within the portal).
+    Link(String),
+}
+
+fn unknown(login: &str) -> Problem {
+    Problem::new(ErrorCode::NotFound).with_detail(format!("nobody has the sign-in name {login}"))
+}
+
+impl Service {
+    /// Creates a person with these roles. With a password they sign in at once; without, a one-time link is made.
+    pub async fn console_create_user(
+        &self,
+        new: NewUser,
+        roles: &[(Role, Scope)],
+        password: Option<Secret>,
+    ) -> Result<WayIn, Problem> {
+        let login = new.login.trim().to_lowercase();
+        let email = new.email.as_deref().map(str::trim).filter(|email| !email.is_empty()).map(ToOwned::to_owned);
+        let mut errors = check_login(&login);
+        errors.extend(check_name_and_email(&new.name, email.as_deref()));
+        all_right(errors)?;
+        let password_hash = match &password {
+            Some(password) => {
+                Some(self.new_password(&login, &new.name, email.as_deref(), password, "/password").await?)
+            }
+            None => None,
+        };
+        let now = self.now();
+        let mut unit = self.parts.store.begin().await.or_problem()?;
+        if unit.user_by_login(&login).await.or_problem()?.is_some() {
+            all_right(vec![field("/login", "unique", Value::Null, "this sign-in name is taken")])?;
+        }
+        let manager_id = match new.manager.as_deref().map(str::trim).filter(|login| !login.is_empty()) {
+            Some(login) => Some(unit.user_by_login(login).await.or_problem()?.ok_or_else(|| unknown(login))?.id),
+            None => None,
+        };
+        let user = User {
+            id: UserId::new(self.ids()),
+            login,
+            name: new.name.trim().to_owned(),
+            email,
+            active: true,
+            password_hash,
+            must_change_password: false,
+            manager_id,
+            locale: None,
+            theme: None,
+            created_at: now,
+            updated_at: now,
+            last_sign_in_at: None,
+        };
+        unit.insert_user(&user).await.or_problem()?;
+        let mut entries = vec![self.console_entry(
+            Operation::UserCreate,
+            ("user", user.id.to_string(), user.login.clone()),
+            None,
+            json!({"after": {"name": user.name, "email": user.email, "active": true, "manager": user.manager_id}}),
+        )];
+        for (role, scope) in roles {
+            let grant = Grant {
+                id: GrantId::new(self.ids()),
+                subject: Subject::User(user.id),
+                role: *role,
+                scope: scope.clone(),
+                expires_at: None,
+                created_by: None,
+                created_at: now,
+            };
+            unit.insert_grant(&grant).await.or_problem()?;
+            let namespace = match scope {
+                Scope::Everywhere => None,
+                Scope::Namespace(name) => Some(name),
+            };
+            entries.push(self.console_entry(
+                Operation::GrantCreate,
+                ("grant", grant.id.to_string(), format!("{}: {role} on {scope}", user.login)),
+                namespace,
+                json!({"after": {"holder": user.login, "role": role, "scope": scope}}),
+            ));
+        }
+        let way = match password {
+            Some(_) => WayIn::Password,
+            None => WayIn::Link(self.password_link(unit.as_mut(), user.id).await?),
+        };
+        finish(unit, &entries).await?;
+        Ok(way)
+    }
+
+    /// Sets a person's password and signs every browser of theirs out; without a password, makes a one-time link by
+    /// which they set one themselves.
+    pub async fn console_set_password(&self, login: &str, password: Option<Secret>) -> Result<WayIn, Problem> {
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        let known = unit.user_by_login(login).await.or_problem()?.ok_or_else(|| unknown(login))?;
+        unit.rollback().await.or_problem()?;
+        let hash = match &password {
+            Some(password) => {
+                Some(self.new_password(&known.login, &known.name, known.email.as_deref(), password, "/password").await?)
+            }
+            None => None,
+        };
+        let mut unit = self.parts.store.begin().await.or_problem()?;
+        let mut user = self.known_user(unit.as_mut(), known.id).await?;
+        let (way, detail) = if let Some(hash) = hash {
+            user.password_hash = Some(hash);
+            user.must_change_password = false;
+            user.updated_at = self.now();
+            unit.update_user(&user).await.or_problem()?;
+            let ended = unit.revoke_sessions_of(user.id, None).await.or_problem()?;
+            unit.revoke_links_of(user.id, self.now()).await.or_problem()?;
+            (WayIn::Password, json!({"set": true, "sessionsEnded": ended}))
+        } else {
+            (WayIn::Link(self.password_link(unit.as_mut(), user.id).await?), json!({}))
+        };
+        let target = ("user", user.id.to_string(), user.login.clone());
+        let entry = self.console_entry(Operation::UserResetPassword, target, None, detail);
+        finish(unit, &[entry]).await?;
+        Ok(way)
+    }
+
+    /// Everybody in order of sign-in name.
+    pub async fn console_list_users(&self) -> Result<Vec<UserView>, Problem> {
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        let mut views = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let rows = unit.list_users(None, after.as_deref(), PAGE).await.or_problem()?;
+            let Some(last) = rows.last() else { return Ok(views) };
+            after = Some(last.login.clone());
+            for user in &rows {
+                views.push(user_view(unit.as_mut(), user).await?);
+            }
+        }
+    }
+
+    /// Makes an API token for a person; its text is told this once.
+    pub async fn console_create_token(
+        &self,
+        login: &str,
+        name: &str,
+        life: Option<Duration>,
+    ) -> Result<Secret, Problem> {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > TOKEN_NAME_LIMIT {
+            let message = "a token's name has 1 to 64 characters";
+            all_right(vec![field("/name", "maxLength", TOKEN_NAME_LIMIT.into(), message)])?;
+        }
+        let mut unit = self.parts.store.begin().await.or_problem()?;
+        let user = unit.user_by_login(login).await.or_problem()?.ok_or_else(|| unknown(login))?;
+        if !user.active {
+            return Err(Problem::new(ErrorCode::Conflict).with_detail(format!("{login} is disabled")));
+        }
+        let now = self.now();
+        let made = tokens::generate(tokens::TokenKind::Api, self.parts.random.as_ref());
+        let token = ApiToken {
+            id: TokenId::new(self.ids()),
+            user_id: user.id,
+            name: name.to_owned(),
+            token_hash: made.hash,
+            created_at: now,
+            expires_at: life.map(|life| now + life),
+            last_used_at: None,
+            revoked_at: None,
+        };
+        unit.insert_token(&token).await.or_problem()?;
+        let entry = self.console_entry(
+            Operation::TokenCreate,
+            ("token", token.id.to_string(), token.name.clone()),
+            None,
+            json!({"for": user.login, "expiresAt": token.expires_at}),
+        );
+        finish(unit, &[entry]).await?;
+        Ok(made.text)
+    }
+
+    /// Exports the whole audit log as JSON Lines, in pieces.
+    pub async fn console_export_audit(&self) -> Result<AuditExport, Problem> {
+        let unit = self.parts.store.begin().await.or_problem()?;
+        let target = ("audit", "log".to_owned(), "audit log".to_owned());
+        let entry = self.console_entry(Operation::AuditExport, target, None, json!({"format": "json-lines"}));
+        finish(unit, &[entry]).await?;
+        let (pieces, export) = mpsc::channel(EXPORT_QUEUE);
+        let store = std::sync::Arc::clone(&self.parts.store);
+        tokio::spawn(async move {
+            if let Err(cause) = export_lines(store.as_ref(), &pieces).await {
+                // An error only says that the reader has gone.
+                let _ = pieces.send(Err(from_store(cause))).await;
+            }
+        });
+        Ok(export)
+    }
+
+    /// Checks the stored audit log from its beginning, without an entry: for `rondo doctor`.
+    pub async fn console_verify_audit(&self) -> Result<VerificationView, Problem> {
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        let entries = unit.audit_head().await.or_problem()?.seq;
+        let fault = check_stored(unit.as_mut()).await.or_problem()?;
+        let entries = u64::try_from(entries).unwrap_or_default();
+        Ok(VerificationView { sound: fault.is_none(), entries, fault })
+    }
+
+    fn console_entry(
+        &self,
+        operation: Operation,
+        (kind, id, name): (&str, String, String),
+        namespace: Option<&Name>,
+        detail: Value,
+    ) -> Entry {
+        Entry {
+            at: self.now(),
+            actor: Actor { id: None, login: "console".to_owned() },
+            door: Door::Cli,
+            session: None,
+            token: None,
+            address: None,
+            trace_id: String::new(),
+            action: operation.to_string(),
+            resource: ResourceRef { kind: kind.to_owned(), id, name },
+            namespace: namespace.cloned(),
+            outcome: Outcome::Done,
+            policies: Vec::new(),
+            detail,
+        }
+    }
+}
+
+/// Enters the change in the audit log and makes both durable.
+async fn finish(mut unit: Box<dyn UnitOfWork>, entries: &[Entry]) -> Result<(), Problem> {
+    audit::append_all(unit.as_mut(), entries).await.or_problem()?;
+    unit.commit().await.or_problem()
+}
