@@ -39,17 +39,17 @@ const TEAMS: [(&str, &str); 6] = [
 ];
 
 /// Memberships: team and sign-in name.
-const MEMBERS: [(&str, &str); 9] = [
+const MEMBERS: [(&str, &str); 6] = [
     ("all-staff", "staff"),
     ("all-staff", "manager"),
     ("all-staff", "operator"),
-    ("all-staff", "author"),
-    ("all-staff", "auditor"),
-    ("all-staff", "admin"),
     ("sales", "staff"),
     ("it-identity", "author"),
     ("it-operations", "operator"),
 ];
+
+/// The team whose members may ask for things, so that whoever is onboarded can do so, too.
+const REQUESTING_TEAM: &str = "all-staff";
 
 /// The sign-ins of the demonstration organisation. They are public: it is shown on its sign-in page.
 #[must_use]
@@ -108,28 +108,16 @@ impl Service {
             })
             .await
             .or_problem()?;
-            let mut roles = vec![*role];
-            // Managers and operators ask for things, too.
-            if matches!(role, Role::Approver | Role::Operator) {
-                roles.push(Role::Requester);
-            }
-            for role in roles {
-                let grant = Grant {
-                    id: GrantId::new(self.ids()),
-                    subject: Subject::User(*id),
-                    role,
-                    scope: Scope::Everywhere,
-                    expires_at: None,
-                    created_by: None,
-                    created_at: now,
-                };
-                unit.insert_grant(&grant).await.or_problem()?;
-            }
+            let grant = self.demo_grant(Subject::User(*id), *role);
+            unit.insert_grant(&grant).await.or_problem()?;
         }
         for (name, title) in TEAMS {
             let team =
                 Team { id: TeamId::new(self.ids()), name: name.to_owned(), title: title.to_owned(), created_at: now };
             unit.insert_team(&team).await.or_problem()?;
+            if name == REQUESTING_TEAM {
+                unit.insert_grant(&self.demo_grant(Subject::Team(team.id), Role::Requester)).await.or_problem()?;
+            }
             for login in MEMBERS.iter().filter(|(team, _)| *team == name).filter_map(|(_, login)| id_of(login)) {
                 unit.add_member(team.id, login).await.or_problem()?;
             }
@@ -160,5 +148,17 @@ impl Service {
         audit::append(unit.as_mut(), &entry).await.or_problem()?;
         unit.commit().await.or_problem()?;
         Ok(true)
+    }
+
+    fn demo_grant(&self, subject: Subject, role: Role) -> Grant {
+        Grant {
+            id: GrantId::new(self.ids()),
+            subject,
+            role,
+            scope: Scope::Everywhere,
+            expires_at: None,
+            created_by: None,
+            created_at: self.now(),
+        }
     }
 }
