@@ -13,7 +13,7 @@ use workflow::{RunError, StandardError};
 use crate::connection::{ConnectionKind, ResolvedConnection};
 
 /// How long a call may take where neither the definition nor the engine says so.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
+const DEFAULT_LIMIT: Duration = Duration::from_mins(1);
 
 /// A way to other systems. One per protocol or kind of system; stateless but for pools.
 #[async_trait]

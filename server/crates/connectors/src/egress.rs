@@ -134,12 +134,12 @@ fn embedded(address: IpAddr) -> IpAddr {
     if let Some(v4) = v6.to_ipv4_mapped() {
         return IpAddr::V4(v4);
     }
-    let [a, b, c, d, e, f, high, low] = v6.segments();
-    if [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        let ([first, second], [third, fourth]) = (high.to_be_bytes(), low.to_be_bytes());
-        return IpAddr::V4(Ipv4Addr::new(first, second, third, fourth));
+    // NAT64 (RFC 6052): 64:ff9b::/96, then the IPv4 address.
+    let bits = v6.to_bits();
+    match u32::try_from(bits & u128::from(u32::MAX)) {
+        Ok(low) if bits >> 32 == 0x0064_ff9b_0000_0000_0000_0000 => IpAddr::V4(Ipv4Addr::from_bits(low)),
+        _ => address,
     }
-    address
 }
 
 /// An address that may not be reached.

@@ -111,15 +111,12 @@ impl Session {
     }
 
     pub(super) async fn list_groups(&mut self, login: Option<&str>) -> Result<Value, Failure> {
-        let entries = match login {
-            Some(login) => {
-                let user = self.existing_user(login).await?.dn;
-                self.groups_of(&user).await?
-            }
-            None => {
-                let class = class_filter(&self.settings.group_classes);
-                self.search(&class, &["cn", "description"]).await?
-            }
+        let entries = if let Some(login) = login {
+            let user = self.existing_user(login).await?.dn;
+            self.groups_of(&user).await?
+        } else {
+            let class = class_filter(&self.settings.group_classes);
+            self.search(&class, &["cn", "description"]).await?
         };
         let mut groups: Vec<Value> = entries.iter().map(view).collect();
         groups.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));

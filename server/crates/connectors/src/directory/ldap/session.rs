@@ -164,8 +164,10 @@ pub(super) fn accept(result: &LdapResult, what: &str) -> Result<(), Failure> {
 
 /// The filter for entries of all these classes.
 pub(super) fn class_filter(classes: &[String]) -> String {
-    let parts: String = classes.iter().map(|class| format!("(objectClass={})", ldap_escape(class.as_str()))).collect();
-    if classes.len() == 1 { parts } else { format!("(&{parts})") }
+    let parts: Vec<String> =
+        classes.iter().map(|class| format!("(objectClass={})", ldap_escape(class.as_str()))).collect();
+    let joined = parts.concat();
+    if parts.len() == 1 { joined } else { format!("(&{joined})") }
 }
 
 fn counted(number: usize) -> String {

@@ -1,0 +1,22 @@
+//! Connectors against what they talk to: HTTP services of our own, Rondo's own directory, a real OpenLDAP, a real SMTP
+//! server, and the shipped workflows over them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests: what fails here is the test's failure, and json!() reads best as an argument"
+)]
+
+#[cfg(feature = "directory")]
+mod builtin;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "directory")]
+mod ldap;
+mod registry;
+#[cfg(all(feature = "directory", feature = "http", feature = "smtp"))]
+mod shipped;
+#[cfg(feature = "smtp")]
+mod smtp;
+mod support;

@@ -1,0 +1,207 @@
+//! A server's worth of parts around the connectors: a fresh SQLite database, a vault, a log that can be read.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use connectors::{
+    Call, CallContext, Connector, Failure, LogLevel, Outcome, Probe, Registry, Repetition, Request, TaskLog,
+    directory::{DirectoryConnector, NoRecorder},
+    egress::EgressPolicy,
+    http::HttpConnector,
+    smtp::SmtpConnector,
+};
+use domain::{Clock as _, ConnectionId, Ids as _, Name, RunId, view::ConnectionCheck};
+use identity::{
+    passwords::{Parameters, Passwords},
+    vault::{KeySource, Vault},
+};
+use serde_json::{Value, json};
+use store::{Store, connections::Connection};
+use store_sqlite::SqliteStore;
+use tempfile::TempDir;
+use testkit::{CountedIds, SeededRandom, WallClock};
+use tokio_util::sync::CancellationToken;
+
+/// What a call wrote to its log.
+#[derive(Default)]
+pub(crate) struct Lines(Mutex<Vec<String>>);
+
+impl TaskLog for Lines {
+    fn line(&self, level: LogLevel, text: &str) {
+        self.0.lock().unwrap().push(format!("{}: {text}", level.as_str()));
+    }
+}
+
+pub(crate) struct Bench {
+    pub(crate) folder: TempDir,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) registry: Registry,
+    pub(crate) log: Arc<Lines>,
+    ids: Arc<CountedIds>,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        Self::with_policy(EgressPolicy::default()).await
+    }
+
+    pub(crate) async fn with_policy(policy: EgressPolicy) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("rondo.sqlite")).await.unwrap();
+        store.migrate().await.unwrap();
+        let random = Arc::new(SeededRandom::new(testkit::seed()));
+        let key = KeySource::Variable(STANDARD.encode([7; 32]).into());
+        let vault = Arc::new(Vault::open(&key, random.clone()).unwrap());
+        let cheap = Parameters { memory_kib: 64, iterations: 1, parallelism: 1 };
+        let passwords = Arc::new(Passwords::new(random.clone(), cheap, NonZeroUsize::MIN).unwrap());
+        let policy = Arc::new(policy);
+        let connectors: Vec<Arc<dyn Connector>> = vec![
+            Arc::new(HttpConnector::new(policy.clone()).unwrap()),
+            Arc::new(DirectoryConnector::new(policy.clone(), random, passwords, Arc::new(NoRecorder))),
+            Arc::new(SmtpConnector::new(policy, folder.path().join("mail"))),
+        ];
+        Self {
+            store: Arc::new(store),
+            vault,
+            registry: Registry::new(connectors).unwrap(),
+            log: Arc::default(),
+            ids: Arc::default(),
+            folder,
+        }
+    }
+
+    /// Stores a connection that every namespace may use.
+    pub(crate) async fn connect(&self, name: &str, kind: &str, settings: Value) {
+        self.connect_for(name, kind, settings, json!(["*"])).await;
+    }
+
+    pub(crate) async fn connect_for(&self, name: &str, kind: &str, settings: Value, namespaces: Value) {
+        let row = self.connection_row(name, kind, &settings, &namespaces);
+        let mut unit = self.store.begin().await.unwrap();
+        unit.put_connection(&row).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+
+    fn connection_row(&self, name: &str, kind: &str, settings: &Value, namespaces: &Value) -> Connection {
+        let id = ConnectionId::new(&*self.ids);
+        let split = self.registry.connection_kind(kind).unwrap().split(settings, None);
+        let split = split.unwrap_or_else(|errors| panic!("{errors:?}"));
+        let context = connectors::ResolvedConnection::sealing_context(id);
+        Connection {
+            id,
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            settings: split.settings.to_string(),
+            sealed_secret: split.secret.map(|secret| self.vault.seal(&context, &secret.to_string())),
+            namespaces: namespaces.to_string(),
+            last_check: None,
+            created_at: WallClock.now(),
+            updated_at: WallClock.now(),
+        }
+    }
+
+    /// Tests a connection as the button of the page does.
+    pub(crate) async fn check(&self, kind: &str, settings: Value) -> ConnectionCheck {
+        let row = self.connection_row("tested", kind, &settings, &json!(["*"]));
+        let connection = connectors::ResolvedConnection::open(&row, &self.vault).unwrap();
+        self.registry.check(&connection, WallClock.now()).await
+    }
+
+    pub(crate) fn context(&self, key: &str) -> CallContext {
+        CallContext {
+            run: RunId::from_uuid(self.ids.next()),
+            reference: "/do/0/call".to_owned(),
+            attempt: 1,
+            key: key.to_owned(),
+            deadline: None,
+            clock: Arc::new(WallClock),
+            ids: self.ids.clone(),
+            log: self.log.clone(),
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            base_url: "http://portal.test".to_owned(),
+            cancelled: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) async fn prepare(&self, function: &str, with: Value) -> Result<Request, Failure> {
+        let namespace: Name = "tests".parse().unwrap();
+        let call = Call { function, with, namespace: &namespace, idempotent: false };
+        self.registry.prepare(call, &*self.store, &self.vault).await
+    }
+
+    pub(crate) async fn call(&self, function: &str, key: &str, with: Value) -> Outcome {
+        self.call_in(function, with, &self.context(key)).await
+    }
+
+    pub(crate) async fn call_in(&self, function: &str, with: Value, context: &CallContext) -> Outcome {
+        match self.prepare(function, with).await {
+            Ok(request) => self.registry.execute(&request, context).await,
+            Err(failure) => Err(failure).into(),
+        }
+    }
+
+    pub(crate) async fn probe(&self, function: &str, key: &str, with: Value) -> Probe {
+        let request = self.prepare(function, with).await.unwrap();
+        assert_eq!(self.registry.repetition(&request), Repetition::Probe);
+        self.registry.probe(&request, &self.context(key)).await
+    }
+
+    /// A sealed output, opened as the engine opens it inside another call.
+    pub(crate) fn opened(&self, sealed: &Value) -> String {
+        let mut value = sealed.clone();
+        self.vault.unseal_within(&mut value).unwrap();
+        assert_ne!(&value, sealed, "it was not sealed");
+        value.as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn log_text(&self) -> String {
+        self.log.0.lock().unwrap().join("\n")
+    }
+}
+
+/// The output of a call that must have worked.
+pub(crate) fn done(outcome: Outcome) -> Value {
+    match outcome {
+        Outcome::Done(output) => output,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The status and words of a call that must have failed for good.
+pub(crate) fn permanent(outcome: Outcome) -> (u16, String) {
+    match outcome {
+        Outcome::Permanent(error) => (error.status, error.to_string()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The step at which a connection test failed, with its words.
+pub(crate) fn failed_step(check: &ConnectionCheck) -> (String, String) {
+    assert!(!check.ok, "{check:?}");
+    let last = check.steps.last().unwrap();
+    assert!(!last.ok && check.steps.iter().rev().skip(1).all(|step| step.ok), "{check:?}");
+    (last.step.clone(), last.detail.clone())
+}
+
+/// A port of this machine on which nobody listens.
+pub(crate) async fn closed_port() -> u16 {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+/// What an environment variable of the test services says; when one is missing, says that the test is skipped.
+pub(crate) fn service(names: &[&str]) -> Option<Vec<String>> {
+    let values: Option<Vec<String>> = names.iter().map(|name| std::env::var(name).ok()).collect();
+    if values.is_none() {
+        eprintln!("skipped: {} are not set; run the tests by scripts/with-services", names.join(", "));
+    }
+    values
+}
+
+/// Long enough for anything on this machine, short enough to notice what hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
