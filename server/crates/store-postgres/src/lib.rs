@@ -86,7 +86,7 @@ use crate::{
 /// How long a unit queues for a connection, or waits for a new one.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A transaction that its owner forgot is ended by the server.
-const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// More than there are different statements.
 const STATEMENT_CACHE: usize = 512;
 /// Any number that no other program uses: serializes migrations of several nodes.

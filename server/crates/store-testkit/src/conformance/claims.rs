@@ -141,8 +141,8 @@ pub(super) async fn a_journal_grows_without_gaps_or_forks(subject: Subject) {
 
     let mut unit = subject.unit().await;
     state.journal_version = 1201;
-    let stale = unit.advance_run(&lease, &state, 1199, &entries(1200..=1201)).await;
-    assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
+    let outdated = unit.advance_run(&lease, &state, 1199, &entries(1200..=1201)).await;
+    assert!(matches!(outdated, Err(StoreError::Conflict)), "{outdated:?}");
     for (expected, given) in [(1200, entries(1202..=1202)), (1200, entries(1201..=1202)), (1200, vec![])] {
         let wrong = unit.advance_run(&lease, &state, expected, &given).await;
         assert!(matches!(wrong, Err(StoreError::Inconsistent(_))), "{wrong:?}");

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::Subject;
 use crate::fixtures::{at, line, notification, notification_id, outgoing, run_id, user_id};
 
-const HOLD: Duration = Duration::from_secs(60);
+const HOLD: Duration = Duration::from_mins(1);
 
 pub(super) async fn notices_are_paged_and_marked_as_read(subject: Subject) {
     subject.organisation(0).await;

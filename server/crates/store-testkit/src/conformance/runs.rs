@@ -121,8 +121,7 @@ pub(super) async fn runs_are_found_by_title_values_and_number(subject: Subject) 
     subject.organisation(0).await;
     let mut unit = subject.unit().await;
     let mut first = run(1, user_id(1));
-    first.input =
-        "{\"givenName\":\"김민수\",\"tags\":[\"ÄRGER\",{\"deep\":\"100%_\"}],\"nul\":\"a\\u0000b\"}".to_owned();
+    r#"{"givenName":"김민수","tags":["ÄRGER",{"deep":"100%_"}],"nul":"a\u0000b"}"#.clone_into(&mut first.input);
     let number = unit.insert_run(&first).await.unwrap();
     let mut second = run(2, user_id(1));
     "장애 대응 Service".clone_into(&mut second.title);

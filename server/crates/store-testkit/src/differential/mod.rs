@@ -14,7 +14,8 @@ use operation::{Operation, Places};
 /// The seed is part of every failure's message; the same seed makes the same operations.
 pub async fn run(left: Arc<dyn Store>, right: Arc<dyn Store>, seed: u64, steps: usize) {
     let mut random = StdRng::seed_from_u64(seed);
-    let (mut left_places, mut right_places) = (Places::default(), Places::default());
+    let mut left_places = operation::prepare(&*left).await;
+    let mut right_places = operation::prepare(&*right).await;
     for step in 0..steps {
         let reads = random.random_ratio(1, 6);
         let operations: Vec<_> =

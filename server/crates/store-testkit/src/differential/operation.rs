@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 use domain::{ApprovalState, Role, RunId, RunStatus, Scope, Timestamp, view::AuditFilter};
 use rand::{Rng, rngs::StdRng};
 use store::{
-    Result, StoreError, UnitOfWork,
+    Result, Store, StoreError, UnitOfWork,
     access::Subject as Holder,
     approvals::{ApprovalFilter, QueueKey},
     credentials::LinkPurpose,
@@ -68,10 +68,34 @@ const TEXTS: &[&str] = &[
     "é",
 ];
 
+const WORKFLOWS: &[&str] = &["identity/onboard", "identity/offboard", "incident/service-down"];
+
 const LOGINS: &[&str] = &["staff", "manager", "operator", "jane.doe", "김", "a-b", "ab", "Upper", "", "x\0"];
 
 fn pick<T: Copy>(from: &[T], by: u128) -> T {
     from[usize::try_from(by).unwrap() % from.len()]
+}
+
+/// Rows that most operations can refer to; without them, most would only be refused.
+pub(super) async fn prepare(store: &dyn Store) -> Places {
+    let mut places = Places::default();
+    let mut unit = store.begin().await.unwrap();
+    for number in 1..=6 {
+        unit.insert_user(&user(number, &format!("seed-{number}"))).await.unwrap();
+    }
+    for number in 1..=3 {
+        unit.insert_team(&team(number, &format!("seed-{number}"))).await.unwrap();
+    }
+    for workflow in WORKFLOWS {
+        unit.insert_version(&version(&workflow.parse().unwrap(), "1.0.0")).await.unwrap();
+    }
+    for number in 1..=4 {
+        let number_given = unit.insert_run(&run(number, user_id(number))).await.unwrap();
+        places.runs.insert(run_id(number), number_given);
+        unit.insert_approval(&approval(number, run_id(number), user_id(number), None), &[]).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+    places
 }
 
 /// What went wrong, in words that both databases share.
@@ -80,6 +104,8 @@ pub(super) fn kind(error: &StoreError) -> String {
         StoreError::Unavailable(_) => "unavailable".to_owned(),
         StoreError::Reference(_) => "reference".to_owned(),
         StoreError::Driver(_) => "driver".to_owned(),
+        // Of two violated constraints, each database names the one that it looks at first.
+        StoreError::Duplicate(_) => "duplicate".to_owned(),
         other => other.to_string(),
     }
 }
@@ -127,7 +153,7 @@ impl Operation {
     }
 
     fn workflow(&self) -> domain::WorkflowRef {
-        pick(&["identity/onboard", "identity/offboard", "incident/service-down"], self.b).parse().unwrap()
+        pick(WORKFLOWS, self.b).parse().unwrap()
     }
 
     fn lease(&self) -> Lease {
@@ -361,7 +387,7 @@ impl Operation {
         let (a, b) = (self.a, self.b);
         Ok(match self.kind {
             52 | 53 => {
-                let mut asked = approval(self.c, run_id(a), user_id(b), self.flag.then_some(self.time));
+                let mut asked = approval(self.c % 8, run_id(a), user_id(b), self.flag.then_some(self.time));
                 asked.call = format!("call-{b}");
                 shown(unit.insert_approval(&asked, &[approver(user_id(a)), approver(user_id(b))]).await?)
             }
@@ -378,13 +404,15 @@ impl Operation {
                     unit.overdue_approvals(self.time, self.limit).await?,
                 ))
             }
-            55 => shown(unit.close_approval(approval_id(self.c), pick(&ApprovalState::ALL[1..], b), self.time).await?),
+            55 => {
+                shown(unit.close_approval(approval_id(self.c % 8), pick(&ApprovalState::ALL[1..], b), self.time).await?)
+            }
             56 => {
                 let step = u128::try_from(self.step).unwrap();
-                shown(unit.insert_decision(&decision(1000 + step, approval_id(self.c), user_id(b))).await?)
+                shown(unit.insert_decision(&decision(1000 + step, approval_id(self.c % 8), user_id(b))).await?)
             }
             57 => {
-                let id = approval_id(self.c);
+                let id = approval_id(self.c % 8);
                 unit.add_approvers(id, &[approver(user_id(a))]).await?;
                 shown((
                     unit.approval(id).await?,

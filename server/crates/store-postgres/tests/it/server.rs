@@ -1,9 +1,8 @@
 //! What only PostgreSQL can show: migrations against another program, guarded tables, a server that goes away.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Database, server};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use store::{Store, StoreError};
 use store_postgres::{PoolSizes, PostgresStore};
@@ -11,7 +10,14 @@ use store_testkit::{
     TestDatabase as _,
     fixtures::{self, at, user_id},
 };
-use support::{Database, server};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+};
 
 async fn execute(connection: &mut PgConnection, text: &'static str) -> sqlx::Result<()> {
     sqlx::raw_sql(text).execute(connection).await.map(|_| ())
@@ -130,6 +136,78 @@ async fn nothing_waits_for_ever() {
     let nowhere = PostgresStore::connect("postgres://postgres@127.0.0.1:1/none", PoolSizes::default()).await;
     assert!(matches!(nowhere.err(), Some(StoreError::Unavailable(_))));
     database.dispose().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_falls_silent_is_unavailable_and_comes_back() {
+    let Some(server) = server() else { return };
+    let database = Database::empty(server).await;
+    database.store().migrate().await.unwrap();
+    let line = Line::to(database.url()).await;
+    let store = PostgresStore::connect(&line.url, PoolSizes { units: 2, logs: 1 }).await.unwrap();
+    let mut unit = store.begin().await.unwrap();
+    unit.put_setting("a", "lost").await.unwrap();
+
+    line.speaks.send_replace(false);
+    let patience = Duration::from_secs(8);
+    let error = tokio::time::timeout(patience, unit.put_setting("b", "lost")).await.unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    drop(unit);
+    let error = tokio::time::timeout(patience, store.begin()).await.unwrap().err().unwrap();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(tokio::time::timeout(patience, store.ping()).await.unwrap().is_err());
+
+    line.speaks.send_replace(true);
+    let healed = async {
+        loop {
+            let Ok(mut unit) = store.begin().await else { continue };
+            if unit.put_setting("c", "kept").await.is_ok() && unit.commit().await.is_ok() {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), healed).await.unwrap();
+    let mut unit = database.store().snapshot().await.unwrap();
+    assert_eq!(unit.setting("a").await.unwrap(), None);
+    assert_eq!(unit.setting("c").await.unwrap().as_deref(), Some("kept"));
+    drop(unit);
+    store.close().await;
+    database.dispose().await;
+}
+
+/// A line to the server that can fall silent: nothing is closed, nothing comes through.
+struct Line {
+    url: String,
+    speaks: watch::Sender<bool>,
+}
+
+impl Line {
+    async fn to(url: &str) -> Self {
+        let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+        let server = (options.get_host().to_owned(), options.get_port());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = url.replacen(&format!("{}:{}", server.0, server.1), &format!("127.0.0.1:{port}"), 1);
+        let (speaks, state) = watch::channel(true);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(server.clone()).await else { continue };
+                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                tokio::spawn(carry(from_client, to_server, state.clone()));
+                tokio::spawn(carry(from_server, to_client, state.clone()));
+            }
+        });
+        Self { url, speaks }
+    }
+}
+
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut speaks: watch::Receiver<bool>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if speaks.wait_for(|speaks| *speaks).await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
+            break;
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,8 @@
 //! What only SQLite can show: files, other processes, a crash, a full disk; and the migrations as they lie in the tree.
 
-mod support;
-
 use std::{path::Path, time::Duration};
 
+use crate::support::Files;
 use sqlx::{Connection as _, SqliteConnection};
 use store::{Store, StoreError};
 use store_sqlite::SqliteStore;
@@ -11,11 +10,9 @@ use store_testkit::{
     TestDatabase as _,
     fixtures::{self, at, user_id},
 };
-use support::Files;
 
 async fn raw(path: &Path) -> SqliteConnection {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).busy_timeout(Duration::ZERO);
-    SqliteConnection::connect_with(&options).await.unwrap()
+    SqliteConnection::connect_with(&sqlx::sqlite::SqliteConnectOptions::new().filename(path)).await.unwrap()
 }
 
 async fn execute(connection: &mut SqliteConnection, text: &'static str) -> sqlx::Result<()> {

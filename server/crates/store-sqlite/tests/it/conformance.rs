@@ -1,7 +1,5 @@
 //! The suite of `store-testkit` on SQLite.
 
-mod support;
-
-use support::fresh;
+use crate::support::fresh;
 
 store_testkit::conformance_tests!(fresh);

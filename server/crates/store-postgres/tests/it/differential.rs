@@ -1,13 +1,11 @@
 //! PostgreSQL against SQLite: the same operations, the same results.
 
-mod support;
-
 use std::{sync::Arc, time::SystemTime};
 
+use crate::support::{Database, server};
 use store::Store;
 use store_sqlite::SqliteStore;
 use store_testkit::{TestDatabase as _, differential};
-use support::{Database, server};
 
 /// These seeds always, and one that nobody has seen.
 const SEEDS: [u64; 3] = [1, 2, 3];
