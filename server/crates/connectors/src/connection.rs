@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use domain::{ConnectionId, FieldError, Name, view::CheckStep};
+use domain::{ConnectionId, FieldError, Name};
 use identity::vault::{Vault, VaultError};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use tokio::net::TcpStream;
 
-use crate::{Failure, arguments, egress::EgressPolicy};
+use crate::{Failure, arguments};
 
 /// The word in a connection's `namespaces` that lets every namespace use it.
 const EVERY_NAMESPACE: &str = "*";
@@ -129,28 +128,35 @@ impl fmt::Debug for ResolvedConnection {
 }
 
 /// The steps of a connection test so far. The first that fails is the last.
+#[cfg(any(feature = "directory", feature = "http", feature = "smtp"))]
 #[derive(Default)]
-pub(crate) struct Steps(Vec<CheckStep>);
+pub(crate) struct Steps(Vec<domain::view::CheckStep>);
 
+#[cfg(any(feature = "directory", feature = "http", feature = "smtp"))]
 impl Steps {
     /// A step that worked.
     pub(crate) fn pass(&mut self, step: &str, detail: &str) {
-        self.0.push(CheckStep { step: step.to_owned(), ok: true, detail: detail.to_owned() });
+        self.0.push(domain::view::CheckStep { step: step.to_owned(), ok: true, detail: detail.to_owned() });
     }
 
     /// The step that failed, and the end.
-    pub(crate) fn fail(mut self, step: &str, detail: &str) -> Vec<CheckStep> {
+    pub(crate) fn fail(mut self, step: &str, detail: &str) -> Vec<domain::view::CheckStep> {
         self.push_failure(step, detail);
         self.0
     }
 
     /// All steps.
-    pub(crate) fn done(self) -> Vec<CheckStep> {
+    pub(crate) fn done(self) -> Vec<domain::view::CheckStep> {
         self.0
     }
 
     /// The steps `name` and `connect`; none when one of them failed.
-    pub(crate) async fn dial(&mut self, policy: &EgressPolicy, host: &str, port: u16) -> Option<TcpStream> {
+    pub(crate) async fn dial(
+        &mut self,
+        policy: &crate::egress::EgressPolicy,
+        host: &str,
+        port: u16,
+    ) -> Option<tokio::net::TcpStream> {
         let addresses = match policy.resolve(host, port).await {
             Ok(addresses) => addresses,
             Err(error) => {
@@ -173,7 +179,7 @@ impl Steps {
     }
 
     fn push_failure(&mut self, step: &str, detail: &str) {
-        self.0.push(CheckStep { step: step.to_owned(), ok: false, detail: detail.to_owned() });
+        self.0.push(domain::view::CheckStep { step: step.to_owned(), ok: false, detail: detail.to_owned() });
     }
 }
 

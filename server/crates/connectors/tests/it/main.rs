@@ -8,15 +8,10 @@
     reason = "helpers of tests: what fails here is the test's failure, and json!() reads best as an argument"
 )]
 
-#[cfg(feature = "directory")]
 mod builtin;
-#[cfg(feature = "http")]
 mod http;
-#[cfg(feature = "directory")]
 mod ldap;
 mod registry;
-#[cfg(all(feature = "directory", feature = "http", feature = "smtp"))]
 mod shipped;
-#[cfg(feature = "smtp")]
 mod smtp;
 mod support;
