@@ -1,0 +1,9 @@
+//! The operations on a real SQLite file, with the demonstration organisation, the shipped workflows and a running engine.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+mod decisions;
+mod office;
+mod onboarding;
+mod roles;
+mod sign_in;

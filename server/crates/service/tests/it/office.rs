@@ -1,0 +1,210 @@
+//! A portal for one test.
+
+use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+
+use connectors::{
+    Registry,
+    directory::{DirectoryConnector, NoRecorder},
+    egress::EgressPolicy,
+    http::HttpConnector,
+    smtp::SmtpConnector,
+};
+use domain::{
+    ApprovalId, Clock, Ids, Problem, RunId, RunStatus, SessionId, UserId, WorkflowRef,
+    view::{ApprovalDetail, RunDetail},
+};
+use engine::{Engine, EngineSettings, Live, NoObserver};
+use identity::{
+    passwords::{Parameters, Passwords},
+    random::Random,
+    vault::{KeySource, Vault},
+};
+use policy::Policies;
+use serde_json::{Value, json};
+use service::{ApprovalQuery, Caller, Door, Origin, Parts, Service};
+use store::{Store, audit::AuditRow};
+use store_sqlite::SqliteStore;
+use testkit::{CountedIds, SeededRandom, WallClock};
+
+/// How long a test waits for a condition before it fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const SHIPPED: [(&str, &str); 3] = [
+    ("onboard-employee.yaml", include_str!("../../../../../workflows/identity/onboard-employee.yaml")),
+    ("offboard-employee.yaml", include_str!("../../../../../workflows/identity/offboard-employee.yaml")),
+    ("service-down.yaml", include_str!("../../../../../workflows/incident/service-down.yaml")),
+];
+
+pub(crate) struct Office {
+    pub(crate) service: Arc<Service>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) ids: Arc<dyn Ids>,
+    directory: tempfile::TempDir,
+    _engine: Engine,
+}
+
+impl Office {
+    pub(crate) async fn open() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("rondo.sqlite")).await.unwrap());
+        store.migrate().await.unwrap();
+        let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
+        let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
+        let clock: Arc<dyn Clock> = Arc::new(WallClock);
+        // Hashing as cheap as argon2 allows: these tests are not about its strength.
+        let cheap = Parameters { memory_kib: 64, iterations: 1, parallelism: 1 };
+        let passwords = Passwords::new(Arc::clone(&random), cheap, NonZeroUsize::MIN).unwrap();
+        let key = KeySource::File { path: directory.path().join("rondo.key"), create: true };
+        let vault = Arc::new(Vault::open(&key, Arc::clone(&random)).unwrap());
+        let egress = Arc::new(EgressPolicy::default());
+        let mail = SmtpConnector::new(Arc::clone(&egress), directory.path().join("mail"));
+        let people = DirectoryConnector::new(
+            Arc::clone(&egress),
+            Arc::clone(&random),
+            Arc::new(passwords.clone()),
+            Arc::new(NoRecorder),
+        );
+        let connectors = Registry::new(vec![
+            Arc::new(HttpConnector::new(Arc::clone(&egress)).unwrap()),
+            Arc::new(people),
+            Arc::new(mail),
+        ]);
+        let connectors = Arc::new(connectors.unwrap());
+        let live = Live::default();
+        let engine = Engine::start(
+            engine::Parts {
+                store: Arc::clone(&store),
+                connectors: Arc::clone(&connectors),
+                vault: Arc::clone(&vault),
+                clock: Arc::clone(&clock),
+                ids: Arc::clone(&ids),
+                live: live.clone(),
+                observer: Arc::new(NoObserver),
+            },
+            EngineSettings { poll: Duration::from_millis(50), ..EngineSettings::default() },
+        );
+        let service = Service::new(Parts {
+            store: Arc::clone(&store),
+            policies: Policies::builtin().unwrap(),
+            connectors,
+            vault,
+            passwords,
+            clock,
+            ids: Arc::clone(&ids),
+            random,
+            live,
+            waker: Some(engine.waker()),
+            mail_enabled: false,
+            base_url: "http://rondo.example.test".to_owned(),
+            demo: service::demo_organisation(),
+        });
+        service.load_shipped(SHIPPED).await.unwrap();
+        assert!(service.load_demo().await.unwrap());
+        Self { service: Arc::new(service), store, ids, directory, _engine: engine }
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn origin() -> Origin {
+        Origin {
+            door: Door::Portal,
+            address: "192.0.2.7".to_owned(),
+            user_agent: "test".to_owned(),
+            trace_id: "trace".to_owned(),
+        }
+    }
+
+    /// One of the demonstration's people, signed in.
+    pub(crate) async fn caller(&self, login: &str) -> Caller {
+        let user = self.store.snapshot().await.unwrap().user_by_login(login).await.unwrap().unwrap();
+        let session = SessionId::new(self.ids.as_ref());
+        self.service.caller_of_session(user.id, session, Self::origin()).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn user(&self, login: &str) -> Option<UserId> {
+        self.store.snapshot().await.unwrap().user_by_login(login).await.unwrap().map(|user| user.id)
+    }
+
+    pub(crate) fn onboarding() -> WorkflowRef {
+        "identity/onboard-employee".parse().unwrap()
+    }
+
+    pub(crate) fn newcomer() -> Value {
+        json!({
+            "givenName": "Nora",
+            "familyName": "Newcomer",
+            "privateEmail": "nora@example.test",
+            "department": "sales",
+            "jobTitle": "Account manager",
+            "startDate": "2026-12-01",
+            "contract": "permanent",
+        })
+    }
+
+    /// A request for a new account by staff, waiting for the manager.
+    pub(crate) async fn request(&self) -> (RunId, ApprovalDetail) {
+        let staff = self.caller("staff").await;
+        let run = self.service.launch(&staff, &Self::onboarding(), None, Self::newcomer()).await.unwrap();
+        (run.id, self.approval_of(run.id).await)
+    }
+
+    /// The approval that a run waits for, as its manager sees it.
+    pub(crate) async fn approval_of(&self, run: RunId) -> ApprovalDetail {
+        let manager = self.caller("manager").await;
+        self.wait(async || {
+            let query = ApprovalQuery { run: Some(run), ..ApprovalQuery::default() };
+            let page = self.service.approvals(&manager, query, None, None).await.unwrap();
+            let id: ApprovalId = page.items.first()?.id;
+            self.service.approval(&manager, id).await.ok()
+        })
+        .await
+    }
+
+    pub(crate) async fn ended(&self, run: RunId) -> RunDetail {
+        let operator = self.caller("operator").await;
+        self.wait(async || {
+            let detail = self.service.run(&operator, run).await.unwrap();
+            detail.summary.status.is_final().then_some(detail)
+        })
+        .await
+    }
+
+    pub(crate) async fn status(&self, run: RunId, status: RunStatus) {
+        let operator = self.caller("operator").await;
+        self.wait(async || (self.service.run(&operator, run).await.unwrap().summary.status == status).then_some(()))
+            .await;
+    }
+
+    /// Tries again until there is something.
+    pub(crate) async fn wait<T>(&self, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let mut pause = tokio::time::interval(Duration::from_millis(20));
+        let waiting = async {
+            loop {
+                pause.tick().await;
+                if let Some(found) = look().await {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("the wait was in vain"))
+    }
+
+    /// Audit entries after a place, oldest first.
+    pub(crate) async fn audit_after(&self, seq: i64) -> Vec<AuditRow> {
+        self.store.snapshot().await.unwrap().audit_from(seq, 1_000).await.unwrap()
+    }
+
+    pub(crate) async fn audit_end(&self) -> i64 {
+        self.store.snapshot().await.unwrap().audit_head().await.unwrap().seq
+    }
+}
+
+/// The code of an answer: `ok`, or that of its problem.
+pub(crate) fn code<T>(answer: Result<T, Problem>) -> String {
+    match answer {
+        Ok(_) => "ok".to_owned(),
+        Err(problem) => problem.code.to_string(),
+    }
+}

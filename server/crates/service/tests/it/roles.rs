@@ -1,0 +1,217 @@
+//! Every operation × every role, as one golden table; and every change and refusal in the audit log.
+
+use std::fmt::Write as _;
+
+use domain::{
+    DecisionKind, Operation, OperationKind, Role, Scope, SessionId, TokenId,
+    view::{AuditFilter, SubjectView},
+};
+use serde_json::json;
+use service::{ApprovalQuery, Caller, ExportFormat, NewConnection, NewUser, RunQuery, RunResolution, UserChange};
+use store::access::Subject;
+
+use crate::office::{Office, code};
+
+const PEOPLE: [&str; 6] = ["staff", "manager", "operator", "author", "auditor", "admin"];
+
+/// Changes that need no audit entry, each with its reason. This list may only shrink.
+const UNAUDITED: [(Operation, &str); 3] = [
+    (Operation::DraftSave, "a person's own note; changes nothing for anybody until it is sent"),
+    (Operation::DraftDelete, "the same"),
+    (Operation::NotificationRead, "having read a notice is nobody else's business"),
+];
+
+/// Does an operation as this caller, on things of staff (or of the caller, where an operation is about oneself).
+async fn perform(office: &Office, caller: &Caller, operation: Operation) -> String {
+    let service = &office.service;
+    let onboarding = Office::onboarding();
+    let unique = uuid_word(office);
+    match operation {
+        Operation::SetupClaim => {
+            let password = "a fine long password";
+            code(service.claim_setup(&caller.origin, "x", "first", "First", None, password).await)
+        }
+        Operation::SessionCreate => code(service.sign_in(&caller.origin, &unique, "wrong password").await),
+        Operation::PasswordClaim => code(service.claim_password(&caller.origin, "x", "a fine long password").await),
+        Operation::PasswordReveal => code(service.reveal_password(&caller.origin, "x").await),
+        Operation::SessionEnd => code(service.sign_out(caller).await),
+        Operation::SessionList => code(service.sessions(caller).await),
+        Operation::SessionRevoke => code(service.revoke_session(caller, SessionId::new(office.ids.as_ref())).await),
+        Operation::PasswordChange => {
+            let current = format!("rondo-demo-{}", caller.login);
+            let changed = service.change_password(caller, &current, "a fine long password").await;
+            service.change_password(caller, "a fine long password", &current).await.ok();
+            code(changed)
+        }
+        Operation::PreferencesChange => code(service.change_preferences(caller, Some("ko".to_owned()), None).await),
+        Operation::MeRead => code(service.me(caller).await),
+        Operation::TokenList => code(service.tokens(caller).await),
+        Operation::TokenCreate => code(service.create_token(caller, "test", Some(1)).await),
+        Operation::TokenRevoke => code(service.revoke_token(caller, TokenId::new(office.ids.as_ref())).await),
+        Operation::NotificationList => code(service.notifications(caller, None, None).await),
+        Operation::NotificationRead => code(service.mark_notifications_read(caller, None).await),
+        Operation::CatalogueList => code(service.catalogue(caller, None).await),
+        Operation::WorkflowRead => code(service.workflow(caller, &onboarding).await),
+        Operation::DraftSave => code(service.save_draft(caller, &onboarding, None, json!({})).await),
+        Operation::DraftRead | Operation::DraftDelete => {
+            let staff = office.caller("staff").await;
+            let draft = service.save_draft(&staff, &onboarding, None, json!({})).await.unwrap();
+            if operation == Operation::DraftRead {
+                code(service.draft(caller, draft.id).await)
+            } else {
+                code(service.delete_draft(caller, draft.id).await)
+            }
+        }
+        Operation::RunLaunch => code(service.launch(caller, &onboarding, None, Office::newcomer()).await),
+        Operation::RunList => code(service.runs(caller, RunQuery::default(), None, None).await),
+        Operation::RunRead => {
+            let (run, _) = office.request().await;
+            code(service.run(caller, run).await)
+        }
+        Operation::RunCancel => {
+            let (run, _) = office.request().await;
+            code(service.cancel_run(caller, run, "").await)
+        }
+        Operation::RunSuspend => {
+            let (run, _) = office.request().await;
+            code(service.suspend_run(caller, run).await)
+        }
+        Operation::RunResume => {
+            let (run, _) = office.request().await;
+            code(service.resume_run(caller, run).await)
+        }
+        Operation::RunRetry => {
+            let (run, _) = office.request().await;
+            code(service.retry_run(caller, run).await)
+        }
+        Operation::RunResolve => {
+            let (run, _) = office.request().await;
+            let reference = "/do/0/managerApproval";
+            code(service.resolve_task(caller, run, reference, 1, RunResolution::TryAgain).await)
+        }
+        Operation::ApprovalList => code(service.approvals(caller, ApprovalQuery::default(), None, None).await),
+        Operation::ApprovalRead => {
+            let (_, approval) = office.request().await;
+            code(service.approval(caller, approval.summary.id).await)
+        }
+        Operation::ApprovalDecide => {
+            let (_, approval) = office.request().await;
+            let digest = &approval.summary.digest;
+            code(service.decide(caller, approval.summary.id, DecisionKind::Reject, "no", digest).await)
+        }
+        Operation::AuditRead => code(service.audit(caller, AuditFilter::default(), None, None).await),
+        Operation::AuditExport => code(service.audit_export(caller, AuditFilter::default(), ExportFormat::Csv).await),
+        Operation::UserList => code(service.users(caller, None, None, None).await),
+        Operation::UserCreate => {
+            let new = NewUser { login: unique, name: "New".to_owned(), ..NewUser::default() };
+            code(service.create_user(caller, new).await)
+        }
+        Operation::UserUpdate => {
+            let staff = office.user("staff").await.unwrap();
+            let change = UserChange {
+                name: "Sam Staff".to_owned(),
+                email: Some("staff@example.test".to_owned()),
+                manager: Some("manager".to_owned()),
+            };
+            code(service.update_user(caller, staff, change).await)
+        }
+        Operation::UserDisable => {
+            let author = office.user("author").await.unwrap();
+            code(service.set_user_active(caller, author, true).await)
+        }
+        Operation::UserResetPassword => {
+            let staff = office.user("staff").await.unwrap();
+            code(service.reset_password(caller, staff).await)
+        }
+        Operation::TeamUpdate => code(service.put_team(caller, "sales", "Sales").await),
+        Operation::GrantList => code(service.grants(caller).await),
+        Operation::GrantCreate => {
+            let author = Subject::User(office.user("author").await.unwrap());
+            let scope = Scope::Namespace(unique.parse().unwrap());
+            code(service.grant(caller, author, Role::Author, scope, None).await)
+        }
+        Operation::GrantRevoke => {
+            let admin = office.caller("admin").await;
+            let author = Subject::User(office.user("author").await.unwrap());
+            let scope = Scope::Namespace(unique.parse().unwrap());
+            let grant = service.grant(&admin, author, Role::Author, scope, None).await.unwrap();
+            assert!(matches!(grant.subject, SubjectView::User { .. }));
+            code(service.revoke_grant(caller, grant.id).await)
+        }
+        Operation::ConnectionList => code(service.connections(caller).await),
+        Operation::ConnectionUpdate | Operation::ConnectionDelete | Operation::ConnectionTest => {
+            let new = NewConnection {
+                name: unique,
+                kind: "builtin".to_owned(),
+                settings: json!({}),
+                namespaces: vec!["*".to_owned()],
+            };
+            if operation == Operation::ConnectionUpdate {
+                return code(service.put_connection(caller, None, new).await);
+            }
+            let admin = office.caller("admin").await;
+            let made = service.put_connection(&admin, None, new).await.unwrap();
+            if operation == Operation::ConnectionDelete {
+                code(service.delete_connection(caller, made.id).await)
+            } else {
+                code(service.test_connection(caller, made.id).await)
+            }
+        }
+    }
+}
+
+/// A word that nothing else is called.
+fn uuid_word(office: &Office) -> String {
+    format!("x{}", office.ids.next().simple())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_operation_answers_each_role_as_the_table_says_and_leaves_its_entry() {
+    let office = Office::open().await;
+    let mut table = format!("{:<22}", "");
+    for login in PEOPLE {
+        write!(table, "{login:<17}").unwrap();
+    }
+    table.push('\n');
+    let mut missing = Vec::new();
+    for operation in Operation::ALL.iter().copied() {
+        let mut line = format!("{operation:<22}");
+        for login in PEOPLE {
+            let caller = office.caller(login).await;
+            let before = office.audit_end().await;
+            let answer = perform(&office, &caller, operation).await;
+            let entries = office.audit_after(before).await;
+            let entered = |outcome: &str| {
+                entries.iter().any(|entry| entry.action == operation.as_str() && entry.outcome == outcome)
+            };
+            let excepted = UNAUDITED.iter().any(|(known, _)| *known == operation);
+            match answer.as_str() {
+                "ok" if operation.kind() == OperationKind::Change && !excepted && !entered("done") => {
+                    missing.push(format!("{operation} by {login}: done, not in the audit log"));
+                }
+                "forbidden" | "own-request" | "sign-in-refused" | "link-invalid" if !entered("refused") => {
+                    missing.push(format!("{operation} by {login}: refused, not in the audit log"));
+                }
+                _ => {}
+            }
+            write!(line, "{answer:<17}").unwrap();
+        }
+        table.push_str(line.trim_end());
+        table.push('\n');
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    insta::assert_snapshot!("operations_by_role", table);
+}
+
+#[tokio::test]
+async fn what_the_portal_shows_is_what_it_allows() {
+    let office = Office::open().await;
+    for login in PEOPLE {
+        let caller = office.caller(login).await;
+        let me = office.service.me(&caller).await.unwrap();
+        for operation in [Operation::CatalogueList, Operation::AuditRead, Operation::UserList, Operation::GrantList] {
+            let shown = me.operations.contains(&operation);
+            assert_eq!(shown, perform(&office, &caller, operation).await == "ok", "{login}: {operation}");
+        }
+    }
+}
