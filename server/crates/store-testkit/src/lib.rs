@@ -3,15 +3,15 @@
 //! # How to use it
 //! A backend implements [`TestDatabase`] and names a function that makes a fresh one; the macro writes one test per case:
 //! ```ignore
-//! async fn fresh() -> Option<Arc<dyn TestDatabase>> { … }   // none: skipped, with a message of its own
+//! async fn fresh() -> Option<Arc<dyn TestDatabase>> { make_one().await }   // none: skipped, with a message of its own
 //! store_testkit::conformance_tests!(fresh);
 //! ```
 //! [`differential::run`] feeds two stores the same random operations and compares every result.
 //!
 //! # How to add a case
 //! An async function in a module of [`conformance`] that takes a [`conformance::Subject`] and panics when the store does
-//! not behave, and its name in the list in `conformance/mod.rs`. A new method of a port also gets an
-//! [`differential`] operation.
+//! not behave, and its name in the list in `conformance/mod.rs`. A new method of a port also gets an operation in
+//! [`differential`].
 
 #![expect(
     clippy::unwrap_used,
