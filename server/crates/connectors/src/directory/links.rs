@@ -25,15 +25,10 @@ pub fn sealing_context(link: LinkId) -> String {
     format!("link:{link}")
 }
 
-/// The address that is sent to a person.
+/// The address that is sent to a person. One page serves every purpose: it asks what the link is for.
 #[must_use]
-pub fn link_address(base_url: &str, purpose: LinkPurpose, token: &Secret) -> Secret {
-    let page = match purpose {
-        LinkPurpose::FirstAdministrator => "setup",
-        LinkPurpose::SetPassword => "set-password",
-        LinkPurpose::RevealPassword => "reveal-password",
-    };
-    Secret::new(format!("{}/{page}/{}", base_url.trim_end_matches('/'), token.expose()))
+pub fn link_address(base_url: &str, token: &Secret) -> Secret {
+    Secret::new(format!("{}/link/{}", base_url.trim_end_matches('/'), token.expose()))
 }
 
 /// What a link leads to.
@@ -76,6 +71,6 @@ pub(super) async fn issue(
         used_at: None,
     };
     unit.insert_link(&link).await?;
-    let address = link_address(&context.base_url, purpose, &token.text);
+    let address = link_address(&context.base_url, &token.text);
     Ok(json!({"link": context.vault.seal_value(address.expose()), "expiresAt": expires_at}))
 }

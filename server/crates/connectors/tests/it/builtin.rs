@@ -112,7 +112,7 @@ async fn the_first_password_comes_by_a_sealed_link_that_works_for_its_owner() {
     let output = done(bench.call("directory", "p1", issue.clone()).await);
     assert!(!output.to_string().contains("portal.test"), "{output}");
     let link = bench.opened(&output["link"]);
-    let token = link.strip_prefix("http://portal.test/set-password/").unwrap();
+    let token = link.strip_prefix("http://portal.test/link/").unwrap();
     let mut unit = bench.store.snapshot().await.unwrap();
     let row = unit.link_by_hash(&tokens::hash(token)).await.unwrap().unwrap();
     assert_eq!(row.user_id, Some(user_id(&bench, "jdoe").await));

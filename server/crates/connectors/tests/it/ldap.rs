@@ -125,7 +125,7 @@ impl Directory {
     /// The password behind an issued link, as the portal's page shows it.
     async fn revealed(&self, issued: &Value) -> String {
         let link = self.bench.opened(&issued["link"]);
-        let token = link.strip_prefix("http://portal.test/reveal-password/").unwrap();
+        let token = link.strip_prefix("http://portal.test/link/").unwrap();
         let mut unit = self.bench.store.snapshot().await.unwrap();
         let row = unit.link_by_hash(&tokens::hash(token)).await.unwrap().unwrap();
         let context = connectors::directory::sealing_context(row.id);

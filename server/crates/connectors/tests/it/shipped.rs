@@ -186,7 +186,7 @@ async fn onboarding_makes_the_account_and_mails_the_link() {
     let mails = mails(&bench);
     assert_eq!(mails.len(), 1);
     let text = mails[0].replace("=\r\n", "").replace("=3D", "=");
-    assert!(text.contains("http://portal.test/set-password/"), "{text}");
+    assert!(text.contains("http://portal.test/link/"), "{text}");
     assert!(!text.contains("rondo-sealed"), "{text}");
 }
 
