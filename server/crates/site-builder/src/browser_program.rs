@@ -104,6 +104,7 @@ pub(crate) fn make(path: &Path, optimizer: &Optimizer) -> Result<BrowserProgram>
         .web(true)?
         .out_name(NAME)
         .typescript(false)
+        .omit_default_module_path(false)
         .debug(keep_names)
         .keep_debug(keep_names)
         .remove_name_section(!keep_names)
