@@ -185,7 +185,7 @@ impl Gate<'_> {
     }
 
     /// Enters a reading of something that auditors want to know of. Reading units cannot write, so it is a unit of its own.
-    pub(crate) async fn note_reading(&self, target: &Target, detail: Value) -> Result<(), Problem> {
+    pub(crate) async fn note_reading(&mut self, target: &Target, detail: Value) -> Result<(), Problem> {
         let entry = self.entry(target, Outcome::Done, detail);
         let mut unit = self.service.parts.store.begin().await.or_problem()?;
         audit::append(unit.as_mut(), &entry).await.or_problem()?;
