@@ -1,4 +1,4 @@
-import { test as base } from '@playwright/test'
+import { type BrowserContext, type BrowserContextOptions, type Page, type Response, test as base } from '@playwright/test'
 import { type Database, RondoServer } from './server.ts'
 
 interface PerWorker {
@@ -11,8 +11,32 @@ interface PerWorker {
 }
 
 interface PerTest {
-  /** Console messages that are no failure, for the rare test that provokes one. */
-  toleratedMessages: RegExp[]
+  consoles: Consoles
+  /** Lets pass what the browser's console says, for the rare test that provokes it. */
+  tolerate: (message: RegExp) => void
+  /** A browser of its own, of somebody who has not signed in. */
+  visitor: (options?: BrowserContextOptions) => Promise<Page>
+  /** A browser of its own, in which this person of the demonstration organisation is signed in. */
+  as: (login: string, options?: BrowserContextOptions) => Promise<Page>
+}
+
+/** What the consoles of a test's browsers said. */
+class Consoles {
+  private readonly messages: string[] = []
+  private readonly tolerated: RegExp[] = []
+
+  watch(context: BrowserContext): void {
+    context.on('console', (message) => this.messages.push(`${message.type()}: ${message.text()} (${message.location().url})`))
+    context.on('weberror', (error) => this.messages.push(`uncaught: ${error.error().stack ?? error.error().message}`))
+  }
+
+  tolerate(pattern: RegExp): void {
+    this.tolerated.push(pattern)
+  }
+
+  unexpected(): string[] {
+    return this.messages.filter((message) => !this.tolerated.some((pattern) => pattern.test(message)))
+  }
 }
 
 /**
@@ -36,18 +60,65 @@ export const test = base.extend<PerTest, PerWorker>({
     await use(rondo.url)
   },
 
-  toleratedMessages: [[], { option: true }],
-
-  context: async ({ context, toleratedMessages }, use, testInfo) => {
-    const messages: string[] = []
-    context.on('console', (message) => messages.push(`${message.type()}: ${message.text()} (${message.location().url})`))
-    context.on('weberror', (error) => messages.push(`uncaught: ${error.error().stack ?? error.error().message}`))
-    await use(context)
-    const unexpected = messages.filter((message) => !toleratedMessages.some((tolerated) => tolerated.test(message)))
+  consoles: async ({}, use, testInfo) => {
+    const consoles = new Consoles()
+    await use(consoles)
+    const unexpected = consoles.unexpected()
     if (unexpected.length > 0 && testInfo.errors.length === 0) {
       throw new Error(`the browser's console is not silent:\n${unexpected.join('\n')}`)
     }
   },
+
+  tolerate: async ({ consoles }, use) => {
+    await use((pattern) => consoles.tolerate(pattern))
+  },
+
+  context: async ({ context, consoles }, use) => {
+    consoles.watch(context)
+    await use(context)
+  },
+
+  visitor: async ({ browser, baseURL, consoles }, use) => {
+    const opened: BrowserContext[] = []
+    await use(async (options = {}) => {
+      const context = await browser.newContext({ ...(baseURL ? { baseURL } : {}), ...options })
+      consoles.watch(context)
+      opened.push(context)
+      return context.newPage()
+    })
+    for (const context of opened) await context.close()
+  },
+
+  as: async ({ visitor }, use) => {
+    await use(async (login, options) => {
+      const page = await visitor(options)
+      await signIn(page, login)
+      return page
+    })
+  },
 })
+
+/** The public password of a person of the demonstration organisation. */
+export function demoPassword(login: string): string {
+  return `rondo-demo-${login}`
+}
+
+/** Signs in without the page, for tests that are about something else. */
+export async function signIn(page: Page, login: string, password = demoPassword(login)): Promise<void> {
+  const answer = await page.request.post('/ui/sign-in', { form: { login, password, next: '/' } })
+  if (!answer.ok()) throw new Error(`${login} cannot sign in: ${answer.status()} ${await answer.text()}`)
+}
+
+/** Waits until the page answers to clicks by itself. */
+export async function alive(page: Page): Promise<void> {
+  await page.locator('html[data-hydrated]').waitFor({ state: 'attached' })
+}
+
+/** Opens a page and waits until it is alive. */
+export async function visit(page: Page, path: string): Promise<Response | null> {
+  const answer = await page.goto(path)
+  await alive(page)
+  return answer
+}
 
 export { expect } from '@playwright/test'

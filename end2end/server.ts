@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { Rest } from './rest.ts'
 
 const run = promisify(execFile)
 
@@ -20,6 +21,13 @@ export interface ServerOptions {
   environment?: Record<string, string>
 }
 
+/** How a command ended, and what it wrote. */
+export interface Ended {
+  code: number
+  stdout: string
+  stderr: string
+}
+
 const READY_WITHIN_MS = 60_000
 const STOPPED_WITHIN_MS = 30_000
 
@@ -27,6 +35,7 @@ const STOPPED_WITHIN_MS = 30_000
 export class RondoServer {
   private process: ChildProcess | undefined
   private written = ''
+  private readonly doors = new Map<string, Promise<Rest>>()
 
   private constructor(
     private readonly options: ServerOptions,
@@ -64,10 +73,7 @@ export class RondoServer {
   async boot(): Promise<void> {
     const parameters = ['serve', '--listen', `127.0.0.1:${this.port}`, '--data', this.dataDir]
     if (this.options.demo ?? true) parameters.push('--demo')
-    const environment = { ...process.env, ...this.options.environment }
-    delete environment['DATABASE_URL']
-    if (this.databaseUrl) environment['DATABASE_URL'] = this.databaseUrl
-    const child = spawn(rondoProgram(), parameters, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(rondoProgram(), parameters, { env: this.environment(), stdio: ['ignore', 'pipe', 'pipe'] })
     this.process = child
     let failure: Error | undefined
     child.on('error', (error) => (failure = error))
@@ -92,11 +98,51 @@ export class RondoServer {
     await this.end('SIGKILL')
   }
 
+  /** Runs another command of the program on the server's data, while the server works or not. */
+  async command(...parameters: string[]): Promise<Ended> {
+    const child = spawn(rondoProgram(), [...parameters, '--data', this.dataDir], { env: this.environment() })
+    const written = { stdout: '', stderr: '' }
+    child.stdout.on('data', (chunk) => (written.stdout += String(chunk)))
+    child.stderr.on('data', (chunk) => (written.stderr += String(chunk)))
+    const code = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', (code) => resolve(code ?? -1))
+    })
+    return { code, ...written }
+  }
+
+  /** The REST interface in the name of this person, with a token from the command line. */
+  rest(login: string): Promise<Rest> {
+    const known = this.doors.get(login)
+    if (known) return known
+    const made = this.command('token', 'create', '--user', login).then((ended) => {
+      if (ended.code !== 0) throw new Error(`no token for ${login}: ${ended.stderr}`)
+      return new Rest(this.url, ended.stdout.trim())
+    })
+    this.doors.set(login, made)
+    return made
+  }
+
+  /** The mails that workflows have sent: the demonstration's connection writes them as files. */
+  async mails(): Promise<string[]> {
+    const folder = join(this.dataDir, 'mail')
+    const names = await readdir(folder).catch(() => [])
+    const finished = names.filter((name) => name.endsWith('.eml'))
+    return Promise.all(finished.map((name) => readFile(join(folder, name), 'utf8')))
+  }
+
   /** Stops the server and takes its data away. */
   async destroy(): Promise<void> {
     await this.stop()
     await rm(this.dataDir, { recursive: true, force: true })
     if (this.databaseUrl) await dropDatabase(this.databaseUrl)
+  }
+
+  private environment(): NodeJS.ProcessEnv {
+    const environment = { ...process.env, ...this.options.environment }
+    delete environment['DATABASE_URL']
+    if (this.databaseUrl) environment['DATABASE_URL'] = this.databaseUrl
+    return environment
   }
 
   private async isReady(): Promise<boolean> {

@@ -1,0 +1,187 @@
+import { type AddressInfo, createServer } from 'node:net'
+import type { Page } from '@playwright/test'
+import { demoPassword, expect, test, visit } from '../fixture.ts'
+import { Rest } from '../rest.ts'
+
+const PASSWORD = 'quiet rivers run deep'
+
+/** A port that nobody listens on. */
+async function deadPort(): Promise<number> {
+  const listener = createServer()
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const { port } = listener.address() as AddressInfo
+  await new Promise((resolve) => listener.close(resolve))
+  return port
+}
+
+async function createPerson(admin: Page, name: string, login: string): Promise<string> {
+  await visit(admin, '/admin/people')
+  await admin.getByRole('link', { name: 'New person' }).click()
+  const dialog = admin.getByRole('dialog', { name: 'New person' })
+  await dialog.getByLabel('Name', { exact: true }).fill(name)
+  await dialog.getByLabel('Sign-in name', { exact: true }).fill(login)
+  await dialog.getByLabel('Manager').fill('manager')
+  await dialog.getByRole('button', { name: 'Create person' }).click()
+  const banner = admin.getByRole('status').filter({ hasText: 'The one-time link is ready' })
+  await expect(banner).toBeVisible()
+  return (await banner.locator('code').textContent()) ?? ''
+}
+
+async function claim(page: Page, link: string): Promise<void> {
+  await visit(page, link)
+  await page.getByLabel('New password', { exact: true }).fill(PASSWORD)
+  await page.getByLabel('New password again').fill(PASSWORD)
+  await page.getByRole('button', { name: 'Set password and sign in' }).click()
+  await expect(page.getByRole('heading', { level: 1, name: 'Home' })).toBeVisible()
+}
+
+test('a person is invited by a one-time link', async ({ as, visitor }) => {
+  const admin = await as('admin')
+  const link = await createPerson(admin, 'Ivo Invited', 'ivo')
+  const row = admin.getByRole('row', { name: /Ivo Invited/ })
+  await expect(row).toContainText('No password yet')
+  await expect(row).toContainText('Mina Manager')
+
+  const ivo = await visitor()
+  await claim(ivo, link)
+  await expect(ivo.getByRole('button', { name: 'Me: Ivo Invited' })).toBeVisible()
+  await visit(admin, '/admin/people?q=ivo')
+  await expect(row).toContainText('Active')
+
+  await row.getByLabel('Actions for Ivo Invited').click()
+  await row.getByRole('link', { name: 'Disable' }).click()
+  await admin.getByRole('button', { name: 'Disable Ivo Invited' }).click()
+  await expect(row).toContainText('Disabled')
+  await ivo.goto('/')
+  await expect(ivo).toHaveURL(/\/sign-in/)
+})
+
+test('a taken sign-in name is refused beside its field', async ({ as, tolerate }) => {
+  tolerate(/status of 422|status of 409/)
+  const admin = await as('admin')
+  await visit(admin, '/admin/people?dialog=new')
+  const dialog = admin.getByRole('dialog', { name: 'New person' })
+  await dialog.getByLabel('Name', { exact: true }).fill('Another Staff')
+  await dialog.getByLabel('Sign-in name', { exact: true }).fill('staff')
+  await dialog.getByRole('button', { name: 'Create person' }).click()
+  await expect(dialog.getByLabel('Sign-in name', { exact: true })).toHaveAccessibleDescription(/This is taken already/)
+  await expect(dialog.getByLabel('Name', { exact: true })).toHaveValue('Another Staff')
+})
+
+test('a team gets a role as a sentence, and gives it back', async ({ as, visitor }) => {
+  const admin = await as('admin')
+  const link = await createPerson(admin, 'Tea Teammate', 'tea')
+  await visit(admin, '/admin/teams')
+  await admin.getByRole('link', { name: 'New team' }).click()
+  const dialog = admin.getByRole('dialog', { name: 'New team' })
+  await dialog.getByLabel('Title').fill('Night shift')
+  await dialog.getByLabel('Name', { exact: true }).fill('night-shift')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(dialog).toBeHidden()
+  const card = admin.locator('.card').filter({ has: admin.getByRole('heading', { name: 'Night shift' }) })
+  await card.getByPlaceholder('Sign-in name').fill('tea')
+  await card.getByRole('button', { name: 'Add' }).click()
+  await expect(card.getByText('Tea Teammate')).toBeVisible()
+
+  await visit(admin, '/admin/grants')
+  await admin.getByRole('link', { name: 'New grant' }).click()
+  const grant = admin.getByRole('dialog', { name: 'New grant' })
+  await grant.getByLabel('Who').fill('team night-shift')
+  await grant.getByLabel('Role').selectOption({ label: 'Requester' })
+  await grant.getByLabel('Namespace').fill('identity')
+  await grant.getByRole('button', { name: 'Give role' }).click()
+  await expect(grant).toBeHidden()
+  const sentence = admin.getByRole('listitem').filter({ hasText: 'Team Night shift may request workflows in identity' })
+  await expect(sentence).toBeVisible()
+
+  const tea = await visitor()
+  await claim(tea, link)
+  await visit(tea, '/catalogue')
+  await expect(tea.getByRole('link', { name: 'Onboard an employee' })).toBeVisible()
+  await expect(tea.getByRole('link', { name: 'A service is down' })).toHaveCount(0)
+
+  await sentence.getByRole('button', { name: 'Take back' }).click()
+  await expect(sentence).toBeHidden()
+  await visit(tea, '/')
+  await expect(tea.getByRole('navigation', { name: 'Main navigation' }).first().getByRole('link', { name: 'Catalogue' })).toHaveCount(0)
+})
+
+for (const [what, host, failed] of [
+  ['nobody listens', '127.0.0.1', 'Connect'],
+  ['the name is unknown', 'directory.invalid', 'Name'],
+] as const) {
+  test(`the connection test says which step failed when ${what}`, async ({ as }) => {
+    const admin = await as('admin')
+    const name = `dir-${failed.toLowerCase()}`
+    await visit(admin, '/admin/connections')
+    await admin.getByRole('link', { name: 'New connection' }).click()
+    await admin.getByRole('dialog').getByRole('link', { name: /LDAP/ }).click()
+    const dialog = admin.getByRole('dialog', { name: /^New connection: / })
+    await dialog.getByLabel('Name', { exact: true }).fill(name)
+    await dialog.getByLabel('Address').fill(`ldaps://${host}:${await deadPort()}`)
+    await dialog.getByLabel('Base DN').fill('dc=example,dc=test')
+    await dialog.getByLabel('Sign-in DN').fill('cn=portal,dc=example,dc=test')
+    await dialog.getByLabel('Password').fill('secret words')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await expect(dialog).toBeHidden()
+
+    const card = admin.locator('.card').filter({ has: admin.getByRole('heading', { name, exact: true }) })
+    await expect(card).toContainText('Stored, encrypted')
+    await card.getByRole('button', { name: 'Test' }).click()
+    await expect(card).toContainText('Does not work', { timeout: 30_000 })
+    await expect(card.getByRole('listitem').last()).toContainText(failed)
+    await expect(card.getByRole('listitem').last()).toContainText('Failed:')
+  })
+}
+
+test('a new password signs the other browsers out', async ({ as, visitor }) => {
+  const admin = await as('admin')
+  const link = await createPerson(admin, 'Pia Password', 'pia')
+  const [here, elsewhere] = [await visitor(), await visitor()]
+  await claim(here, link)
+  await elsewhere.request.post('/ui/sign-in', { form: { login: 'pia', password: PASSWORD, next: '/' } })
+  await visit(elsewhere, '/account?tab=sessions')
+  await expect(elsewhere.getByText('This browser')).toBeVisible()
+
+  await visit(here, '/account')
+  await here.getByLabel('Current password').fill(PASSWORD)
+  await here.getByLabel('New password', { exact: true }).fill('slow winds over the sea')
+  await here.getByLabel('New password again').fill('slow winds over the sea')
+  await here.getByRole('button', { name: 'Change password' }).click()
+  await expect(here.getByText('Your password has been changed')).toBeVisible()
+  await elsewhere.goto('/account')
+  await expect(elsewhere).toHaveURL(/\/sign-in/)
+  await visit(here, '/account?tab=sessions')
+  await expect(here.getByRole('main').getByRole('listitem')).toHaveCount(1)
+})
+
+test('a password that is too easy is refused beside its field', async ({ as, tolerate }) => {
+  tolerate(/status of 422/)
+  const staff = await as('staff')
+  await visit(staff, '/account')
+  await staff.getByLabel('Current password').fill(demoPassword('staff'))
+  await staff.getByLabel('New password', { exact: true }).fill('password1234')
+  await staff.getByLabel('New password again').fill('password1234')
+  await staff.getByRole('button', { name: 'Change password' }).click()
+  await expect(staff.getByLabel('New password', { exact: true })).toHaveAccessibleDescription(/too easy to guess/)
+})
+
+test('a token is shown once, works, and is revoked', async ({ as, rondo }) => {
+  const staff = await as('staff')
+  await visit(staff, '/account?tab=tokens')
+  await staff.getByLabel('What it is for').fill('Nightly report')
+  await staff.getByRole('button', { name: 'Create token' }).click()
+  const banner = staff.getByRole('status').filter({ hasText: 'The token has been created' })
+  const token = (await banner.locator('code').textContent()) ?? ''
+  expect(token).toMatch(/^rondo_/)
+  const rest = new Rest(rondo.url, token)
+  expect((await rest.get('/me')).status).toBe(200)
+
+  await visit(staff, '/account?tab=tokens')
+  const row = staff.getByRole('row', { name: /Nightly report/ })
+  await expect(row).toBeVisible()
+  await expect(staff.getByText(token)).toHaveCount(0)
+  await row.getByRole('button', { name: 'Revoke' }).click()
+  await expect(row).toBeHidden()
+  expect((await rest.get('/me')).status).toBe(401)
+})

@@ -1,0 +1,152 @@
+import { fileURLToPath } from 'node:url'
+import AxeBuilder from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import { expect, test, visit } from '../fixture.ts'
+import { ONBOARDING, completedRequest, newcomer, waitingRequest } from '../onboarding.ts'
+import type { Rest } from '../rest.ts'
+
+test.use({ serverEnvironment: { RONDO_WORKFLOWS: fileURLToPath(new URL('../workflows', import.meta.url)) } })
+
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
+const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
+const PICTURES = fileURLToPath(new URL('../screenshots/', import.meta.url))
+
+/** Addresses that depend on what is there. */
+interface World {
+  waiting: number
+  completed: number
+  rejected: number
+  faulted: number
+  large: number
+  approval: string
+  draft: string
+  link: string
+}
+
+let world: World
+
+test.beforeAll(async ({ rondo }) => {
+  test.setTimeout(180_000)
+  const [staff, manager] = await Promise.all([rondo.rest('staff'), rondo.rest('manager')])
+  const people: [string, string][] = [['Mateo', 'Ibarra'], ['소연', '김'], ['Ingrid', 'Lindqvist']]
+  const [mateo, soyeon, ingrid] = people.map(([givenName, familyName]) => newcomer({ givenName, familyName }))
+  const completed = await completedRequest(staff, manager, mateo)
+  const { run: rejected, approval: refused } = await waitingRequest(staff, manager, soyeon)
+  await manager.decide(refused, 'reject', 'There is no desk free before April. Ask again with a later first day.')
+  const faulted = await staff.launch('showcase/failing', { login: 'guest1', room: 'Hanbit' })
+  const large = await staff.launch('showcase/move-office', { floor: 7 })
+  for (const run of [faulted, large]) await ended(staff, run.id)
+  await waitingRequest(staff, manager, newcomer({ givenName: 'Ama', familyName: 'Owusu', note: 'See you on Monday.' }))
+  const { run: waiting, approval } = await waitingRequest(staff, manager, ingrid)
+  await staff.post('/me/tokens', { name: 'Nightly report' })
+  const invited = await rondo.command('user', 'add', 'ivo', '--name', 'Ivo Invited')
+  const draft = await staff.post<{ id: string }>('/drafts', { namespace: 'identity', name: 'onboard-employee', values: newcomer() })
+  world = {
+    waiting: waiting.number,
+    completed: completed.number,
+    rejected: rejected.number,
+    faulted: faulted.number,
+    large: large.number,
+    approval: approval.id,
+    draft: draft.body.id,
+    link: new URL(invited.stdout.trim()).pathname,
+  }
+})
+
+async function ended(rest: Rest, run: string): Promise<void> {
+  await expect.poll(async () => (await rest.run(run)).status, { timeout: 30_000 }).toMatch(/completed|faulted/)
+}
+
+/** Every page: its name, who opens it, and its address. */
+const PAGES: [name: string, who: string | undefined, path: () => string][] = [
+  ['sign-in', undefined, () => '/sign-in'],
+  ['link', undefined, () => world.link],
+  ['home', 'staff', () => '/'],
+  ['home-manager', 'manager', () => '/'],
+  ['home-operator', 'operator', () => '/'],
+  ['home-auditor', 'auditor', () => '/'],
+  ['catalogue', 'staff', () => '/catalogue'],
+  ['catalogue-nothing', 'staff', () => '/catalogue?q=nothing+like+this'],
+  ['workflow', 'staff', () => `/catalogue/${ONBOARDING}`],
+  ['request', 'staff', () => `/catalogue/${ONBOARDING}/request?draft=${world.draft}`],
+  ['request-errors', 'staff', () => `/catalogue/incident/service-down/request?check=true`],
+  ['review', 'staff', () => `/requests/drafts/${world.draft}/review`],
+  ['requests', 'staff', () => '/requests'],
+  ['runs', 'operator', () => '/runs'],
+  ['run', 'staff', () => `/runs/${world.completed}`],
+  ['run-task', 'operator', () => `/runs/${world.completed}?task=${encodeURIComponent('/do/6/createAccount')}`],
+  ['run-waiting', 'staff', () => `/runs/${world.waiting}`],
+  ['run-rejected', 'staff', () => `/runs/${world.rejected}`],
+  ['run-faulted', 'operator', () => `/runs/${world.faulted}`],
+  ['run-large', 'staff', () => `/runs/${world.large}`],
+  ['run-log', 'operator', () => `/runs/${world.completed}?tab=log`],
+  ['run-journal', 'operator', () => `/runs/${world.completed}?tab=journal`],
+  ['run-cancel', 'staff', () => `/runs/${world.waiting}?dialog=cancel`],
+  ['decisions', 'manager', () => '/approvals'],
+  ['decision', 'manager', () => `/approvals/${world.approval}`],
+  ['decision-own', 'staff', () => `/approvals/${world.approval}`],
+  ['decisions-none', 'operator', () => '/approvals'],
+  ['decisions-keys', 'manager', () => '/approvals?dialog=keys'],
+  ['notices', 'staff', () => '/notifications'],
+  ['account', 'staff', () => '/account'],
+  ['account-sessions', 'staff', () => '/account?tab=sessions'],
+  ['account-tokens', 'staff', () => '/account?tab=tokens'],
+  ['audit', 'auditor', () => '/audit'],
+  ['audit-filtered', 'auditor', () => '/audit?action=run&outcome=done&actor=staff'],
+  ['audit-verified', 'auditor', () => '/audit?verify=now'],
+  ['people', 'admin', () => '/admin/people'],
+  ['people-new', 'admin', () => '/admin/people?dialog=new'],
+  ['teams', 'admin', () => '/admin/teams'],
+  ['grants', 'admin', () => '/admin/grants'],
+  ['grants-new', 'admin', () => '/admin/grants?dialog=new'],
+  ['connections', 'admin', () => '/admin/connections'],
+  ['connections-new', 'admin', () => '/admin/connections?dialog=new-ldap'],
+  ['not-found', 'staff', () => '/nothing/here'],
+]
+
+/** What axe finds, in a line each. */
+async function violations(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze()
+  return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id} (${help}): ${node.target.join(' ')} ${node.failureSummary ?? ''}`))
+}
+
+/** How far the page reaches beyond the screen: nothing but tables and graphs may scroll sideways, within themselves. */
+function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+}
+
+for (const [name, who, path] of PAGES) {
+  test(`${name} can be used by everybody, in any size, theme and language`, async ({ as, visitor, tolerate }) => {
+    test.slow()
+    if (name === 'not-found') tolerate(/status of 404/)
+    for (const language of ['en', 'ko'] as const) {
+      const page = who ? await as(who, { locale: language }) : await visitor({ locale: language })
+      await visit(page, path())
+      await expect(page.locator('html')).toHaveAttribute('lang', language)
+      for (const [size, viewport] of Object.entries(SIZES)) {
+        await page.setViewportSize(viewport)
+        expect.soft(await overflow(page), `${size} ${language}: the page scrolls sideways`).toBe(0)
+        for (const theme of ['light', 'dark'] as const) {
+          await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
+          if (language === 'en') expect.soft(await violations(page), `${size} ${theme}`).toEqual([])
+          const picture = [name, ...(size === 'phone' ? [size] : []), theme, language].join('-')
+          await page.screenshot({ path: `${PICTURES}${picture}.png`, fullPage: true, animations: 'disabled' })
+        }
+      }
+      await page.context().close()
+    }
+  })
+}
+
+test('the pictures of the README', async ({ as }) => {
+  for (const [picture, who, path, theme, locale, viewport] of [
+    ['run-light-en', 'staff', `/runs/${world.completed}`, 'light', 'en', SIZES.wide],
+    ['decision-dark-en', 'manager', `/approvals/${world.approval}`, 'dark', 'en', SIZES.wide],
+    ['catalogue-light-ko', 'staff', '/catalogue', 'light', 'ko', SIZES.wide],
+    ['home-phone-light-en', 'manager', '/', 'light', 'en', SIZES.phone],
+  ] as const) {
+    const page = await as(who, { locale, viewport, colorScheme: theme, deviceScaleFactor: 2 })
+    await visit(page, path)
+    await page.screenshot({ path: `${PICTURES}readme/${picture}.png`, animations: 'disabled' })
+  }
+})
