@@ -5,5 +5,6 @@
 mod decisions;
 mod office;
 mod onboarding;
+mod real_systems;
 mod roles;
 mod sign_in;
