@@ -1,0 +1,102 @@
+//! Puts the built site and the catalogue that ships into the program.
+//!
+//! The site is what the site builder made (`RONDO_SITE_DIR`, else `site` in the target directory). Without one the
+//! program still builds and serves pages, whose style sheet and script are then missing: enough for tests of the server.
+
+use std::{
+    env, fs, io,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+
+fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=RONDO_SITE_DIR");
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?);
+    let site = env::var_os("RONDO_SITE_DIR").map(PathBuf::from).or_else(|| default_site(&out));
+    fs::write(out.join("site.rs"), site_source(site.as_deref())?)?;
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("cargo sets it"))?);
+    fs::write(out.join("workflows.rs"), workflows_source(&manifest.join("../workflows"))?)
+}
+
+/// `OUT_DIR` is `<target>/<profile>/build/<package>/out`.
+fn default_site(out: &Path) -> Option<PathBuf> {
+    out.ancestors().nth(4).map(|target| target.join("site"))
+}
+
+fn site_source(site: Option<&Path>) -> io::Result<String> {
+    let nothing = "const CSS: Option<&str> = None;\nconst JS: Option<&str> = None;\nconst WASM: Option<&str> = None;\n\
+                   const ASSETS: &[Asset] = &[];\n";
+    let Some(site) = site.filter(|site| site.join("manifest.json").is_file()) else { return Ok(nothing.to_owned()) };
+    let site = site.canonicalize()?;
+    let manifest = site.join("manifest.json");
+    println!("cargo::rerun-if-changed={}", manifest.display());
+    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(manifest)?)?;
+    let mut source = String::new();
+    for (name, key) in [("CSS", "css"), ("JS", "js"), ("WASM", "wasm")] {
+        let path = manifest.get(key).and_then(serde_json::Value::as_str);
+        // Writing to a string does not fail.
+        let _ = writeln!(source, "const {name}: Option<&str> = {path:?};");
+    }
+    source.push_str("const ASSETS: &[Asset] = &[\n");
+    let files = manifest.get("files").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+    for file in &files {
+        let text = |key: &str| file.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let path = text("path");
+        let plain = site.join(path.trim_start_matches('/'));
+        let tag: String = Sha256::digest(fs::read(&plain)?).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let encodings = file.get("encodings").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+        let compressed = |ending: &str| {
+            let there = encodings.iter().any(|encoding| encoding.as_str() == Some(ending));
+            let place = format!("{}.{ending}", plain.display());
+            if there { format!("Some(include_bytes!({place:?}))") } else { "None".to_owned() }
+        };
+        let immutable = file.get("immutable").and_then(serde_json::Value::as_bool).unwrap_or_default();
+        let _ = writeln!(
+            source,
+            "    Asset {{ path: {path:?}, media_type: {:?}, immutable: {immutable}, tag: {tag:?}, \
+             plain: include_bytes!({:?}), brotli: {}, gzip: {} }},",
+            text("type"),
+            plain.display().to_string(),
+            compressed("br"),
+            compressed("gz"),
+        );
+    }
+    source.push_str("];\n");
+    Ok(source)
+}
+
+fn workflows_source(folder: &Path) -> io::Result<String> {
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        println!("cargo::rerun-if-changed={}", folder.display());
+        collect(folder, &mut files)?;
+    }
+    files.sort();
+    let mut source = String::from("&[\n");
+    for file in &files {
+        let name = file.strip_prefix(folder).unwrap_or(file);
+        let _ = writeln!(
+            source,
+            "    ({:?}, include_str!({:?})),",
+            Path::new("workflows").join(name).display().to_string(),
+            file.canonicalize()?.display().to_string()
+        );
+    }
+    source.push_str("]\n");
+    Ok(source)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|ending| ending == "yaml") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! `rondo doctor`: one line per thing that must be in order, with the remedy where it is not.
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use identity::random::OsRandom;
+use tokio::net::TcpStream;
+
+use super::in_words;
+use crate::{
+    config::{Config, Database, Flags},
+    wiring::{self, Foundation},
+};
+
+/// How long the mail server may take to answer.
+const MAIL_LIMIT: Duration = Duration::from_secs(5);
+
+#[derive(Default)]
+struct Findings {
+    failed: bool,
+}
+
+impl Findings {
+    fn note(&mut self, what: &str, outcome: Result<String>) -> bool {
+        match outcome {
+            Ok(words) => {
+                println!("ok      {what}: {words}");
+                true
+            }
+            Err(error) => {
+                println!("failed  {what}: {}", crate::in_one_line(&error));
+                self.failed = true;
+                false
+            }
+        }
+    }
+}
+
+pub(super) async fn doctor(flags: &Flags) -> Result<ExitCode> {
+    let mut findings = Findings::default();
+    let config = match Config::load(flags) {
+        Ok(config) => config,
+        Err(error) => {
+            findings.note("configuration", Err(error));
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    crate::logging::start_quiet(&config)?;
+    findings.note("configuration", Ok(config.remarks.join("; ")).map(|remarks| if remarks.is_empty() { "read".to_owned() } else { remarks }));
+    examine(&config, &mut findings).await;
+    Ok(if findings.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn examine(config: &Config, findings: &mut Findings) {
+    let data = wiring::prepare_data(&config.data).map(|()| format!("{} can be written to", config.data.display()));
+    findings.note("data directory", data);
+    if let Database::Sqlite(path) = &config.database
+        && !path.exists()
+    {
+        let words = format!("{} does not exist yet; `rondo serve` or `rondo migrate` makes it", path.display());
+        findings.note("database", Err(anyhow::anyhow!(words)));
+        return;
+    }
+    let store = match wiring::open(config).await {
+        Ok(store) => store,
+        Err(error) => {
+            findings.note("database", Err(error));
+            return;
+        }
+    };
+    let answers = store.ping().await.map(|()| format!("{} answers", store.name())).map_err(anyhow::Error::new);
+    findings.note("database", answers);
+    let readable = async {
+        let mut unit = store.snapshot().await?;
+        unit.count_users().await?;
+        let head = unit.audit_head().await?;
+        unit.count_outgoing().await?;
+        store::Result::Ok(head.seq)
+    };
+    let migrated = readable.await.map(|_| "the tables are there".to_owned());
+    let migrated = migrated.map_err(|cause| anyhow::Error::new(cause).context("run `rondo migrate`"));
+    let usable = findings.note("migrations", migrated);
+    if !usable {
+        store.close().await;
+        return;
+    }
+    let vault = wiring::open_vault(config, store.as_ref(), Arc::new(OsRandom)).await;
+    let key = vault.map(|vault| format!("{} fits the database", vault.key_id()));
+    let fits = findings.note("key", key);
+    store.close().await;
+    if fits {
+        deeper(config, findings).await;
+    }
+    match &config.mail {
+        None => _ = findings.note("mail", Ok("off; set mail.host to send mails".to_owned())),
+        Some(mail) => {
+            let place = format!("{}:{}", mail.host, mail.port);
+            let reached = tokio::time::timeout(MAIL_LIMIT, TcpStream::connect((mail.host.as_str(), mail.port))).await;
+            let words = match reached {
+                Ok(Ok(_)) => Ok(format!("{place} can be reached")),
+                Ok(Err(cause)) => Err(anyhow::anyhow!("{place}: {cause}; check mail.host and mail.port")),
+                Err(_) => Err(anyhow::anyhow!("{place} does not answer; check mail.host and mail.port")),
+            };
+            findings.note("mail", words);
+        }
+    }
+}
+
+async fn deeper(config: &Config, findings: &mut Findings) {
+    let foundation = match Foundation::lay(config).await {
+        Ok(foundation) => foundation,
+        Err(error) => {
+            findings.note("database", Err(error));
+            return;
+        }
+    };
+    match foundation.console(config) {
+        Err(error) => _ = findings.note("policies", Err(error)),
+        Ok(service) => {
+            let verdict = service.console_verify_audit().await.map_err(|problem| in_words(&problem));
+            let sound = verdict.and_then(|verdict| match verdict.fault {
+                None => Ok(format!("{} entries, unaltered", verdict.entries)),
+                Some(fault) => Err(anyhow::anyhow!("{fault}; compare it with an export or a backup")),
+            });
+            findings.note("audit log", sound);
+            let shipped = service.load_shipped(wiring::SHIPPED.iter().copied()).await;
+            let valid = shipped.map(|()| format!("{} shipped definitions are valid", wiring::SHIPPED.len()));
+            findings.note("workflows", valid.map_err(anyhow::Error::new));
+        }
+    }
+    foundation.store.close().await;
+}

@@ -1,0 +1,118 @@
+//! The command line.
+
+mod audit;
+mod backup;
+mod doctor;
+mod migrate;
+mod serve;
+mod token;
+mod user;
+mod validate;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use domain::Problem;
+
+use crate::config::{Config, Flags};
+
+/// IT service management portal with durable workflows.
+#[derive(Debug, Parser)]
+#[command(name = "rondo", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the installation is.
+#[derive(Debug, Args)]
+struct Place {
+    /// The data directory: database, key, logs [default: ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file [default: rondo.toml in the data directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the portal
+    Serve(serve::Options),
+    /// Bring the database up to this version
+    Migrate,
+    /// Create people, set passwords, list people
+    #[command(subcommand)]
+    User(user::Command),
+    /// Create API tokens
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Export the audit log, or verify an export
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Look whether everything is in order
+    Doctor,
+    /// Copy database, task logs and key into one file (SQLite)
+    Backup {
+        /// The file to write; it must not exist
+        file: PathBuf,
+    },
+    /// Make an empty data directory what a backup holds (SQLite)
+    Restore {
+        /// The file that `rondo backup` wrote
+        file: PathBuf,
+    },
+    /// Check workflow definitions
+    Validate {
+        /// Definitions in YAML or JSON
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Does what the arguments say.
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments { place, command } = arguments;
+    let mut flags = Flags { config: place.config, data: place.data, listen: None };
+    match command {
+        Command::Serve(options) => {
+            flags.listen.clone_from(&options.listen);
+            serve::serve(Config::load(&flags)?, options.demo).await
+        }
+        Command::Migrate => migrate::migrate(&quiet(&flags)?).await,
+        Command::User(command) => user::run(&quiet(&flags)?, command).await,
+        Command::Token(command) => token::run(&quiet(&flags)?, command).await,
+        Command::Audit(audit::Command::Verify { file }) => audit::verify(&file),
+        Command::Audit(audit::Command::Export { out }) => audit::export(&quiet(&flags)?, out.as_deref()).await,
+        Command::Doctor => doctor::doctor(&flags).await,
+        Command::Backup { file } => backup::backup(&quiet(&flags)?, &file).await,
+        Command::Restore { file } => backup::restore(&quiet(&flags)?, &file).await,
+        Command::Validate { files } => validate::validate(&files),
+    }
+}
+
+/// The configuration of a command that is not the server, with its remarks told.
+fn quiet(flags: &Flags) -> Result<Config> {
+    let config = Config::load(flags)?;
+    for remark in &config.remarks {
+        eprintln!("rondo: {remark}");
+    }
+    crate::logging::start_quiet(&config)?;
+    Ok(config)
+}
+
+/// A problem in one line, with every field that is wrong.
+fn in_words(problem: &Problem) -> anyhow::Error {
+    if problem.errors.is_empty() {
+        return anyhow::anyhow!("{problem}");
+    }
+    let wrong: Vec<String> = problem
+        .errors
+        .iter()
+        .map(|error| format!("{}: {}", error.pointer.trim_start_matches('/'), error.message))
+        .collect();
+    anyhow::anyhow!("{}", wrong.join("; "))
+}

@@ -1,0 +1,414 @@
+//! Configuration: `rondo.toml`, overridden by `RONDO_*` variables, overridden by flags.
+//!
+//! Every key is a dotted name with a text behind it, wherever it came from, so that all three sources are read by the
+//! same code. `docs/configuration.md` explains the keys; a test holds it to [`KEYS`].
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use connectors::egress::{EgressPolicy, Network};
+use identity::{Secret, vault::KEY_VARIABLE};
+use service::{MailEncryption, MailSettings};
+use url::Url;
+
+/// Every key there is.
+pub(crate) const KEYS: &[&str] = &[
+    "listen",
+    "data",
+    "database_url",
+    "public_url",
+    "key_file",
+    "trusted_proxies",
+    "metrics_token",
+    "workflows",
+    "mail.host",
+    "mail.port",
+    "mail.encryption",
+    "mail.user",
+    "mail.password",
+    "mail.password_file",
+    "mail.from",
+    "mail.authority",
+    "log.format",
+    "log.level",
+    "egress.loopback",
+    "egress.only",
+    "egress.exceptions",
+    "engine.calls",
+    "engine.lease",
+];
+
+/// Variables that begin with `RONDO_` and are no keys.
+const OTHER_VARIABLES: &[&str] =
+    &[KEY_VARIABLE, "RONDO_CONFIG", "RONDO_KILL_AT", "RONDO_SITE_DIR", "RONDO_BINARY", "RONDO_CHROMIUM"];
+
+/// What was given on the command line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flags {
+    /// `--config`.
+    pub(crate) config: Option<PathBuf>,
+    /// `--data`.
+    pub(crate) data: Option<PathBuf>,
+    /// `--listen`.
+    pub(crate) listen: Option<String>,
+}
+
+/// Which database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server; the address may hold a password.
+    Postgres(String),
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) database: Database,
+    /// As people reach the portal; none: as the listening address says.
+    pub(crate) public_url: Option<Url>,
+    pub(crate) key_file: PathBuf,
+    pub(crate) key: Option<Secret>,
+    pub(crate) trusted_proxies: Vec<Network>,
+    pub(crate) metrics_token: Option<Secret>,
+    /// A directory of definitions that are loaded beside those that ship.
+    pub(crate) workflows: Option<PathBuf>,
+    pub(crate) mail: Option<MailSettings>,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log_level: String,
+    pub(crate) egress: EgressPolicy,
+    pub(crate) calls: usize,
+    pub(crate) lease: Duration,
+    /// What is odd and does not stop the program.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// A value and where it came from, for messages.
+struct Given {
+    text: String,
+    origin: String,
+}
+
+/// The given values, not yet understood.
+#[derive(Default)]
+struct Values(BTreeMap<&'static str, Given>);
+
+impl Config {
+    /// Reads the configuration of this process.
+    pub(crate) fn load(flags: &Flags) -> Result<Self> {
+        Self::from_sources(flags, env::vars().collect())
+    }
+
+    fn from_sources(flags: &Flags, variables: BTreeMap<String, String>) -> Result<Self> {
+        let variable = |name: &str| variables.get(name).filter(|text| !text.is_empty()).cloned();
+        let named = flags.config.clone().or_else(|| variable("RONDO_CONFIG").map(PathBuf::from));
+        let mut data = flags.data.clone().or_else(|| variable("RONDO_DATA").map(PathBuf::from));
+        let mut values = Values::default();
+        let mut remarks = Vec::new();
+        match &named {
+            Some(path) => values.read_file(path)?,
+            None => {
+                let path = data.clone().unwrap_or_else(|| PathBuf::from("data")).join("rondo.toml");
+                if path.is_file() {
+                    values.read_file(&path)?;
+                    if values.0.remove("data").is_some() {
+                        bail!("{}: `data` cannot be set by the file that lies in it; use --data", path.display());
+                    }
+                }
+            }
+        }
+        for (name, text) in &variables {
+            let Some(rest) = name.strip_prefix("RONDO_") else { continue };
+            let key = KEYS.iter().find(|key| key.replace('.', "_").to_uppercase() == rest);
+            match key {
+                Some(key) if !text.is_empty() => values.set(key, text.clone(), format!("variable {name}")),
+                None if !OTHER_VARIABLES.contains(&name.as_str()) && !name.starts_with("RONDO_TEST_") => {
+                    remarks.push(format!("the variable {name} is no setting of Rondo and is ignored"));
+                }
+                _ => {}
+            }
+        }
+        if let Some(url) = variable("DATABASE_URL") {
+            values.set("database_url", url, "variable DATABASE_URL".to_owned());
+        }
+        if let Some(listen) = &flags.listen {
+            values.set("listen", listen.clone(), "--listen".to_owned());
+        }
+        if data.is_none() {
+            data = values.text("data").map(PathBuf::from);
+        }
+        let data = data.unwrap_or_else(|| PathBuf::from("data"));
+        let database = match values.text("database_url") {
+            None => Database::Sqlite(data.join("rondo.sqlite")),
+            Some(url) => database(url)?,
+        };
+        let mut config = Self {
+            listen: values.parsed("listen", "an address and port such as 127.0.0.1:3000")?
+                .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
+            database,
+            public_url: values.parsed::<Url>("public_url", "an address such as https://rondo.example.com")?,
+            key_file: values.text("key_file").map_or_else(|| data.join("rondo.key"), PathBuf::from),
+            key: variable(KEY_VARIABLE).map(Secret::new),
+            trusted_proxies: values.list("trusted_proxies", "networks such as 10.0.0.0/8")?,
+            metrics_token: values.text("metrics_token").map(|text| Secret::new(text.to_owned())),
+            workflows: values.text("workflows").map(PathBuf::from),
+            mail: mail(&values)?,
+            log_format: match values.text("log.format") {
+                None | Some("text") => LogFormat::Text,
+                Some("json") => LogFormat::Json,
+                Some(_) => return Err(values.wrong("log.format", "text or json")),
+            },
+            log_level: values.text("log.level").unwrap_or("info").to_owned(),
+            egress: EgressPolicy {
+                loopback: values.parsed("egress.loopback", "true or false")?.unwrap_or(true),
+                only: values.list("egress.only", "networks such as 10.0.0.0/8")?,
+                exceptions: values.list("egress.exceptions", "networks such as 169.254.169.254/32")?,
+            },
+            calls: values.parsed("engine.calls", "a number from 1 to 10000")?.unwrap_or(64),
+            lease: match values.text("engine.lease") {
+                None => Duration::from_secs(30),
+                Some(text) => workflow::duration::parse_iso8601(text)
+                    .filter(|lease| (Duration::from_secs(5)..=Duration::from_hours(1)).contains(lease))
+                    .ok_or_else(|| values.wrong("engine.lease", "an ISO 8601 duration from PT5S to PT1H"))?,
+            },
+            data,
+            remarks,
+        };
+        if !(1..=10_000).contains(&config.calls) {
+            return Err(values.wrong("engine.calls", "a number from 1 to 10000"));
+        }
+        if let Some(url) = &mut config.public_url {
+            let plain = matches!(url.scheme(), "http" | "https") && url.has_host() && matches!(url.path(), "/" | "");
+            if !plain || url.query().is_some() || url.fragment().is_some() {
+                return Err(values.wrong("public_url", "an address without a path, such as https://rondo.example.com"));
+            }
+        }
+        Ok(config)
+    }
+
+    /// Whether what arrives from this address may say for whom it asks.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(peer))
+    }
+}
+
+impl Values {
+    fn set(&mut self, key: &'static str, text: String, origin: String) {
+        self.0.insert(key, Given { text, origin });
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<()> {
+        let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let table: toml::Table =
+            toml::from_str(&text).map_err(|cause| anyhow!("{} is not valid: {cause}", path.display()))?;
+        self.read_table("", &table, path)
+    }
+
+    fn read_table(&mut self, prefix: &str, table: &toml::Table, path: &Path) -> Result<()> {
+        for (name, value) in table {
+            let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            if let toml::Value::Table(inner) = value {
+                if KEYS.iter().any(|key| key.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.'))) {
+                    self.read_table(&name, inner, path)?;
+                    continue;
+                }
+            }
+            let Some(key) = KEYS.iter().find(|key| **key == name) else {
+                bail!("{}: there is no key `{name}`; did you mean `{}`?", path.display(), nearest(&name));
+            };
+            self.set(key, plain_text(value), format!("{} in {}", key, path.display()));
+        }
+        Ok(())
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(|given| given.text.trim())
+    }
+
+    fn parsed<T: FromStr>(&self, key: &str, wanted: &str) -> Result<Option<T>> {
+        match self.text(key) {
+            None => Ok(None),
+            Some(text) => text.parse().map(Some).map_err(|_| self.wrong(key, wanted)),
+        }
+    }
+
+    fn list<T: FromStr>(&self, key: &str, wanted: &str) -> Result<Vec<T>> {
+        let parts = self.text(key).unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(|part| part.parse().map_err(|_| self.wrong(key, wanted))).collect()
+    }
+
+    fn wrong(&self, key: &str, wanted: &str) -> anyhow::Error {
+        let given = self.0.get(key);
+        let secret = key.contains("password") || key.contains("token");
+        let text = given.filter(|_| !secret).map_or("what is given", |given| given.text.as_str());
+        let origin = given.map_or(key, |given| given.origin.as_str());
+        anyhow!("{origin}: “{text}” is not {wanted}")
+    }
+}
+
+fn plain_text(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+fn database(url: &str) -> Result<Database> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() {
+            bail!("the database address names no file; write sqlite:PATH");
+        }
+        return Ok(Database::Sqlite(PathBuf::from(path)));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Database::Postgres(url.to_owned()));
+    }
+    bail!("the database address must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE")
+}
+
+fn mail(values: &Values) -> Result<Option<MailSettings>> {
+    let Some(host) = values.text("mail.host").filter(|host| !host.is_empty()) else { return Ok(None) };
+    let (encryption, usual_port) = match values.text("mail.encryption") {
+        None | Some("starttls") => (MailEncryption::StartTls, 587),
+        Some("tls") => (MailEncryption::Tls, 465),
+        Some("none") => (MailEncryption::None, 25),
+        Some(_) => return Err(values.wrong("mail.encryption", "tls, starttls or none")),
+    };
+    let password = match (values.text("mail.password"), values.text("mail.password_file")) {
+        (Some(_), Some(_)) => bail!("mail.password and mail.password_file are both set; keep one"),
+        (Some(text), None) => Some(text.to_owned()),
+        (None, Some(path)) => {
+            let text = fs::read_to_string(path).with_context(|| format!("mail.password_file {path} cannot be read"))?;
+            Some(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        (None, None) => None,
+    };
+    let credentials = match (values.text("mail.user"), password) {
+        (Some(user), Some(password)) => Some((user.to_owned(), Secret::new(password))),
+        (None, None) => None,
+        (Some(_), None) => bail!("mail.user is set without mail.password or mail.password_file"),
+        (None, Some(_)) => bail!("mail.password is set without mail.user"),
+    };
+    let authority = match values.text("mail.authority") {
+        None => None,
+        Some(path) => Some(fs::read(path).with_context(|| format!("mail.authority {path} cannot be read"))?),
+    };
+    let from = values.text("mail.from").map_or_else(|| format!("Rondo <rondo@{host}>"), ToOwned::to_owned);
+    let port = values.parsed("mail.port", "a port number")?.unwrap_or(usual_port);
+    Ok(Some(MailSettings { host: host.to_owned(), port, encryption, credentials, from, authority }))
+}
+
+/// The key that takes the fewest changes of single letters.
+fn nearest(name: &str) -> &'static str {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let cost = |key: &str| distance(name, key).min(distance(last, key.rsplit('.').next().unwrap_or(key)) + 1);
+    KEYS.iter().copied().min_by_key(|key| cost(key)).unwrap_or("listen")
+}
+
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for ((b, above), corner) in other.iter().zip(row.iter().skip(1)).zip(&row) {
+            let left = next.last().copied().unwrap_or_default();
+            next.push((above + 1).min(left + 1).min(corner + usize::from(a != *b)));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, variables: &[(&str, &str)], flags: Flags) -> Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rondo.toml");
+        fs::write(&path, file).unwrap();
+        let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        Config::from_sources(&Flags { config: Some(path), ..flags }, variables)
+    }
+
+    #[test]
+    fn flags_outweigh_variables_and_variables_outweigh_the_file() {
+        let file = "listen = \"127.0.0.1:1\"\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n[engine]\ncalls = 7\n";
+        let config = load(file, &[], Flags::default()).unwrap();
+        assert_eq!(config.listen.port(), 1);
+        assert_eq!((config.calls, config.trusted_proxies.len()), (7, 2));
+        let variables = [("RONDO_LISTEN", "127.0.0.1:2"), ("RONDO_ENGINE_CALLS", "8")];
+        let config = load(file, &variables, Flags::default()).unwrap();
+        assert_eq!((config.listen.port(), config.calls), (2, 8));
+        let flags = Flags { listen: Some("127.0.0.1:3".to_owned()), ..Flags::default() };
+        assert_eq!(load(file, &variables, flags).unwrap().listen.port(), 3);
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_one() {
+        for (file, nearest) in [
+            ("lissten = 1", "listen"),
+            ("[mail]\nencription = 'tls'", "mail.encryption"),
+            ("[engine]\nleases = 'PT9S'", "engine.lease"),
+            ("[log]\nformt = 'json'", "log.format"),
+            ("trusted_proxys = []", "trusted_proxies"),
+        ] {
+            let error = load(file, &[], Flags::default()).unwrap_err().to_string();
+            assert!(error.contains(&format!("did you mean `{nearest}`?")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_says_where_it_stands_and_what_is_wanted() {
+        let error = load("", &[("RONDO_LISTEN", "everywhere")], Flags::default()).unwrap_err().to_string();
+        assert_eq!(error, "variable RONDO_LISTEN: “everywhere” is not an address and port such as 127.0.0.1:3000");
+        let error = load("public_url = 'https://x.test/portal'", &[], Flags::default()).unwrap_err().to_string();
+        assert!(error.contains("without a path"), "{error}");
+    }
+
+    #[test]
+    fn the_database_is_a_file_in_the_data_directory_unless_named() {
+        let flags = || Flags { data: Some(PathBuf::from("/d")), ..Flags::default() };
+        assert_eq!(load("", &[], flags()).unwrap().database, Database::Sqlite(PathBuf::from("/d/rondo.sqlite")));
+        let variables = [("DATABASE_URL", "postgres://u@h/d")];
+        assert_eq!(load("", &variables, flags()).unwrap().database, Database::Postgres("postgres://u@h/d".to_owned()));
+        let variables = [("DATABASE_URL", "sqlite:/x/y.sqlite")];
+        assert_eq!(load("", &variables, flags()).unwrap().database, Database::Sqlite(PathBuf::from("/x/y.sqlite")));
+        assert!(load("", &[("DATABASE_URL", "mysql://h/d")], flags()).is_err());
+    }
+
+    #[test]
+    fn a_password_never_stands_in_a_message() {
+        let file = "[mail]\nhost = 'mail.test'\npassword = 'hunter2'";
+        assert!(!load(file, &[], Flags::default()).unwrap_err().to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn every_key_is_explained() {
+        let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md")).unwrap();
+        for key in KEYS {
+            assert!(page.contains(&format!("`{key}`")), "{key} is missing in docs/configuration.md");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Throws away what has served its time: ended sessions, old failed attempts, old idempotency keys, forgotten drafts.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::Clock;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// How often.
+const PAUSE: Duration = Duration::from_mins(30);
+/// How long failed sign-ins are remembered.
+const FAILED_ATTEMPTS: Duration = Duration::from_hours(48);
+/// How long the answer to a request with an idempotency key is kept.
+const ANSWERS: Duration = Duration::from_hours(48);
+/// How long an unsent request is kept.
+const DRAFTS: Duration = Duration::from_hours(90 * 24);
+
+/// Tidies up until told to stop.
+pub(crate) async fn keep_house(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        if let Err(error) = tidy(store.as_ref(), clock.as_ref()).await {
+            warn!(error = &error as &dyn std::error::Error, "what has ended could not be thrown away");
+        }
+    }
+}
+
+async fn tidy(store: &dyn Store, clock: &dyn Clock) -> store::Result<()> {
+    let now = clock.now();
+    let mut unit = store.begin().await?;
+    unit.prune_sessions(now).await?;
+    unit.prune_throttles(now - FAILED_ATTEMPTS).await?;
+    unit.prune_answered(now - ANSWERS).await?;
+    unit.prune_drafts(now - DRAFTS).await?;
+    unit.commit().await
+}

@@ -1,0 +1,64 @@
+//! Bodies are read whole, up to their limit, before anything looks at them.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, HttpBody as _},
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use domain::{ErrorCode, Problem};
+use futures::StreamExt as _;
+
+use super::problem::Rejection;
+
+/// The largest body, in bytes.
+pub(super) const LIMIT: usize = 1024 * 1024;
+/// What is taken from the wire and thrown away after a refusal, so that the client gets to read the answer: many send
+/// everything before they listen, and would see only a broken connection.
+const DRAIN_BYTES: usize = 16 * 1024 * 1024;
+/// How long that may take.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+pub(super) async fn limit(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let announced = body.size_hint().lower();
+    if announced > LIMIT as u64 {
+        drain(body);
+        return too_large();
+    }
+    let mut whole = Vec::with_capacity(usize::try_from(announced).unwrap_or_default());
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let Ok(piece) = piece else {
+            return Rejection(Problem::new(ErrorCode::BadRequest).with_detail("the body was cut off")).into_response();
+        };
+        if whole.len() + piece.len() > LIMIT {
+            drain(Body::from_stream(pieces));
+            return too_large();
+        }
+        whole.extend_from_slice(&piece);
+    }
+    next.run(Request::from_parts(parts, Body::from(whole))).await
+}
+
+fn too_large() -> Response {
+    Rejection(Problem::new(ErrorCode::TooLarge).with_detail("a body has at most 1 MiB")).into_response()
+}
+
+fn drain(body: Body) {
+    tokio::spawn(tokio::time::timeout(DRAIN_TIME, async move {
+        let mut taken = 0;
+        let mut pieces = body.into_data_stream();
+        while let Some(Ok(piece)) = pieces.next().await {
+            taken += piece.len();
+            if taken > DRAIN_BYTES {
+                return;
+            }
+        }
+    }));
+}

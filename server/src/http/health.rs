@@ -1,0 +1,93 @@
+//! Whether the server lives, whether it can work, and what it counts.
+
+use std::net::SocketAddr;
+
+use axum::{
+    Json,
+    extract::{ConnectInfo, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use identity::tokens;
+use serde_json::json;
+
+use super::{Portal, identify, problem};
+
+/// The process answers.
+pub(super) async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// The database answers, the engine is at work, and the server is not about to stop.
+pub(super) async fn ready(State(portal): State<Portal>) -> Response {
+    let database = portal.service.store().ping().await.is_ok();
+    let engine = portal.pulse.beats();
+    let stopping = portal.stop.is_cancelled();
+    let ready = database && engine && !stopping;
+    let word = |fine: bool| if fine { "ok" } else { "failed" };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({"ready": ready, "database": word(database), "engine": word(engine), "stopping": stopping})))
+        .into_response()
+}
+
+/// Prometheus metrics, for the machine itself, or for whoever has the configured token.
+pub(super) async fn metrics(
+    State(portal): State<Portal>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    let allowed = match portal.metrics_token() {
+        Some(token) => identify::bearer(&headers).is_some_and(|given| tokens::same(given, token.expose())),
+        // A proxy on this machine asks for somebody else.
+        None => peer.ip().to_canonical().is_loopback() && !headers.contains_key("x-forwarded-for"),
+    };
+    if !allowed {
+        return problem::empty(StatusCode::NOT_FOUND);
+    }
+    measure(&portal).await;
+    portal.metrics.run_upkeep();
+    let mut response = portal.metrics.render().into_response();
+    let form = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, form);
+    response
+}
+
+/// What is counted only when somebody looks.
+async fn measure(portal: &Portal) {
+    let counts = async {
+        let mut unit = portal.service.store().snapshot().await?;
+        let runs = unit.count_runs().await?;
+        let outbox = unit.count_outgoing().await?;
+        store::Result::Ok((runs, outbox))
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 runs are far away")]
+    match counts.await {
+        Ok((runs, (unsent, given_up))) => {
+            metrics::gauge!("rondo_database_up").set(1.0);
+            for status in domain::RunStatus::ALL {
+                let count = runs.iter().find(|(known, _)| known == status).map_or(0, |(_, count)| *count);
+                metrics::gauge!("rondo_runs", "status" => status.as_str()).set(count as f64);
+            }
+            metrics::gauge!("rondo_outbox", "state" => "unsent").set(unsent as f64);
+            metrics::gauge!("rondo_outbox", "state" => "given-up").set(given_up as f64);
+        }
+        Err(error) => {
+            metrics::gauge!("rondo_database_up").set(0.0);
+            metrics::counter!("rondo_database_errors_total").increment(1);
+            tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot be measured");
+        }
+    }
+}
+
+/// Says what the metrics mean, in the exposition itself.
+pub(crate) fn describe() {
+    metrics::describe_counter!("rondo_http_requests_total", "Answered requests by route, method and status");
+    metrics::describe_histogram!("rondo_http_request_seconds", metrics::Unit::Seconds, "Time to the head of the answer");
+    metrics::describe_counter!("rondo_runs_ended_total", "Runs that ended, by status");
+    metrics::describe_counter!("rondo_calls_total", "Calls of connectors by function and outcome");
+    metrics::describe_counter!("rondo_log_lines_dropped_total", "Lines of task logs lost because they came too fast");
+    metrics::describe_gauge!("rondo_runs", "Runs by status");
+    metrics::describe_gauge!("rondo_outbox", "Mails that wait, and mails that were given up");
+    metrics::describe_gauge!("rondo_database_up", "1 while the database answers");
+    metrics::describe_counter!("rondo_database_errors_total", "Failures to read the database for these metrics");
+}

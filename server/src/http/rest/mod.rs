@@ -1,0 +1,83 @@
+//! REST under `/api/v1`: each handler is a door of a few lines to an operation of `service`.
+//!
+//! Routes are registered from the same attribute that documents them, so neither can exist without the other.
+
+mod account;
+mod administration;
+mod approvals;
+mod audit;
+mod connections;
+mod document;
+mod drafts;
+mod extract;
+mod runs;
+mod workflows;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::{ErrorCode, view::Page};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, openapi::OpenApi};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(super) use self::extract::{Asked, Place, Sent};
+use super::{Portal, problem::Rejection};
+
+/// All routes, and their document.
+pub(super) fn routes() -> (Router<Portal>, OpenApi) {
+    let (router, document) = OpenApiRouter::with_openapi(document::base())
+        .merge(account::routes())
+        .merge(workflows::routes())
+        .merge(drafts::routes())
+        .merge(runs::routes())
+        .routes(routes!(super::stream::run))
+        .merge(approvals::routes())
+        .merge(audit::routes())
+        .merge(administration::routes())
+        .merge(connections::routes())
+        .split_for_parts();
+    (router.method_not_allowed_fallback(method_not_allowed), document::complete(document))
+}
+
+/// The OpenAPI document. Open to anybody: it is the same for every installation of this version.
+pub(super) async fn serve_document(document: Arc<OpenApi>) -> Response {
+    Json(document.as_ref()).into_response()
+}
+
+async fn method_not_allowed() -> Rejection {
+    ErrorCode::MethodNotAllowed.into()
+}
+
+/// Which part of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Paging {
+    /// Items per page, 1 to 200; 50 unless told.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// A list that is given whole.
+fn whole<T>(items: Vec<T>) -> Json<Page<T>> {
+    Json(Page { items, next: None })
+}
+
+/// The answer to a creation: 201, where it is, and what it is.
+struct Created<T>(String, T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, Json(self.1)).into_response();
+        if let Ok(place) = HeaderValue::from_str(&format!("/api/v1{}", self.0)) {
+            response.headers_mut().insert(header::LOCATION, place);
+        }
+        response
+    }
+}

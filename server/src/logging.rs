@@ -1,0 +1,35 @@
+//! The server's log: one line per event on standard error, as text or JSON, with the trace id of its request.
+
+use std::io::IsTerminal as _;
+
+use anyhow::{Result, anyhow};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, LogFormat};
+
+/// Starts the log as configured.
+pub(crate) fn start(config: &Config) -> Result<()> {
+    start_with(&config.log_level, config.log_format)
+}
+
+/// Starts the log of a command that answers by its output: only what goes wrong.
+pub(crate) fn start_quiet(config: &Config) -> Result<()> {
+    start_with("error", config.log_format)
+}
+
+fn start_with(level: &str, format: LogFormat) -> Result<()> {
+    let filter = EnvFilter::try_new(level)
+        .map_err(|cause| anyhow!("log.level: “{level}” is not a level or list of targets with levels: {cause}"))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+    };
+    started.map_err(|cause| anyhow!("the log cannot be started: {cause}"))?;
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let words = panic.payload_as_str().unwrap_or("a panic without words");
+        tracing::error!(place, words, "a task panicked");
+    }));
+    Ok(())
+}

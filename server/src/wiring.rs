@@ -1,0 +1,232 @@
+//! From configuration to working parts: database, key, policies, connectors, operations.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    num::NonZeroUsize,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use connectors::{
+    Registry,
+    directory::DirectoryConnector,
+    egress::EgressPolicy,
+    http::HttpConnector,
+    smtp::SmtpConnector,
+};
+use domain::{Clock, Ids, view::DemoSignIn};
+use engine::{Live, Waker};
+use identity::{
+    passwords::{Parameters, Passwords},
+    random::{OsRandom, Random},
+    vault::{KEY_VARIABLE, KeySource, Vault},
+};
+use policy::Policies;
+use service::{Parts, Service};
+use store::Store;
+use store_postgres::{PoolSizes, PostgresStore};
+use store_sqlite::SqliteStore;
+
+use crate::{
+    clock::{SystemClock, SystemIds},
+    config::{Config, Database},
+    directory_changes::AuditedChanges,
+};
+
+/// What every command works with.
+pub(crate) struct Foundation {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) connectors: Arc<Registry>,
+    pub(crate) passwords: Passwords,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+/// What a service has beside the foundation.
+pub(crate) struct Extras {
+    pub(crate) live: Live,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) base_url: String,
+    pub(crate) demo: Vec<DemoSignIn>,
+}
+
+impl Foundation {
+    /// Opens and migrates the database, and makes sure that the key is the one its secrets were sealed with.
+    pub(crate) async fn lay(config: &Config) -> Result<Self> {
+        prepare_data(&config.data)?;
+        let store = open(config).await?;
+        store.migrate().await.map_err(|cause| unusable(config, cause))?;
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        let vault = Arc::new(open_vault(config, store.as_ref(), Arc::clone(&random)).await?);
+        let passwords = passwords(Arc::clone(&random))?;
+        let registry = registry(config.egress.clone(), passwords.clone(), Arc::clone(&random), config.data.join("mail"))?;
+        Ok(Self {
+            store,
+            vault,
+            connectors: Arc::new(registry),
+            passwords,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            random,
+        })
+    }
+
+    /// The operations.
+    pub(crate) fn service(&self, config: &Config, extras: Extras) -> Result<Service> {
+        Ok(Service::new(Parts {
+            store: Arc::clone(&self.store),
+            policies: Policies::builtin().context("the built-in policies are not valid")?,
+            connectors: Arc::clone(&self.connectors),
+            vault: Arc::clone(&self.vault),
+            passwords: self.passwords.clone(),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+            random: Arc::clone(&self.random),
+            live: extras.live,
+            waker: extras.waker,
+            mail_enabled: config.mail.is_some(),
+            base_url: extras.base_url,
+            demo: extras.demo,
+        }))
+    }
+
+    /// The operations for a command beside a server.
+    pub(crate) fn console(&self, config: &Config) -> Result<Service> {
+        let base_url = base_url(config, config.listen);
+        self.service(config, Extras { live: Live::default(), waker: None, base_url, demo: Vec::new() })
+    }
+}
+
+/// The address of the portal as people reach it, without a slash at the end.
+pub(crate) fn base_url(config: &Config, bound: std::net::SocketAddr) -> String {
+    if let Some(url) = &config.public_url {
+        return url.origin().ascii_serialization();
+    }
+    if bound.ip().is_unspecified() {
+        return format!("http://127.0.0.1:{}", bound.port());
+    }
+    format!("http://{bound}")
+}
+
+/// Makes the data directory, closed to other users of the machine, and tries whether it can be written to.
+pub(crate) fn prepare_data(data: &Path) -> Result<()> {
+    let remedy = || format!("the data directory {} cannot be used; give another with --data, or make it writable", data.display());
+    DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(remedy)?;
+    let trial = data.join(".writable");
+    OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&trial).with_context(remedy)?;
+    fs::remove_file(&trial).with_context(remedy)
+}
+
+/// Opens the database as it is.
+pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>> {
+    let opened: store::Result<Arc<dyn Store>> = match &config.database {
+        Database::Sqlite(path) => SqliteStore::open(path).await.map(|store| Arc::new(store) as Arc<dyn Store>),
+        Database::Postgres(url) => {
+            PostgresStore::connect(url, PoolSizes::default()).await.map(|store| Arc::new(store) as Arc<dyn Store>)
+        }
+    };
+    opened.map_err(|cause| unusable(config, cause))
+}
+
+fn unusable(config: &Config, cause: store::StoreError) -> anyhow::Error {
+    let what = match &config.database {
+        Database::Sqlite(path) => {
+            format!("the database {} cannot be used; check that the file and its folder can be written to", path.display())
+        }
+        Database::Postgres(url) => format!(
+            "the PostgreSQL database at {} cannot be used; check that it runs and that DATABASE_URL is right",
+            without_password(url)
+        ),
+    };
+    anyhow::Error::new(cause).context(what)
+}
+
+/// A database address as it may be shown.
+pub(crate) fn without_password(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut url) => {
+            if url.password().is_some() {
+                // It has a host, so it can have a password; and showing none is always right.
+                let _ = url.set_password(Some("…"));
+            }
+            url.set_query(None);
+            url.to_string().replace("%E2%80%A6", "…")
+        }
+        Err(_) => "the given address".to_owned(),
+    }
+}
+
+/// Opens the key, and refuses one that is not the database's.
+pub(crate) async fn open_vault(config: &Config, store: &dyn Store, random: Arc<dyn Random>) -> Result<Vault> {
+    let source = match &config.key {
+        Some(text) => KeySource::Variable(text.clone()),
+        None => {
+            let mut unit = store.snapshot().await?;
+            let established = Vault::is_established(unit.as_mut()).await?;
+            KeySource::File { path: config.key_file.clone(), create: !established }
+        }
+    };
+    let vault = Vault::open(&source, random)?;
+    let mut unit = store.begin().await?;
+    let place = if config.key.is_some() { KEY_VARIABLE.to_owned() } else { config.key_file.display().to_string() };
+    vault
+        .check(unit.as_mut())
+        .await
+        .with_context(|| format!("the key in {place} is not the one that this database was made with"))?;
+    unit.commit().await?;
+    Ok(vault)
+}
+
+fn passwords(random: Arc<dyn Random>) -> Result<Passwords> {
+    let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    Ok(Passwords::new(random, Parameters::default(), processors)?)
+}
+
+fn registry(egress: EgressPolicy, passwords: Passwords, random: Arc<dyn Random>, mails: PathBuf) -> Result<Registry> {
+    let egress = Arc::new(egress);
+    let http = HttpConnector::new(Arc::clone(&egress)).map_err(|failure| {
+        let detail = failure.error.detail.clone().unwrap_or_default();
+        anyhow!("the connector for HTTP cannot be set up: {detail}")
+    })?;
+    let changes = Arc::new(AuditedChanges);
+    let directory = DirectoryConnector::new(Arc::clone(&egress), random, Arc::new(passwords), changes);
+    let smtp = SmtpConnector::new(egress, mails);
+    Registry::new(vec![Arc::new(http), Arc::new(directory), Arc::new(smtp)]).context("the connectors do not fit together")
+}
+
+/// The connectors as definitions are checked against them: they call nothing, and need no data directory.
+pub(crate) fn registry_for_validation() -> Result<Registry> {
+    let random: Arc<dyn Random> = Arc::new(OsRandom);
+    let cheap = Parameters { memory_kib: 8, iterations: 1, parallelism: 1 };
+    let passwords = Passwords::new(Arc::clone(&random), cheap, NonZeroUsize::MIN)?;
+    registry(EgressPolicy::default(), passwords, random, PathBuf::new())
+}
+
+/// The catalogue that ships: file names and texts.
+pub(crate) const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/workflows.rs"));
+
+/// The definitions of the directory `workflows`, in order of their paths: file names and texts.
+pub(crate) fn own_definitions(config: &Config) -> Result<Vec<(String, String)>> {
+    let Some(folder) = &config.workflows else { return Ok(Vec::new()) };
+    let mut files = Vec::new();
+    collect_definitions(folder, &mut files)
+        .with_context(|| format!("the workflows in {} cannot be read; check the key `workflows`", folder.display()))?;
+    files.sort();
+    Ok(files)
+}
+
+fn collect_definitions(folder: &Path, files: &mut Vec<(String, String)>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect_definitions(&path, files)?;
+        } else if path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known)) {
+            files.push((path.display().to_string(), fs::read_to_string(&path)?));
+        }
+    }
+    Ok(())
+}
