@@ -8,10 +8,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use walrus::{ExportItem, Module, RefType};
 use wasm_bindgen_cli_support::Bindgen;
 
 /// The base name of the files that the browser loads.
 pub(crate) const NAME: &str = "rondo";
+
+/// The table through which the glue hands JavaScript values to the program.
+const VALUE_TABLE: &str = "__wbindgen_externrefs";
 
 /// The WebAssembly features that Rust's compiler uses by default; `wasm-opt` refuses a module with any it was not told of.
 const FEATURES: [&str; 6] = [
@@ -91,8 +95,30 @@ impl Optimizer {
         if !status.success() {
             bail!("wasm-opt failed with {status}; its message stands above");
         }
-        fs::read(&after).with_context(|| format!("cannot read {}", after.display()))
+        let optimized = fs::read(&after).with_context(|| format!("cannot read {}", after.display()))?;
+        with_value_table_exported(optimized)
     }
+}
+
+/// Makes the export of the value table lead to that table again.
+///
+/// Binaryen up to version 108 (Debian 12) writes every export of a table as one of the first table, which is that of
+/// functions: the program would fail in the browser before it does anything. What a later version wrote stays as it is.
+fn with_value_table_exported(wasm: Vec<u8>) -> Result<Vec<u8>> {
+    let mut module = Module::from_buffer(&wasm).context("wasm-opt wrote something that is no WebAssembly")?;
+    let Some(value_table) =
+        module.tables.iter().find(|table| table.element_ty == RefType::EXTERNREF).map(walrus::Table::id)
+    else {
+        return Ok(wasm);
+    };
+    let Some(export) = module.exports.iter_mut().find(|export| export.name == VALUE_TABLE) else {
+        return Ok(wasm);
+    };
+    if matches!(export.item, ExportItem::Table(table) if table == value_table) {
+        return Ok(wasm);
+    }
+    export.item = ExportItem::Table(value_table);
+    Ok(module.emit_wasm())
 }
 
 /// Runs wasm-bindgen over the WebAssembly at `path`, then the optimizer.
@@ -124,4 +150,40 @@ pub(crate) fn make(path: &Path, optimizer: &Optimizer) -> Result<BrowserProgram>
     let glue = output.js().to_owned();
     let wasm = optimizer.optimize(output.wasm_mut().emit_wasm())?;
     Ok(BrowserProgram { wasm, glue, snippets })
+}
+
+#[cfg(test)]
+mod tests {
+    use walrus::{ExportItem, Module, RefType};
+
+    use super::{VALUE_TABLE, with_value_table_exported};
+
+    /// A module with a table of functions and one of values, the latter's export leading to the one chosen.
+    fn module(export_values: bool) -> Vec<u8> {
+        let mut module = Module::default();
+        let functions = module.tables.add_local(false, 1, None, RefType::FUNCREF);
+        let values = module.tables.add_local(false, 4, None, RefType::EXTERNREF);
+        module.exports.add(VALUE_TABLE, if export_values { values } else { functions });
+        module.emit_wasm()
+    }
+
+    fn exported_type(wasm: &[u8]) -> RefType {
+        let module = Module::from_buffer(wasm).unwrap();
+        let export = module.exports.iter().find(|export| export.name == VALUE_TABLE).unwrap();
+        let ExportItem::Table(table) = export.item else { panic!("not a table: {export:?}") };
+        module.tables.get(table).element_ty
+    }
+
+    #[test]
+    fn an_export_of_the_wrong_table_is_put_right() {
+        let wrong = module(false);
+        assert_eq!(exported_type(&wrong), RefType::FUNCREF);
+        assert_eq!(exported_type(&with_value_table_exported(wrong).unwrap()), RefType::EXTERNREF);
+    }
+
+    #[test]
+    fn an_export_of_the_right_table_stays_byte_for_byte() {
+        let right = module(true);
+        assert_eq!(with_value_table_exported(right.clone()).unwrap(), right);
+    }
 }
