@@ -103,7 +103,8 @@ fn text_of(value: &Value) -> Option<Text> {
 
 fn type_name(area: &str) -> String {
     let mut letters = area.chars();
-    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default() + "Texts"
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+        + "Texts"
 }
 
 fn area_code(area: &str, languages: &Area, code: &mut String) -> Result<(), String> {
@@ -130,7 +131,8 @@ fn area_code(area: &str, languages: &Area, code: &mut String) -> Result<(), Stri
     for (key, text) in english {
         let _ = writeln!(code, "    /// {}", doc(&text.other));
         let places = text.places();
-        let translations = LANGUAGES.map(|(language, variant)| (variant, languages.get(language).and_then(|l| l.get(key))));
+        let translations =
+            LANGUAGES.map(|(language, variant)| (variant, languages.get(language).and_then(|l| l.get(key))));
         if places.is_empty() {
             let _ = writeln!(code, "    pub fn {key}(self) -> &'static str {{\n        match self.0 {{");
             for (variant, text) in translations {
@@ -144,7 +146,15 @@ fn area_code(area: &str, languages: &Area, code: &mut String) -> Result<(), Stri
                 .collect();
             let _ = writeln!(code, "    pub fn {key}(self, {}) -> String {{", arguments.join(", "));
             for place in &places {
-                let _ = writeln!(code, "        let {place} = {};", if place == "count" { "(count.is_one(), count.to_string())".to_owned() } else { format!("{place}.to_string()") });
+                let _ = writeln!(
+                    code,
+                    "        let {place} = {};",
+                    if place == "count" {
+                        "(count.is_one(), count.to_string())".to_owned()
+                    } else {
+                        format!("{place}.to_string()")
+                    }
+                );
             }
             code.push_str("        let mut text = String::new();\n        match self.0 {\n");
             for (variant, text) in translations {
@@ -181,8 +191,13 @@ fn area_code(area: &str, languages: &Area, code: &mut String) -> Result<(), Stri
 /// The statements that append a text. A Korean particle pair right after a place (`{name}을(를)`) is chosen by the
 /// place's last sound.
 fn pushes(text: &str, indent: &str, code: &mut String) {
-    const PARTICLES: [(&str, &str, &str); 5] =
-        [("을(를)", "을", "를"), ("이(가)", "이", "가"), ("은(는)", "은", "는"), ("과(와)", "과", "와"), ("(으)로", "으로", "로")];
+    const PARTICLES: [(&str, &str, &str); 5] = [
+        ("을(를)", "을", "를"),
+        ("이(가)", "이", "가"),
+        ("은(는)", "은", "는"),
+        ("과(와)", "과", "와"),
+        ("(으)로", "으로", "로"),
+    ];
     let mut after: Option<String> = None;
     for piece in pieces(text) {
         if let Some(name) = place(piece.clone()) {

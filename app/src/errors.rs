@@ -2,7 +2,10 @@
 
 use domain::{ErrorCode, FieldError, Problem};
 use serde::{Deserialize, Serialize};
-use server_fn::{codec::JsonEncoding, error::{FromServerFnError, ServerFnErrorErr}};
+use server_fn::{
+    codec::JsonEncoding,
+    error::{FromServerFnError, ServerFnErrorErr},
+};
 
 use crate::i18n::Texts;
 

@@ -108,10 +108,8 @@ pub fn particle(word: &str, closed: &'static str, open: &'static str) -> &'stati
     let (is_closed, is_rieul) = match last {
         '\u{AC00}'..='\u{D7A3}' => ((code - 0xAC00) % 28 != 0, (code - 0xAC00) % 28 == 8),
         // Read as 영, 일, 삼, 육, 칠, 팔.
-        '0' | '3' | '6' => (true, false),
-        '1' | '7' | '8' => (true, true),
-        'l' | 'L' => (true, true),
-        'm' | 'M' | 'n' | 'N' => (true, false),
+        '0' | '3' | '6' | 'm' | 'M' | 'n' | 'N' => (true, false),
+        '1' | '7' | '8' | 'l' | 'L' => (true, true),
         _ => (false, false),
     };
     // 로 follows an open syllable and one that ends in ㄹ.

@@ -14,6 +14,8 @@
 //!   JavaScript; its problem is shown by [`components::FormFeedback`] and beside the fields.
 
 #![recursion_limit = "256"]
+#![expect(unreachable_pub, reason = "`#[component]` makes public items beside functions that are not")]
+#![expect(clippy::needless_pass_by_value, reason = "components own what they are given")]
 
 pub mod api;
 pub mod components;

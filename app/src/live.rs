@@ -154,8 +154,8 @@ fn follow(
         on_cleanup(move || {
             listener.try_with_value(|listener| {
                 let target = leptos::prelude::document();
-                let _ = target
-                    .remove_event_listener_with_callback("visibilitychange", listener.as_ref().unchecked_ref());
+                let _ =
+                    target.remove_event_listener_with_callback("visibilitychange", listener.as_ref().unchecked_ref());
             });
         });
     });

@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
-    SsrMode, path,
+    SsrMode,
     components::{Route, Router, Routes},
+    path,
 };
 
 use crate::{

@@ -59,7 +59,12 @@ pub struct Visitor {
 
 impl Visitor {
     /// From what a request tells: the loaded person, the cookies `locale` and `theme`, and `Accept-Language`.
-    pub fn of(me: Option<MeView>, locale_cookie: Option<&str>, theme_cookie: Option<&str>, languages: Option<&str>) -> Self {
+    pub fn of(
+        me: Option<MeView>,
+        locale_cookie: Option<&str>,
+        theme_cookie: Option<&str>,
+        languages: Option<&str>,
+    ) -> Self {
         let locale = Locale::negotiate(me.as_ref().map(|me| me.locale.as_str()), locale_cookie, languages);
         let theme = me.as_ref().map(|me| me.theme.as_str()).or(theme_cookie).map(Theme::from_text).unwrap_or_default();
         Self { me: Me(me), locale, theme }

@@ -1,7 +1,11 @@
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
-use crate::{App, i18n::Locale, session::{Assets, Theme}};
+use crate::{
+    App,
+    i18n::Locale,
+    session::{Assets, Theme},
+};
 
 /// The document around the app, in the visitor's language and theme, as the server sends it.
 pub fn shell() -> impl IntoView {
@@ -9,9 +13,7 @@ pub fn shell() -> impl IntoView {
     let theme = use_context::<Theme>().unwrap_or_default();
     let Assets { css, js, wasm } = use_context::<Assets>().unwrap_or_default();
     let nonce = use_nonce();
-    let script = format!(
-        "import({js:?}).then(m => m.default({{module_or_path: {wasm:?}}}).then(() => m.hydrate()))"
-    );
+    let script = format!("import({js:?}).then(m => m.default({{module_or_path: {wasm:?}}}).then(() => m.hydrate()))");
     view! {
         <!DOCTYPE html>
         <html lang=locale.as_str() data-theme=theme.as_str()>

@@ -6,10 +6,11 @@ use leptos_router::{hooks::use_location, params::ParamsMap};
 /// The address of this page with some query parameters changed (`None` takes one away). A cursor is dropped unless it is
 /// set, since it belongs to the old filters.
 pub fn href_with(path: &str, query: &ParamsMap, changes: &[(&str, Option<&str>)]) -> String {
-    let changed = |key: &str| changes.iter().any(|(name, _)| *name == key);
-    let kept = query.clone().into_iter().filter(|(key, _)| {
-        !changed(key) && !matches!(&**key, "cursor" | "dialog" | "__err" | "__path")
-    });
+    let is_set = |key: &str| changes.iter().any(|(name, _)| *name == key);
+    let kept = query
+        .clone()
+        .into_iter()
+        .filter(|(key, _)| !is_set(key) && !matches!(&**key, "cursor" | "dialog" | "__err" | "__path"));
     let mut pairs: Vec<(String, String)> = kept.map(|(key, value)| (key.into_owned(), value)).collect();
     pairs.sort();
     pairs.extend(changes.iter().filter_map(|(key, value)| Some(((*key).to_owned(), (*value)?.to_owned()))));

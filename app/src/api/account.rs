@@ -1,6 +1,9 @@
 //! One's own account: password, sessions, tokens, notices.
 
-use domain::{NotificationId, SessionId, TokenId, view::{MeView, NotificationView, Page, SessionView, TokenView}};
+use domain::{
+    NotificationId, SessionId, TokenId,
+    view::{MeView, NotificationView, Page, SessionView, TokenView},
+};
 use leptos::prelude::*;
 
 #[cfg(feature = "ssr")]
@@ -23,7 +26,7 @@ pub async fn change_password(
 ) -> Result<(), AppError> {
     same_twice(&password, &repeated)?;
     let (service, caller) = scope()?;
-    service.change_password(&caller, current, password).await?;
+    service.change_password(&caller, &current, &password).await?;
     go_on("/account?done=password");
     Ok(())
 }

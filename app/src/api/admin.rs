@@ -1,6 +1,6 @@
 //! People, teams, grants and connections.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use domain::{
     ConnectionId, GrantId, Role, TeamId, UserId,
@@ -182,7 +182,7 @@ pub async fn put_connection(
     name: String,
     kind: String,
     #[server(default)] namespaces: String,
-    #[server(default)] fields: HashMap<String, String>,
+    #[server(default)] fields: BTreeMap<String, String>,
 ) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     let schema = service.connection_kinds().into_iter().find(|known| known.name == kind).map(|known| known.schema);

@@ -1,7 +1,7 @@
 //! Approvals: the queue, one of them, and the decision.
 
 use domain::{
-    ApprovalId, ApprovalState, DecisionKind,
+    ApprovalId, DecisionKind,
     view::{ApprovalDetail, ApprovalSummary, Page},
 };
 use leptos::prelude::*;
@@ -36,7 +36,7 @@ pub async fn approvals(query: QueueQuery, #[server(default)] open: Option<Approv
     let (service, caller) = scope()?;
     let asked = service::ApprovalQuery {
         state: match query.state.as_str() {
-            "" | "all" => Some(ApprovalState::Pending),
+            "" | "all" => Some(domain::ApprovalState::Pending),
             state => state.parse().ok(),
         },
         mine: query.state.is_empty(),

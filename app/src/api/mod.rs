@@ -8,7 +8,14 @@
 //! }
 //! ```
 
-#![expect(missing_docs, reason = "`#[server]` makes a public struct of the arguments, whose fields cannot be documented")]
+#![cfg_attr(
+    feature = "ssr",
+    expect(clippy::unused_async, reason = "a server function is async, whether it waits or not")
+)]
+#![expect(
+    missing_docs,
+    reason = "`#[server]` makes a public struct of the arguments, whose fields cannot be documented"
+)]
 
 pub mod account;
 pub mod admin;

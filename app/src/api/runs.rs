@@ -98,11 +98,7 @@ pub async fn run(
 
 /// Lines of a run's log after the given one, at most [`LINES_AT_ONCE`]; of one task where `reference` is not empty.
 #[server(prefix = "/ui", endpoint = "run-logs")]
-pub async fn run_logs(
-    id: RunId,
-    #[server(default)] reference: String,
-    after: i64,
-) -> Result<Vec<LogLine>, AppError> {
+pub async fn run_logs(id: RunId, #[server(default)] reference: String, after: i64) -> Result<Vec<LogLine>, AppError> {
     let (service, caller) = scope()?;
     let reference = (!reference.is_empty()).then_some(reference.as_str());
     Ok(service.run_logs(&caller, id, reference, after, Some(LINES_AT_ONCE)).await?)

@@ -13,7 +13,7 @@ use crate::{i18n::Locale, session::Theme, url_state::inner_path};
 #[server(prefix = "/ui", endpoint = "sign-in")]
 pub async fn sign_in(login: String, password: String, #[server(default)] next: String) -> Result<String, AppError> {
     let (service, origin) = open_scope()?;
-    let user = service.sign_in(&origin, login.trim(), password).await?;
+    let user = service.sign_in(&origin, login.trim(), &password).await?;
     browser_session()?.begin(user).await?;
     let next = inner_path(&next);
     go_on(&next);
@@ -56,8 +56,8 @@ pub async fn claim_setup(
 ) -> Result<(), AppError> {
     same_twice(&password, &repeated)?;
     let (service, origin) = open_scope()?;
-    let email = Some(email.trim()).filter(|email| !email.is_empty());
-    let user = service.claim_setup(&origin, &token, login.trim(), name.trim(), email, password).await?;
+    let email = Some(email);
+    let user = service.claim_setup(&origin, &token, login.trim(), name.trim(), email, &password).await?;
     browser_session()?.begin(user).await?;
     go_on("/");
     Ok(())
@@ -68,7 +68,7 @@ pub async fn claim_setup(
 pub async fn claim_password(token: String, password: String, repeated: String) -> Result<(), AppError> {
     same_twice(&password, &repeated)?;
     let (service, origin) = open_scope()?;
-    let user = service.claim_password(&origin, &token, password).await?;
+    let user = service.claim_password(&origin, &token, &password).await?;
     browser_session()?.begin(user).await?;
     go_on("/");
     Ok(())

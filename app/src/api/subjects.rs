@@ -7,12 +7,7 @@ use service::{Caller, Service, Subject};
 use crate::errors::AppError;
 
 /// The person with this sign-in name. `pointer` is the field that asks.
-pub(super) async fn person(
-    service: &Service,
-    caller: &Caller,
-    login: &str,
-    pointer: &str,
-) -> Result<UserId, AppError> {
+pub(super) async fn person(service: &Service, caller: &Caller, login: &str, pointer: &str) -> Result<UserId, AppError> {
     let login = login.trim();
     let mut cursor = None;
     loop {

@@ -22,7 +22,9 @@ fn initials(name: &str) -> String {
             one.chars().skip(one.chars().count().saturating_sub(2)).collect()
         }
         [one] => one.chars().take(1).flat_map(char::to_uppercase).collect(),
-        [first, .., last] => [first, last].iter().filter_map(|w| w.chars().next()).flat_map(char::to_uppercase).collect(),
+        [first, .., last] => {
+            [first, last].iter().filter_map(|w| w.chars().next()).flat_map(char::to_uppercase).collect()
+        }
     }
 }
 

@@ -92,7 +92,13 @@ pub fn LinkButton(
     children: Children,
 ) -> impl IntoView {
     view! {
-        <a class=look.class() class:button--small=small href=move || href.get()>
+        <a
+            class=look.class()
+            class:button--small=small
+            href=move || href.get()
+            // A dialog opens over the page where it stands.
+            data-noscroll=move || href.with(|href| href.contains("dialog=")).then_some("")
+        >
             {icon.map(|glyph| view! { <Icon glyph/> })}
             <span class="button__text">{children()}</span>
         </a>

@@ -1,5 +1,8 @@
 use leptos::{ev, html, prelude::*};
-use leptos_router::{NavigateOptions, hooks::{use_location, use_navigate}};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_location, use_navigate},
+};
 
 use super::{Glyph, Icon};
 use crate::{i18n::use_texts, url_state::href_with};
@@ -65,7 +68,7 @@ fn OpenDialog(name: String, title: String, children: Children) -> impl IntoView 
         <dialog class="dialog" open=true node_ref=node aria-labelledby=labelled on:cancel=leave>
             <div class="dialog__head">
                 <h2 class="dialog__title" id=heading>{title}</h2>
-                <a class="icon-button" href=move || away.get() aria-label=t.close()>
+                <a class="icon-button" href=move || away.get() aria-label=t.close() data-noscroll="">
                     <Icon glyph=Glyph::Cross/>
                 </a>
             </div>

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use domain::{TaskStatus, view::{Graph, GraphNode, TaskView}};
+use domain::{
+    TaskStatus,
+    view::{Graph, GraphNode, TaskView},
+};
 use leptos::prelude::*;
 
 use super::{Glyph, Icon, Tone, badge::task_state};
@@ -253,8 +256,8 @@ impl Drawing<'_> {
         let status = self.progression.and_then(|progression| progression.status(node));
         let times = self.progression.map_or(0, |progression| progression.times(node));
         let state = self.progression.map(|_| {
-            let (glyph, tone, word) =
-                status.map_or((Glyph::CircleDashed, Tone::Neutral, self.t.runs.not_reached()), |s| task_state(self.t, s));
+            let (glyph, tone, word) = status
+                .map_or((Glyph::CircleDashed, Tone::Neutral, self.t.runs.not_reached()), |s| task_state(self.t, s));
             let again = (times > 1).then(|| view! { <span class="graph__times">{format!("× {times}")}</span> });
             view! {
                 <span class=format!("graph__state {}", tone_class(tone))>

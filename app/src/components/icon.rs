@@ -57,7 +57,7 @@ glyphs! {
     /// Sign out.
     SignOut = "M8.4 3.5H4.2v13h4.2M8 10h8.6M13.6 6.8l3 3.2-3 3.2",
     /// More.
-    More = "M4.5 10h.01M10 10h.01M15.5 10h.01",
+    More = "M4.6 9.4a.6.6 0 1 0 .01 0zM10 9.4a.6.6 0 1 0 .01 0zM15.4 9.4a.6.6 0 1 0 .01 0z",
     /// Add.
     Plus = "M10 4v12M4 10h12",
     /// Take away.

@@ -64,7 +64,7 @@ pub fn MenuLink(
     children: Children,
 ) -> impl IntoView {
     view! {
-        <a class="menu__item" class:menu__item--danger=danger href=move || href.get()>
+        <a class="menu__item" class:menu__item--danger=danger href=move || href.get() data-noscroll="">
             {icon.map(|glyph| view! { <Icon glyph/> })}
             <span>{children()}</span>
         </a>

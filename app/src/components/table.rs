@@ -79,7 +79,7 @@ pub fn Table(
                         href_with(&path.get(), &query.get(), &[("sort", Some(&next))])
                     };
                     view! {
-                        <a class="table__sort" href=href>
+                        <a class="table__sort" href=href data-noscroll="">
                             <span>{label}</span>
                             <Icon glyph=Glyph::ChevronDown/>
                         </a>
@@ -177,7 +177,7 @@ pub fn FilterChip(
         href_with(&path.get(), &query.get(), &[(param, set)])
     };
     view! {
-        <a class="chip" href=href aria-current=move || on.get().then_some("true")>
+        <a class="chip" href=href aria-current=move || on.get().then_some("true") data-noscroll="">
             {label}
         </a>
     }

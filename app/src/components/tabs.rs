@@ -33,6 +33,7 @@ pub fn Tabs(
             view! {
                 <a
                     class="tabs__tab"
+                    data-noscroll=""
                     href=move || href_with(&path.get(), &query.get(), &[("tab", set)])
                     aria-current=move || current.with(|now| now == tab.value).then_some("page")
                 >

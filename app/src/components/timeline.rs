@@ -3,7 +3,7 @@
 use domain::{Timestamp, view::TaskView};
 use leptos::prelude::*;
 
-use super::{Icon, Glyph, TaskBadge, duration_text, graph::NodeHref};
+use super::{Glyph, Icon, TaskBadge, duration_text, graph::NodeHref};
 use crate::i18n::use_texts;
 
 /// The executions of a run's tasks as a list of links.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use domain::Timestamp;
 use leptos::prelude::*;
 
-use crate::i18n::{Locale, Texts, use_texts};
+use crate::i18n::{CommonTexts, Locale, Texts, use_texts};
 
 /// The present as the browser tells it, in microseconds since 1970; `None` until the page has come alive, so that the
 /// first frame is the server's.
@@ -16,10 +16,7 @@ pub fn provide_present() {
     provide_context(Present(present));
     Effect::new(move |_| {
         present.set(Some(browser_now()));
-        let tick = set_interval_with_handle(
-            move || _ = present.try_set(Some(browser_now())),
-            Duration::from_secs(20),
-        );
+        let tick = set_interval_with_handle(move || _ = present.try_set(Some(browser_now())), Duration::from_secs(20));
         on_cleanup(move || {
             if let Ok(tick) = tick {
                 tick.clear();
@@ -58,6 +55,7 @@ pub fn Moment(
     view! { <time class="moment" datetime=at.to_string() title=title>{text}</time> }
 }
 
+#[derive(Clone, Copy)]
 struct Parts {
     year: i32,
     /// From 1.
@@ -91,8 +89,7 @@ fn local_parts(at: Timestamp) -> Parts {
 
 /// `22 Nov 2026, 15:04` or `2026년 11월 22일 15:04`.
 fn date_time_text(locale: Locale, parts: Parts) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let Parts { year, month, day, hour, minute } = parts;
     match locale {
         Locale::En => {
@@ -102,6 +99,9 @@ fn date_time_text(locale: Locale, parts: Parts) -> String {
         Locale::Ko => format!("{year}년 {month}월 {day}일 {hour:02}:{minute:02}"),
     }
 }
+
+/// A text about a number.
+type Words = fn(CommonTexts, u64) -> String;
 
 /// How long ago or ahead, for up to a week; `None` beyond, where the date says more.
 fn relative_text(t: Texts, at: i64, now: i64) -> Option<String> {
@@ -114,16 +114,15 @@ fn relative_text(t: Texts, at: i64, now: i64) -> Option<String> {
     if seconds < 45 {
         return Some(if past { t.just_now() } else { t.in_a_moment() }.to_owned());
     }
-    let (count, ago, ahead): (u64, fn(crate::i18n::CommonTexts, u64) -> String, fn(crate::i18n::CommonTexts, u64) -> String) =
-        if seconds < HOUR {
-            ((seconds + 30) / MINUTE, |t, n| t.minutes_ago(n), |t, n| t.in_minutes(n))
-        } else if seconds < DAY {
-            ((seconds + HOUR / 2) / HOUR, |t, n| t.hours_ago(n), |t, n| t.in_hours(n))
-        } else if seconds < 7 * DAY {
-            ((seconds + DAY / 2) / DAY, |t, n| t.days_ago(n), |t, n| t.in_days(n))
-        } else {
-            return None;
-        };
+    let (count, ago, ahead): (u64, Words, Words) = if seconds < HOUR {
+        ((seconds + 30) / MINUTE, |t, n| t.minutes_ago(n), |t, n| t.in_minutes(n))
+    } else if seconds < DAY {
+        ((seconds + HOUR / 2) / HOUR, |t, n| t.hours_ago(n), |t, n| t.in_hours(n))
+    } else if seconds < 7 * DAY {
+        ((seconds + DAY / 2) / DAY, |t, n| t.days_ago(n), |t, n| t.in_days(n))
+    } else {
+        return None;
+    };
     Some(if past { ago(t, count.max(1)) } else { ahead(t, count.max(1)) })
 }
 

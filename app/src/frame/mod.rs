@@ -7,6 +7,7 @@ mod top_bar;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
+use wasm_bindgen::JsCast as _;
 
 use crate::{
     components::{Banner, ToastRegion, Tone},
@@ -17,8 +18,8 @@ use crate::{
 use navigation::{BottomBar, Sidebar};
 use palette::Palette;
 pub(crate) use palette::PaletteOpen;
-pub(crate) use top_bar::{LocaleForm, ThemeForm};
 use top_bar::TopBar;
+pub(crate) use top_bar::{LocaleForm, ThemeForm};
 
 /// The frame around the pages; nothing but the page itself for those who have not signed in.
 #[component]
@@ -41,17 +42,19 @@ pub(crate) fn Frame(children: Children) -> impl IntoView {
             <Sidebar me=me.clone()/>
             <div class="frame__column">
                 <TopBar me=me.clone()/>
-                <div class="frame__notices">
-                    <Show when=move || live.offline.get()>
-                        <Banner tone=Tone::Warning title=t.offline()/>
-                    </Show>
-                    <Show when=move || must_change && elsewhere()>
-                        <Banner tone=Tone::Warning title=t.must_change_password()>
-                            <a href="/account">{t.account()}</a>
-                        </Banner>
-                    </Show>
-                </div>
-                <main class="frame__main" id="main" tabindex="-1">{children()}</main>
+                <main class="frame__main" id="main" tabindex="-1">
+                    <div class="frame__notices">
+                        <Show when=move || live.offline.get()>
+                            <Banner tone=Tone::Warning title=t.offline()/>
+                        </Show>
+                        <Show when=move || must_change && elsewhere()>
+                            <Banner tone=Tone::Warning title=t.must_change_password()>
+                                <a href="/account">{t.account()}</a>
+                            </Banner>
+                        </Show>
+                    </div>
+                    {children()}
+                </main>
             </div>
             <BottomBar me=me/>
         </div>
@@ -69,7 +72,6 @@ fn focus_page_on_navigation() {
         if earlier.is_some_and(|earlier| earlier != now)
             && let Some(main) = document().get_element_by_id("main")
         {
-            use wasm_bindgen::JsCast;
             if let Some(main) = main.dyn_ref::<web_sys::HtmlElement>() {
                 let _ = main.focus();
             }

@@ -29,7 +29,8 @@ pub(super) struct Group {
 /// The places that the person may use; groups without any are left out.
 pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
     let may = |operation: Operation| me.operations.contains(&operation);
-    let place = |shown: bool, href, glyph, label| shown.then_some(Place { href, glyph, label, counts_decisions: false });
+    let place =
+        |shown: bool, href, glyph, label| shown.then_some(Place { href, glyph, label, counts_decisions: false });
     let decisions = place(may(Operation::ApprovalDecide), "/approvals", Glyph::Decisions, t.approvals())
         .map(|place| Place { counts_decisions: true, ..place });
     let groups = [
@@ -51,7 +52,10 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
         },
         Group {
             label: t.group_prove(),
-            places: [place(may(Operation::AuditRead), "/audit", Glyph::Audit, t.audit())].into_iter().flatten().collect(),
+            places: [place(may(Operation::AuditRead), "/audit", Glyph::Audit, t.audit())]
+                .into_iter()
+                .flatten()
+                .collect(),
         },
         Group {
             label: t.group_administer(),
@@ -71,7 +75,11 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
 
 /// Whether a place is where `path` is.
 fn is_current(href: &str, path: &str) -> bool {
-    if href == "/" { path == "/" } else { path == href || path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/')) }
+    if href == "/" {
+        path == "/"
+    } else {
+        path == href || path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 #[component]
@@ -100,8 +108,7 @@ pub(super) fn Sidebar(me: MeView) -> impl IntoView {
     let groups: Vec<_> = groups(t, &me)
         .into_iter()
         .map(|group| {
-            let places: Vec<_> =
-                group.places.into_iter().map(|place| view! { <li><PlaceLink place/></li> }).collect();
+            let places: Vec<_> = group.places.into_iter().map(|place| view! { <li><PlaceLink place/></li> }).collect();
             view! {
                 <div class="sidebar__group">
                     <p class="sidebar__heading">{group.label}</p>
@@ -111,7 +118,7 @@ pub(super) fn Sidebar(me: MeView) -> impl IntoView {
         })
         .collect();
     view! {
-        <div class="sidebar">
+        <nav class="sidebar" aria-label=t.navigation()>
             <a class="brand" href="/">
                 <svg class="brand__mark" viewBox="0 0 28 28" aria-hidden="true" focusable="false">
                     <rect class="brand__field" width="28" height="28" rx="8"></rect>
@@ -120,8 +127,8 @@ pub(super) fn Sidebar(me: MeView) -> impl IntoView {
                 <span class="brand__name">"Rondo"</span>
                 {me.demo.then(|| view! { <span class="brand__demo">{t.demo()}</span> })}
             </a>
-            <nav class="sidebar__nav" aria-label=t.navigation()>{groups}</nav>
-        </div>
+            <div class="sidebar__nav">{groups}</div>
+        </nav>
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settings of a connection between its form and its schema.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use domain::form::{Field, Form, Kind, TextFormat, values_from_pairs};
 use serde_json::Value;
@@ -74,9 +74,11 @@ fn setting(schema: &Value, settings: &Value, has_secret: bool, field: Field) -> 
     let value = match value {
         _ if secret => String::new(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(entries)) => {
-            entries.iter().map(|entry| entry.as_str().map_or_else(|| entry.to_string(), str::to_owned)).collect::<Vec<_>>().join("\n")
-        }
+        Some(Value::Array(entries)) => entries
+            .iter()
+            .map(|entry| entry.as_str().map_or_else(|| entry.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join("\n"),
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     };
@@ -91,7 +93,7 @@ fn setting(schema: &Value, settings: &Value, has_secret: bool, field: Field) -> 
 }
 
 /// The settings that were typed, as the schema has them. Without a schema there are none.
-pub fn settings(schema: Option<&Value>, fields: HashMap<String, String>) -> Value {
+pub fn settings(schema: Option<&Value>, fields: BTreeMap<String, String>) -> Value {
     let Some(schema) = schema else { return Value::Null };
     let mut pairs = Vec::new();
     for field in Form::new(schema, &Value::Null).fields {

@@ -183,8 +183,8 @@ impl Level {
         let members = tree.children(level);
         let mut items: Vec<Item> = Vec::with_capacity(members.len());
         for index in &members {
-            let inside = (!tree.children(Some(*index)).is_empty())
-                .then(|| Self::arrange(graph, tree, Some(*index), metrics));
+            let inside =
+                (!tree.children(Some(*index)).is_empty()).then(|| Self::arrange(graph, tree, Some(*index), metrics));
             let (width, height) = match (&inside, graph.nodes.get(*index)) {
                 (Some(inside), _) => (
                     (inside.width + 2.0 * metrics.padding).max(metrics.node_width),
@@ -266,17 +266,13 @@ fn bundles(graph: &Graph, tree: &Tree, level: Option<usize>, members: &[usize]) 
         }
         let place = |index| members.iter().position(|member| *member == index);
         let Some((outer_from, outer_to)) = place(outer_from).zip(place(outer_to)) else { continue };
-        let same = |bundle: &&mut Bundle| {
-            bundle.from == outer_from && bundle.to == outer_to && bundle.label == edge.label
-        };
+        let same =
+            |bundle: &&mut Bundle| bundle.from == outer_from && bundle.to == outer_to && bundle.label == edge.label;
         match bundles.iter_mut().find(same) {
             Some(bundle) => bundle.edges.push(number),
-            None => bundles.push(Bundle {
-                from: outer_from,
-                to: outer_to,
-                label: edge.label.clone(),
-                edges: vec![number],
-            }),
+            None => {
+                bundles.push(Bundle { from: outer_from, to: outer_to, label: edge.label.clone(), edges: vec![number] })
+            }
         }
     }
     bundles
@@ -388,7 +384,10 @@ mod tests {
                 assert!(way.points.last().unwrap().1 > way.points[0].1);
             }
             for way in &picture.ways {
-                assert!(way.points.iter().all(|(x, _)| (-0.1..=picture.width + 0.1).contains(x)), "{way:?} leaves the picture");
+                assert!(
+                    way.points.iter().all(|(x, _)| (-0.1..=picture.width + 0.1).contains(x)),
+                    "{way:?} leaves the picture"
+                );
             }
         }
     }
@@ -514,7 +513,8 @@ mod tests {
     #[test]
     fn broken_graphs_are_drawn_as_far_as_they_go() {
         assert_readable(&Graph::default());
-        let odd = graph(&[("a", Some("b")), ("b", Some("a")), ("c", Some("nowhere"))], &[("a", "x", ""), ("c", "a", "")]);
+        let odd =
+            graph(&[("a", Some("b")), ("b", Some("a")), ("c", Some("nowhere"))], &[("a", "x", ""), ("c", "a", "")]);
         assert_eq!(layout(&odd, &Metrics::WIDE).nodes.len() + layout(&odd, &Metrics::WIDE).groups.len(), 3);
     }
 }

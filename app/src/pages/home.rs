@@ -1,3 +1,5 @@
+//! What needs me, what became of mine, is anything on fire.
+
 use domain::{
     Operation,
     view::{ApprovalSummary, HomeView, RunSummary},
@@ -76,7 +78,8 @@ fn Home(home: HomeView) -> impl IntoView {
 fn Decisions(decisions: Vec<ApprovalSummary>) -> impl IntoView {
     let t = use_texts();
     let body = if decisions.is_empty() {
-        view! { <EmptyState glyph=Glyph::CircleCheck title=t.home.no_decisions() text=t.home.no_decisions_text()/> }.into_any()
+        view! { <EmptyState glyph=Glyph::CircleCheck title=t.home.no_decisions() text=t.home.no_decisions_text()/> }
+            .into_any()
     } else {
         let lines: Vec<_> = decisions
             .into_iter()
@@ -110,7 +113,8 @@ fn Decisions(decisions: Vec<ApprovalSummary>) -> impl IntoView {
             .collect();
         view! { <ul class="lines">{lines}</ul> }.into_any()
     };
-    let all = view! { <a class="more-link" href="/approvals">{t.common.show_all()}<Icon glyph=Glyph::ChevronRight/></a> };
+    let all =
+        view! { <a class="more-link" href="/approvals">{t.common.show_all()}<Icon glyph=Glyph::ChevronRight/></a> };
     view! { <Card title=t.home.decisions() actions=all.into_any() flush=true>{body}</Card> }
 }
 
@@ -127,7 +131,8 @@ fn Requests(requests: Vec<RunSummary>) -> impl IntoView {
     } else {
         view! { <ul class="lines">{run_lines(requests, false)}</ul> }.into_any()
     };
-    let all = view! { <a class="more-link" href="/requests">{t.common.show_all()}<Icon glyph=Glyph::ChevronRight/></a> };
+    let all =
+        view! { <a class="more-link" href="/requests">{t.common.show_all()}<Icon glyph=Glyph::ChevronRight/></a> };
     view! { <Card title=t.home.requests() actions=all.into_any() flush=true>{body}</Card> }
 }
 

@@ -1,3 +1,5 @@
+//! What a one-time link leads to.
+
 use leptos::{form::ActionForm, prelude::*, server::ServerAction};
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
@@ -35,10 +37,16 @@ pub fn LinkPage() -> impl IntoView {
     .into_inner();
     let content = match shown {
         Some(password) => view! { <Revealed password/> }.into_any(),
-        None => load(known, || view! { <Skeleton lines=4/> }.into_any(), move |link| match link.purpose.as_str() {
-            "reveal-password" => view! { <Reveal token/> }.into_any(),
-            _ => view! { <SetPassword token login=link.login.unwrap_or_default() until=link.expires_at/> }.into_any(),
-        }),
+        None => load(
+            known,
+            || view! { <Skeleton lines=4/> }.into_any(),
+            move |link| match link.purpose.as_str() {
+                "reveal-password" => view! { <Reveal token/> }.into_any(),
+                _ => {
+                    view! { <SetPassword token login=link.login.unwrap_or_default() until=link.expires_at/> }.into_any()
+                }
+            },
+        ),
     };
     view! {
         <Title text=t.account.link_title()/>

@@ -1,3 +1,5 @@
+//! No page at this address.
+
 use domain::ErrorCode;
 use leptos::prelude::*;
 use leptos_meta::Title;

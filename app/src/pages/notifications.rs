@@ -1,3 +1,5 @@
+//! The person's notices.
+
 use domain::view::{NotificationView, Page};
 use leptos::{form::ActionForm, prelude::*, server::ServerAction};
 

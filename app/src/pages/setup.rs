@@ -1,3 +1,5 @@
+//! The first administrator of a new portal.
+
 use leptos::{form::ActionForm, prelude::*, server::ServerAction};
 use leptos_meta::Title;
 

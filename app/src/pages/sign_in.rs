@@ -1,3 +1,5 @@
+//! Signing in.
+
 use domain::view::DemoSignIn;
 use leptos::{form::ActionForm, prelude::*, server::ServerAction};
 use leptos_meta::Title;

@@ -1,3 +1,5 @@
+//! All components in all their states.
+
 use leptos::prelude::*;
 
 use super::not_found::NotFoundPage;

@@ -63,9 +63,8 @@ impl FormState {
 
     /// The input that the form stands for now.
     pub fn values(self) -> Value {
-        self.pairs.with_untracked(|pairs| {
-            self.schema.with_value(|schema| form::values_from_pairs(schema, &list(pairs)))
-        })
+        self.pairs
+            .with_untracked(|pairs| self.schema.with_value(|schema| form::values_from_pairs(schema, &list(pairs))))
     }
 
     /// Whether the schema asks for anything.
@@ -207,7 +206,8 @@ fn matches(pattern: &str, text: &str) -> Option<bool> {
     if !cfg!(target_arch = "wasm32") {
         return None;
     }
-    let constructor: js_sys::Function = js_sys::Reflect::get(&js_sys::global(), &"RegExp".into()).ok()?.dyn_into().ok()?;
+    let constructor: js_sys::Function =
+        js_sys::Reflect::get(&js_sys::global(), &"RegExp".into()).ok()?.dyn_into().ok()?;
     let arguments = js_sys::Array::of2(&pattern.into(), &"u".into());
     let expression: js_sys::RegExp = js_sys::Reflect::construct(&constructor, &arguments).ok()?.dyn_into().ok()?;
     Some(expression.test(text))

@@ -1,6 +1,9 @@
 //! One level of a picture: ranks by the longest path, order by barycentres, places by least squares.
 
-#![expect(clippy::indexing_slicing, reason = "the indices are made here and stay within the vectors they were made for")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the indices are made here and stay within the vectors they were made for"
+)]
 
 use super::Metrics;
 
@@ -54,8 +57,11 @@ pub(super) fn arrange(sizes: &[(f64, f64)], links: &[Link], metrics: &Metrics) -
         .zip(&ranks)
         .map(|((width, _), rank)| Slot { width: *width, rank: *rank, x: 0.0, before: vec![], after: vec![] })
         .collect();
-    let chains: Vec<Vec<usize>> =
-        links.iter().zip(&is_loop).map(|(link, is_loop)| if *is_loop { vec![] } else { chain(&mut slots, link) }).collect();
+    let chains: Vec<Vec<usize>> = links
+        .iter()
+        .zip(&is_loop)
+        .map(|(link, is_loop)| if *is_loop { vec![] } else { chain(&mut slots, link) })
+        .collect();
 
     let rank_count = slots.iter().map(|slot| slot.rank).max().unwrap_or(0) + 1;
     let mut rows: Vec<Vec<usize>> = vec![Vec::new(); rank_count];
@@ -70,9 +76,8 @@ pub(super) fn arrange(sizes: &[(f64, f64)], links: &[Link], metrics: &Metrics) -
     let mut y = 0.0;
     for rank in 0..rank_count {
         let height = rows[rank].iter().filter_map(|slot| sizes.get(*slot)).map(|size| size.1).fold(0.0, f64::max);
-        let labelled = links.iter().zip(&is_loop).any(|(link, is_loop)| {
-            link.labelled && !is_loop && ranks[link.from] == rank
-        });
+        let labelled =
+            links.iter().zip(&is_loop).any(|(link, is_loop)| link.labelled && !is_loop && ranks[link.from] == rank);
         tops[rank] = y;
         bottoms[rank] = y + height;
         y += height + if labelled { metrics.labelled_gap } else { metrics.rank_gap };
@@ -227,10 +232,8 @@ fn crossings(rows: &[Vec<usize>], slots: &[Slot]) -> usize {
     let places = positions(rows, slots.len());
     let mut count = 0;
     for row in rows {
-        let links: Vec<(f64, f64)> = row
-            .iter()
-            .flat_map(|from| slots[*from].after.iter().map(|to| (places[*from], places[*to])))
-            .collect();
+        let links: Vec<(f64, f64)> =
+            row.iter().flat_map(|from| slots[*from].after.iter().map(|to| (places[*from], places[*to]))).collect();
         for (number, one) in links.iter().enumerate() {
             let crosses = |other: &&(f64, f64)| (one.0 - other.0) * (one.1 - other.1) < 0.0;
             count += links[number + 1..].iter().filter(crosses).count();
@@ -330,9 +333,8 @@ fn down(chain: &[usize], slots: &[Slot], sizes: &[(f64, f64)], tops: &[f64], bot
 
 /// A way back up, along the right side.
 fn back_up(link: &Link, lane: f64, places: &[(f64, f64)], sizes: &[(f64, f64)]) -> Route {
-    let right = |item: usize, part: f64| {
-        (places[item].0 + sizes[item].0, places[item].1 + sizes[item].1.min(56.0) * part)
-    };
+    let right =
+        |item: usize, part: f64| (places[item].0 + sizes[item].0, places[item].1 + sizes[item].1.min(56.0) * part);
     // Leaves below the middle and arrives above it, so that a way to itself is seen.
     let (from, to) = (right(link.from, 0.7), right(link.to, 0.3));
     let points = vec![from, (lane, from.1), (lane, to.1), to];

@@ -1,4 +1,5 @@
 use leptos::{form::ActionForm, html, prelude::*, server::ServerAction};
+use wasm_bindgen::JsCast as _;
 
 use crate::{
     api::account::ChangePassword,
@@ -23,7 +24,6 @@ pub(super) fn PasswordCard() -> impl IntoView {
     when_done(action, move |()| {
         toasts.done(t.password_changed());
         if let Some(form) = form.get_untracked().and_then(|node| node.closest("form").ok().flatten()) {
-            use wasm_bindgen::JsCast;
             if let Some(form) = form.dyn_ref::<web_sys::HtmlFormElement>() {
                 form.reset();
             }

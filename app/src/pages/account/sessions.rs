@@ -4,8 +4,8 @@ use leptos::{form::ActionForm, prelude::*, server::ServerAction};
 use crate::{
     api::account::{RevokeOtherSessions, RevokeSession, sessions},
     components::{
-        Badge, Button, ButtonLook, Card, FormFeedback, Glyph, Icon, Moment, Skeleton, Tone, load, problem_of, use_toasts,
-        when_done,
+        Badge, Button, ButtonLook, Card, FormFeedback, Glyph, Icon, Moment, Skeleton, Tone, load, problem_of,
+        use_toasts, when_done,
     },
     i18n::use_texts,
 };
@@ -74,9 +74,8 @@ fn Session(session: SessionView, revoke: ServerAction<RevokeSession>) -> impl In
 
 /// A browser and its system in a few words, out of what it calls itself.
 fn browser_name(agent: &str) -> String {
-    let known = |names: &[(&str, &'static str)]| {
-        names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
-    };
+    let known =
+        |names: &[(&str, &'static str)]| names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
     let browser = known(&[
         ("Edg/", "Edge"),
         ("OPR/", "Opera"),

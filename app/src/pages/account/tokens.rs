@@ -82,7 +82,8 @@ pub(super) fn TokensCard() -> impl IntoView {
 fn Tokens(tokens: Vec<TokenView>, revoke: ServerAction<RevokeToken>) -> impl IntoView {
     let t = use_texts();
     if tokens.is_empty() {
-        return view! { <EmptyState glyph=Glyph::Key title=t.account.no_tokens() text=t.account.no_tokens_text()/> }.into_any();
+        return view! { <EmptyState glyph=Glyph::Key title=t.account.no_tokens() text=t.account.no_tokens_text()/> }
+            .into_any();
     }
     let columns = vec![
         Column::new(t.common.name()),

@@ -8,8 +8,8 @@ use super::connections::ConnectionActions;
 use crate::{
     api::admin::{ConnectionKind, DeleteConnection, PutConnection},
     components::{
-        Button, ButtonLook, Dialog, FormFeedback, Glyph, Icon, SelectField, TextArea, TextField, Toggle,
-        dialog_href, error_of, problem_of,
+        Button, ButtonLook, Dialog, FormFeedback, Glyph, Icon, SelectField, TextArea, TextField, Toggle, dialog_href,
+        error_of, problem_of,
     },
     errors::field_message,
     i18n::use_texts,
@@ -35,7 +35,9 @@ pub(super) fn ConnectionDialogs(
         if what == "new" {
             let kind = kinds.iter().find(|kind| kind.kind == which)?.clone();
             let title = t.admin.connection_new_of(&kind.title);
-            return Some(view! { <Settings dialog=name.clone() title kind connection=None action=actions.put/> }.into_any());
+            return Some(
+                view! { <Settings dialog=name.clone() title kind connection=None action=actions.put/> }.into_any(),
+            );
         }
         let connection = connections.iter().find(|connection| connection.id.to_string() == which)?.clone();
         match what {
@@ -86,8 +88,7 @@ fn Settings(
     let stored = connection.as_ref().map_or(Value::Null, |connection| connection.settings.clone());
     let has_secret = connection.as_ref().is_some_and(|connection| connection.has_secret);
     let settings = form(&kind.schema, &stored, has_secret);
-    let namespaces =
-        connection.as_ref().map_or_else(|| "*".to_owned(), |connection| connection.namespaces.join(", "));
+    let namespaces = connection.as_ref().map_or_else(|| "*".to_owned(), |connection| connection.namespaces.join(", "));
     let name = connection.as_ref().map(|connection| connection.name.clone()).unwrap_or_default();
     let id = connection.as_ref().map(|connection| connection.id.to_string());
     let kind = kind.kind;
@@ -159,8 +160,12 @@ fn SettingField(setting: Setting, has_secret: bool, action: ServerAction<PutConn
         }
         .into_any(),
         Control::Line(kind) => view! { <TextField name id label=title kind hint optional error value/> }.into_any(),
-        Control::Lines | Control::List => view! { <TextArea name id label=title hint optional error value/> }.into_any(),
-        Control::Choice(options) => view! { <SelectField name id label=title options value hint optional error/> }.into_any(),
+        Control::Lines | Control::List => {
+            view! { <TextArea name id label=title hint optional error value/> }.into_any()
+        }
+        Control::Choice(options) => {
+            view! { <SelectField name id label=title options value hint optional error/> }.into_any()
+        }
         Control::Switch => view! { <Toggle name label=title checked=value == "true" hint/> }.into_any(),
     }
 }

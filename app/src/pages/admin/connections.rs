@@ -45,12 +45,10 @@ pub fn ConnectionsPage() -> impl IntoView {
             toasts.failed(t.admin.test_failed());
         }
     });
-    let kinds = Resource::new(|| (), |()| connection_kinds());
     let data = Resource::new(
         move || (actions.put.version().get(), actions.delete.version().get(), actions.test.version().get()),
-        |_| connections(),
+        |_| async { Ok((connections().await?, connection_kinds().await?)) },
     );
-    let both = Resource::new(move || data.track(), move |()| async move { Ok((data.await?, kinds.await?)) });
     view! {
         <PageHeader title=t.frame.connections() subtitle=t.admin.connections_lead()>
             {may(Operation::ConnectionUpdate)
@@ -64,7 +62,7 @@ pub fn ConnectionsPage() -> impl IntoView {
         </PageHeader>
         <FormFeedback problem=problem_of(actions.test)/>
         {load(
-            both,
+            data,
             || view! { <Card><Skeleton lines=8/></Card> }.into_any(),
             move |(connections, kinds)| {
                 let titles: Vec<(String, String)> =
@@ -160,7 +158,8 @@ fn Check(check: Option<ConnectionCheck>) -> impl IntoView {
         .steps
         .into_iter()
         .map(|step| {
-            let name = t.admin.by_key(&format!("step_{}", step.step.replace('-', "_"))).map_or(step.step, str::to_owned);
+            let name =
+                t.admin.by_key(&format!("step_{}", step.step.replace('-', "_"))).map_or(step.step, str::to_owned);
             let (glyph, word) =
                 if step.ok { (Glyph::CircleCheck, t.admin.step_ok()) } else { (Glyph::Octagon, t.admin.step_failed()) };
             view! {

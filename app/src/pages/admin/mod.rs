@@ -13,7 +13,10 @@ pub use people::PeoplePage;
 pub use teams::TeamsPage;
 
 use leptos::prelude::*;
-use leptos_router::{NavigateOptions, hooks::{use_location, use_navigate}};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_location, use_navigate},
+};
 
 use crate::url_state::href_with;
 

@@ -58,7 +58,7 @@ pub fn PeoplePage() -> impl IntoView {
                 })}
         </PageHeader>
         <OneTimeLink actions/>
-        <form class="search" method="get" action="/admin/people" role="search">
+        <form class="finder" method="get" action="/admin/people" role="search">
             <label class="visually-hidden" for="people-search">{t.admin.people_search()}</label>
             <input
                 class="input"

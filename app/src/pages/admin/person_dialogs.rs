@@ -5,8 +5,8 @@ use super::{close_dialog, people::PeopleActions};
 use crate::{
     api::admin::{CreateUser, ResetPassword, SetUserActive, UpdateUser},
     components::{
-        Banner, Button, ButtonLook, CopyButton, Dialog, FormFeedback, TextField, Tone, error_of, problem_of, use_toasts,
-        when_done,
+        Banner, Button, ButtonLook, CopyButton, Dialog, FormFeedback, TextField, Tone, error_of, problem_of,
+        use_toasts, when_done,
     },
     i18n::use_texts,
 };

@@ -10,8 +10,8 @@ use super::decide::{DecisionForms, Words};
 use crate::{
     api::approvals::Decide,
     components::{
-        ApprovalBadge, Avatar, Banner, Card, DefinitionList, Glyph, Icon, LinkButton, Moment, RiskBadge,
-        RunBadge, Tone, duration_text,
+        ApprovalBadge, Avatar, Banner, Card, DefinitionList, Glyph, Icon, LinkButton, Moment, RiskBadge, RunBadge,
+        Tone, duration_text,
     },
     errors,
     i18n::{Texts, use_texts},
@@ -38,10 +38,7 @@ pub(super) fn Cockpit(
     let requester = summary.requester.name.clone();
     let run = t.common.run_number(summary.run_number);
     let mut facts = vec![
-        (
-            t.approvals.run().to_owned(),
-            view! { <a href=format!("/runs/{}", summary.run_number)>{run}</a> }.into_any(),
-        ),
+        (t.approvals.run().to_owned(), view! { <a href=format!("/runs/{}", summary.run_number)>{run}</a> }.into_any()),
         (t.approvals.opened().to_owned(), view! { <Moment at=summary.opened_at/> }.into_any()),
     ];
     if let Some(due) = summary.due {
@@ -145,9 +142,10 @@ fn outcome(t: Texts, detail: &ApprovalDetail) -> Option<AnyView> {
     };
     let title = t.approvals.by_key(key).unwrap_or_default();
     let closed = detail.summary.closed_at;
-    let error = detail.run_error.as_ref().map(|error| {
-        if error.detail.is_empty() { error.title.clone() } else { error.detail.clone() }
-    });
+    let error = detail
+        .run_error
+        .as_ref()
+        .map(|error| if error.detail.is_empty() { error.title.clone() } else { error.detail.clone() });
     Some(
         view! {
             <Banner tone=tone title=title>

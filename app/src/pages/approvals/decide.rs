@@ -25,7 +25,11 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn new() -> Self {
-        Self { comment: RwSignal::new(String::new()), reason: RwSignal::new(String::new()), missing: RwSignal::new(false) }
+        Self {
+            comment: RwSignal::new(String::new()),
+            reason: RwSignal::new(String::new()),
+            missing: RwSignal::new(false),
+        }
     }
 
     pub(super) fn clear(self) {

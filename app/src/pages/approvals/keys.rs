@@ -4,11 +4,7 @@
 
 use domain::ApprovalId;
 use leptos::{ev, prelude::*};
-use leptos_router::{
-    NavigateOptions,
-    hooks::use_navigate,
-    params::ParamsMap,
-};
+use leptos_router::{NavigateOptions, hooks::use_navigate, params::ParamsMap};
 use wasm_bindgen::JsCast;
 
 use crate::{components::Dialog, i18n::use_texts, url_state::href_with};

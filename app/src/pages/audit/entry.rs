@@ -91,7 +91,10 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
         }),
     ];
     if !entry.resource_id.is_empty() {
-        items.push((t.audit.field_resource().to_owned(), code(format!("{} {}", entry.resource_kind, entry.resource_id))));
+        items.push((
+            t.audit.field_resource().to_owned(),
+            code(format!("{} {}", entry.resource_kind, entry.resource_id)),
+        ));
     }
     if let Some(namespace) = entry.namespace {
         items.push((t.audit.field_namespace().to_owned(), code(namespace)));
@@ -100,12 +103,13 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
         items.push((t.audit.policies().to_owned(), code(entry.policies.join(", "))));
     }
     let changes = changes_of(&entry.detail);
-    let detail = if changes.is_empty() && !entry.detail.is_null() && entry.detail != Value::Object(serde_json::Map::new()) {
-        let text = serde_json::to_string_pretty(&entry.detail).unwrap_or_default();
-        Some(view! { <pre class="code">{text}</pre> })
-    } else {
-        None
-    };
+    let detail =
+        if changes.is_empty() && !entry.detail.is_null() && entry.detail != Value::Object(serde_json::Map::new()) {
+            let text = serde_json::to_string_pretty(&entry.detail).unwrap_or_default();
+            Some(view! { <pre class="code">{text}</pre> })
+        } else {
+            None
+        };
     let hash = entry.hash.clone();
     items.push((
         t.audit.hash().to_owned(),
@@ -175,7 +179,8 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_a_change() {
-        let detail = json!({"before": {"name": "A", "email": "a@x"}, "after": {"name": "B", "email": "a@x", "manager": 1}});
+        let detail =
+            json!({"before": {"name": "A", "email": "a@x"}, "after": {"name": "B", "email": "a@x", "manager": 1}});
         let expected = [("manager", "–", "1"), ("name", "A", "B")];
         let expected: Vec<_> =
             expected.into_iter().map(|(n, b, a)| (n.to_owned(), b.to_owned(), a.to_owned())).collect();

@@ -1,5 +1,7 @@
 //! The filters of the audit explorer, which are the address.
 
+use std::fmt::Write as _;
+
 use domain::{Timestamp, view::AuditFilter};
 use leptos::prelude::*;
 use leptos_router::{hooks::use_location, params::ParamsMap};
@@ -48,7 +50,7 @@ pub(super) fn export_href(filter: &AuditFilter, format: &str) -> String {
     let mut href = format!("/api/v1/audit/entries?format={format}");
     for (key, value) in pairs {
         if let Some(value) = value {
-            href.push_str(&format!("&{key}={}", urlencoding::encode(&value)));
+            let _ = write!(href, "&{key}={}", urlencoding::encode(&value));
         }
     }
     href
@@ -76,9 +78,11 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
         .collect();
     let kinds = move || {
         let all = [(String::new(), t.common.all().to_owned())].into_iter();
-        all.chain(KINDS.into_iter().map(move |kind| {
-            (kind.to_owned(), t.audit.by_key(&format!("kind_{kind}")).unwrap_or(kind).to_owned())
-        }))
+        all.chain(
+            KINDS
+                .into_iter()
+                .map(move |kind| (kind.to_owned(), t.audit.by_key(&format!("kind_{kind}")).unwrap_or(kind).to_owned())),
+        )
         .collect::<Vec<_>>()
     };
     // What the form holds beyond the chips, each as a chip that takes it away again.

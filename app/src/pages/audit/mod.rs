@@ -36,9 +36,8 @@ pub fn AuditPage() -> impl IntoView {
         move || verify.get(),
         |verify| async move { if verify.is_empty() { Ok(None) } else { verify_audit().await.map(Some) } },
     );
-    let verify_href = Signal::derive(move || {
-        href_with(&location.pathname.get(), &location.query.get(), &[("verify", Some("now"))])
-    });
+    let verify_href =
+        Signal::derive(move || href_with(&location.pathname.get(), &location.query.get(), &[("verify", Some("now"))]));
     let exports = may(Operation::AuditExport);
     view! {
         <PageHeader title=t.frame.audit() subtitle=t.audit.lead()>

@@ -23,8 +23,11 @@ pub fn InputList(
 ) -> impl IntoView {
     let t = use_texts();
     let form = schema.map(|schema| Form::new(&schema, &input)).unwrap_or_default();
-    let mut items: Vec<(String, AnyView)> =
-        form.fields.iter().filter_map(|field| Some((field.title.clone(), shown(t, field, input.pointer(&field.pointer)?)))).collect();
+    let mut items: Vec<(String, AnyView)> = form
+        .fields
+        .iter()
+        .filter_map(|field| Some((field.title.clone(), shown(t, field, input.pointer(&field.pointer)?))))
+        .collect();
     for (name, value) in input.as_object().into_iter().flatten() {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
         if form.field(&pointer).is_none() {
@@ -60,7 +63,8 @@ fn shown(t: Texts, field: &Field, value: &Value) -> AnyView {
             if given.is_empty() {
                 return nothing(t);
             }
-            let items: Vec<_> = rows.iter().zip(given).map(|(row, item)| view! { <li>{shown(t, row, item)}</li> }).collect();
+            let items: Vec<_> =
+                rows.iter().zip(given).map(|(row, item)| view! { <li>{shown(t, row, item)}</li> }).collect();
             view! { <ul class="plain-list">{items}</ul> }.into_any()
         }
         Kind::Group { fields } => {
@@ -77,9 +81,7 @@ fn shown(t: Texts, field: &Field, value: &Value) -> AnyView {
                 None => plain(t, value),
             }
         }
-        Kind::Text(rules) if rules.multi_line => {
-            view! { <span class="multi-line">{text(t, value)}</span> }.into_any()
-        }
+        Kind::Text(rules) if rules.multi_line => view! { <span class="multi-line">{text(t, value)}</span> }.into_any(),
         _ => plain(t, value),
     }
 }

@@ -56,9 +56,8 @@ fn Catalogue(items: Vec<CatalogueItem>) -> impl IntoView {
     let found = Memo::new(move |_| {
         let (search, category) = (search.get(), category.get());
         items.with_value(|items| {
-            let wanted = |item: &&CatalogueItem| {
-                (category.is_empty() || item.category == category) && matches(item, &search)
-            };
+            let wanted =
+                |item: &&CatalogueItem| (category.is_empty() || item.category == category) && matches(item, &search);
             items.iter().filter(wanted).cloned().collect::<Vec<_>>()
         })
     });
@@ -82,7 +81,8 @@ fn Catalogue(items: Vec<CatalogueItem>) -> impl IntoView {
         for item in found {
             groups.entry(item.category.clone()).or_default().push(item);
         }
-        sections.extend(groups.into_iter().map(|(category, items)| section(t, Some(category_title(t, &category)), items)));
+        sections
+            .extend(groups.into_iter().map(|(category, items)| section(t, Some(category_title(t, &category)), items)));
         sections
     };
     view! {
@@ -158,7 +158,8 @@ fn ItemCard(item: CatalogueItem) -> impl IntoView {
         Some(seconds) => duration_text(t, seconds),
         None => t.catalogue.no_run_yet().to_owned(),
     };
-    let decides = if item.approvals.is_empty() { t.catalogue.nobody_decides().to_owned() } else { item.approvals.join(", ") };
+    let decides =
+        if item.approvals.is_empty() { t.catalogue.nobody_decides().to_owned() } else { item.approvals.join(", ") };
     view! {
         <article class="item-card">
             <span class="item-card__icon"><Icon glyph/></span>
@@ -211,6 +212,7 @@ pub(super) fn category_title(t: Texts, category: &str) -> String {
 
 /// Whether every word of the search stands somewhere in what the card says.
 fn matches(item: &CatalogueItem, search: &str) -> bool {
-    let text = format!("{} {} {} {} {}", item.title, item.summary, item.category, item.namespace, item.name).to_lowercase();
+    let text =
+        format!("{} {} {} {} {}", item.title, item.summary, item.category, item.namespace, item.name).to_lowercase();
     search.to_lowercase().split_whitespace().all(|word| text.contains(word))
 }

@@ -23,9 +23,7 @@ pub(crate) use steps::PlanSteps;
 fn workflow_in_address() -> Memo<(String, String)> {
     let params = use_params_map();
     Memo::new(move |_| {
-        params.with(|params| {
-            (params.get("namespace").unwrap_or_default(), params.get("name").unwrap_or_default())
-        })
+        params.with(|params| (params.get("namespace").unwrap_or_default(), params.get("name").unwrap_or_default()))
     })
 }
 

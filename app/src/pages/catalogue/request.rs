@@ -78,10 +78,8 @@ fn RequestForm(data: RequestData) -> impl IntoView {
     let draft = RwSignal::new(draft.map(|draft| draft.id));
     let keeping = RwSignal::new(Keeping::Idle);
     let restored = RwSignal::new(false);
-    let key = StoredValue::new(format!(
-        "rondo.request.{}.{reference}",
-        use_me().map(|me| me.login).unwrap_or_default()
-    ));
+    let key =
+        StoredValue::new(format!("rondo.request.{}.{reference}", use_me().map(|me| me.login).unwrap_or_default()));
     let keeper = Keeper {
         reference: StoredValue::new(reference.clone()),
         state,
@@ -128,20 +126,14 @@ fn RequestForm(data: RequestData) -> impl IntoView {
             waiting.set(true);
         }
     };
-    let again = {
-        let reference = reference.clone();
-        move |_| {
-            key.with_value(|key| forget(key));
-            let _ = window().location().assign(&request_href(&reference, None));
-        }
+    let again = move |_| {
+        key.with_value(|key| forget(key));
+        let _ = window().location().assign(&keeper.reference.with_value(|reference| request_href(reference, None)));
     };
     let problem = problem_of(action);
-    let location = use_location();
+    let path = use_location().pathname;
     let sign_in = move || {
-        let here = draft.get().map_or_else(
-            || location.pathname.get(),
-            |id| format!("{}?draft={id}", location.pathname.get()),
-        );
+        let here = draft.get().map_or_else(|| path.get(), |id| format!("{}?draft={id}", path.get()));
         format!("/sign-in?next={}", urlencoding::encode(&here))
     };
     let busy = Signal::derive(move || action.pending().get() || waiting.get());
@@ -175,7 +167,7 @@ fn RequestForm(data: RequestData) -> impl IntoView {
                 })}
             <Show when=move || restored.get()>
                 <Banner tone=Tone::Info title=t.catalogue.restored()>
-                    <Button kind="button" look=ButtonLook::Quiet small=true on:click=again.clone()>
+                    <Button kind="button" look=ButtonLook::Quiet small=true on:click=again>
                         {t.catalogue.start_over()}
                     </Button>
                 </Banner>
@@ -324,8 +316,7 @@ impl Keeper {
         let draft = self.draft.get_untracked();
         let fields = keyed(self.state.pairs());
         leptos::task::spawn_local_scoped(async move {
-            let answer =
-                keep_draft(reference.namespace.to_string(), reference.name.to_string(), draft, fields).await;
+            let answer = keep_draft(reference.namespace.to_string(), reference.name.to_string(), draft, fields).await;
             match answer {
                 Ok(kept) => {
                     self.draft.set(Some(kept.id));

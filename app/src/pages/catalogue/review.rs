@@ -66,9 +66,8 @@ fn Review(data: ReviewData, action: ServerAction<SendDraft>) -> impl IntoView {
     let correct = format!("{form}&check=true");
     let back = if ready { form } else { correct.clone() };
     // Sent, and the run is on its way: the button must not offer to send it again.
-    let sent = Signal::derive(move || {
-        action.pending().get() || action.value().with(|value| matches!(value, Some(Ok(_))))
-    });
+    let sent =
+        Signal::derive(move || action.pending().get() || action.value().with(|value| matches!(value, Some(Ok(_)))));
     view! {
         <PageHeader title=t.catalogue.review_title(&item.title) subtitle=t.catalogue.review_subtitle() marks=marks/>
         <div class="request request--review">

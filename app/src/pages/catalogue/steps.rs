@@ -42,14 +42,22 @@ fn notes(t: Texts, step: &PlanStep) -> Vec<AnyView> {
         notes.push(view! { <span class=class>{text}</span> }.into_any());
     };
     if is_approval(step) {
-        note("", if step.approvers.is_empty() { t.catalogue.asks_nobody_yet().to_owned() } else {
-            t.catalogue.asks(step.approvers.join(", "))
-        });
+        note(
+            "",
+            if step.approvers.is_empty() {
+                t.catalogue.asks_nobody_yet().to_owned()
+            } else {
+                t.catalogue.asks(step.approvers.join(", "))
+            },
+        );
     } else if let Some(system) = &step.system {
-        note("", match &step.connection {
-            Some(connection) => t.catalogue.touches_by(connection, system),
-            None => t.catalogue.touches(system),
-        });
+        note(
+            "",
+            match &step.connection {
+                Some(connection) => t.catalogue.touches_by(connection, system),
+                None => t.catalogue.touches(system),
+            },
+        );
     }
     if step.conditional {
         note("steps__note--mark", t.catalogue.conditional().to_owned());

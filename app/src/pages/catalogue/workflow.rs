@@ -51,10 +51,7 @@ fn Workflow(data: WorkflowData, delete: ServerAction<DeleteDraft>) -> impl IntoV
         facts.push((t.catalogue.owner().to_owned(), words(item.owner.clone())));
     }
     facts.push((t.catalogue.version().to_owned(), words(item.version.clone())));
-    facts.push((
-        t.catalogue.technical_name().to_owned(),
-        view! { <code>{reference.to_string()}</code> }.into_any(),
-    ));
+    facts.push((t.catalogue.technical_name().to_owned(), view! { <code>{reference.to_string()}</code> }.into_any()));
     if let Some(at) = item.last_used_at {
         facts.push((t.catalogue.last_used().to_owned(), view! { <Moment at=at/> }.into_any()));
     }

@@ -52,7 +52,7 @@ pub fn RunPage() -> impl IntoView {
                     <div class="run__columns"><Skeleton lines=14/><Skeleton lines=14/></div>
                 </div>
             }
-                .into_any()
+            .into_any()
         },
         move |data| view! { <Run data id store actions/> }.into_any(),
     )
@@ -121,13 +121,7 @@ const fn story_glyph(tone: Tone) -> Glyph {
 }
 
 #[component]
-fn RunLog(
-    run: RunId,
-    number: i64,
-    store: LogStore,
-    first: Vec<domain::view::LogLine>,
-    open: bool,
-) -> impl IntoView {
+fn RunLog(run: RunId, number: i64, store: LogStore, first: Vec<domain::view::LogLine>, open: bool) -> impl IntoView {
     Effect::new(move |_| store.show(run, ""));
     view! {
         <Card>

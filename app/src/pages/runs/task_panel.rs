@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     components::{
-        ApprovalBadge, Avatar, Banner, Card, DefinitionList, Icon, Glyph, LinkButton, Moment, TaskBadge, Tone,
+        ApprovalBadge, Avatar, Banner, Card, DefinitionList, Glyph, Icon, LinkButton, Moment, TaskBadge, Tone,
         log_view::{LogStore, LogView},
         timeline::span_text,
     },
@@ -38,8 +38,12 @@ pub(super) fn TaskPanel(
         return view! { <p class="muted">{t.runs.not_reached()}</p> }.into_any();
     };
     let task = task.clone();
-    let open = !matches!(task.status, TaskStatus::Completed | TaskStatus::Faulted | TaskStatus::Cancelled | TaskStatus::Skipped);
-    let approvals: Vec<_> = approvals.into_iter().filter(|approval| approval.summary.reference == task.reference).collect();
+    let open = !matches!(
+        task.status,
+        TaskStatus::Completed | TaskStatus::Faulted | TaskStatus::Cancelled | TaskStatus::Skipped
+    );
+    let approvals: Vec<_> =
+        approvals.into_iter().filter(|approval| approval.summary.reference == task.reference).collect();
     let resolvable = task.status == TaskStatus::Unknown && allowed.iter().any(|action| action == "resolve");
     let reference = task.reference.clone();
     Effect::new(move |_| store.show(run, &reference));
@@ -60,6 +64,7 @@ pub(super) fn TaskPanel(
             }
         })
         .collect();
+    let failure = task.error.clone();
     let facts = facts(t, &task);
     let title = task.title.clone();
     let kind = t.runs.by_key(&format!("kind_{}", task.kind)).unwrap_or_default();
@@ -73,16 +78,15 @@ pub(super) fn TaskPanel(
                         .compensation
                         .then(|| view! { <span class="muted"><Icon glyph=Glyph::Undo/> {t.runs.compensation()}</span> })}
                 </div>
-                {task
-                    .error
-                    .as_ref()
+                {failure
                     .map(|error| {
-                        let words = detail(Some(error)).unwrap_or_else(|| error.kind.clone());
-                        let help = remedy(t, error);
+                        let words = detail(Some(&error)).unwrap_or_else(|| error.kind.clone());
+                        let help = remedy(t, &error);
+                        let (kind, status) = (error.kind, error.status);
                         view! {
                             <Banner tone=Tone::Danger title=words>
                                 {help.map(|help| view! { <p>{help}</p> })}
-                                <p class="muted"><code>{error.kind.clone()}</code> " " {error.status}</p>
+                                <p class="muted"><code>{kind}</code> " " {status}</p>
                             </Banner>
                         }
                     })}
