@@ -187,8 +187,8 @@ impl Config {
             lease: match values.text("engine.lease") {
                 None => Duration::from_secs(30),
                 Some(text) => workflow::duration::parse_iso8601(text)
-                    .filter(|lease| (Duration::from_secs(5)..=Duration::from_hours(1)).contains(lease))
-                    .ok_or_else(|| values.wrong("engine.lease", "an ISO 8601 duration from PT5S to PT1H"))?,
+                    .filter(|lease| (Duration::from_secs(1)..=Duration::from_hours(1)).contains(lease))
+                    .ok_or_else(|| values.wrong("engine.lease", "an ISO 8601 duration from PT1S to PT1H"))?,
             },
             data,
             remarks,
