@@ -235,7 +235,8 @@ mod tests {
     #[test]
     fn decides_by_quorum() {
         use DecisionKind::{Approve as A, Reject as R, RequestChanges as C};
-        let table: &[(Quorum, usize, &[(usize, DecisionKind)], Tally)] = &[
+        type Row<'a> = (Quorum, usize, &'a [(usize, DecisionKind)], Tally);
+        let table: &[Row<'_>] = &[
             (Quorum::Count(1), 0, &[], Tally::Pending),
             (Quorum::Count(1), 0, &[(0, A)], Tally::Pending),
             (Quorum::Count(1), 3, &[(1, A)], Tally::Approved),
@@ -270,7 +271,7 @@ mod tests {
             "approvers": [{"user": "ana"}, {"role": "operator"}], "quorum": "60%", "due": "P2D"}))
         .unwrap();
         assert_eq!(many.rule.quorum, Quorum::Percent(60));
-        assert_eq!(many.due, Some(std::time::Duration::from_secs(172_800)));
+        assert_eq!(many.due, Some(std::time::Duration::from_hours(48)));
         assert!(ApprovalArguments::read(json!({"approvers": []})).is_err());
         assert!(ApprovalArguments::read(json!({"approvers": {"user": "a"}, "quorum": 0})).is_err());
         assert!(ApprovalArguments::read(json!({"approvers": {"user": "a"}, "due": "soon"})).is_err());

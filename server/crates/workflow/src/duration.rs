@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest duration that is accepted: 100 years. Beyond it, dates cannot be computed reliably.
-pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+pub(crate) const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// Parses an ISO 8601 duration (`P1DT2H30M`, `PT0.5S`, `P2W`). A year counts 365 days and a month 30, as there is no
 /// calendar to count on. `None` if it is malformed, empty, or longer than 100 years.

@@ -251,20 +251,20 @@ impl Driver<'_> {
         while let Some(kind) = kinds.pop_front() {
             self.now = self.now + std::time::Duration::from_millis(1);
             let position = self.journal.len();
-            self.apply(Event::new(self.now, kind));
+            self.apply(&Event::new(self.now, kind));
             let commands = self.scenario.commands.iter().filter(|(after, _)| *after == position);
             kinds.extend(commands.map(|(_, kind)| kind.clone()));
         }
     }
 
-    fn apply(&mut self, event: Event) {
+    fn apply(&mut self, event: &Event) {
         let position = self.journal.len();
-        let effects = apply(self.scenario.definition, &mut self.state, &event);
+        let effects = apply(self.scenario.definition, &mut self.state, event);
         self.journal.push(event.clone());
         self.take(effects);
         if self.scenario.faults.repeat == Some(position) {
             let before = self.state.clone();
-            let again = apply(self.scenario.definition, &mut self.state, &event);
+            let again = apply(self.scenario.definition, &mut self.state, event);
             if !again.is_empty() || before != self.state {
                 self.violations.push(format!("event {position} was not ignored the second time: {again:?}"));
             }

@@ -1,5 +1,39 @@
-//! The workflow language: definitions, expressions, and the interpreter as a pure state machine.
-#![warn(missing_docs)]
+//! The workflow language of Rondo: the Serverless Workflow DSL 1.0.3, read strictly, and interpreted by a pure state
+//! machine. Nothing in this crate does I/O, reads a clock or draws a random number.
+//!
+//! # From a text to a run
+//! 1. [`Definition::parse`] reads YAML or JSON against a [`FunctionCatalogue`]; all faults come at once, as
+//!    [`Diagnostic`]s with line and column. [`Definition::plan`] and [`Definition::graph`] say what a run will do.
+//! 2. The engine keeps a [`RunState`] and a journal of [`Event`]s. It writes an event down, calls [`apply`], and executes
+//!    the [`Effect`]s it gets, in this order and never otherwise.
+//! 3. An [`Effect::Call`] carries no arguments. [`build_call`] makes them when the call is dispatched; that is the only
+//!    place where secrets are seen. The answer comes back as [`EventKind::CallCompleted`], [`EventKind::CallFailed`] or
+//!    [`EventKind::CallUnknown`].
+//! 4. After a crash the journal is replayed from [`RunState::new`] or from a snapshot (its JSON), with the effects thrown
+//!    away; [`outstanding`] then says what is in flight.
+//!
+//! An event that does not fit (an answer to a call that was stopped, a timer that was cleared, anything twice) changes
+//! nothing and has no effects, so delivering at least once is enough.
+//!
+//! # How an event flows
+//! `machine::apply` → `accept` finds the frame by its call or timer → `flow::complete` or `faults::raise` → steps in a
+//! queue → `flow::start` begins the next task, and so on until every branch waits for something. Then the changed rows
+//! ([`Effect::Task`], [`Effect::Run`]) are shown, each once.
+//!
+//! # How to
+//! - **Add a task kind**: a variant of `TaskKind` (`definition::model`), its properties in `definition::tasks` (`KINDS`,
+//!   `kind`), its beginning in `machine::flow::try_execute`. If it waits for something from outside, give it a variant of
+//!   `Work` and an `Effect` and `EventKind`; if it contains tasks, open them with `open_list` and act on their end in
+//!   `list_done`. Then `plan`, `graph`, and cases in `tests/corpus/`: they also run under every single fault.
+//! - **Add a function to `call`**: register it in the catalogue; nothing changes here.
+//! - **Add a function to expressions**: see [`expression`].
+//! - **Change the form of events or state**: raise [`Event::FORMAT`] or [`RunState::VERSION`]. The order of tasks in the
+//!   arena (document order, depth first) is part of the state's form.
+//! - **Test a definition**: [`harness`].
+//!
+//! # Limits
+//! A definition: 1 MiB, 64 levels, 5,000 tasks. An expression: 8 KiB, 500,000 steps, 64 MiB built, 1 MiB of result. A
+//! run: [`MAX_STEPS_PER_EVENT`] tasks without waiting, [`MAX_STATE_BYTES`] of state.
 
 pub mod approval;
 mod definition;

@@ -123,10 +123,8 @@ impl<'d> Planner<'d> {
             let mut then = task.then;
             if let TaskKind::Switch(cases) = &task.kind {
                 let Some(chosen) = own.as_ref().and_then(|own| self.choose(cases, own)) else { break };
-                if let Some(case) = chosen
-                    && case.then != Then::Unset
-                {
-                    then = case.then;
+                if chosen != Then::Unset {
+                    then = chosen;
                 }
             }
             let output = self.task(task, depth, conditional, own.clone());
@@ -155,16 +153,16 @@ impl<'d> Planner<'d> {
         None
     }
 
-    /// The case that the data choose; none of them is `Some(None)`, undecided is `None`.
-    fn choose<'c>(&self, cases: &'c [Case], input: &Value) -> Option<Option<&'c Case>> {
+    /// Where the data lead from a switch; `None` if they do not decide.
+    fn choose(&self, cases: &[Case], input: &Value) -> Option<Then> {
         for case in cases {
             if let Some(when) = &case.when
                 && self.holds(when, input)?
             {
-                return Some(Some(case));
+                return Some(case.then);
             }
         }
-        Some(cases.iter().find(|case| case.when.is_none()))
+        Some(cases.iter().find(|case| case.when.is_none()).map_or(Then::Unset, |case| case.then))
     }
 
     /// Plans a task and what is inside; gives its output if that is known.

@@ -69,6 +69,18 @@ impl Node {
         }
     }
 
+    /// Where the property that a JSON pointer names is written, or the nearest node above it.
+    pub(crate) fn nearest_name(&self, pointer: &str) -> Span {
+        let (parent, name) = pointer.rsplit_once('/').unwrap_or(("", ""));
+        let name = name.replace("~1", "/").replace("~0", "~");
+        if let NodeKind::Object(properties) = &self.nearest(parent).kind
+            && let Some(property) = properties.iter().find(|property| property.name == name)
+        {
+            return property.span;
+        }
+        self.nearest(pointer).span
+    }
+
     /// The node at a JSON pointer relative to this one, or the nearest one above it that exists.
     pub(crate) fn nearest(&self, pointer: &str) -> &Self {
         let mut node = self;

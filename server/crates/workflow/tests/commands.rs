@@ -1,4 +1,5 @@
 //! What operators do to a run, secrets, and the borders of a run's size.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
 use std::collections::BTreeMap;
 

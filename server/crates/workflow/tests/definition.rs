@@ -1,4 +1,5 @@
 //! What is said about broken definitions, and what good ones expose.
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use serde_json::json;
 use workflow::{Definition, FunctionCatalogue};

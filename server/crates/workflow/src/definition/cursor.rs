@@ -47,13 +47,11 @@ impl<'s> Cursor<'s> {
     }
 
     pub(crate) fn boolean(&self, diagnostics: &mut Diagnostics) -> Option<bool> {
-        match &self.node.kind {
-            NodeKind::Bool(value) => Some(*value),
-            _ => {
-                self.expected(diagnostics, "true or false");
-                None
-            }
+        if let NodeKind::Bool(value) = &self.node.kind {
+            return Some(*value);
         }
+        self.expected(diagnostics, "true or false");
+        None
     }
 
     pub(crate) fn integer(&self, diagnostics: &mut Diagnostics, from: u64, to: u64) -> Option<u64> {

@@ -348,7 +348,7 @@ impl Decoder<'_> {
             match text.parse() {
                 Ok(risk) => rondo.risk = risk,
                 Err(_) => {
-                    at.report(&mut self.diagnostics, format!("“{text}” is no risk; expected low, medium or high"))
+                    at.report(&mut self.diagnostics, format!("“{text}” is no risk; expected low, medium or high"));
                 }
             }
         }

@@ -77,6 +77,7 @@ pub(crate) struct TaskMetadata {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a definition has few tasks, and they never move")]
 pub(crate) enum TaskKind {
     Do(ListIndex),
     Set(Template),

@@ -181,6 +181,8 @@ impl Decoder<'_> {
 
     /// A duration: an object of days to milliseconds, an ISO 8601 text, or an expression.
     pub(crate) fn span(&mut self, at: &Cursor<'_>, place: Place) -> Option<Span> {
+        const UNITS: [(&str, u64); 5] =
+            [("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000), ("milliseconds", 1)];
         if let NodeKind::Text(text) = &at.node.kind {
             if as_expression(text).is_some() {
                 return self.expression(at, place).map(Span::Expression);
@@ -192,8 +194,6 @@ impl Decoder<'_> {
             }
             return parsed.map(Span::Fixed);
         }
-        const UNITS: [(&str, u64); 5] =
-            [("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000), ("milliseconds", 1)];
         if !at.is_object() {
             let message = format!(
                 "expected a duration: an ISO 8601 string, an expression or an object, found {}",

@@ -288,10 +288,15 @@ impl Decoder<'_> {
             if excused(error.kind(), found) {
                 continue;
             }
-            let span = place.node.nearest(&pointer).span;
-            let span = if pointer.is_empty() { place.span } else { span };
-            let path = format!("{}{pointer}", place.path);
-            self.diagnostics.report(span, &path, format!("`with` of “{function}”: {}", explain(&error)));
+            for Fault { pointer, message, in_name } in explain(&error, self.catalogue.schema(function)) {
+                let span = match (pointer.is_empty(), in_name) {
+                    (true, _) => place.span,
+                    (false, true) => place.node.nearest_name(&pointer),
+                    (false, false) => place.node.nearest(&pointer).span,
+                };
+                let path = format!("{}{pointer}", place.path);
+                self.diagnostics.report(span, &path, format!("`with` of “{function}”: {message}"));
+            }
         }
         let is_approval = function == FunctionCatalogue::APPROVAL;
         if is_approval
@@ -421,7 +426,47 @@ fn excused(kind: &jsonschema::error::ValidationErrorKind, found: &Value) -> bool
     ) && contains_expression(found)
 }
 
-/// A schema error in words, with a suggestion for misspelt properties.
-fn explain(error: &jsonschema::ValidationError<'_>) -> String {
-    error.to_string().chars().take(400).collect()
+/// What is wrong with the arguments of a call, and where below `with`.
+struct Fault {
+    pointer: String,
+    message: String,
+    /// Whether the property's name is wrong, not its value.
+    in_name: bool,
+}
+
+/// A schema error in words.
+fn explain(error: &jsonschema::ValidationError<'_>, schema: Option<&Value>) -> Vec<Fault> {
+    use jsonschema::error::ValidationErrorKind as Kind;
+    let pointer = error.instance_path().to_string();
+    let fault = |message: String| vec![Fault { pointer: pointer.clone(), message, in_name: false }];
+    match error.kind() {
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            let place = error.schema_path().to_string();
+            let parent = place.rsplit_once('/').map_or("", |(parent, _)| parent);
+            let known: Vec<&str> = schema
+                .and_then(|schema| schema.pointer(parent)?.get("properties")?.as_object())
+                .map(|properties| properties.keys().map(String::as_str).collect())
+                .unwrap_or_default();
+            let one = |name: &String| {
+                let hint = suggestion(name, known.iter().copied());
+                let hint = if hint.is_empty() && !known.is_empty() {
+                    format!("; expected {}", known.join(", "))
+                } else {
+                    hint
+                };
+                Fault {
+                    pointer: format!("{pointer}/{}", escape_pointer(name)),
+                    message: format!("unknown property “{name}”{hint}"),
+                    in_name: true,
+                }
+            };
+            unexpected.iter().map(one).collect()
+        }
+        Kind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            fault(format!("the property “{name}” is missing"))
+        }
+        Kind::OneOfNotValid { .. } | Kind::AnyOf { .. } => fault("the value has none of the accepted forms".to_owned()),
+        _ => fault(error.to_string().chars().take(400).collect()),
+    }
 }

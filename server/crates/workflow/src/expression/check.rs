@@ -35,9 +35,7 @@ pub(super) struct Uses {
 pub(super) fn check(code: &str, known: &[&str]) -> Result<Uses, String> {
     bounded(code)?;
     let tokens = Lexer::new(code).lex().map_err(|errors| match errors.first() {
-        Some((_, rest)) if rest.is_empty() => {
-            "the expression ends too early: a bracket or quote is not closed".to_owned()
-        }
+        Some((_, "")) => "the expression ends too early: a bracket or quote is not closed".to_owned(),
         Some((_, rest)) => format!("cannot read the expression at “{}”", head(rest)),
         None => "cannot read the expression".to_owned(),
     })?;
@@ -66,6 +64,43 @@ fn head(text: &str) -> String {
     text.chars().take(20).collect()
 }
 
+/// Bounds the nesting of brackets, strings and interpolations, exactly as the lexer will see them.
+fn brackets(code: &str) -> Result<(), String> {
+    // What closes the innermost open thing; a string closes by a quote.
+    let mut open: Vec<char> = Vec::new();
+    let mut chars = code.chars();
+    while let Some(c) = chars.next() {
+        if open.last() == Some(&'"') {
+            match c {
+                '"' => {
+                    open.pop();
+                }
+                '\\' if chars.next() == Some('(') => open.push(')'),
+                _ => {}
+            }
+            continue;
+        }
+        match c {
+            '(' => open.push(')'),
+            '[' => open.push(']'),
+            '{' => open.push('}'),
+            '"' => open.push('"'),
+            ')' | ']' | '}' if open.pop() != Some(c) => return Err(format!("“{c}” closes nothing here")),
+            // How far a comment reaches depends on backslashes; nobody needs one here.
+            '#' => return Err("comments are not allowed in expressions".to_owned()),
+            _ => {}
+        }
+        if open.len() > MAX_BRACKETS {
+            return Err(format!("brackets are nested deeper than {MAX_BRACKETS} levels"));
+        }
+    }
+    if open.is_empty() {
+        Ok(())
+    } else {
+        Err("the expression ends too early: a bracket or quote is not closed".to_owned())
+    }
+}
+
 /// Bounds what the recursive parser will see.
 fn bounded(code: &str) -> Result<(), String> {
     if code.trim().is_empty() {
@@ -74,19 +109,18 @@ fn bounded(code: &str) -> Result<(), String> {
     if code.len() > MAX_EXPRESSION_BYTES {
         return Err(format!("the expression has {} bytes; the limit is {MAX_EXPRESSION_BYTES}", code.len()));
     }
-    let (mut open, mut operators) = (0_usize, 0_usize);
-    for c in code.chars() {
-        match c {
-            '(' | '[' | '{' => {
-                open += 1;
-                if open > MAX_BRACKETS {
-                    return Err(format!("brackets are nested deeper than {MAX_BRACKETS} levels"));
-                }
-            }
-            ')' | ']' | '}' => open = open.saturating_sub(1),
-            '|' | ',' | '+' | '-' | '*' | '/' | '%' | '=' | '<' | '>' => operators += 1,
-            _ => {}
-        }
+    brackets(code)?;
+    let is_operator = |c: &char| "|,+-*/%=<>".contains(*c);
+    let mut operators = code.chars().filter(is_operator).count();
+    let mut before = '(';
+    let mut signs = 0_usize;
+    for c in code.chars().filter(|c| !c.is_whitespace()) {
+        // A minus after anything that cannot end a term is a sign, and signs nest.
+        signs += usize::from(c == '-' && "([{,|;:=+-*/%<>".contains(before));
+        before = c;
+    }
+    if signs > MAX_CONTROL_WORDS {
+        return Err(format!("the expression has more than {MAX_CONTROL_WORDS} signs"));
     }
     let words = || code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let control = words().filter(|word| matches!(*word, "if" | "elif" | "try" | "reduce" | "foreach")).count();

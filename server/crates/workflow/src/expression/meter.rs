@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// The most elementary steps of one evaluation (some tens of milliseconds in a release build).
-pub const MAX_STEPS: u64 = 1_000_000;
+pub const MAX_STEPS: u64 = 500_000;
 /// The most bytes that one evaluation may build, all together.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// The deepest nesting of a value that an expression may build.

@@ -151,7 +151,7 @@ impl Expression {
             Ok(Ok(Some(value))) => Ok(value),
             Ok(Ok(None)) => Err(ExpressionError::Exceeded("1 MiB of result")),
             Ok(Err(error)) => Err(error),
-            Err(Exceeded::Steps) => Err(ExpressionError::Exceeded("1,000,000 steps")),
+            Err(Exceeded::Steps) => Err(ExpressionError::Exceeded("500,000 steps")),
             Err(Exceeded::Bytes) => Err(ExpressionError::Exceeded("64 MiB of memory")),
             Err(Exceeded::Depth) => Err(ExpressionError::Exceeded("64 levels of nesting")),
             Err(Exceeded::Defect) => Err(ExpressionError::Failed("the expression cannot be evaluated".to_owned())),

@@ -1,4 +1,5 @@
 //! Functions implemented here: each metered, each bounded, none looking outside.
+#![expect(clippy::needless_pass_by_value, reason = "natives have one shape: they take their values")]
 
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -89,7 +90,7 @@ fn table() -> Vec<Named<RunPtr<Data>>> {
             let pattern = cv.0.pop_var();
             bome(super::pattern::matches(&cv.1, &pattern, &flags))
         }),
-        ("_captures", v(0), |cv| bome(super::pattern::captures(&cv.1))),
+        ("_captures", v(0), |cv| bome(Ok(super::pattern::captures(&cv.1)))),
     ]
 }
 
@@ -103,7 +104,7 @@ pub(super) fn functions() -> impl Iterator<Item = Named<Native<Data>>> {
     table().into_iter().map(|(name, arguments, f)| run::<Data>((name, arguments, f)))
 }
 
-fn unary<'a>(mut cv: Cv<'a, Data>, f: fn(V, V) -> ValR) -> Values<'a> {
+fn unary(mut cv: Cv<'_, Data>, f: fn(V, V) -> ValR) -> Values<'_> {
     let argument = cv.0.pop_var();
     bome(f(cv.1, argument))
 }
@@ -257,7 +258,7 @@ fn sort(value: V) -> ValR {
 type Keyed = Vec<(Vec<V>, V)>;
 
 /// Sorts the input's elements by what the argument yields for each, and hands them on.
-fn by_key<'a>(mut cv: Cv<'a, Data>, finish: fn(Keyed) -> ValR) -> Values<'a> {
+fn by_key(mut cv: Cv<'_, Data>, finish: fn(Keyed) -> ValR) -> Values<'_> {
     let (key, context) = cv.0.pop_fun();
     let items = match items(cv.1) {
         Ok(items) => items,

@@ -113,7 +113,7 @@ pub(super) fn matches(value: &V, pattern: &V, flags: &V) -> ValR {
 }
 
 /// The named captures of a match as an object.
-pub(super) fn captures(value: &V) -> ValR {
+pub(super) fn captures(value: &V) -> V {
     let mut named = Entries::new();
     if let V::Object(found) = value
         && let Some(V::List(groups)) = found.entries.get("captures")
@@ -127,5 +127,5 @@ pub(super) fn captures(value: &V) -> ValR {
             }
         }
     }
-    Ok(V::object(named))
+    V::object(named)
 }

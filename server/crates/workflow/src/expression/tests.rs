@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better in the tables")]
 fn run(source: &str, input: Value) -> Result<Value, String> {
     let known = ["context", "input", "item"];
     let variables = json!({"context": {"team": "ops"}, "input": {"n": 3}, "item": "x"});
@@ -208,7 +209,6 @@ fn hostile_expressions_are_stopped_in_time() {
         let start = Instant::now();
         let result = run(&source, input.clone());
         let took = start.elapsed();
-        eprintln!("{took:?} {}", source.chars().take(100).collect::<String>());
         assert!(result.is_err(), "{source}: {:?}", result.map(|value| value.to_string().len()));
         assert!(took < Duration::from_secs(20), "{source}: {took:?}");
     }
@@ -226,12 +226,18 @@ fn the_largest_expressions_fit_a_small_stack() {
     ];
     let check = move || {
         for source in &chains {
-            eprintln!("{}", source.chars().take(40).collect::<String>());
             let result = run(source, json!(1));
             assert!(result.is_ok(), "{source}: {result:?}");
         }
-        eprintln!("refused");
-        for refused in [format!(".{}", " | .".repeat(249)), "try ".repeat(249) + ".", "-".repeat(249) + "1"] {
+        for refused in [
+            format!(".{}", " | .".repeat(249)),
+            "try ".repeat(249) + ".",
+            "-".repeat(249) + "1",
+            "(\")\"|".repeat(200),
+            "(]".repeat(500),
+            "\"\\(".repeat(500),
+            "#(\n".repeat(500),
+        ] {
             assert!(Expression::compile(&refused, &[]).is_err());
         }
     };

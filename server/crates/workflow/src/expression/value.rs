@@ -570,14 +570,11 @@ impl jaq_core::ValT for V {
             (value @ (Self::Object(_) | Self::Null), Self::Text(key)) => {
                 let mut entries = value.into_entries().unwrap_or_default();
                 let old = entries.get(key).map_or(Self::Null, Self::share);
-                match f(old).next().transpose()? {
-                    Some(new) => {
-                        entries.insert(Rc::clone(key), new);
-                    }
-                    None => {
-                        bulk(entries.len());
-                        entries.shift_remove(&**key);
-                    }
+                if let Some(new) = f(old).next().transpose()? {
+                    entries.insert(Rc::clone(key), new);
+                } else {
+                    bulk(entries.len());
+                    entries.shift_remove(&**key);
                 }
                 Ok(Self::object(entries))
             }

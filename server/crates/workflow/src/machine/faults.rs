@@ -134,7 +134,7 @@ impl Machine<'_> {
             None if guard.retry.is_some() => self.raise(frame, error),
             None => {
                 let input = self.state.task(frame).map(|task| task.raw_input.clone());
-                self.complete(frame, input.unwrap_or(Value::Null), None);
+                self.complete(frame, &input.unwrap_or(Value::Null), None);
             }
         }
     }

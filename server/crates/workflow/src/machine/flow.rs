@@ -199,7 +199,7 @@ impl Machine<'_> {
             TaskKind::Set(template) => {
                 let output = template.evaluate(&input, &self.scope(Some(frame)));
                 let output = output.map_err(|error| expression_error(&error, "set"))?;
-                self.complete(frame, output, None);
+                self.complete(frame, &output, None);
             }
             TaskKind::Switch(cases) => {
                 let mut chosen = None;
@@ -216,7 +216,7 @@ impl Machine<'_> {
                 if let Some(state) = self.state.task_mut(frame) {
                     state.record.chosen = chosen.map(|case| case.name.clone());
                 }
-                self.complete(frame, input, chosen.map(|case| case.then));
+                self.complete(frame, &input, chosen.map(|case| case.then));
             }
             TaskKind::Call(_) => {
                 if let Some(state) = self.state.task_mut(frame) {
@@ -296,7 +296,7 @@ impl Machine<'_> {
         };
         let index = work.index;
         let Some(item) = work.items.get(index).cloned() else {
-            self.complete(frame, value, None);
+            self.complete(frame, &value, None);
             return;
         };
         let mut variables = Map::new();
@@ -304,11 +304,11 @@ impl Machine<'_> {
         variables.insert(each.at.clone(), Value::from(index));
         if let Some(condition) = &each.condition {
             let mut scope = self.scope(Some(frame));
-            scope.extra = variables.clone();
+            scope.extra.clone_from(&variables);
             match condition.holds(&value, &scope) {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.complete(frame, value, None);
+                    self.complete(frame, &value, None);
                     return;
                 }
                 Err(error) => {
@@ -322,11 +322,11 @@ impl Machine<'_> {
     }
 
     /// A task has done its part: its output is transformed and exported, and the next one starts.
-    pub(super) fn complete(&mut self, frame: FrameId, raw_output: Value, then: Option<Then>) {
+    pub(super) fn complete(&mut self, frame: FrameId, raw_output: &Value, then: Option<Then>) {
         let definition = self.definition;
         let Some(state) = self.state.task(frame) else { return };
         let Some(task) = definition.task(state.task) else { return };
-        let output = match self.publish(frame, task, &raw_output) {
+        let output = match self.publish(frame, task, raw_output) {
             Ok(output) => output,
             Err(error) => {
                 self.raise(frame, error);
@@ -476,21 +476,21 @@ impl Machine<'_> {
         self.remove(list_id);
         match (role, owner) {
             (Role::Compensation, _) => self.next_compensation(),
-            (Role::Branch(position), Some(owner)) => self.branch_done(owner, position, output),
+            (Role::Branch(position), Some(owner)) => self.branch_done(owner, position, &output),
             (_, Some(owner)) => {
                 let Some(task) = self.state.task_mut(owner) else { return };
                 if let Work::For(work) = &mut task.work {
                     work.index += 1;
                     self.iterate(owner, output);
                 } else {
-                    self.complete(owner, output, None);
+                    self.complete(owner, &output, None);
                 }
             }
             (_, None) => self.run_done(&output),
         }
     }
 
-    fn branch_done(&mut self, owner: FrameId, position: usize, output: Value) {
+    fn branch_done(&mut self, owner: FrameId, position: usize, output: &Value) {
         let definition = self.definition;
         let Some(task) = self.state.task_mut(owner) else { return };
         let compete = match definition.task(task.task).map(|task| &task.kind) {
@@ -506,7 +506,7 @@ impl Machine<'_> {
             self.cancel_inside(owner);
             self.complete(owner, output, None);
         } else if let Some(outputs) = outputs {
-            self.complete(owner, Value::Array(outputs), None);
+            self.complete(owner, &Value::Array(outputs), None);
         }
     }
 

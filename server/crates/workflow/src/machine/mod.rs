@@ -129,7 +129,7 @@ impl Machine<'_> {
             EventKind::Started { .. } | EventKind::RetryRequested { .. } | EventKind::CallStarted { .. } => false,
             EventKind::CallCompleted { call, output } => self.answered(*call).is_some_and(|frame| {
                 match depth_problem(output) {
-                    None => self.complete(frame, output.clone(), None),
+                    None => self.complete(frame, output, None),
                     Some(error) => self.raise(frame, error),
                 }
                 true
@@ -147,7 +147,7 @@ impl Machine<'_> {
                 let Some(frame) = self.answered(*call) else { return false };
                 match resolution {
                     Resolution::Done { output } => match depth_problem(output) {
-                        None => self.complete(frame, output.clone(), None),
+                        None => self.complete(frame, output, None),
                         Some(error) => self.raise(frame, error),
                     },
                     Resolution::Failed { error } => self.raise(frame, error.clone()),
@@ -180,7 +180,7 @@ impl Machine<'_> {
             Target::TaskTimeout(frame) => self.raise(frame, timeout("the task")),
             Target::Wait(frame) => {
                 let input = self.state.task(frame).and_then(|task| task.record.input.clone());
-                self.complete(frame, input.unwrap_or(Value::Null), None);
+                self.complete(frame, &input.unwrap_or(Value::Null), None);
             }
             Target::Retry(frame) => self.queue.push_back(Step::Retry { task: frame }),
             Target::Attempt(frame) => self.attempt_timed_out(frame, timeout("the attempt")),
