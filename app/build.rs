@@ -213,9 +213,12 @@ fn pushes(text: &str, indent: &str, code: &mut String) {
             let _ = writeln!(code, "{indent}text.push_str(particle(&{value}, {closed:?}, {open:?}));");
             rest = rest.strip_prefix(pair).unwrap_or(rest);
         }
-        if !rest.is_empty() {
-            let _ = writeln!(code, "{indent}text.push_str({rest:?});");
-        }
+        let mut letters = rest.chars();
+        let _ = match (letters.next(), letters.next()) {
+            (None, _) => Ok(()),
+            (Some(letter), None) => writeln!(code, "{indent}text.push({letter:?});"),
+            _ => writeln!(code, "{indent}text.push_str({rest:?});"),
+        };
     }
 }
 

@@ -10,7 +10,14 @@ use std::{fmt::Display, str::FromStr};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-include!(concat!(env!("OUT_DIR"), "/texts.rs"));
+#[expect(clippy::match_same_arms, reason = "some texts are the same in both languages")]
+mod texts {
+    use super::{Count, Display, Locale, particle};
+
+    include!(concat!(env!("OUT_DIR"), "/texts.rs"));
+}
+
+pub use texts::*;
 
 /// A language of the interface. It stays the same until the page is loaded again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
