@@ -96,6 +96,7 @@ fn RequestForm(data: RequestData) -> impl IntoView {
     let navigate = use_navigate();
     when_done(action, move |answer| {
         draft.set(Some(answer.draft));
+        keeper.mark_address();
         key.with_value(|key| forget(key));
         if state.show(answer.errors) {
             navigate(&answer.next, NavigateOptions::default());
@@ -306,6 +307,15 @@ impl Keeper {
         }
     }
 
+    /// A reload, and the way back from the review, find the draft by the address; the router need not know.
+    fn mark_address(self) {
+        let href = self.reference.with_value(|reference| request_href(reference, self.draft.get_untracked()));
+        if let Ok(history) = window().history() {
+            let state = history.state().unwrap_or(JsValue::NULL);
+            let _ = history.replace_state_with_url(&state, "", Some(&href));
+        }
+    }
+
     fn save(self) {
         if self.keeping.get_untracked() == Keeping::Sending {
             self.dirty.set_value(true);
@@ -320,12 +330,7 @@ impl Keeper {
             match answer {
                 Ok(kept) => {
                     self.draft.set(Some(kept.id));
-                    // A reload finds the draft by the address; the router need not know.
-                    if let Ok(history) = window().history() {
-                        let href = request_href(&reference, Some(kept.id));
-                        let state = history.state().unwrap_or(JsValue::NULL);
-                        let _ = history.replace_state_with_url(&state, "", Some(&href));
-                    }
+                    self.mark_address();
                     self.keeping.set(Keeping::Kept);
                     if self.dirty.try_update_value(std::mem::take).unwrap_or_default() {
                         self.save();
