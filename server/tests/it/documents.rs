@@ -1,0 +1,102 @@
+use std::{collections::BTreeSet, fs, path::Path};
+
+use domain::{ErrorCode, Operation};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::server::{repository, shared};
+
+/// What REST does not offer: it is for browsers, or belongs to another door.
+const NOT_OFFERED: &[Operation] = &[
+    Operation::SetupClaim,
+    Operation::SessionCreate,
+    Operation::SessionEnd,
+    Operation::PasswordChange,
+    Operation::PasswordClaim,
+    Operation::PasswordReveal,
+    Operation::PreferencesChange,
+];
+
+async fn document() -> Value {
+    let server = shared();
+    let response = server.client.get(server.at("/api/v1/openapi.json")).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    response.json().await.unwrap()
+}
+
+/// Method, path and description of every route.
+fn routes(document: &Value) -> Vec<(Method, String, Value)> {
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if let Ok(method) = method.to_uppercase().parse::<Method>()
+                && operation.get("responses").is_some()
+            {
+                routes.push((method, path.clone(), operation.clone()));
+            }
+        }
+    }
+    routes
+}
+
+#[tokio::test]
+async fn the_document_is_the_one_that_was_reviewed() {
+    let document = serde_json::to_string_pretty(&document().await).unwrap() + "\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/openapi.json");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &document).unwrap();
+    }
+    let reviewed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(reviewed == document, "openapi.json has changed: run again with UPDATE_GOLDEN=1 and review the difference");
+}
+
+#[tokio::test]
+async fn every_operation_is_offered_or_left_out_on_purpose() {
+    let mut offered = BTreeSet::new();
+    for (_, path, operation) in routes(&document().await) {
+        let name = operation["x-rondo-operation"].as_str();
+        let name = name.unwrap_or_else(|| panic!("{path} does not say which operation it is"));
+        offered.insert(name.parse::<Operation>().unwrap());
+        if let Some(name) = operation["x-rondo-export-operation"].as_str() {
+            offered.insert(name.parse().unwrap());
+        }
+        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{path} has no summary");
+    }
+    for operation in Operation::ALL {
+        let expected = !NOT_OFFERED.contains(operation);
+        assert_eq!(offered.contains(operation), expected, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_asks_who_is_calling() {
+    let server = shared();
+    let document = document().await;
+    let routes = routes(&document);
+    assert!(routes.len() > 40, "{}", routes.len());
+    for (method, path, _) in routes {
+        let place = path
+            .replace("{namespace}", "identity")
+            .replace("{name}", "onboard-employee")
+            .replace("{version}", "1.0.0")
+            .replace("{id}", "0198c0de-0000-7000-8000-000000000001")
+            .replace("{user}", "0198c0de-0000-7000-8000-000000000002");
+        assert!(!place.contains('{'), "{place}");
+        let response = server.client.request(method.clone(), server.at(&place)).send().await.unwrap();
+        assert_eq!(response.status(), 401, "{method} {path}");
+        assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"rondo\"", "{method} {path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{method} {path}");
+    }
+}
+
+#[test]
+fn every_error_code_has_a_page() {
+    for code in ErrorCode::ALL {
+        let page = repository().join(format!("docs/errors/{code}.md"));
+        let text = fs::read_to_string(&page).unwrap_or_else(|_| panic!("{} is missing", page.display()));
+        assert!(text.starts_with(&format!("# {code}: {}", code.title())), "{code}: title");
+        assert!(text.contains(&format!("Status {}.", code.status())), "{code}: status");
+    }
+    let pages = fs::read_dir(repository().join("docs/errors")).unwrap().count();
+    assert_eq!(pages, ErrorCode::ALL.len());
+}

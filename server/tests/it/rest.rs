@@ -1,0 +1,211 @@
+use reqwest::{Body, Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::server::{TestServer, onboarding, shared};
+
+/// Status and code of a problem, whose form is checked.
+async fn problem(response: Response) -> (u16, String, Value) {
+    let status = response.status().as_u16();
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let trace = response.headers()["x-trace-id"].to_str().unwrap().to_owned();
+    let problem: Value = response.json().await.unwrap();
+    assert_eq!(problem["status"], status);
+    assert_eq!(problem["traceId"], trace.as_str());
+    assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()));
+    (status, problem["code"].as_str().unwrap().to_owned(), problem)
+}
+
+async fn refused(response: Response, status: u16, code: &str) -> Value {
+    let (given, named, problem) = problem(response).await;
+    assert_eq!((given, named.as_str()), (status, code), "{problem}");
+    problem
+}
+
+#[tokio::test]
+async fn whoever_has_no_valid_token_is_told_to_sign_in() {
+    let server = shared();
+    let me = server.at("/api/v1/me");
+    refused(server.client.get(&me).send().await.unwrap(), 401, "unauthenticated").await;
+    let well_formed = format!("rondo_{}", "a".repeat(43));
+    for token in ["x", "rondo_", well_formed.as_str()] {
+        let response = server.client.get(&me).bearer_auth(token).send().await.unwrap();
+        assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"rondo\"");
+        refused(response, 401, "unauthenticated").await;
+    }
+    let response = server.client.get(&me).basic_auth("staff", Some("rondo-demo-staff")).send().await.unwrap();
+    refused(response, 401, "unauthenticated").await;
+}
+
+#[tokio::test]
+async fn bodies_are_json_of_the_right_shape_and_size() {
+    let server = shared();
+    let token = server.token("staff");
+    let post = |body: Body, media_type: &'static str| {
+        let path = "/workflows/identity/onboard-employee/runs";
+        server.rest(Method::POST, path, &token).header("content-type", media_type).body(body).send()
+    };
+    let json = "application/json";
+    refused(post("{".into(), json).await.unwrap(), 400, "bad-request").await;
+    let deep = format!("{{\"input\":{}{}}}", "[".repeat(50_000), "]".repeat(50_000));
+    refused(post(deep.into(), json).await.unwrap(), 400, "bad-request").await;
+    refused(post("{}".into(), "text/plain").await.unwrap(), 415, "unsupported-media-type").await;
+    let unknown = refused(post("{\"inputs\":{}}".into(), json).await.unwrap(), 422, "invalid-input").await;
+    assert_eq!(unknown["errors"][0]["pointer"], "/inputs");
+    let missing = refused(post("{\"input\":{}}".into(), json).await.unwrap(), 422, "invalid-input").await;
+    let pointers: Vec<&str> =
+        missing["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    assert!(pointers.contains(&"/givenName"), "{missing}");
+    let large = vec![b' '; 2 * 1024 * 1024];
+    refused(post(large.into(), json).await.unwrap(), 413, "too-large").await;
+}
+
+#[tokio::test]
+async fn a_body_of_100_megabytes_is_refused_before_it_is_sent() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = shared();
+    let token = server.token("staff");
+    let place = server.url.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(place).await.unwrap();
+    let head = format!(
+        "POST /api/v1/drafts HTTP/1.1\r\nHost: {place}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 104857600\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Nothing of the body is sent, and the answer comes all the same.
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    assert!(server.client.get(server.at("/livez")).send().await.unwrap().status().is_success());
+}
+
+#[tokio::test]
+async fn unknown_things_are_not_found_and_wrong_parameters_are_named() {
+    let server = shared();
+    let token = server.token("staff");
+    for path in [
+        "/nothing",
+        "/runs/0198c0de-0000-7000-8000-000000000001",
+        "/runs/not-an-id",
+        "/runs/999999",
+        "/approvals/0198c0de-0000-7000-8000-000000000001",
+        "/workflows/identity/nothing",
+        "/workflows/Not%20A%20Name/x",
+        "/workflows/identity/onboard-employee/versions/9.9.9",
+        "/drafts/0198c0de-0000-7000-8000-000000000001",
+    ] {
+        refused(server.rest(Method::GET, path, &token).send().await.unwrap(), 404, "not-found").await;
+    }
+    for path in ["/runs?limit=many", "/runs?colour=red", "/runs?status=asleep", "/runs?cursor=%21%21", "/approvals?state=x"] {
+        refused(server.rest(Method::GET, path, &token).send().await.unwrap(), 400, "bad-request").await;
+    }
+    refused(server.rest(Method::DELETE, "/catalogue", &token).send().await.unwrap(), 405, "method-not-allowed").await;
+    refused(server.client.get(server.at("/api/v2/me")).send().await.unwrap(), 404, "not-found").await;
+}
+
+#[tokio::test]
+async fn roles_decide_and_refusals_say_what_is_missing() {
+    let server = shared();
+    let staff = server.token("staff");
+    let refusal = refused(server.rest(Method::GET, "/audit/entries", &staff).send().await.unwrap(), 403, "forbidden").await;
+    assert!(refusal["detail"].as_str().unwrap().contains("auditor"), "{refusal}");
+    let auditor = server.token("auditor");
+    let entries = server.get("/audit/entries?outcome=refused&actor=staff&action=audit", &auditor).await;
+    assert_eq!(entries["items"][0]["action"], "audit.read");
+    assert_eq!(entries["items"][0]["door"], "rest");
+    let me = server.get("/me", &staff).await;
+    assert_eq!(me["login"], "staff");
+    assert_eq!(me["manager"]["login"], "manager");
+    let catalogue = server.get("/catalogue", &staff).await;
+    let item = catalogue["items"].as_array().unwrap().iter().find(|item| item["name"] == "onboard-employee").unwrap();
+    assert_eq!(item["namespace"], "identity");
+    assert!(item["inputSchema"]["properties"]["givenName"].is_object());
+    assert_eq!(catalogue["next"], Value::Null);
+}
+
+#[tokio::test]
+async fn lists_are_read_page_by_page_to_their_end() {
+    let server = shared();
+    let token = server.token("admin");
+    let mut logins = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = server.get(&format!("/users?limit=4&cursor={cursor}"), &token).await;
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= 4);
+        logins.extend(items.iter().map(|user| user["login"].as_str().unwrap().to_owned()));
+        match page["next"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    let mut sorted = logins.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!(logins, sorted);
+    assert!(logins.len() >= 6);
+}
+
+#[tokio::test]
+async fn the_same_request_with_the_same_key_is_done_once() {
+    let server = shared();
+    let token = server.token("staff");
+    let send = |key: &'static str, name: &'static str| {
+        let request = server.rest(Method::POST, "/workflows/identity/onboard-employee/runs", &token);
+        request.header("idempotency-key", key).json(&json!({"input": onboarding(name)})).send()
+    };
+    let first = send("one", "Grace").await.unwrap();
+    assert_eq!(first.status(), 201);
+    let place = first.headers()["location"].to_str().unwrap().to_owned();
+    let first: Value = first.json().await.unwrap();
+    assert_eq!(place, format!("/api/v1/runs/{}", first["id"].as_str().unwrap()));
+    let again = send("one", "Grace").await.unwrap();
+    assert_eq!((again.status(), again.headers()["location"].to_str().unwrap()), (StatusCode::CREATED, place.as_str()));
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
+    assert_eq!(again.json::<Value>().await.unwrap(), first);
+    refused(send("one", "Hedy").await.unwrap(), 409, "idempotency-mismatch").await;
+    let other: Value = send("two", "Grace").await.unwrap().json().await.unwrap();
+    assert_ne!(other["id"], first["id"]);
+    // Another person's keys are another person's.
+    let request = server.rest(Method::POST, "/drafts", &server.token("manager")).header("idempotency-key", "one");
+    let body = json!({"namespace": "identity", "name": "onboard-employee", "values": {}});
+    assert_eq!(request.json(&body).send().await.unwrap().status(), 201);
+    let request = server.rest(Method::POST, "/drafts", &token).header("idempotency-key", "two words");
+    refused(request.json(&body).send().await.unwrap(), 400, "bad-request").await;
+}
+
+#[tokio::test]
+async fn of_two_decisions_at_the_same_moment_one_counts_and_the_other_is_told() {
+    let server = TestServer::demo();
+    let staff = server.token("staff");
+    let run = server.launch(&staff, "Ada").await;
+    let manager = server.token("manager");
+    let approval = server.approval(&run, &manager).await;
+    let path = format!("/approvals/{}/decisions", approval["id"].as_str().unwrap());
+    let body = json!({"decision": "approve", "comment": "", "digest": approval["digest"]});
+
+    let own = server.rest(Method::POST, &path, &staff).json(&body).send().await.unwrap();
+    assert!([403, 404].contains(&own.status().as_u16()), "{}", own.status());
+    let stale = json!({"decision": "approve", "comment": "", "digest": "0".repeat(64)});
+    let stale = server.rest(Method::POST, &path, &manager).json(&stale).send().await.unwrap();
+    refused(stale, 409, "digest-mismatch").await;
+
+    let decide = || server.rest(Method::POST, &path, &manager).json(&body).send();
+    let (one, other) = tokio::join!(decide(), decide());
+    let (one, other) = (one.unwrap(), other.unwrap());
+    let (counted, told) = if one.status() == 201 { (one, other) } else { (other, one) };
+    assert_eq!(counted.status(), 201);
+    refused(told, 409, "already-decided").await;
+    let detail: Value = counted.json().await.unwrap();
+    assert_eq!(detail["decisions"].as_array().unwrap().len(), 1);
+    assert_eq!(detail["run"], run.as_str());
+
+    for _ in 0..400 {
+        let state = server.get(&format!("/runs/{run}"), &staff).await;
+        if state["status"] == "completed" {
+            return;
+        }
+        assert!(!["faulted", "cancelled"].contains(&state["status"].as_str().unwrap()), "{state}\n{}", server.log());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the run did not end\n{}", server.log());
+}
