@@ -247,5 +247,5 @@ fn place(piece: String) -> Option<String> {
 
 /// A text as a line of documentation.
 fn doc(text: &str) -> String {
-    format!("\"{}\"", text.replace('\n', " ").replace(['[', ']', '<', '>', '`', '_'], " "))
+    format!("`{}`", text.replace(['\n', '`'], " ").trim())
 }
