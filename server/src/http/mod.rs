@@ -85,6 +85,7 @@ impl std::ops::Deref for Portal {
 
 /// Everything that the server answers.
 pub(crate) fn router(portal: Portal, sessions: StoredSessions) -> Router {
+    pages::prepare();
     let (rest, document) = rest::routes();
     let document = Arc::new(document);
     let api = rest

@@ -52,6 +52,12 @@ impl Surroundings {
     }
 }
 
+/// Tells the pages' reactive system where its tasks run; once per process, before the first page.
+pub(super) fn prepare() {
+    // An error only says that it was told already.
+    let _ = any_spawner::Executor::init_tokio();
+}
+
 /// Any page of the app; also the answer to addresses that nothing else answers.
 pub(super) async fn page(State(portal): State<Portal>, session: Session, request: Request) -> Response {
     let path = request.uri().path().to_owned();
