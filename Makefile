@@ -20,9 +20,9 @@ build: ## install what is missing and build the release binary
 	@scripts/setup run
 	@scripts/build release
 
-test: ## install what is missing and run every test
+test: ## install what is missing and run every test (TESTS="rust docs end2end" to choose)
 	@scripts/setup test
-	@scripts/test
+	@scripts/test $(TESTS)
 
 check: ## the quick loop: format, lints, types, arrows between crates
 	@scripts/setup check
