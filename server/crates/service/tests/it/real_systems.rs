@@ -135,7 +135,7 @@ async fn on_openldap_the_new_person_binds_with_the_password_behind_the_mailed_li
     let password = office.service.reveal_password(&Office::origin(), token).await.unwrap();
     let dn = format!("uid={login},ou=people,{}", lab.base);
     let mut ldap = lab.bind(&dn, &password).await.unwrap();
-    let (_, whoami) = ldap.extended(ldap3::exop::WhoAmI).await.unwrap().success().unwrap();
+    let (whoami, _) = ldap.extended(ldap3::exop::WhoAmI).await.unwrap().success().unwrap();
     assert_eq!(whoami.parse::<ldap3::exop::WhoAmIResp>().authzid, format!("dn:{dn}"));
     assert!(lab.bind(&dn, "another password").await.is_none());
 }
