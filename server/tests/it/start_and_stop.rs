@@ -122,7 +122,8 @@ fn a_second_signal_ends_at_once() {
     let place = line.trim().strip_prefix("Rondo is at http://").unwrap().to_owned();
     let mut hanging = std::net::TcpStream::connect(place).unwrap();
     std::io::Write::write_all(&mut hanging, b"POST /api/v1/drafts HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{").unwrap();
-    let kill = || std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let pid = child.id().to_string();
+    let kill = || std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
     kill();
     let started = std::time::Duration::from_secs(5);
     let mut status = None;
