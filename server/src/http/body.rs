@@ -15,11 +15,11 @@ use super::problem::Rejection;
 
 /// The largest body, in bytes.
 pub(super) const LIMIT: usize = 1024 * 1024;
-/// What is taken from the wire and thrown away after a refusal, so that the client gets to read the answer: many send
+/// What is taken from the wire and thrown away after a refusal. The answer goes out before that; but many clients send
 /// everything before they listen, and would see only a broken connection.
-const DRAIN_BYTES: usize = 16 * 1024 * 1024;
+const DRAIN_BYTES: usize = 128 * 1024 * 1024;
 /// How long that may take.
-const DRAIN_TIME: Duration = Duration::from_secs(2);
+const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 pub(super) async fn limit(request: Request, next: Next) -> Response {
     if request.method().is_safe() {
