@@ -48,6 +48,7 @@ struct EntriesQuery {
     outcome: Option<String>,
     /// An export instead of a page: `jsonl` is the whole log, verifiable by `rondo audit verify`; `csv` what the
     /// filter lets through, for spreadsheets.
+    #[param(inline)]
     format: Option<Format>,
     /// Items per page, 1 to 200; 50 unless told.
     limit: Option<u32>,
