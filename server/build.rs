@@ -4,8 +4,9 @@
 //! program still builds and serves pages, whose style sheet and script are then missing: enough for tests of the server.
 
 use std::{
-    env, fs, io,
+    env,
     fmt::Write as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 

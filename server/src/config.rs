@@ -162,7 +162,8 @@ impl Config {
             Some(url) => database(url)?,
         };
         let mut config = Self {
-            listen: values.parsed("listen", "an address and port such as 127.0.0.1:3000")?
+            listen: values
+                .parsed("listen", "an address and port such as 127.0.0.1:3000")?
                 .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
             database,
             public_url: values.parsed::<Url>("public_url", "an address such as https://rondo.example.com")?,

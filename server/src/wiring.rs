@@ -10,11 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 use connectors::{
-    Registry,
-    directory::DirectoryConnector,
-    egress::EgressPolicy,
-    http::HttpConnector,
-    smtp::SmtpConnector,
+    Registry, directory::DirectoryConnector, egress::EgressPolicy, http::HttpConnector, smtp::SmtpConnector,
 };
 use domain::{Clock, Ids, view::DemoSignIn};
 use engine::{Live, Waker};
@@ -63,7 +59,8 @@ impl Foundation {
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let vault = Arc::new(open_vault(config, store.as_ref(), Arc::clone(&random)).await?);
         let passwords = passwords(Arc::clone(&random))?;
-        let registry = registry(config.egress.clone(), passwords.clone(), Arc::clone(&random), config.data.join("mail"))?;
+        let registry =
+            registry(config.egress.clone(), passwords.clone(), Arc::clone(&random), config.data.join("mail"))?;
         Ok(Self {
             store,
             vault,
@@ -114,7 +111,9 @@ pub(crate) fn base_url(config: &Config, bound: std::net::SocketAddr) -> String {
 
 /// Makes the data directory, closed to other users of the machine, and tries whether it can be written to.
 pub(crate) fn prepare_data(data: &Path) -> Result<()> {
-    let remedy = || format!("the data directory {} cannot be used; give another with --data, or make it writable", data.display());
+    let remedy = || {
+        format!("the data directory {} cannot be used; give another with --data, or make it writable", data.display())
+    };
     DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(remedy)?;
     let trial = data.join(".writable");
     OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&trial).with_context(remedy)?;
@@ -135,7 +134,10 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>> {
 fn unusable(config: &Config, cause: store::StoreError) -> anyhow::Error {
     let what = match &config.database {
         Database::Sqlite(path) => {
-            format!("the database {} cannot be used; check that the file and its folder can be written to", path.display())
+            format!(
+                "the database {} cannot be used; check that the file and its folder can be written to",
+                path.display()
+            )
         }
         Database::Postgres(url) => format!(
             "the PostgreSQL database at {} cannot be used; check that it runs and that DATABASE_URL is right",
@@ -195,7 +197,8 @@ fn registry(egress: EgressPolicy, passwords: Passwords, random: Arc<dyn Random>,
     let changes = Arc::new(AuditedChanges);
     let directory = DirectoryConnector::new(Arc::clone(&egress), random, Arc::new(passwords), changes);
     let smtp = SmtpConnector::new(egress, mails);
-    Registry::new(vec![Arc::new(http), Arc::new(directory), Arc::new(smtp)]).context("the connectors do not fit together")
+    Registry::new(vec![Arc::new(http), Arc::new(directory), Arc::new(smtp)])
+        .context("the connectors do not fit together")
 }
 
 /// The connectors as definitions are checked against them: they call nothing, and need no data directory.

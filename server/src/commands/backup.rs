@@ -74,7 +74,9 @@ async fn write(config: &Config, database: &Path, folder: &Path, file: &Path) -> 
         (CONFIGURATION, configuration.clone(), configuration.is_file()),
     ] {
         if needed {
-            archive.append_path_with_name(&source, name).with_context(|| format!("{} cannot be added", source.display()))?;
+            archive
+                .append_path_with_name(&source, name)
+                .with_context(|| format!("{} cannot be added", source.display()))?;
         }
     }
     let out = archive.into_inner().context("the backup cannot be finished")?;

@@ -46,7 +46,10 @@ pub(super) async fn doctor(flags: &Flags) -> Result<ExitCode> {
         }
     };
     crate::logging::start_quiet(&config)?;
-    findings.note("configuration", Ok(config.remarks.join("; ")).map(|remarks| if remarks.is_empty() { "read".to_owned() } else { remarks }));
+    findings.note(
+        "configuration",
+        Ok(config.remarks.join("; ")).map(|remarks| if remarks.is_empty() { "read".to_owned() } else { remarks }),
+    );
     examine(&config, &mut findings).await;
     Ok(if findings.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

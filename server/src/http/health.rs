@@ -82,7 +82,11 @@ async fn measure(portal: &Portal) {
 /// Says what the metrics mean, in the exposition itself.
 pub(crate) fn describe() {
     metrics::describe_counter!("rondo_http_requests_total", "Answered requests by route, method and status");
-    metrics::describe_histogram!("rondo_http_request_seconds", metrics::Unit::Seconds, "Time to the head of the answer");
+    metrics::describe_histogram!(
+        "rondo_http_request_seconds",
+        metrics::Unit::Seconds,
+        "Time to the head of the answer"
+    );
     metrics::describe_counter!("rondo_runs_ended_total", "Runs that ended, by status");
     metrics::describe_counter!("rondo_calls_total", "Calls of connectors by function and outcome");
     metrics::describe_counter!("rondo_log_lines_dropped_total", "Lines of task logs lost because they came too fast");

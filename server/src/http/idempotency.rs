@@ -40,7 +40,9 @@ pub(super) async fn answer_once(State(portal): State<Portal>, request: Request, 
     };
     let trace_id = request.extensions().get::<TraceId>().map(|id| id.0.clone()).unwrap_or_default();
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, body::LIMIT).await else { return Rejection::from(ErrorCode::TooLarge).into_response() };
+    let Ok(body) = to_bytes(body, body::LIMIT).await else {
+        return Rejection::from(ErrorCode::TooLarge).into_response();
+    };
     let path = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |path| path.as_str()).to_owned();
     match portal.service.recall(&caller, &key, parts.method.as_str(), &path, &body).await {
         Err(problem) => return Rejection(problem).into_response(),
@@ -79,7 +81,9 @@ async fn keep(portal: &Portal, caller: &Caller, key: &str, trace_id: &str, mut r
 }
 
 fn again(status: u16, kept: &str) -> Response {
-    let Ok(kept) = serde_json::from_str::<Kept>(kept) else { return Rejection::from(ErrorCode::Internal).into_response() };
+    let Ok(kept) = serde_json::from_str::<Kept>(kept) else {
+        return Rejection::from(ErrorCode::Internal).into_response();
+    };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let mut response = (status, kept.body).into_response();
     let headers = response.headers_mut();

@@ -47,7 +47,9 @@ async fn who(
         return portal.service.caller_of_token(token, origin.clone()).await.map(Some);
     }
     if headers.contains_key(header::AUTHORIZATION) {
-        return Err(Problem::new(ErrorCode::Unauthenticated).with_detail("send the token as: Authorization: Bearer rondo_…"));
+        return Err(
+            Problem::new(ErrorCode::Unauthenticated).with_detail("send the token as: Authorization: Bearer rondo_…")
+        );
     }
     if !has_session_cookie(headers) {
         return Ok(None);
@@ -100,8 +102,7 @@ fn client_address(trusts: &dyn Fn(IpAddr) -> bool, peer: IpAddr, headers: &Heade
     if !trusts(address) {
         return address;
     }
-    let lines: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     for part in lines.iter().flat_map(|line| line.split(',')).rev() {
         let Ok(named) = part.trim().parse::<IpAddr>() else { break };
         address = named.to_canonical();

@@ -95,7 +95,9 @@ mod tests {
         assert_eq!(of(&[("origin", "https://rondo.example.test")]), Verdict::Own);
         assert_eq!(of(&[("origin", "https://rondo.example.test:443")]), Verdict::Own);
         assert_eq!(of(&[("origin", "http://127.0.0.1:3000"), ("host", "127.0.0.1:3000")]), Verdict::Own);
-        for foreign in ["null", "https://evil.test", "http://rondo.example.test", "https://rondo.example.test.evil.test"] {
+        for foreign in
+            ["null", "https://evil.test", "http://rondo.example.test", "https://rondo.example.test.evil.test"]
+        {
             assert_eq!(of(&[("origin", foreign), ("host", "127.0.0.1:3000")]), Verdict::Foreign, "{foreign}");
         }
     }

@@ -98,7 +98,8 @@ fn answer(asset: &Asset, wishes: &HeaderMap, head: bool) -> Response {
     let tag = format!("\"{}{}\"", asset.tag, encoding.map(|name| format!("-{name}")).unwrap_or_default());
     let known = wishes.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let unchanged = known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag);
-    let mut response = Response::new(if head || unchanged { Body::empty() } else { Body::from(Bytes::from_static(content)) });
+    let mut response =
+        Response::new(if head || unchanged { Body::empty() } else { Body::from(Bytes::from_static(content)) });
     if unchanged {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }

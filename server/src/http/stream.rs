@@ -92,7 +92,13 @@ pub(super) async fn run(
     Ok(sse(ReceiverStream::new(stream)))
 }
 
-async fn follow_run(portal: &Portal, mut caller: Caller, id: RunId, mut after: i64, events: &Events) -> Result<(), Gone> {
+async fn follow_run(
+    portal: &Portal,
+    mut caller: Caller,
+    id: RunId,
+    mut after: i64,
+    events: &Events,
+) -> Result<(), Gone> {
     let mut changes = portal.service.live().runs();
     let mut logs = portal.service.live().logs();
     let mut beat = heartbeat();

@@ -31,7 +31,8 @@ pub(super) async fn observe(State(portal): State<Portal>, mut request: Request, 
     request.extensions_mut().insert(TraceId(trace_id.clone()));
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "page".to_owned(), |path| path.as_str().to_owned());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "page".to_owned(), |path| path.as_str().to_owned());
     let wants_page = wants_page(&method, &path, request.headers());
     let languages = error_page::languages(request.headers());
     let span = info_span!("request", trace_id, %method, path);
@@ -76,9 +77,12 @@ fn rejection(code: ErrorCode) -> Response {
 
 /// Whether a person reads the answer in a browser window.
 fn wants_page(method: &Method, path: &str, headers: &HeaderMap) -> bool {
-    let for_programs = ["/api/", "/livez", "/readyz", "/metrics", "/pkg/"].iter().any(|prefix| path.starts_with(prefix));
+    let for_programs =
+        ["/api/", "/livez", "/readyz", "/metrics", "/pkg/"].iter().any(|prefix| path.starts_with(prefix));
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    !for_programs && accepts.contains("text/html") && (path.starts_with("/ui/") || *method == Method::GET || *method == Method::POST)
+    !for_programs
+        && accepts.contains("text/html")
+        && (path.starts_with("/ui/") || *method == Method::GET || *method == Method::POST)
 }
 
 /// A method as a label: what clients invent must not make new series.

@@ -24,7 +24,18 @@ fn with_input(data: &std::path::Path, arguments: &[&str], input: &str) -> Output
 async fn people_are_created_and_sign_in() {
     let server = TestServer::start(tempfile::tempdir().unwrap(), &[]);
     let data = server.data();
-    let arguments = ["user", "add", "ada", "--name", "Ada Lovelace", "--role", "administrator", "--role", "operator@identity", "--password-stdin"];
+    let arguments = [
+        "user",
+        "add",
+        "ada",
+        "--name",
+        "Ada Lovelace",
+        "--role",
+        "administrator",
+        "--role",
+        "operator@identity",
+        "--password-stdin",
+    ];
     let output = with_input(data, &arguments, "correct horse battery\n");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(server.sign_in("ada", "correct horse battery").await.is_some());
@@ -32,7 +43,9 @@ async fn people_are_created_and_sign_in() {
     let link = printed(data, &["user", "add", "ben", "--name", "Ben", "--manager", "ada"]);
     assert!(link.contains("/link/"), "{link}");
     assert!(complaint(&run(data, &["user", "add", "ada", "--name", "Other"])).contains("this sign-in name is taken"));
-    assert!(complaint(&run(data, &["user", "add", "eve", "--name", "Eve", "--role", "king"])).contains("the roles are"));
+    assert!(
+        complaint(&run(data, &["user", "add", "eve", "--name", "Eve", "--role", "king"])).contains("the roles are")
+    );
     let weak = with_input(data, &["user", "passwd", "ada", "--password-stdin"], "short\n");
     assert!(complaint(&weak).contains("password"));
     let output = with_input(data, &["user", "passwd", "ada", "--password-stdin"], "another horse battery\n");
@@ -60,7 +73,10 @@ async fn an_export_of_the_audit_log_is_sound_until_it_is_altered() {
     let verdict = printed(folder.path(), &["audit", "verify", path]);
     assert!(verdict.starts_with("sound: "), "{verdict}");
     let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains("\"token.create\"") && text.contains("\"cli\"") && text.contains("\"audit.export\""), "{text}");
+    assert!(
+        text.contains("\"token.create\"") && text.contains("\"cli\"") && text.contains("\"audit.export\""),
+        "{text}"
+    );
     assert_eq!(printed(server.data(), &["audit", "export"]).lines().count(), text.lines().count() + 1);
 
     fs::write(&file, text.replacen("demonstration.load", "demonstration.lost", 1)).unwrap();
@@ -118,13 +134,20 @@ fn the_doctor_says_what_is_wrong_and_what_to_do() {
 fn definitions_are_checked_with_file_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("broken.yaml");
-    fs::write(&broken, "document:\n  dsl: 1.0.3\n  namespace: x\n  name: y\n  version: 1.0.0\ndo:\n  - a:\n      cal: http\n").unwrap();
+    fs::write(
+        &broken,
+        "document:\n  dsl: 1.0.3\n  namespace: x\n  name: y\n  version: 1.0.0\ndo:\n  - a:\n      cal: http\n",
+    )
+    .unwrap();
     let output = run(folder.path(), &["validate", broken.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     let words = String::from_utf8(output.stdout).unwrap();
     let place = words.strip_prefix(&format!("{}:", broken.display())).unwrap_or_else(|| panic!("{words}"));
     let mut numbers = place.splitn(3, ':');
-    assert!(numbers.next().unwrap().parse::<u32>().is_ok() && numbers.next().unwrap().parse::<u32>().is_ok(), "{words}");
+    assert!(
+        numbers.next().unwrap().parse::<u32>().is_ok() && numbers.next().unwrap().parse::<u32>().is_ok(),
+        "{words}"
+    );
 
     let shipped = repository().join("workflows/identity/onboard-employee.yaml");
     let output = run(folder.path(), &["validate", shipped.to_str().unwrap()]);

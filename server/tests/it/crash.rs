@@ -10,8 +10,6 @@ use tempfile::TempDir;
 
 use crate::server::{TestServer, onboarding, rondo};
 
-/// Every place at which the server may die.
-const PLACES: [&str; 3] = ["before-commit", "after-commit", "after-call"];
 /// More entries than the journal of an onboarding has; the test says how many it really had.
 const LONGEST: i64 = 40;
 
@@ -25,6 +23,9 @@ fn command(data: &TempDir, kill_at: Option<&str>) -> Command {
     }
     command
 }
+
+/// Servers that live and die at the same time; more only wait for each other.
+const AT_ONCE: usize = 3;
 
 /// What is asked of the server, if it still lives.
 async fn ask(server: &TestServer, method: Method, path: &str, token: &str, body: Option<&Value>) -> Option<Value> {
@@ -80,8 +81,16 @@ async fn story(place: &str, version: i64) -> (i64, bool) {
         // The answer was lost, and the run is there: it was durable before the server died.
         None => server.get("/runs", &operator).await["items"][0]["id"].as_str().unwrap().to_owned(),
     };
-    let ended = tokio::time::timeout(Duration::from_secs(60), follow(&server, &run, &operator, &manager)).await;
-    let ended = ended.unwrap_or_else(|_| panic!("{at}: the run does not end\n{}", server.log())).unwrap();
+    let to_the_end = async {
+        loop {
+            // A busy machine may let a request wait too long; only the end counts.
+            if let Some(ended) = follow(&server, &run, &operator, &manager).await {
+                break ended;
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), to_the_end).await;
+    let ended = ended.unwrap_or_else(|_| panic!("{at}: the run does not end\n{}", server.log()));
     assert_eq!(ended["status"], "completed", "{at}: {ended:#}\n{}", server.log());
     assert_eq!(ended["output"]["login"], "alovelace", "{at}");
     assert_eq!(ended["needsAttention"], false, "{at}");
@@ -95,18 +104,39 @@ async fn story(place: &str, version: i64) -> (i64, bool) {
     (i64::try_from(places.len()).unwrap(), died || died_at_once)
 }
 
-#[cfg(debug_assertions)]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_killed_at_any_place_of_an_onboarding_ends_it_after_a_restart() {
+/// One onboarding for every entry of the journal, each with a death at that place of it; how many deaths there were.
+async fn deaths(place: &str) -> (i64, i64) {
     let (length, died) = story("before-commit", i64::MAX).await;
     assert!(!died && (5..LONGEST).contains(&length), "{length}");
-    for place in PLACES {
-        let stories: Vec<_> = (1..=length).map(|version| tokio::spawn(story(place, version))).collect();
-        let mut deaths = 0;
+    let mut deaths = 0;
+    let versions: Vec<i64> = (1..=length).collect();
+    for few in versions.chunks(AT_ONCE) {
+        let stories: Vec<_> = few.iter().map(|version| tokio::spawn(story(place, *version))).collect();
         for story in stories {
             deaths += i64::from(story.await.unwrap().1);
         }
-        // Every place must really have been reached, but calls end only where there are calls.
-        assert!(if place == "after-call" { deaths > 3 } else { deaths == length }, "{place}: {deaths} of {length}");
     }
+    (deaths, length)
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_before_any_step_is_written_the_server_ends_the_onboarding_after_a_restart() {
+    let (died, length) = deaths("before-commit").await;
+    assert_eq!(died, length);
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_after_any_step_is_written_the_server_ends_the_onboarding_after_a_restart() {
+    let (died, length) = deaths("after-commit").await;
+    assert_eq!(died, length);
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_after_any_call_had_its_effect_the_server_ends_the_onboarding_after_a_restart() {
+    // Calls end only where there are calls.
+    let (died, _) = deaths("after-call").await;
+    assert!(died > 3, "{died}");
 }

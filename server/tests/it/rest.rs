@@ -95,7 +95,9 @@ async fn unknown_things_are_not_found_and_wrong_parameters_are_named() {
     ] {
         refused(server.rest(Method::GET, path, &token).send().await.unwrap(), 404, "not-found").await;
     }
-    for path in ["/runs?limit=many", "/runs?colour=red", "/runs?status=asleep", "/runs?cursor=%21%21", "/approvals?state=x"] {
+    for path in
+        ["/runs?limit=many", "/runs?colour=red", "/runs?status=asleep", "/runs?cursor=%21%21", "/approvals?state=x"]
+    {
         refused(server.rest(Method::GET, path, &token).send().await.unwrap(), 400, "bad-request").await;
     }
     refused(server.rest(Method::DELETE, "/catalogue", &token).send().await.unwrap(), 405, "method-not-allowed").await;
@@ -106,7 +108,8 @@ async fn unknown_things_are_not_found_and_wrong_parameters_are_named() {
 async fn roles_decide_and_refusals_say_what_is_missing() {
     let server = shared();
     let staff = server.token("staff");
-    let refusal = refused(server.rest(Method::GET, "/audit/entries", &staff).send().await.unwrap(), 403, "forbidden").await;
+    let refusal =
+        refused(server.rest(Method::GET, "/audit/entries", &staff).send().await.unwrap(), 403, "forbidden").await;
     assert!(refusal["detail"].as_str().unwrap().contains("auditor"), "{refusal}");
     let auditor = server.token("auditor");
     let entries = server.get("/audit/entries?outcome=refused&actor=staff&action=audit", &auditor).await;

@@ -121,7 +121,8 @@ fn a_second_signal_ends_at_once() {
     // A connection that never ends its request keeps the first signal waiting.
     let place = line.trim().strip_prefix("Rondo is at http://").unwrap().to_owned();
     let mut hanging = std::net::TcpStream::connect(place).unwrap();
-    std::io::Write::write_all(&mut hanging, b"POST /api/v1/drafts HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{").unwrap();
+    std::io::Write::write_all(&mut hanging, b"POST /api/v1/drafts HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        .unwrap();
     let pid = child.id().to_string();
     let kill = || std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
     kill();

@@ -6,7 +6,9 @@ use utoipa::{
     PartialSchema as _, ToSchema as _,
     openapi::{
         Components, ContentBuilder, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
-        ResponseBuilder, path::{Operation, ParameterBuilder, ParameterIn, PathItem}, schema::{ObjectBuilder, Type},
+        ResponseBuilder,
+        path::{Operation, ParameterBuilder, ParameterIn, PathItem},
+        schema::{ObjectBuilder, Type},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
     },
@@ -82,7 +84,9 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
                 let key = ParameterBuilder::new()
                     .name("Idempotency-Key")
                     .parameter_in(ParameterIn::Header)
-                    .description(Some("1 to 255 visible ASCII characters; the same request with the same key is done once"))
+                    .description(Some(
+                        "1 to 255 visible ASCII characters; the same request with the same key is done once",
+                    ))
                     .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(255))))
                     .build();
                 operation.parameters.get_or_insert_default().push(key.into());

@@ -14,10 +14,7 @@ use super::{Created, Place, Sent, whole};
 use crate::http::{Portal, identify::SignedIn, problem::Answer};
 
 pub(super) fn routes() -> OpenApiRouter<Portal> {
-    OpenApiRouter::default()
-        .routes(routes!(list, create))
-        .routes(routes!(get, replace, delete))
-        .routes(routes!(send))
+    OpenApiRouter::default().routes(routes!(list, create)).routes(routes!(get, replace, delete)).routes(routes!(send))
 }
 
 /// What was typed so far.

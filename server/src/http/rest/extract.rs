@@ -18,7 +18,8 @@ impl<T: DeserializeOwned> FromRequest<Portal> for Sent<T> {
     type Rejection = Rejection;
 
     async fn from_request(request: Request, state: &Portal) -> Result<Self, Self::Rejection> {
-        let media_type = request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("").to_owned());
+        let media_type =
+            request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("").to_owned());
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|_| Problem::new(ErrorCode::BadRequest).with_detail("the body was cut off"))?;

@@ -18,7 +18,8 @@ async fn the_new_person_gets_an_account_a_link_and_can_sign_in() {
     let mail = std::fs::read_dir(office.data().join("mail")).unwrap().next().unwrap().unwrap();
     // Long lines are folded by the transfer encoding.
     let text = std::fs::read_to_string(mail.path()).unwrap().replace("=\r\n", "").replace("=3D", "=");
-    let token = text.split("/link/").nth(1).unwrap_or_else(|| panic!("no link in\n{text}")).split_whitespace().next().unwrap();
+    let token =
+        text.split("/link/").nth(1).unwrap_or_else(|| panic!("no link in\n{text}")).split_whitespace().next().unwrap();
     let origin = Office::origin();
     assert_eq!(office.service.link(&origin, token).await.unwrap().purpose, "set-password");
     office.service.claim_password(&origin, token, "a fine long password").await.unwrap();

@@ -89,8 +89,7 @@ impl Lab {
     /// The text of the last mail to an address.
     async fn mail_to(&self, address: &str) -> Option<String> {
         #[expect(clippy::disallowed_methods, reason = "a test asks its own server on loopback")]
-        let mails: Vec<Value> =
-            reqwest::Client::new().get(&self.smtp_http).send().await.unwrap().json().await.unwrap();
+        let mails: Vec<Value> = reqwest::Client::new().get(&self.smtp_http).send().await.unwrap().json().await.unwrap();
         mails
             .iter()
             .rfind(|mail| mail["to"].as_array().is_some_and(|to| to.iter().any(|one| one == address)))
@@ -101,7 +100,8 @@ impl Lab {
 /// A newcomer whose name no other test uses, and the sign-in name that will be made of it.
 fn newcomer(mailbox: &str) -> (Value, String, String) {
     let tag = format!("{:x}", testkit::seed() & 0xffff_ffff);
-    let family: String = tag.chars().map(|c| char::from(b'a' + u8::try_from(c.to_digit(16).unwrap()).unwrap())).collect();
+    let family: String =
+        tag.chars().map(|c| char::from(b'a' + u8::try_from(c.to_digit(16).unwrap()).unwrap())).collect();
     let address = format!("{mailbox}-{tag}@example.test");
     let mut input = Office::newcomer();
     input["familyName"] = json!(family);
