@@ -105,7 +105,7 @@ async fn story(place: &str, version: i64) -> (i64, bool) {
 }
 
 /// One onboarding for every entry of the journal, each with a death at that place of it; how many deaths there were.
-async fn deaths(place: &str) -> (i64, i64) {
+async fn deaths(place: &'static str) -> (i64, i64) {
     let (length, died) = story("before-commit", i64::MAX).await;
     assert!(!died && (5..LONGEST).contains(&length), "{length}");
     let mut deaths = 0;
