@@ -131,95 +131,42 @@ fn area_code(area: &str, languages: &Area, code: &mut String) -> Result<(), Stri
     for (key, text) in english {
         let _ = writeln!(code, "    /// {}", doc(&text.other));
         let places = text.places();
-        let translations =
-            LANGUAGES.map(|(language, variant)| (variant, languages.get(language).and_then(|l| l.get(key))));
+        let translations = LANGUAGES.map(|(language, _)| languages.get(language).and_then(|texts| texts.get(key)));
+        let others = translations.map(|text| format!("{:?}", text.map_or("", |text| &text.other))).join(", ");
         if places.is_empty() {
-            let _ = writeln!(code, "    pub fn {key}(self) -> &'static str {{\n        match self.0 {{");
-            for (variant, text) in translations {
-                let _ = writeln!(code, "            Locale::{variant} => {:?},", text.map_or("", |t| &t.other));
-            }
-            code.push_str("        }\n    }\n");
+            let _ =
+                writeln!(code, "    pub fn {key}(self) -> &'static str {{\n        choose(self.0, [{others}])\n    }}");
         } else {
             let arguments: Vec<String> = places
                 .iter()
                 .map(|place| format!("{place}: impl {}", if place == "count" { "Count" } else { "Display" }))
                 .collect();
-            let _ = writeln!(code, "    pub fn {key}(self, {}) -> String {{", arguments.join(", "));
-            for place in &places {
-                let _ = writeln!(
-                    code,
-                    "        let {place} = {};",
-                    if place == "count" {
-                        "(count.is_one(), count.to_string())".to_owned()
-                    } else {
-                        format!("{place}.to_string()")
-                    }
-                );
-            }
-            code.push_str("        let mut text = String::new();\n        match self.0 {\n");
-            for (variant, text) in translations {
-                let Some(text) = text else { continue };
-                let _ = writeln!(code, "            Locale::{variant} => {{");
-                if let Some(one) = &text.one {
-                    code.push_str("                if count.0 {\n");
-                    pushes(one, "                    ", code);
-                    code.push_str("                } else {\n");
-                    pushes(&text.other, "                    ", code);
-                    code.push_str("                }\n");
-                } else {
-                    pushes(&text.other, "                ", code);
-                }
-                code.push_str("            }\n");
-            }
-            code.push_str("        }\n        text\n    }\n");
+            let values: Vec<String> = places.iter().map(|place| format!("({place:?}, &{place})")).collect();
+            let has_forms = translations.iter().flatten().any(|text| text.one.is_some());
+            let template = if has_forms {
+                let ones = translations
+                    .map(|text| format!("{:?}", text.map_or("", |text| text.one.as_ref().unwrap_or(&text.other))))
+                    .join(", ");
+                format!("if count.is_one() {{ [{ones}] }} else {{ [{others}] }}")
+            } else {
+                format!("[{others}]")
+            };
+            let _ = writeln!(
+                code,
+                "    pub fn {key}(self, {}) -> String {{\n        let template = choose(self.0, {template});\n        fill(template, &[{}])\n    }}",
+                arguments.join(", "),
+                values.join(", ")
+            );
         }
-        let _ = writeln!(
-            raw,
-            "            {key:?} => Some(match self.0 {{ {} }}),",
-            translations
-                .map(|(variant, text)| format!("Locale::{variant} => {:?}", text.map_or("", |t| &t.other)))
-                .join(", ")
-        );
+        let _ = writeln!(raw, "            ({key:?}, [{others}]),");
     }
     let _ = writeln!(
         code,
-        "    /// The text with this key, its places unfilled; for keys that are made of codes (`action_run_cancel`).\n    pub fn by_key(self, key: &str) -> Option<&'static str> {{\n        match key {{\n{raw}            _ => None,\n        }}\n    }}\n}}\n"
+        "    /// The text with this key, its places unfilled; for keys that are made of codes (`action_run_cancel`).\n    pub fn by_key(self, key: &str) -> Option<&'static str> {{\n        // Sorted by key.\n        static TEXTS: [(&str, [&str; {}]); {}] = [\n{raw}        ];\n        look_up(&TEXTS, key, self.0)\n    }}\n}}\n",
+        LANGUAGES.len(),
+        english.len()
     );
     Ok(())
-}
-
-/// The statements that append a text. A Korean particle pair right after a place (`{name}을(를)`) is chosen by the
-/// place's last sound.
-fn pushes(text: &str, indent: &str, code: &mut String) {
-    const PARTICLES: [(&str, &str, &str); 5] = [
-        ("을(를)", "을", "를"),
-        ("이(가)", "이", "가"),
-        ("은(는)", "은", "는"),
-        ("과(와)", "과", "와"),
-        ("(으)로", "으로", "로"),
-    ];
-    let mut after: Option<String> = None;
-    for piece in pieces(text) {
-        if let Some(name) = place(piece.clone()) {
-            let value = if name == "count" { "count.1".to_owned() } else { name };
-            let _ = writeln!(code, "{indent}text.push_str(&{value});");
-            after = Some(value);
-            continue;
-        }
-        let mut rest = piece.as_str();
-        if let Some(value) = after.take()
-            && let Some((pair, closed, open)) = PARTICLES.iter().find(|(pair, ..)| rest.starts_with(pair))
-        {
-            let _ = writeln!(code, "{indent}text.push_str(particle(&{value}, {closed:?}, {open:?}));");
-            rest = rest.strip_prefix(pair).unwrap_or(rest);
-        }
-        let mut letters = rest.chars();
-        let _ = match (letters.next(), letters.next()) {
-            (None, _) => Ok(()),
-            (Some(letter), None) => writeln!(code, "{indent}text.push({letter:?});"),
-            _ => writeln!(code, "{indent}text.push_str({rest:?});"),
-        };
-    }
 }
 
 /// A text cut into words and places (`{name}`).

@@ -67,10 +67,7 @@ wasm_route() {
 }
 
 # wasm_cargo ARGUMENT…: runs Cargo with the toolchain that builds for the browser.
-#
-# Leptos erases the types of components under this flag, which makes the program less than half as large.
 wasm_cargo() {
-  local -x CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="--cfg erase_components"
   case $(wasm_route) in
     rustup) cargo "$@" ;;
     debian)

@@ -14,6 +14,18 @@ use crate::i18n::Texts;
 #[serde(transparent)]
 pub struct AppError(pub Problem);
 
+impl AppError {
+    /// Something that should never be is.
+    pub(crate) fn internal() -> Self {
+        Self(Problem::new(ErrorCode::Internal))
+    }
+
+    /// The server cannot be reached, or is of another version and answers in another shape.
+    pub(crate) fn unavailable() -> Self {
+        Self(Problem::new(ErrorCode::Unavailable))
+    }
+}
+
 impl std::fmt::Display for AppError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)

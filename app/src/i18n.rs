@@ -7,12 +7,12 @@
 
 use std::{fmt::Display, str::FromStr};
 
+use crate::view;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-#[expect(clippy::match_same_arms, reason = "some texts are the same in both languages")]
 mod texts {
-    use super::{Count, Display, Locale, particle};
+    use super::{Count, Display, Locale, choose, fill, look_up};
 
     include!(concat!(env!("OUT_DIR"), "/texts.rs"));
 }
@@ -123,6 +123,49 @@ pub fn particle(word: &str, closed: &'static str, open: &'static str) -> &'stati
     if is_closed && !(closed == "으로" && is_rieul) { closed } else { open }
 }
 
+/// A text in one of the languages, which are in the order of [`Locale::ALL`].
+const fn choose(locale: Locale, [english, korean]: [&'static str; 2]) -> &'static str {
+    match locale {
+        Locale::En => english,
+        Locale::Ko => korean,
+    }
+}
+
+/// The text of a key in a table that is sorted by key.
+fn look_up(texts: &[(&str, [&'static str; 2])], key: &str, locale: Locale) -> Option<&'static str> {
+    let at = texts.binary_search_by(|(known, _)| (*known).cmp(key)).ok()?;
+    texts.get(at).map(|(_, translations)| choose(locale, *translations))
+}
+
+/// Korean particles that stand right after a place in a text, with their forms after a closed and an open syllable.
+const PARTICLES: [(&str, &str, &str); 5] = [
+    ("을(를)", "을", "를"),
+    ("이(가)", "이", "가"),
+    ("은(는)", "은", "는"),
+    ("과(와)", "과", "와"),
+    ("(으)로", "으로", "로"),
+];
+
+/// A text with its places (`{name}`) filled. Written once for all texts: what differs between them is data.
+fn fill(template: &str, places: &[(&str, &dyn Display)]) -> String {
+    let mut text = String::with_capacity(template.len() + 16);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let Some((name, tail)) = after.split_once('}') else { break };
+        let value =
+            places.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string()).unwrap_or_default();
+        text.push_str(&value);
+        rest = tail;
+        if let Some((pair, closed, open)) = PARTICLES.iter().find(|(pair, ..)| tail.starts_with(pair)) {
+            text.push_str(particle(&value, closed, open));
+            rest = tail.strip_prefix(pair).unwrap_or(tail);
+        }
+    }
+    text.push_str(rest);
+    text
+}
+
 /// A text with its places filled by views, for sentences with links or emphasis in them.
 ///
 /// `template` comes from `by_key`; `fill` is asked for each place by its name.
@@ -154,6 +197,17 @@ mod tests {
         assert_eq!(Locale::negotiate(None, Some("xx"), Some("fr, ko-KR;q=0.8, en;q=0.5")), Locale::Ko);
         assert_eq!(Locale::negotiate(None, None, Some("de")), Locale::En);
         assert_eq!(Locale::negotiate(None, None, None), Locale::En);
+    }
+
+    #[test]
+    fn texts_agree_with_numbers_and_sounds() {
+        let (en, ko) = (Texts::new(Locale::En), Texts::new(Locale::Ko));
+        assert_eq!(en.common.minutes_ago(1_u64), "1 minute ago");
+        assert_eq!(en.common.minutes_ago(3_u64), "3 minutes ago");
+        assert_eq!(ko.frame.signed_in_as("민수"), "민수로 로그인함");
+        assert_eq!(ko.frame.signed_in_as("하늘님"), "하늘님으로 로그인함");
+        assert_eq!(en.common.by_key("state_running"), Some("Running"));
+        assert_eq!(ko.common.by_key("no such key"), None);
     }
 
     #[test]

@@ -7,10 +7,11 @@
 //!
 //! # How to
 //! - **Add a page**: a module in `pages/<area>/`, a route in `routes.rs`, texts in `locales/*/<area>.json`, a style sheet
-//!   in `style/pages/`. Data comes from one resource per route, shown by [`components::load`].
+//!   in `style/pages/`. Its data is one [`data::Data`] per route, shown by [`components::load`].
 //! - **Add a server function**: three lines in `api/<area>.rs` with a fixed `endpoint`; the operation itself is in `service`.
+//! - **Write a view**: `use crate::view`: our own `view!` gives an `AnyView`, so that all branches have one type.
 //! - **Add a text**: the same key in both languages; `build.rs` makes a function of it ([`i18n`]).
-//! - **Change something**: a real `<form method="post">` to the server function (`ActionForm`), which also works without
+//! - **Change something**: a real `<form method="post">` to the server function ([`submission`]), which also works without
 //!   JavaScript; its problem is shown by [`components::FormFeedback`] and beside the fields.
 
 #![recursion_limit = "256"]
@@ -19,6 +20,8 @@
 
 pub mod api;
 pub mod components;
+pub mod data;
+pub mod door;
 pub mod errors;
 mod frame;
 pub mod i18n;
@@ -28,10 +31,13 @@ pub mod pages;
 mod routes;
 pub mod session;
 mod shell;
+pub mod submission;
 pub mod url_state;
+mod view;
 
 pub use routes::App;
 pub use shell::shell;
+pub(crate) use view::view;
 
 /// Brings the server's page to life; called by the page's script.
 #[cfg(feature = "hydrate")]

@@ -27,6 +27,7 @@ use crate::{
         sign_in::SignInPage,
     },
     session::{Counts, Visitor, provide_visitor},
+    view,
 };
 
 /// The whole app, the same on both sides.

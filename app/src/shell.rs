@@ -5,6 +5,7 @@ use crate::{
     App,
     i18n::Locale,
     session::{Assets, Theme},
+    view,
 };
 
 /// The document around the app, in the visitor's language and theme, as the server sends it.

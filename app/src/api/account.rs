@@ -8,17 +8,17 @@ use leptos::prelude::*;
 
 #[cfg(feature = "ssr")]
 use super::{go_on, scope, sign_in::same_twice};
-use crate::errors::AppError;
+use crate::{door::Door, errors::AppError};
 
 /// Who I am and what I may do.
-#[server(prefix = "/ui", endpoint = "me")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "me")]
 pub async fn me() -> Result<MeView, AppError> {
     let (service, caller) = scope()?;
     Ok(service.me(&caller).await?)
 }
 
 /// Changes my password.
-#[server(prefix = "/ui", endpoint = "change-password")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "change-password")]
 pub async fn change_password(
     #[server(default)] current: String,
     password: String,
@@ -32,14 +32,14 @@ pub async fn change_password(
 }
 
 /// My signed-in browsers.
-#[server(prefix = "/ui", endpoint = "sessions")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "sessions")]
 pub async fn sessions() -> Result<Vec<SessionView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.sessions(&caller).await?)
 }
 
 /// Signs one of my browsers out.
-#[server(prefix = "/ui", endpoint = "revoke-session")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "revoke-session")]
 pub async fn revoke_session(id: SessionId) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.revoke_session(&caller, id).await?;
@@ -47,7 +47,7 @@ pub async fn revoke_session(id: SessionId) -> Result<(), AppError> {
 }
 
 /// Signs all my other browsers out.
-#[server(prefix = "/ui", endpoint = "revoke-other-sessions")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "revoke-other-sessions")]
 pub async fn revoke_other_sessions() -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.revoke_other_sessions(&caller).await?;
@@ -55,14 +55,14 @@ pub async fn revoke_other_sessions() -> Result<(), AppError> {
 }
 
 /// My API tokens.
-#[server(prefix = "/ui", endpoint = "tokens")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "tokens")]
 pub async fn tokens() -> Result<Vec<TokenView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.tokens(&caller).await?)
 }
 
 /// Creates an API token; the answer alone has its secret.
-#[server(prefix = "/ui", endpoint = "create-token")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "create-token")]
 pub async fn create_token(name: String, #[server(default)] days: String) -> Result<TokenView, AppError> {
     let (service, caller) = scope()?;
     let token = service.create_token(&caller, name.trim(), days.parse().ok()).await?;
@@ -71,7 +71,7 @@ pub async fn create_token(name: String, #[server(default)] days: String) -> Resu
 }
 
 /// Revokes an API token.
-#[server(prefix = "/ui", endpoint = "revoke-token")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "revoke-token")]
 pub async fn revoke_token(id: TokenId) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.revoke_token(&caller, id).await?;
@@ -80,14 +80,14 @@ pub async fn revoke_token(id: TokenId) -> Result<(), AppError> {
 }
 
 /// My notices, newest first.
-#[server(prefix = "/ui", endpoint = "notifications")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "notifications")]
 pub async fn notifications(cursor: Option<String>) -> Result<Page<NotificationView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.notifications(&caller, cursor.as_deref(), Some(30)).await?)
 }
 
 /// Marks one notice as read, or all.
-#[server(prefix = "/ui", endpoint = "mark-notifications-read")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "mark-notifications-read")]
 pub async fn mark_notifications_read(id: Option<NotificationId>) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.mark_notifications_read(&caller, id).await?;

@@ -12,17 +12,17 @@ use serde_json::Value;
 
 #[cfg(feature = "ssr")]
 use super::{go_on, keep_once, scope, subjects};
-use crate::errors::AppError;
+use crate::{door::Door, errors::AppError};
 
 /// People, by name.
-#[server(prefix = "/ui", endpoint = "users")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "users")]
 pub async fn users(search: Option<String>, cursor: Option<String>) -> Result<Page<UserView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.users(&caller, search, cursor.as_deref(), Some(50)).await?)
 }
 
 /// Creates a person; the answer is the one-time link by which they set their password.
-#[server(prefix = "/ui", endpoint = "create-user")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "create-user")]
 pub async fn create_user(
     login: String,
     name: String,
@@ -38,7 +38,7 @@ pub async fn create_user(
 }
 
 /// Changes a person's name, mail and manager.
-#[server(prefix = "/ui", endpoint = "update-user")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "update-user")]
 pub async fn update_user(
     id: UserId,
     name: String,
@@ -53,7 +53,7 @@ pub async fn update_user(
 }
 
 /// Disables or enables a person.
-#[server(prefix = "/ui", endpoint = "set-user-active")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "set-user-active")]
 pub async fn set_user_active(id: UserId, active: bool) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.set_user_active(&caller, id, active).await?;
@@ -62,7 +62,7 @@ pub async fn set_user_active(id: UserId, active: bool) -> Result<(), AppError> {
 }
 
 /// Makes a one-time link by which a person sets a new password.
-#[server(prefix = "/ui", endpoint = "reset-password")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "reset-password")]
 pub async fn reset_password(id: UserId) -> Result<String, AppError> {
     let (service, caller) = scope()?;
     let link = service.reset_password(&caller, id).await?;
@@ -72,14 +72,14 @@ pub async fn reset_password(id: UserId) -> Result<String, AppError> {
 }
 
 /// All teams.
-#[server(prefix = "/ui", endpoint = "teams")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "teams")]
 pub async fn teams() -> Result<Vec<TeamView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.teams(&caller).await?)
 }
 
 /// Creates a team, or gives it another title.
-#[server(prefix = "/ui", endpoint = "put-team")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "put-team")]
 pub async fn put_team(name: String, title: String) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.put_team(&caller, name.trim(), title.trim()).await?;
@@ -88,7 +88,7 @@ pub async fn put_team(name: String, title: String) -> Result<(), AppError> {
 }
 
 /// Deletes a team.
-#[server(prefix = "/ui", endpoint = "delete-team")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "delete-team")]
 pub async fn delete_team(id: TeamId) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.delete_team(&caller, id).await?;
@@ -97,7 +97,7 @@ pub async fn delete_team(id: TeamId) -> Result<(), AppError> {
 }
 
 /// Adds a person, by sign-in name, to a team.
-#[server(prefix = "/ui", endpoint = "add-member")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "add-member")]
 pub async fn add_member(team: TeamId, login: String) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     let person = subjects::person(&service, &caller, &login, "/login").await?;
@@ -107,7 +107,7 @@ pub async fn add_member(team: TeamId, login: String) -> Result<(), AppError> {
 }
 
 /// Takes a person out of a team.
-#[server(prefix = "/ui", endpoint = "remove-member")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "remove-member")]
 pub async fn remove_member(team: TeamId, user: UserId) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.remove_member(&caller, team, user).await?;
@@ -116,7 +116,7 @@ pub async fn remove_member(team: TeamId, user: UserId) -> Result<(), AppError> {
 }
 
 /// All grants.
-#[server(prefix = "/ui", endpoint = "grants")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "grants")]
 pub async fn grants() -> Result<Vec<GrantView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.grants(&caller).await?)
@@ -124,7 +124,7 @@ pub async fn grants() -> Result<Vec<GrantView>, AppError> {
 
 /// Gives a role. The subject is a sign-in name, or `team NAME`; the place a namespace, or `*` for everywhere; the end a
 /// date, or empty.
-#[server(prefix = "/ui", endpoint = "create-grant")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "create-grant")]
 pub async fn create_grant(
     subject: String,
     role: Role,
@@ -140,7 +140,7 @@ pub async fn create_grant(
 }
 
 /// Takes a role back.
-#[server(prefix = "/ui", endpoint = "revoke-grant")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "revoke-grant")]
 pub async fn revoke_grant(id: GrantId) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.revoke_grant(&caller, id).await?;
@@ -149,7 +149,7 @@ pub async fn revoke_grant(id: GrantId) -> Result<(), AppError> {
 }
 
 /// All connections.
-#[server(prefix = "/ui", endpoint = "connections")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "connections")]
 pub async fn connections() -> Result<Vec<ConnectionView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.connections(&caller).await?)
@@ -167,7 +167,7 @@ pub struct ConnectionKind {
 }
 
 /// The kinds that there are.
-#[server(prefix = "/ui", endpoint = "connection-kinds")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "connection-kinds")]
 pub async fn connection_kinds() -> Result<Vec<ConnectionKind>, AppError> {
     let (service, _caller) = scope()?;
     let kinds = service.connection_kinds().into_iter();
@@ -176,7 +176,7 @@ pub async fn connection_kinds() -> Result<Vec<ConnectionKind>, AppError> {
 
 /// Creates or changes a connection. The fields of the kind's schema are named by JSON pointer; a list has one entry per
 /// line. Those that the schema marks as write-only are secrets and stay as they are when left empty.
-#[server(prefix = "/ui", endpoint = "put-connection")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "put-connection")]
 pub async fn put_connection(
     id: Option<ConnectionId>,
     name: String,
@@ -195,7 +195,7 @@ pub async fn put_connection(
 }
 
 /// Deletes a connection.
-#[server(prefix = "/ui", endpoint = "delete-connection")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "delete-connection")]
 pub async fn delete_connection(id: ConnectionId) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.delete_connection(&caller, id).await?;
@@ -204,7 +204,7 @@ pub async fn delete_connection(id: ConnectionId) -> Result<(), AppError> {
 }
 
 /// Tries a connection out, step by step.
-#[server(prefix = "/ui", endpoint = "test-connection")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "test-connection")]
 pub async fn test_connection(id: ConnectionId) -> Result<ConnectionCheck, AppError> {
     let (service, caller) = scope()?;
     Ok(service.test_connection(&caller, id).await?)

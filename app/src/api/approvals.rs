@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
 use super::{go_on, scope};
-use crate::errors::AppError;
+use crate::{door::Door, errors::AppError};
 
 /// The queue beside the approval that is open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct QueueQuery {
 }
 
 /// The queue with one approval open.
-#[server(prefix = "/ui", endpoint = "approvals")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "approvals")]
 pub async fn approvals(query: QueueQuery, #[server(default)] open: Option<ApprovalId>) -> Result<QueueData, AppError> {
     let (service, caller) = scope()?;
     let asked = service::ApprovalQuery {
@@ -52,7 +52,7 @@ pub async fn approvals(query: QueueQuery, #[server(default)] open: Option<Approv
 }
 
 /// Decides. The digest says what exactly is decided; a decision about something else is refused.
-#[server(prefix = "/ui", endpoint = "decide")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "decide")]
 pub async fn decide(
     approval: ApprovalId,
     decision: DecisionKind,

@@ -2,21 +2,23 @@
 
 use domain::view::{AuditEntryView, AuditFilter, Page, VerificationView};
 use leptos::prelude::*;
-use server_fn::codec::Json;
 
 #[cfg(feature = "ssr")]
 use super::scope;
-use crate::errors::AppError;
+use crate::{door::Door, errors::AppError};
 
 /// Entries, newest first.
-#[server(prefix = "/ui", endpoint = "audit", input = Json)]
-pub async fn audit(filter: AuditFilter, cursor: Option<String>) -> Result<Page<AuditEntryView>, AppError> {
+#[server(protocol = Door, prefix = "/ui", endpoint = "audit")]
+pub async fn audit(
+    #[server(default)] filter: AuditFilter,
+    cursor: Option<String>,
+) -> Result<Page<AuditEntryView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.audit(&caller, filter, cursor.as_deref(), Some(50)).await?)
 }
 
 /// Reads the whole log and checks that nothing was altered or left out.
-#[server(prefix = "/ui", endpoint = "verify-audit")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "verify-audit")]
 pub async fn verify_audit() -> Result<VerificationView, AppError> {
     let (service, caller) = scope()?;
     Ok(service.verify_audit(&caller).await?)

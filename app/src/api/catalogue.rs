@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
 use super::{go_on, scope};
-use crate::errors::AppError;
+use crate::{door::Door, errors::AppError};
 
 /// A workflow with the caller's unsent requests for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,14 +69,14 @@ pub struct SentRequest {
 }
 
 /// All workflows that the caller may launch.
-#[server(prefix = "/ui", endpoint = "catalogue")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "catalogue")]
 pub async fn catalogue() -> Result<Vec<CatalogueItem>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.catalogue(&caller, None).await?)
 }
 
 /// One workflow with the caller's unsent requests for it.
-#[server(prefix = "/ui", endpoint = "workflow")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "workflow")]
 pub async fn workflow(namespace: String, name: String) -> Result<WorkflowData, AppError> {
     let (service, caller) = scope()?;
     let reference = server_side::reference(&namespace, &name)?;
@@ -85,7 +85,7 @@ pub async fn workflow(namespace: String, name: String) -> Result<WorkflowData, A
 }
 
 /// The request form; with `check` the server says what is wrong with the draft so far.
-#[server(prefix = "/ui", endpoint = "request-form")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "request-form")]
 pub async fn request_form(
     namespace: String,
     name: String,
@@ -109,7 +109,7 @@ pub async fn request_form(
 }
 
 /// Keeps what was typed so far; called while somebody types.
-#[server(prefix = "/ui", endpoint = "keep-draft")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "keep-draft")]
 pub async fn keep_draft(
     namespace: String,
     name: String,
@@ -125,7 +125,7 @@ pub async fn keep_draft(
 
 /// The form's buttons: `review` keeps the request and goes on to the review, or back to the form where something is
 /// wrong; `add:POINTER` and `remove:POINTER` change a list's rows for pages without JavaScript.
-#[server(prefix = "/ui", endpoint = "review-request")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "review-request")]
 pub async fn review_request(
     namespace: String,
     name: String,
@@ -152,7 +152,7 @@ pub async fn review_request(
 }
 
 /// The last look before sending.
-#[server(prefix = "/ui", endpoint = "review")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "review")]
 pub async fn review(draft: DraftId) -> Result<ReviewData, AppError> {
     let (service, caller) = scope()?;
     let draft = service.draft(&caller, draft).await?;
@@ -163,7 +163,7 @@ pub async fn review(draft: DraftId) -> Result<ReviewData, AppError> {
 }
 
 /// Sends a request. Sending it twice gives the same run.
-#[server(prefix = "/ui", endpoint = "send-draft")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "send-draft")]
 pub async fn send_draft(draft: DraftId) -> Result<SentRequest, AppError> {
     let (service, caller) = scope()?;
     let run = service.send_draft(&caller, draft).await?;
@@ -172,7 +172,7 @@ pub async fn send_draft(draft: DraftId) -> Result<SentRequest, AppError> {
 }
 
 /// Throws an unsent request away.
-#[server(prefix = "/ui", endpoint = "delete-draft")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "delete-draft")]
 pub async fn delete_draft(draft: DraftId, #[server(default)] next: String) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.delete_draft(&caller, draft).await?;
@@ -181,7 +181,7 @@ pub async fn delete_draft(draft: DraftId, #[server(default)] next: String) -> Re
 }
 
 /// The caller's unsent requests.
-#[server(prefix = "/ui", endpoint = "drafts")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "drafts")]
 pub async fn drafts() -> Result<Vec<DraftView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.drafts(&caller).await?)

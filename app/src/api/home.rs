@@ -5,10 +5,10 @@ use leptos::prelude::*;
 
 #[cfg(feature = "ssr")]
 use super::scope;
-use crate::errors::AppError;
+use crate::{door::Door, errors::AppError};
 
 /// The home page.
-#[server(prefix = "/ui", endpoint = "home")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "home")]
 pub async fn home() -> Result<HomeView, AppError> {
     let (service, caller) = scope()?;
     Ok(service.home(&caller).await?)

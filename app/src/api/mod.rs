@@ -1,7 +1,7 @@
 //! The server functions: doors to `service`, one file per area, three lines each. Addresses are fixed under `/ui/`.
 //!
 //! ```ignore
-//! #[server(prefix = "/ui", endpoint = "home")]
+//! #[server(protocol = Door, prefix = "/ui", endpoint = "home")]
 //! pub async fn home() -> Result<HomeView, AppError> {
 //!     let (service, caller) = scope()?;
 //!     Ok(service.home(&caller).await?)

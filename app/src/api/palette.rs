@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
 use super::scope;
-use crate::errors::AppError;
+use crate::{door::Door, errors::AppError};
 
 /// What a hit leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct PaletteHit {
 }
 
 /// Workflows, waiting decisions and runs that match the words, a few of each; what the caller may not see is left out.
-#[server(prefix = "/ui", endpoint = "palette")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "palette")]
 pub async fn palette(words: String) -> Result<Vec<PaletteHit>, AppError> {
     let (service, caller) = scope()?;
     let words = words.trim().to_owned();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
 use super::{go_on, scope};
-use crate::errors::AppError;
+use crate::{door::Door, errors::AppError};
 
 /// How many lines of a log come with a page; the browser fetches the rest.
 const FIRST_LINES: u32 = 200;
@@ -53,7 +53,7 @@ pub struct RunListQuery {
 }
 
 /// The caller's own requests.
-#[server(prefix = "/ui", endpoint = "requests")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "requests")]
 pub async fn requests(query: RunListQuery) -> Result<RequestsData, AppError> {
     let (service, caller) = scope()?;
     let first = query == RunListQuery::default();
@@ -63,14 +63,14 @@ pub async fn requests(query: RunListQuery) -> Result<RequestsData, AppError> {
 }
 
 /// All runs that the caller may see.
-#[server(prefix = "/ui", endpoint = "runs")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "runs")]
 pub async fn runs(query: RunListQuery) -> Result<Page<RunSummary>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.runs(&caller, server_side::query(&query, false), server_side::cursor(&query), None).await?)
 }
 
 /// A run by its number or id. `task` is the task whose log is shown, `tab` the part of the page.
-#[server(prefix = "/ui", endpoint = "run")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "run")]
 pub async fn run(
     key: String,
     #[server(default)] task: String,
@@ -102,7 +102,7 @@ pub async fn run(
 }
 
 /// Lines of a run's log after the given one, at most [`LINES_AT_ONCE`]; of one task where `reference` is not empty.
-#[server(prefix = "/ui", endpoint = "run-logs")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "run-logs")]
 pub async fn run_logs(id: RunId, #[server(default)] reference: String, after: i64) -> Result<Vec<LogLine>, AppError> {
     let (service, caller) = scope()?;
     let reference = (!reference.is_empty()).then_some(reference.as_str());
@@ -110,28 +110,28 @@ pub async fn run_logs(id: RunId, #[server(default)] reference: String, after: i6
 }
 
 /// Cancels a run.
-#[server(prefix = "/ui", endpoint = "cancel-run")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "cancel-run")]
 pub async fn cancel_run(id: RunId, #[server(default)] reason: String) -> Result<RunSummary, AppError> {
     let (service, caller) = scope()?;
     server_side::steered(service.cancel_run(&caller, id, &reason).await?)
 }
 
 /// Halts a run.
-#[server(prefix = "/ui", endpoint = "suspend-run")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "suspend-run")]
 pub async fn suspend_run(id: RunId) -> Result<RunSummary, AppError> {
     let (service, caller) = scope()?;
     server_side::steered(service.suspend_run(&caller, id).await?)
 }
 
 /// Lets a halted run go on.
-#[server(prefix = "/ui", endpoint = "resume-run")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "resume-run")]
 pub async fn resume_run(id: RunId) -> Result<RunSummary, AppError> {
     let (service, caller) = scope()?;
     server_side::steered(service.resume_run(&caller, id).await?)
 }
 
 /// Retries the failed task of a run.
-#[server(prefix = "/ui", endpoint = "retry-run")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "retry-run")]
 pub async fn retry_run(id: RunId) -> Result<RunSummary, AppError> {
     let (service, caller) = scope()?;
     server_side::steered(service.retry_run(&caller, id).await?)
@@ -139,7 +139,7 @@ pub async fn retry_run(id: RunId) -> Result<RunSummary, AppError> {
 
 /// Says what became of a call whose outcome is unknown: `done` (with its output as JSON), `failed` (with a reason), or
 /// `try-again`.
-#[server(prefix = "/ui", endpoint = "resolve-task")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "resolve-task")]
 pub async fn resolve_task(
     id: RunId,
     reference: String,

@@ -5,12 +5,12 @@ use leptos::prelude::*;
 
 #[cfg(feature = "ssr")]
 use super::{add_header, browser_session, go_on, open_scope, scope};
-use crate::errors::AppError;
+use crate::{door::Door, errors::AppError};
 #[cfg(feature = "ssr")]
 use crate::{i18n::Locale, session::Theme, url_state::inner_path};
 
 /// Signs in with a password; the answer is where to go next.
-#[server(prefix = "/ui", endpoint = "sign-in")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "sign-in")]
 pub async fn sign_in(login: String, password: String, #[server(default)] next: String) -> Result<String, AppError> {
     let (service, origin) = open_scope()?;
     let user = service.sign_in(&origin, login.trim(), &password).await?;
@@ -21,7 +21,7 @@ pub async fn sign_in(login: String, password: String, #[server(default)] next: S
 }
 
 /// Signs this browser out.
-#[server(prefix = "/ui", endpoint = "sign-out")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "sign-out")]
 pub async fn sign_out() -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.sign_out(&caller).await?;
@@ -31,21 +31,21 @@ pub async fn sign_out() -> Result<(), AppError> {
 }
 
 /// The sign-ins of the demonstration organisation; none elsewhere.
-#[server(prefix = "/ui", endpoint = "demo-sign-ins")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "demo-sign-ins")]
 pub async fn demo_sign_ins() -> Result<Vec<DemoSignIn>, AppError> {
     let (service, _origin) = open_scope()?;
     Ok(service.demo_sign_ins())
 }
 
 /// What a one-time link is for.
-#[server(prefix = "/ui", endpoint = "link")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "link")]
 pub async fn link(token: String) -> Result<LinkView, AppError> {
     let (service, origin) = open_scope()?;
     Ok(service.link(&origin, &token).await?)
 }
 
 /// Creates the first administrator and signs in.
-#[server(prefix = "/ui", endpoint = "claim-setup")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "claim-setup")]
 pub async fn claim_setup(
     token: String,
     login: String,
@@ -64,7 +64,7 @@ pub async fn claim_setup(
 }
 
 /// Sets a password by a one-time link and signs in.
-#[server(prefix = "/ui", endpoint = "claim-password")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "claim-password")]
 pub async fn claim_password(token: String, password: String, repeated: String) -> Result<(), AppError> {
     same_twice(&password, &repeated)?;
     let (service, origin) = open_scope()?;
@@ -75,7 +75,7 @@ pub async fn claim_password(token: String, password: String, repeated: String) -
 }
 
 /// Shows a generated password, once.
-#[server(prefix = "/ui", endpoint = "reveal-password")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "reveal-password")]
 pub async fn reveal_password(token: String) -> Result<String, AppError> {
     let (service, origin) = open_scope()?;
     let password = service.reveal_password(&origin, &token).await?;
@@ -84,7 +84,7 @@ pub async fn reveal_password(token: String) -> Result<String, AppError> {
 }
 
 /// Chooses the language: for the account where somebody is signed in, and for the browser.
-#[server(prefix = "/ui", endpoint = "set-locale")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "set-locale")]
 pub async fn set_locale(locale: String, #[server(default)] back: String) -> Result<(), AppError> {
     let locale = locale.parse::<Locale>().unwrap_or_default().as_str();
     remember("locale", locale);
@@ -96,7 +96,7 @@ pub async fn set_locale(locale: String, #[server(default)] back: String) -> Resu
 }
 
 /// Chooses the theme: for the account where somebody is signed in, and for the browser.
-#[server(prefix = "/ui", endpoint = "set-theme")]
+#[server(protocol = Door, prefix = "/ui", endpoint = "set-theme")]
 pub async fn set_theme(theme: String, #[server(default)] back: String) -> Result<(), AppError> {
     let theme = Theme::from_text(&theme).as_str();
     remember("theme", theme);

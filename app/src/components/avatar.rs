@@ -1,3 +1,4 @@
+use crate::view;
 use leptos::prelude::*;
 
 /// A person as initials. The name stands beside it, so readers do not hear it.

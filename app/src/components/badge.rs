@@ -2,7 +2,10 @@ use domain::{ApprovalState, Risk, RunStatus, TaskStatus};
 use leptos::prelude::*;
 
 use super::{Glyph, Icon};
-use crate::i18n::{Texts, use_texts};
+use crate::{
+    i18n::{Texts, use_texts},
+    view,
+};
 
 /// What a colour says. Never alone: an icon and a word stand with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

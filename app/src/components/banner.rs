@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 
 use super::{Glyph, Icon, Tone};
+use crate::view;
 
 /// A message across the page or a card.
 #[component]

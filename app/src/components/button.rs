@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 
 use super::{Glyph, Icon};
+use crate::view;
 
 /// How loud a button is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

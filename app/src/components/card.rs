@@ -1,3 +1,4 @@
+use crate::view;
 use leptos::prelude::*;
 
 /// A part of a page with its own heading.

@@ -1,3 +1,4 @@
+use crate::view;
 use leptos::prelude::*;
 
 /// On or off, as a switch. In a form it sends `true`, or nothing.

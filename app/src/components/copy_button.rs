@@ -1,7 +1,7 @@
 use leptos::prelude::*;
 
 use super::{Button, ButtonLook, Glyph};
-use crate::i18n::use_texts;
+use crate::{i18n::use_texts, view};
 
 /// Copies a text, and says that it did.
 #[component]

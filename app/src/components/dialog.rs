@@ -5,7 +5,7 @@ use leptos_router::{
 };
 
 use super::{Glyph, Icon};
-use crate::{i18n::use_texts, url_state::href_with};
+use crate::{i18n::use_texts, url_state::href_with, view};
 
 /// The address that opens the dialog `name` on the current page. The opener is a link, so it works without JavaScript.
 pub fn dialog_href(name: impl Into<String>) -> Signal<String> {

@@ -1,7 +1,7 @@
 use leptos::prelude::*;
 
 use super::{Glyph, Icon};
-use crate::i18n::use_texts;
+use crate::{i18n::use_texts, view};
 
 /// What a control within [`Field`] says in `aria-describedby`: the ids of its hint and its error.
 pub fn described_by(id: &str) -> String {

@@ -12,6 +12,7 @@ use super::{Glyph, Icon, Tone, badge::task_state};
 use crate::{
     i18n::{Texts, use_texts},
     model::graph_layout::{Layout, Metrics, Placed, Way, is_terminal, layout},
+    view,
 };
 
 /// How many characters of a way's label are shown.

@@ -1,5 +1,6 @@
 //! The icons: one set of 20 px strokes, drawn here.
 
+use crate::view;
 use leptos::prelude::*;
 
 macro_rules! glyphs {

@@ -1,7 +1,15 @@
+use std::sync::Arc;
+
 use leptos::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::ProblemView;
-use crate::{errors::AppError, i18n::use_texts};
+use crate::{
+    data::{Answer, AsJson, Data},
+    errors::AppError,
+    i18n::use_texts,
+    view,
+};
 
 /// Grey lines where text will be, of about the final height.
 #[component]
@@ -21,26 +29,31 @@ pub fn Skeleton(
 }
 
 /// A page's data: the skeleton until it is there, then the view of it, or of its problem. One such boundary per route.
-///
-/// ```ignore
-/// let home = Resource::new(move || live.version(Topic::Runs), |_| api::home::home());
-/// load(home, || view! { <Skeleton lines=8/> }.into_any(), |home| view! { … }.into_any())
-/// ```
 pub fn load<T>(
-    resource: Resource<Result<T, AppError>>,
+    data: Data<T>,
     skeleton: impl Fn() -> AnyView + Send + Sync + 'static,
-    view: impl Fn(T) -> AnyView + Clone + Send + Sync + 'static,
+    view: impl Fn(T) -> AnyView + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: Clone + Send + Sync + 'static,
+    T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
+    let (resource, read) = data.parts();
+    show(resource, Arc::new(skeleton), Arc::new(move |answer| Ok(view(read(answer)?))))
+}
+
+/// The one place where data becomes a view.
+fn show(
+    resource: Resource<Answer, AsJson>,
+    skeleton: Arc<dyn Fn() -> AnyView + Send + Sync>,
+    view: Arc<dyn Fn(&Answer) -> Result<AnyView, AppError> + Send + Sync>,
+) -> AnyView {
     view! {
-        <Transition fallback=skeleton>
+        <Transition fallback=move || skeleton()>
             {move || {
                 let view = view.clone();
                 Suspend::new(async move {
-                    match resource.await {
-                        Ok(data) => view(data),
+                    match view(&resource.await) {
+                        Ok(view) => view,
                         Err(error) => view! { <ProblemView problem=error.0/> }.into_any(),
                     }
                 })

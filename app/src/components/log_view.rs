@@ -10,6 +10,7 @@ use crate::{
     api::runs::{LINES_AT_ONCE, run_logs},
     i18n::use_texts,
     model::log_window::{LogWindow, ROW_HEIGHT, Slice, find},
+    view,
 };
 
 /// The lines of a run's log, or of one of its tasks. The page owns it, so that it outlives what is drawn.

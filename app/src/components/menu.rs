@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 
 use super::{Glyph, Icon};
+use crate::view;
 
 /// A native popover with its opener; works without JavaScript. For the bar at the top.
 #[component]

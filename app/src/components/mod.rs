@@ -36,7 +36,7 @@ pub use choice::{CheckboxGroup, Toggle};
 pub use copy_button::CopyButton;
 pub use dialog::{Dialog, dialog_href};
 pub use field::{Field, TextArea, TextField, described_by};
-pub use form_feedback::{FormFeedback, error_of, field_error, leave_for, problem_of, when_done};
+pub use form_feedback::{FormFeedback, field_error, leave_for};
 pub use icon::{Glyph, Icon};
 pub use loading::{Skeleton, load};
 pub use menu::{Menu, MenuLink, Popover};

@@ -1,3 +1,4 @@
+use crate::view;
 use leptos::prelude::*;
 use leptos_meta::Title;
 

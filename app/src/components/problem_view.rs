@@ -2,7 +2,7 @@ use domain::{ErrorCode, Problem};
 use leptos::prelude::*;
 
 use super::{Banner, Button, ButtonLook, Glyph, Icon, Tone};
-use crate::{errors, i18n::use_texts};
+use crate::{errors, i18n::use_texts, view};
 
 /// A problem in words: what happened, what it means, what to do, and the number to tell an operator.
 #[component]

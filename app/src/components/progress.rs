@@ -1,3 +1,4 @@
+use crate::view;
 use leptos::prelude::*;
 
 /// How much of something is done.

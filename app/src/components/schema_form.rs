@@ -17,7 +17,7 @@ pub use kept::{KeptForm, forget, kept, remember, typed_before};
 pub use state::{FormState, Pairs};
 
 use super::{Glyph, Icon};
-use crate::{errors::field_message, i18n::use_texts};
+use crate::{errors::field_message, i18n::use_texts, view};
 
 /// The key of a value within `fields`: brackets would otherwise be read as nesting.
 pub fn field_key(pointer: &str) -> String {

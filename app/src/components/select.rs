@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 
 use super::{Field, described_by};
+use crate::view;
 
 /// One of a few.
 #[component]

@@ -2,7 +2,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use super::{Glyph, Icon};
-use crate::{i18n::use_texts, url_state::href_with};
+use crate::{i18n::use_texts, url_state::href_with, view};
 
 /// How a column's cells stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

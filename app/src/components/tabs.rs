@@ -1,7 +1,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use crate::url_state::href_with;
+use crate::{url_state::href_with, view};
 
 /// One tab.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use domain::{Timestamp, view::TaskView};
 use leptos::prelude::*;
 
 use super::{Glyph, Icon, TaskBadge, duration_text, graph::NodeHref};
-use crate::i18n::use_texts;
+use crate::{i18n::use_texts, view};
 
 /// The executions of a run's tasks as a list of links.
 #[component]

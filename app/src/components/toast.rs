@@ -3,7 +3,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::{Button, ButtonLook, Glyph, Icon, Tone};
-use crate::i18n::use_texts;
+use crate::{i18n::use_texts, view};
 
 /// How long a message stays, in seconds; one with an undo stays twice as long.
 const STAY: u64 = 6;

@@ -3,7 +3,10 @@ use std::time::Duration;
 use domain::Timestamp;
 use leptos::prelude::*;
 
-use crate::i18n::{CommonTexts, Locale, Texts, use_texts};
+use crate::{
+    i18n::{CommonTexts, Locale, Texts, use_texts},
+    view,
+};
 
 /// The present as the browser tells it, in microseconds since 1970; `None` until the page has come alive, so that the
 /// first frame is the server's.

@@ -6,6 +6,7 @@ use leptos_router::hooks::use_location;
 use crate::{
     components::{Glyph, Icon},
     i18n::{FrameTexts, use_texts},
+    view,
 };
 
 #[derive(Debug, PartialEq)]

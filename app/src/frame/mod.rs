@@ -14,6 +14,7 @@ use crate::{
     i18n::use_texts,
     live::use_live,
     session::use_me,
+    view,
 };
 use navigation::{BottomBar, Sidebar};
 use palette::Palette;

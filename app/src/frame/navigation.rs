@@ -8,6 +8,7 @@ use crate::{
     components::{Glyph, Icon},
     i18n::{FrameTexts, use_texts},
     session::Counts,
+    view,
 };
 
 /// A place of the portal.

@@ -10,6 +10,7 @@ use crate::{
     components::{Glyph, Icon},
     i18n::use_texts,
     session::use_me,
+    view,
 };
 
 /// Whether the palette is open.

@@ -11,6 +11,7 @@ use crate::{
     components::{Avatar, Glyph, Icon, Popover},
     i18n::{Locale, use_texts},
     session::{Counts, Theme},
+    view,
 };
 
 #[component]

@@ -12,9 +12,11 @@ use crate::{
         Avatar, Banner, ButtonLook, Card, EmptyState, Glyph, Icon, LinkButton, Moment, PageHeader, RiskBadge, RunBadge,
         Skeleton, Tone, load,
     },
+    data::Data,
     i18n::use_texts,
     live::{Topic, use_live},
     session::may,
+    view,
 };
 
 /// What needs me, what became of mine, is anything on fire.
@@ -22,7 +24,7 @@ use crate::{
 pub fn HomePage() -> impl IntoView {
     let t = use_texts();
     let live = use_live();
-    let data = Resource::new(move || (live.version(Topic::Runs), live.version(Topic::Approvals)), |_| home());
+    let data = Data::new(move || (live.version(Topic::Runs), live.version(Topic::Approvals)), |_| home());
     view! {
         <PageHeader title=t.home.title() subtitle=t.home.subtitle()>
             {may(Operation::RunLaunch)

@@ -1,6 +1,6 @@
 //! What a one-time link leads to.
 
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
@@ -8,11 +8,14 @@ use super::{setup::NewPassword, sign_in::Brand};
 use crate::{
     api::sign_in::{ClaimPassword, RevealPassword, link},
     components::{
-        Banner, Button, ButtonLook, CopyButton, FormFeedback, Glyph, LinkButton, Moment, Skeleton, Tone, error_of,
-        leave_for, load, problem_of, when_done,
+        Banner, Button, ButtonLook, CopyButton, FormFeedback, Glyph, LinkButton, Moment, Skeleton, Tone, leave_for,
+        load,
     },
+    data::Data,
     frame::LocaleForm,
     i18n::use_texts,
+    submission::{Submission, SubmitForm, when_done},
+    view,
 };
 
 /// The token in the address.
@@ -26,7 +29,7 @@ pub(super) fn link_token() -> Memo<String> {
 pub fn LinkPage() -> impl IntoView {
     let t = use_texts();
     let token = link_token();
-    let known = Resource::new(move || token.get(), link);
+    let known = Data::new(move || token.get(), link);
     // After a form without JavaScript the link is used up and what it showed comes along, once.
     let shown = SharedValue::new(|| {
         #[cfg(feature = "ssr")]
@@ -65,21 +68,21 @@ pub fn LinkPage() -> impl IntoView {
 #[component]
 fn SetPassword(token: Memo<String>, login: String, until: domain::Timestamp) -> impl IntoView {
     let t = use_texts().account;
-    let action = ServerAction::<ClaimPassword>::new();
+    let action = Submission::<ClaimPassword>::new();
     when_done(action, |()| leave_for("/"));
     view! {
         <h1 class="gate__title">{t.set_password_title()}</h1>
         <p class="gate__lead">{t.set_password_lead(&login)} " " {t.link_until()} " " <Moment at=until/></p>
-        <ActionForm action=action>
+        <SubmitForm to=action>
             <div class="stack">
-                <FormFeedback problem=problem_of(action)/>
+                <FormFeedback problem=action.problem()/>
                 <input type="hidden" name="token" value=token.get_untracked()/>
                 // Password managers want to know whose password it is.
                 <input type="hidden" name="username" autocomplete="username" value=login/>
-                <NewPassword password=error_of(action, "/password") repeated=error_of(action, "/repeated")/>
+                <NewPassword password=action.error("/password") repeated=action.error("/repeated")/>
                 <Button look=ButtonLook::Primary busy=action.pending()>{t.set_password_send()}</Button>
             </div>
-        </ActionForm>
+        </SubmitForm>
     }
 }
 
@@ -87,29 +90,20 @@ fn SetPassword(token: Memo<String>, login: String, until: domain::Timestamp) -> 
 #[component]
 fn Reveal(token: Memo<String>) -> impl IntoView {
     let t = use_texts().account;
-    let action = ServerAction::<RevealPassword>::new();
-    let value = action.value();
-    let revealed = move || value.get().and_then(Result::ok);
-    view! {
-        {move || match revealed() {
-            Some(password) => view! { <Revealed password/> }.into_any(),
-            None => {
-                view! {
-                    <h1 class="gate__title">{t.reveal_title()}</h1>
-                    <p class="gate__lead">{t.reveal_lead()}</p>
-                    <ActionForm action=action>
-                        <div class="stack">
-                            <FormFeedback problem=problem_of(action)/>
-                            <input type="hidden" name="token" value=token.get_untracked()/>
-                            <Button look=ButtonLook::Primary icon=Glyph::Eye busy=action.pending()>
-                                {t.reveal_send()}
-                            </Button>
-                        </div>
-                    </ActionForm>
-                }
-                    .into_any()
-            }
-        }}
+    let action = Submission::<RevealPassword>::new();
+    move || match action.output() {
+        Some(password) => view! { <Revealed password/> },
+        None => view! {
+            <h1 class="gate__title">{t.reveal_title()}</h1>
+            <p class="gate__lead">{t.reveal_lead()}</p>
+            <SubmitForm to=action>
+                <div class="stack">
+                    <FormFeedback problem=action.problem()/>
+                    <input type="hidden" name="token" value=token.get_untracked()/>
+                    <Button look=ButtonLook::Primary icon=Glyph::Eye busy=action.pending()>{t.reveal_send()}</Button>
+                </div>
+            </SubmitForm>
+        },
     }
 }
 

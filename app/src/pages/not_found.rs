@@ -8,6 +8,7 @@ use crate::{
     components::{EmptyState, Glyph, LinkButton},
     errors,
     i18n::use_texts,
+    view,
 };
 
 /// No page at this address.

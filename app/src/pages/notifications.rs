@@ -1,15 +1,18 @@
 //! The person's notices.
 
 use domain::view::{NotificationView, Page};
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 
 use crate::{
     api::account::{MarkNotificationsRead, notifications},
     components::{Button, Card, EmptyState, Glyph, Icon, Moment, PageHeader, Pager, Skeleton, Tone, load},
+    data::Data,
     i18n::{sentence, use_texts},
     live::{Topic, use_live},
     session::{Counts, use_me},
+    submission::{Submission, SubmitForm},
     url_state::query_text,
+    view,
 };
 
 /// The person's notices, newest first.
@@ -18,8 +21,8 @@ pub fn NotificationsPage() -> impl IntoView {
     let t = use_texts();
     let live = use_live();
     let cursor = query_text("cursor");
-    let mark = ServerAction::<MarkNotificationsRead>::new();
-    let data = Resource::new(
+    let mark = Submission::<MarkNotificationsRead>::new();
+    let data = Data::new(
         move || (cursor.get(), live.version(Topic::Notifications), mark.version().get()),
         |(cursor, ..)| notifications(Some(cursor).filter(|cursor| !cursor.is_empty())),
     );
@@ -36,11 +39,11 @@ pub fn NotificationsPage() -> impl IntoView {
             title=t.notices.title()
             subtitle=if mail { t.notices.mail_on() } else { t.notices.mail_off() }
         >
-            <ActionForm action=mark>
+            <SubmitForm to=mark>
                 <Button icon=Glyph::Check busy=mark.pending() disabled=Signal::derive(move || unread() == 0)>
                     {t.notices.mark_all()}
                 </Button>
-            </ActionForm>
+            </SubmitForm>
         </PageHeader>
         {load(
             data,
@@ -51,7 +54,7 @@ pub fn NotificationsPage() -> impl IntoView {
 }
 
 #[component]
-fn Notices(page: Page<NotificationView>, mark: ServerAction<MarkNotificationsRead>) -> impl IntoView {
+fn Notices(page: Page<NotificationView>, mark: Submission<MarkNotificationsRead>) -> impl IntoView {
     let t = use_texts();
     if page.items.is_empty() {
         return view! {
@@ -72,7 +75,7 @@ fn Notices(page: Page<NotificationView>, mark: ServerAction<MarkNotificationsRea
 }
 
 #[component]
-fn Notice(notice: NotificationView, mark: ServerAction<MarkNotificationsRead>) -> impl IntoView {
+fn Notice(notice: NotificationView, mark: Submission<MarkNotificationsRead>) -> impl IntoView {
     let t = use_texts();
     let (glyph, tone) = match notice.kind.as_str() {
         "approval-requested" => (Glyph::Decisions, Tone::Warning),
@@ -95,7 +98,7 @@ fn Notice(notice: NotificationView, mark: ServerAction<MarkNotificationsRead>) -
     let unread = !notice.read;
     let read = move |_| {
         if unread {
-            mark.dispatch(MarkNotificationsRead { id: Some(id) });
+            mark.send(&MarkNotificationsRead { id: Some(id) });
         }
     };
     view! {

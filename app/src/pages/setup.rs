@@ -1,16 +1,17 @@
 //! The first administrator of a new portal.
 
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::{link::link_token, sign_in::Brand};
 use crate::{
     api::sign_in::{ClaimSetup, link},
-    components::{
-        Button, ButtonLook, FormFeedback, Skeleton, TextField, error_of, leave_for, load, problem_of, when_done,
-    },
+    components::{Button, ButtonLook, FormFeedback, Skeleton, TextField, leave_for, load},
+    data::Data,
     frame::LocaleForm,
     i18n::use_texts,
+    submission::{Submission, SubmitForm, when_done},
+    view,
 };
 
 /// The shortest password that the server takes, in characters.
@@ -21,7 +22,7 @@ pub(super) const PASSWORD_LENGTH: u32 = 12;
 pub fn SetupPage() -> impl IntoView {
     let t = use_texts();
     let token = link_token();
-    let known = Resource::new(move || token.get(), link);
+    let known = Data::new(move || token.get(), link);
     view! {
         <Title text=t.account.setup_title()/>
         <div class="gate">
@@ -40,37 +41,37 @@ pub fn SetupPage() -> impl IntoView {
 #[component]
 fn SetupForm(token: Memo<String>) -> impl IntoView {
     let t = use_texts().account;
-    let action = ServerAction::<ClaimSetup>::new();
+    let action = Submission::<ClaimSetup>::new();
     when_done(action, |()| leave_for("/"));
     view! {
         <p class="gate__lead">{t.setup_lead()}</p>
-        <ActionForm action=action>
+        <SubmitForm to=action>
             <div class="stack">
-                <FormFeedback problem=problem_of(action)/>
+                <FormFeedback problem=action.problem()/>
                 <input type="hidden" name="token" value=token.get_untracked()/>
                 <TextField
                     name="login"
                     label=t.login()
                     hint=t.login_hint()
-                    error=error_of(action, "/login")
+                    error=action.error("/login")
                     autocomplete="username"
                     maxlength=64_u32
                     code=true
                     autofocus=true
                 />
-                <TextField name="name" label=t.full_name() error=error_of(action, "/name") autocomplete="name" maxlength=128_u32/>
+                <TextField name="name" label=t.full_name() error=action.error("/name") autocomplete="name" maxlength=128_u32/>
                 <TextField
                     name="email"
                     label=t.email()
                     kind="email"
-                    error=error_of(action, "/email")
+                    error=action.error("/email")
                     autocomplete="email"
                     optional=true
                 />
-                <NewPassword password=error_of(action, "/password") repeated=error_of(action, "/repeated")/>
+                <NewPassword password=action.error("/password") repeated=action.error("/repeated")/>
                 <Button look=ButtonLook::Primary busy=action.pending()>{t.setup_send()}</Button>
             </div>
-        </ActionForm>
+        </SubmitForm>
     }
 }
 

@@ -1,16 +1,19 @@
 //! Signing in.
 
 use domain::view::DemoSignIn;
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use server_fn::ServerFn;
 
 use crate::{
     api::sign_in::{SignIn, demo_sign_ins},
-    components::{Avatar, Button, ButtonLook, FormFeedback, TextField, leave_for, problem_of, when_done},
+    components::{Avatar, Button, ButtonLook, FormFeedback, TextField, leave_for},
+    data::Data,
     frame::LocaleForm,
     i18n::use_texts,
+    submission::{Submission, SubmitForm, when_done},
     url_state::{inner_path, query_text},
+    view,
 };
 
 /// Where one signs in.
@@ -18,9 +21,9 @@ use crate::{
 pub fn SignInPage() -> impl IntoView {
     let t = use_texts();
     let next = query_text("next");
-    let action = ServerAction::<SignIn>::new();
+    let action = Submission::<SignIn>::new();
     when_done(action, |next| leave_for(&next));
-    let demo = Resource::new(|| (), |()| demo_sign_ins());
+    let demo = Data::new(|| (), |()| demo_sign_ins());
     let next_path = Signal::derive(move || inner_path(&next.get()));
     let came_from = move || next_path.with(|path| path != "/");
     view! {
@@ -32,9 +35,9 @@ pub fn SignInPage() -> impl IntoView {
                 <p class="gate__lead">
                     {move || if came_from() { t.account.sign_in_to_go_on() } else { t.account.sign_in_lead() }}
                 </p>
-                <ActionForm action=action>
+                <SubmitForm to=action>
                     <div class="stack">
-                        <FormFeedback problem=problem_of(action)/>
+                        <FormFeedback problem=action.problem()/>
                         <input type="hidden" name="next" value=move || next_path.get()/>
                         <TextField
                             name="login"
@@ -51,14 +54,14 @@ pub fn SignInPage() -> impl IntoView {
                         />
                         <Button look=ButtonLook::Primary busy=action.pending()>{t.frame.sign_in()}</Button>
                     </div>
-                </ActionForm>
+                </SubmitForm>
                 <div class="gate__foot">
                     <LocaleForm/>
                 </div>
             </div>
             <Transition fallback=|| ()>
                 {move || Suspend::new(async move {
-                    let people = demo.await.unwrap_or_default();
+                    let people = demo.get().await.unwrap_or_default();
                     (!people.is_empty()).then(|| view! { <DemoPeople people next=next_path/> })
                 })}
             </Transition>

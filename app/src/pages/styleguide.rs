@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::not_found::NotFoundPage;
+use crate::view;
 
 /// All components in all their states; only in debug builds.
 #[component]

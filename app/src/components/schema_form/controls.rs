@@ -11,6 +11,7 @@ use crate::{
     components::{Field as Labelled, Glyph, Icon, described_by},
     errors::field_message,
     i18n::use_texts,
+    view,
 };
 
 /// Up to this many choices are shown side by side; more become a list to choose from.

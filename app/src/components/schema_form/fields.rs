@@ -8,6 +8,7 @@ use crate::{
     components::{Button, ButtonLook, Glyph, Icon},
     errors::field_message,
     i18n::use_texts,
+    view,
 };
 
 /// All fields of a form.

@@ -1,5 +1,6 @@
 //! Several lines of text that also begin with their text where there is no JavaScript.
 
+use crate::view;
 use leptos::prelude::*;
 
 /// The children of a `<textarea>`. The server's renderer writes them as they are, so they are escaped here; hydration

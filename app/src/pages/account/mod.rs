@@ -12,6 +12,7 @@ use crate::{
     i18n::use_texts,
     session::use_me,
     url_state::query_text,
+    view,
 };
 use password::PasswordCard;
 use sessions::SessionsCard;

@@ -1,22 +1,22 @@
-use leptos::{form::ActionForm, html, prelude::*, server::ServerAction};
+use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast as _;
 
 use crate::{
     api::account::ChangePassword,
-    components::{
-        Banner, Button, ButtonLook, Card, FormFeedback, TextField, Tone, error_of, problem_of, use_toasts, when_done,
-    },
+    components::{Banner, Button, ButtonLook, Card, FormFeedback, TextField, Tone, use_toasts},
     i18n::use_texts,
     pages::setup::NewPassword,
     session::use_me,
+    submission::{Submission, SubmitForm, when_done},
     url_state::query_text,
+    view,
 };
 
 /// Changes one's own password.
 #[component]
 pub(super) fn PasswordCard() -> impl IntoView {
     let t = use_texts().account;
-    let action = ServerAction::<ChangePassword>::new();
+    let action = Submission::<ChangePassword>::new();
     let must = use_me().is_some_and(|me| me.must_change_password);
     let done = query_text("done");
     let toasts = use_toasts();
@@ -32,9 +32,9 @@ pub(super) fn PasswordCard() -> impl IntoView {
     view! {
         <Card title=t.change_password() subtitle=t.change_password_lead()>
             {move || (done.get() == "password").then(|| view! { <Banner tone=Tone::Success title=t.password_changed()/> })}
-            <ActionForm action=action>
+            <SubmitForm to=action>
                 <div class="stack" node_ref=form>
-                    <FormFeedback problem=problem_of(action)/>
+                    <FormFeedback problem=action.problem()/>
                     {(!must)
                         .then(|| {
                             view! {
@@ -42,17 +42,17 @@ pub(super) fn PasswordCard() -> impl IntoView {
                                     name="current"
                                     label=t.current_password()
                                     kind="password"
-                                    error=error_of(action, "/current")
+                                    error=action.error("/current")
                                     autocomplete="current-password"
                                 />
                             }
                         })}
-                    <NewPassword password=error_of(action, "/password") repeated=error_of(action, "/repeated")/>
+                    <NewPassword password=action.error("/password") repeated=action.error("/repeated")/>
                     <div>
                         <Button look=ButtonLook::Primary busy=action.pending()>{t.change_password()}</Button>
                     </div>
                 </div>
-            </ActionForm>
+            </SubmitForm>
         </Card>
     }
 }

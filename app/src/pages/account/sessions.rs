@@ -1,33 +1,35 @@
 use domain::view::SessionView;
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 
 use crate::{
     api::account::{RevokeOtherSessions, RevokeSession, sessions},
     components::{
-        Badge, Button, ButtonLook, Card, FormFeedback, Glyph, Icon, Moment, Skeleton, Tone, load, problem_of,
-        use_toasts, when_done,
+        Badge, Button, ButtonLook, Card, FormFeedback, Glyph, Icon, Moment, Skeleton, Tone, load, use_toasts,
     },
+    data::Data,
     i18n::use_texts,
+    submission::{Submission, SubmitForm, when_done},
+    view,
 };
 
 /// The browsers that are signed in, each with a way to sign it out.
 #[component]
 pub(super) fn SessionsCard() -> impl IntoView {
     let t = use_texts();
-    let revoke = ServerAction::<RevokeSession>::new();
-    let revoke_others = ServerAction::<RevokeOtherSessions>::new();
+    let revoke = Submission::<RevokeSession>::new();
+    let revoke_others = Submission::<RevokeOtherSessions>::new();
     let toasts = use_toasts();
     when_done(revoke, move |()| toasts.done(t.account.session_revoked()));
     when_done(revoke_others, move |()| toasts.done(t.account.sessions_revoked()));
-    let data = Resource::new(move || (revoke.version().get(), revoke_others.version().get()), |_| sessions());
+    let data = Data::new(move || (revoke.version().get(), revoke_others.version().get()), |_| sessions());
     let everywhere = view! {
-        <ActionForm action=revoke_others>
+        <SubmitForm to=revoke_others>
             <Button look=ButtonLook::Danger small=true busy=revoke_others.pending()>{t.account.revoke_others()}</Button>
-        </ActionForm>
+        </SubmitForm>
     };
     view! {
         <Card title=t.frame.sessions() subtitle=t.account.sessions_lead() actions=everywhere.into_any() flush=true>
-            <FormFeedback problem=problem_of(revoke)/>
+            <FormFeedback problem=revoke.problem()/>
             {load(
                 data,
                 || view! { <Skeleton lines=5/> }.into_any(),
@@ -41,7 +43,7 @@ pub(super) fn SessionsCard() -> impl IntoView {
 }
 
 #[component]
-fn Session(session: SessionView, revoke: ServerAction<RevokeSession>) -> impl IntoView {
+fn Session(session: SessionView, revoke: Submission<RevokeSession>) -> impl IntoView {
     let t = use_texts().account;
     let name = browser_name(&session.user_agent);
     view! {
@@ -60,10 +62,10 @@ fn Session(session: SessionView, revoke: ServerAction<RevokeSession>) -> impl In
                     view! { <Badge tone=Tone::Success glyph=Glyph::Check label=t.this_browser()/> }.into_any()
                 } else {
                     view! {
-                        <ActionForm action=revoke>
+                        <SubmitForm to=revoke>
                             <input type="hidden" name="id" value=session.id.to_string()/>
                             <Button small=true>{t.revoke_session()}</Button>
-                        </ActionForm>
+                        </SubmitForm>
                     }
                         .into_any()
                 }}

@@ -1,24 +1,27 @@
 use domain::view::TokenView;
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 
 use crate::{
     api::account::{CreateToken, RevokeToken, tokens},
     components::{
         Banner, Button, ButtonLook, Card, Column, CopyButton, EmptyState, FormFeedback, Glyph, Moment, SelectField,
-        Skeleton, Table, TextField, Tone, error_of, load, problem_of, use_toasts, when_done,
+        Skeleton, Table, TextField, Tone, load, use_toasts,
     },
+    data::Data,
     i18n::use_texts,
+    submission::{Submission, SubmitForm, when_done},
+    view,
 };
 
 /// The person's API tokens. A new one's secret is shown once.
 #[component]
 pub(super) fn TokensCard() -> impl IntoView {
     let t = use_texts();
-    let create = ServerAction::<CreateToken>::new();
-    let revoke = ServerAction::<RevokeToken>::new();
+    let create = Submission::<CreateToken>::new();
+    let revoke = Submission::<RevokeToken>::new();
     let toasts = use_toasts();
     when_done(revoke, move |()| toasts.done(t.account.token_revoked()));
-    let data = Resource::new(move || (create.version().get(), revoke.version().get()), |_| tokens());
+    let data = Data::new(move || (create.version().get(), revoke.version().get()), |_| tokens());
     let kept = SharedValue::new(|| {
         #[cfg(feature = "ssr")]
         return crate::api::take_once("token");
@@ -26,11 +29,7 @@ pub(super) fn TokensCard() -> impl IntoView {
         None::<String>
     })
     .into_inner();
-    let value = create.value();
-    let secret = move || {
-        let fresh = value.with(|value| value.as_ref().and_then(|answer| answer.as_ref().ok()?.secret.clone()));
-        fresh.or_else(|| kept.clone())
-    };
+    let secret = move || create.output().and_then(|token| token.secret).or_else(|| kept.clone());
     let lives = [("30", 30_u32), ("90", 90), ("365", 365)]
         .into_iter()
         .map(|(value, days)| (value.to_owned(), t.common.span_days(days)))
@@ -52,23 +51,23 @@ pub(super) fn TokensCard() -> impl IntoView {
                 })
         }}
         <Card title=t.account.token_new() subtitle=t.account.tokens_lead()>
-            <ActionForm action=create>
-                <FormFeedback problem=problem_of(create)/>
+            <SubmitForm to=create>
+                <FormFeedback problem=create.problem()/>
                 <div class="row-form">
                     <TextField
                         name="name"
                         label=t.account.token_name()
                         placeholder=t.account.token_name_example()
                         maxlength=64_u32
-                        error=error_of(create, "/name")
+                        error=create.error("/name")
                     />
                     <SelectField name="days" label=t.account.token_life() options=lives value="90" optional=true/>
                     <Button look=ButtonLook::Primary busy=create.pending()>{t.account.token_create()}</Button>
                 </div>
-            </ActionForm>
+            </SubmitForm>
         </Card>
         <Card title=t.frame.tokens() flush=true>
-            <FormFeedback problem=problem_of(revoke)/>
+            <FormFeedback problem=revoke.problem()/>
             {load(
                 data,
                 || view! { <Skeleton lines=4/> }.into_any(),
@@ -79,7 +78,7 @@ pub(super) fn TokensCard() -> impl IntoView {
 }
 
 #[component]
-fn Tokens(tokens: Vec<TokenView>, revoke: ServerAction<RevokeToken>) -> impl IntoView {
+fn Tokens(tokens: Vec<TokenView>, revoke: Submission<RevokeToken>) -> impl IntoView {
     let t = use_texts();
     if tokens.is_empty() {
         return view! { <EmptyState glyph=Glyph::Key title=t.account.no_tokens() text=t.account.no_tokens_text()/> }
@@ -106,10 +105,10 @@ fn Tokens(tokens: Vec<TokenView>, revoke: ServerAction<RevokeToken>) -> impl Int
                     <td data-label=t.account.token_used()>{moment(token.last_used_at)}</td>
                     <td data-label=t.account.token_ends()>{moment(token.expires_at)}</td>
                     <td class="table__actions">
-                        <ActionForm action=revoke>
+                        <SubmitForm to=revoke>
                             <input type="hidden" name="id" value=token.id.to_string()/>
                             <Button small=true look=ButtonLook::Danger>{t.account.token_revoke()}</Button>
-                        </ActionForm>
+                        </SubmitForm>
                     </td>
                 </tr>
             }

@@ -1,7 +1,7 @@
 //! The dialogs around a connection: its kind, its settings by the kind's schema, its end.
 
 use domain::{FieldError, view::ConnectionView};
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 use serde_json::Value;
 
 use super::connections::ConnectionActions;
@@ -9,12 +9,13 @@ use crate::{
     api::admin::{ConnectionKind, DeleteConnection, PutConnection},
     components::{
         Button, ButtonLook, Dialog, FormFeedback, Glyph, Icon, SelectField, TextArea, TextField, Toggle, dialog_href,
-        error_of, problem_of,
     },
     errors::field_message,
     i18n::use_texts,
     model::connection_settings::{Control, Setting, form},
+    submission::{Submission, SubmitForm},
     url_state::query_text,
+    view,
 };
 
 /// Whichever dialog the address names.
@@ -82,7 +83,7 @@ fn Settings(
     title: String,
     kind: ConnectionKind,
     connection: Option<ConnectionView>,
-    action: ServerAction<PutConnection>,
+    action: Submission<PutConnection>,
 ) -> impl IntoView {
     let t = use_texts();
     let stored = connection.as_ref().map_or(Value::Null, |connection| connection.settings.clone());
@@ -98,9 +99,9 @@ fn Settings(
                 let (id, kind, name, namespaces, settings) =
                     (id.clone(), kind.clone(), name.clone(), namespaces.clone(), settings.clone());
                 view! {
-                    <ActionForm action=action>
+                    <SubmitForm to=action>
                         <div class="stack">
-                            <FormFeedback problem=problem_of(action)/>
+                            <FormFeedback problem=action.problem()/>
                             {id.map(|id| view! { <input type="hidden" name="id" value=id/> })}
                             <input type="hidden" name="kind" value=kind/>
                             <TextField
@@ -110,7 +111,7 @@ fn Settings(
                                 value=name
                                 maxlength=63_u32
                                 code=true
-                                error=error_of(action, "/name")
+                                error=action.error("/name")
                             />
                             <TextField
                                 name="namespaces"
@@ -118,7 +119,7 @@ fn Settings(
                                 hint=t.admin.namespaces_hint()
                                 value=namespaces
                                 code=true
-                                error=error_of(action, "/namespaces")
+                                error=action.error("/namespaces")
                             />
                             {settings
                                 .into_iter()
@@ -126,7 +127,7 @@ fn Settings(
                                 .collect::<Vec<_>>()}
                             <Button look=ButtonLook::Primary busy=action.pending()>{t.common.save()}</Button>
                         </div>
-                    </ActionForm>
+                    </SubmitForm>
                 }
             }
         </Dialog>
@@ -134,12 +135,12 @@ fn Settings(
 }
 
 #[component]
-fn SettingField(setting: Setting, has_secret: bool, action: ServerAction<PutConnection>) -> impl IntoView {
+fn SettingField(setting: Setting, has_secret: bool, action: Submission<PutConnection>) -> impl IntoView {
     let t = use_texts();
     let Setting { pointer, title, description, optional, control, value } = setting;
     let name = format!("fields[{pointer}]");
     let id = format!("setting{}", pointer.replace('/', "-"));
-    let problem = problem_of(action);
+    let problem = action.problem();
     let place = format!("/settings{pointer}");
     let belongs = move |error: &&FieldError| {
         error.pointer == place || error.pointer.strip_prefix(&place).is_some_and(|rest| rest.starts_with('/'))
@@ -171,7 +172,7 @@ fn SettingField(setting: Setting, has_secret: bool, action: ServerAction<PutConn
 }
 
 #[component]
-fn Delete(dialog: String, connection: ConnectionView, action: ServerAction<DeleteConnection>) -> impl IntoView {
+fn Delete(dialog: String, connection: ConnectionView, action: Submission<DeleteConnection>) -> impl IntoView {
     let t = use_texts();
     let title = t.admin.connection_delete(&connection.name);
     let verb = title.clone();
@@ -180,14 +181,14 @@ fn Delete(dialog: String, connection: ConnectionView, action: ServerAction<Delet
             {
                 let verb = verb.clone();
                 view! {
-                    <ActionForm action=action>
+                    <SubmitForm to=action>
                         <div class="stack">
-                            <FormFeedback problem=problem_of(action)/>
+                            <FormFeedback problem=action.problem()/>
                             <p>{t.admin.connection_delete_text()}</p>
                             <input type="hidden" name="id" value=connection.id.to_string()/>
                             <Button look=ButtonLook::Danger busy=action.pending()>{verb.clone()}</Button>
                         </div>
-                    </ActionForm>
+                    </SubmitForm>
                 }
             }
         </Dialog>

@@ -2,7 +2,7 @@ use domain::{
     Operation,
     view::{ConnectionCheck, ConnectionView},
 };
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 use serde_json::Value;
 
 use super::{close_dialog, connection_form::ConnectionDialogs};
@@ -10,26 +10,28 @@ use crate::{
     api::admin::{DeleteConnection, PutConnection, TestConnection, connection_kinds, connections},
     components::{
         Badge, Button, ButtonLook, Card, DefinitionList, EmptyState, FormFeedback, Glyph, Icon, LinkButton, Menu,
-        MenuLink, Moment, PageHeader, Skeleton, Tone, dialog_href, load, problem_of, use_toasts, when_done,
+        MenuLink, Moment, PageHeader, Skeleton, Tone, dialog_href, load, use_toasts,
     },
+    data::Data,
     i18n::use_texts,
     session::may,
+    submission::{Submission, SubmitForm, when_done},
+    view,
 };
 
 /// What can be done with connections.
 #[derive(Clone, Copy)]
 pub(super) struct ConnectionActions {
-    pub(super) put: ServerAction<PutConnection>,
-    pub(super) delete: ServerAction<DeleteConnection>,
-    pub(super) test: ServerAction<TestConnection>,
+    pub(super) put: Submission<PutConnection>,
+    pub(super) delete: Submission<DeleteConnection>,
+    pub(super) test: Submission<TestConnection>,
 }
 
 /// The systems that workflows reach, each with its settings and its last test.
 #[component]
 pub fn ConnectionsPage() -> impl IntoView {
     let t = use_texts();
-    let actions =
-        ConnectionActions { put: ServerAction::new(), delete: ServerAction::new(), test: ServerAction::new() };
+    let actions = ConnectionActions { put: Submission::new(), delete: Submission::new(), test: Submission::new() };
     let toasts = use_toasts();
     let close = close_dialog();
     let close_too = close.clone();
@@ -45,7 +47,7 @@ pub fn ConnectionsPage() -> impl IntoView {
             toasts.failed(t.admin.test_failed());
         }
     });
-    let data = Resource::new(
+    let data = Data::new(
         move || (actions.put.version().get(), actions.delete.version().get(), actions.test.version().get()),
         |_| async { Ok((connections().await?, connection_kinds().await?)) },
     );
@@ -60,7 +62,7 @@ pub fn ConnectionsPage() -> impl IntoView {
                     }
                 })}
         </PageHeader>
-        <FormFeedback problem=problem_of(actions.test)/>
+        <FormFeedback problem=actions.test.problem()/>
         {load(
             data,
             || view! { <Card><Skeleton lines=8/></Card> }.into_any(),
@@ -132,10 +134,10 @@ fn ConnectionCard(connection: ConnectionView, title: String, actions: Connection
     });
     let test = may(Operation::ConnectionTest).then(|| {
         view! {
-            <ActionForm action=actions.test>
+            <SubmitForm to=actions.test>
                 <input type="hidden" name="id" value=id.to_string()/>
                 <Button small=true icon=Glyph::Pulse busy=actions.test.pending()>{t.admin.test()}</Button>
-            </ActionForm>
+            </SubmitForm>
         }
     });
     let buttons = view! { {test} {menu} };

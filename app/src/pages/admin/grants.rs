@@ -2,27 +2,29 @@ use domain::{
     Operation, Role,
     view::{GrantView, SubjectView},
 };
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 
 use super::close_dialog;
 use crate::{
     api::admin::{CreateGrant, RevokeGrant, grants, teams},
     components::{
         Avatar, Button, ButtonLook, Card, Combobox, Dialog, EmptyState, FilterChip, FormFeedback, Glyph, Icon,
-        LinkButton, Moment, PageHeader, SelectField, Skeleton, TextField, dialog_href, error_of, load, problem_of,
-        use_toasts, when_done,
+        LinkButton, Moment, PageHeader, SelectField, Skeleton, TextField, dialog_href, load, use_toasts,
     },
+    data::Data,
     i18n::{sentence, use_texts},
     session::may,
+    submission::{Submission, SubmitForm, when_done},
     url_state::query_text,
+    view,
 };
 
 /// Who may do what where, as sentences.
 #[component]
 pub fn GrantsPage() -> impl IntoView {
     let t = use_texts();
-    let create = ServerAction::<CreateGrant>::new();
-    let revoke = ServerAction::<RevokeGrant>::new();
+    let create = Submission::<CreateGrant>::new();
+    let revoke = Submission::<RevokeGrant>::new();
     let toasts = use_toasts();
     let close = close_dialog();
     when_done(create, move |()| {
@@ -30,7 +32,7 @@ pub fn GrantsPage() -> impl IntoView {
         close();
     });
     when_done(revoke, move |()| toasts.done(t.admin.grant_revoked()));
-    let data = Resource::new(move || (create.version().get(), revoke.version().get()), |_| grants());
+    let data = Data::new(move || (create.version().get(), revoke.version().get()), |_| grants());
     let chips: Vec<_> = Role::ALL
         .iter()
         .map(|role| {
@@ -50,7 +52,7 @@ pub fn GrantsPage() -> impl IntoView {
                 })}
         </PageHeader>
         <div class="chips">{chips}</div>
-        <FormFeedback problem=problem_of(revoke)/>
+        <FormFeedback problem=revoke.problem()/>
         {load(
             data,
             || view! { <Card><Skeleton lines=8/></Card> }.into_any(),
@@ -63,7 +65,7 @@ pub fn GrantsPage() -> impl IntoView {
 }
 
 #[component]
-fn Grants(grants: Vec<GrantView>, revoke: ServerAction<RevokeGrant>) -> impl IntoView {
+fn Grants(grants: Vec<GrantView>, revoke: Submission<RevokeGrant>) -> impl IntoView {
     let t = use_texts();
     let role = query_text("role");
     let lines = move || {
@@ -80,7 +82,7 @@ fn Grants(grants: Vec<GrantView>, revoke: ServerAction<RevokeGrant>) -> impl Int
 }
 
 #[component]
-fn Grant(grant: GrantView, revoke: ServerAction<RevokeGrant>) -> impl IntoView {
+fn Grant(grant: GrantView, revoke: Submission<RevokeGrant>) -> impl IntoView {
     let t = use_texts();
     let (name, is_team) = match &grant.subject {
         SubjectView::User { name, .. } => (name.clone(), false),
@@ -112,10 +114,10 @@ fn Grant(grant: GrantView, revoke: ServerAction<RevokeGrant>) -> impl IntoView {
                 {may(Operation::GrantRevoke)
                     .then(|| {
                         view! {
-                            <ActionForm action=revoke>
+                            <SubmitForm to=revoke>
                                 <input type="hidden" name="id" value=grant.id.to_string()/>
                                 <Button small=true look=ButtonLook::Danger>{t.admin.revoke()}</Button>
-                            </ActionForm>
+                            </SubmitForm>
                         }
                     })}
             </span>
@@ -124,9 +126,9 @@ fn Grant(grant: GrantView, revoke: ServerAction<RevokeGrant>) -> impl IntoView {
 }
 
 #[component]
-fn GrantForm(action: ServerAction<CreateGrant>) -> impl IntoView {
+fn GrantForm(action: Submission<CreateGrant>) -> impl IntoView {
     let t = use_texts();
-    let known = Resource::new(|| (), |()| teams());
+    let known = Data::new(|| (), |()| teams());
     let roles = Role::ALL
         .iter()
         .map(|role| {
@@ -136,7 +138,7 @@ fn GrantForm(action: ServerAction<CreateGrant>) -> impl IntoView {
         .collect::<Vec<_>>();
     let subject = move || {
         Suspend::new(async move {
-            let teams = known.await.unwrap_or_default();
+            let teams = known.get().await.unwrap_or_default();
             let people = teams.iter().flat_map(|team| &team.members);
             let mut options: Vec<(String, String)> =
                 people.map(|person| (person.login.clone(), person.name.clone())).collect();
@@ -149,15 +151,15 @@ fn GrantForm(action: ServerAction<CreateGrant>) -> impl IntoView {
                     label=t.admin.grant_who()
                     hint=t.admin.grant_who_hint()
                     options
-                    error=error_of(action, "/subject")
+                    error=action.error("/subject")
                 />
             }
         })
     };
     view! {
-        <ActionForm action=action>
+        <SubmitForm to=action>
             <div class="stack">
-                <FormFeedback problem=problem_of(action)/>
+                <FormFeedback problem=action.problem()/>
                 <Transition fallback=|| view! { <Skeleton lines=2/> }>{subject}</Transition>
                 <SelectField name="role" label=t.admin.role() options=roles.clone()/>
                 <TextField
@@ -166,7 +168,7 @@ fn GrantForm(action: ServerAction<CreateGrant>) -> impl IntoView {
                     hint=t.admin.place_hint()
                     value="*"
                     code=true
-                    error=error_of(action, "/place")
+                    error=action.error("/place")
                 />
                 <TextField
                     name="until"
@@ -174,10 +176,10 @@ fn GrantForm(action: ServerAction<CreateGrant>) -> impl IntoView {
                     hint=t.admin.until_hint()
                     kind="date"
                     optional=true
-                    error=error_of(action, "/until")
+                    error=action.error("/until")
                 />
                 <Button look=ButtonLook::Primary busy=action.pending()>{t.admin.grant_give()}</Button>
             </div>
-        </ActionForm>
+        </SubmitForm>
     }
 }

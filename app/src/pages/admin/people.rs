@@ -2,7 +2,7 @@ use domain::{
     Operation,
     view::{Page, UserView},
 };
-use leptos::{prelude::*, server::ServerAction};
+use leptos::prelude::*;
 
 use super::person_dialogs::{ActivityDialog, EditPerson, NewPerson, OneTimeLink, ResetDialog};
 use crate::{
@@ -11,18 +11,21 @@ use crate::{
         Avatar, Badge, Button, ButtonLook, Card, Column, EmptyState, Glyph, LinkButton, Menu, MenuLink, Moment,
         PageHeader, Pager, Skeleton, Table, Tone, dialog_href, load,
     },
+    data::Data,
     i18n::use_texts,
     session::may,
+    submission::Submission,
     url_state::query_text,
+    view,
 };
 
 /// What can be done with people, each with its form and its answer.
 #[derive(Clone, Copy)]
 pub(super) struct PeopleActions {
-    pub(super) create: ServerAction<CreateUser>,
-    pub(super) update: ServerAction<UpdateUser>,
-    pub(super) activity: ServerAction<SetUserActive>,
-    pub(super) reset: ServerAction<ResetPassword>,
+    pub(super) create: Submission<CreateUser>,
+    pub(super) update: Submission<UpdateUser>,
+    pub(super) activity: Submission<SetUserActive>,
+    pub(super) reset: Submission<ResetPassword>,
 }
 
 /// People: who they are, and whether they may sign in.
@@ -30,10 +33,10 @@ pub(super) struct PeopleActions {
 pub fn PeoplePage() -> impl IntoView {
     let t = use_texts();
     let actions = PeopleActions {
-        create: ServerAction::new(),
-        update: ServerAction::new(),
-        activity: ServerAction::new(),
-        reset: ServerAction::new(),
+        create: Submission::new(),
+        update: Submission::new(),
+        activity: Submission::new(),
+        reset: Submission::new(),
     };
     let search = query_text("q");
     let cursor = query_text("cursor");
@@ -42,7 +45,7 @@ pub fn PeoplePage() -> impl IntoView {
         (create.version().get(), update.version().get(), activity.version().get(), reset.version().get())
     };
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
-    let data = Resource::new(
+    let data = Data::new(
         move || (search.get(), cursor.get(), changed()),
         move |(search, cursor, _)| users(some(search), some(cursor)),
     );

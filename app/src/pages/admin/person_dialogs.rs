@@ -1,14 +1,13 @@
 use domain::view::UserView;
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 
 use super::{close_dialog, people::PeopleActions};
 use crate::{
     api::admin::{CreateUser, ResetPassword, SetUserActive, UpdateUser},
-    components::{
-        Banner, Button, ButtonLook, CopyButton, Dialog, FormFeedback, TextField, Tone, error_of, problem_of,
-        use_toasts, when_done,
-    },
+    components::{Banner, Button, ButtonLook, CopyButton, Dialog, FormFeedback, TextField, Tone, use_toasts},
     i18n::use_texts,
+    submission::{Submission, SubmitForm, when_done},
+    view,
 };
 
 /// The one-time link of a person just created or reset, to be passed on.
@@ -45,20 +44,20 @@ pub(super) fn OneTimeLink(actions: PeopleActions) -> impl IntoView {
 
 /// Creates a person.
 #[component]
-pub(super) fn NewPerson(action: ServerAction<CreateUser>) -> impl IntoView {
+pub(super) fn NewPerson(action: Submission<CreateUser>) -> impl IntoView {
     let t = use_texts();
     let close = close_dialog();
     when_done(action, move |_| close());
     view! {
         <Dialog name="new" title=t.admin.person_new()>
-            <ActionForm action=action>
+            <SubmitForm to=action>
                 <div class="stack">
-                    <FormFeedback problem=problem_of(action)/>
+                    <FormFeedback problem=action.problem()/>
                     <TextField
                         name="name"
                         label=t.common.name()
                         maxlength=128_u32
-                        error=error_of(action, "/name")
+                        error=action.error("/name")
                         autofocus=true
                     />
                     <TextField
@@ -67,14 +66,14 @@ pub(super) fn NewPerson(action: ServerAction<CreateUser>) -> impl IntoView {
                         hint=t.account.login_hint()
                         maxlength=64_u32
                         code=true
-                        error=error_of(action, "/login")
+                        error=action.error("/login")
                     />
                     <TextField
                         name="email"
                         label=t.admin.email()
                         kind="email"
                         optional=true
-                        error=error_of(action, "/email")
+                        error=action.error("/email")
                     />
                     <TextField
                         name="manager"
@@ -82,18 +81,18 @@ pub(super) fn NewPerson(action: ServerAction<CreateUser>) -> impl IntoView {
                         hint=t.admin.manager_hint()
                         code=true
                         optional=true
-                        error=error_of(action, "/manager")
+                        error=action.error("/manager")
                     />
                     <Button look=ButtonLook::Primary busy=action.pending()>{t.admin.person_create()}</Button>
                 </div>
-            </ActionForm>
+            </SubmitForm>
         </Dialog>
     }
 }
 
 /// Changes a person.
 #[component]
-pub(super) fn EditPerson(name: String, person: UserView, action: ServerAction<UpdateUser>) -> impl IntoView {
+pub(super) fn EditPerson(name: String, person: UserView, action: Submission<UpdateUser>) -> impl IntoView {
     let t = use_texts();
     let close = close_dialog();
     let toasts = use_toasts();
@@ -107,16 +106,16 @@ pub(super) fn EditPerson(name: String, person: UserView, action: ServerAction<Up
             {
                 let person = person.clone();
                 view! {
-                    <ActionForm action=action>
+                    <SubmitForm to=action>
                         <div class="stack">
-                            <FormFeedback problem=problem_of(action)/>
+                            <FormFeedback problem=action.problem()/>
                             <input type="hidden" name="id" value=person.id.to_string()/>
                             <TextField
                                 name="name"
                                 label=t.common.name()
                                 maxlength=128_u32
                                 value=person.name.clone()
-                                error=error_of(action, "/name")
+                                error=action.error("/name")
                             />
                             <TextField
                                 name="email"
@@ -124,7 +123,7 @@ pub(super) fn EditPerson(name: String, person: UserView, action: ServerAction<Up
                                 kind="email"
                                 optional=true
                                 value=person.email.clone().unwrap_or_default()
-                                error=error_of(action, "/email")
+                                error=action.error("/email")
                             />
                             <TextField
                                 name="manager"
@@ -133,11 +132,11 @@ pub(super) fn EditPerson(name: String, person: UserView, action: ServerAction<Up
                                 code=true
                                 optional=true
                                 value=person.manager.clone().map(|manager| manager.login).unwrap_or_default()
-                                error=error_of(action, "/manager")
+                                error=action.error("/manager")
                             />
                             <Button look=ButtonLook::Primary busy=action.pending()>{t.common.save()}</Button>
                         </div>
-                    </ActionForm>
+                    </SubmitForm>
                 }
             }
         </Dialog>
@@ -146,28 +145,28 @@ pub(super) fn EditPerson(name: String, person: UserView, action: ServerAction<Up
 
 /// Makes a link for a new password.
 #[component]
-pub(super) fn ResetDialog(name: String, person: UserView, action: ServerAction<ResetPassword>) -> impl IntoView {
+pub(super) fn ResetDialog(name: String, person: UserView, action: Submission<ResetPassword>) -> impl IntoView {
     let t = use_texts();
     let close = close_dialog();
     when_done(action, move |_| close());
     let title = t.admin.reset_title(&person.name);
     view! {
         <Dialog name title>
-            <ActionForm action=action>
+            <SubmitForm to=action>
                 <div class="stack">
-                    <FormFeedback problem=problem_of(action)/>
+                    <FormFeedback problem=action.problem()/>
                     <p>{t.admin.reset_text()}</p>
                     <input type="hidden" name="id" value=person.id.to_string()/>
                     <Button look=ButtonLook::Primary busy=action.pending()>{t.admin.reset()}</Button>
                 </div>
-            </ActionForm>
+            </SubmitForm>
         </Dialog>
     }
 }
 
 /// Disables or enables a person.
 #[component]
-pub(super) fn ActivityDialog(name: String, person: UserView, action: ServerAction<SetUserActive>) -> impl IntoView {
+pub(super) fn ActivityDialog(name: String, person: UserView, action: Submission<SetUserActive>) -> impl IntoView {
     let t = use_texts();
     let close = close_dialog();
     let toasts = use_toasts();
@@ -183,9 +182,9 @@ pub(super) fn ActivityDialog(name: String, person: UserView, action: ServerActio
             {
                 let verb = verb.clone();
                 view! {
-                    <ActionForm action=action>
+                    <SubmitForm to=action>
                         <div class="stack">
-                            <FormFeedback problem=problem_of(action)/>
+                            <FormFeedback problem=action.problem()/>
                             <p>{if active { t.admin.disable_text() } else { t.admin.enable_text() }}</p>
                             <input type="hidden" name="id" value=person.id.to_string()/>
                             <input type="hidden" name="active" value=if active { "false" } else { "true" }/>
@@ -193,7 +192,7 @@ pub(super) fn ActivityDialog(name: String, person: UserView, action: ServerActio
                                 {verb.clone()}
                             </Button>
                         </div>
-                    </ActionForm>
+                    </SubmitForm>
                 }
             }
         </Dialog>

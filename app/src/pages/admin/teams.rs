@@ -1,24 +1,27 @@
 use domain::{Operation, view::TeamView};
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 
 use super::close_dialog;
 use crate::{
     api::admin::{AddMember, DeleteTeam, PutTeam, RemoveMember, teams},
     components::{
         Avatar, Button, ButtonLook, Card, Dialog, EmptyState, FormFeedback, Glyph, Icon, LinkButton, Menu, MenuLink,
-        PageHeader, Skeleton, TextField, dialog_href, error_of, load, problem_of, when_done,
+        PageHeader, Skeleton, TextField, dialog_href, load,
     },
+    data::Data,
     i18n::use_texts,
     session::may,
+    submission::{Submission, SubmitForm, when_done},
     url_state::query_text,
+    view,
 };
 
 #[derive(Clone, Copy)]
 struct TeamActions {
-    put: ServerAction<PutTeam>,
-    delete: ServerAction<DeleteTeam>,
-    add: ServerAction<AddMember>,
-    remove: ServerAction<RemoveMember>,
+    put: Submission<PutTeam>,
+    delete: Submission<DeleteTeam>,
+    add: Submission<AddMember>,
+    remove: Submission<RemoveMember>,
 }
 
 /// Teams and their members. Teams are groups of the built-in directory as well.
@@ -26,12 +29,12 @@ struct TeamActions {
 pub fn TeamsPage() -> impl IntoView {
     let t = use_texts();
     let actions = TeamActions {
-        put: ServerAction::new(),
-        delete: ServerAction::new(),
-        add: ServerAction::new(),
-        remove: ServerAction::new(),
+        put: Submission::new(),
+        delete: Submission::new(),
+        add: Submission::new(),
+        remove: Submission::new(),
     };
-    let data = Resource::new(
+    let data = Data::new(
         move || {
             let TeamActions { put, delete, add, remove } = actions;
             (put.version().get(), delete.version().get(), add.version().get(), remove.version().get())
@@ -51,8 +54,8 @@ pub fn TeamsPage() -> impl IntoView {
                     }
                 })}
         </PageHeader>
-        <FormFeedback problem=problem_of(actions.add)/>
-        <FormFeedback problem=problem_of(actions.remove)/>
+        <FormFeedback problem=actions.add.problem()/>
+        <FormFeedback problem=actions.remove.problem()/>
         {load(
             data,
             || view! { <Card><Skeleton lines=8/></Card> }.into_any(),
@@ -65,14 +68,14 @@ pub fn TeamsPage() -> impl IntoView {
 }
 
 #[component]
-fn TeamForm(action: ServerAction<PutTeam>, name: String, title: String) -> impl IntoView {
+fn TeamForm(action: Submission<PutTeam>, name: String, title: String) -> impl IntoView {
     let t = use_texts();
     let fixed = !name.is_empty();
     view! {
-        <ActionForm action=action>
+        <SubmitForm to=action>
             <div class="stack">
-                <FormFeedback problem=problem_of(action)/>
-                <TextField name="title" label=t.admin.team_title() value=title maxlength=128_u32 error=error_of(action, "/title")/>
+                <FormFeedback problem=action.problem()/>
+                <TextField name="title" label=t.admin.team_title() value=title maxlength=128_u32 error=action.error("/title")/>
                 {if fixed {
                     view! { <input type="hidden" name="name" value=name/> }.into_any()
                 } else {
@@ -83,14 +86,14 @@ fn TeamForm(action: ServerAction<PutTeam>, name: String, title: String) -> impl 
                             hint=t.admin.team_name_hint()
                             maxlength=63_u32
                             code=true
-                            error=error_of(action, "/name")
+                            error=action.error("/name")
                         />
                     }
                         .into_any()
                 }}
                 <Button look=ButtonLook::Primary busy=action.pending()>{t.common.save()}</Button>
             </div>
-        </ActionForm>
+        </SubmitForm>
     }
 }
 
@@ -154,7 +157,7 @@ fn TeamCard(team: TeamView, actions: TeamActions) -> impl IntoView {
                     {changes
                         .then(|| {
                             view! {
-                                <ActionForm action=actions.remove>
+                                <SubmitForm to=actions.remove>
                                     <input type="hidden" name="team" value=id.to_string()/>
                                     <input type="hidden" name="user" value=user/>
                                     <button
@@ -164,7 +167,7 @@ fn TeamCard(team: TeamView, actions: TeamActions) -> impl IntoView {
                                     >
                                         <Icon glyph=Glyph::Cross/>
                                     </button>
-                                </ActionForm>
+                                </SubmitForm>
                             }
                         })}
                 </li>
@@ -190,7 +193,7 @@ fn TeamCard(team: TeamView, actions: TeamActions) -> impl IntoView {
             {changes
                 .then(|| {
                     view! {
-                        <ActionForm action=actions.add>
+                        <SubmitForm to=actions.add>
                             <input type="hidden" name="team" value=id.to_string()/>
                             <div class="inline-form">
                                 <label class="visually-hidden" for=format!("add-{id}")>{t.admin.member_login()}</label>
@@ -204,7 +207,7 @@ fn TeamCard(team: TeamView, actions: TeamActions) -> impl IntoView {
                                 />
                                 <Button>{t.common.add()}</Button>
                             </div>
-                        </ActionForm>
+                        </SubmitForm>
                     }
                 })}
         </Card>
@@ -212,7 +215,7 @@ fn TeamCard(team: TeamView, actions: TeamActions) -> impl IntoView {
 }
 
 #[component]
-fn DeleteTeamDialog(name: String, team: TeamView, action: ServerAction<DeleteTeam>) -> impl IntoView {
+fn DeleteTeamDialog(name: String, team: TeamView, action: Submission<DeleteTeam>) -> impl IntoView {
     let t = use_texts();
     let close = close_dialog();
     when_done(action, move |()| close());
@@ -223,14 +226,14 @@ fn DeleteTeamDialog(name: String, team: TeamView, action: ServerAction<DeleteTea
             {
                 let verb = verb.clone();
                 view! {
-                    <ActionForm action=action>
+                    <SubmitForm to=action>
                         <div class="stack">
-                            <FormFeedback problem=problem_of(action)/>
+                            <FormFeedback problem=action.problem()/>
                             <p>{t.admin.team_delete_text()}</p>
                             <input type="hidden" name="id" value=team.id.to_string()/>
                             <Button look=ButtonLook::Danger busy=action.pending()>{verb.clone()}</Button>
                         </div>
-                    </ActionForm>
+                    </SubmitForm>
                 }
             }
         </Dialog>

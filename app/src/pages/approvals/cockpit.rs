@@ -4,7 +4,7 @@ use domain::{
     ApprovalId, ApprovalState, DecisionKind,
     view::{ApprovalDetail, DecisionView, SimilarRuns},
 };
-use leptos::{prelude::*, server::ServerAction};
+use leptos::prelude::*;
 
 use super::decide::{DecisionForms, Words};
 use crate::{
@@ -16,14 +16,16 @@ use crate::{
     errors,
     i18n::{Texts, use_texts},
     pages::catalogue::{InputList, PlanSteps},
+    submission::Submission,
     url_state::query_text,
+    view,
 };
 
 /// The right side: who asks for what and why, what will change, and the decision.
 #[component]
 pub(super) fn Cockpit(
     detail: ApprovalDetail,
-    decide: ServerAction<Decide>,
+    decide: Submission<Decide>,
     words: Words,
     /// The one to decide next.
     next: Option<ApprovalId>,

@@ -1,14 +1,16 @@
 //! The two ways to decide, far enough apart that one is never taken for the other.
 
 use domain::{DecisionKind, view::ApprovalDetail};
-use leptos::{prelude::*, server::ServerAction};
+use leptos::prelude::*;
 use server_fn::ServerFn;
 
 use super::keys::{APPROVE, REASON};
 use crate::{
     api::approvals::Decide,
-    components::{Button, ButtonLook, Field, FormFeedback, Glyph, described_by, error_of, problem_of},
+    components::{Button, ButtonLook, Field, FormFeedback, Glyph, described_by},
     i18n::use_texts,
+    submission::Submission,
+    view,
 };
 
 /// The most characters of a comment.
@@ -41,13 +43,13 @@ impl Words {
 
 /// The forms for the decision.
 #[component]
-pub(super) fn DecisionForms(detail: ApprovalDetail, decide: ServerAction<Decide>, words: Words) -> impl IntoView {
+pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, words: Words) -> impl IntoView {
     let t = use_texts();
     let approval = detail.summary.id;
     let digest = StoredValue::new(detail.summary.digest);
     let action = <Decide as ServerFn>::PATH;
     let send = move |decision: DecisionKind, comment: String| {
-        decide.dispatch(Decide { approval, decision, comment, digest: digest.get_value() });
+        decide.send(&Decide { approval, decision, comment, digest: digest.get_value() });
     };
     let approve = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
@@ -65,7 +67,7 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: ServerAction<Decide>
         let decision = asked.and_then(|value| value.parse().ok()).unwrap_or(DecisionKind::Reject);
         send(decision, reason);
     };
-    let from_server = error_of(decide, "/comment");
+    let from_server = decide.error("/comment");
     let reason_error = Signal::derive(move || {
         if words.missing.get() { Some(t.approvals.reason_missing().to_owned()) } else { from_server.get() }
     });
@@ -78,7 +80,7 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: ServerAction<Decide>
     let busy = Signal::from(decide.pending());
     view! {
         <section class="decide" aria-label=t.approvals.your_decision()>
-            <FormFeedback problem=problem_of(decide)/>
+            <FormFeedback problem=decide.problem()/>
             <div class="decide__ways">
                 <form class="decide__way decide__way--approve" method="post" action=action on:submit=approve>
                     {hidden()}

@@ -7,7 +7,7 @@ use leptos::{ev, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate, params::ParamsMap};
 use wasm_bindgen::JsCast;
 
-use crate::{components::Dialog, i18n::use_texts, url_state::href_with};
+use crate::{components::Dialog, i18n::use_texts, url_state::href_with, view};
 
 /// The id of the button that approves.
 pub(super) const APPROVE: &str = "approve";

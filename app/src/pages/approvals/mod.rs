@@ -6,7 +6,7 @@ mod keys;
 mod queue;
 
 use domain::{ApprovalId, ErrorCode, Problem};
-use leptos::{prelude::*, server::ServerAction};
+use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_location, use_navigate, use_params_map},
@@ -14,10 +14,13 @@ use leptos_router::{
 
 use crate::{
     api::approvals::{Decide, QueueData, QueueQuery, approvals},
-    components::{Card, EmptyState, FilterChip, Glyph, PageHeader, Skeleton, load, problem_of, when_done},
+    components::{Card, EmptyState, FilterChip, Glyph, PageHeader, Skeleton, load},
+    data::Data,
     errors::AppError,
     i18n::use_texts,
     live::{Topic, use_live},
+    submission::{Submission, when_done},
+    view,
 };
 use cockpit::Cockpit;
 use decide::Words;
@@ -63,9 +66,9 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
             cursor: query.get("cursor").unwrap_or_default(),
         })
     });
-    let decide = ServerAction::<Decide>::new();
+    let decide = Submission::<Decide>::new();
     let words = Words::new();
-    let data = Resource::new(
+    let data = Data::new(
         move || (narrowed.get(), asked.get(), live.version(Topic::Approvals), decide.version().get()),
         |(query, asked, ..)| async move {
             match asked {
@@ -96,7 +99,7 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
         }
     });
     // Refused because something has changed: the page shows how it stands now, beside the explanation.
-    let problem = problem_of(decide);
+    let problem = decide.problem();
     Effect::new(move |_| {
         if problem.with(|problem| problem.as_ref().is_some_and(|problem| problem.status == 409)) {
             live.touch(Topic::Approvals);

@@ -9,6 +9,7 @@ use crate::{
     components::{ApprovalBadge, Avatar, Card, EmptyState, Glyph, Moment, Pager, RiskBadge},
     i18n::{Texts, use_texts},
     url_state::href_with,
+    view,
 };
 
 /// The list on the left.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     components::{Badge, CopyButton, DefinitionList, Glyph, Icon, Moment, Tone},
     i18n::{Texts, sentence, use_texts},
+    view,
 };
 
 #[component]

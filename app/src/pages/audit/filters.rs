@@ -10,6 +10,7 @@ use crate::{
     components::{Button, FilterChip, Glyph, Icon, SelectField, TextField},
     i18n::use_texts,
     url_state::href_with,
+    view,
 };
 
 /// Groups of actions that have a chip, by the first part of the action's name.

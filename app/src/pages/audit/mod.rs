@@ -13,9 +13,11 @@ use leptos_router::hooks::use_location;
 use crate::{
     api::audit::{audit, verify_audit},
     components::{Banner, ButtonLook, Card, EmptyState, Glyph, LinkButton, PageHeader, Pager, Skeleton, Tone, load},
+    data::Data,
     i18n::use_texts,
     session::may,
     url_state::{href_with, query_text},
+    view,
 };
 use entry::Entry;
 use filters::{Filters, export_href, filter_of};
@@ -28,11 +30,11 @@ pub fn AuditPage() -> impl IntoView {
     let filter = Memo::new(move |_| location.query.with(filter_of));
     let cursor = query_text("cursor");
     let verify = query_text("verify");
-    let entries = Resource::new(
+    let entries = Data::new(
         move || (filter.get(), cursor.get()),
         |(filter, cursor): (AuditFilter, String)| audit(filter, Some(cursor).filter(|cursor| !cursor.is_empty())),
     );
-    let verdict = Resource::new(
+    let verdict = Data::new(
         move || verify.get(),
         |verify| async move { if verify.is_empty() { Ok(None) } else { verify_audit().await.map(Some) } },
     );
@@ -56,7 +58,7 @@ pub fn AuditPage() -> impl IntoView {
         </PageHeader>
         <Transition fallback=move || view! { <Banner tone=Tone::Info title=t.audit.verifying()/> }>
             {move || Suspend::new(async move {
-                match verdict.await {
+                match verdict.get().await {
                     Ok(None) => ().into_any(),
                     Ok(Some(verdict)) => view! { <Verdict verdict/> }.into_any(),
                     Err(error) => view! { <crate::components::ProblemView problem=error.0 compact=true/> }.into_any(),

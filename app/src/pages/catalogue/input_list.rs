@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{
     components::{DefinitionList, Moment},
     i18n::{Texts, use_texts},
+    view,
 };
 
 /// What was answered, by the titles of the schema. What the schema does not name is shown under its own name.

@@ -13,8 +13,10 @@ use super::workflow_href;
 use crate::{
     api::catalogue::catalogue,
     components::{EmptyState, FilterChip, Glyph, Icon, PageHeader, RiskBadge, Skeleton, duration_text, load},
+    data::Data,
     i18n::{Texts, use_texts},
     url_state::{href_with, query_text},
+    view,
 };
 
 /// How many of the latest stand first.
@@ -24,7 +26,7 @@ const RECENT: usize = 3;
 #[component]
 pub fn CataloguePage() -> impl IntoView {
     let t = use_texts();
-    let items = Resource::new(|| (), |()| catalogue());
+    let items = Data::new(|| (), |()| catalogue());
     view! {
         <PageHeader title=t.catalogue.title() subtitle=t.catalogue.subtitle()/>
         {load(

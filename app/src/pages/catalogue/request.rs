@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use domain::{DraftId, ErrorCode, WorkflowRef};
-use leptos::{ev, leptos_dom::helpers::TimeoutHandle, prelude::*, server::ServerAction};
+use leptos::{ev, leptos_dom::helpers::TimeoutHandle, prelude::*};
 use leptos_router::{
     NavigateOptions,
     hooks::{use_location, use_navigate},
@@ -18,15 +18,17 @@ use crate::{
     api::catalogue::{RequestData, ReviewRequest, keep_draft, request_form},
     components::{
         Banner, Button, ButtonLook, Card, FormFeedback, Glyph, Icon, LinkButton, Moment, PageHeader, Skeleton, Tone,
-        load, problem_of,
+        load,
         schema_form::{
             ErrorSummary, FormState, KeptForm, Pairs, SchemaFields, field_key, forget, kept, remember, typed_before,
         },
-        when_done,
     },
+    data::Data,
     i18n::use_texts,
     session::use_me,
+    submission::{Submission, when_done},
     url_state::query_text,
+    view,
 };
 
 /// How long after the last letter the server is asked to keep the request.
@@ -39,7 +41,7 @@ pub fn RequestPage() -> impl IntoView {
     let address = workflow_in_address();
     let draft = query_text("draft");
     let check = query_text("check");
-    let data = Resource::new(
+    let data = Data::new(
         move || (address.get(), draft.get().parse::<DraftId>().ok(), check.with(|check| check == "true")),
         |((namespace, name), draft, check)| request_form(namespace, name, draft, check),
     );
@@ -92,7 +94,7 @@ fn RequestForm(data: RequestData) -> impl IntoView {
     keeper.restore(before, restored);
     keeper.watch();
 
-    let action = ServerAction::<ReviewRequest>::new();
+    let action = Submission::<ReviewRequest>::new();
     let navigate = use_navigate();
     when_done(action, move |answer| {
         draft.set(Some(answer.draft));
@@ -106,7 +108,7 @@ fn RequestForm(data: RequestData) -> impl IntoView {
     let waiting = RwSignal::new(false);
     let send = move || {
         let reference = keeper.reference.get_value();
-        action.dispatch(ReviewRequest {
+        action.send(&ReviewRequest {
             namespace: reference.namespace.to_string(),
             name: reference.name.to_string(),
             draft: draft.get_untracked(),
@@ -131,7 +133,7 @@ fn RequestForm(data: RequestData) -> impl IntoView {
         key.with_value(|key| forget(key));
         let _ = window().location().assign(&keeper.reference.with_value(|reference| request_href(reference, None)));
     };
-    let problem = problem_of(action);
+    let problem = action.problem();
     let path = use_location().pathname;
     let sign_in = move || {
         let here = draft.get().map_or_else(|| path.get(), |id| format!("{}?draft={id}", path.get()));

@@ -1,7 +1,7 @@
 //! The last look before sending: what will happen, who is asked, what is touched, and what was answered.
 
 use domain::{DraftId, WorkflowRef};
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_params_map},
@@ -15,10 +15,13 @@ use crate::{
     api::catalogue::{ReviewData, SendDraft, review},
     components::{
         Banner, Button, ButtonLook, Card, DefinitionList, FormFeedback, Glyph, LinkButton, PageHeader, RiskBadge,
-        Skeleton, Tone, load, problem_of, when_done,
+        Skeleton, Tone, load,
     },
+    data::Data,
     errors::AppError,
     i18n::use_texts,
+    submission::{Submission, SubmitForm, when_done},
+    view,
 };
 
 /// The review's page.
@@ -26,7 +29,7 @@ use crate::{
 pub fn ReviewPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").and_then(|id| id.parse::<DraftId>().ok())));
-    let data = Resource::new(
+    let data = Data::new(
         move || id.get(),
         |id| async move {
             match id {
@@ -35,7 +38,7 @@ pub fn ReviewPage() -> impl IntoView {
             }
         },
     );
-    let action = ServerAction::<SendDraft>::new();
+    let action = Submission::<SendDraft>::new();
     let navigate = use_navigate();
     when_done(action, move |sent| navigate(&format!("/runs/{}", sent.number), NavigateOptions::default()));
     load(
@@ -46,7 +49,7 @@ pub fn ReviewPage() -> impl IntoView {
 }
 
 #[component]
-fn Review(data: ReviewData, action: ServerAction<SendDraft>) -> impl IntoView {
+fn Review(data: ReviewData, action: Submission<SendDraft>) -> impl IntoView {
     let t = use_texts();
     let ReviewData { draft, workflow, plan, errors } = data;
     let item = workflow.item;
@@ -66,12 +69,11 @@ fn Review(data: ReviewData, action: ServerAction<SendDraft>) -> impl IntoView {
     let correct = format!("{form}&check=true");
     let back = if ready { form } else { correct.clone() };
     // Sent, and the run is on its way: the button must not offer to send it again.
-    let sent =
-        Signal::derive(move || action.pending().get() || action.value().with(|value| matches!(value, Some(Ok(_)))));
+    let sent = Signal::derive(move || action.pending().get() || action.output().is_some());
     view! {
         <PageHeader title=t.catalogue.review_title(&item.title) subtitle=t.catalogue.review_subtitle() marks=marks/>
         <div class="request request--review">
-            <FormFeedback problem=problem_of(action)/>
+            <FormFeedback problem=action.problem()/>
             {(!ready)
                 .then(|| {
                     view! {
@@ -100,10 +102,10 @@ fn Review(data: ReviewData, action: ServerAction<SendDraft>) -> impl IntoView {
                 {ready
                     .then(|| {
                         view! {
-                            <ActionForm action=action>
+                            <SubmitForm to=action>
                                 <input type="hidden" name="draft" value=draft.id.to_string()/>
                                 <Button look=ButtonLook::Primary busy=sent icon=Glyph::Check>{t.catalogue.send()}</Button>
-                            </ActionForm>
+                            </SubmitForm>
                         }
                     })}
             </div>

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use crate::{
     components::{Glyph, Icon},
     i18n::{Texts, use_texts},
+    view,
 };
 
 /// The steps of a run in order, each with who is asked, what is touched, and when it happens at all.

@@ -1,28 +1,29 @@
 //! One workflow: what it does, who decides, and the way to request it.
 
 use domain::{Operation, WorkflowRef, view::DraftView};
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 
 use super::{list::category_title, request_href, steps::PlanSteps, workflow_href, workflow_in_address};
 use crate::{
     api::catalogue::{DeleteDraft, WorkflowData, workflow},
     components::{
         Button, ButtonLook, Card, DefinitionList, FormFeedback, Glyph, Icon, LinkButton, Moment, PageHeader, RiskBadge,
-        Skeleton, duration_text, graph::GraphView, load, problem_of,
+        Skeleton, duration_text, graph::GraphView, load,
     },
+    data::Data,
     i18n::use_texts,
     session::may,
+    submission::{Submission, SubmitForm},
+    view,
 };
 
 /// A workflow's page.
 #[component]
 pub fn WorkflowPage() -> impl IntoView {
     let address = workflow_in_address();
-    let delete = ServerAction::<DeleteDraft>::new();
-    let data = Resource::new(
-        move || (address.get(), delete.version().get()),
-        |((namespace, name), _)| workflow(namespace, name),
-    );
+    let delete = Submission::<DeleteDraft>::new();
+    let data =
+        Data::new(move || (address.get(), delete.version().get()), |((namespace, name), _)| workflow(namespace, name));
     load(
         data,
         || view! { <div class="workflow"><Skeleton lines=4/><Skeleton lines=9/></div> }.into_any(),
@@ -31,7 +32,7 @@ pub fn WorkflowPage() -> impl IntoView {
 }
 
 #[component]
-fn Workflow(data: WorkflowData, delete: ServerAction<DeleteDraft>) -> impl IntoView {
+fn Workflow(data: WorkflowData, delete: Submission<DeleteDraft>) -> impl IntoView {
     let t = use_texts();
     let WorkflowData { workflow, drafts } = data;
     let item = workflow.item;
@@ -68,7 +69,7 @@ fn Workflow(data: WorkflowData, delete: ServerAction<DeleteDraft>) -> impl IntoV
                     }
                 })}
         </PageHeader>
-        <FormFeedback problem=problem_of(delete)/>
+        <FormFeedback problem=delete.problem()/>
         <div class="workflow">
             <div class="workflow__main">
                 {(!drafts.is_empty())
@@ -100,7 +101,7 @@ fn Drafts(
     drafts: Vec<DraftView>,
     reference: WorkflowRef,
     next: String,
-    delete: ServerAction<DeleteDraft>,
+    delete: Submission<DeleteDraft>,
 ) -> impl IntoView {
     let t = use_texts();
     let rows: Vec<_> = drafts
@@ -113,11 +114,11 @@ fn Drafts(
                     <Icon glyph=Glyph::Pencil/>
                     <span class="draft-line__text">{t.catalogue.draft_kept()} " " <Moment at=draft.updated_at/></span>
                     <LinkButton href=href small=true>{t.catalogue.draft_continue()}</LinkButton>
-                    <ActionForm action=delete>
+                    <SubmitForm to=delete>
                         <input type="hidden" name="draft" value=draft.id.to_string()/>
                         <input type="hidden" name="next" value=next/>
                         <Button look=ButtonLook::Quiet small=true icon=Glyph::Trash>{t.catalogue.draft_discard()}</Button>
-                    </ActionForm>
+                    </SubmitForm>
                 </li>
             }
         })

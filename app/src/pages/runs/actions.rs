@@ -1,7 +1,7 @@
 //! What may be done with a run, each behind a question that names the run.
 
 use domain::{RunId, view::RunSummary};
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_location, use_navigate},
@@ -9,23 +9,22 @@ use leptos_router::{
 
 use crate::{
     api::runs::{CancelRun, ResolveTask, ResumeRun, RetryRun, SuspendRun},
-    components::{
-        Button, ButtonLook, Dialog, FormFeedback, Glyph, LinkButton, TextArea, dialog_href, error_of, problem_of,
-        use_toasts, when_done,
-    },
+    components::{Button, ButtonLook, Dialog, FormFeedback, Glyph, LinkButton, TextArea, dialog_href, use_toasts},
     i18n::use_texts,
     live::{Topic, use_live},
+    submission::{Submission, SubmitForm, when_done},
     url_state::href_with,
+    view,
 };
 
 /// The actions of the run page; the page owns them, so that they outlive what is drawn.
 #[derive(Clone, Copy)]
 pub(super) struct RunActions {
-    cancel: ServerAction<CancelRun>,
-    suspend: ServerAction<SuspendRun>,
-    resume: ServerAction<ResumeRun>,
-    retry: ServerAction<RetryRun>,
-    resolve: ServerAction<ResolveTask>,
+    cancel: Submission<CancelRun>,
+    suspend: Submission<SuspendRun>,
+    resume: Submission<ResumeRun>,
+    retry: Submission<RetryRun>,
+    resolve: Submission<ResolveTask>,
 }
 
 impl RunActions {
@@ -47,11 +46,11 @@ impl RunActions {
             }
         };
         let actions = Self {
-            cancel: ServerAction::new(),
-            suspend: ServerAction::new(),
-            resume: ServerAction::new(),
-            retry: ServerAction::new(),
-            resolve: ServerAction::new(),
+            cancel: Submission::new(),
+            suspend: Submission::new(),
+            resume: Submission::new(),
+            retry: Submission::new(),
+            resolve: Submission::new(),
         };
         when_done(actions.cancel, done(|t, run| t.cancelled(run)));
         when_done(actions.suspend, done(|t, run| t.suspended(run)));
@@ -109,21 +108,21 @@ pub(super) fn ActionDialogs(actions: RunActions, id: RunId, number: i64, allowed
                 let words = StoredValue::new(title.clone());
                 view! {
                     <Dialog name="cancel" title=title>
-                        <ActionForm action=cancel>
-                            <FormFeedback problem=problem_of(cancel)/>
+                        <SubmitForm to=cancel>
+                            <FormFeedback problem=cancel.problem()/>
                             {hidden()}
                             <p>{t.runs.cancel_text()}</p>
                             <TextArea
                                 name="reason"
                                 label=t.runs.reason()
                                 hint=t.runs.reason_hint()
-                                error=error_of(cancel, "/reason")
+                                error=cancel.error("/reason")
                                 maxlength=500_u32
                             />
                             <div class="dialog__foot">
                                 <Button look=ButtonLook::Danger busy=cancel.pending()>{words.get_value()}</Button>
                             </div>
-                        </ActionForm>
+                        </SubmitForm>
                     </Dialog>
                 }
             })}
@@ -133,14 +132,14 @@ pub(super) fn ActionDialogs(actions: RunActions, id: RunId, number: i64, allowed
                 let words = StoredValue::new(title.clone());
                 view! {
                     <Dialog name="suspend" title=title>
-                        <ActionForm action=suspend>
-                            <FormFeedback problem=problem_of(suspend)/>
+                        <SubmitForm to=suspend>
+                            <FormFeedback problem=suspend.problem()/>
                             {hidden()}
                             <p>{t.runs.suspend_text()}</p>
                             <div class="dialog__foot">
                                 <Button look=ButtonLook::Primary busy=suspend.pending()>{words.get_value()}</Button>
                             </div>
-                        </ActionForm>
+                        </SubmitForm>
                     </Dialog>
                 }
             })}
@@ -150,14 +149,14 @@ pub(super) fn ActionDialogs(actions: RunActions, id: RunId, number: i64, allowed
                 let words = StoredValue::new(title.clone());
                 view! {
                     <Dialog name="resume" title=title>
-                        <ActionForm action=resume>
-                            <FormFeedback problem=problem_of(resume)/>
+                        <SubmitForm to=resume>
+                            <FormFeedback problem=resume.problem()/>
                             {hidden()}
                             <p>{t.runs.resume_text()}</p>
                             <div class="dialog__foot">
                                 <Button look=ButtonLook::Primary busy=resume.pending()>{words.get_value()}</Button>
                             </div>
-                        </ActionForm>
+                        </SubmitForm>
                     </Dialog>
                 }
             })}
@@ -167,14 +166,14 @@ pub(super) fn ActionDialogs(actions: RunActions, id: RunId, number: i64, allowed
                 let words = StoredValue::new(title.clone());
                 view! {
                     <Dialog name="retry" title=title>
-                        <ActionForm action=retry>
-                            <FormFeedback problem=problem_of(retry)/>
+                        <SubmitForm to=retry>
+                            <FormFeedback problem=retry.problem()/>
                             {hidden()}
                             <p>{t.runs.retry_text()}</p>
                             <div class="dialog__foot">
                                 <Button look=ButtonLook::Primary busy=retry.pending()>{words.get_value()}</Button>
                             </div>
-                        </ActionForm>
+                        </SubmitForm>
                     </Dialog>
                 }
             })}
@@ -199,8 +198,8 @@ pub(super) fn ResolveForm(actions: RunActions, id: RunId, reference: String, occ
         }
     };
     view! {
-        <ActionForm action=resolve>
-            <FormFeedback problem=problem_of(resolve)/>
+        <SubmitForm to=resolve>
+            <FormFeedback problem=resolve.problem()/>
             <input type="hidden" name="id" value=id.to_string()/>
             <input type="hidden" name="reference" value=reference/>
             <input type="hidden" name="occurrence" value=occurrence.to_string()/>
@@ -214,13 +213,13 @@ pub(super) fn ResolveForm(actions: RunActions, id: RunId, reference: String, occ
                 name="text"
                 label=t.resolve_detail()
                 hint=t.resolve_detail_hint()
-                error=error_of(resolve, "/text")
+                error=resolve.error("/text")
                 optional=true
                 rows=3
             />
             <div class="dialog__foot">
                 <Button look=ButtonLook::Primary busy=resolve.pending()>{t.resolve()}</Button>
             </div>
-        </ActionForm>
+        </SubmitForm>
     }
 }

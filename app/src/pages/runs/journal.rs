@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     components::{Card, Column, Moment, Pager, Table},
     i18n::{Texts, use_texts},
+    view,
 };
 
 /// A page of a run's journal.

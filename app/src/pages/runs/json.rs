@@ -1,7 +1,7 @@
 use leptos::prelude::*;
 use serde_json::Value;
 
-use crate::components::CopyButton;
+use crate::{components::CopyButton, view};
 
 /// A value as JSON, under a heading, with a way to copy it.
 #[component]

@@ -4,7 +4,7 @@ use domain::{
     WorkflowRef,
     view::{DraftView, Page, RunSummary},
 };
-use leptos::{form::ActionForm, prelude::*, server::ServerAction};
+use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use super::super::catalogue::request_href;
@@ -15,10 +15,13 @@ use crate::{
     },
     components::{
         Button, ButtonLook, Card, Column, EmptyState, FilterChip, FormFeedback, Glyph, Icon, LinkButton, Moment,
-        PageHeader, Pager, RunBadge, Skeleton, Table, load, problem_of,
+        PageHeader, Pager, RunBadge, Skeleton, Table, load,
     },
+    data::Data,
     i18n::{Texts, use_texts},
     live::{Topic, use_live},
+    submission::{Submission, SubmitForm},
+    view,
 };
 
 /// What the list is narrowed to, from the address.
@@ -43,8 +46,8 @@ pub fn RequestsPage() -> impl IntoView {
     let t = use_texts();
     let live = use_live();
     let query = query_in_address();
-    let delete = ServerAction::<DeleteDraft>::new();
-    let data = Resource::new(
+    let delete = Submission::<DeleteDraft>::new();
+    let data = Data::new(
         move || (query.get(), live.version(Topic::Runs), delete.version().get()),
         |(query, ..)| requests(query),
     );
@@ -52,7 +55,7 @@ pub fn RequestsPage() -> impl IntoView {
         <PageHeader title=t.runs.requests_title() subtitle=t.runs.requests_subtitle()>
             <LinkButton href="/catalogue" look=ButtonLook::Primary icon=Glyph::Plus>{t.runs.new_request()}</LinkButton>
         </PageHeader>
-        <FormFeedback problem=problem_of(delete)/>
+        <FormFeedback problem=delete.problem()/>
         <Filters path="/requests" operator=false/>
         {load(
             data,
@@ -76,7 +79,7 @@ pub fn RunsPage() -> impl IntoView {
     let t = use_texts();
     let live = use_live();
     let query = query_in_address();
-    let data = Resource::new(move || (query.get(), live.version(Topic::Runs)), |(query, _)| runs(query));
+    let data = Data::new(move || (query.get(), live.version(Topic::Runs)), |(query, _)| runs(query));
     view! {
         <PageHeader title=t.runs.title() subtitle=t.runs.subtitle()/>
         <Filters path="/runs" operator=true/>
@@ -130,7 +133,7 @@ fn Filters(path: &'static str, operator: bool) -> impl IntoView {
 }
 
 #[component]
-fn Drafts(drafts: Vec<DraftView>, delete: ServerAction<DeleteDraft>) -> impl IntoView {
+fn Drafts(drafts: Vec<DraftView>, delete: Submission<DeleteDraft>) -> impl IntoView {
     let t = use_texts();
     let rows: Vec<_> = drafts
         .into_iter()
@@ -146,11 +149,11 @@ fn Drafts(drafts: Vec<DraftView>, delete: ServerAction<DeleteDraft>) -> impl Int
                         <span class="muted">{t.catalogue.draft_kept()} " " <Moment at=draft.updated_at/></span>
                     </span>
                     <LinkButton href=href small=true>{t.catalogue.draft_continue()}</LinkButton>
-                    <ActionForm action=delete>
+                    <SubmitForm to=delete>
                         <input type="hidden" name="draft" value=draft.id.to_string()/>
                         <input type="hidden" name="next" value="/requests"/>
                         <Button look=ButtonLook::Quiet small=true icon=Glyph::Trash>{t.catalogue.draft_discard()}</Button>
-                    </ActionForm>
+                    </SubmitForm>
                 </li>
             }
         })

@@ -22,10 +22,12 @@ use crate::{
         log_view::{LogStore, LogView},
         timeline::{Timeline, span_text},
     },
+    data::Data,
     i18n::use_texts,
     live::follow_run,
     pages::catalogue::InputList,
     url_state::{href_with, query_text},
+    view,
 };
 
 /// A run, live.
@@ -39,7 +41,7 @@ pub fn RunPage() -> impl IntoView {
     // The address has a number; the stream wants the id, which comes with the data.
     let id = RwSignal::new(None::<RunId>);
     let version = follow_run(id.into(), move |line| store.add(line));
-    let data = Resource::new(
+    let data = Data::new(
         move || (key.get(), task.get(), tab.get(), cursor.get(), version.get(), actions.version()),
         |(key, task, tab, cursor, ..)| run(key, task, tab, cursor),
     );

@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use crate::{
     components::{Moment, Tone, timeline::span_text},
     i18n::{Texts, sentence},
+    view,
 };
 
 /// How many people are named before the rest is counted.

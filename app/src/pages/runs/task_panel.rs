@@ -18,6 +18,7 @@ use crate::{
         timeline::span_text,
     },
     i18n::{Texts, use_texts},
+    view,
 };
 
 /// The executions of one task: the latest in full, earlier ones in a line each.
