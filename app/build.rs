@@ -1,8 +1,9 @@
 //! Makes typed texts from `locales/<language>/<area>.json`: one struct per area, one method per key.
 //!
 //! A text is a string with named places (`"Cancel run {number}"`), or, where the words depend on a number, an object
-//! with `one` and `other` and a place `{count}`. Both languages must have the same keys with the same places; anything
-//! else stops the build. Why this and not a crate: `docs/adr/0002-texts.md`.
+//! with `one` and `other` and a place `{count}`. A method takes the places in the order of the English text. Both
+//! languages must have the same keys with the same places; anything else stops the build. Why this and not a crate:
+//! `docs/adr/0002-texts.md`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -57,8 +58,19 @@ struct Text {
 
 impl Text {
     fn places(&self) -> BTreeSet<String> {
-        let mut places: BTreeSet<String> = self.one.iter().flat_map(|text| pieces(text)).filter_map(place).collect();
-        places.extend(pieces(&self.other).into_iter().filter_map(place));
+        self.places_in_order().into_iter().collect()
+    }
+
+    /// The places as they come in the text, each once: the order of the function's parameters.
+    fn places_in_order(&self) -> Vec<String> {
+        let mut places: Vec<String> = Vec::new();
+        for name in [Some(&self.other), self.one.as_ref()].into_iter().flatten().flat_map(|text| pieces(text)) {
+            if let Some(name) = place(name)
+                && !places.contains(&name)
+            {
+                places.push(name);
+            }
+        }
         places
     }
 }
@@ -130,7 +142,7 @@ fn area_code(area: &str, languages: &Area, code: &mut String) -> Result<(), Stri
     let mut raw = String::new();
     for (key, text) in english {
         let _ = writeln!(code, "    /// {}", doc(&text.other));
-        let places = text.places();
+        let places = text.places_in_order();
         let translations = LANGUAGES.map(|(language, _)| languages.get(language).and_then(|texts| texts.get(key)));
         let others = translations.map(|text| format!("{:?}", text.map_or("", |text| &text.other))).join(", ");
         if places.is_empty() {

@@ -31,6 +31,7 @@ test('an empty directory prints a link that makes the first administrator, once'
     await another.goto(link)
     await expect(another.getByText('The link is not valid any more')).toBeVisible()
 
+    await Promise.all([page.close(), another.close()])
     const before = server.output.length
     await server.stop()
     await server.boot()

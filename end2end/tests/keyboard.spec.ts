@@ -9,7 +9,7 @@ function focusOf(page: Page): Promise<{ name: string; shown: boolean }> {
     if (!element || element === document.body) return { name: 'nothing', shown: true }
     const style = getComputedStyle(element)
     const outline = style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) >= 2
-    const name = `${element.tagName} ${element.getAttribute('aria-label') ?? element.textContent?.trim().slice(0, 40)}`
+    const name = `${element.tagName} ${element.getAttribute('aria-label') ?? (element.id || element.textContent?.trim().slice(0, 40))}`
     return { name, shown: outline || style.boxShadow !== 'none' }
   })
 }

@@ -130,7 +130,11 @@ for (const [name, who, path] of PAGES) {
           await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
           if (language === 'en') expect.soft(await violations(page), `${size} ${theme}`).toEqual([])
           const picture = [name, ...(size === 'phone' ? [size] : []), theme, language].join('-')
-          await page.screenshot({ path: `${PICTURES}${picture}.png`, fullPage: true, animations: 'disabled' })
+          // A screen as high as the page: what sticks to an edge would else cover the middle of the picture.
+          const height = await page.evaluate(() => document.documentElement.scrollHeight)
+          await page.setViewportSize({ width: viewport.width, height: Math.max(viewport.height, height) })
+          await page.screenshot({ path: `${PICTURES}${picture}.png`, animations: 'disabled' })
+          await page.setViewportSize(viewport)
         }
       }
       await page.context().close()

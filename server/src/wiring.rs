@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::{
     Registry, directory::DirectoryConnector, egress::EgressPolicy, http::HttpConnector, smtp::SmtpConnector,
 };
@@ -129,6 +129,33 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>> {
         }
     };
     opened.map_err(|cause| unusable(config, cause))
+}
+
+/// Makes sure that no other server works on the same SQLite database, for as long as the result is kept.
+///
+/// Whatever an earlier server held is then free at once, however it ended. On PostgreSQL there may be others, and a
+/// lease has to run out.
+///
+/// # Errors
+/// Another server works on the database, or the lock file beside it cannot be made.
+pub(crate) async fn be_alone(config: &Config, store: &dyn Store) -> Result<Option<fs::File>> {
+    let Database::Sqlite(database) = &config.database else { return Ok(None) };
+    let path = database.with_added_extension("serving");
+    let remedy = || format!("{} cannot be made; check that the folder can be written to", path.display());
+    let lock =
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).with_context(remedy)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => bail!(
+            "another rondo serves the database {} already; stop it, or give another directory with --data",
+            database.display()
+        ),
+        Err(fs::TryLockError::Error(cause)) => return Err(cause).with_context(remedy),
+    }
+    let mut unit = store.begin().await?;
+    unit.release_all_leases().await?;
+    unit.commit().await?;
+    Ok(Some(lock))
 }
 
 fn unusable(config: &Config, cause: store::StoreError) -> anyhow::Error {

@@ -230,7 +230,7 @@ pub fn LogView(
         match (search.with(String::is_empty), count) {
             (true, _) => String::new(),
             (false, 0) => t.log_no_match().to_owned(),
-            (false, count) => t.log_matches(count, at.get().min(count - 1) + 1),
+            (false, count) => t.log_matches(at.get().min(count - 1) + 1, count),
         }
     };
     let rows = move || {

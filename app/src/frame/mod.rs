@@ -38,7 +38,8 @@ pub(crate) fn Frame(children: Children) -> impl IntoView {
     let must_change = me.must_change_password;
     let elsewhere = move || location.pathname.with(|path| path != "/account");
     view! {
-        <a class="skip-link" href="#main">{t.skip()}</a>
+        // The router leaves this address to the browser, which moves the focus along.
+        <a class="skip-link" href="#main" rel="external">{t.skip()}</a>
         <div class="frame">
             <Sidebar me=me.clone()/>
             <div class="frame__column">

@@ -72,13 +72,13 @@ fn SetPassword(token: Memo<String>, login: String, until: domain::Timestamp) -> 
     when_done(action, |()| leave_for("/"));
     view! {
         <h1 class="gate__title">{t.set_password_title()}</h1>
-        <p class="gate__lead">{t.set_password_lead(&login)} " " {t.link_until()} " " <Moment at=until/></p>
+        <p class="gate__lead">{t.set_password_lead(&login)} " " {t.link_until()} " " <Moment at=until exact=true/></p>
         <SubmitForm to=action>
             <div class="stack">
                 <FormFeedback problem=action.problem()/>
                 <input type="hidden" name="token" value=token.get_untracked()/>
                 // Password managers want to know whose password it is.
-                <input type="hidden" name="username" autocomplete="username" value=login/>
+                <input type="text" name="username" autocomplete="username" value=login readonly=true hidden=true/>
                 <NewPassword password=action.error("/password") repeated=action.error("/repeated")/>
                 <Button look=ButtonLook::Primary busy=action.pending()>{t.set_password_send()}</Button>
             </div>

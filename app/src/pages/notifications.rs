@@ -79,6 +79,7 @@ fn Notice(notice: NotificationView, mark: Submission<MarkNotificationsRead>) -> 
     let t = use_texts();
     let (glyph, tone) = match notice.kind.as_str() {
         "approval-requested" => (Glyph::Decisions, Tone::Warning),
+        "changes-requested" => (Glyph::Undo, Tone::Warning),
         "run-completed" => (Glyph::CircleCheck, Tone::Success),
         "run-rejected" => (Glyph::CircleCross, Tone::Danger),
         "run-faulted" => (Glyph::Octagon, Tone::Danger),

@@ -48,6 +48,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     }
     let stop = stop_on_signal()?;
     let foundation = Foundation::lay(&config).await?;
+    let _alone = wiring::be_alone(&config, foundation.store.as_ref()).await?;
     let listener = listen(&config).await?;
     let bound = listener.local_addr().context("the listening address cannot be read")?;
     let base_url = wiring::base_url(&config, bound);

@@ -111,7 +111,7 @@ fn line(state: FormState, field: Field, rules: &TextRules) -> AnyView {
 fn number(state: FormState, field: Field, rules: NumberRules) -> AnyView {
     let t = use_texts().catalogue;
     let range = match (rules.minimum, rules.maximum) {
-        (Some(min), Some(max)) => t.between(max, min),
+        (Some(min), Some(max)) => t.between(min, max),
         (Some(min), None) => t.at_least(min),
         (None, Some(max)) => t.at_most(max),
         (None, None) => String::new(),
@@ -380,7 +380,7 @@ fn ticks(state: FormState, field: Field, options: Vec<Choice>, rules: RowRules) 
         (0 | 1, None) => String::new(),
         (min, None) => t.choose_at_least(min),
         (0 | 1, Some(max)) => t.choose_at_most(max),
-        (min, Some(max)) => t.choose_between(max, min),
+        (min, Some(max)) => t.choose_between(min, max),
     };
     let hint = hint(&field, &[how_many]);
     let tick = |(index, option): (usize, Choice)| {

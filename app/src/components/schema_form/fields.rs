@@ -133,7 +133,7 @@ fn row_view(state: FormState, list: String, title: String, row: Field) -> AnyVie
     let t = use_texts();
     let pointer = row.pointer.clone();
     let number = pointer.rsplit('/').next().and_then(|index| index.parse::<usize>().ok()).unwrap_or_default() + 1;
-    let words = t.catalogue.row(number, &title);
+    let words = t.catalogue.row(&title, number);
     let removal = t.catalogue.remove_row(&words);
     let remove = {
         let pointer = pointer.clone();

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
 use web_sys::Storage;
 
 use super::state::Pairs;
@@ -42,7 +43,7 @@ fn storage() -> Option<Storage> {
 }
 
 /// What somebody typed into the form with this id before the page came alive: bringing it to life would put the
-/// server's values back. `None` where the page was made in the browser.
+/// server's values back. `None` where nothing was typed, and where the page was made in the browser.
 pub fn typed_before(form: &str) -> Option<Pairs> {
     use wasm_bindgen::JsCast;
 
@@ -50,6 +51,9 @@ pub fn typed_before(form: &str) -> Option<Pairs> {
         return None;
     }
     let form: web_sys::HtmlFormElement = document().get_element_by_id(form)?.dyn_into().ok()?;
+    if !differs_from_page(&form) {
+        return None;
+    }
     let data = web_sys::FormData::new_with_form(&form).ok()?;
     let mut pairs = Pairs::new();
     for entry in js_sys::try_iter(&data).ok()?? {
@@ -60,4 +64,27 @@ pub fn typed_before(form: &str) -> Option<Pairs> {
         }
     }
     Some(pairs)
+}
+
+/// Whether any control of the form holds something else than what the page came with.
+fn differs_from_page(form: &web_sys::HtmlFormElement) -> bool {
+    let property = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    let list = |of: &JsValue, name: &str| js_sys::Array::from(&property(of, name));
+    list(form, "elements").iter().any(|control| {
+        let kind = property(&control, "type").as_string().unwrap_or_default();
+        match kind.as_str() {
+            "hidden" | "submit" | "button" | "fieldset" => false,
+            "checkbox" | "radio" => property(&control, "checked") != property(&control, "defaultChecked"),
+            "select-one" | "select-multiple" => {
+                let options = list(&control, "options");
+                // Where no option is chosen by the page, the browser shows the first.
+                let chosen = options.iter().any(|option| property(&option, "defaultSelected").is_truthy());
+                options.iter().enumerate().any(|(place, option)| {
+                    let from_page = if chosen { property(&option, "defaultSelected").is_truthy() } else { place == 0 };
+                    property(&option, "selected").is_truthy() != from_page
+                })
+            }
+            _ => property(&control, "value") != property(&control, "defaultValue"),
+        }
+    })
 }

@@ -17,7 +17,9 @@ use crate::{
 pub(super) fn PasswordCard() -> impl IntoView {
     let t = use_texts().account;
     let action = Submission::<ChangePassword>::new();
-    let must = use_me().is_some_and(|me| me.must_change_password);
+    let me = use_me();
+    let must = me.as_ref().is_some_and(|me| me.must_change_password);
+    let login = me.map(|me| me.login).unwrap_or_default();
     let done = query_text("done");
     let toasts = use_toasts();
     let form = NodeRef::<html::Div>::new();
@@ -34,6 +36,8 @@ pub(super) fn PasswordCard() -> impl IntoView {
             {move || (done.get() == "password").then(|| view! { <Banner tone=Tone::Success title=t.password_changed()/> })}
             <SubmitForm to=action>
                 <div class="stack" node_ref=form>
+                    // Password managers want to know whose password it is.
+                    <input type="text" name="username" autocomplete="username" value=login readonly=true hidden=true/>
                     <FormFeedback problem=action.problem()/>
                     {(!must)
                         .then(|| {

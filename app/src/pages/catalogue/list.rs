@@ -9,7 +9,7 @@ use leptos_router::{
     hooks::{use_location, use_navigate},
 };
 
-use super::workflow_href;
+use super::{steps::decider_names, workflow_href};
 use crate::{
     api::catalogue::catalogue,
     components::{EmptyState, FilterChip, Glyph, Icon, PageHeader, RiskBadge, Skeleton, duration_text, load},
@@ -160,8 +160,11 @@ fn ItemCard(item: CatalogueItem) -> impl IntoView {
         Some(seconds) => duration_text(t, seconds),
         None => t.catalogue.no_run_yet().to_owned(),
     };
-    let decides =
-        if item.approvals.is_empty() { t.catalogue.nobody_decides().to_owned() } else { item.approvals.join(", ") };
+    let decides = if item.approvals.is_empty() {
+        t.catalogue.nobody_decides().to_owned()
+    } else {
+        decider_names(t, &item.approvals)
+    };
     view! {
         <article class="item-card">
             <span class="item-card__icon"><Icon glyph/></span>

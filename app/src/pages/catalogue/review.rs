@@ -58,13 +58,13 @@ fn Review(data: ReviewData, action: Submission<SendDraft>) -> impl IntoView {
     let risk = item.risk;
     let marks = view! { <RiskBadge risk/> }.into_any();
     let ready = errors.is_empty();
-    let names = |names: Vec<String>, none: &'static str| {
-        let text = if names.is_empty() { none.to_owned() } else { names.join(", ") };
-        view! { <span>{text}</span> }.into_any()
+    let names = |names: String, none: &'static str| {
+        let text = if names.is_empty() { none.to_owned() } else { names };
+        view! { <span>{text}</span> }
     };
     let facts = vec![
-        (t.catalogue.people_asked().to_owned(), names(people(&plan), t.catalogue.nobody_decides())),
-        (t.catalogue.systems_touched().to_owned(), names(systems(&plan), t.common.none())),
+        (t.catalogue.people_asked().to_owned(), names(people(t, &plan), t.catalogue.nobody_decides())),
+        (t.catalogue.systems_touched().to_owned(), names(systems(&plan).join(", "), t.common.none())),
     ];
     let correct = format!("{form}&check=true");
     let back = if ready { form } else { correct.clone() };

@@ -48,14 +48,14 @@ fn notes(t: Texts, step: &PlanStep) -> Vec<AnyView> {
             if step.approvers.is_empty() {
                 t.catalogue.asks_nobody_yet().to_owned()
             } else {
-                t.catalogue.asks(step.approvers.join(", "))
+                t.catalogue.asks(decider_names(t, &step.approvers))
             },
         );
     } else if let Some(system) = &step.system {
         note(
             "",
             match &step.connection {
-                Some(connection) => t.catalogue.touches_by(connection, system),
+                Some(connection) => t.catalogue.touches_by(system, connection),
                 None => t.catalogue.touches(system),
             },
         );
@@ -67,6 +67,25 @@ fn notes(t: Texts, step: &PlanStep) -> Vec<AnyView> {
         note("steps__note--mark", t.catalogue.taken_back().to_owned());
     }
     notes
+}
+
+/// Those who decide, in words, each once. A name that is already somebody's stays as it is.
+pub(super) fn decider_names(t: Texts, deciders: &[String]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for decider in deciders {
+        let name = match decider.split_once(':') {
+            Some(("managerOf", "requester")) => t.catalogue.decider_your_manager().to_owned(),
+            Some(("managerOf", login)) => t.catalogue.decider_manager_of(login),
+            Some(("team", name)) => t.catalogue.decider_team(name),
+            Some(("role", role)) => t.catalogue.decider_role(t.common.by_key(&format!("role_{role}")).unwrap_or(role)),
+            Some(("user", login)) => login.to_owned(),
+            _ => decider.clone(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(", ")
 }
 
 fn is_approval(step: &PlanStep) -> bool {
@@ -99,13 +118,8 @@ pub(super) fn systems(steps: &[PlanStep]) -> Vec<String> {
     systems
 }
 
-/// The people that steps ask, each once, in order.
-pub(super) fn people(steps: &[PlanStep]) -> Vec<String> {
-    let mut people: Vec<String> = Vec::new();
-    for person in steps.iter().flat_map(|step| &step.approvers) {
-        if !people.contains(person) {
-            people.push(person.clone());
-        }
-    }
-    people
+/// The people that steps ask, as [`decider_names`] says them.
+pub(super) fn people(t: Texts, steps: &[PlanStep]) -> String {
+    let deciders: Vec<String> = steps.iter().flat_map(|step| step.approvers.clone()).collect();
+    decider_names(t, &deciders)
 }

@@ -3,7 +3,12 @@
 use domain::{Operation, WorkflowRef, view::DraftView};
 use leptos::prelude::*;
 
-use super::{list::category_title, request_href, steps::PlanSteps, workflow_href, workflow_in_address};
+use super::{
+    list::category_title,
+    request_href,
+    steps::{PlanSteps, decider_names},
+    workflow_href, workflow_in_address,
+};
 use crate::{
     api::catalogue::{DeleteDraft, WorkflowData, workflow},
     components::{
@@ -40,8 +45,11 @@ fn Workflow(data: WorkflowData, delete: Submission<DeleteDraft>) -> impl IntoVie
     let risk = item.risk;
     let marks = view! { <RiskBadge risk/> }.into_any();
     let takes = item.typical_seconds.map_or_else(|| t.catalogue.no_run_yet().to_owned(), |s| duration_text(t, s));
-    let decides =
-        if item.approvals.is_empty() { t.catalogue.nobody_decides().to_owned() } else { item.approvals.join(", ") };
+    let decides = if item.approvals.is_empty() {
+        t.catalogue.nobody_decides().to_owned()
+    } else {
+        decider_names(t, &item.approvals)
+    };
     let words = |text: String| view! { <span>{text}</span> }.into_any();
     let mut facts = vec![
         (t.catalogue.takes().to_owned(), words(takes)),

@@ -122,7 +122,7 @@ fn still_asked(t: Texts, approval: &ApprovalDetail) -> String {
         .collect();
     if names.len() > NAMED {
         let named = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-        return t.runs.and_more(names.len() - NAMED, named);
+        return t.runs.and_more(named, names.len() - NAMED);
     }
     names.join(", ")
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use audit::{Actor as AuditActor, Door, Entry, Outcome, ResourceRef};
-use domain::{ApprovalState, Name, Role, RunStatus, TaskStatus, Timestamp, UserId};
+use domain::{ApprovalState, DecisionKind, Name, Role, RunStatus, TaskStatus, Timestamp, UserId};
 use serde_json::{Value, json};
 use store::{
     StoreError, UnitOfWork,
-    runs::{JournalEntry, Run, Task},
+    approvals::ApprovalFilter,
+    runs::{JournalEntry, Run, Task, Visibility},
     users::User,
 };
 use workflow::{ApprovalRequest, Attention, Compensation, Effect, Event, EventKind, RunError, RunRecord, TaskRecord};
@@ -331,6 +332,10 @@ async fn announce(
     if own_doing {
         return Ok(());
     }
+    // Whoever asked for changes has told the requester already, with the way to the form.
+    if kind == NoticeKind::RunRejected && sent_back(unit, run).await? {
+        return Ok(());
+    }
     let notice = Notice {
         kind,
         title: run.title.clone(),
@@ -339,6 +344,19 @@ async fn announce(
         cause: format!("run:{}:{}", run.id, run.journal_version),
     };
     send(unit, actor, &[requester], &notice, now, written).await
+}
+
+/// Whether the run was rejected by somebody who asked for changes.
+async fn sent_back(unit: &mut dyn UnitOfWork, run: &Run) -> store::Result<bool> {
+    let everything = Visibility { everywhere: true, ..Visibility::default() };
+    let filter = ApprovalFilter { state: Some(ApprovalState::Rejected), waiting_for: None, run: Some(run.id) };
+    for approval in unit.list_approvals(&everything, &filter, None, u32::MAX).await? {
+        let decisions = unit.decisions(approval.id).await?;
+        if decisions.iter().any(|decision| decision.kind == DecisionKind::RequestChanges) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn alert_operators(

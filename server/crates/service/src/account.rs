@@ -173,7 +173,7 @@ impl Service {
         }
         drop(gate);
         let hash = self
-            .new_password(&user.login, &user.name, user.email.as_deref(), &Secret::new(new.to_owned()), "/new")
+            .new_password(&user.login, &user.name, user.email.as_deref(), &Secret::new(new.to_owned()), "/password")
             .await?;
         let mut gate = self.enter(caller, Operation::PasswordChange).await?;
         let mut user = self.known_user(gate.unit.as_mut(), caller.user).await?;

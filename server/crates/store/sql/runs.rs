@@ -248,6 +248,12 @@ impl Runs for Unit {
         Ok(())
     }
 
+    async fn release_all_leases(&mut self) -> Result<()> {
+        let statement = sql("UPDATE runs SET lease_owner = NULL, lease_until = NULL WHERE lease_until IS NOT NULL");
+        self.execute(statement).await?;
+        Ok(())
+    }
+
     async fn next_wake(&mut self) -> Result<Option<Timestamp>> {
         // An owned run comes into question when its lease ends, in case its owner is dead.
         let statement = sql(concat!(

@@ -184,6 +184,8 @@ pub trait Runs: Send {
     async fn renew_lease(&mut self, lease: &Lease, until: Timestamp) -> Result<()>;
     /// Gives a lease up; no error when it was lost already.
     async fn release_lease(&mut self, lease: &Lease) -> Result<()>;
+    /// Gives up all leases of all owners. Only for a node that knows that no other is alive.
+    async fn release_all_leases(&mut self) -> Result<()>;
     /// The earliest time at which an unowned run has to be looked at.
     async fn next_wake(&mut self) -> Result<Option<Timestamp>>;
 

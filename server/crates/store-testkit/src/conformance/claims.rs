@@ -85,6 +85,10 @@ pub(super) async fn a_lease_is_renewed_released_and_taken_over(subject: Subject)
     let back = unit.claim_run(run_id(1), "node-a", at(61), LEASE).await.unwrap().unwrap();
     assert_eq!(back.epoch, 3);
     assert_eq!(unit.claim_run(run_id(9), "node-a", at(61), LEASE).await.unwrap(), None);
+    unit.release_all_leases().await.unwrap();
+    assert!(matches!(unit.renew_lease(&back, at(99)).await, Err(StoreError::Conflict)));
+    let after_all = unit.claim_run(run_id(1), "node-b", at(62), LEASE).await.unwrap().unwrap();
+    assert_eq!((after_all.owner.as_str(), after_all.epoch), ("node-b", 4));
     unit.commit().await.unwrap();
 }
 

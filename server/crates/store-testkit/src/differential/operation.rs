@@ -340,6 +340,7 @@ impl Operation {
                 unit.claim_run(run_id(a), pick(&["node-a", "node-b"], b), self.time, Duration::from_secs(9)).await?,
             ),
             42 if self.flag => shown(unit.renew_lease(&self.lease(), self.time).await?),
+            42 if self.c == 13 => shown(unit.release_all_leases().await?),
             42 => shown(unit.release_lease(&self.lease()).await?),
             43..=45 => {
                 let Some(mut state) = unit.run(run_id(a)).await? else { return Ok("no run".to_owned()) };
