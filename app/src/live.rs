@@ -107,7 +107,8 @@ pub fn use_live() -> Live {
 pub fn follow_run(id: Signal<Option<RunId>>, on_log: impl Fn(LogLine) + Clone + 'static) -> ReadSignal<u64> {
     let (version, set_version) = signal(0_u64);
     let bump = move || set_version.update(|version| *version += 1);
-    let url = Signal::derive(move || id.get().map(|id| format!("/api/v1/runs/{id}/stream")));
+    // The page sets the id anew with each answer; only another id is another stream.
+    let url = Memo::new(move |_| id.get().map(|id| format!("/api/v1/runs/{id}/stream")));
     let event = move |event: &str, data: &str| match event {
         "run" => bump(),
         "log" => {
@@ -117,7 +118,7 @@ pub fn follow_run(id: Signal<Option<RunId>>, on_log: impl Fn(LogLine) + Clone + 
         }
         _ => {}
     };
-    follow(url, &["run", "log"], event, bump, None);
+    follow(url.into(), &["run", "log"], event, bump, None);
     version
 }
 

@@ -125,7 +125,7 @@ for (const [name, who, path] of PAGES) {
       await expect(page.locator('html')).toHaveAttribute('lang', language)
       for (const [size, viewport] of Object.entries(SIZES)) {
         await page.setViewportSize(viewport)
-        expect.soft(await overflow(page), `${size} ${language}: the page scrolls sideways`).toBe(0)
+        expect.soft(await overflow(page), `${size} ${language}: the page scrolls sideways`).toBeLessThanOrEqual(0)
         for (const theme of ['light', 'dark'] as const) {
           await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
           if (language === 'en') expect.soft(await violations(page), `${size} ${theme}`).toEqual([])

@@ -135,7 +135,7 @@ test('the auditor finds every entry, and proves the log', async ({ as, rondo }, 
   expect(refused.body.items.map((entry) => entry.actor)).toContain('staff')
 
   await visit(auditor, '/audit')
-  await auditor.getByRole('link', { name: 'Decisions', exact: true }).click()
+  await auditor.getByRole('region', { name: 'Filters' }).getByRole('link', { name: 'Decisions', exact: true }).click()
   await expect(auditor).toHaveURL(/action=approval/)
   await expect(auditor.getByRole('listitem').filter({ hasText: /Mina Manager.*approved|Mina Manager decided/ }).first()).toBeVisible()
   await auditor.getByRole('link', { name: 'Verify' }).click()

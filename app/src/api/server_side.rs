@@ -66,10 +66,20 @@ pub fn go_on(path: &str) {
 }
 
 /// Adds a header to the answer.
-pub fn add_header(name: HeaderName, value: &str) {
+fn add_header(name: HeaderName, value: &str) {
     if let (Some(options), Ok(value)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(value)) {
         options.append_header(name, value);
     }
+}
+
+/// Whether people reach the portal by TLS, so that no cookie may travel without it. The server provides it.
+#[derive(Clone, Copy, Debug)]
+pub struct BehindTls(pub bool);
+
+/// Sets a cookie for all pages that scripts cannot read; `attributes` are how long it lives and where it is sent along.
+pub fn set_cookie(name: &str, value: &str, attributes: &str) {
+    let secure = if use_context::<BehindTls>().is_some_and(|tls| tls.0) { "; Secure" } else { "" };
+    add_header(header::SET_COOKIE, &format!("{name}={value}; Path=/; HttpOnly; {attributes}{secure}"));
 }
 
 /// The value of a cookie of the request.
@@ -84,14 +94,13 @@ pub fn cookie(name: &str) -> Option<String> {
 /// scripts cannot read. With JavaScript the text is in the answer and nothing is kept.
 pub fn keep_once(name: &str, text: &str) {
     if is_plain_form() {
-        let value = urlencoding::encode(text);
-        add_header(header::SET_COOKIE, &format!("once-{name}={value}; Path=/; Max-Age=30; SameSite=Strict; HttpOnly"));
+        set_cookie(&format!("once-{name}"), &urlencoding::encode(text), "Max-Age=30; SameSite=Strict");
     }
 }
 
 /// The text that [`keep_once`] kept for this page, which is forgotten by being taken.
 pub fn take_once(name: &str) -> Option<String> {
     let value = cookie(&format!("once-{name}"))?;
-    add_header(header::SET_COOKIE, &format!("once-{name}=; Path=/; Max-Age=0; SameSite=Strict; HttpOnly"));
+    set_cookie(&format!("once-{name}"), "", "Max-Age=0; SameSite=Strict");
     urlencoding::decode(&value).ok().map(std::borrow::Cow::into_owned)
 }

@@ -4,7 +4,7 @@ use domain::view::{DemoSignIn, LinkView};
 use leptos::prelude::*;
 
 #[cfg(feature = "ssr")]
-use super::{add_header, browser_session, go_on, open_scope, scope};
+use super::{browser_session, go_on, open_scope, scope, set_cookie};
 use crate::{door::Door, errors::AppError};
 #[cfg(feature = "ssr")]
 use crate::{i18n::Locale, session::Theme, url_state::inner_path};
@@ -110,8 +110,7 @@ pub async fn set_theme(theme: String, #[server(default)] back: String) -> Result
 /// Keeps a choice in the browser for a year.
 #[cfg(feature = "ssr")]
 fn remember(name: &str, value: &str) {
-    let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly");
-    add_header(http::header::SET_COOKIE, &cookie);
+    set_cookie(name, value, "Max-Age=31536000; SameSite=Lax");
 }
 
 /// Refuses a new password whose repetition differs.

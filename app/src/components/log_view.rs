@@ -158,8 +158,9 @@ pub fn LogView(
     });
 
     let measure = move || {
-        if let Some(pane) = pane.get_untracked() {
-            view_size.set((f64::from(pane.client_width()), f64::from(pane.client_height())));
+        // Asked for by the browser, possibly after the view has gone.
+        if let Some(pane) = pane.try_get_untracked().flatten() {
+            view_size.try_set((f64::from(pane.client_width()), f64::from(pane.client_height())));
         }
     };
     Effect::new(move |_| {
@@ -188,7 +189,7 @@ pub fn LogView(
     });
 
     let on_scroll = move |_| {
-        let Some(pane) = pane.get_untracked() else { return };
+        let Some(pane) = pane.try_get_untracked().flatten() else { return };
         let top = f64::from(pane.scroll_top());
         let at_end = top + f64::from(pane.client_height()) >= f64::from(pane.scroll_height()) - ROW_HEIGHT;
         let upwards = top + 1.0 < scrolled.get_untracked();

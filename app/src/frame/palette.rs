@@ -30,9 +30,9 @@ pub(super) fn PaletteOpener() -> impl IntoView {
         }
     };
     view! {
-        <a class="palette-opener" href="/catalogue" role="button" aria-haspopup="dialog" on:click=press>
+        <a class="palette-opener" href="/catalogue" role="button" aria-label=t.command() aria-haspopup="dialog" on:click=press>
             <Icon glyph=Glyph::Search/>
-            <span class="palette-opener__label">{t.command()}</span>
+            <span class="palette-opener__label" aria-hidden="true">{t.command()}</span>
             <kbd class="palette-opener__key" aria-hidden="true">"Ctrl K"</kbd>
         </a>
     }

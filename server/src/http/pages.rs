@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use app::{
-    api::BrowserSession,
+    api::{BehindTls, BrowserSession},
     session::{Visitor, provide_visitor},
 };
 use axum::{
@@ -39,6 +39,7 @@ struct Surroundings {
     origin: Origin,
     browser: Arc<dyn BrowserSession>,
     visitor: Visitor,
+    tls: BehindTls,
 }
 
 impl Surroundings {
@@ -48,6 +49,7 @@ impl Surroundings {
         provide_context(self.origin.clone());
         provide_context(Arc::clone(&self.browser));
         provide_context(site::assets());
+        provide_context(self.tls);
         provide_visitor(self.visitor.clone());
     }
 }
@@ -129,7 +131,8 @@ fn surroundings(
     visitor: Visitor,
 ) -> Surroundings {
     let browser = Arc::new(Browser { session, origin: origin.clone() });
-    Surroundings { service: Arc::clone(&portal.service), caller: MaybeCaller(caller), origin, browser, visitor }
+    let tls = BehindTls(portal.is_secure());
+    Surroundings { service: Arc::clone(&portal.service), caller: MaybeCaller(caller), origin, browser, visitor, tls }
 }
 
 fn is_open(path: &str) -> bool {

@@ -1,6 +1,6 @@
 use reqwest::Response;
 
-use crate::server::{TestServer, shared};
+use crate::server::{TestServer, rondo, shared};
 
 fn header<'r>(response: &'r Response, name: &str) -> &'r str {
     response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -138,4 +138,25 @@ async fn health_and_metrics_answer_this_machine() {
     }
     let passed_on = server.client.get(server.at("/metrics")).header("x-forwarded-for", "203.0.113.9");
     assert_eq!(passed_on.send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn behind_tls_no_cookie_travels_without_it() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let data = tempfile::tempdir().unwrap();
+    let mut command = rondo();
+    command.args(["serve", "--demo", "--listen", &address, "--data"]).arg(data.path());
+    command.env("RONDO_PUBLIC_URL", "https://rondo.example.test");
+    let mut server = TestServer::spawn(command, data);
+    server.url = format!("http://{address}");
+    for (path, form) in [
+        ("/ui/set-theme", [("theme", "dark"), ("back", "/")]),
+        ("/ui/sign-in", [("login", "staff"), ("password", "rondo-demo-staff")]),
+    ] {
+        let request = server.client.post(server.at(path)).header("origin", "https://rondo.example.test");
+        let response = request.header("accept", "text/html").form(&form).send().await.unwrap();
+        let cookie = header(&response, "set-cookie");
+        assert!(cookie.contains("; Secure") && cookie.contains("HttpOnly"), "{path}: {cookie}");
+        assert!(header(&response, "strict-transport-security").contains("max-age="));
+    }
 }

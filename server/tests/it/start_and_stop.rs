@@ -46,6 +46,13 @@ fn a_server_that_is_told_to_stop_ends_in_order_and_starts_again() {
 }
 
 #[test]
+fn two_servers_on_one_file_are_refused() {
+    let server = TestServer::demo();
+    let words = complaint(&run(server.data(), &["serve", "--listen", "127.0.0.1:0"]));
+    assert!(words.contains("another rondo serves the database") && words.contains("--data"), "{words}");
+}
+
+#[test]
 fn another_key_is_a_refusal_to_start() {
     let (data, _) = TestServer::demo().stop();
     let key = data.path().join("rondo.key");

@@ -41,6 +41,12 @@ pub fn RunPage() -> impl IntoView {
     // The address has a number; the stream wants the id, which comes with the data.
     let id = RwSignal::new(None::<RunId>);
     let version = follow_run(id.into(), move |line| store.add(line));
+    // What is being typed into a dialog must not be drawn anew; the page catches up when the dialog closes.
+    let dialog = query_text("dialog");
+    let version = Memo::new(move |held: Option<&u64>| {
+        let now = version.get();
+        if dialog.with(String::is_empty) { now } else { held.copied().unwrap_or(now) }
+    });
     let data = Data::new(
         move || (key.get(), task.get(), tab.get(), cursor.get(), version.get(), actions.version()),
         |(key, task, tab, cursor, ..)| run(key, task, tab, cursor),
@@ -107,6 +113,9 @@ fn Run(data: RunData, id: RwSignal<Option<RunId>>, store: LogStore, actions: Run
                 {story.remedy.map(|remedy| view! { <p class="run-story__remedy">{remedy}</p> })}
             </div>
         </div>
+        // Without JavaScript nothing else brings news. Markup, because a browser that has JavaScript reads what is in
+        // here as text.
+        {open.then(|| view! { <noscript inner_html="<meta http-equiv=refresh content=5>"></noscript> })}
         <Tabs label=t.runs.parts() tabs/>
         {body}
     }
