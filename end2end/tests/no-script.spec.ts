@@ -18,7 +18,7 @@ async function signInByPage(page: Page, login: string): Promise<void> {
 async function request(page: Page): Promise<string> {
   const person = newcomer({ note: 'Welcome <b>aboard</b>\nsecond line' })
   await page.goto('/catalogue')
-  await page.getByRole('link', { name: 'Onboard an employee' }).click()
+  await page.getByRole('link', { name: 'Onboard an employee' }).first().click()
   await page.getByRole('link', { name: 'Request', exact: true }).click()
   await fillIn(page, person)
   await page.getByRole('button', { name: 'Review' }).click()

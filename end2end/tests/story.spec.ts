@@ -157,8 +157,8 @@ test('the auditor can open nothing else', async ({ as, tolerate }) => {
   tolerate(/status of 40[34]/)
   const auditor = await as('auditor')
   await visit(auditor, '/')
-  const places = auditor.getByRole('navigation', { name: 'Main navigation' }).first().getByRole('link')
-  await expect(places).toHaveText([/Home/, /Audit log/])
+  const places = auditor.getByRole('navigation', { name: 'Main navigation' }).first().getByRole('listitem')
+  await expect(places).toHaveText([/Home/, /Decisions/, /Audit log/])
   for (const path of ['/catalogue', '/catalogue/identity/onboard-employee', runPath, approvalPath, '/admin/people', '/admin/grants', '/admin/connections']) {
     const answer = await auditor.goto(path)
     await alive(auditor)

@@ -42,23 +42,31 @@ where
 }
 
 /// The one place where data becomes a view.
+///
+/// A view has an owner of its own, which lives until the next view is there. Within the transition alone, what the shown
+/// view consists of would be disposed of while it is still shown, and any news in between would find it gone.
 fn show(
     resource: Resource<Answer, AsJson>,
     skeleton: Arc<dyn Fn() -> AnyView + Send + Sync>,
     view: Arc<dyn Fn(&Answer) -> Result<AnyView, AppError> + Send + Sync>,
 ) -> AnyView {
+    let page = Owner::current().unwrap_or_default();
+    let shown = StoredValue::new(None::<Owner>);
     view! {
         <Transition fallback=move || skeleton()>
             {move || {
-                let view = view.clone();
+                let (view, page) = (view.clone(), page.clone());
                 Suspend::new(async move {
-                    match view(&resource.await) {
+                    let answer = resource.await;
+                    let owner = page.child();
+                    let next = owner.with(|| match view(&answer) {
                         Ok(view) => view,
-                        Err(error) => view! { <ProblemView problem=error.0/> }.into_any(),
-                    }
+                        Err(error) => view! { <ProblemView problem=error.0/> },
+                    });
+                    shown.try_set_value(Some(owner));
+                    next
                 })
             }}
         </Transition>
     }
-    .into_any()
 }

@@ -165,6 +165,8 @@ pub fn LogView(
     };
     Effect::new(move |_| {
         let _ = pane.get();
+        // The pane grows with its lines, up to a limit.
+        window.with(|window| _ = window.len());
         request_animation_frame(measure);
     });
     let resized = window_event_listener(leptos::ev::resize, move |_| measure());
