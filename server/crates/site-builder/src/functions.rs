@@ -98,3 +98,39 @@ pub(crate) fn leb128(mut value: usize) -> Vec<u8> {
         bytes.push(low | 0x80);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use walrus::{FunctionBuilder, Module};
+
+    use super::{leb128, names, with_exports};
+
+    #[test]
+    fn exports_come_and_go_and_nothing_else_changes() {
+        let mut module = Module::default();
+        for name in ["one", "two"] {
+            let mut function = FunctionBuilder::new(&mut module.types, &[], &[]);
+            function.name(name.to_owned());
+            let function = function.finish(Vec::new(), &mut module.funcs);
+            module.exports.add(name, function);
+        }
+        let plain = module.emit_wasm();
+        let functions = names(&plain).unwrap();
+        assert_eq!(functions.values().collect::<Vec<_>>(), ["one", "two"]);
+
+        let two = *functions.iter().find(|(_, name)| *name == "two").unwrap().0;
+        let more = with_exports(&plain, &[("kept_two".to_owned(), two)], "kept_").unwrap();
+        let exports = |wasm: &[u8]| -> Vec<String> {
+            Module::from_buffer(wasm).unwrap().exports.iter().map(|export| export.name.clone()).collect()
+        };
+        assert_eq!(exports(&more), ["one", "two", "kept_two"]);
+        assert_eq!(with_exports(&more, &[], "kept_").unwrap(), plain);
+    }
+
+    #[test]
+    fn numbers_are_written_in_sevens_of_bits() {
+        assert_eq!(leb128(0), [0]);
+        assert_eq!(leb128(127), [127]);
+        assert_eq!(leb128(624_485), [0xe5, 0x8e, 0x26]);
+    }
+}

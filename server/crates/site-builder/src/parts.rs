@@ -158,3 +158,58 @@ pub(crate) fn without_names(wasm: &[u8]) -> Result<Vec<u8>> {
     let mut module = configuration.parse(wasm).context("a part is no WebAssembly")?;
     Ok(module.emit_wasm())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use walrus::{ConstExpr, DataKind, FunctionBuilder, Module, ir::Value};
+
+    use super::{Cut, is_to_be_cut, loader, with_data_in_main};
+
+    /// A module that puts bytes at address 16 of the memory that it is given.
+    fn chunk(with_code: bool) -> Vec<u8> {
+        let mut module = Module::default();
+        let (memory, _) = module.add_import_memory("__wasm_split", "memory", false, false, 1, None, None);
+        let kind = DataKind::Active { memory, offset: ConstExpr::Value(Value::I32(16)) };
+        let data = module.data.add(kind, vec![1, 2, 3]);
+        module.memories.get_mut(memory).data_segments.insert(data);
+        let function = FunctionBuilder::new(&mut module.types, &[], &[]);
+        let function = function.finish(Vec::new(), &mut module.funcs);
+        if with_code {
+            module.exports.add("shared", function);
+        }
+        module.emit_wasm()
+    }
+
+    #[test]
+    fn only_a_chunk_without_code_goes_into_the_main_part() {
+        let files = [("chunk_1.wasm", chunk(false)), ("chunk_2.wasm", chunk(true)), ("split_audit.wasm", chunk(false))];
+        let names: Vec<String> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let cut = Cut {
+            main: Vec::new(),
+            files: files.into_iter().map(|(name, wasm)| (name.to_owned(), wasm)).collect(),
+            parts: BTreeMap::from([("audit".to_owned(), names)]),
+            data: Vec::new(),
+        };
+        let cut = with_data_in_main(cut).unwrap();
+        assert_eq!(cut.data, [(16, vec![1, 2, 3])]);
+        assert_eq!(cut.files.keys().collect::<Vec<_>>(), ["chunk_2.wasm", "split_audit.wasm"]);
+        assert_eq!(cut.parts["audit"], ["chunk_2.wasm", "split_audit.wasm"]);
+    }
+
+    #[test]
+    fn the_loader_has_what_the_program_imports() {
+        let parts = BTreeMap::from([("audit".to_owned(), vec!["chunk_2.wasm".to_owned(), "split_audit.wasm".to_owned()])]);
+        let source = loader(&parts);
+        let expected = r#"export const __wasm_split_load_audit = part(["chunk_2.wasm", "split_audit.wasm"]);"#;
+        assert!(source.ends_with(&format!("{expected}\n")), "{source}");
+        assert!(source.contains(r#"from "./rondo.js""#), "{source}");
+    }
+
+    #[test]
+    fn a_program_says_whether_it_is_to_be_cut() {
+        assert!(is_to_be_cut(b"\0asm.. __wasm_split_placeholder__ .."));
+        assert!(!is_to_be_cut(b"\0asm.. __wbindgen_placeholder__ .."));
+    }
+}

@@ -166,3 +166,96 @@ fn is_unused(name: &str) -> bool {
     };
     without_hash(name).ends_with(UNUSED)
 }
+
+#[cfg(test)]
+mod tests {
+    use walrus::{FunctionBuilder, Module, ValType};
+    use wasmparser::{KnownCustom, Parser, Payload};
+
+    use super::{is_unused, without_unused};
+    use crate::functions::{custom_section, leb128};
+
+    const CALLED: &str = "view::build";
+    const ENTRY: &str = "_ZN4view8into_any13hydrate_async17h0123456789abcdefE";
+    const SHARED: &str = "_ZN4view5other13hydrate_async17hfedcba9876543210E";
+
+    /// Three functions that give a number, and what a linker would note: the numbers of the first two are addresses, that
+    /// of the third is not.
+    fn linked() -> Vec<u8> {
+        let mut module = Module::default();
+        for (name, number) in [(CALLED, 1_000_000), (ENTRY, 2_000_000), (SHARED, 3_000_000)] {
+            let mut function = FunctionBuilder::new(&mut module.types, &[], &[ValType::I32]);
+            function.name(name.to_owned()).func_body().i32_const(number);
+            let function = function.finish(Vec::new(), &mut module.funcs);
+            module.exports.add(name, function);
+        }
+        let mut wasm = module.emit_wasm();
+        let mut relocations = Vec::new();
+        for (number, kind) in [(1_000_000, 4), (2_000_000, 4), (3_000_000, 0)] {
+            let (start, at) = place_of(&wasm, number);
+            relocations.push([vec![kind], leb128(at - start), leb128(7), vec![0; usize::from(kind == 4)]].concat());
+        }
+        relocations.sort_by_key(|entry| entry[1]);
+        let content = [leb128(3), leb128(relocations.len()), relocations.concat()].concat();
+        wasm.extend(custom_section("reloc.CODE", &content));
+        wasm.extend(custom_section("after", b"still here"));
+        wasm
+    }
+
+    /// Where the code begins and where in it the number stands.
+    fn place_of(wasm: &[u8], number: i32) -> (usize, usize) {
+        let mut start = 0;
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload.unwrap() {
+                Payload::CodeSectionStart { range, .. } => start = range.start,
+                Payload::CodeSectionEntry(body) if numbers(&body).contains(&number) => return (start, body.range().end - 4),
+                _ => {}
+            }
+        }
+        panic!("no function gives {number}");
+    }
+
+    fn numbers(body: &wasmparser::FunctionBody<'_>) -> Vec<i32> {
+        let operators = body.get_operators_reader().unwrap().into_iter();
+        let number = |operator| match operator {
+            Ok(wasmparser::Operator::I32Const { value }) => Some(value),
+            _ => None,
+        };
+        operators.filter_map(number).collect()
+    }
+
+    #[test]
+    fn an_entry_point_of_its_own_future_is_emptied_and_all_else_stays() {
+        let before = linked();
+        let (after, unused) = without_unused(&before).unwrap();
+        assert_eq!(unused, 1);
+
+        let (mut left, mut relocations, mut last) = (Vec::new(), 0, String::new());
+        for payload in Parser::new(0).parse_all(&after) {
+            match payload.unwrap() {
+                Payload::CodeSectionEntry(body) => left.extend(numbers(&body)),
+                Payload::CustomSection(section) => {
+                    section.name().clone_into(&mut last);
+                    if let KnownCustom::Reloc(reader) = section.as_known() {
+                        relocations = reader.entries().into_iter().map(Result::unwrap).count();
+                    }
+                }
+                _ => {}
+            }
+        }
+        left.sort_unstable();
+        assert_eq!(left, [1_000_000, 3_000_000]);
+        assert_eq!((relocations, last.as_str()), (2, "after"));
+        // It still is WebAssembly.
+        Module::from_buffer(&after).unwrap();
+    }
+
+    #[test]
+    fn a_name_is_known_mangled_or_not() {
+        assert!(is_unused(ENTRY));
+        assert!(is_unused("tachys::view::into_any::hydrate_async::h0123456789abcdef"));
+        assert!(is_unused("tachys::view::into_any::hydrate_async"));
+        assert!(!is_unused("_ZN4view8into_any7hydrate17h0123456789abcdefE"));
+        assert!(!is_unused("_ZN4view13hydrate_async28_$u7b$$u7b$closure$u7d$$u7d$17h0123456789abcdefE"));
+    }
+}
