@@ -21,6 +21,12 @@ const LANGUAGES: [(&str, &str); 2] = [("en", "En"), ("ko", "Ko")];
 fn main() {
     println!("cargo::rerun-if-changed=locales");
     println!("cargo::rerun-if-changed=build.rs");
+    if env::var_os("CARGO_FEATURE_PARTS").is_some()
+        && env::var_os("CARGO_CFG_TARGET_FAMILY").is_some_and(|it| it == "wasm")
+    {
+        // The site builder cuts the linked program, for which it has to know what refers to what.
+        println!("cargo::rustc-link-arg-cdylib=--emit-relocs");
+    }
     if let Err(message) = generate() {
         println!("cargo::error={message}");
         exit(1);

@@ -9,6 +9,7 @@
 //! - **Add a page**: a module in `pages/<area>/`, a route in `routes.rs`, texts in `locales/*/<area>.json`, a style sheet
 //!   in `style/pages/`. Its data is one [`data::Data`] per route, shown by [`components::load`].
 //! - **Add a server function**: three lines in `api/<area>.rs` with a fixed `endpoint`; the operation itself is in `service`.
+//!   A page of an area with much code of its own goes through [`parts`], so that the others need not load it.
 //! - **Write a view**: `use crate::view`: our own `view!` gives an `AnyView`, so that all branches have one type.
 //! - **Add a text**: the same key in both languages; `build.rs` makes a function of it ([`i18n`]).
 //! - **Change something**: a real `<form method="post">` to the server function ([`submission`]), which also works without
@@ -28,6 +29,7 @@ pub mod i18n;
 pub mod live;
 pub mod model;
 pub mod pages;
+mod parts;
 mod routes;
 pub mod session;
 mod shell;
@@ -44,5 +46,21 @@ pub(crate) use view::view;
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
+    #[cfg(feature = "parts")]
+    {
+        use leptos::{prelude::window, task};
+        // An error only says that it was told already.
+        let _ = any_spawner::Executor::init_wasm_bindgen();
+        let path = window().location().pathname().unwrap_or_default();
+        if let Some(part) = parts::Part::of(&path) {
+            task::spawn_local(async move {
+                // A page whose part cannot be had stays as the server made it, which works too.
+                if part.load().await.is_ok() {
+                    leptos::mount::hydrate_body(App);
+                }
+            });
+            return;
+        }
+    }
     leptos::mount::hydrate_body(App);
 }

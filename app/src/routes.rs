@@ -12,20 +12,8 @@ use crate::{
     components::{provide_present, provide_toasts},
     frame::{Frame, PaletteOpen},
     live::{Topic, provide_live},
-    pages::{
-        account::AccountPage,
-        admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
-        approvals::{ApprovalPage, ApprovalsPage},
-        audit::AuditPage,
-        catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
-        home::HomePage,
-        link::LinkPage,
-        not_found::NotFoundPage,
-        notifications::NotificationsPage,
-        runs::{RequestsPage, RunPage, RunsPage},
-        setup::SetupPage,
-        sign_in::SignInPage,
-    },
+    pages::not_found::NotFoundPage,
+    parts::{Admin, Decide, ForOne, Overview, Page, Request},
     session::{Counts, Visitor, provide_visitor},
     view,
 };
@@ -63,6 +51,8 @@ pub fn App() -> impl IntoView {
             }
         });
     }
+    #[cfg(feature = "parts")]
+    crate::parts::load_ahead();
     // Tests and styles wait for this mark: from here on the page answers to clicks by itself.
     Effect::new(move |_| {
         if let Some(root) = document().document_element() {
@@ -74,26 +64,26 @@ pub fn App() -> impl IntoView {
         <Router>
             <Frame>
                 <Routes fallback=|| view! { <NotFoundPage/> }.into_any()>
-                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async/>
-                    <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
-                    <Route path=path!("/setup/:token") view=SetupPage ssr=SsrMode::Async/>
-                    <Route path=path!("/link/:token") view=LinkPage ssr=SsrMode::Async/>
-                    <Route path=path!("/catalogue") view=CataloguePage ssr=SsrMode::Async/>
-                    <Route path=path!("/catalogue/:namespace/:name") view=WorkflowPage ssr=SsrMode::Async/>
-                    <Route path=path!("/catalogue/:namespace/:name/request") view=RequestPage ssr=SsrMode::Async/>
-                    <Route path=path!("/requests") view=RequestsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/requests/drafts/:id/review") view=ReviewPage ssr=SsrMode::Async/>
-                    <Route path=path!("/runs") view=RunsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/runs/:id") view=RunPage ssr=SsrMode::Async/>
-                    <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/approvals/:id") view=ApprovalPage ssr=SsrMode::Async/>
-                    <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async/>
-                    <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
-                    <Route path=path!("/notifications") view=NotificationsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/admin/people") view=PeoplePage ssr=SsrMode::Async/>
-                    <Route path=path!("/admin/teams") view=TeamsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/admin/grants") view=GrantsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/admin/connections") view=ConnectionsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/") view=|| Page::Overview(Overview::Home).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/sign-in") view=|| Page::Account(ForOne::SignIn).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/setup/:token") view=|| Page::Account(ForOne::Setup).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/link/:token") view=|| Page::Account(ForOne::Link).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/catalogue") view=|| Page::Overview(Overview::Catalogue).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/catalogue/:namespace/:name") view=|| Page::Workflow.show() ssr=SsrMode::Async/>
+                    <Route path=path!("/catalogue/:namespace/:name/request") view=|| Page::Request(Request::Form).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/requests") view=|| Page::Overview(Overview::Requests).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/requests/drafts/:id/review") view=|| Page::Request(Request::Review).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/runs") view=|| Page::Overview(Overview::Runs).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/runs/:id") view=|| Page::Run.show() ssr=SsrMode::Async/>
+                    <Route path=path!("/approvals") view=|| Page::Approvals(Decide::Next).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/approvals/:id") view=|| Page::Approvals(Decide::One).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit") view=|| Page::Audit.show() ssr=SsrMode::Async/>
+                    <Route path=path!("/account") view=|| Page::Account(ForOne::Account).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/notifications") view=|| Page::Overview(Overview::Notifications).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/people") view=|| Page::Admin(Admin::People).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/teams") view=|| Page::Admin(Admin::Teams).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/grants") view=|| Page::Admin(Admin::Grants).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/connections") view=|| Page::Admin(Admin::Connections).show() ssr=SsrMode::Async/>
                     <Route path=path!("/styleguide") view=crate::pages::styleguide::StyleguidePage ssr=SsrMode::Async/>
                 </Routes>
             </Frame>

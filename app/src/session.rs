@@ -107,10 +107,33 @@ pub struct Assets {
     pub js: String,
     /// Address of the WebAssembly.
     pub wasm: String,
+    /// Addresses of its parts; none for a program in one piece.
+    pub parts: PartAssets,
+}
+
+/// Where the browser finds the parts of its program.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PartAssets {
+    /// Address of the JavaScript module that loads the parts.
+    pub loader: Option<&'static str>,
+    /// The name of each part, with the addresses of its WebAssembly.
+    pub files: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl PartAssets {
+    /// The addresses of the part of this name.
+    pub(crate) fn of(self, name: &str) -> &'static [&'static str] {
+        self.files.iter().find(|(part, _)| *part == name).map_or(&[], |(_, files)| files)
+    }
 }
 
 impl Default for Assets {
     fn default() -> Self {
-        Self { css: "/pkg/rondo.css".to_owned(), js: "/pkg/rondo.js".to_owned(), wasm: "/pkg/rondo_bg.wasm".to_owned() }
+        Self {
+            css: "/pkg/rondo.css".to_owned(),
+            js: "/pkg/rondo.js".to_owned(),
+            wasm: "/pkg/rondo_bg.wasm".to_owned(),
+            parts: PartAssets::default(),
+        }
     }
 }

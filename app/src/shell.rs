@@ -1,9 +1,11 @@
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
+use leptos_router::location::RequestUrl;
 
 use crate::{
     App,
     i18n::Locale,
+    parts::Part,
     session::{Assets, Theme},
     view,
 };
@@ -12,9 +14,17 @@ use crate::{
 pub fn shell() -> impl IntoView {
     let locale = use_context::<Locale>().unwrap_or_default();
     let theme = use_context::<Theme>().unwrap_or_default();
-    let Assets { css, js, wasm } = use_context::<Assets>().unwrap_or_default();
+    let Assets { css, js, wasm, parts } = use_context::<Assets>().unwrap_or_default();
     let nonce = use_nonce();
     let script = format!("import({js:?}).then(m => m.default({{module_or_path: {wasm:?}}}).then(() => m.hydrate()))");
+    // All that the page will load is named here, so that the browser need not find out one after the other.
+    let loader = parts.loader.map(|loader| view! { <link rel="modulepreload" href=loader nonce=nonce.clone()/> });
+    let part = use_context::<RequestUrl>().and_then(|url| Part::of(path_of(url.as_ref())));
+    let part: Vec<_> = part
+        .map_or(&[][..], |part| parts.of(part.name()))
+        .iter()
+        .map(|&file| view! { <link rel="preload" href=file r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/> })
+        .collect();
     view! {
         <!DOCTYPE html>
         <html lang=locale.as_str() data-theme=theme.as_str()>
@@ -27,6 +37,8 @@ pub fn shell() -> impl IntoView {
                 <link rel="stylesheet" href=css/>
                 <link rel="modulepreload" href=js nonce=nonce.clone()/>
                 <link rel="preload" href=wasm.clone() r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+                {loader}
+                {part}
                 <MetaTags/>
                 <script type="module" nonce=nonce>{script}</script>
             </head>
@@ -34,5 +46,25 @@ pub fn shell() -> impl IntoView {
                 <App/>
             </body>
         </html>
+    }
+}
+
+/// The path of an address, which may stand with or without its origin.
+fn path_of(address: &str) -> &str {
+    let path =
+        address.split_once("://").map_or(address, |(_, rest)| rest.find('/').map_or("/", |at| rest.split_at(at).1));
+    path.split(['?', '#']).next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path_of;
+
+    #[test]
+    fn the_path_is_found_in_any_form_of_an_address() {
+        for address in ["/runs/7", "/runs/7?tab=log", "http://localhost/runs/7?tab=log", "https://host:8443/runs/7#x"] {
+            assert_eq!(path_of(address), "/runs/7");
+        }
+        assert_eq!(path_of("http://localhost"), "/");
     }
 }

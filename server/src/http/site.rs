@@ -1,6 +1,6 @@
 //! The embedded site: hashed names for ever, compressed beforehand.
 
-use app::session::Assets;
+use app::session::{Assets, PartAssets};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -56,6 +56,7 @@ pub(super) fn assets() -> Assets {
         css: CSS.map_or(plain.css, ToOwned::to_owned),
         js: JS.map_or(plain.js, ToOwned::to_owned),
         wasm: WASM.map_or(plain.wasm, ToOwned::to_owned),
+        parts: PartAssets { loader: PARTS_LOADER, files: PARTS },
     }
 }
 

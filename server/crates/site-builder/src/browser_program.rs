@@ -1,4 +1,4 @@
-//! From Cargo's WebAssembly to what a browser loads: wasm-bindgen's glue, then wasm-opt.
+//! From Cargo's WebAssembly to what a browser loads: cut into parts, wasm-bindgen's glue, then wasm-opt.
 
 use std::{
     collections::BTreeMap,
@@ -8,8 +8,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use walrus::{ExportItem, Module, RefType};
+use walrus::{ConstExpr, DataKind, ExportItem, Module, RefType, ir::Value};
 use wasm_bindgen_cli_support::Bindgen;
+
+use crate::{parts, unused_code::without_unused};
 
 /// The base name of the files that the browser loads.
 pub(crate) const NAME: &str = "rondo";
@@ -27,13 +29,31 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// What the browser loads, with the names that wasm-bindgen gave the parts: the glue imports `./snippets/…` and loads
-/// `rondo_bg.wasm`.
+/// What the browser loads. All files refer to each other by these names and fit only together.
+#[derive(Default)]
 pub(crate) struct BrowserProgram {
-    pub(crate) wasm: Vec<u8>,
-    pub(crate) glue: String,
-    /// JavaScript that crates bring along, by the path below `snippets/`.
-    pub(crate) snippets: BTreeMap<String, String>,
+    /// By their path: the glue, the WebAssembly that every page loads, that of the parts, and JavaScript that crates bring
+    /// along.
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// Which WebAssembly each part needs besides that of every page.
+    pub(crate) parts: BTreeMap<String, Vec<String>>,
+}
+
+impl BrowserProgram {
+    /// The name of the glue.
+    pub(crate) fn glue() -> String {
+        format!("{NAME}.js")
+    }
+
+    /// The name of the WebAssembly that every page loads.
+    pub(crate) fn wasm() -> String {
+        format!("{NAME}_bg.wasm")
+    }
+
+    /// The name of the module that loads the parts, where there are any.
+    pub(crate) fn loader(&self) -> Option<&'static str> {
+        (!self.parts.is_empty()).then_some(parts::LOADER)
+    }
 }
 
 /// How the WebAssembly is made small.
@@ -95,8 +115,7 @@ impl Optimizer {
         if !status.success() {
             bail!("wasm-opt failed with {status}; its message stands above");
         }
-        let optimized = fs::read(&after).with_context(|| format!("cannot read {}", after.display()))?;
-        with_value_table_exported(optimized)
+        fs::read(&after).with_context(|| format!("cannot read {}", after.display()))
     }
 }
 
@@ -121,16 +140,36 @@ fn with_value_table_exported(wasm: Vec<u8>) -> Result<Vec<u8>> {
     Ok(module.emit_wasm())
 }
 
-/// Runs wasm-bindgen over the WebAssembly at `path`, then the optimizer.
+/// Makes what the browser loads of the WebAssembly at `path`.
 pub(crate) fn make(path: &Path, optimizer: &Optimizer) -> Result<BrowserProgram> {
+    let compiled = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut program = BrowserProgram::default();
+    let mut shared_data = Vec::new();
+    let main = if parts::is_to_be_cut(&compiled) {
+        let (used, unused) = without_unused(&compiled)?;
+        println!("    left out: {unused} functions that never run");
+        let cut = parts::cut(&used)?;
+        for (name, wasm) in cut.files {
+            program.files.insert(name, optimizer.optimize(parts::without_names(&wasm)?)?);
+        }
+        program.files.insert(parts::LOADER.to_owned(), parts::loader(&cut.parts).into_bytes());
+        program.parts = cut.parts;
+        shared_data = cut.data;
+        cut.main
+    } else {
+        compiled
+    };
+
     let keep_names = optimizer.keeps_names();
     let mut bindgen = Bindgen::new();
     bindgen
-        .input_path(path)
+        .input_bytes(NAME, main)
         .web(true)?
         .out_name(NAME)
         .typescript(false)
         .omit_default_module_path(false)
+        // The parts use the memory and the stack of the main one.
+        .keep_lld_exports(!program.parts.is_empty())
         .debug(keep_names)
         .keep_debug(keep_names)
         .remove_name_section(!keep_names)
@@ -138,18 +177,25 @@ pub(crate) fn make(path: &Path, optimizer: &Optimizer) -> Result<BrowserProgram>
     let mut output =
         bindgen.generate_output().with_context(|| format!("wasm-bindgen cannot process {}", path.display()))?;
 
-    let mut snippets = BTreeMap::new();
     for (crate_id, inline) in output.snippets() {
         for (index, source) in inline.iter().enumerate() {
-            snippets.insert(format!("{crate_id}/inline{index}.js"), source.clone());
+            program.files.insert(format!("snippets/{crate_id}/inline{index}.js"), source.clone().into_bytes());
         }
     }
     for (file, source) in output.local_modules() {
-        snippets.insert(file.clone(), source.clone());
+        program.files.insert(format!("snippets/{file}"), source.clone().into_bytes());
     }
-    let glue = output.js().to_owned();
-    let wasm = optimizer.optimize(output.wasm_mut().emit_wasm())?;
-    Ok(BrowserProgram { wasm, glue, snippets })
+    program.files.insert(BrowserProgram::glue(), output.js().as_bytes().to_vec());
+    let module = output.wasm_mut();
+    let memory = module.memories.iter().next().context("the program has no memory")?.id();
+    for (address, bytes) in shared_data {
+        let offset = ConstExpr::Value(Value::I32(address));
+        let segment = module.data.add(DataKind::Active { memory, offset }, bytes);
+        module.memories.get_mut(memory).data_segments.insert(segment);
+    }
+    let wasm = with_value_table_exported(optimizer.optimize(module.emit_wasm())?)?;
+    program.files.insert(BrowserProgram::wasm(), wasm);
+    Ok(program)
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::browser_program::BrowserProgram;
 
+/// Where the cache keeps the program's files.
+const FILES: &str = "files";
+
 /// Fingerprints of everything that the result depends on, this program included.
 pub(crate) struct Inputs {
     /// Of the browser's program and of how it is made.
@@ -80,19 +83,20 @@ impl Inputs {
 }
 
 fn save(cache: &Path, program: &BrowserProgram) -> Result<()> {
-    fs::create_dir_all(cache)?;
-    fs::write(cache.join("wasm"), &program.wasm)?;
-    fs::write(cache.join("glue"), &program.glue)?;
-    fs::write(cache.join("snippets"), serde_json::to_vec(&program.snippets)?)?;
+    for (name, content) in &program.files {
+        let file = cache.join(FILES).join(name);
+        fs::create_dir_all(file.parent().unwrap_or(cache))?;
+        fs::write(file, content)?;
+    }
+    fs::write(cache.join("parts"), serde_json::to_vec(&program.parts)?)?;
     Ok(())
 }
 
 fn load(cache: &Path) -> Result<BrowserProgram> {
     let read = || -> Result<BrowserProgram> {
         Ok(BrowserProgram {
-            wasm: fs::read(cache.join("wasm"))?,
-            glue: fs::read_to_string(cache.join("glue"))?,
-            snippets: serde_json::from_slice(&fs::read(cache.join("snippets"))?)?,
+            files: files_below(&cache.join(FILES))?,
+            parts: serde_json::from_slice(&fs::read(cache.join("parts"))?)?,
         })
     };
     read().with_context(|| format!("{} is damaged; delete it and build again", cache.display()))
@@ -176,17 +180,22 @@ mod tests {
             inputs
                 .cached_program(&out, || {
                     made.set(made.get() + 1);
-                    let snippets = BTreeMap::from([("a/inline0.js".to_owned(), "1".to_owned())]);
-                    Ok(BrowserProgram { wasm: fs::read(&wasm).unwrap(), glue: "glue".to_owned(), snippets })
+                    let files = BTreeMap::from([
+                        ("rondo_bg.wasm".to_owned(), fs::read(&wasm).unwrap()),
+                        ("snippets/a/inline0.js".to_owned(), b"1".to_vec()),
+                    ]);
+                    let parts = BTreeMap::from([("audit".to_owned(), vec!["split_audit.wasm".to_owned()])]);
+                    Ok(BrowserProgram { files, parts })
                 })
                 .unwrap()
         };
+        let content = || program().files["rondo_bg.wasm"].clone();
 
         fs::write(&wasm, "one").unwrap();
-        assert_eq!(program().wasm, b"one");
-        assert_eq!((program().wasm.as_slice(), made.get()), (b"one".as_slice(), 1));
-        assert_eq!(program().snippets.len(), 1);
+        assert_eq!(content(), b"one");
+        assert_eq!((content(), made.get()), (b"one".to_vec(), 1));
+        assert_eq!((program().files.len(), program().parts.len()), (2, 1));
         fs::write(&wasm, "two").unwrap();
-        assert_eq!((program().wasm.as_slice(), made.get()), (b"two".as_slice(), 2));
+        assert_eq!((content(), made.get()), (b"two".to_vec(), 2));
     }
 }

@@ -3,18 +3,25 @@
 //! ```text
 //! manifest.json                      what is there (below)
 //! pkg/rondo.<hash>.css  .css.br  .css.gz
-//! pkg/rondo.<hash>.js   .js.br   .js.gz
-//! pkg/rondo_bg.<hash>.wasm  .wasm.br  .wasm.gz
+//! pkg/rondo.<hash>/                  the browser's program
+//!     rondo.js  .js.br  .js.gz       the glue
+//!     rondo_bg.wasm  …               the WebAssembly that every page loads
+//!     rondo_parts.js  …              what loads the parts, if there are any
+//!     split_<part>.wasm  …           a part; what several parts share is in chunk_<number>.wasm
 //! favicon.svg …                      what lies in the public folder, under its own name
 //! ```
 //!
-//! The hash is of the content: whatever lies under `pkg/` may be cached for ever. The manifest:
+//! The hash is of the content: whatever lies under `pkg/` may be cached for ever. The program has one for all its files,
+//! because they fit only together: a page that was loaded before an update finds no part of the new program by mistake.
+//! The manifest:
 //!
 //! ```json
 //! {
 //!   "css": "/pkg/rondo.0123456789abcdef.css",
-//!   "js": "/pkg/rondo.0123456789abcdef.js",
-//!   "wasm": "/pkg/rondo_bg.0123456789abcdef.wasm",
+//!   "js": "/pkg/rondo.0123456789abcdef/rondo.js",
+//!   "wasm": "/pkg/rondo.0123456789abcdef/rondo_bg.wasm",
+//!   "parts_loader": "/pkg/rondo.0123456789abcdef/rondo_parts.js",
+//!   "parts": {"audit": ["/pkg/rondo.0123456789abcdef/split_audit.wasm"]},
 //!   "files": [
 //!     {"path": "/pkg/rondo.0123456789abcdef.css", "type": "text/css; charset=utf-8", "immutable": true,
 //!      "bytes": 41000, "encodings": ["br", "gz"]}
@@ -23,9 +30,10 @@
 //! ```
 //!
 //! `encodings` names the endings of the compressed files beside the plain one; a file that does not shrink has none.
+//! `parts_loader` and `parts` are missing from a program in one piece.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
@@ -37,6 +45,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     browser_program::{BrowserProgram, NAME},
+    budget::ProgramSize,
     compression::Effort,
     inputs::files_below,
 };
@@ -52,7 +61,7 @@ pub(crate) struct Site {
     out: PathBuf,
     effort: Effort,
     files: Vec<ServedFile>,
-    /// `css`, `js` and `wasm` of the manifest.
+    /// What the manifest names besides the files.
     entries: Map<String, Value>,
 }
 
@@ -86,26 +95,36 @@ impl Site {
         Ok(())
     }
 
-    /// Adds the browser's program, and returns the size of its WebAssembly in brotli, in bytes.
-    pub(crate) fn add_program(&mut self, program: &BrowserProgram) -> Result<usize> {
-        let wasm_name = format!("{NAME}_bg.{}.wasm", hash(&program.wasm));
-        let mut glue = program.glue.replace(&format!("{NAME}_bg.wasm"), &wasm_name);
-
-        if !program.snippets.is_empty() {
-            let folder = format!("snippets.{}", hash(serde_json::to_string(&program.snippets)?.as_bytes()));
-            glue = glue.replace("./snippets/", &format!("./{folder}/"));
-            for (path, source) in &program.snippets {
-                self.add(format!("{HASHED}/{folder}/{path}"), source.as_bytes())?;
-            }
+    /// Adds the browser's program, and returns the size of its WebAssembly in brotli.
+    pub(crate) fn add_program(&mut self, program: &BrowserProgram) -> Result<ProgramSize> {
+        let mut content = Sha256::new();
+        for (name, file) in &program.files {
+            content.update(Sha256::digest(name));
+            content.update(Sha256::digest(file));
         }
-
-        let glue_path = format!("{HASHED}/{NAME}.{}.js", hash(glue.as_bytes()));
-        self.enter("js", &glue_path);
-        self.add(glue_path, glue.as_bytes())?;
-        let wasm_path = format!("{HASHED}/{wasm_name}");
-        self.enter("wasm", &wasm_path);
-        let sizes = self.add(wasm_path, &program.wasm)?;
-        Ok(sizes.brotli.unwrap_or(sizes.bytes))
+        let folder = format!("{HASHED}/{NAME}.{}", short(&content.finalize()));
+        let mut sizes = BTreeMap::new();
+        for (name, file) in &program.files {
+            let added = self.add(format!("{folder}/{name}"), file)?;
+            sizes.insert(name.as_str(), added.brotli.unwrap_or(added.bytes));
+        }
+        self.enter("js", &format!("{folder}/{}", BrowserProgram::glue()));
+        self.enter("wasm", &format!("{folder}/{}", BrowserProgram::wasm()));
+        if let Some(loader) = program.loader() {
+            self.enter("parts_loader", &format!("{folder}/{loader}"));
+            let addresses = |files: &Vec<String>| files.iter().map(|file| format!("/{folder}/{file}")).collect();
+            let parts = program.parts.iter().map(|(name, files)| (name.clone(), addresses(files)));
+            self.entries.insert("parts".to_owned(), Value::Object(parts.collect()));
+        }
+        let size = |name: &str| sizes.get(name).copied().unwrap_or_default();
+        Ok(ProgramSize {
+            main: size(&BrowserProgram::wasm()),
+            parts: program
+                .parts
+                .iter()
+                .map(|(name, files)| (name.clone(), files.iter().map(|file| size(file)).sum()))
+                .collect(),
+        })
     }
 
     /// Writes the manifest and takes away what an earlier build left.
@@ -192,7 +211,11 @@ impl ServedFile {
 }
 
 fn hash(content: &[u8]) -> String {
-    hex::encode(Sha256::digest(content)).chars().take(16).collect()
+    short(&Sha256::digest(content))
+}
+
+fn short(digest: &[u8]) -> String {
+    hex::encode(digest).chars().take(16).collect()
 }
 
 fn ending(path: &str) -> &str {
@@ -251,11 +274,17 @@ mod tests {
     use crate::{browser_program::BrowserProgram, compression::Effort, inputs::files_below};
 
     fn program(wasm: &[u8]) -> BrowserProgram {
+        let glue = "import { x } from './snippets/a/inline0.js';\nload(new URL('rondo_bg.wasm', import.meta.url));";
+        let files = [
+            ("rondo.js", glue.as_bytes()),
+            ("rondo_bg.wasm", wasm),
+            ("rondo_parts.js", b"fetch(new URL('./split_audit.wasm', import.meta.url))"),
+            ("snippets/a/inline0.js", b"export const x = 1;"),
+            ("split_audit.wasm", b"part"),
+        ];
         BrowserProgram {
-            wasm: wasm.to_vec(),
-            glue: "import { x } from './snippets/a/inline0.js';\nload(new URL('rondo_bg.wasm', import.meta.url));"
-                .to_owned(),
-            snippets: BTreeMap::from([("a/inline0.js".to_owned(), "export const x = 1;".to_owned())]),
+            files: files.into_iter().map(|(name, content)| (name.to_owned(), content.to_vec())).collect(),
+            parts: BTreeMap::from([("audit".to_owned(), vec!["split_audit.wasm".to_owned()])]),
         }
     }
 
@@ -272,8 +301,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let manifest = build(folder.path(), &".a{color:red}".repeat(100), &[7; 5000]);
         let files = files_below(folder.path()).unwrap();
-        for key in ["css", "js", "wasm"] {
-            let path = manifest[key].as_str().unwrap().trim_start_matches('/');
+        let part = &manifest["parts"]["audit"][0];
+        for path in [&manifest["css"], &manifest["js"], &manifest["wasm"], &manifest["parts_loader"], part] {
+            let path = path.as_str().unwrap().trim_start_matches('/');
             assert!(files.contains_key(path), "{path}");
         }
         for file in manifest["files"].as_array().unwrap() {
@@ -286,15 +316,25 @@ mod tests {
     }
 
     #[test]
-    fn the_glue_loads_its_parts_by_their_hashed_names() {
+    fn the_files_of_the_program_find_each_other() {
         let folder = tempfile::tempdir().unwrap();
         let manifest = build(folder.path(), "", b"wasm");
-        let glue =
-            fs::read_to_string(folder.path().join(manifest["js"].as_str().unwrap().trim_start_matches('/'))).unwrap();
-        let wasm = manifest["wasm"].as_str().unwrap().trim_start_matches("/pkg/");
-        assert!(glue.contains(&format!("new URL('{wasm}'")), "{glue}");
-        let snippet = glue.split('\'').nth(1).unwrap().trim_start_matches("./");
-        assert!(folder.path().join("pkg").join(snippet).is_file(), "{snippet}");
+        let place = folder.path().join(manifest["js"].as_str().unwrap().trim_start_matches('/'));
+        for name in program(b"wasm").files.keys() {
+            assert!(place.parent().unwrap().join(name).is_file(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_program_in_one_piece_names_no_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut site = Site::new(folder.path().to_owned(), Effort::Quick);
+        let whole = BrowserProgram { parts: BTreeMap::new(), ..program(b"wasm") };
+        site.add_program(&whole).unwrap();
+        site.finish().unwrap();
+        let manifest: Value = serde_json::from_slice(&fs::read(folder.path().join(MANIFEST)).unwrap()).unwrap();
+        assert!(manifest["wasm"].is_string());
+        assert_eq!((&manifest["parts"], &manifest["parts_loader"]), (&Value::Null, &Value::Null));
     }
 
     #[test]
@@ -305,7 +345,7 @@ mod tests {
         let after = build(folder.path(), ".a{}", b"wasm two");
         assert_eq!(before["css"], after["css"]);
         assert_ne!(before["wasm"], after["wasm"]);
-        assert_ne!(before["js"], after["js"], "the glue carries the name of the WebAssembly");
+        assert_ne!(before["parts"], after["parts"], "a part fits only the program that it was cut from");
         assert_eq!(files_below(folder.path()).unwrap().len(), count);
     }
 

@@ -1,0 +1,386 @@
+//! The browser's program comes in parts: one with the frame and what all pages are made of, and one for the pages of each
+//! area, fetched when one of them is first visited.
+//!
+//! Both sides must make the same HTML, and hydration must not wait: so the part that the address needs is there before
+//! [`hydrate`](crate::hydrate) begins, and its pages are then made at once, as the server made them. Only who goes from
+//! page to page inside the portal may see a skeleton for a moment.
+//!
+//! Whether there are parts at all is decided by the feature `parts`, which needs the site builder to cut the program; without
+//! it all of this is one program.
+
+use leptos::prelude::*;
+use wasm_split_helpers::SplitLoaderError;
+
+use crate::pages::{
+    account::AccountPage,
+    admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
+    approvals::{ApprovalPage, ApprovalsPage},
+    audit::AuditPage,
+    catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
+    home::HomePage,
+    link::LinkPage,
+    notifications::NotificationsPage,
+    runs::{RequestsPage, RunPage, RunsPage},
+    setup::SetupPage,
+    sign_in::SignInPage,
+};
+use crate::view;
+
+/// A part of the browser's program that is not always there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Signing in and one's own account.
+    Account,
+    Admin,
+    Approvals,
+    Audit,
+    /// The first page and the lists that one goes on from.
+    Overview,
+    Request,
+    Run,
+    Workflow,
+}
+
+impl Part {
+    /// The part that the page at `path` needs; it may name one for an address at which there is no page.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        match *segments.as_slice() {
+            [] | ["catalogue" | "requests" | "runs" | "notifications"] => Some(Self::Overview),
+            ["account" | "sign-in"] | ["setup" | "link", _] => Some(Self::Account),
+            ["admin", ..] => Some(Self::Admin),
+            ["approvals", ..] => Some(Self::Approvals),
+            ["audit"] => Some(Self::Audit),
+            ["catalogue", _, _] => Some(Self::Workflow),
+            ["catalogue", _, _, "request"] | ["requests", "drafts", _, "review"] => Some(Self::Request),
+            ["runs", _] => Some(Self::Run),
+            _ => None,
+        }
+    }
+
+    /// As it stands in the site's manifest.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Admin => "admin",
+            Self::Approvals => "approvals",
+            Self::Audit => "audit",
+            Self::Overview => "overview",
+            Self::Request => "request",
+            Self::Run => "run",
+            Self::Workflow => "workflow",
+        }
+    }
+}
+
+/// A page whose code is in a part.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Page {
+    Account(ForOne),
+    Admin(Admin),
+    Approvals(Decide),
+    Audit,
+    Overview(Overview),
+    Request(Request),
+    Run,
+    Workflow,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ForOne {
+    SignIn,
+    Setup,
+    Link,
+    Account,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Admin {
+    People,
+    Teams,
+    Grants,
+    Connections,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Decide {
+    Next,
+    One,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Overview {
+    Home,
+    Catalogue,
+    Requests,
+    Runs,
+    Notifications,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Request {
+    Form,
+    Review,
+}
+
+impl Page {
+    /// The page, of which only a skeleton is there until its part is loaded.
+    pub(crate) fn show(self) -> AnyView {
+        #[cfg(feature = "parts")]
+        if !self.part().is_loaded() {
+            return loading::when_loaded(self);
+        }
+        self.make()
+    }
+
+    /// The page; nothing if its part is not loaded.
+    fn make(self) -> AnyView {
+        let page = match self {
+            Self::Account(page) => at_once(account(page)),
+            Self::Admin(page) => at_once(admin(page)),
+            Self::Approvals(page) => at_once(approvals(page)),
+            Self::Audit => at_once(audit()),
+            Self::Overview(page) => at_once(overview(page)),
+            Self::Request(page) => at_once(request(page)),
+            Self::Run => at_once(run()),
+            Self::Workflow => at_once(workflow()),
+        };
+        page.unwrap_or_else(|| ().into_any())
+    }
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(account, preload(load_account), fallible))]
+fn account(page: ForOne) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        ForOne::SignIn => view! { <SignInPage/> },
+        ForOne::Setup => view! { <SetupPage/> },
+        ForOne::Link => view! { <LinkPage/> },
+        ForOne::Account => view! { <AccountPage/> },
+    })
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(admin, preload(load_admin), fallible))]
+fn admin(page: Admin) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Admin::People => view! { <PeoplePage/> },
+        Admin::Teams => view! { <TeamsPage/> },
+        Admin::Grants => view! { <GrantsPage/> },
+        Admin::Connections => view! { <ConnectionsPage/> },
+    })
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(approvals, preload(load_approvals), fallible))]
+fn approvals(page: Decide) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Decide::Next => view! { <ApprovalsPage/> },
+        Decide::One => view! { <ApprovalPage/> },
+    })
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(audit, preload(load_audit), fallible))]
+fn audit() -> Result<AnyView, SplitLoaderError> {
+    Ok(view! { <AuditPage/> })
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(overview, preload(load_overview), fallible))]
+fn overview(page: Overview) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Overview::Home => view! { <HomePage/> },
+        Overview::Catalogue => view! { <CataloguePage/> },
+        Overview::Requests => view! { <RequestsPage/> },
+        Overview::Runs => view! { <RunsPage/> },
+        Overview::Notifications => view! { <NotificationsPage/> },
+    })
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(request, preload(load_request), fallible))]
+fn request(page: Request) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Request::Form => view! { <RequestPage/> },
+        Request::Review => view! { <ReviewPage/> },
+    })
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(run, preload(load_run), fallible))]
+fn run() -> Result<AnyView, SplitLoaderError> {
+    Ok(view! { <RunPage/> })
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(workflow, preload(load_workflow), fallible))]
+fn workflow() -> Result<AnyView, SplitLoaderError> {
+    Ok(view! { <WorkflowPage/> })
+}
+
+/// What a function of a part gives where its part is loaded: it is `async` only for the loading.
+#[cfg(feature = "parts")]
+fn at_once(page: impl Future<Output = Result<AnyView, SplitLoaderError>>) -> Option<AnyView> {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+    match pin!(page).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(page) => page.ok(),
+        Poll::Pending => None,
+    }
+}
+
+#[cfg(not(feature = "parts"))]
+fn at_once(page: Result<AnyView, SplitLoaderError>) -> Option<AnyView> {
+    page.ok()
+}
+
+#[cfg(feature = "parts")]
+mod loading {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use leptos::{ev, prelude::*, task::spawn_local};
+    use leptos_router::hooks::use_location;
+    use wasm_bindgen::JsCast as _;
+    use wasm_split_helpers::SplitLoaderError;
+
+    use super::{
+        Page, Part, load_account, load_admin, load_approvals, load_audit, load_overview, load_request, load_run,
+        load_workflow,
+    };
+    use crate::{
+        components::{Card, Skeleton},
+        view,
+    };
+
+    static LOADED: [AtomicBool; 8] = [const { AtomicBool::new(false) }; 8];
+
+    impl Part {
+        fn loaded(self) -> Option<&'static AtomicBool> {
+            LOADED.get(self as usize)
+        }
+
+        pub(super) fn is_loaded(self) -> bool {
+            self.loaded().is_some_and(|loaded| loaded.load(Ordering::Relaxed))
+        }
+
+        /// Fetches the part, unless it is there.
+        pub(crate) async fn load(self) -> Result<(), SplitLoaderError> {
+            match self {
+                Self::Account => load_account().await,
+                Self::Admin => load_admin().await,
+                Self::Approvals => load_approvals().await,
+                Self::Audit => load_audit().await,
+                Self::Overview => load_overview().await,
+                Self::Request => load_request().await,
+                Self::Run => load_run().await,
+                Self::Workflow => load_workflow().await,
+            }?;
+            if let Some(loaded) = self.loaded() {
+                loaded.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        }
+    }
+
+    impl Page {
+        pub(super) const fn part(self) -> Part {
+            match self {
+                Self::Account(_) => Part::Account,
+                Self::Admin(_) => Part::Admin,
+                Self::Approvals(_) => Part::Approvals,
+                Self::Audit => Part::Audit,
+                Self::Overview(_) => Part::Overview,
+                Self::Request(_) => Part::Request,
+                Self::Run => Part::Run,
+                Self::Workflow => Part::Workflow,
+            }
+        }
+    }
+
+    /// A skeleton, and the page as soon as its part is loaded. If that fails the server is asked for the page as a whole:
+    /// it may be that it has another version by now, whose parts have other addresses.
+    pub(super) fn when_loaded(page: Page) -> AnyView {
+        let loaded = RwSignal::new(false);
+        let location = use_location();
+        spawn_local(async move {
+            let outcome = page.part().load().await;
+            // Whoever went elsewhere meanwhile is left in peace.
+            if loaded.is_disposed() {
+                return;
+            }
+            if outcome.is_ok() {
+                loaded.set(true);
+            } else {
+                let address = location.pathname.get_untracked()
+                    + &location.search.with_untracked(|search| prefixed('?', search))
+                    + &location.hash.get_untracked();
+                let _ = window().location().assign(&address);
+            }
+        });
+        let content = move || {
+            if loaded.get() {
+                untrack(|| page.make())
+            } else {
+                view! { <Card><Skeleton lines=12/></Card> }
+            }
+        };
+        content.into_any()
+    }
+
+    fn prefixed(mark: char, text: &str) -> String {
+        if text.is_empty() { String::new() } else { format!("{mark}{}", text.trim_start_matches(mark)) }
+    }
+
+    /// Begins to load a part as soon as someone points to a link that leads there, or gets to it by keyboard.
+    pub(crate) fn load_ahead() {
+        Effect::new(|_| {
+            let over = window_event_listener(ev::pointerover, |event| load_for(event.target()));
+            let focus = window_event_listener(ev::focusin, |event| load_for(event.target()));
+            on_cleanup(move || {
+                over.remove();
+                focus.remove();
+            });
+        });
+    }
+
+    fn load_for(target: Option<web_sys::EventTarget>) {
+        let element = target.and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let link = element.and_then(|element| element.closest("a[href^='/']").ok().flatten());
+        let Some(link) = link.and_then(|link| link.dyn_into::<web_sys::HtmlAnchorElement>().ok()) else { return };
+        if let Some(part) = Part::of(&link.pathname()).filter(|part| !part.is_loaded()) {
+            // Whether it worked is seen when the link is followed.
+            spawn_local(async move { _ = part.load().await });
+        }
+    }
+}
+
+#[cfg(feature = "parts")]
+pub(crate) use loading::load_ahead;
+
+#[cfg(test)]
+mod tests {
+    use super::Part;
+
+    #[test]
+    fn an_address_tells_which_part_its_page_needs() {
+        for (path, part) in [
+            ("/", Some(Part::Overview)),
+            ("/catalogue", Some(Part::Overview)),
+            ("/requests", Some(Part::Overview)),
+            ("/runs/", Some(Part::Overview)),
+            ("/notifications", Some(Part::Overview)),
+            ("/sign-in", Some(Part::Account)),
+            ("/setup/token", Some(Part::Account)),
+            ("/link/token", Some(Part::Account)),
+            ("/account", Some(Part::Account)),
+            ("/admin/people", Some(Part::Admin)),
+            ("/admin/connections/", Some(Part::Admin)),
+            ("/approvals", Some(Part::Approvals)),
+            ("/approvals/apr_1", Some(Part::Approvals)),
+            ("/audit", Some(Part::Audit)),
+            ("/catalogue/it/access", Some(Part::Workflow)),
+            ("/catalogue/it/access/request", Some(Part::Request)),
+            ("/requests/drafts/d_1/review", Some(Part::Request)),
+            ("/runs/run_1", Some(Part::Run)),
+            ("/styleguide", None),
+            ("/nothing/here", None),
+        ] {
+            assert_eq!(Part::of(path), part, "{path}");
+        }
+    }
+}
