@@ -16,15 +16,17 @@ pub fn shell() -> impl IntoView {
     let theme = use_context::<Theme>().unwrap_or_default();
     let Assets { css, js, wasm, parts } = use_context::<Assets>().unwrap_or_default();
     let nonce = use_nonce();
-    let script = format!("import({js:?}).then(m => m.default({{module_or_path: {wasm:?}}}).then(() => m.hydrate()))");
-    // All that the page will load is named here, so that the browser need not find out one after the other.
+    // All that the page will load is asked for at once, so that the browser need not find out one after the other; and by
+    // the script, so that nothing is loaded where scripts do not run.
     let loader = parts.loader.map(|loader| view! { <link rel="modulepreload" href=loader nonce=nonce.clone()/> });
     let part = use_context::<RequestUrl>().and_then(|url| Part::of(path_of(url.as_ref())));
-    let part: Vec<_> = part
-        .map_or(&[][..], |part| parts.of(part.name()))
-        .iter()
-        .map(|&file| view! { <link rel="preload" href=file r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/> })
-        .collect();
+    let part = part.map_or(&[][..], |part| parts.of(part.name()));
+    let script = format!(
+        "const program = fetch({wasm:?}); \
+         for (const href of {part:?}) document.head.append(Object.assign(document.createElement('link'), \
+         {{rel: 'preload', as: 'fetch', type: 'application/wasm', crossOrigin: 'anonymous', href}})); \
+         import({js:?}).then(m => m.default({{module_or_path: program}}).then(() => m.hydrate()))"
+    );
     view! {
         <!DOCTYPE html>
         <html lang=locale.as_str() data-theme=theme.as_str()>
@@ -36,9 +38,7 @@ pub fn shell() -> impl IntoView {
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href=css/>
                 <link rel="modulepreload" href=js nonce=nonce.clone()/>
-                <link rel="preload" href=wasm.clone() r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
                 {loader}
-                {part}
                 <MetaTags/>
                 <script type="module" nonce=nonce>{script}</script>
             </head>
