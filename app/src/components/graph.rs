@@ -17,8 +17,8 @@ use crate::{
 
 /// How many characters of a way's label are shown.
 const LABEL: usize = 22;
-/// A picture wider than this is not made narrower than it; the style sheet's 34rem.
-const READABLE_WIDTH: f64 = 34.0 * 15.0;
+/// A picture wider than this is not made narrower than it; the style sheet's 28rem.
+const READABLE_WIDTH: f64 = 28.0 * 15.0;
 
 /// Where the tasks of a run stand, by reference.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -88,7 +88,7 @@ pub fn GraphView(
             <div class="graph__scroll" role="region" aria-label=t.runs.graph() tabindex="0">
                 <svg
                     class="graph__picture"
-                    class:graph__picture--wide=width > READABLE_WIDTH
+                    class:graph__picture--wide={width > READABLE_WIDTH}
                     width=format!("{:.0}", width + 16.0)
                     height=format!("{:.0}", height + 16.0)
                     viewBox=view_box

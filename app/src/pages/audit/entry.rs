@@ -57,18 +57,11 @@ fn words_of(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {
         (_, name) => name.to_owned(),
     };
     let resource = if entry.resource_name.is_empty() { entry.resource_id.clone() } else { entry.resource_name.clone() };
-    let link = match entry.resource_kind.as_str() {
-        "run" => Some(format!("/runs/{}", entry.resource_id)),
-        "approval" => Some(format!("/approvals/{}", entry.resource_id)),
-        _ => None,
-    };
     sentence(template, |place| match place {
         "actor" => view! { <strong>{actor.clone()}</strong> }.into_any(),
         "action" => view! { <span>{label.clone()}</span> }.into_any(),
-        _ => match &link {
-            Some(href) => view! { <a href=href.clone()>{resource.clone()}</a> }.into_any(),
-            None => view! { <span class="entry__object">{resource.clone()}</span> }.into_any(),
-        },
+        // No link: the sentence itself is what opens the details, where the link is.
+        _ => view! { <span class="entry__object">{resource.clone()}</span> },
     })
 }
 
@@ -92,10 +85,17 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
         }),
     ];
     if !entry.resource_id.is_empty() {
-        items.push((
-            t.audit.field_resource().to_owned(),
-            code(format!("{} {}", entry.resource_kind, entry.resource_id)),
-        ));
+        let page = match entry.resource_kind.as_str() {
+            "run" => Some(format!("/runs/{}", entry.resource_id)),
+            "approval" => Some(format!("/approvals/{}", entry.resource_id)),
+            _ => None,
+        };
+        let name = code(format!("{} {}", entry.resource_kind, entry.resource_id));
+        let resource = match page {
+            Some(href) => view! { <a href=href>{name}</a> },
+            None => name,
+        };
+        items.push((t.audit.field_resource().to_owned(), resource));
     }
     if let Some(namespace) = entry.namespace {
         items.push((t.audit.field_namespace().to_owned(), code(namespace)));
