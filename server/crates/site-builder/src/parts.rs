@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn the_loader_has_what_the_program_imports() {
-        let parts = BTreeMap::from([("audit".to_owned(), vec!["chunk_2.wasm".to_owned(), "split_audit.wasm".to_owned()])]);
+        let parts =
+            BTreeMap::from([("audit".to_owned(), vec!["chunk_2.wasm".to_owned(), "split_audit.wasm".to_owned()])]);
         let source = loader(&parts);
         let expected = r#"export const __wasm_split_load_audit = part(["chunk_2.wasm", "split_audit.wasm"]);"#;
         assert!(source.ends_with(&format!("{expected}\n")), "{source}");

@@ -208,7 +208,9 @@ mod tests {
         for payload in Parser::new(0).parse_all(wasm) {
             match payload.unwrap() {
                 Payload::CodeSectionStart { range, .. } => start = range.start,
-                Payload::CodeSectionEntry(body) if numbers(&body).contains(&number) => return (start, body.range().end - 4),
+                Payload::CodeSectionEntry(body) if numbers(&body).contains(&number) => {
+                    return (start, body.range().end - 4);
+                }
                 _ => {}
             }
         }
