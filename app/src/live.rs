@@ -3,7 +3,7 @@
 //!
 //! ```ignore
 //! let live = use_live();
-//! let runs = Resource::new(move || (query.get(), live.version(Topic::Runs)), |(query, _)| api::runs::runs(query));
+//! let runs = Data::new(move || (query.get(), live.version(Topic::Runs)), |(query, _)| api::runs::runs(query));
 //! ```
 //! One stream per page follows everything of the signed-in person; the run page opens one more for its run. Streams close
 //! while the tab is hidden, since a browser keeps few connections to one server, and what was missed is fetched on return.

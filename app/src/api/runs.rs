@@ -12,6 +12,7 @@ use super::{go_on, scope};
 use crate::{door::Door, errors::AppError};
 
 /// How many lines of a log come with a page; the browser fetches the rest.
+#[cfg(feature = "ssr")]
 const FIRST_LINES: u32 = 200;
 /// How many lines of a log are fetched at once.
 pub const LINES_AT_ONCE: u32 = 1_000;
