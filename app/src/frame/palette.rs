@@ -116,9 +116,9 @@ fn PaletteDialog(open: RwSignal<bool>) -> impl IntoView {
         let words = typed.get().to_lowercase();
         let matching = places.iter().filter(|place| place.label.to_lowercase().contains(words.trim())).cloned();
         let hits = found.get().unwrap_or_default().into_iter().map(|hit| line_of(t, hit));
-        // Places first while nothing is typed; what was found first once something is.
-        let mut lines: Vec<Line> =
-            if words.trim().is_empty() { matching.chain(hits).collect() } else { hits.chain(matching).collect() };
+        // Places are known at once and stay where they are when the server's answer comes: nothing may move away from
+        // under somebody's pointer.
+        let mut lines: Vec<Line> = matching.chain(hits).collect();
         lines.truncate(12);
         lines
     });
