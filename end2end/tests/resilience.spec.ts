@@ -5,6 +5,9 @@ import { demoPassword, expect, test, visit } from '../fixture.ts'
 import { ONBOARDING, fillIn, newcomer, waitingRequest } from '../onboarding.ts'
 import type { Page as List, Run } from '../rest.ts'
 
+// On PostgreSQL another node may be alive, so that what a dead one held is free only when its lease has ended.
+test.use({ serverEnvironment: { RONDO_ENGINE_LEASE: 'PT2S' } })
+
 /** What a browser says of itself while the server is away. */
 const AWAY = /net::ERR_|Failed to fetch|status of 50[23]/
 
