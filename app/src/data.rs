@@ -2,7 +2,7 @@
 //!
 //! ```ignore
 //! let home = Data::new(move || live.version(Topic::Runs), |_| api::home::home());
-//! load(home, || view! { <Skeleton lines=8/> }.into_any(), |home| view! { … }.into_any())
+//! load(home, || view! { <Skeleton lines=8/> }, |home| view! { … })
 //! ```
 //!
 //! Leptos's `Resource` is compiled anew for every type in it, some 8 kB each time. [`Data`] puts all of them through one
@@ -16,7 +16,7 @@ use leptos::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::errors::AppError;
+use crate::{errors::AppError, json};
 
 /// Data of type `T`, or the problem that there is instead.
 pub struct Data<T> {
@@ -110,20 +110,24 @@ enum Content {
 
 impl Answer {
     fn of<T: Serialize + Send + Sync + 'static>(answer: Result<T, AppError>) -> Self {
-        Self(answer.map(|value| Content::Value {
-            value: Arc::new(value),
-            json: |value| {
-                value.downcast_ref::<T>().and_then(|value| serde_json::to_string(value).ok()).unwrap_or_default()
-            },
-        }))
+        Self(answer.map(|value| Content::Value { value: Arc::new(value), json: json_of::<T> }))
     }
 
     fn read<T: Clone + DeserializeOwned + 'static>(&self) -> Result<T, AppError> {
         let found = match self.0.as_ref().map_err(Clone::clone)? {
             Content::Value { value, .. } => value.downcast_ref::<T>().cloned(),
-            Content::Text(text) => serde_json::from_slice(text.as_bytes()).ok(),
+            Content::Text(text) => json::read(text.as_bytes()).ok(),
         };
         found.ok_or_else(AppError::internal)
+    }
+}
+
+/// A value as JSON. Only the server writes answers: the browser's program need not know how.
+fn json_of<T: Serialize + 'static>(value: &dyn Any) -> String {
+    if cfg!(not(feature = "hydrate")) {
+        value.downcast_ref::<T>().and_then(|value| serde_json::to_string(value).ok()).unwrap_or_default()
+    } else {
+        String::new()
     }
 }
 
@@ -150,7 +154,7 @@ impl Decoder<Answer> for AsJson {
     fn decode(text: &str) -> Result<Answer, Self::Error> {
         Ok(Answer(match text.strip_prefix('+') {
             Some(content) => Ok(Content::Text(content.into())),
-            None => Err(serde_json::from_slice(text.trim_start_matches('-').as_bytes())?),
+            None => Err(json::read(text.trim_start_matches('-').as_bytes())?),
         }))
     }
 }

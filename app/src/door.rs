@@ -13,7 +13,7 @@ use server_fn::{
     server::Server,
 };
 
-use crate::errors::AppError;
+use crate::{errors::AppError, json};
 
 /// The protocol of all server functions.
 pub struct Door;
@@ -45,15 +45,14 @@ where
 /// Reads a server function's answer.
 pub(crate) fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, AppError> {
     // An answer that cannot be read comes from a server of another version.
-    serde_json::from_slice(answer).map_err(|_| AppError::unavailable())
+    json::read(answer).map_err(|_| AppError::unavailable())
 }
 
 /// Sends a form to the server function at `path`; the answer is the JSON of its output.
 #[cfg(feature = "hydrate")]
 pub(crate) fn post(path: &str, form: String) -> PendingBytes {
     use server_fn::{
-        client::browser::BrowserClient, error::FromServerFnError, request::ClientReq, request::browser::BrowserRequest,
-        response::ClientRes,
+        client::browser::BrowserClient, request::ClientReq, request::browser::BrowserRequest, response::ClientRes,
     };
 
     let request: Result<BrowserRequest, AppError> =
@@ -62,7 +61,7 @@ pub(crate) fn post(path: &str, form: String) -> PendingBytes {
         let response = <BrowserClient as Client<AppError>>::send(request?).await?;
         let status = ClientRes::<AppError>::status(&response);
         let bytes = ClientRes::<AppError>::try_into_bytes(response).await?;
-        if status < 400 { Ok(bytes.to_vec()) } else { Err(AppError::de(bytes)) }
+        if status < 400 { Ok(bytes.to_vec()) } else { Err(read(&bytes).unwrap_or_else(|unreadable| unreadable)) }
     })
 }
 

@@ -175,13 +175,13 @@ pub fn sentence(template: &'static str, mut fill: impl FnMut(&str) -> AnyView) -
     while let Some((before, after)) = rest.split_once('{') {
         let Some((name, tail)) = after.split_once('}') else { break };
         if !before.is_empty() {
-            parts.push(view! { <span>{before}</span> }.into_any());
+            parts.push(view! { <span>{before}</span> });
         }
         parts.push(fill(name));
         rest = tail;
     }
     if !rest.is_empty() {
-        parts.push(view! { <span>{rest}</span> }.into_any());
+        parts.push(view! { <span>{rest}</span> });
     }
     parts
 }

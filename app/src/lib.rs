@@ -26,6 +26,7 @@ pub mod door;
 pub mod errors;
 mod frame;
 pub mod i18n;
+mod json;
 pub mod live;
 pub mod model;
 pub mod pages;

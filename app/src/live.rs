@@ -16,6 +16,8 @@ use serde::Deserialize;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent, VisibilityState};
 
+use crate::json;
+
 /// How long after a refused connection the next is tried.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -83,7 +85,7 @@ pub(crate) fn provide_live(signed_in: bool) -> Live {
     if signed_in {
         let url = Signal::derive(|| Some("/api/v1/stream".to_owned()));
         let changed = move |_event: &str, data: &str| {
-            let Ok(changed) = serde_json::from_str::<Changed>(data) else { return };
+            let Ok(changed) = json::read::<Changed>(data.as_bytes()) else { return };
             for topic in changed.topics {
                 match topic.as_str() {
                     "runs" => live.touch(Topic::Runs),
@@ -112,7 +114,7 @@ pub fn follow_run(id: Signal<Option<RunId>>, on_log: impl Fn(LogLine) + Clone + 
     let event = move |event: &str, data: &str| match event {
         "run" => bump(),
         "log" => {
-            if let Ok(line) = serde_json::from_str(data) {
+            if let Ok(line) = json::read(data.as_bytes()) {
                 on_log(line);
             }
         }

@@ -11,6 +11,7 @@ use leptos_router::{
 use crate::{
     components::{provide_present, provide_toasts},
     frame::{Frame, PaletteOpen},
+    json::InPage,
     live::{Topic, provide_live},
     pages::not_found::NotFoundPage,
     parts::{Admin, Decide, ForOne, Overview, Page, Request},
@@ -25,7 +26,7 @@ use crate::{
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    let visitor = SharedValue::new(|| use_context::<Visitor>().unwrap_or_default()).into_inner();
+    let visitor = SharedValue::<Visitor, InPage>::new_with_encoding(|| use_context().unwrap_or_default()).into_inner();
     let me = visitor.me.0.clone();
     provide_visitor(visitor);
     provide_present();
@@ -63,7 +64,7 @@ pub fn App() -> impl IntoView {
         <Title formatter=|text: String| if text.is_empty() { "Rondo".to_owned() } else { format!("{text} · Rondo") }/>
         <Router>
             <Frame>
-                <Routes fallback=|| view! { <NotFoundPage/> }.into_any()>
+                <Routes fallback=|| view! { <NotFoundPage/> }>
                     <Route path=path!("/") view=|| Page::Overview(Overview::Home).show() ssr=SsrMode::Async/>
                     <Route path=path!("/sign-in") view=|| Page::Account(ForOne::SignIn).show() ssr=SsrMode::Async/>
                     <Route path=path!("/setup/:token") view=|| Page::Account(ForOne::Setup).show() ssr=SsrMode::Async/>

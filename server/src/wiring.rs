@@ -131,31 +131,38 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>> {
     opened.map_err(|cause| unusable(config, cause))
 }
 
-/// Makes sure that no other server works on the same SQLite database, for as long as the result is kept.
-///
-/// Whatever an earlier server held is then free at once, however it ended. On PostgreSQL there may be others, and a
-/// lease has to run out.
-///
-/// # Errors
-/// Another server works on the database, or the lock file beside it cannot be made.
-pub(crate) async fn be_alone(config: &Config, store: &dyn Store) -> Result<Option<fs::File>> {
-    let Database::Sqlite(database) = &config.database else { return Ok(None) };
-    let path = database.with_added_extension("serving");
-    let remedy = || format!("{} cannot be made; check that the folder can be written to", path.display());
-    let lock =
-        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).with_context(remedy)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => bail!(
-            "another rondo serves the database {} already; stop it, or give another directory with --data",
-            database.display()
-        ),
-        Err(fs::TryLockError::Error(cause)) => return Err(cause).with_context(remedy),
+/// The right to be the only server on a SQLite database, for as long as it is kept. It is taken before the database is
+/// migrated, so that a newer program never changes the tables under a running older one.
+pub(crate) struct Alone(#[expect(dead_code, reason = "the lock is held while the file is open")] fs::File);
+
+impl Alone {
+    /// Takes the right; on PostgreSQL there may be others, and it is nothing.
+    ///
+    /// # Errors
+    /// Another server works on the database, or the lock file beside it cannot be made.
+    pub(crate) fn on(config: &Config) -> Result<Option<Self>> {
+        let Database::Sqlite(database) = &config.database else { return Ok(None) };
+        prepare_data(&config.data)?;
+        let path = database.with_added_extension("serving");
+        let remedy = || format!("{} cannot be made; check that the folder can be written to", path.display());
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).with_context(remedy)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Self(lock))),
+            Err(fs::TryLockError::WouldBlock) => bail!(
+                "another rondo serves the database {} already; stop it, or give another directory with --data",
+                database.display()
+            ),
+            Err(fs::TryLockError::Error(cause)) => Err(cause).with_context(remedy),
+        }
     }
-    let mut unit = store.begin().await?;
-    unit.release_all_leases().await?;
-    unit.commit().await?;
-    Ok(Some(lock))
+
+    /// Frees whatever an earlier server held, however it ended. Among several nodes a lease has to run out instead.
+    pub(crate) async fn take_over(&self, store: &dyn Store) -> store::Result<()> {
+        let mut unit = store.begin().await?;
+        unit.release_all_leases().await?;
+        unit.commit().await
+    }
 }
 
 fn unusable(config: &Config, cause: store::StoreError) -> anyhow::Error {

@@ -178,7 +178,6 @@ impl Drawing<'_> {
                 {label}
             </g>
         }
-        .into_any()
     }
 
     fn group(&self, placed: &Placed) -> AnyView {
@@ -218,7 +217,6 @@ impl Drawing<'_> {
                 </foreignObject>
             </g>
         }
-        .into_any()
     }
 
     fn node(&self, placed: &Placed) -> AnyView {
@@ -235,7 +233,6 @@ impl Drawing<'_> {
                 <div class="graph__cell">{cell}</div>
             </foreignObject>
         }
-        .into_any()
     }
 
     fn terminal(&self, node: &GraphNode) -> AnyView {
@@ -245,7 +242,6 @@ impl Drawing<'_> {
                 {self.title(node)}
             </div>
         }
-        .into_any()
     }
 
     fn title(&self, node: &GraphNode) -> String {
@@ -299,9 +295,8 @@ impl Drawing<'_> {
                         {inner}
                     </a>
                 }
-                .into_any()
             }
-            None => view! { <div class=class title=node.label.clone()>{inner}</div> }.into_any(),
+            None => view! { <div class=class title=node.label.clone()>{inner}</div> },
         }
     }
 
@@ -329,7 +324,7 @@ impl Drawing<'_> {
                 let title = self.title(node);
                 let head = state.map_or_else(|| title.clone(), |state| format!("{title}: {state}"));
                 let then = (!next.is_empty()).then(|| self.t.runs.then(next.join(", ")));
-                view! { <li>{head} " " {then}</li> }.into_any()
+                view! { <li>{head} " " {then}</li> }
             })
             .collect()
     }

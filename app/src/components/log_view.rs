@@ -333,21 +333,21 @@ fn marked(text: &str, needle: &str) -> Vec<AnyView> {
     let lower = text.to_lowercase();
     // Where lower case has another length than the text, places do not match: then nothing is marked.
     if needle.is_empty() || lower.len() != text.len() {
-        return vec![view! { <span>{text.to_owned()}</span> }.into_any()];
+        return vec![view! { <span>{text.to_owned()}</span> }];
     }
     let mut parts = Vec::new();
     let mut from = 0;
     for (at, _) in lower.match_indices(needle) {
         if let (Some(before), Some(hit)) = (text.get(from..at), text.get(at..at + needle.len())) {
             if !before.is_empty() {
-                parts.push(view! { <span>{before.to_owned()}</span> }.into_any());
+                parts.push(view! { <span>{before.to_owned()}</span> });
             }
-            parts.push(view! { <mark>{hit.to_owned()}</mark> }.into_any());
+            parts.push(view! { <mark>{hit.to_owned()}</mark> });
             from = at + needle.len();
         }
     }
     if let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
-        parts.push(view! { <span>{rest.to_owned()}</span> }.into_any());
+        parts.push(view! { <span>{rest.to_owned()}</span> });
     }
     parts
 }

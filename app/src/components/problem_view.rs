@@ -35,7 +35,7 @@ pub fn ProblemView(
             .then(|| view! { <p class="problem__trace">{t.errors.trace()} " " <code>{trace}</code></p> })}
     };
     if compact {
-        return view! { <Banner tone=Tone::Danger title=title>{body}</Banner> }.into_any();
+        return view! { <Banner tone=Tone::Danger title=title>{body}</Banner> };
     }
     let again = problem.status >= 500;
     let glyph = match problem.code {
@@ -60,7 +60,6 @@ pub fn ProblemView(
                 })}
         </div>
     }
-    .into_any()
 }
 
 /// Nothing here yet: says why, and offers the next step.

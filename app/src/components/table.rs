@@ -71,8 +71,8 @@ pub fn Table(
         .map(|column| {
             let label = column.label;
             let inner = match column.sort {
-                None if column.hidden => view! { <span class="visually-hidden">{label}</span> }.into_any(),
-                None => view! { <span>{label}</span> }.into_any(),
+                None if column.hidden => view! { <span class="visually-hidden">{label}</span> },
+                None => view! { <span>{label}</span> },
                 Some(key) => {
                     let href = move || {
                         let next = if sorted.with(|now| now == key) { format!("-{key}") } else { key.to_owned() };
@@ -84,7 +84,6 @@ pub fn Table(
                             <Icon glyph=Glyph::ChevronDown/>
                         </a>
                     }
-                    .into_any()
                 }
             };
             let direction = move || {

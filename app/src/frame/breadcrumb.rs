@@ -91,9 +91,8 @@ pub(super) fn Breadcrumb() -> impl IntoView {
                         <a href=href>{crumb.label}</a>
                         <Icon glyph=Glyph::ChevronRight/>
                     </li>
-                }
-                .into_any(),
-                None => view! { <li class="breadcrumb__item">{crumb.label}</li> }.into_any(),
+                },
+                None => view! { <li class="breadcrumb__item">{crumb.label}</li> },
             })
             .collect();
         items

@@ -29,8 +29,7 @@ pub(crate) fn Frame(children: Children) -> impl IntoView {
     let Some(me) = use_me() else {
         return view! {
             <main class="bare" id="main">{children()}</main>
-        }
-        .into_any();
+        };
     };
     let live = use_live();
     let location = use_location();
@@ -63,7 +62,6 @@ pub(crate) fn Frame(children: Children) -> impl IntoView {
         <Palette/>
         <ToastRegion/>
     }
-    .into_any()
 }
 
 /// After a change of page without a load, the focus goes to the page's content, as it would after a load.

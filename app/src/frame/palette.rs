@@ -63,7 +63,6 @@ pub(super) fn Palette() -> impl IntoView {
             <PaletteDialog open/>
         </Show>
     }
-    .into_any()
 }
 
 /// Listens to keys from when the page is alive; returns what ends it.

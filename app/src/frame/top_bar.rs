@@ -45,7 +45,7 @@ fn Bell() -> impl IntoView {
 #[component]
 fn MeMenu(me: MeView) -> impl IntoView {
     let t = use_texts().frame;
-    let opener = view! { <Avatar name=me.name.clone()/> }.into_any();
+    let opener = view! { <Avatar name=me.name.clone()/> };
     let roles = {
         let t = use_texts();
         let mut roles: Vec<_> = me

@@ -419,6 +419,45 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_stays_straight_above_branches_of_different_width() {
+        let graph = graph(
+            &[
+                ("start", None),
+                ("a", None),
+                ("b", None),
+                ("s", None),
+                ("x", None),
+                ("y", None),
+                ("z", None),
+                ("z2", None),
+                ("end", None),
+            ],
+            &[
+                ("start", "a", ""),
+                ("a", "b", ""),
+                ("b", "s", ""),
+                ("s", "x", "one"),
+                ("s", "y", "two"),
+                ("s", "z", "three"),
+                ("z", "z2", ""),
+                ("y", "end", "error"),
+                ("z2", "end", ""),
+                ("x", "a", "again"),
+            ],
+        );
+        assert_readable(&graph);
+        let picture = layout(&graph, &Metrics::WIDE);
+        let middle = |id: &str| {
+            let node = picture.nodes.iter().find(|node| graph.nodes[node.index].id == id).unwrap();
+            node.x + node.width / 2.0
+        };
+        for id in ["a", "b", "s"] {
+            assert!((middle(id) - middle("start")).abs() < 0.1, "{id}: {} {}", middle(id), middle("start"));
+        }
+        assert!((middle("z2") - middle("z")).abs() < 0.1);
+    }
+
+    #[test]
     fn branches_stand_side_by_side_and_meet_again() {
         let graph = graph(
             &[("start", None), ("s", None), ("a", None), ("b", None), ("c", None), ("end", None)],

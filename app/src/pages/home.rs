@@ -36,7 +36,7 @@ pub fn HomePage() -> impl IntoView {
                     }
                 })}
         </PageHeader>
-        {load(data, || view! { <HomeSkeleton/> }.into_any(), |home| view! { <Home home/> }.into_any())}
+        {load(data, || view! { <HomeSkeleton/> }, |home| view! { <Home home/> })}
     }
 }
 
@@ -81,7 +81,6 @@ fn Decisions(decisions: Vec<ApprovalSummary>) -> impl IntoView {
     let t = use_texts();
     let body = if decisions.is_empty() {
         view! { <EmptyState glyph=Glyph::CircleCheck title=t.home.no_decisions() text=t.home.no_decisions_text()/> }
-            .into_any()
     } else {
         let lines: Vec<_> = decisions
             .into_iter()
@@ -103,8 +102,8 @@ fn Decisions(decisions: Vec<ApprovalSummary>) -> impl IntoView {
                                 <RiskBadge risk=approval.risk/>
                                 <span class="line__time">
                                     {match approval.due {
-                                        Some(due) => view! { {t.home.due()} " " <Moment at=due/> }.into_any(),
-                                        None => view! { {t.home.since()} " " <Moment at=approval.opened_at/> }.into_any(),
+                                        Some(due) => view! { {t.home.due()} " " <Moment at=due/> },
+                                        None => view! { {t.home.since()} " " <Moment at=approval.opened_at/> },
                                     }}
                                 </span>
                             </span>
@@ -113,7 +112,7 @@ fn Decisions(decisions: Vec<ApprovalSummary>) -> impl IntoView {
                 }
             })
             .collect();
-        view! { <ul class="lines">{lines}</ul> }.into_any()
+        view! { <ul class="lines">{lines}</ul> }
     };
     let all =
         view! { <a class="more-link" href="/approvals">{t.common.show_all()}<Icon glyph=Glyph::ChevronRight/></a> };
@@ -129,9 +128,8 @@ fn Requests(requests: Vec<RunSummary>) -> impl IntoView {
                 <LinkButton href="/catalogue">{t.home.to_catalogue()}</LinkButton>
             </EmptyState>
         }
-        .into_any()
     } else {
-        view! { <ul class="lines">{run_lines(requests, false)}</ul> }.into_any()
+        view! { <ul class="lines">{run_lines(requests, false)}</ul> }
     };
     let all =
         view! { <a class="more-link" href="/requests">{t.common.show_all()}<Icon glyph=Glyph::ChevronRight/></a> };
@@ -145,9 +143,9 @@ fn Running(attention: Vec<RunSummary>, running: Vec<RunSummary>) -> impl IntoVie
     let known: Vec<_> = runs.iter().map(|run| run.id).collect();
     runs.extend(running.into_iter().filter(|run| !known.contains(&run.id)));
     let body = if runs.is_empty() {
-        view! { <EmptyState glyph=Glyph::Runs title=t.home.no_runs()/> }.into_any()
+        view! { <EmptyState glyph=Glyph::Runs title=t.home.no_runs()/> }
     } else {
-        view! { <ul class="lines">{run_lines(runs, true)}</ul> }.into_any()
+        view! { <ul class="lines">{run_lines(runs, true)}</ul> }
     };
     let all = view! { <a class="more-link" href="/runs">{t.common.show_all()}<Icon glyph=Glyph::ChevronRight/></a> };
     view! { <Card title=t.home.running() actions=all.into_any() flush=true>{body}</Card> }

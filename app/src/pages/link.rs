@@ -39,14 +39,14 @@ pub fn LinkPage() -> impl IntoView {
     })
     .into_inner();
     let content = match shown {
-        Some(password) => view! { <Revealed password/> }.into_any(),
+        Some(password) => view! { <Revealed password/> },
         None => load(
             known,
-            || view! { <Skeleton lines=4/> }.into_any(),
+            || view! { <Skeleton lines=4/> },
             move |link| match link.purpose.as_str() {
-                "reveal-password" => view! { <Reveal token/> }.into_any(),
+                "reveal-password" => view! { <Reveal token/> },
                 _ => {
-                    view! { <SetPassword token login=link.login.unwrap_or_default() until=link.expires_at/> }.into_any()
+                    view! { <SetPassword token login=link.login.unwrap_or_default() until=link.expires_at/> }
                 }
             },
         ),

@@ -47,8 +47,8 @@ pub fn NotificationsPage() -> impl IntoView {
         </PageHeader>
         {load(
             data,
-            || view! { <Card><Skeleton lines=8/></Card> }.into_any(),
-            move |page| view! { <Notices page mark/> }.into_any(),
+            || view! { <Card><Skeleton lines=8/></Card> },
+            move |page| view! { <Notices page mark/> },
         )}
     }
 }
@@ -61,8 +61,7 @@ fn Notices(page: Page<NotificationView>, mark: Submission<MarkNotificationsRead>
             <Card>
                 <EmptyState glyph=Glyph::Bell title=t.notices.none() text=t.notices.none_text()/>
             </Card>
-        }
-        .into_any();
+        };
     }
     let lines: Vec<_> = page.items.into_iter().map(|notice| view! { <Notice notice mark/> }).collect();
     view! {
@@ -71,7 +70,6 @@ fn Notices(page: Page<NotificationView>, mark: Submission<MarkNotificationsRead>
         </Card>
         <Pager next=page.next/>
     }
-    .into_any()
 }
 
 #[component]
@@ -92,8 +90,8 @@ fn Notice(notice: NotificationView, mark: Submission<MarkNotificationsRead>) -> 
     let number = notice.run_number.map(|number| t.common.run_number(number)).unwrap_or_default();
     let title = notice.title.clone();
     let words = sentence(template, |place| match place {
-        "run" => view! { <span class="line__number">{number.clone()}</span> }.into_any(),
-        _ => view! { <strong>{title.clone()}</strong> }.into_any(),
+        "run" => view! { <span class="line__number">{number.clone()}</span> },
+        _ => view! { <strong>{title.clone()}</strong> },
     });
     let id = notice.id;
     let unread = !notice.read;

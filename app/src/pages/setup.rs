@@ -29,7 +29,7 @@ pub fn SetupPage() -> impl IntoView {
             <div class="gate__panel">
                 <Brand/>
                 <h1 class="gate__title">{t.account.setup_title()}</h1>
-                {load(known, || view! { <Skeleton lines=6/> }.into_any(), move |_link| view! { <SetupForm token/> }.into_any())}
+                {load(known, || view! { <Skeleton lines=6/> }, move |_link| view! { <SetupForm token/> })}
                 <div class="gate__foot">
                     <LocaleForm/>
                 </div>

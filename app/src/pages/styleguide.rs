@@ -8,7 +8,11 @@ use crate::view;
 /// All components in all their states; only in debug builds.
 #[component]
 pub fn StyleguidePage() -> impl IntoView {
-    if cfg!(debug_assertions) { view! { <Styleguide/> }.into_any() } else { view! { <NotFoundPage/> }.into_any() }
+    if cfg!(debug_assertions) {
+        view! { <Styleguide/> }
+    } else {
+        view! { <NotFoundPage/> }
+    }
 }
 
 #[component]
@@ -85,8 +89,8 @@ fn Styleguide() -> impl IntoView {
         <div class="chips"><FilterChip param="f" value="a" label="Chip"/><FilterChip param="f" value="b" label="Other"/></div>
         <Card title="Other">
             <DefinitionList items=vec![
-                ("When".to_owned(), view! { <Moment at=Timestamp::from_micros(1_795_000_000_000_000)/> }.into_any()),
-                ("Who".to_owned(), view! { <Avatar name="Mina Manager"/> }.into_any()),
+                ("When".to_owned(), view! { <Moment at=Timestamp::from_micros(1_795_000_000_000_000)/> }),
+                ("Who".to_owned(), view! { <Avatar name="Mina Manager"/> }),
             ]/>
             <Progress label="Steps" value=Signal::derive(|| 0.4)/>
             <Menu label="Actions"><MenuLink href="/">"Home"</MenuLink></Menu>

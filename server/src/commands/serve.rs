@@ -21,7 +21,7 @@ use crate::{
     housekeeping,
     http::{self, Inner, Portal},
     logging,
-    wiring::{self, Extras, Foundation},
+    wiring::{self, Alone, Extras, Foundation},
 };
 
 /// How long requests under way are waited for when the server stops.
@@ -47,8 +47,11 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
         warn!("{remark}");
     }
     let stop = stop_on_signal()?;
+    let alone = Alone::on(&config)?;
     let foundation = Foundation::lay(&config).await?;
-    let _alone = wiring::be_alone(&config, foundation.store.as_ref()).await?;
+    if let Some(alone) = &alone {
+        alone.take_over(foundation.store.as_ref()).await?;
+    }
     let listener = listen(&config).await?;
     let bound = listener.local_addr().context("the listening address cannot be read")?;
     let base_url = wiring::base_url(&config, bound);

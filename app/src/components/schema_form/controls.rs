@@ -160,7 +160,6 @@ fn input(
             />
         </Labelled>
     }
-    .into_any()
 }
 
 fn lines(state: FormState, field: Field, max: Option<u64>, code: bool) -> AnyView {
@@ -174,7 +173,6 @@ fn lines(state: FormState, field: Field, max: Option<u64>, code: bool) -> AnyVie
             {text_area(area, text.into(), invalid, typed, left)}
         </Labelled>
     }
-    .into_any()
 }
 
 /// Date and time as the person's clock shows them, with their zone beside: the zone is sent along, and is UTC as long
@@ -219,7 +217,6 @@ fn date_time(state: FormState, field: Field) -> AnyView {
             </div>
         </Labelled>
     }
-    .into_any()
 }
 
 /// The offset of the browser's zone from UTC at that date and time.
@@ -264,7 +261,6 @@ fn tick(state: FormState, field: Field) -> AnyView {
             {error_line(error_id, error)}
         </div>
     }
-    .into_any()
 }
 
 fn hint_line(id: String, hint: Option<String>) -> impl IntoView {
@@ -313,7 +309,6 @@ fn select(state: FormState, field: Field, options: Vec<Choice>) -> AnyView {
             </select>
         </Labelled>
     }
-    .into_any()
 }
 
 /// A fieldset around controls that belong to one question.
@@ -337,7 +332,6 @@ fn question(field: &Field, hint: Option<String>, error: Signal<Option<String>>, 
             {error_line(format!("{id}-error"), error)}
         </fieldset>
     }
-    .into_any()
 }
 
 fn radios(state: FormState, field: Field, options: Vec<Choice>) -> AnyView {

@@ -28,7 +28,6 @@ fn within(state: FormState, parent: String) -> AnyView {
             {field_view(state, field)}
         </For>
     }
-    .into_any()
 }
 
 fn field_view(state: FormState, field: Field) -> AnyView {
@@ -70,7 +69,6 @@ fn group(state: FormState, field: Field) -> AnyView {
             <div class="schema-form__fields">{within(state, pointer)}</div>
         </fieldset>
     }
-    .into_any()
 }
 
 fn list(state: FormState, field: Field, rules: RowRules) -> AnyView {
@@ -126,7 +124,6 @@ fn list(state: FormState, field: Field, rules: RowRules) -> AnyView {
             </div>
         </fieldset>
     }
-    .into_any()
 }
 
 fn row_view(state: FormState, list: String, title: String, row: Field) -> AnyView {
@@ -153,7 +150,6 @@ fn row_view(state: FormState, list: String, title: String, row: Field) -> AnyVie
                 <div class="schema-form__fields">{within(state, pointer.clone())}</div>
             </fieldset>
         }
-        .into_any()
     } else {
         control(state, Field { title: words, required: true, ..row })
     };
@@ -173,7 +169,6 @@ fn row_view(state: FormState, list: String, title: String, row: Field) -> AnyVie
             </button>
         </li>
     }
-    .into_any()
 }
 
 /// Puts the focus on the control of `pointer`, or on the first control within, once it has been drawn.

@@ -51,7 +51,6 @@ pub(super) fn text_area(
             {first_text(&text.get_untracked())}
         </textarea>
     }
-    .into_any()
 }
 
 #[cfg(all(test, feature = "ssr"))]

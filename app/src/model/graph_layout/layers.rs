@@ -44,7 +44,8 @@ struct Slot {
 /// How wide the space is that a long way takes between items.
 const PASSAGE: f64 = 12.0;
 const ORDER_SWEEPS: usize = 12;
-const PLACE_SWEEPS: usize = 16;
+const PLACE_SWEEPS: usize = 14;
+const STRAIGHTEN_SWEEPS: usize = 8;
 
 pub(super) fn arrange(sizes: &[(f64, f64)], links: &[Link], metrics: &Metrics) -> Arranged {
     if sizes.is_empty() {
@@ -70,6 +71,7 @@ pub(super) fn arrange(sizes: &[(f64, f64)], links: &[Link], metrics: &Metrics) -
     }
     order(&mut rows, &slots);
     place(&rows, &mut slots, metrics.column_gap);
+    straighten(&rows, &mut slots, metrics.column_gap);
 
     let mut tops = vec![0.0; rank_count];
     let mut bottoms = vec![0.0; rank_count];
@@ -201,10 +203,7 @@ fn order(rows: &mut Vec<Vec<usize>>, slots: &[Slot]) {
             let places = positions(rows, slots.len());
             let barycentre = |slot: usize| {
                 let beside = if downwards { &slots[slot].before } else { &slots[slot].after };
-                if beside.is_empty() {
-                    return places[slot];
-                }
-                beside.iter().map(|other| places[*other]).sum::<f64>() / beside.len() as f64
+                mean(beside.iter().map(|other| places[*other])).unwrap_or(places[slot])
             };
             rows[rank].sort_by(|one, other| barycentre(*one).total_cmp(&barycentre(*other)));
         }
@@ -252,7 +251,6 @@ fn place(rows: &[Vec<usize>], slots: &mut [Slot], gap: f64) {
         }
     }
     for sweep in 0..PLACE_SWEEPS {
-        let last = sweep + 2 >= PLACE_SWEEPS;
         let downwards = sweep % 2 == 0;
         let sequence: Vec<usize> = if downwards { (0..rows.len()).collect() } else { (0..rows.len()).rev().collect() };
         for rank in sequence {
@@ -260,15 +258,8 @@ fn place(rows: &[Vec<usize>], slots: &mut [Slot], gap: f64) {
                 .iter()
                 .map(|slot| {
                     let slot = &slots[*slot];
-                    let beside: Vec<usize> = match (last, downwards) {
-                        (true, _) => slot.before.iter().chain(&slot.after).copied().collect(),
-                        (false, true) => slot.before.clone(),
-                        (false, false) => slot.after.clone(),
-                    };
-                    if beside.is_empty() {
-                        return slot.x;
-                    }
-                    beside.iter().map(|other| slots[*other].x).sum::<f64>() / beside.len() as f64
+                    let beside = if downwards { &slot.before } else { &slot.after };
+                    mean(beside.iter().map(|other| slots[*other].x)).unwrap_or(slot.x)
                 })
                 .collect();
             let widths: Vec<f64> = rows[rank].iter().map(|slot| slots[*slot].width).collect();
@@ -277,6 +268,55 @@ fn place(rows: &[Vec<usize>], slots: &mut [Slot], gap: f64) {
             }
         }
     }
+}
+
+/// Pulls what follows each other without any branch into one line, between what comes before and after the line.
+fn straighten(rows: &[Vec<usize>], slots: &mut [Slot], gap: f64) {
+    let lines = lines(rows, slots);
+    for _ in 0..STRAIGHTEN_SWEEPS {
+        let mut wished = vec![0.0; slots.len()];
+        for line in &lines {
+            let (Some(first), Some(last)) = (line.first(), line.last()) else { continue };
+            let own = mean(line.iter().map(|slot| slots[*slot].x)).unwrap_or_default();
+            let ends = slots[*first].before.iter().chain(&slots[*last].after);
+            let between = mean(ends.map(|other| slots[*other].x)).unwrap_or(own);
+            for slot in line {
+                // Half of the way: two lines that wish for each other's place would change places for ever.
+                wished[*slot] = f64::midpoint(own, between);
+            }
+        }
+        for row in rows {
+            let wished: Vec<f64> = row.iter().map(|slot| wished[*slot]).collect();
+            let widths: Vec<f64> = row.iter().map(|slot| slots[*slot].width).collect();
+            for (slot, x) in row.iter().zip(keep_apart(&wished, &widths, gap)) {
+                slots[*slot].x = x;
+            }
+        }
+    }
+}
+
+/// The slots in lines: in a line each is the only one after the one before it, and has no other before it.
+fn lines(rows: &[Vec<usize>], slots: &[Slot]) -> Vec<Vec<usize>> {
+    let mut lines: Vec<Vec<usize>> = Vec::new();
+    let mut line_of = vec![0; slots.len()];
+    for slot in rows.iter().flatten() {
+        match slots[*slot].before.as_slice() {
+            [before] if slots[*before].after.len() == 1 => {
+                line_of[*slot] = line_of[*before];
+                lines[line_of[*slot]].push(*slot);
+            }
+            _ => {
+                line_of[*slot] = lines.len();
+                lines.push(vec![*slot]);
+            }
+        }
+    }
+    lines
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    (count > 0.0).then(|| sum / count)
 }
 
 /// The middles nearest to the wished ones (least squares) that keep order and distance: isotonic regression by pooling

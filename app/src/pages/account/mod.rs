@@ -33,9 +33,9 @@ pub fn AccountPage() -> impl IntoView {
         <Tabs label=t.account.title() tabs/>
         <div class="page-narrow">
             {move || match tab.get().as_str() {
-                "sessions" => view! { <SessionsCard/> }.into_any(),
-                "tokens" => view! { <TokensCard/> }.into_any(),
-                _ => view! { <Profile/> }.into_any(),
+                "sessions" => view! { <SessionsCard/> },
+                "tokens" => view! { <TokensCard/> },
+                _ => view! { <Profile/> },
             }}
         </div>
     }
@@ -59,10 +59,10 @@ fn Profile() -> impl IntoView {
             .collect();
         vec![
             (t.common.name().to_owned(), me.name.into_any()),
-            (t.account.login().to_owned(), view! { <code>{me.login}</code> }.into_any()),
+            (t.account.login().to_owned(), view! { <code>{me.login}</code> }),
             (t.account.email().to_owned(), text(me.email)),
             (t.account.manager().to_owned(), text(me.manager.map(|manager| manager.name))),
-            (t.account.roles().to_owned(), view! { <ul class="plain-list">{roles}</ul> }.into_any()),
+            (t.account.roles().to_owned(), view! { <ul class="plain-list">{roles}</ul> }),
         ]
     });
     view! {

@@ -32,10 +32,10 @@ pub(super) fn SessionsCard() -> impl IntoView {
             <FormFeedback problem=revoke.problem()/>
             {load(
                 data,
-                || view! { <Skeleton lines=5/> }.into_any(),
+                || view! { <Skeleton lines=5/> },
                 move |sessions| {
                     let lines: Vec<_> = sessions.into_iter().map(|session| view! { <Session session revoke/> }).collect();
-                    view! { <ul class="lines">{lines}</ul> }.into_any()
+                    view! { <ul class="lines">{lines}</ul> }
                 },
             )}
         </Card>
@@ -59,7 +59,7 @@ fn Session(session: SessionView, revoke: Submission<RevokeSession>) -> impl Into
             </span>
             <span class="line__side">
                 {if session.current {
-                    view! { <Badge tone=Tone::Success glyph=Glyph::Check label=t.this_browser()/> }.into_any()
+                    view! { <Badge tone=Tone::Success glyph=Glyph::Check label=t.this_browser()/> }
                 } else {
                     view! {
                         <SubmitForm to=revoke>
@@ -67,7 +67,6 @@ fn Session(session: SessionView, revoke: Submission<RevokeSession>) -> impl Into
                             <Button small=true>{t.revoke_session()}</Button>
                         </SubmitForm>
                     }
-                        .into_any()
                 }}
             </span>
         </li>

@@ -70,8 +70,8 @@ pub(super) fn TokensCard() -> impl IntoView {
             <FormFeedback problem=revoke.problem()/>
             {load(
                 data,
-                || view! { <Skeleton lines=4/> }.into_any(),
-                move |tokens| view! { <Tokens tokens revoke/> }.into_any(),
+                || view! { <Skeleton lines=4/> },
+                move |tokens| view! { <Tokens tokens revoke/> },
             )}
         </Card>
     }
@@ -81,8 +81,7 @@ pub(super) fn TokensCard() -> impl IntoView {
 fn Tokens(tokens: Vec<TokenView>, revoke: Submission<RevokeToken>) -> impl IntoView {
     let t = use_texts();
     if tokens.is_empty() {
-        return view! { <EmptyState glyph=Glyph::Key title=t.account.no_tokens() text=t.account.no_tokens_text()/> }
-            .into_any();
+        return view! { <EmptyState glyph=Glyph::Key title=t.account.no_tokens() text=t.account.no_tokens_text()/> };
     }
     let columns = vec![
         Column::new(t.common.name()),
@@ -95,8 +94,8 @@ fn Tokens(tokens: Vec<TokenView>, revoke: Submission<RevokeToken>) -> impl IntoV
         .into_iter()
         .map(|token| {
             let moment = |at: Option<domain::Timestamp>| match at {
-                Some(at) => view! { <Moment at/> }.into_any(),
-                None => view! { <span class="muted">{t.common.never()}</span> }.into_any(),
+                Some(at) => view! { <Moment at/> },
+                None => view! { <span class="muted">{t.common.never()}</span> },
             };
             view! {
                 <tr>
@@ -114,5 +113,5 @@ fn Tokens(tokens: Vec<TokenView>, revoke: Submission<RevokeToken>) -> impl IntoV
             }
         })
         .collect();
-    view! { <Table label=t.frame.tokens() columns>{rows}</Table> }.into_any()
+    view! { <Table label=t.frame.tokens() columns>{rows}</Table> }
 }

@@ -30,15 +30,13 @@ pub(super) fn ConnectionDialogs(
     move || {
         let name = dialog.get();
         if name == "new" {
-            return Some(view! { <ChooseKind kinds=kinds.clone()/> }.into_any());
+            return Some(view! { <ChooseKind kinds=kinds.clone()/> });
         }
         let (what, which) = name.split_once('-')?;
         if what == "new" {
             let kind = kinds.iter().find(|kind| kind.kind == which)?.clone();
             let title = t.admin.connection_new_of(&kind.title);
-            return Some(
-                view! { <Settings dialog=name.clone() title kind connection=None action=actions.put/> }.into_any(),
-            );
+            return Some(view! { <Settings dialog=name.clone() title kind connection=None action=actions.put/> });
         }
         let connection = connections.iter().find(|connection| connection.id.to_string() == which)?.clone();
         match what {
@@ -46,9 +44,9 @@ pub(super) fn ConnectionDialogs(
                 let kind = kinds.iter().find(|kind| kind.kind == connection.kind)?.clone();
                 let title = t.admin.connection_change(&connection.name);
                 let connection = Some(connection);
-                Some(view! { <Settings dialog=name.clone() title kind connection action=actions.put/> }.into_any())
+                Some(view! { <Settings dialog=name.clone() title kind connection action=actions.put/> })
             }
-            "delete" => Some(view! { <Delete dialog=name.clone() connection action=actions.delete/> }.into_any()),
+            "delete" => Some(view! { <Delete dialog=name.clone() connection action=actions.delete/> }),
             _ => None,
         }
     }
@@ -158,16 +156,15 @@ fn SettingField(setting: Setting, has_secret: bool, action: Submission<PutConnec
     match control {
         Control::Secret => view! {
             <TextField name id label=title kind="password" hint optional error autocomplete="off"/>
-        }
-        .into_any(),
-        Control::Line(kind) => view! { <TextField name id label=title kind hint optional error value/> }.into_any(),
+        },
+        Control::Line(kind) => view! { <TextField name id label=title kind hint optional error value/> },
         Control::Lines | Control::List => {
-            view! { <TextArea name id label=title hint optional error value/> }.into_any()
+            view! { <TextArea name id label=title hint optional error value/> }
         }
         Control::Choice(options) => {
-            view! { <SelectField name id label=title options value hint optional error/> }.into_any()
+            view! { <SelectField name id label=title options value hint optional error/> }
         }
-        Control::Switch => view! { <Toggle name label=title checked=value == "true" hint/> }.into_any(),
+        Control::Switch => view! { <Toggle name label=title checked=value == "true" hint/> },
     }
 }
 

@@ -65,7 +65,7 @@ pub fn ConnectionsPage() -> impl IntoView {
         <FormFeedback problem=actions.test.problem()/>
         {load(
             data,
-            || view! { <Card><Skeleton lines=8/></Card> }.into_any(),
+            || view! { <Card><Skeleton lines=8/></Card> },
             move |(connections, kinds)| {
                 let titles: Vec<(String, String)> =
                     kinds.iter().map(|kind| (kind.kind.clone(), kind.title.clone())).collect();
@@ -95,7 +95,6 @@ pub fn ConnectionsPage() -> impl IntoView {
                     <div class="cards cards--wide">{cards}</div>
                     <ConnectionDialogs connections=known kinds actions/>
                 }
-                    .into_any()
             },
         )}
     }
@@ -109,7 +108,7 @@ fn ConnectionCard(connection: ConnectionView, title: String, actions: Connection
     if let Value::Object(settings) = &connection.settings {
         let address = ["url", "host", "baseUrl", "folder"].into_iter().find_map(|key| settings.get(key)?.as_str());
         if let Some(address) = address {
-            items.push((t.admin.address().to_owned(), view! { <code>{address.to_owned()}</code> }.into_any()));
+            items.push((t.admin.address().to_owned(), view! { <code>{address.to_owned()}</code> }));
         }
     }
     let namespaces = if connection.namespaces.iter().any(|name| name == "*") {
@@ -154,7 +153,7 @@ fn ConnectionCard(connection: ConnectionView, title: String, actions: Connection
 fn Check(check: Option<ConnectionCheck>) -> impl IntoView {
     let t = use_texts();
     let Some(check) = check else {
-        return view! { <p class="muted">{t.admin.never_tested()}</p> }.into_any();
+        return view! { <p class="muted">{t.admin.never_tested()}</p> };
     };
     let steps: Vec<_> = check
         .steps
@@ -185,5 +184,4 @@ fn Check(check: Option<ConnectionCheck>) -> impl IntoView {
             <ol class="check-steps">{steps}</ol>
         </div>
     }
-    .into_any()
 }

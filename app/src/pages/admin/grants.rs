@@ -55,8 +55,8 @@ pub fn GrantsPage() -> impl IntoView {
         <FormFeedback problem=revoke.problem()/>
         {load(
             data,
-            || view! { <Card><Skeleton lines=8/></Card> }.into_any(),
-            move |grants| view! { <Grants grants revoke/> }.into_any(),
+            || view! { <Card><Skeleton lines=8/></Card> },
+            move |grants| view! { <Grants grants revoke/> },
         )}
         <Dialog name="new" title=t.admin.grant_new()>
             <GrantForm action=create/>
@@ -73,9 +73,9 @@ fn Grants(grants: Vec<GrantView>, revoke: Submission<RevokeGrant>) -> impl IntoV
         let shown = grants.iter().filter(|grant| role.is_empty() || grant.role.as_str() == role);
         let lines: Vec<_> = shown.cloned().map(|grant| view! { <Grant grant revoke/> }).collect();
         if lines.is_empty() {
-            view! { <EmptyState glyph=Glyph::Key title=t.admin.grants_none()/> }.into_any()
+            view! { <EmptyState glyph=Glyph::Key title=t.admin.grants_none()/> }
         } else {
-            view! { <ul class="lines">{lines}</ul> }.into_any()
+            view! { <ul class="lines">{lines}</ul> }
         }
     };
     view! { <Card flush=true>{lines}</Card> }
@@ -91,14 +91,14 @@ fn Grant(grant: GrantView, revoke: Submission<RevokeGrant>) -> impl IntoView {
     let scope = grant.scope.to_string();
     let template = t.admin.by_key(&format!("may_{}", grant.role)).unwrap_or_default();
     let words = sentence(template, |place| match place {
-        "who" => view! { <strong>{name.clone()}</strong> }.into_any(),
-        _ if scope == "*" => view! { <span>{t.admin.everywhere()}</span> }.into_any(),
-        _ => view! { <code>{scope.clone()}</code> }.into_any(),
+        "who" => view! { <strong>{name.clone()}</strong> },
+        _ if scope == "*" => view! { <span>{t.admin.everywhere()}</span> },
+        _ => view! { <code>{scope.clone()}</code> },
     });
     let picture = if is_team {
-        view! { <span class="line__glyph"><Icon glyph=Glyph::Teams/></span> }.into_any()
+        view! { <span class="line__glyph"><Icon glyph=Glyph::Teams/></span> }
     } else {
-        view! { <Avatar name=name.clone()/> }.into_any()
+        view! { <Avatar name=name.clone()/> }
     };
     view! {
         <li class="line">

@@ -75,8 +75,8 @@ pub fn PeoplePage() -> impl IntoView {
         </form>
         {load(
             data,
-            || view! { <Card><Skeleton lines=10/></Card> }.into_any(),
-            move |page| view! { <People page actions/> }.into_any(),
+            || view! { <Card><Skeleton lines=10/></Card> },
+            move |page| view! { <People page actions/> },
         )}
         <NewPerson action=actions.create/>
     }
@@ -90,8 +90,7 @@ fn People(page: Page<UserView>, actions: PeopleActions) -> impl IntoView {
             <Card>
                 <EmptyState glyph=Glyph::People title=t.admin.people_none()/>
             </Card>
-        }
-        .into_any();
+        };
     }
     let columns = vec![
         Column::new(t.common.name()),
@@ -110,9 +109,9 @@ fn People(page: Page<UserView>, actions: PeopleActions) -> impl IntoView {
         let person = people.iter().find(|person| person.id.to_string() == id)?.clone();
         let name = dialog.clone();
         Some(match what {
-            "edit" => view! { <EditPerson name person action=actions.update/> }.into_any(),
-            "reset" => view! { <ResetDialog name person action=actions.reset/> }.into_any(),
-            "activity" => view! { <ActivityDialog name person action=actions.activity/> }.into_any(),
+            "edit" => view! { <EditPerson name person action=actions.update/> },
+            "reset" => view! { <ResetDialog name person action=actions.reset/> },
+            "activity" => view! { <ActivityDialog name person action=actions.activity/> },
             _ => return None,
         })
     };
@@ -124,7 +123,6 @@ fn People(page: Page<UserView>, actions: PeopleActions) -> impl IntoView {
         <Pager next=page.next/>
         {chosen}
     }
-    .into_any()
 }
 
 #[component]
@@ -164,8 +162,8 @@ fn PersonRow(person: UserView) -> impl IntoView {
             <td data-label=t.common.state()><Badge tone glyph label/></td>
             <td data-label=t.admin.last_sign_in()>
                 {match person.last_sign_in_at {
-                    Some(at) => view! { <Moment at/> }.into_any(),
-                    None => view! { <span class="muted">{t.common.never()}</span> }.into_any(),
+                    Some(at) => view! { <Moment at/> },
+                    None => view! { <span class="muted">{t.common.never()}</span> },
                 }}
             </td>
             <td class="table__actions">{menu}</td>

@@ -58,8 +58,8 @@ pub fn TeamsPage() -> impl IntoView {
         <FormFeedback problem=actions.remove.problem()/>
         {load(
             data,
-            || view! { <Card><Skeleton lines=8/></Card> }.into_any(),
-            move |teams| view! { <Teams teams actions/> }.into_any(),
+            || view! { <Card><Skeleton lines=8/></Card> },
+            move |teams| view! { <Teams teams actions/> },
         )}
         <Dialog name="new" title=t.admin.team_new()>
             <TeamForm action=actions.put name=String::new() title=String::new()/>
@@ -77,7 +77,7 @@ fn TeamForm(action: Submission<PutTeam>, name: String, title: String) -> impl In
                 <FormFeedback problem=action.problem()/>
                 <TextField name="title" label=t.admin.team_title() value=title maxlength=128_u32 error=action.error("/title")/>
                 {if fixed {
-                    view! { <input type="hidden" name="name" value=name/> }.into_any()
+                    view! { <input type="hidden" name="name" value=name/> }
                 } else {
                     view! {
                         <TextField
@@ -89,7 +89,6 @@ fn TeamForm(action: Submission<PutTeam>, name: String, title: String) -> impl In
                             error=action.error("/name")
                         />
                     }
-                        .into_any()
                 }}
                 <Button look=ButtonLook::Primary busy=action.pending()>{t.common.save()}</Button>
             </div>
@@ -105,8 +104,7 @@ fn Teams(teams: Vec<TeamView>, actions: TeamActions) -> impl IntoView {
             <Card>
                 <EmptyState glyph=Glyph::Teams title=t.admin.teams_none() text=t.admin.teams_none_text()/>
             </Card>
-        }
-        .into_any();
+        };
     }
     let dialog = query_text("dialog");
     let known = teams.clone();
@@ -123,9 +121,8 @@ fn Teams(teams: Vec<TeamView>, actions: TeamActions) -> impl IntoView {
                         <TeamForm action=actions.put name=team.name.clone() title=team.title.clone()/>
                     </Dialog>
                 }
-                .into_any()
             }
-            "delete" => view! { <DeleteTeamDialog name=dialog team action=actions.delete/> }.into_any(),
+            "delete" => view! { <DeleteTeamDialog name=dialog team action=actions.delete/> },
             _ => return None,
         })
     };
@@ -134,7 +131,6 @@ fn Teams(teams: Vec<TeamView>, actions: TeamActions) -> impl IntoView {
         <div class="cards">{cards}</div>
         {chosen}
     }
-    .into_any()
 }
 
 #[component]
@@ -183,7 +179,6 @@ fn TeamCard(team: TeamView, actions: TeamActions) -> impl IntoView {
                 </MenuLink>
             </Menu>
         }
-        .into_any()
     });
     let none = members.is_empty();
     view! {

@@ -40,11 +40,11 @@ pub(super) fn Cockpit(
     let requester = summary.requester.name.clone();
     let run = t.common.run_number(summary.run_number);
     let mut facts = vec![
-        (t.approvals.run().to_owned(), view! { <a href=format!("/runs/{}", summary.run_number)>{run}</a> }.into_any()),
-        (t.approvals.opened().to_owned(), view! { <Moment at=summary.opened_at/> }.into_any()),
+        (t.approvals.run().to_owned(), view! { <a href=format!("/runs/{}", summary.run_number)>{run}</a> }),
+        (t.approvals.opened().to_owned(), view! { <Moment at=summary.opened_at/> }),
     ];
     if let Some(due) = summary.due {
-        facts.push((t.common.due().to_owned(), view! { <Moment at=due/> }.into_any()));
+        facts.push((t.common.due().to_owned(), view! { <Moment at=due/> }));
     }
     facts.push((
         t.approvals.workflow().to_owned(),
@@ -52,12 +52,11 @@ pub(super) fn Cockpit(
             <span>{format!("{}/{}", summary.namespace, summary.name)}</span>
             " "
             <span class="muted">{detail.version.clone()}</span>
-        }
-        .into_any(),
+        },
     ));
     facts.push((
         t.approvals.digest().to_owned(),
-        view! { <code class="digest" title=summary.digest.clone()>{short(&summary.digest)}</code> }.into_any(),
+        view! { <code class="digest" title=summary.digest.clone()>{short(&summary.digest)}</code> },
     ));
     let heading = format!("approval-{}", summary.id);
     let labelled = heading.clone();
@@ -148,15 +147,12 @@ fn outcome(t: Texts, detail: &ApprovalDetail) -> Option<AnyView> {
         .run_error
         .as_ref()
         .map(|error| if error.detail.is_empty() { error.title.clone() } else { error.detail.clone() });
-    Some(
-        view! {
-            <Banner tone=tone title=title>
-                {closed.map(|at| view! { <Moment at=at/> })}
-                {error.map(|text| view! { <p>{text}</p> })}
-            </Banner>
-        }
-        .into_any(),
-    )
+    Some(view! {
+        <Banner tone=tone title=title>
+            {closed.map(|at| view! { <Moment at=at/> })}
+            {error.map(|text| view! { <p>{text}</p> })}
+        </Banner>
+    })
 }
 
 /// Who is asked, why, and what each has said so far.
@@ -180,7 +176,7 @@ fn WhoDecides(detail: ApprovalDetail) -> impl IntoView {
                         </p>
                         {match said {
                             Some(decision) => said_line(t, decision).into_any(),
-                            None => view! { <p class="muted">{t.approvals.not_yet()}</p> }.into_any(),
+                            None => view! { <p class="muted">{t.approvals.not_yet()}</p> },
                         }}
                     </div>
                 </li>
@@ -221,8 +217,7 @@ fn History(similar: SimilarRuns) -> impl IntoView {
             <Card title=t.approvals.history()>
                 <p class="muted">{t.approvals.no_history()}</p>
             </Card>
-        }
-        .into_any();
+        };
     }
     let typical = similar.typical_seconds.map(|seconds| t.approvals.typical(duration_text(t, seconds)));
     let rows: Vec<_> = similar
@@ -246,7 +241,6 @@ fn History(similar: SimilarRuns) -> impl IntoView {
             <ul class="history">{rows}</ul>
         </Card>
     }
-    .into_any()
 }
 
 /// The beginning of a digest, enough to compare by eye.

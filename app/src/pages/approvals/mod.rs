@@ -131,7 +131,6 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
                             <Card><Skeleton lines=14/></Card>
                         </div>
                     }
-                        .into_any()
                 },
                 move |data| {
                     let QueueData { list, open: detail } = data;
@@ -143,7 +142,7 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
                         open.set(shown);
                     });
                     let cockpit = match detail {
-                        Some(detail) => view! { <Cockpit detail decide words next/> }.into_any(),
+                        Some(detail) => view! { <Cockpit detail decide words next/> },
                         None => {
                             view! {
                                 <Card>
@@ -154,7 +153,6 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
                                     />
                                 </Card>
                             }
-                                .into_any()
                         }
                     };
                     view! {
@@ -163,7 +161,6 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
                             <div class="decisions-page__detail">{cockpit}</div>
                         </div>
                     }
-                        .into_any()
                 },
             )}
             <KeysDialog/>

@@ -22,8 +22,7 @@ pub(super) fn Queue(page: Page<ApprovalSummary>, open: Option<ApprovalId>) -> im
             <Card>
                 <EmptyState glyph=Glyph::CircleCheck title=t.approvals.empty() text=t.approvals.empty_text()/>
             </Card>
-        }
-        .into_any();
+        };
     }
     let rows: Vec<_> = page
         .items
@@ -39,16 +38,15 @@ pub(super) fn Queue(page: Page<ApprovalSummary>, open: Option<ApprovalId>) -> im
             <Pager next=page.next/>
         </nav>
     }
-    .into_any()
 }
 
 fn row(t: Texts, item: ApprovalSummary, href: String, open: Option<ApprovalId>) -> impl IntoView {
     let pending = item.state == ApprovalState::Pending;
     let (state, risk) = (item.state, item.risk);
     let when = match (item.due, item.closed_at) {
-        (_, Some(at)) => view! { <Moment at=at/> }.into_any(),
-        (Some(due), None) => view! { <span>{t.common.due()}</span> " " <Moment at=due/> }.into_any(),
-        (None, None) => view! { <Moment at=item.opened_at/> }.into_any(),
+        (_, Some(at)) => view! { <Moment at=at/> },
+        (Some(due), None) => view! { <span>{t.common.due()}</span> " " <Moment at=due/> },
+        (None, None) => view! { <Moment at=item.opened_at/> },
     };
     view! {
         <li>
@@ -63,9 +61,9 @@ fn row(t: Texts, item: ApprovalSummary, href: String, open: Option<ApprovalId>) 
                     </span>
                     <span class="queue__foot">
                         {if pending {
-                            view! { <RiskBadge risk/> }.into_any()
+                            view! { <RiskBadge risk/> }
                         } else {
-                            view! { <ApprovalBadge state/> }.into_any()
+                            view! { <ApprovalBadge state/> }
                         }}
                         <span class="queue__when">{when}</span>
                     </span>

@@ -58,8 +58,8 @@ fn words_of(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {
     };
     let resource = if entry.resource_name.is_empty() { entry.resource_id.clone() } else { entry.resource_name.clone() };
     sentence(template, |place| match place {
-        "actor" => view! { <strong>{actor.clone()}</strong> }.into_any(),
-        "action" => view! { <span>{label.clone()}</span> }.into_any(),
+        "actor" => view! { <strong>{actor.clone()}</strong> },
+        "action" => view! { <span>{label.clone()}</span> },
         // No link: the sentence itself is what opens the details, where the link is.
         _ => view! { <span class="entry__object">{resource.clone()}</span> },
     })
@@ -72,14 +72,14 @@ fn plain(t: Texts, key: &str) -> &'static str {
 #[component]
 fn Details(entry: AuditEntryView) -> impl IntoView {
     let t = use_texts();
-    let code = |text: String| view! { <code>{text}</code> }.into_any();
+    let code = |text: String| view! { <code>{text}</code> };
     let mut items = vec![
         (t.audit.field_actor().to_owned(), code(entry.actor)),
         (t.audit.field_action().to_owned(), code(entry.action)),
         (t.audit.door().to_owned(), {
             let door = t.audit.by_key(&format!("door_{}", entry.door)).map_or(entry.door, str::to_owned);
             match entry.address {
-                Some(address) => view! { {door} " · " <code>{address}</code> }.into_any(),
+                Some(address) => view! { {door} " · " <code>{address}</code> },
                 None => door.into_any(),
             }
         }),
@@ -114,7 +114,7 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
     let hash = entry.hash.clone();
     items.push((
         t.audit.hash().to_owned(),
-        view! { <span class="entry__hash"><code>{entry.hash}</code><CopyButton text=hash/></span> }.into_any(),
+        view! { <span class="entry__hash"><code>{entry.hash}</code><CopyButton text=hash/></span> },
     ));
     let changed = (!changes.is_empty()).then(|| {
         let rows: Vec<_> = changes
@@ -174,9 +174,22 @@ fn changes_of(detail: &Value) -> Vec<(String, String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use domain::Operation;
     use serde_json::json;
 
     use super::changes_of;
+    use crate::i18n::{Locale, Texts};
+
+    #[test]
+    fn every_operation_is_said_in_words() {
+        let t = Texts::new(Locale::En);
+        for operation in Operation::ALL {
+            let key = operation.as_str().replace(['.', '-'], "_");
+            for form in ["did", "do"] {
+                assert!(t.audit.by_key(&format!("{form}_{key}")).is_some(), "{form}_{key}");
+            }
+        }
+    }
 
     #[test]
     fn only_what_differs_is_a_change() {

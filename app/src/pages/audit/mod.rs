@@ -60,16 +60,16 @@ pub fn AuditPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 match verdict.get().await {
                     Ok(None) => ().into_any(),
-                    Ok(Some(verdict)) => view! { <Verdict verdict/> }.into_any(),
-                    Err(error) => view! { <crate::components::ProblemView problem=error.0 compact=true/> }.into_any(),
+                    Ok(Some(verdict)) => view! { <Verdict verdict/> },
+                    Err(error) => view! { <crate::components::ProblemView problem=error.0 compact=true/> },
                 }
             })}
         </Transition>
         <Filters filter/>
         {load(
             entries,
-            || view! { <Card><Skeleton lines=12/></Card> }.into_any(),
-            |page| view! { <Entries page/> }.into_any(),
+            || view! { <Card><Skeleton lines=12/></Card> },
+            |page| view! { <Entries page/> },
         )}
     }
 }
@@ -78,7 +78,7 @@ pub fn AuditPage() -> impl IntoView {
 fn Verdict(verdict: VerificationView) -> impl IntoView {
     let t = use_texts().audit;
     if verdict.sound {
-        view! { <Banner tone=Tone::Success title=t.sound()>{t.sound_text(verdict.entries)}</Banner> }.into_any()
+        view! { <Banner tone=Tone::Success title=t.sound()>{t.sound_text(verdict.entries)}</Banner> }
     } else {
         let fault = verdict.fault.unwrap_or_default();
         view! {
@@ -87,7 +87,6 @@ fn Verdict(verdict: VerificationView) -> impl IntoView {
                 <p><code>{fault}</code></p>
             </Banner>
         }
-        .into_any()
     }
 }
 
@@ -101,8 +100,7 @@ fn Entries(page: Page<AuditEntryView>) -> impl IntoView {
                     <LinkButton href="/audit">{use_texts().common.clear_filters()}</LinkButton>
                 </EmptyState>
             </Card>
-        }
-        .into_any();
+        };
     }
     let entries: Vec<_> = page.items.into_iter().map(|entry| view! { <Entry entry/> }).collect();
     view! {
@@ -111,5 +109,4 @@ fn Entries(page: Page<AuditEntryView>) -> impl IntoView {
         </Card>
         <Pager next=page.next/>
     }
-    .into_any()
 }

@@ -36,16 +36,16 @@ pub fn InputList(
         }
     }
     if items.is_empty() {
-        return view! { <p class="muted">{t.catalogue.no_input()}</p> }.into_any();
+        return view! { <p class="muted">{t.catalogue.no_input()}</p> };
     }
-    view! { <DefinitionList items/> }.into_any()
+    view! { <DefinitionList items/> }
 }
 
 fn shown(t: Texts, field: &Field, value: &Value) -> AnyView {
     match &field.kind {
         Kind::Choice { options } => {
             let title = options.iter().find(|option| option.value == *value).map(|option| option.title.clone());
-            title.map_or_else(|| plain(t, value), |title| view! { <span>{title}</span> }.into_any())
+            title.map_or_else(|| plain(t, value), |title| view! { <span>{title}</span> })
         }
         Kind::Choices { options, .. } => {
             let titles: Vec<String> = value
@@ -66,7 +66,7 @@ fn shown(t: Texts, field: &Field, value: &Value) -> AnyView {
             }
             let items: Vec<_> =
                 rows.iter().zip(given).map(|(row, item)| view! { <li>{shown(t, row, item)}</li> }).collect();
-            view! { <ul class="plain-list">{items}</ul> }.into_any()
+            view! { <ul class="plain-list">{items}</ul> }
         }
         Kind::Group { fields } => {
             let within = |field: &Field| {
@@ -74,15 +74,15 @@ fn shown(t: Texts, field: &Field, value: &Value) -> AnyView {
                 Some((field.title.clone(), shown(t, field, value.get(&name)?)))
             };
             let items: Vec<_> = fields.iter().filter_map(within).collect();
-            view! { <DefinitionList items/> }.into_any()
+            view! { <DefinitionList items/> }
         }
         Kind::Text(rules) if rules.format == TextFormat::DateTime => {
             match value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
-                Some(at) => view! { <Moment at=at exact=true/> }.into_any(),
+                Some(at) => view! { <Moment at=at exact=true/> },
                 None => plain(t, value),
             }
         }
-        Kind::Text(rules) if rules.multi_line => view! { <span class="multi-line">{text(t, value)}</span> }.into_any(),
+        Kind::Text(rules) if rules.multi_line => view! { <span class="multi-line">{text(t, value)}</span> },
         _ => plain(t, value),
     }
 }
@@ -95,9 +95,9 @@ fn plain(t: Texts, value: &Value) -> AnyView {
         }
         Value::Array(_) | Value::Object(_) => {
             let json = serde_json::to_string_pretty(value).unwrap_or_default();
-            view! { <pre class="json json--inline">{json}</pre> }.into_any()
+            view! { <pre class="json json--inline">{json}</pre> }
         }
-        _ => view! { <span>{text(t, value)}</span> }.into_any(),
+        _ => view! { <span>{text(t, value)}</span> },
     }
 }
 
@@ -106,11 +106,11 @@ fn list(t: Texts, items: Vec<String>) -> AnyView {
         return nothing(t);
     }
     let items: Vec<_> = items.into_iter().map(|item| view! { <li>{item}</li> }).collect();
-    view! { <ul class="plain-list">{items}</ul> }.into_any()
+    view! { <ul class="plain-list">{items}</ul> }
 }
 
 fn nothing(t: Texts) -> AnyView {
-    view! { <span class="muted">{t.common.none()}</span> }.into_any()
+    view! { <span class="muted">{t.common.none()}</span> }
 }
 
 fn text(t: Texts, value: &Value) -> String {

@@ -31,8 +31,8 @@ pub fn CataloguePage() -> impl IntoView {
         <PageHeader title=t.catalogue.title() subtitle=t.catalogue.subtitle()/>
         {load(
             items,
-            || view! { <div class="catalogue"><Skeleton lines=2/><Skeleton lines=9/></div> }.into_any(),
-            |items| view! { <Catalogue items/> }.into_any(),
+            || view! { <div class="catalogue"><Skeleton lines=2/><Skeleton lines=9/></div> },
+            |items| view! { <Catalogue items/> },
         )}
     }
 }
@@ -149,7 +149,6 @@ fn section(t: Texts, title: Option<String>, items: Vec<CatalogueItem>) -> AnyVie
             <ul class="catalogue__cards">{cards}</ul>
         </section>
     }
-    .into_any()
 }
 
 #[component]
@@ -189,15 +188,13 @@ fn ItemCard(item: CatalogueItem) -> impl IntoView {
 
 fn nothing_found(t: Texts, nothing_at_all: bool) -> AnyView {
     if nothing_at_all {
-        return view! { <EmptyState glyph=Glyph::Catalogue title=t.catalogue.empty() text=t.catalogue.empty_text()/> }
-            .into_any();
+        return view! { <EmptyState glyph=Glyph::Catalogue title=t.catalogue.empty() text=t.catalogue.empty_text()/> };
     }
     view! {
         <EmptyState glyph=Glyph::Search title=t.catalogue.no_match() text=t.catalogue.no_match_text()>
             <a class="button" href="/catalogue"><span class="button__text">{t.common.clear_filters()}</span></a>
         </EmptyState>
     }
-    .into_any()
 }
 
 /// A category's name in the page's language; the definition's own word where it is none of the known ones.

@@ -47,8 +47,8 @@ pub fn RequestPage() -> impl IntoView {
     );
     load(
         data,
-        || view! { <div class="request"><Skeleton lines=3/><Skeleton lines=12/></div> }.into_any(),
-        |data| view! { <RequestForm data/> }.into_any(),
+        || view! { <div class="request"><Skeleton lines=3/><Skeleton lines=12/></div> },
+        |data| view! { <RequestForm data/> },
     )
 }
 
@@ -205,16 +205,15 @@ fn RequestForm(data: RequestData) -> impl IntoView {
                         <span class="request__kept" role="status">
                             {move || match keeping.get() {
                                 Keeping::Idle => {
-                                    kept_at.map(|at| view! { {t.catalogue.kept()} " " <Moment at=at/> }.into_any())
+                                    kept_at.map(|at| view! { {t.catalogue.kept()} " " <Moment at=at/> })
                                 }
-                                Keeping::Sending => Some(view! { <span>{t.catalogue.keeping()}</span> }.into_any()),
+                                Keeping::Sending => Some(view! { <span>{t.catalogue.keeping()}</span> }),
                                 Keeping::Kept => {
                                     Some(
                                         view! {
                                             <Icon glyph=Glyph::Check/>
                                             <span>{t.catalogue.kept()}</span>
-                                        }
-                                            .into_any(),
+                                        },
                                     )
                                 }
                                 Keeping::HereOnly | Keeping::SignedOut => {
@@ -222,8 +221,7 @@ fn RequestForm(data: RequestData) -> impl IntoView {
                                         view! {
                                             <Icon glyph=Glyph::Warning/>
                                             <span>{t.catalogue.kept_here_only()}</span>
-                                        }
-                                            .into_any(),
+                                        },
                                     )
                                 }
                             }}

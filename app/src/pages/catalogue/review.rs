@@ -43,8 +43,8 @@ pub fn ReviewPage() -> impl IntoView {
     when_done(action, move |sent| navigate(&format!("/runs/{}", sent.number), NavigateOptions::default()));
     load(
         data,
-        || view! { <div class="request"><Skeleton lines=3/><Skeleton lines=12/></div> }.into_any(),
-        move |data| view! { <Review data action/> }.into_any(),
+        || view! { <div class="request"><Skeleton lines=3/><Skeleton lines=12/></div> },
+        move |data| view! { <Review data action/> },
     )
 }
 
@@ -56,7 +56,7 @@ fn Review(data: ReviewData, action: Submission<SendDraft>) -> impl IntoView {
     let reference = WorkflowRef { namespace: item.namespace.clone(), name: item.name.clone() };
     let form = request_href(&reference, Some(draft.id));
     let risk = item.risk;
-    let marks = view! { <RiskBadge risk/> }.into_any();
+    let marks = view! { <RiskBadge risk/> };
     let ready = errors.is_empty();
     let names = |names: String, none: &'static str| {
         let text = if names.is_empty() { none.to_owned() } else { names };

@@ -40,7 +40,7 @@ fn notes(t: Texts, step: &PlanStep) -> Vec<AnyView> {
     let mut notes = Vec::new();
     let mut note = |class: &str, text: String| {
         let class = format!("steps__note {class}");
-        notes.push(view! { <span class=class>{text}</span> }.into_any());
+        notes.push(view! { <span class=class>{text}</span> });
     };
     if is_approval(step) {
         note(

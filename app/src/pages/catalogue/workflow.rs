@@ -31,8 +31,8 @@ pub fn WorkflowPage() -> impl IntoView {
         Data::new(move || (address.get(), delete.version().get()), |((namespace, name), _)| workflow(namespace, name));
     load(
         data,
-        || view! { <div class="workflow"><Skeleton lines=4/><Skeleton lines=9/></div> }.into_any(),
-        move |data| view! { <Workflow data delete/> }.into_any(),
+        || view! { <div class="workflow"><Skeleton lines=4/><Skeleton lines=9/></div> },
+        move |data| view! { <Workflow data delete/> },
     )
 }
 
@@ -43,14 +43,14 @@ fn Workflow(data: WorkflowData, delete: Submission<DeleteDraft>) -> impl IntoVie
     let item = workflow.item;
     let reference = WorkflowRef { namespace: item.namespace.clone(), name: item.name.clone() };
     let risk = item.risk;
-    let marks = view! { <RiskBadge risk/> }.into_any();
+    let marks = view! { <RiskBadge risk/> };
     let takes = item.typical_seconds.map_or_else(|| t.catalogue.no_run_yet().to_owned(), |s| duration_text(t, s));
     let decides = if item.approvals.is_empty() {
         t.catalogue.nobody_decides().to_owned()
     } else {
         decider_names(t, &item.approvals)
     };
-    let words = |text: String| view! { <span>{text}</span> }.into_any();
+    let words = |text: String| view! { <span>{text}</span> };
     let mut facts = vec![
         (t.catalogue.takes().to_owned(), words(takes)),
         (t.catalogue.decides().to_owned(), words(decides)),
@@ -60,9 +60,9 @@ fn Workflow(data: WorkflowData, delete: Submission<DeleteDraft>) -> impl IntoVie
         facts.push((t.catalogue.owner().to_owned(), words(item.owner.clone())));
     }
     facts.push((t.catalogue.version().to_owned(), words(item.version.clone())));
-    facts.push((t.catalogue.technical_name().to_owned(), view! { <code>{reference.to_string()}</code> }.into_any()));
+    facts.push((t.catalogue.technical_name().to_owned(), view! { <code>{reference.to_string()}</code> }));
     if let Some(at) = item.last_used_at {
-        facts.push((t.catalogue.last_used().to_owned(), view! { <Moment at=at/> }.into_any()));
+        facts.push((t.catalogue.last_used().to_owned(), view! { <Moment at=at/> }));
     }
     let back = workflow_href(&reference.namespace, &reference.name);
     let request = request_href(&reference, None);

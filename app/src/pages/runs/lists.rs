@@ -59,7 +59,7 @@ pub fn RequestsPage() -> impl IntoView {
         <Filters path="/requests" operator=false/>
         {load(
             data,
-            || view! { <Card flush=true><Skeleton lines=10/></Card> }.into_any(),
+            || view! { <Card flush=true><Skeleton lines=10/></Card> },
             move |data| {
                 let RequestsData { runs, drafts } = data;
                 let narrowed = query.with_untracked(|query| *query != RunListQuery::default());
@@ -67,7 +67,6 @@ pub fn RequestsPage() -> impl IntoView {
                     {(!drafts.is_empty()).then(|| view! { <Drafts drafts delete/> })}
                     <List page=runs own=true narrowed/>
                 }
-                    .into_any()
             },
         )}
     }
@@ -85,10 +84,10 @@ pub fn RunsPage() -> impl IntoView {
         <Filters path="/runs" operator=true/>
         {load(
             data,
-            || view! { <Card flush=true><Skeleton lines=12/></Card> }.into_any(),
+            || view! { <Card flush=true><Skeleton lines=12/></Card> },
             move |page| {
                 let narrowed = query.with_untracked(|query| *query != RunListQuery::default());
-                view! { <List page own=false narrowed/> }.into_any()
+                view! { <List page own=false narrowed/> }
             },
         )}
     }
@@ -184,7 +183,6 @@ fn List(page: Page<RunSummary>, own: bool, narrowed: bool) -> impl IntoView {
             <Pager next=page.next/>
         </Card>
     }
-    .into_any()
 }
 
 fn row(t: Texts, run: RunSummary, own: bool) -> impl IntoView {
@@ -218,16 +216,14 @@ fn empty(t: Texts, own: bool, narrowed: bool) -> AnyView {
             <EmptyState glyph=Glyph::Search title=t.runs.no_match() text=t.runs.no_match_text()>
                 <LinkButton href=all>{t.common.clear_filters()}</LinkButton>
             </EmptyState>
-        }
-        .into_any();
+        };
     }
     if own {
         return view! {
             <EmptyState glyph=Glyph::Requests title=t.runs.no_requests() text=t.runs.no_requests_text()>
                 <LinkButton href="/catalogue" look=ButtonLook::Primary>{t.runs.open_catalogue()}</LinkButton>
             </EmptyState>
-        }
-        .into_any();
+        };
     }
-    view! { <EmptyState glyph=Glyph::Runs title=t.runs.no_runs() text=t.runs.no_runs_text()/> }.into_any()
+    view! { <EmptyState glyph=Glyph::Runs title=t.runs.no_runs() text=t.runs.no_runs_text()/> }
 }

@@ -60,9 +60,8 @@ pub fn RunPage() -> impl IntoView {
                     <div class="run__columns"><Skeleton lines=14/><Skeleton lines=14/></div>
                 </div>
             }
-            .into_any()
         },
-        move |data| view! { <Run data id store actions/> }.into_any(),
+        move |data| view! { <Run data id store actions/> },
     )
 }
 
@@ -77,7 +76,7 @@ fn Run(data: RunData, id: RwSignal<Option<RunId>>, store: LogStore, actions: Run
     let name = t.common.run_number(summary.number);
     let (status, needs_attention) = (summary.status, summary.needs_attention);
     let (rejected, compensated) = (summary.rejected, summary.compensated);
-    let marks = view! { <RunBadge status needs_attention rejected compensated/> }.into_any();
+    let marks = view! { <RunBadge status needs_attention rejected compensated/> };
     let tabs = vec![
         Tab { value: "", label: t.runs.tab_overview().to_owned(), count: None },
         Tab { value: "log", label: t.runs.log().to_owned(), count: None },
@@ -89,11 +88,11 @@ fn Run(data: RunData, id: RwSignal<Option<RunId>>, store: LogStore, actions: Run
     let allowed = run.actions.clone();
     let buttons = allowed.clone();
     let body = match (tab.get_untracked().as_str(), journal) {
-        ("journal", Some(page)) => view! { <Journal page/> }.into_any(),
-        ("log", _) => view! { <RunLog run=run_id number store first=log open/> }.into_any(),
+        ("journal", Some(page)) => view! { <Journal page/> },
+        ("log", _) => view! { <RunLog run=run_id number store first=log open/> },
         _ => {
             let data = RunData { run, tasks, approvals, log, journal: None };
-            view! { <Overview data store actions/> }.into_any()
+            view! { <Overview data store actions/> }
         }
     };
     view! {
@@ -155,7 +154,7 @@ fn Overview(data: RunData, store: LogStore, actions: RunActions) -> impl IntoVie
     let ended = summary.status == domain::RunStatus::Completed;
     let progression = Progression::of(&tasks, ended);
     let span = (summary.started_at.unwrap_or(summary.created_at), summary.ended_at.unwrap_or(summary.updated_at));
-    let words = |text: String| view! { <span>{text}</span> }.into_any();
+    let words = |text: String| view! { <span>{text}</span> };
     let mut facts = vec![
         (
             t.runs.workflow().to_owned(),
@@ -165,20 +164,19 @@ fn Overview(data: RunData, store: LogStore, actions: RunActions) -> impl IntoVie
                 </a>
                 " "
                 <span class="muted">{summary.version.clone()}</span>
-            }
-            .into_any(),
+            },
         ),
         (t.common.requester().to_owned(), words(summary.requester.name.clone())),
-        (t.common.created().to_owned(), view! { <Moment at=summary.created_at exact=true/> }.into_any()),
+        (t.common.created().to_owned(), view! { <Moment at=summary.created_at exact=true/> }),
     ];
     if let Some((from, until)) = summary.started_at.zip(summary.ended_at) {
         facts.push((t.runs.duration().to_owned(), words(span_text(t, from, until))));
     }
     let whole_approvals = approvals.clone();
     let timeline = if tasks.is_empty() {
-        view! { <EmptyState glyph=Glyph::Clock title=t.runs.no_tasks() text=t.runs.no_tasks_text()/> }.into_any()
+        view! { <EmptyState glyph=Glyph::Clock title=t.runs.no_tasks() text=t.runs.no_tasks_text()/> }
     } else {
-        view! { <Timeline tasks=tasks.clone() span selected=selected.clone() href=href.clone()/> }.into_any()
+        view! { <Timeline tasks=tasks.clone() span selected=selected.clone() href=href.clone()/> }
     };
     let schema = whole_approvals.first().and_then(|approval| approval.input_schema.clone());
     view! {

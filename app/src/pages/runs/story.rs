@@ -32,9 +32,9 @@ pub(super) fn story(t: Texts, run: &RunDetail, tasks: &[TaskView], approvals: &[
         let template = t.runs.by_key(key).unwrap_or_default();
         let title = task.map(|task| task.title.clone()).unwrap_or_default();
         let words = sentence(template, |place| match place {
-            "task" => view! { <strong>{title.clone()}</strong> }.into_any(),
-            "people" => view! { <strong>{people.clone()}</strong> }.into_any(),
-            "moment" => at.map_or_else(|| ().into_any(), |at| view! { <Moment at=at/> }.into_any()),
+            "task" => view! { <strong>{title.clone()}</strong> },
+            "people" => view! { <strong>{people.clone()}</strong> },
+            "moment" => at.map_or_else(|| ().into_any(), |at| view! { <Moment at=at/> }),
             _ => ().into_any(),
         });
         Story { tone, words, quote: None, remedy: None }

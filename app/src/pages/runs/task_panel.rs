@@ -36,7 +36,7 @@ pub(super) fn TaskPanel(
 ) -> impl IntoView {
     let t = use_texts();
     let Some((task, earlier)) = executions.split_last() else {
-        return view! { <p class="muted">{t.runs.not_reached()}</p> }.into_any();
+        return view! { <p class="muted">{t.runs.not_reached()}</p> };
     };
     let task = task.clone();
     let open = !matches!(
@@ -113,24 +113,23 @@ pub(super) fn TaskPanel(
             </div>
         </Card>
     }
-    .into_any()
 }
 
 fn facts(t: Texts, task: &TaskView) -> Vec<(String, AnyView)> {
     let mut facts = Vec::new();
     if let Some(at) = task.started_at {
-        facts.push((t.runs.began().to_owned(), view! { <Moment at=at exact=true/> }.into_any()));
+        facts.push((t.runs.began().to_owned(), view! { <Moment at=at exact=true/> }));
     }
     if let Some(at) = task.ended_at {
-        facts.push((t.runs.ended().to_owned(), view! { <Moment at=at exact=true/> }.into_any()));
+        facts.push((t.runs.ended().to_owned(), view! { <Moment at=at exact=true/> }));
     }
     if let Some((from, until)) = task.started_at.zip(task.ended_at) {
-        facts.push((t.runs.duration().to_owned(), view! { <span>{span_text(t, from, until)}</span> }.into_any()));
+        facts.push((t.runs.duration().to_owned(), view! { <span>{span_text(t, from, until)}</span> }));
     }
     if task.attempts > 0 {
-        facts.push((t.runs.attempts().to_owned(), view! { <span>{task.attempts}</span> }.into_any()));
+        facts.push((t.runs.attempts().to_owned(), view! { <span>{task.attempts}</span> }));
     }
-    facts.push((t.runs.reference().to_owned(), view! { <code>{task.reference.clone()}</code> }.into_any()));
+    facts.push((t.runs.reference().to_owned(), view! { <code>{task.reference.clone()}</code> }));
     facts
 }
 

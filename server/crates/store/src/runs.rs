@@ -133,6 +133,13 @@ pub struct Visibility {
     pub person: Option<UserId>,
 }
 
+impl Visibility {
+    /// Every run: for what the system itself looks up.
+    pub fn everything() -> Self {
+        Self { everywhere: true, ..Self::default() }
+    }
+}
+
 /// What a list of runs is narrowed to. All given conditions hold at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunFilter {

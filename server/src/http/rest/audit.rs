@@ -74,7 +74,7 @@ enum Format {
         (String = "application/jsonl"),
         (String = "text/csv"),
     ))),
-    extensions(("x-rondo-operation" = json!("audit.read")), ("x-rondo-export-operation" = json!("audit.export"))))]
+    extensions(("x-rondo-operation" = json!(["audit.read", "audit.export"]))))]
 async fn entries(
     State(portal): State<Portal>,
     SignedIn(caller): SignedIn,

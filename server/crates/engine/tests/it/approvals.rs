@@ -17,7 +17,7 @@ const ASK_MANAGER: &str = "
 
 async fn approval(lab: &Lab, run: domain::RunId) -> Approval {
     let filter = ApprovalFilter { run: Some(run), ..ApprovalFilter::default() };
-    let everything = Visibility { everywhere: true, ..Visibility::default() };
+    let everything = Visibility::everything();
     let mut unit = lab.store.snapshot().await.unwrap();
     unit.list_approvals(&everything, &filter, None, 10).await.unwrap().into_iter().next().unwrap()
 }

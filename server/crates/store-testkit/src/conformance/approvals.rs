@@ -8,10 +8,6 @@ use store::{
 use super::Subject;
 use crate::fixtures::{answered, approval, approval_id, approver, at, decision, draft, draft_id, run, run_id, user_id};
 
-fn everywhere() -> Visibility {
-    Visibility { everywhere: true, ..Visibility::default() }
-}
-
 pub(super) async fn the_queue_is_ordered_by_due_time_and_paged(subject: Subject) {
     subject.organisation(1).await;
     let mut unit = subject.unit().await;
@@ -25,7 +21,7 @@ pub(super) async fn the_queue_is_ordered_by_due_time_and_paged(subject: Subject)
         let mut seen = Vec::new();
         let mut after = None;
         loop {
-            let page = unit.list_approvals(&everywhere(), filter, after, 2).await.unwrap();
+            let page = unit.list_approvals(&Visibility::everything(), filter, after, 2).await.unwrap();
             let Some(last) = page.last() else { break };
             let due = last.due_at.unwrap_or(Timestamp::from_micros(i64::MAX));
             after = Some(QueueKey { due, id: last.id });
@@ -53,16 +49,16 @@ pub(super) async fn a_queue_shows_what_waits_for_a_person(subject: Subject) {
     let mut unit = subject.reading().await;
     for (person, expected) in [(2, vec![2]), (3, vec![1]), (1, vec![])] {
         let filter = ApprovalFilter { waiting_for: Some(user_id(person)), ..ApprovalFilter::default() };
-        let found = unit.list_approvals(&everywhere(), &filter, None, 10).await.unwrap();
+        let found = unit.list_approvals(&Visibility::everything(), &filter, None, 10).await.unwrap();
         let expected: Vec<_> = expected.into_iter().map(approval_id).collect();
         assert_eq!(found.iter().map(|approval| approval.id).collect::<Vec<_>>(), expected, "person {person}");
         let waiting = unit.count_waiting_for(user_id(person)).await.unwrap();
         assert_eq!(waiting, expected.len() as u64, "person {person}");
     }
     let of_run = ApprovalFilter { run: Some(run_id(2)), ..ApprovalFilter::default() };
-    assert_eq!(unit.list_approvals(&everywhere(), &of_run, None, 10).await.unwrap().len(), 1);
+    assert_eq!(unit.list_approvals(&Visibility::everything(), &of_run, None, 10).await.unwrap().len(), 1);
     let approved = ApprovalFilter { state: Some(ApprovalState::Approved), ..ApprovalFilter::default() };
-    assert_eq!(unit.list_approvals(&everywhere(), &approved, None, 10).await.unwrap(), []);
+    assert_eq!(unit.list_approvals(&Visibility::everything(), &approved, None, 10).await.unwrap(), []);
 }
 
 pub(super) async fn of_two_decisions_at_once_one_counts(subject: Subject) {

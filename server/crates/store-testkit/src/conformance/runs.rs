@@ -9,10 +9,6 @@ use store::{
 use super::Subject;
 use crate::fixtures::{approval, approver, at, run, run_id, task, user_id, version, workflow};
 
-fn everywhere() -> Visibility {
-    Visibility { everywhere: true, ..Visibility::default() }
-}
-
 pub(super) async fn a_run_is_stored_whole_and_numbered(subject: Subject) {
     subject.organisation(0).await;
     let mut whole = run(1, user_id(1));
@@ -86,7 +82,7 @@ pub(super) async fn lists_of_runs_are_filtered_and_paged(subject: Subject) {
     let mut seen = Vec::new();
     let mut before = None;
     loop {
-        let page = unit.list_runs(&everywhere(), &RunFilter::default(), before, 7).await.unwrap();
+        let page = unit.list_runs(&Visibility::everything(), &RunFilter::default(), before, 7).await.unwrap();
         let Some(last) = page.last() else { break };
         before = Some(last.number);
         seen.extend(page.iter().map(|run| run.id));
@@ -111,7 +107,7 @@ pub(super) async fn lists_of_runs_are_filtered_and_paged(subject: Subject) {
         ),
         (RunFilter { statuses: vec![RunStatus::Completed], ..RunFilter::default() }, vec![]),
     ] {
-        let found = unit.list_runs(&everywhere(), &filter, None, 50).await.unwrap();
+        let found = unit.list_runs(&Visibility::everything(), &filter, None, 50).await.unwrap();
         let expected: Vec<_> = expected.into_iter().map(run_id).collect();
         assert_eq!(found.iter().map(|run| run.id).collect::<Vec<_>>(), expected, "{filter:?}");
     }
@@ -140,7 +136,7 @@ pub(super) async fn runs_are_found_by_title_values_and_number(subject: Subject) 
         ("nothing".to_owned(), vec![]),
     ] {
         let filter = RunFilter { search: Some(search.clone()), ..RunFilter::default() };
-        let found = unit.list_runs(&everywhere(), &filter, None, 50).await.unwrap();
+        let found = unit.list_runs(&Visibility::everything(), &filter, None, 50).await.unwrap();
         let expected: Vec<_> = expected.into_iter().map(run_id).collect();
         assert_eq!(found.iter().map(|run| run.id).collect::<Vec<_>>(), expected, "search {search:?}");
     }
@@ -166,7 +162,7 @@ pub(super) async fn lists_and_single_runs_are_visible_alike(subject: Subject) {
     let none = Visibility::default();
     for (visible, expected) in [
         (none.clone(), vec![]),
-        (everywhere(), vec![6, 5, 4, 3, 2, 1]),
+        (Visibility::everything(), vec![6, 5, 4, 3, 2, 1]),
         (Visibility { namespaces: vec!["incident".parse().unwrap()], ..none.clone() }, vec![6, 4, 2]),
         (Visibility { person: Some(user_id(1)), ..none.clone() }, vec![3, 2, 1]),
         (Visibility { person: Some(user_id(3)), ..none.clone() }, vec![5]),

@@ -73,7 +73,7 @@ async fn compare_all(left: &dyn Store, right: &dyn Store, seed: u64) {
     let mut texts = Vec::new();
     for store in [left, right] {
         let mut unit = store.snapshot().await.unwrap();
-        let everywhere = Visibility { everywhere: true, ..Visibility::default() };
+        let everywhere = Visibility::everything();
         let mut runs = unit.list_runs(&everywhere, &store::runs::RunFilter::default(), None, 100_000).await.unwrap();
         let mut journals = Vec::new();
         for run in &mut runs {
