@@ -35,9 +35,17 @@ impl std::fmt::Display for AppError {
 impl std::error::Error for AppError {}
 
 impl From<Problem> for AppError {
-    fn from(problem: Problem) -> Self {
-        #[cfg(feature = "ssr")]
+    #[cfg(feature = "ssr")]
+    fn from(mut problem: Problem) -> Self {
         crate::api::answer_with_status(problem.status);
+        if let Some(origin) = leptos::prelude::use_context::<service::Origin>() {
+            problem.trace_id = origin.trace_id;
+        }
+        Self(problem)
+    }
+
+    #[cfg(not(feature = "ssr"))]
+    fn from(problem: Problem) -> Self {
         Self(problem)
     }
 }

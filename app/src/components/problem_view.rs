@@ -25,7 +25,8 @@ pub fn ProblemView(
         .collect();
     let detail = problem.detail.clone();
     let retry = problem.retry_after.map(|seconds| t.errors.retry_after(seconds));
-    let trace = problem.trace_id.clone();
+    // Who typed something wrong needs no number for the operator.
+    let trace = if problem.status >= 500 { problem.trace_id.clone() } else { String::new() };
     let body = view! {
         {(!remedy.is_empty()).then(|| view! { <p>{remedy}</p> })}
         {(!detail.is_empty()).then(|| view! { <p class="problem__detail">{detail}</p> })}

@@ -45,7 +45,8 @@ struct Slot {
 const PASSAGE: f64 = 12.0;
 const ORDER_SWEEPS: usize = 12;
 const PLACE_SWEEPS: usize = 14;
-const STRAIGHTEN_SWEEPS: usize = 8;
+const PULL_SWEEPS: usize = 8;
+const STRAIGHTEN_SWEEPS: usize = 64;
 
 pub(super) fn arrange(sizes: &[(f64, f64)], links: &[Link], metrics: &Metrics) -> Arranged {
     if sizes.is_empty() {
@@ -273,16 +274,18 @@ fn place(rows: &[Vec<usize>], slots: &mut [Slot], gap: f64) {
 /// Pulls what follows each other without any branch into one line, between what comes before and after the line.
 fn straighten(rows: &[Vec<usize>], slots: &mut [Slot], gap: f64) {
     let lines = lines(rows, slots);
-    for _ in 0..STRAIGHTEN_SWEEPS {
+    for sweep in 0..STRAIGHTEN_SWEEPS {
         let mut wished = vec![0.0; slots.len()];
         for line in &lines {
             let (Some(first), Some(last)) = (line.first(), line.last()) else { continue };
             let own = mean(line.iter().map(|slot| slots[*slot].x)).unwrap_or_default();
             let ends = slots[*first].before.iter().chain(&slots[*last].after);
             let between = mean(ends.map(|other| slots[*other].x)).unwrap_or(own);
+            // Half of the way: two lines that wish for each other's place would change places for ever. At last only its
+            // own middle counts, so that what was pushed aside in one rank draws the whole line along.
+            let wish = if sweep < PULL_SWEEPS { f64::midpoint(own, between) } else { own };
             for slot in line {
-                // Half of the way: two lines that wish for each other's place would change places for ever.
-                wished[*slot] = f64::midpoint(own, between);
+                wished[*slot] = wish;
             }
         }
         for row in rows {
