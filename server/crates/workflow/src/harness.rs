@@ -300,6 +300,7 @@ impl Driver<'_> {
                     self.rows.insert(record.sequence, *record);
                 }
                 Effect::Run(record) => self.run = Some(*record),
+                Effect::Subscribe(_) | Effect::Unsubscribe { .. } | Effect::Emit(_) => {}
             }
         }
     }

@@ -36,6 +36,7 @@
 //! run: [`MAX_STEPS_PER_EVENT`] tasks without waiting, [`MAX_STATE_BYTES`] of state.
 
 pub mod approval;
+mod cloud_event;
 mod definition;
 mod diagnostic;
 pub mod duration;
@@ -45,15 +46,23 @@ mod event;
 pub mod expression;
 mod graph;
 pub mod harness;
+pub mod lifecycle;
 mod machine;
 mod plan;
+pub mod process;
 mod source;
 
-pub use definition::{Definition, Document, FunctionCatalogue, InvalidSchema, RondoMetadata, canonical_json, digest};
+pub use cloud_event::{CloudEvent, InvalidCloudEvent};
+pub use definition::{
+    Capability, Definition, Document, FunctionCatalogue, InvalidSchema, ResourceResolver, RondoMetadata,
+    canonical_json, digest,
+};
 pub use diagnostic::Diagnostic;
-pub use effect::{ApprovalRequest, Attention, CallTicket, Compensation, Effect, RunRecord, TaskRecord};
+pub use effect::{
+    ApprovalRequest, Attention, CallTicket, Compensation, Effect, EventFilter, RunRecord, Subscription, TaskRecord,
+};
 pub use error::{RunError, StandardError};
-pub use event::{CallId, Event, EventKind, Resolution, TimerId};
+pub use event::{CallId, Event, EventKind, Resolution, SubscriptionId, TimerId};
 pub use machine::{
     CallRequest, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, RunState, SecretSource, apply, build_call, outstanding,
 };

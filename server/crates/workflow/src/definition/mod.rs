@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use canonical::{canonical_json, digest};
-pub use catalogue::{FunctionCatalogue, InvalidSchema};
+pub(crate) use catalogue::compile_schema;
+pub use catalogue::{Capability, FunctionCatalogue, InvalidSchema, ResourceResolver};
 pub(crate) use parts::Place;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};

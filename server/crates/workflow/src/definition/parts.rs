@@ -181,8 +181,6 @@ impl Decoder<'_> {
 
     /// A duration: an object of days to milliseconds, an ISO 8601 text, or an expression.
     pub(crate) fn span(&mut self, at: &Cursor<'_>, place: Place) -> Option<Span> {
-        const UNITS: [(&str, u64); 5] =
-            [("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000), ("milliseconds", 1)];
         if let NodeKind::Text(text) = &at.node.kind {
             if as_expression(text).is_some() {
                 return self.expression(at, place).map(Span::Expression);
@@ -202,12 +200,12 @@ impl Decoder<'_> {
             at.report(&mut self.diagnostics, message);
             return None;
         }
-        let object = at.object(&mut self.diagnostics, &UNITS.map(|(name, _)| name))?;
+        let object = at.object(&mut self.diagnostics, &duration::UNITS.map(|(name, _)| name))?;
         if object.is_empty() {
             at.report(&mut self.diagnostics, "expected at least one of days, hours, minutes, seconds, milliseconds");
         }
         let mut total = Duration::ZERO;
-        for (name, millis) in UNITS {
+        for (name, millis) in duration::UNITS {
             if let Some(count) = object.get(name) {
                 let count = count.integer(&mut self.diagnostics, 0, 3_200_000_000_000)?;
                 total += Duration::from_millis(count.saturating_mul(millis));

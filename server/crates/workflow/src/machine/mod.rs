@@ -156,6 +156,7 @@ impl Machine<'_> {
                 true
             }
             EventKind::TimerFired { timer } => self.timer_fired(*timer),
+            EventKind::EventReceived { .. } => false,
             EventKind::CancelRequested { reason, .. } => {
                 if self.state.phase != Phase::Running {
                     return false;
