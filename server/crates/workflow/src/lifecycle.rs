@@ -114,7 +114,7 @@ impl Lifecycle {
         let (created, started) = (about("createdAt", record.started_at), about("startedAt", record.started_at));
         let retried = about("retriedAt", at);
         let ended = record.ended_at.unwrap_or(at);
-        let mut with = |name: &str, member: Option<(&str, Value)>| {
+        let with = |name: &str, member: Option<(&str, Value)>| {
             let mut data = about(name, ended);
             data.extend(member.map(|(name, value)| (name.to_owned(), value)));
             Value::Object(data)

@@ -196,24 +196,27 @@ impl<'d> Planner<'d> {
                 }
                 None
             }
-            TaskKind::Call(_) | TaskKind::Raise(_) | TaskKind::Unsupported => None,
+            TaskKind::Listen(listen) => {
+                if let Some(body) = listen.iterator.as_ref().and_then(|iterator| iterator.body) {
+                    self.list(body, inside, conditional, None);
+                }
+                None
+            }
+            TaskKind::Call(_) | TaskKind::Run(_) | TaskKind::Emit(_) | TaskKind::Raise(_) | TaskKind::Unsupported => {
+                None
+            }
         }
     }
 
     fn step(&mut self, task: &Task, depth: u32, conditional: bool) {
-        let (mut function, mut connection, mut system, mut approvers) = (None, None, None, Vec::new());
-        match &task.kind {
-            TaskKind::Call(call) => {
-                function = Some(call.function.clone());
-                system = self.definition.systems.get(&call.function).cloned();
-                connection = part(&call.with, "connection").and_then(Value::as_str).map(str::to_owned);
-                if let Some(rule) = part(&call.with, "approvers") {
-                    let many = if rule.is_array() { rule.clone() } else { json!([rule]) };
-                    approvers = serde_json::from_value(many).unwrap_or_default();
-                }
+        let (mut connection, mut system, mut approvers) = (None, None, Vec::new());
+        if let Some(call) = task.kind.call() {
+            system = self.definition.systems.get(&call.function).cloned();
+            connection = part(&call.with, "connection").and_then(Value::as_str).map(str::to_owned);
+            if let Some(rule) = part(&call.with, "approvers") {
+                let many = if rule.is_array() { rule.clone() } else { json!([rule]) };
+                approvers = serde_json::from_value(many).unwrap_or_default();
             }
-            TaskKind::Function(call) => function = Some(call.name.clone()),
-            _ => {}
         }
         let words = approvers.iter().map(in_words).collect();
         let view = PlanStep {
@@ -221,7 +224,7 @@ impl<'d> Planner<'d> {
             name: task.name.clone(),
             title: task_title(task),
             kind: task.kind.name().to_owned(),
-            function,
+            function: task.kind.function().map(str::to_owned),
             connection,
             system,
             approvers: words,

@@ -1,10 +1,13 @@
 //! Definitions: the Serverless Workflow DSL 1.0.3, strictly read.
 
+pub(crate) mod authentication;
 mod canonical;
 mod catalogue;
 mod cursor;
+mod events;
 pub(crate) mod model;
 mod parts;
+mod run;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,12 +117,14 @@ impl Definition {
             lists: Vec::new(),
             locals: Vec::new(),
             secrets: BTreeSet::new(),
+            authentications: BTreeMap::new(),
             errors: BTreeMap::new(),
             retries: BTreeMap::new(),
             timeouts: BTreeMap::new(),
             functions: BTreeMap::new(),
             in_compensation: false,
             concurrent: false,
+            loose: false,
         };
         decoder.definition(source, &Cursor::root(&root))
     }

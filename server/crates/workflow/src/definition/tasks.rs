@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::catalogue::FunctionCatalogue;
+use super::catalogue::{Capability, FunctionCatalogue};
 use super::cursor::{Cursor, Object};
 use super::model::{
     Call, Case, For, Fork, FunctionCall, ListIndex, Task, TaskIndex, TaskKind, TaskList, TaskMetadata, Then, Try,
@@ -12,7 +12,7 @@ use super::model::{
 use super::parts::{Decoder, Place};
 use crate::diagnostic::suggestion;
 use crate::duration;
-use crate::expression::{Template, as_expression, contains_expression};
+use crate::expression::{as_expression, contains_expression};
 use crate::source::{NodeKind, escape_pointer};
 
 /// The most tasks of a definition.
@@ -175,7 +175,7 @@ impl Decoder<'_> {
         match kind {
             "do" => TaskKind::Do(self.task_list(&at, &format!("{reference}/do"))),
             "set" => {
-                if !at.is_object() && !matches!(&at.node.kind, NodeKind::Text(text) if as_expression(text).is_some()) {
+                if !at.is_object() && !matches!(&at.node.kind, NodeKind::Text(text) if self.is_dynamic(text)) {
                     let message =
                         format!("expected an object or an expression `${{ … }}`, found {}", at.node.describe());
                     at.report(&mut self.diagnostics, message);
@@ -195,11 +195,24 @@ impl Decoder<'_> {
             }
             "for" => self.for_task(&at, object, reference),
             "fork" => self.fork(&at, reference),
-            other => {
-                let message = format!("`{other}` tasks are not supported by this release");
-                self.diagnostics.report(at.span, &at.path, message);
-                TaskKind::Unsupported
+            "emit" => {
+                self.needs(&at, Capability::Emit);
+                self.emit(&at)
             }
+            "listen" => {
+                self.needs(&at, Capability::Listen);
+                self.listen(&at, object, reference)
+            }
+            "run" => self.run(&at),
+            _ => TaskKind::Unsupported,
+        }
+    }
+
+    /// Refuses what the engine cannot do.
+    pub(crate) fn needs(&mut self, at: &Cursor<'_>, capability: Capability) {
+        if !self.catalogue.allows(capability) {
+            let message = format!("`{}` is not served by this installation", capability.keyword());
+            self.diagnostics.report(at.span, &at.path, message);
         }
     }
 
@@ -280,28 +293,24 @@ impl Decoder<'_> {
             at.report(&mut self.diagnostics, message);
             return TaskKind::Unsupported;
         };
-        let value = with.as_ref().map_or_else(|| Value::Object(serde_json::Map::new()), |with| with.node.to_value());
+        let catalogue = self.catalogue;
+        let described = catalogue.schema(function).unwrap_or(&Value::Null);
         let place = with.as_ref().unwrap_or(at);
-        for error in schema.iter_errors(&value) {
-            let pointer = error.instance_path().to_string();
-            let found = value.pointer(&pointer).unwrap_or(&Value::Null);
-            if excused(error.kind(), found) {
-                continue;
-            }
-            for Fault { pointer, message, in_name } in explain(&error, self.catalogue.schema(function)) {
-                let span = match (pointer.is_empty(), in_name) {
-                    (true, _) => place.span,
-                    (false, true) => place.node.nearest_name(&pointer),
-                    (false, false) => place.node.nearest(&pointer).span,
-                };
-                let path = format!("{}{pointer}", place.path);
-                self.diagnostics.report(span, &path, format!("`with` of “{function}”: {message}"));
-            }
+        let value = with.as_ref().map_or_else(|| Value::Object(serde_json::Map::new()), |with| with.node.to_value());
+        let value = self.explicit_authentication(function, place, value);
+        if function == "asyncapi"
+            && let Some(subscription) = with.as_ref().filter(|_| value.get("subscription").is_some())
+        {
+            let subscription = subscription.descend("/subscription");
+            let message = "subscribing by `asyncapi` is not supported by this release; `listen` waits for events";
+            self.diagnostics.report(subscription.span, &subscription.path, message);
+            return TaskKind::Unsupported;
         }
+        self.check_arguments(&format!("`with` of “{function}”"), described, &schema, &value, place);
         let is_approval = function == FunctionCatalogue::APPROVAL;
         if is_approval
             && let Some(due) = value.get("due").and_then(Value::as_str)
-            && as_expression(due).is_none()
+            && !self.is_dynamic(due)
             && duration::parse_iso8601(due).is_none()
             && due.starts_with('P')
         {
@@ -311,8 +320,35 @@ impl Decoder<'_> {
         }
         // The arguments of an approval are shown to people and stored.
         let where_ = if is_approval { Place::Task } else { Place::CallWith };
-        let with = with.map_or(Template::Constant(value), |with| self.template(&with, where_));
+        let with = self.template_of(place, &value, where_);
         TaskKind::Call(Call { function: function.to_owned(), with, schema })
+    }
+
+    /// Checks arguments against a schema, as far as they are written out.
+    pub(super) fn check_arguments(
+        &mut self,
+        what: &str,
+        schema: &Value,
+        validator: &jsonschema::Validator,
+        value: &Value,
+        place: &Cursor<'_>,
+    ) {
+        for error in validator.iter_errors(value) {
+            let pointer = error.instance_path().to_string();
+            let found = value.pointer(&pointer).unwrap_or(&Value::Null);
+            if excused(error.kind(), found, self.loose) {
+                continue;
+            }
+            for Fault { pointer, message, in_name } in explain(&error, Some(schema)) {
+                let span = match (pointer.is_empty(), in_name) {
+                    (true, _) => place.span,
+                    (false, true) => place.node.nearest_name(&pointer),
+                    (false, false) => place.node.nearest(&pointer).span,
+                };
+                let path = format!("{}{pointer}", place.path);
+                self.diagnostics.report(span, &path, format!("{what}: {message}"));
+            }
+        }
     }
 
     fn try_task(&mut self, at: &Cursor<'_>, object: &Object<'_>, reference: &str) -> TaskKind {
@@ -368,7 +404,7 @@ impl Decoder<'_> {
     }
 
     /// The name of a variable that a task introduces.
-    fn variable_name(&mut self, at: Option<Cursor<'_>>, default: &str) -> String {
+    pub(super) fn variable_name(&mut self, at: Option<Cursor<'_>>, default: &str) -> String {
         let Some(at) = at else { return default.to_owned() };
         let Some(text) = at.text(&mut self.diagnostics) else { return default.to_owned() };
         let name = text.trim_start_matches('$');
@@ -411,9 +447,9 @@ impl Decoder<'_> {
 }
 
 /// Whether a schema error is there only because an expression stands where its value will be.
-fn excused(kind: &jsonschema::error::ValidationErrorKind, found: &Value) -> bool {
+fn excused(kind: &jsonschema::error::ValidationErrorKind, found: &Value, loose: bool) -> bool {
     use jsonschema::error::ValidationErrorKind as Kind;
-    if matches!(found, Value::String(text) if as_expression(text).is_some()) {
+    if matches!(found, Value::String(text) if loose || as_expression(text).is_some()) {
         return true;
     }
     matches!(
@@ -423,7 +459,7 @@ fn excused(kind: &jsonschema::error::ValidationErrorKind, found: &Value) -> bool
             | Kind::OneOfMultipleValid { .. }
             | Kind::Not { .. }
             | Kind::Contains
-    ) && contains_expression(found)
+    ) && (loose || contains_expression(found))
 }
 
 /// What is wrong with the arguments of a call, and where below `with`.

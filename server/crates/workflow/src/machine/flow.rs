@@ -108,14 +108,10 @@ impl Machine<'_> {
             reference: task.reference.to_string(),
             name: task.name.clone(),
             kind: task.kind.name().to_owned(),
-            function: match &task.kind {
-                TaskKind::Call(call) => Some(call.function.clone()),
-                TaskKind::Function(call) => Some(call.name.clone()),
-                _ => None,
-            },
+            function: task.kind.function().map(str::to_owned),
             occurrence: *occurrence,
             status: TaskStatus::Running,
-            attempts: u32::from(!matches!(task.kind, TaskKind::Call(_))),
+            attempts: u32::from(task.kind.call().is_none()),
             input: None,
             output: None,
             error: None,
@@ -218,7 +214,7 @@ impl Machine<'_> {
                 }
                 self.complete(frame, &input, chosen.map(|case| case.then));
             }
-            TaskKind::Call(_) => {
+            TaskKind::Call(_) | TaskKind::Run(_) => {
                 if let Some(state) = self.state.task_mut(frame) {
                     state.work = Work::Call(CallWork::default());
                 }
@@ -270,7 +266,7 @@ impl Machine<'_> {
             TaskKind::Fork(fork) => {
                 let branches = self.definition.list(fork.branches).map(|list| list.tasks.clone()).unwrap_or_default();
                 if let Some(state) = self.state.task_mut(frame) {
-                    state.work = Work::Fork(ForkWork { outputs: vec![None; branches.len()] });
+                    state.work = Work::Fork(ForkWork { outputs: std::collections::BTreeMap::new() });
                 }
                 for (position, branch) in branches.into_iter().enumerate() {
                     let place = ListPlace::Single(branch);
@@ -278,6 +274,8 @@ impl Machine<'_> {
                     self.open_list(frame, place, Role::Branch(position), &key, Map::new(), input.clone());
                 }
             }
+            TaskKind::Emit(template) => self.emit(frame, template, &input)?,
+            TaskKind::Listen(listen) => self.begin_listening(frame, listen, &input)?,
             TaskKind::Unsupported => {
                 let detail = "this kind of task is not supported by this release";
                 return Err(RunError::new(StandardError::Runtime, detail));
@@ -326,7 +324,7 @@ impl Machine<'_> {
         let definition = self.definition;
         let Some(state) = self.state.task(frame) else { return };
         let Some(task) = definition.task(state.task) else { return };
-        let output = match self.publish(frame, task, raw_output) {
+        let output = match self.publish(frame, &task.output, &task.export, raw_output, Map::new()) {
             Ok(output) => output,
             Err(error) => {
                 self.raise(frame, error);
@@ -353,23 +351,32 @@ impl Machine<'_> {
         }
     }
 
-    /// `output` and `export`.
-    fn publish(&mut self, frame: FrameId, task: &Task, raw_output: &Value) -> Result<Value, RunError> {
+    /// `output` and `export` of a task, or of the iteration of an event with its variables.
+    pub(super) fn publish(
+        &mut self,
+        frame: FrameId,
+        output: &DataStep,
+        export: &DataStep,
+        raw_output: &Value,
+        variables: Map<String, Value>,
+    ) -> Result<Value, RunError> {
         let mut scope = self.scope(Some(frame));
         scope.raw_output = Some(raw_output);
-        let output = transform(&task.output, raw_output, &scope, "output.as")?;
-        validate(task.output.schema.as_ref(), &output, "output")?;
-        if task.export.transform.is_none() && task.export.schema.is_none() {
+        scope.extra = variables;
+        let published = transform(output, raw_output, &scope, "output.as")?;
+        validate(output.schema.as_ref(), &published, "output")?;
+        let output = published;
+        if export.transform.is_none() && export.schema.is_none() {
             return Ok(output);
         }
         let scope = scope.with("output", output.clone());
-        let context = match &task.export.transform {
+        let context = match &export.transform {
             Some(template) => {
                 template.evaluate(&output, &scope).map_err(|error| expression_error(&error, "export.as"))?
             }
             None => self.state.context.clone(),
         };
-        validate(task.export.schema.as_ref(), &context, "export")?;
+        validate(export.schema.as_ref(), &context, "export")?;
         self.state.context = context;
         Ok(output)
     }
@@ -395,6 +402,7 @@ impl Machine<'_> {
     /// Removes a frame with its calls and timers; nothing may be inside it any more.
     pub(super) fn remove(&mut self, frame: FrameId) {
         self.clear_timers(|target| target.frame() == Some(frame));
+        self.stop_listening(frame, false);
         self.state.calls.retain(|_, owner| *owner != frame);
         if let Some(task) = self.state.task(frame) {
             let key = task.key.clone();
@@ -479,11 +487,13 @@ impl Machine<'_> {
             (Role::Branch(position), Some(owner)) => self.branch_done(owner, position, &output),
             (_, Some(owner)) => {
                 let Some(task) = self.state.task_mut(owner) else { return };
-                if let Work::For(work) = &mut task.work {
-                    work.index += 1;
-                    self.iterate(owner, output);
-                } else {
-                    self.complete(owner, &output, None);
+                match &mut task.work {
+                    Work::For(work) => {
+                        work.index += 1;
+                        self.iterate(owner, output);
+                    }
+                    Work::Listen(_) => self.iterated(owner, &output),
+                    _ => self.complete(owner, &output, None),
                 }
             }
             (_, None) => self.run_done(&output),
@@ -493,20 +503,16 @@ impl Machine<'_> {
     fn branch_done(&mut self, owner: FrameId, position: usize, output: &Value) {
         let definition = self.definition;
         let Some(task) = self.state.task_mut(owner) else { return };
-        let compete = match definition.task(task.task).map(|task| &task.kind) {
-            Some(TaskKind::Fork(fork)) => fork.compete,
-            _ => return,
-        };
+        let Some(TaskKind::Fork(fork)) = definition.task(task.task).map(|task| &task.kind) else { return };
+        let branches = definition.list(fork.branches).map_or(0, |list| list.tasks.len());
         let Work::Fork(work) = &mut task.work else { return };
-        if let Some(slot) = work.outputs.get_mut(position) {
-            *slot = Some(output.clone());
-        }
-        let outputs: Option<Vec<Value>> = work.outputs.iter().cloned().collect();
-        if compete {
+        work.outputs.insert(position, output.clone());
+        if fork.compete {
             self.cancel_inside(owner);
             self.complete(owner, output, None);
-        } else if let Some(outputs) = outputs {
-            self.complete(owner, &Value::Array(outputs), None);
+        } else if work.outputs.len() == branches {
+            let outputs = Value::Array(std::mem::take(&mut work.outputs).into_values().collect());
+            self.complete(owner, &outputs, None);
         }
     }
 
@@ -561,6 +567,7 @@ impl Machine<'_> {
         {
             self.effects.push(if approval { Effect::CloseApproval { call } } else { Effect::StopCall { call } });
         }
+        self.stop_listening(frame, false);
         self.clear_timers(|target| target.frame() == Some(frame));
     }
 
