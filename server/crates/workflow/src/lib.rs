@@ -50,6 +50,7 @@ pub mod lifecycle;
 mod machine;
 mod plan;
 pub mod process;
+mod schedule;
 mod source;
 
 pub use cloud_event::{CloudEvent, InvalidCloudEvent};
@@ -67,3 +68,4 @@ pub use machine::{
     CallRequest, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, RunState, SecretSource, apply, build_call, outstanding,
 };
 pub use plan::{Plan, PlannedStep};
+pub use schedule::{Gathering, Schedule};

@@ -29,6 +29,10 @@ pub const SCRIPT: &str = "run.script";
 /// Runs a container: [`Container`].
 pub const CONTAINER: &str = "run.container";
 
+/// What each touches, for people.
+pub(crate) const SYSTEMS: [(&str, &str); 4] =
+    [(WORKFLOW, "Workflow"), (SHELL, "Shell"), (SCRIPT, "Script"), (CONTAINER, "Container")];
+
 /// Arguments of [`WORKFLOW`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

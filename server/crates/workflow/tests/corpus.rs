@@ -72,7 +72,7 @@ fn empty() -> Value {
 
 fn catalogue() -> FunctionCatalogue {
     let mut catalogue = FunctionCatalogue::new();
-    for name in ["echo", "fail", "flaky", "silent", "unknownOnce", "http"] {
+    for name in ["echo", "fail", "flaky", "silent", "unknownOnce", "http", "openapi"] {
         catalogue.register(name, json!({"type": "object"}), name).unwrap();
     }
     let strict = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": false});
@@ -228,6 +228,16 @@ fn run(corpus: &str) {
 #[test]
 fn events() {
     run(include_str!("corpus/events.yaml"));
+}
+
+#[test]
+fn extensions() {
+    run(include_str!("corpus/extensions.yaml"));
+}
+
+#[test]
+fn modes_templates_policies_and_borders() {
+    run(include_str!("corpus/language.yaml"));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::expression::{Expression, Template};
@@ -33,6 +34,8 @@ pub(crate) struct Task {
     pub(crate) then: Then,
     pub(crate) metadata: TaskMetadata,
     pub(crate) kind: TaskKind,
+    /// Positions of the extensions of its kind.
+    pub(crate) extensions: Vec<usize>,
     /// The task as written: `$task.definition`.
     pub(crate) raw: Value,
 }
@@ -52,14 +55,25 @@ pub(crate) struct Schema {
 }
 
 /// A length of time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Span {
     Fixed(Duration),
     /// Evaluates to an ISO 8601 duration.
-    Expression(Expression),
+    Expression(Arc<Expression>),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is done around tasks.
+#[derive(Debug)]
+pub(crate) struct Extension {
+    /// The kind of task; none: every kind.
+    pub(crate) target: Option<String>,
+    pub(crate) when: Option<Expression>,
+    pub(crate) before: Option<ListIndex>,
+    pub(crate) after: Option<ListIndex>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Then {
     /// Nothing is said.
     Unset,

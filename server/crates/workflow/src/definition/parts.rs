@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::catalogue::{FunctionCatalogue, compile_schema};
 use super::cursor::Cursor;
 use super::model::{
-    Backoff, DataStep, ErrorFilter, ErrorTemplate, RetryPolicy, Schema, Span, Task, TaskIndex, TaskList,
+    Backoff, DataStep, ErrorFilter, ErrorTemplate, Extension, RetryPolicy, Schema, Span, Task, TaskIndex, TaskList,
 };
+use super::resources::Catalog;
 use crate::diagnostic::{Diagnostics, suggestion};
 use crate::duration;
 use crate::expression::{Expression, Template, as_expression};
@@ -62,7 +63,13 @@ pub(crate) struct Decoder<'c> {
     pub(crate) authentications: BTreeMap<String, Value>,
     pub(crate) errors: BTreeMap<String, Arc<Value>>,
     pub(crate) retries: BTreeMap<String, Arc<RetryPolicy>>,
-    pub(crate) timeouts: BTreeMap<String, Duration>,
+    pub(crate) timeouts: BTreeMap<String, Span>,
+    pub(crate) catalogs: BTreeMap<String, Catalog>,
+    /// What was read from elsewhere, by its URI.
+    pub(crate) resources: BTreeMap<String, Value>,
+    pub(crate) extensions: Vec<Extension>,
+    /// Whether the tasks being decoded are those of an extension.
+    pub(crate) in_extension: bool,
     pub(crate) functions: BTreeMap<String, TaskIndex>,
     pub(crate) in_compensation: bool,
     /// Lists whose tasks may not be the target of `then`.
@@ -172,14 +179,14 @@ impl Decoder<'_> {
                 .report(&mut self.diagnostics, format!("the schema format “{text}” is not supported; expected “json”"));
             return None;
         }
-        if let Some(resource) = object.get("resource") {
-            let message =
-                "schemas from a `resource` are not supported by this release; write the schema under `document`";
-            self.diagnostics.report(resource.span, &resource.path, message);
-            return None;
-        }
-        let document = object.require(&mut self.diagnostics, "document")?;
-        let value = document.node.to_value();
+        let (document, value) = match (object.get("document"), object.get("resource")) {
+            (Some(document), None) => (document.clone(), document.node.to_value()),
+            (None, Some(resource)) => (resource.clone(), self.schema_elsewhere(&resource)?),
+            _ => {
+                at.report(&mut self.diagnostics, "expected exactly one of document, resource");
+                return None;
+            }
+        };
         match compile_schema(&value) {
             Ok(validator) => Some(Schema { document: value, validator }),
             Err(message) => {
@@ -193,11 +200,11 @@ impl Decoder<'_> {
     pub(crate) fn span(&mut self, at: &Cursor<'_>, place: Place) -> Option<Span> {
         if let NodeKind::Text(text) = &at.node.kind {
             if as_expression(text).is_some() {
-                return self.expression(at, place).map(Span::Expression);
+                return self.expression(at, place).map(|expression| Span::Expression(Arc::new(expression)));
             }
             let parsed = duration::parse_iso8601(text);
             if parsed.is_none() && self.loose {
-                return self.expression(at, place).map(Span::Expression);
+                return self.expression(at, place).map(|expression| Span::Expression(Arc::new(expression)));
             }
             if parsed.is_none() {
                 let message = format!("“{text}” is not an ISO 8601 duration such as PT30S, PT5M or P2D");
@@ -234,12 +241,12 @@ impl Decoder<'_> {
     pub(crate) fn timeout(&mut self, at: &Cursor<'_>, place: Place) -> Option<Span> {
         if at.is_text() {
             let name = at.text(&mut self.diagnostics)?;
-            let found = self.timeouts.get(name).copied();
+            let found = self.timeouts.get(name).cloned();
             if found.is_none() {
                 let hint = suggestion(name, self.timeouts.keys().map(String::as_str));
                 at.report(&mut self.diagnostics, format!("there is no timeout “{name}” under `use.timeouts`{hint}"));
             }
-            return found.map(Span::Fixed);
+            return found;
         }
         let object = at.object(&mut self.diagnostics, &["after"])?;
         let after = object.require(&mut self.diagnostics, "after")?;

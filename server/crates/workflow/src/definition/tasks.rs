@@ -9,7 +9,7 @@ use super::cursor::{Cursor, Object};
 use super::model::{
     Call, Case, For, Fork, FunctionCall, ListIndex, Task, TaskIndex, TaskKind, TaskList, TaskMetadata, Then, Try,
 };
-use super::parts::{Decoder, Place};
+use super::parts::{Decoder, Place, is_uri};
 use crate::diagnostic::suggestion;
 use crate::duration;
 use crate::expression::{as_expression, contains_expression};
@@ -37,7 +37,7 @@ const KINDS: [&[&str]; 12] = [
     &["run"],
 ];
 
-/// Functions that the specification defines and this release does not serve.
+/// Functions that the specification defines; they are served if a connector offers them.
 const NOT_SERVED: [&str; 5] = ["openapi", "grpc", "asyncapi", "a2a", "mcp"];
 
 const DIRECTIVES: [&str; 3] = ["continue", "exit", "end"];
@@ -121,6 +121,7 @@ impl Decoder<'_> {
         let export = self.data_step(object.get("export"), "as", Place::Export);
         let then = object.get("then").map_or(Then::Unset, |then| self.then(&then, names, concurrent));
         let metadata = self.metadata(object.get("metadata"), reference);
+        let extensions = self.extensions_of(kind.name());
         let task = Task {
             reference: Arc::from(reference),
             name: name.to_owned(),
@@ -132,6 +133,7 @@ impl Decoder<'_> {
             then,
             metadata,
             kind,
+            extensions,
             raw: at.node.to_value(),
         };
         if let Some(place) = self.tasks.get_mut(slot as usize) {
@@ -282,10 +284,13 @@ impl Decoder<'_> {
             return TaskKind::Function(FunctionCall { name: function.to_owned(), body, with });
         }
         let Some(schema) = self.catalogue.validator(function) else {
+            if function.contains('@') || is_uri(function) {
+                let Some(body) = self.function_elsewhere(function, at) else { return TaskKind::Unsupported };
+                let with = with.map(|with| self.template(&with, Place::Task));
+                return TaskKind::Function(FunctionCall { name: function.to_owned(), body, with });
+            }
             let message = if NOT_SERVED.contains(&function) {
-                format!("calls of “{function}” are not supported by this release")
-            } else if function.contains('@') || function.contains("://") {
-                "functions from a catalog or an address are not supported by this release".to_owned()
+                format!("calls of “{function}” are not served by this installation")
             } else {
                 let known = self.catalogue.names().chain(self.functions.keys().map(String::as_str));
                 format!("there is no function “{function}”{}", suggestion(function, known))

@@ -92,7 +92,7 @@ impl Machine<'_> {
         };
         let Some((index, task)) = index.and_then(|index| Some((index, definition.task(index)?))) else {
             // The list has ended, or is empty.
-            self.list_done(list_id, raw_input);
+            self.list_done(list_id, raw_input, false);
             return;
         };
         let visit = list.visits.entry(position).or_insert(0);
@@ -123,11 +123,11 @@ impl Machine<'_> {
             parent,
         };
         self.state.counters.sequence += 1;
-        let frame = TaskFrame { task: index, record, raw_input, position, key, work: Work::Plain };
+        let frame = TaskFrame { task: index, record, raw_input, position, key, work: Work::Plain, extended: None };
         let frame = self.add_frame(Some(list_id), FrameKind::Task(Box::new(frame)));
         self.show(frame);
         match self.prepare_task(frame, task) {
-            Ok(true) => self.execute(frame, index, task),
+            Ok(true) => self.begin_extended(frame, index, task),
             Ok(false) => self.skip(frame),
             Err(error) => self.raise(frame, error),
         }
@@ -180,7 +180,7 @@ impl Machine<'_> {
     }
 
     /// Does the task's own part.
-    fn execute(&mut self, frame: FrameId, index: TaskIndex, task: &Task) {
+    pub(super) fn execute(&mut self, frame: FrameId, index: TaskIndex, task: &Task) {
         if let Err(error) = self.try_execute(frame, index, task) {
             self.raise(frame, error);
         }
@@ -331,6 +331,18 @@ impl Machine<'_> {
                 return;
             }
         };
+        let then = match then {
+            Some(Then::Unset) | None => task.then,
+            Some(then) => then,
+        };
+        self.remember(frame, task, &output);
+        if !self.begin_after(frame, &output, then) {
+            self.finish_task(frame, output, then);
+        }
+    }
+
+    /// The task is over, and the next one starts.
+    pub(super) fn finish_task(&mut self, frame: FrameId, output: Value, then: Then) {
         let now = self.state.now;
         let Some(state) = self.state.task_mut(frame) else { return };
         state.record.status = TaskStatus::Completed;
@@ -339,14 +351,9 @@ impl Machine<'_> {
         state.record.ended_at = Some(now);
         let position = state.position;
         self.show(frame);
-        self.remember(frame, task, &output);
         let list = self.state.parent(frame);
         self.remove(frame);
         if let Some(list) = list {
-            let then = match then {
-                Some(Then::Unset) | None => task.then,
-                Some(then) => then,
-            };
             self.advance(list, position, then, output);
         }
     }
@@ -443,7 +450,7 @@ impl Machine<'_> {
         if next < length {
             self.queue.push_back(Step::Start { list: list_id, position: next, input: output });
         } else {
-            self.list_done(list_id, output);
+            self.list_done(list_id, output, then == Then::Exit);
         }
     }
 
@@ -473,11 +480,11 @@ impl Machine<'_> {
             }
         }
         self.queue.retain(|step| matches!(step, Step::Start { list, .. } if *list == top));
-        self.list_done(top, output);
+        self.list_done(top, output, false);
     }
 
-    /// A list has been worked through.
-    pub(super) fn list_done(&mut self, list_id: FrameId, output: Value) {
+    /// A list has been worked through, or was left by `exit`.
+    pub(super) fn list_done(&mut self, list_id: FrameId, output: Value, exited: bool) {
         let Some(list) = self.state.list(list_id) else { return };
         let role = list.role;
         let owner = self.state.parent(list_id);
@@ -485,6 +492,8 @@ impl Machine<'_> {
         match (role, owner) {
             (Role::Compensation, _) => self.next_compensation(),
             (Role::Branch(position), Some(owner)) => self.branch_done(owner, position, &output),
+            (Role::Before(at), Some(owner)) => self.before_done(owner, at, exited, &output),
+            (Role::After(at), Some(owner)) => self.after(owner, at + 1),
             (_, Some(owner)) => {
                 let Some(task) = self.state.task_mut(owner) else { return };
                 match &mut task.work {

@@ -6,6 +6,7 @@
 //! the outside.
 
 mod calls;
+mod extending;
 mod faults;
 mod flow;
 mod listening;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::matching::Progress;
-use crate::definition::model::{ListIndex, TaskIndex};
+use crate::definition::model::{ListIndex, TaskIndex, Then};
 use crate::effect::null_is_a_value;
 use crate::{
     ApprovalRequest, CallId, CallTicket, Compensation, RunError, RunRecord, Subscription, SubscriptionId, TaskRecord,
@@ -144,6 +144,10 @@ pub(crate) enum Role {
     Branch(usize),
     /// A function's body: variables from outside end here.
     Function,
+    /// What the n-th extension that applies does before the task.
+    Before(usize),
+    /// What it does after the task.
+    After(usize),
 }
 
 /// One execution of a task.
@@ -158,6 +162,29 @@ pub(crate) struct TaskFrame {
     pub(crate) position: usize,
     pub(crate) key: String,
     pub(crate) work: Work,
+    /// What is done around it, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) extended: Option<Box<Extended>>,
+}
+
+/// How far the extensions of a task have come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Extended {
+    /// Those that apply, by their position in the definition.
+    pub(crate) applied: Vec<usize>,
+    pub(crate) stage: Stage,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Stage {
+    /// At the n-th of those that apply.
+    Before(usize),
+    /// The task itself.
+    Task,
+    /// The task has ended like this.
+    After { output: Value, then: Then },
 }
 
 /// What a task is doing.
