@@ -167,6 +167,13 @@ impl<'d> Scenario<'d> {
         self
     }
 
+    /// Stops after this many events, however much is left to happen.
+    #[must_use]
+    pub fn limit(mut self, events: usize) -> Self {
+        self.limit = events;
+        self
+    }
+
     /// Runs until nothing is left to happen.
     pub fn drive(self, responder: &mut dyn Responder) -> Outcome {
         let inbox = self.events.clone();

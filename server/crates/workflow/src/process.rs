@@ -271,7 +271,9 @@ static SCHEMAS: LazyLock<BTreeMap<&'static str, (Value, Arc<jsonschema::Validato
             }
         }),
     );
-    script["oneOf"] = json!([{"required": ["code"]}, {"required": ["source"]}]);
+    if let Some(script) = script.as_object_mut() {
+        script.insert("oneOf".to_owned(), json!([{"required": ["code"]}, {"required": ["source"]}]));
+    }
     let container = object(
         &["image"],
         json!({

@@ -53,17 +53,16 @@ impl Schedule {
             let found = set.progress.offer(on, event, &())?;
             Some((position, found))
         });
-        let (position, found) = match found {
-            Some(found) => found,
-            None => {
-                let progress = Progress::begin(on, &Value::Null, &()).ok()?;
-                let found = progress.offer(on, event, &())?;
-                if gathering.sets.len() >= MAX_SETS {
-                    gathering.sets.remove(0);
-                }
-                gathering.sets.push(Set { progress, events: Vec::new() });
-                (gathering.sets.len() - 1, found)
+        let (position, found) = if let Some(found) = found {
+            found
+        } else {
+            let progress = Progress::begin(on, &Value::Null, &()).ok()?;
+            let found = progress.offer(on, event, &())?;
+            if gathering.sets.len() >= MAX_SETS {
+                gathering.sets.remove(0);
             }
+            gathering.sets.push(Set { progress, events: Vec::new() });
+            (gathering.sets.len() - 1, found)
         };
         let set = gathering.sets.get_mut(position)?;
         if !found.ends() {

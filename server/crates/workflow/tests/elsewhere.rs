@@ -1,5 +1,5 @@
 //! What is read from elsewhere: functions of catalogs and addresses, schemas. And what runs begin by.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

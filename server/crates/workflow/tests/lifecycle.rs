@@ -1,5 +1,5 @@
 //! The events that tell others where a run stands (dsl.md, "Lifecycle Events").
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use domain::Timestamp;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::model::Extension;
-use super::parts::{Decoder, Place};
+use super::parts::{Decoder, Place, Within};
 use crate::source::escape_pointer;
 
 /// What can be extended; `composite` is what everything else calls `do`.
@@ -37,17 +37,17 @@ impl Decoder<'_> {
             "composite" => Some("do".to_owned()),
             kind => Some(kind.to_owned()),
         };
-        self.in_extension = true;
+        self.within = Within::Extension;
         let when = object.get("when").and_then(|when| self.expression(&when, Place::Task));
         let mut list = |name: &str| object.get(name).map(|list| self.task_list(&list, &format!("{reference}/{name}")));
         let (before, after) = (list("before"), list("after"));
-        self.in_extension = false;
+        self.within = Within::Workflow;
         Some(Extension { target, when, before, after })
     }
 
     /// The positions of the extensions of a kind of task.
     pub(super) fn extensions_of(&self, kind: &str) -> Vec<usize> {
-        if self.in_extension {
+        if self.within != Within::Workflow {
             return Vec::new();
         }
         let extends = |extension: &Extension| extension.target.as_deref().is_none_or(|target| target == kind);

@@ -29,7 +29,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, suggestion};
 use crate::{Schedule, duration, process, source};
 use cursor::{Cursor, Object};
 use model::{DataStep, Extension, ListIndex, Span, Task, TaskIndex, TaskKind, TaskList};
-use parts::Decoder;
+use parts::{Decoder, Within};
 
 /// What the definition says about itself (`document`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,9 +128,8 @@ impl Definition {
             catalogs: BTreeMap::new(),
             resources: BTreeMap::new(),
             extensions: Vec::new(),
-            in_extension: false,
             functions: BTreeMap::new(),
-            in_compensation: false,
+            within: Within::Workflow,
             concurrent: false,
             loose: false,
         };

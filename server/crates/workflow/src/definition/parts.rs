@@ -50,6 +50,17 @@ impl Place {
     }
 }
 
+/// What the tasks are part of that are being decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// The workflow itself, or a function.
+    Workflow,
+    /// What takes a task back. It is neither extended nor taken back: what watches it must not hinder it.
+    Compensation,
+    /// An extension. It is not extended.
+    Extension,
+}
+
 /// State while a definition is decoded.
 pub(crate) struct Decoder<'c> {
     pub(crate) diagnostics: Diagnostics,
@@ -68,10 +79,8 @@ pub(crate) struct Decoder<'c> {
     /// What was read from elsewhere, by its URI.
     pub(crate) resources: BTreeMap<String, Value>,
     pub(crate) extensions: Vec<Extension>,
-    /// Whether the tasks being decoded are those of an extension.
-    pub(crate) in_extension: bool,
     pub(crate) functions: BTreeMap<String, TaskIndex>,
-    pub(crate) in_compensation: bool,
+    pub(crate) within: Within,
     /// Lists whose tasks may not be the target of `then`.
     pub(crate) concurrent: bool,
     /// Whether every text may be an expression (`evaluate.mode: loose`).

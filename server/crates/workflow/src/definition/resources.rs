@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::cursor::Cursor;
 use super::model::TaskIndex;
-use super::parts::{Decoder, is_uri};
+use super::parts::{Decoder, Within, is_uri};
 use crate::diagnostic::{Diagnostics, suggestion};
 use crate::source::{self, Node, NodeKind, escape_pointer};
 
@@ -70,12 +70,10 @@ impl Decoder<'_> {
         let reference = format!("/use/functions/{}", escape_pointer(function));
         let outside = std::mem::take(&mut self.diagnostics);
         let locals = std::mem::take(&mut self.locals);
-        let in_compensation = std::mem::replace(&mut self.in_compensation, false);
-        let in_extension = std::mem::replace(&mut self.in_extension, false);
+        let within = std::mem::replace(&mut self.within, Within::Workflow);
         self.function(&Cursor::root(&node), slot, function, &reference);
         self.locals = locals;
-        self.in_compensation = in_compensation;
-        self.in_extension = in_extension;
+        self.within = within;
         let inside = std::mem::replace(&mut self.diagnostics, outside);
         for problem in inside.finish() {
             at.report(&mut self.diagnostics, format!("in {uri}:{problem}"));

@@ -9,7 +9,7 @@ use super::cursor::{Cursor, Object};
 use super::model::{
     Call, Case, For, Fork, FunctionCall, ListIndex, Task, TaskIndex, TaskKind, TaskList, TaskMetadata, Then, Try,
 };
-use super::parts::{Decoder, Place, is_uri};
+use super::parts::{Decoder, Place, Within, is_uri};
 use crate::diagnostic::suggestion;
 use crate::duration;
 use crate::expression::{as_expression, contains_expression};
@@ -434,18 +434,18 @@ impl Decoder<'_> {
         metadata.idempotent =
             rondo.get("idempotent").and_then(|value| value.boolean(&mut self.diagnostics)).unwrap_or(false);
         if let Some(compensate) = rondo.get("compensate") {
-            if self.in_compensation {
+            if self.within == Within::Compensation {
                 let message = "a task that takes something back cannot itself be taken back";
                 self.diagnostics.report(compensate.span, &compensate.path, message);
                 return metadata;
             }
-            self.in_compensation = true;
+            let within = std::mem::replace(&mut self.within, Within::Compensation);
             // `$input` and `$output` are those of the task that is taken back.
             let before = self.locals.len();
             self.locals.extend(["input", "output", "error"].map(str::to_owned));
             metadata.compensate = Some(self.task_list(&compensate, &format!("{reference}/compensate")));
             self.locals.truncate(before);
-            self.in_compensation = false;
+            self.within = within;
         }
         metadata
     }
@@ -507,7 +507,35 @@ fn explain(error: &jsonschema::ValidationError<'_>, schema: Option<&Value>) -> V
             let name = property.as_str().unwrap_or_default();
             fault(format!("the property “{name}” is missing"))
         }
-        Kind::OneOfNotValid { .. } | Kind::AnyOf { .. } => fault("the value has none of the accepted forms".to_owned()),
+        Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } | Kind::AnyOf { .. } => {
+            let place = error.schema_path().to_string();
+            fault(match alternatives(schema, &place) {
+                Some(names) => format!("expected exactly one of {}", names.join(", ")),
+                None => "the value has none of the accepted forms".to_owned(),
+            })
+        }
+        Kind::Not { .. } if excluded(schema, &error.schema_path().to_string()).is_some() => {
+            let place = error.schema_path().to_string();
+            let names = excluded(schema, &place).unwrap_or_default();
+            fault(format!("“{}” does not go with the other properties", names.join("”, “")))
+        }
         _ => fault(error.to_string().chars().take(400).collect()),
     }
+}
+
+/// The properties that `required` names at a place of a schema.
+fn required(schema: &Value) -> Option<Vec<&str>> {
+    let members = schema.as_object().filter(|members| members.len() == 1)?;
+    members.get("required")?.as_array()?.iter().map(Value::as_str).collect()
+}
+
+/// The properties of which a schema wants one, if that is what its `oneOf` says.
+fn alternatives<'s>(schema: Option<&'s Value>, path: &str) -> Option<Vec<&'s str>> {
+    let all: Option<Vec<Vec<&str>>> = schema?.pointer(path)?.as_array()?.iter().map(required).collect();
+    Some(all?.concat())
+}
+
+/// The properties that must not be there, if that is what a schema's `not` says.
+fn excluded<'s>(schema: Option<&'s Value>, path: &str) -> Option<Vec<&'s str>> {
+    required(schema?.pointer(path)?)
 }

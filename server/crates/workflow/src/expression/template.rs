@@ -102,7 +102,7 @@ impl Template {
         match self {
             Self::Constant(_) => {}
             Self::Expression(expression) | Self::Loose(expression, _) => {
-                into.extend(expression.variables().map(str::to_owned))
+                into.extend(expression.variables().map(str::to_owned));
             }
             Self::List(items) => items.iter().for_each(|item| item.variables(into)),
             Self::Object(entries) => entries.iter().for_each(|(_, item)| item.variables(into)),
@@ -114,7 +114,7 @@ impl Template {
         match self {
             Self::Constant(_) => {}
             Self::Expression(expression) | Self::Loose(expression, _) => {
-                into.extend(expression.secrets().map(str::to_owned))
+                into.extend(expression.secrets().map(str::to_owned));
             }
             Self::List(items) => items.iter().for_each(|item| item.secrets(into)),
             Self::Object(entries) => entries.iter().for_each(|(_, item)| item.secrets(into)),

@@ -260,7 +260,7 @@ fn templates_replace_whole_strings_only() {
     let expected = json!({"a": 1, "b": [2, "plain ${ .x }"], "c": {"d": 1}});
     assert_eq!(template.evaluate(&json!({"x": 1}), &()).unwrap(), expected);
     Template::compile(&json!({"a/b": ["${ nosuch }"]}), &[], false, &mut |pointer, _| {
-        problems.push(pointer.to_owned())
+        problems.push(pointer.to_owned());
     });
     assert_eq!(problems, ["/a~1b/0"]);
 }

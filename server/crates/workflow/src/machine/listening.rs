@@ -39,13 +39,10 @@ impl Machine<'_> {
     /// A `listen` task begins to listen.
     pub(super) fn begin_listening(&mut self, frame: FrameId, listen: &Listen, input: &Value) -> Result<(), RunError> {
         let progress = Progress::begin(&listen.to, input, &self.scope(Some(frame)))?;
-        self.state.counters.subscription += 1;
-        let subscription = SubscriptionId(self.state.counters.subscription);
         let Some(task) = self.state.task_mut(frame) else { return Ok(()) };
-        let reference = task.record.reference.clone();
-        let request = Box::new(Subscription { subscription, reference, filters: matching::filters(&listen.to) });
         task.work = Work::Listen(Box::new(ListenWork {
-            subscription: Some(request.clone()),
+            open: true,
+            subscription: None,
             progress,
             consumed: Vec::new(),
             queue: std::collections::VecDeque::new(),
@@ -53,10 +50,24 @@ impl Machine<'_> {
             outputs: Vec::new(),
         }));
         task.record.status = TaskStatus::Waiting;
-        self.state.subscriptions.insert(subscription, frame);
-        self.effects.push(Effect::Subscribe(request));
         self.show(frame);
+        self.subscribe(frame);
         Ok(())
+    }
+
+    /// Opens a subscription for a task that wants more events and has none.
+    pub(super) fn subscribe(&mut self, frame: FrameId) {
+        let subscription = SubscriptionId(self.state.counters.subscription + 1);
+        let Some((listen, work)) = self.listen_of(frame) else { return };
+        let Some(task) = self.state.task(frame).filter(|_| work.open && work.subscription.is_none()) else { return };
+        let reference = task.record.reference.clone();
+        let request = Box::new(Subscription { subscription, reference, filters: matching::filters(&listen.to) });
+        self.state.counters.subscription += 1;
+        self.state.subscriptions.insert(subscription, frame);
+        if let Some(work) = self.work_of(frame) {
+            work.subscription = Some(request.clone());
+        }
+        self.effects.push(Effect::Subscribe(request));
     }
 
     fn listen_of(&self, frame: FrameId) -> Option<(&Listen, &ListenWork)> {
@@ -135,9 +146,10 @@ impl Machine<'_> {
             .map_err(|error| expression_error(&error, "listen.to.until"))
     }
 
-    /// Closes the subscription, if it is open.
+    /// Closes the subscription, if there is one; if everything has arrived, for good.
     pub(super) fn stop_listening(&mut self, frame: FrameId, fulfilled: bool) {
         let Some(work) = self.work_of(frame) else { return };
+        work.open &= !fulfilled;
         let Some(subscription) = work.subscription.take().map(|request| request.subscription) else { return };
         let correlated = fulfilled.then(|| work.progress.keys().clone());
         self.state.subscriptions.remove(&subscription);
@@ -155,7 +167,7 @@ impl Machine<'_> {
                 return;
             }
             let (Some(iterator), Some(item)) = (&listen.iterator, work.queue.pop_front()) else {
-                if work.subscription.is_none() {
+                if !work.open {
                     let output = Value::Array(std::mem::take(&mut work.outputs));
                     self.complete(frame, &output, None);
                 }
@@ -204,7 +216,7 @@ impl Machine<'_> {
         };
         let Some(work) = self.work_of(frame) else { return false };
         work.outputs.push(output);
-        if work.subscription.is_none() {
+        if !work.open {
             return true;
         }
         match self.has_enough(frame, listen) {

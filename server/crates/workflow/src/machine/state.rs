@@ -204,7 +204,9 @@ pub(crate) enum Work {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListenWork {
-    /// As long as more events are wanted.
+    /// Whether more events are wanted.
+    pub(crate) open: bool,
+    /// The open subscription; a task that failed with its run has none until it is retried.
     pub(crate) subscription: Option<Box<Subscription>>,
     pub(crate) progress: Progress,
     /// The events consumed, as they are read, where a condition over them needs them beside the outputs.
