@@ -377,7 +377,7 @@ fn a_policy_may_be_a_secret() {
     let mut catalogue = FunctionCatalogue::new();
     catalogue.register("http", json!({"type": "object"}), "http").unwrap();
     let source = "document: {dsl: 1.0.3, namespace: test, name: case, version: 1.0.0}
-use: {secrets: [login, my-token], authentications: {shared: {digest: {use: login}}}}
+use: {secrets: [login, my-token], authentications: {shared: {basic: {use: login}}}}
 do:
 - one: {call: http, with: {endpoint: {uri: 'https://example.com', authentication: {use: shared}}, header: '${ $authorization.scheme }'}}
 - two: {call: http, with: {endpoint: {uri: 'https://example.com', authentication: {bearer: {use: my-token}}}, header: '${ $authorization }'}}
@@ -386,9 +386,11 @@ do:
     let (mut run, started) = Run::start(&definition, json!({}));
     let call = calls(&started)[0];
     let request = build_call(&definition, &run.state, &call, &Secrets).unwrap();
-    let policy = json!({"digest": {"username": "ana", "password": "swordfish"}});
-    assert_eq!((&request.with["endpoint"]["authentication"], &request.with["header"]), (&policy, &json!("Digest")));
-    assert!(request.redact.contains(&"swordfish".to_owned()));
+    let policy = json!({"basic": {"username": "ana", "password": "swordfish"}});
+    assert_eq!((&request.with["endpoint"]["authentication"], &request.with["header"]), (&policy, &json!("Basic")));
+    for secret in ["swordfish", "YW5hOnN3b3JkZmlzaA=="] {
+        assert!(request.redact.contains(&secret.to_owned()), "{secret}");
+    }
     let next = run.send(EventKind::CallCompleted { call, output: json!({}) });
     let request = build_call(&definition, &run.state, &calls(&next)[0], &Secrets).unwrap();
     assert_eq!(request.with["endpoint"]["authentication"], json!({"bearer": {"token": "t0ken-value"}}));

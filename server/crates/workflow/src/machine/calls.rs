@@ -48,7 +48,9 @@ pub struct CallRequest {
     pub reference: String,
     /// The task's name.
     pub name: String,
-    /// The evaluated arguments.
+    /// The evaluated arguments. Authentication policies in them are written out, whatever the definition named:
+    /// `{"basic": {"username": …, "password": …}}`, `{"bearer": {"token": …}}`, `digest`, `certificate`, `oauth2` and `oidc`
+    /// likewise, with exactly one member; so are URI templates.
     pub with: Value,
     /// The idempotency key.
     pub key: String,
@@ -302,7 +304,18 @@ pub fn build_call(
         let safe = redact.is_empty() || !error.is(StandardError::Expression);
         at(if safe { error } else { RunError::new(StandardError::Expression, "with: the expression failed") })
     })?;
+    if !redact.is_empty() {
+        // What a secret is sent as could come back, too.
+        redact.extend(policies(&spec.function).filter_map(|pointer| basic_credentials(with.pointer(&pointer)?)));
+    }
     Ok(request(run, ticket, with, redact))
+}
+
+/// User name and password as basic authentication sends them.
+fn basic_credentials(policy: &Value) -> Option<String> {
+    let text = |pointer: &str| policy.pointer(pointer).and_then(Value::as_str);
+    let credentials = format!("{}:{}", text("/basic/username")?, text("/basic/password")?);
+    Some(base64::engine::general_purpose::STANDARD.encode(credentials))
 }
 
 fn request(run: RunId, ticket: CallTicket, with: Value, redact: Vec<String>) -> CallRequest {
@@ -388,8 +401,7 @@ fn authorization(call: &Call, input: &Value, scope: &Scope<'_>) -> Result<Value,
         policy = policy.or_else(|| value.pointer(rest).cloned());
     }
     let text = |pointer: &str| policy.as_ref().and_then(|policy| policy.pointer(pointer)?.as_str());
-    Ok(if let (Some(username), Some(password)) = (text("/basic/username"), text("/basic/password")) {
-        let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
+    Ok(if let Some(credentials) = policy.as_ref().and_then(basic_credentials) {
         json!({"scheme": "Basic", "parameter": credentials})
     } else if let Some(token) = text("/bearer/token").or_else(|| text("/bearer")) {
         json!({"scheme": "Bearer", "parameter": token})

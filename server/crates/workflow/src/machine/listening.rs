@@ -2,11 +2,12 @@
 
 use domain::TaskStatus;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::Machine;
 use super::matching::{self, Progress};
 use super::scope::expression_error;
-use super::state::{FrameId, ListPlace, ListenWork, Role, Work};
+use super::state::{FrameId, Item, ListPlace, ListenWork, Role, Work};
 use crate::definition::model::{EventIterator, Listen, Read, TaskKind, Until};
 use crate::expression::Template;
 use crate::lifecycle::event_id;
@@ -110,7 +111,7 @@ impl Machine<'_> {
                 if condition {
                     work.consumed.push(item.clone());
                 }
-                work.queue.push_back(item);
+                work.queue.push_back(Item { key: key_step(event), value: item });
             } else {
                 work.outputs.push(item);
             }
@@ -176,13 +177,12 @@ impl Machine<'_> {
             work.current = Some(item.clone());
             if let Some(body) = iterator.body {
                 let index = work.outputs.len();
-                let variables = variables(iterator, item, index);
+                let variables = variables(iterator, item.value, index);
                 let input = self.input(frame);
-                let key = format!("e{index}");
-                self.open_list(frame, ListPlace::List(body), Role::Body, &key, variables, input);
+                self.open_list(frame, ListPlace::List(body), Role::Body, &item.key, variables, input);
                 return;
             }
-            if !self.iterated_once(frame, listen, iterator, &item) {
+            if !self.iterated_once(frame, listen, iterator, &item.value) {
                 return;
             }
         }
@@ -205,7 +205,7 @@ impl Machine<'_> {
     /// Takes the output of an iteration; false if the task is over with that.
     fn iterated_once(&mut self, frame: FrameId, listen: &Listen, iterator: &EventIterator, raw: &Value) -> bool {
         let Some(work) = self.work_of(frame) else { return false };
-        let (item, index) = (work.current.take().unwrap_or(Value::Null), work.outputs.len());
+        let (item, index) = (work.current.take().map_or(Value::Null, |item| item.value), work.outputs.len());
         let variables = variables(iterator, item, index);
         let output = match self.publish(frame, &iterator.output, &iterator.export, raw, variables) {
             Ok(output) => output,
@@ -238,6 +238,11 @@ impl Machine<'_> {
 
 fn variables(iterator: &EventIterator, item: Value, index: usize) -> Map<String, Value> {
     Map::from_iter([(iterator.item.clone(), item), (iterator.at.clone(), Value::from(index))])
+}
+
+fn key_step(event: &CloudEvent) -> String {
+    let hash = Sha256::digest(format!("{} {}", event.source(), event.id()).as_bytes());
+    format!("e{}", hex::encode(hash.get(..8).unwrap_or_default()))
 }
 
 /// What is read of an event (dsl-reference.md, "Listen").

@@ -212,10 +212,9 @@ pub(crate) struct ListenWork {
     /// The events consumed, as they are read, where a condition over them needs them beside the outputs.
     pub(crate) consumed: Vec<Value>,
     /// Events consumed that wait for their iteration.
-    pub(crate) queue: VecDeque<Value>,
+    pub(crate) queue: VecDeque<Item>,
     /// The event whose iteration goes on.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
-    pub(crate) current: Option<Value>,
+    pub(crate) current: Option<Item>,
     pub(crate) outputs: Vec<Value>,
 }
 
@@ -254,6 +253,16 @@ pub(crate) struct ForWork {
 pub(crate) struct ForkWork {
     /// Of the branches that have ended, by position.
     pub(crate) outputs: BTreeMap<usize, Value>,
+}
+
+/// An event that was consumed, as it is read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Item {
+    /// The step of the key path that its iteration has: another event is another thing to do, also where a repeated
+    /// `try` counts from 0 again.
+    pub(crate) key: String,
+    pub(crate) value: Value,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
