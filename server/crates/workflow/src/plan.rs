@@ -219,8 +219,8 @@ impl<'d> Planner<'d> {
                 }
                 None
             }
-            TaskKind::Listen(listen) => {
-                if let Some(body) = listen.iterator.as_ref().and_then(|iterator| iterator.body) {
+            TaskKind::Listen(_) | TaskKind::Consume(_) => {
+                if let Some(body) = task.kind.iterator().and_then(|iterator| iterator.body) {
                     self.list(body, inside, conditional, None);
                 }
                 None

@@ -180,7 +180,9 @@ fn every_fault_of_events_processes_and_components_is_reported() {
         (
             "asyncapi",
             with_tasks(
-                "- one: {call: asyncapi, with: {document: {endpoint: 'https://example.com'}, subscription: {consume: {amount: 1}}}}\n",
+                "- one: {call: asyncapi, with: {subscription: {consume: {amount: 0, for: 5s}, filtr: x, foreach: {do: [{a: {set: \
+                 {b: '${ $itm }'}}}]}}}}\n- two: {call: asyncapi, with: {subscription: {consume: {amount: 1, until: .x}}}}\n- \
+                 three: {call: asyncapi, with: {subscription: {}}}\n",
             ),
         ),
     ];

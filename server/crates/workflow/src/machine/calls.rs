@@ -98,7 +98,7 @@ impl Machine<'_> {
         state.record.call = Some(id);
         state.record.attempts += 1;
         state.record.status = TaskStatus::Running;
-        if let Work::Call(work) = &mut state.work {
+        if let Some(work) = state.work.call_mut() {
             work.call = Some(id);
             work.attempt = attempt;
             work.unknown = false;
@@ -141,6 +141,11 @@ impl Machine<'_> {
             self.raise(frame, error);
             return;
         }
+        if self.consumes(frame) {
+            // The stream has ended; what came of it is the output.
+            self.stop_consuming(frame);
+            return;
+        }
         let definition = self.definition;
         let task = self.state.task(frame).and_then(|task| definition.task(task.task));
         match task.map(|task| &task.kind) {
@@ -154,7 +159,8 @@ impl Machine<'_> {
 
     fn is_idempotent(&self, frame: FrameId) -> bool {
         let task = self.state.task(frame).and_then(|task| self.definition.task(task.task));
-        task.is_some_and(|task| task.metadata.idempotent)
+        // To subscribe once more does no harm.
+        task.is_some_and(|task| task.metadata.idempotent || matches!(task.kind, TaskKind::Consume(_)))
     }
 
     fn open_approval(&mut self, frame: FrameId, id: CallId, call: &Call) {
@@ -170,7 +176,7 @@ impl Machine<'_> {
             Err(error) => {
                 self.state.calls.remove(&id);
                 if let Some(state) = self.state.task_mut(frame)
-                    && let Work::Call(work) = &mut state.work
+                    && let Some(work) = state.work.call_mut()
                 {
                     work.call = None;
                 }
@@ -204,7 +210,7 @@ impl Machine<'_> {
     pub(super) fn answered(&mut self, call: CallId) -> Option<FrameId> {
         let frame = self.state.calls.remove(&call)?;
         let state = self.state.task_mut(frame)?;
-        if let Work::Call(work) = &mut state.work {
+        if let Some(work) = state.work.call_mut() {
             work.call = None;
             work.approval = None;
             work.unknown = false;
@@ -217,7 +223,7 @@ impl Machine<'_> {
     pub(super) fn call_unknown(&mut self, call: CallId) -> bool {
         let Some(frame) = self.state.calls.get(&call).copied() else { return false };
         let Some(state) = self.state.task_mut(frame) else { return false };
-        let Work::Call(work) = &mut state.work else { return false };
+        let Some(work) = state.work.call_mut() else { return false };
         if work.unknown || work.approval.is_some() {
             return false;
         }
@@ -236,7 +242,7 @@ impl Machine<'_> {
 /// The ticket of the call that a task has in flight.
 pub(super) fn ticket(state: &RunState, frame: FrameId) -> Option<CallTicket> {
     let task = state.task(frame)?;
-    let Work::Call(work) = &task.work else { return None };
+    let work = task.work.call()?;
     Some(CallTicket {
         call: work.call?,
         function: task.record.function.clone()?,
@@ -283,7 +289,7 @@ pub fn build_call(
     let frame = *state.calls.get(call).ok_or_else(gone)?;
     let task = state.task(frame).ok_or_else(gone)?;
     let ticket = ticket(state, frame).ok_or_else(gone)?;
-    let (Some(spec), Work::Call(work)) = (definition.task(task.task).and_then(|task| task.kind.call()), &task.work)
+    let (Some(spec), Some(work)) = (definition.task(task.task).and_then(|task| task.kind.call()), task.work.call())
     else {
         return Err(gone());
     };
