@@ -12,6 +12,10 @@ use crate::definition::model::{Case, Extension, ListIndex, Task, TaskIndex, Task
 use crate::definition::task_title;
 use crate::expression::{Expression, Template, Variables};
 
+/// The most steps of a plan, and how deep they may nest: functions that call functions could make any number.
+const MAX_STEPS: usize = 5_000;
+const MAX_DEPTH: u32 = 100;
+
 /// What a run will do, step by step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -167,6 +171,9 @@ impl<'d> Planner<'d> {
 
     /// Plans a task and what is inside; gives its output if that is known.
     fn task(&mut self, task: &Task, depth: u32, conditional: bool, known: Option<Value>) -> Option<Value> {
+        if self.steps.len() >= MAX_STEPS || depth > MAX_DEPTH {
+            return None;
+        }
         self.step(task, depth, conditional);
         let around = |planner: &mut Self, list: fn(&Extension) -> Option<ListIndex>| {
             for extension in task.extensions.iter().filter_map(|at| planner.definition.extensions.get(*at)) {
@@ -364,6 +371,38 @@ mod tests {
         let definition = definition(BRANCHES);
         assert_eq!(names(&definition.plan(Some(&json!({"amount": 20})))), ["derive", "route", "ask", "mail", "last?"]);
         assert_eq!(names(&definition.plan(Some(&json!({"amount": 2})))), ["derive", "route", "mail", "last?"]);
+    }
+
+    #[test]
+    fn a_plan_stays_small_whatever_calls_what() {
+        let mut source =
+            "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}\nuse:\n  functions:\n".to_owned();
+        for level in 0..16 {
+            let next = level + 1;
+            source += &format!("    f{level}: {{do: [{{a: {{call: f{next}}}}}, {{b: {{call: f{next}}}}}]}}\n");
+        }
+        source += "    f16: {set: {}}\n  extensions:\n  - x: {extend: all, before: [{y: {set: {}}}], after: [{z: {set: {}}}]}\n";
+        source += "do: [{it: {call: f0}}]\n";
+        let definition = Definition::parse(&source, &FunctionCatalogue::new()).unwrap();
+        assert_eq!(definition.plan(None).steps.len(), MAX_STEPS);
+        let mut source =
+            "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}\nuse:\n  functions:\n".to_owned();
+        for level in 0..2_000 {
+            source += &format!("    f{level}: {{call: f{}}}\n", level + 1);
+        }
+        source += "    f2000: {set: {}}\ndo: [{it: {call: f0}}]\n";
+        let definition = Definition::parse(&source, &FunctionCatalogue::new()).unwrap();
+        assert_eq!(definition.plan(None).steps.len(), 101);
+    }
+
+    #[test]
+    fn a_plan_shows_what_extends_a_task() {
+        let source = "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}
+use: {extensions: [{x: {extend: set, when: .y, before: [{early: {wait: PT1S}}], after: [{late: {wait: PT1S}}]}}]}
+do: [{it: {set: {n: 1}}}, {route: {switch: [{one: {when: .n == 1, then: end}}]}}, {never: {wait: PT1S}}]
+";
+        let definition = Definition::parse(source, &FunctionCatalogue::new()).unwrap();
+        assert_eq!(names(&definition.plan(Some(&json!({})))), ["it", "early?", "late?", "route"]);
     }
 
     #[test]

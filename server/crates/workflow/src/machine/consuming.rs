@@ -1,4 +1,4 @@
-//! Subscribing by a call (dsl-reference.md, "AsyncAPI Subscription"): the call stays in flight and messages come of it,
+//! Subscribing by a call (dsl-reference.md, "`AsyncAPI` Subscription"): the call stays in flight and messages come of it,
 //! which are worked through as events are.
 
 use domain::TaskStatus;
@@ -57,9 +57,6 @@ impl Machine<'_> {
         }
         let counts = consume.lifetime.is_condition();
         if consume.iterator.is_some() {
-            if counts {
-                work.consumed.push(message.clone());
-            }
             work.queue.push_back(Item::new(id, message.clone()));
         } else {
             work.outputs.push(message.clone());
@@ -92,7 +89,7 @@ impl Machine<'_> {
         match &consume.lifetime {
             Lifetime::Amount(amount) => Ok(work.progress.messages() >= *amount),
             // Asked after each message (schema, "AsyncApiMessageConsumptionPolicyWhile").
-            Lifetime::While(condition) => Ok(work.progress.messages() > 0 && !holds(condition, "while")?),
+            Lifetime::While(condition) => Ok(!work.outputs.is_empty() && !holds(condition, "while")?),
             // Asked before each message.
             Lifetime::Until(condition) => holds(condition, "until"),
         }

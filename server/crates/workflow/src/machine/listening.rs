@@ -99,9 +99,6 @@ impl Machine<'_> {
         if !ends {
             let item = read(listen.read, event);
             if listen.iterator.is_some() {
-                if condition {
-                    work.consumed.push(item.clone());
-                }
                 work.queue.push_back(Item::new(&matching::name(event), item));
             } else {
                 work.outputs.push(item);
@@ -200,6 +197,14 @@ impl Machine<'_> {
     fn iterated_once(&mut self, frame: FrameId, kind: &TaskKind, iterator: &EventIterator, raw: &Value) -> bool {
         let Some(work) = self.listen_work(frame) else { return false };
         let (item, index) = (work.current.take().map_or(Value::Null, |item| item.value), work.outputs.len());
+        let asked = match kind {
+            TaskKind::Listen(listen) => matches!(listen.to.until, Some(Until::Condition(_))),
+            TaskKind::Consume(consume) => consume.lifetime.is_condition(),
+            _ => false,
+        };
+        if asked {
+            work.consumed.push(item.clone());
+        }
         let variables = variables(iterator, item, index);
         let output = match self.publish(frame, &iterator.output, &iterator.export, raw, variables) {
             Ok(output) => output,
@@ -215,7 +220,7 @@ impl Machine<'_> {
         }
         let enough = match kind {
             TaskKind::Listen(listen) => self.has_enough(frame, listen),
-            TaskKind::Consume(consume) if consume.lifetime.is_condition() => self.has_consumed_enough(frame, consume),
+            TaskKind::Consume(consume) if asked => self.has_consumed_enough(frame, consume),
             _ => Ok(false),
         };
         match enough {

@@ -232,7 +232,7 @@ pub(crate) struct ListenWork {
     /// The call of which messages come, where they are no events.
     pub(crate) call: Option<CallWork>,
     pub(crate) progress: Progress,
-    /// The events consumed, as they are read, where a condition over them needs them beside the outputs.
+    /// The events whose iterations have ended, as they are read, where a condition needs them beside the outputs.
     pub(crate) consumed: Vec<Value>,
     /// Events consumed that wait for their iteration.
     pub(crate) queue: VecDeque<Item>,
