@@ -375,24 +375,20 @@ mod tests {
 
     #[test]
     fn a_plan_stays_small_whatever_calls_what() {
-        let mut source =
-            "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}\nuse:\n  functions:\n".to_owned();
-        for level in 0..16 {
+        let steps = |functions: String, rest: &str| {
+            let head = "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}";
+            let source = format!("{head}\nuse:\n  functions:\n{functions}{rest}\ndo: [{{it: {{call: f0}}}}]\n");
+            Definition::parse(&source, &FunctionCatalogue::new()).unwrap().plan(None).steps.len()
+        };
+        let twice = |level: u32| {
             let next = level + 1;
-            source += &format!("    f{level}: {{do: [{{a: {{call: f{next}}}}}, {{b: {{call: f{next}}}}}]}}\n");
-        }
-        source += "    f16: {set: {}}\n  extensions:\n  - x: {extend: all, before: [{y: {set: {}}}], after: [{z: {set: {}}}]}\n";
-        source += "do: [{it: {call: f0}}]\n";
-        let definition = Definition::parse(&source, &FunctionCatalogue::new()).unwrap();
-        assert_eq!(definition.plan(None).steps.len(), MAX_STEPS);
-        let mut source =
-            "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}\nuse:\n  functions:\n".to_owned();
-        for level in 0..2_000 {
-            source += &format!("    f{level}: {{call: f{}}}\n", level + 1);
-        }
-        source += "    f2000: {set: {}}\ndo: [{it: {call: f0}}]\n";
-        let definition = Definition::parse(&source, &FunctionCatalogue::new()).unwrap();
-        assert_eq!(definition.plan(None).steps.len(), 101);
+            format!("    f{level}: {{do: [{{a: {{call: f{next}}}}}, {{b: {{call: f{next}}}}}]}}\n")
+        };
+        let extended = "    f16: {set: {}}
+  extensions: [{x: {extend: all, before: [{y: {set: {}}}], after: [{z: {set: {}}}]}}]";
+        assert_eq!(steps((0..16).map(twice).collect(), extended), MAX_STEPS);
+        let once = |level: u32| format!("    f{level}: {{call: f{}}}\n", level + 1);
+        assert_eq!(steps((0..2_000).map(once).collect(), "    f2000: {set: {}}"), 101);
     }
 
     #[test]
