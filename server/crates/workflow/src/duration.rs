@@ -5,6 +5,10 @@ use std::time::Duration;
 /// The longest duration that is accepted: 100 years. Beyond it, dates cannot be computed reliably.
 pub(crate) const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
 
+/// The members of a duration object, with their length in milliseconds.
+pub(crate) const UNITS: [(&str, u64); 5] =
+    [("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000), ("milliseconds", 1)];
+
 /// Parses an ISO 8601 duration (`P1DT2H30M`, `PT0.5S`, `P2W`). A year counts 365 days and a month 30, as there is no
 /// calendar to count on. `None` if it is malformed, empty, or longer than 100 years.
 pub fn parse_iso8601(text: &str) -> Option<Duration> {
@@ -46,6 +50,22 @@ fn scaled(number: &str, seconds: u64) -> Option<Duration> {
     let base = Duration::from_secs(whole.checked_mul(seconds)?);
     let nanos: u64 = if fraction.is_empty() { 0 } else { format!("{fraction:0<9}").parse().ok()? };
     base.checked_add(Duration::from_nanos(nanos.checked_mul(seconds)?))
+}
+
+/// Reads the DSL's two forms of a fixed duration: an ISO 8601 text or an object of days to milliseconds.
+pub(crate) fn from_value(value: &serde_json::Value) -> Option<Duration> {
+    match value {
+        serde_json::Value::String(text) => parse_iso8601(text),
+        serde_json::Value::Object(parts) if !parts.is_empty() => {
+            let mut total = Duration::ZERO;
+            for (name, count) in parts {
+                let (_, millis) = UNITS.iter().find(|(unit, _)| unit == name)?;
+                total = total.checked_add(Duration::from_millis(count.as_u64()?.checked_mul(*millis)?))?;
+            }
+            Some(total).filter(|total| *total <= LONGEST)
+        }
+        _ => None,
+    }
 }
 
 /// Writes a duration as ISO 8601, in days, hours, minutes and seconds.

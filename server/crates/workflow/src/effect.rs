@@ -1,10 +1,10 @@
 //! [`Effect`]: what the machine asks the engine to do. Effects are executed only after their event is durable.
 
 use domain::{RunStatus, TaskStatus, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
-use crate::{CallId, RunError, TimerId};
+use crate::{CallId, CloudEvent, RunError, SubscriptionId, TimerId};
 
 /// One thing to do. The order within a batch is the order in which it was decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,21 @@ pub enum Effect {
         /// Its call.
         call: CallId,
     },
+    /// Deliver events that the subscription admits as [`crate::EventKind::EventReceived`], in the order in which they
+    /// arrive, until it is closed.
+    Subscribe(Box<Subscription>),
+    /// Close the subscription. An event that is delivered all the same is ignored.
+    Unsubscribe {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// If it ended because everything that was listened for has arrived: the correlation keys that were found. None
+        /// if it was given up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        correlated: Option<Map<String, Value>>,
+    },
+    /// Publish an event, to this run's own subscriptions, too. It must be written down with the step that has it, and
+    /// published after that at least once: it is in no [`crate::outstanding`] of a later state.
+    Emit(Box<CloudEvent>),
     /// Insert or update the task's row; the key is `(reference, occurrence)`.
     Task(Box<TaskRecord>),
     /// Update the run's row.
@@ -48,7 +63,7 @@ pub enum Effect {
 pub struct CallTicket {
     /// This attempt.
     pub call: CallId,
-    /// The function of the catalogue: `http`, `directory`, `smtp`, …
+    /// The function of the catalogue (`http`, `directory`, `smtp`, …), or one of [`crate::process`].
     pub function: String,
     /// JSON pointer to the task: `/do/0/createAccount`.
     pub reference: String,
@@ -65,6 +80,45 @@ pub struct CallTicket {
     pub deadline: Option<Timestamp>,
     /// Whether the call takes something back.
     pub compensation: bool,
+}
+
+/// What a `listen` task listens to, as far as a router can know it without the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subscription {
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// JSON pointer to the task.
+    pub reference: String,
+    /// An event is of interest if one of these admits it. Never empty.
+    pub filters: Vec<EventFilter>,
+}
+
+impl Subscription {
+    /// Whether the event may be of interest.
+    pub fn admits(&self, event: &CloudEvent) -> bool {
+        self.filters.iter().any(|filter| filter.admits(event))
+    }
+}
+
+/// The part of an event filter by which subscriptions can be indexed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventFilter {
+    /// The event's `type`; absent: any.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The event's `source`; absent: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl EventFilter {
+    /// Whether the event has the type and the source.
+    pub fn admits(&self, event: &CloudEvent) -> bool {
+        self.kind.as_deref().is_none_or(|kind| kind == event.kind())
+            && self.source.as_deref().is_none_or(|source| source == event.source())
+    }
 }
 
 /// An approval to open, with its arguments evaluated and validated.
@@ -114,10 +168,10 @@ pub struct TaskRecord {
     /// How many attempts its call had; 1 for what is not a call.
     pub attempts: u32,
     /// Transformed input, once known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub input: Option<Value>,
     /// Transformed output, once completed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub output: Option<Value>,
     /// The error it failed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,10 +201,10 @@ pub struct RunRecord {
     /// Where it stands. While compensating: running.
     pub status: RunStatus,
     /// Transformed output, once completed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub output: Option<Value>,
     /// `$context`, once ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub context: Option<Value>,
     /// The error it faulted with, or the reason of a cancellation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,4 +253,9 @@ pub enum Compensation {
     Done,
     /// Something was left behind.
     Failed,
+}
+
+/// Reads what is there as there: a task may well output null.
+pub(crate) fn null_is_a_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }

@@ -6,7 +6,7 @@ use domain::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::RunError;
+use crate::{CloudEvent, RunError};
 
 /// One attempt of one call (or one approval), numbered within its run. A retry is a new `CallId`, so an answer to an
 /// earlier attempt can never be taken for the answer to a later one.
@@ -18,6 +18,17 @@ pub struct CallId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TimerId(pub u32);
+
+/// One subscription to events, numbered within its run; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SubscriptionId(pub u32);
+
+impl fmt::Display for SubscriptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,7 +55,7 @@ pub struct Event {
 
 impl Event {
     /// The version of the encoding of events. A journal row carries it; a change that old readers cannot read raises it.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 
     /// An event at a time.
     pub fn new(at: Timestamp, kind: EventKind) -> Self {
@@ -106,6 +117,26 @@ pub enum EventKind {
     TimerFired {
         /// The timer.
         timer: TimerId,
+    },
+    /// An event for a subscription. Deliver whatever [`crate::Subscription::admits`]: whether it really fits, and
+    /// correlates, is decided here. One that does not fit changes nothing and has no effects; one that is consumed always
+    /// has some. The same event (by `source` and `id`) is consumed once by a subscription.
+    EventReceived {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The event.
+        event: Box<CloudEvent>,
+    },
+    /// A message of a call that subscribes (`call: asyncapi` with a `subscription`). The call stays in flight: messages
+    /// come until it is stopped, and its completion means that no more will come. Whether a message is consumed is decided
+    /// here, as for [`EventKind::EventReceived`].
+    MessageReceived {
+        /// The call.
+        call: CallId,
+        /// What tells the message from the others of the subscription, the same if it is delivered again.
+        id: String,
+        /// The message: `{payload, headers, correlationId}`.
+        message: Value,
     },
     /// A person or the engine cancels the run.
     CancelRequested {

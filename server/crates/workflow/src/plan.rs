@@ -8,9 +8,13 @@ use serde_json::{Value, json};
 
 use crate::Definition;
 use crate::approval::Approver;
-use crate::definition::model::{Case, ListIndex, Task, TaskIndex, TaskKind, Then};
+use crate::definition::model::{Case, Extension, ListIndex, Task, TaskIndex, TaskKind, Then};
 use crate::definition::task_title;
 use crate::expression::{Expression, Template, Variables};
+
+/// The most steps of a plan, and how deep they may nest: functions that call functions could make any number.
+const MAX_STEPS: usize = 5_000;
+const MAX_DEPTH: u32 = 100;
 
 /// What a run will do, step by step.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,8 +171,34 @@ impl<'d> Planner<'d> {
 
     /// Plans a task and what is inside; gives its output if that is known.
     fn task(&mut self, task: &Task, depth: u32, conditional: bool, known: Option<Value>) -> Option<Value> {
+        if self.steps.len() >= MAX_STEPS || depth > MAX_DEPTH {
+            return None;
+        }
         self.step(task, depth, conditional);
-        let inside = depth + 1;
+        let around = |planner: &mut Self, list: fn(&Extension) -> Option<ListIndex>| {
+            for extension in task.extensions.iter().filter_map(|at| planner.definition.extensions.get(*at)) {
+                if let Some(list) = list(extension) {
+                    planner.list(list, depth + 1, conditional || extension.when.is_some(), None);
+                }
+            }
+        };
+        around(self, |extension| extension.before);
+        let known = if self.may_be_replaced(task) { None } else { known };
+        let output = self.inside(task, depth + 1, conditional, known);
+        around(self, |extension| extension.after);
+        output
+    }
+
+    /// Whether something before the task can take its place, so that nobody knows its output.
+    fn may_be_replaced(&self, task: &Task) -> bool {
+        let before = task.extensions.iter().filter_map(|at| self.definition.extensions.get(*at)?.before);
+        before.flat_map(|list| self.tasks(list)).any(|task| match &task.kind {
+            TaskKind::Switch(cases) => cases.iter().any(|case| case.then == Then::Exit),
+            _ => task.then == Then::Exit,
+        })
+    }
+
+    fn inside(&mut self, task: &Task, inside: u32, conditional: bool, known: Option<Value>) -> Option<Value> {
         match &task.kind {
             TaskKind::Do(list) => self.list(*list, inside, conditional, known),
             TaskKind::Set(template) => known.and_then(|known| self.evaluate(template, &known, &known)),
@@ -196,24 +226,27 @@ impl<'d> Planner<'d> {
                 }
                 None
             }
-            TaskKind::Call(_) | TaskKind::Raise(_) | TaskKind::Unsupported => None,
+            TaskKind::Listen(_) | TaskKind::Consume(_) => {
+                if let Some(body) = task.kind.iterator().and_then(|iterator| iterator.body) {
+                    self.list(body, inside, conditional, None);
+                }
+                None
+            }
+            TaskKind::Call(_) | TaskKind::Run(_) | TaskKind::Emit(_) | TaskKind::Raise(_) | TaskKind::Unsupported => {
+                None
+            }
         }
     }
 
     fn step(&mut self, task: &Task, depth: u32, conditional: bool) {
-        let (mut function, mut connection, mut system, mut approvers) = (None, None, None, Vec::new());
-        match &task.kind {
-            TaskKind::Call(call) => {
-                function = Some(call.function.clone());
-                system = self.definition.systems.get(&call.function).cloned();
-                connection = part(&call.with, "connection").and_then(Value::as_str).map(str::to_owned);
-                if let Some(rule) = part(&call.with, "approvers") {
-                    let many = if rule.is_array() { rule.clone() } else { json!([rule]) };
-                    approvers = serde_json::from_value(many).unwrap_or_default();
-                }
+        let (mut connection, mut system, mut approvers) = (None, None, Vec::new());
+        if let Some(call) = task.kind.call() {
+            system = self.definition.systems.get(&call.function).cloned();
+            connection = part(&call.with, "connection").and_then(Value::as_str).map(str::to_owned);
+            if let Some(rule) = part(&call.with, "approvers") {
+                let many = if rule.is_array() { rule.clone() } else { json!([rule]) };
+                approvers = serde_json::from_value(many).unwrap_or_default();
             }
-            TaskKind::Function(call) => function = Some(call.name.clone()),
-            _ => {}
         }
         let words = approvers.iter().map(in_words).collect();
         let view = PlanStep {
@@ -221,7 +254,7 @@ impl<'d> Planner<'d> {
             name: task.name.clone(),
             title: task_title(task),
             kind: task.kind.name().to_owned(),
-            function,
+            function: task.kind.function().map(str::to_owned),
             connection,
             system,
             approvers: words,
@@ -338,6 +371,34 @@ mod tests {
         let definition = definition(BRANCHES);
         assert_eq!(names(&definition.plan(Some(&json!({"amount": 20})))), ["derive", "route", "ask", "mail", "last?"]);
         assert_eq!(names(&definition.plan(Some(&json!({"amount": 2})))), ["derive", "route", "mail", "last?"]);
+    }
+
+    #[test]
+    fn a_plan_stays_small_whatever_calls_what() {
+        let steps = |functions: String, rest: &str| {
+            let head = "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}";
+            let source = format!("{head}\nuse:\n  functions:\n{functions}{rest}\ndo: [{{it: {{call: f0}}}}]\n");
+            Definition::parse(&source, &FunctionCatalogue::new()).unwrap().plan(None).steps.len()
+        };
+        let twice = |level: u32| {
+            let next = level + 1;
+            format!("    f{level}: {{do: [{{a: {{call: f{next}}}}}, {{b: {{call: f{next}}}}}]}}\n")
+        };
+        let extended = "    f16: {set: {}}
+  extensions: [{x: {extend: all, before: [{y: {set: {}}}], after: [{z: {set: {}}}]}}]";
+        assert_eq!(steps((0..16).map(twice).collect(), extended), MAX_STEPS);
+        let once = |level: u32| format!("    f{level}: {{call: f{}}}\n", level + 1);
+        assert_eq!(steps((0..2_000).map(once).collect(), "    f2000: {set: {}}"), 101);
+    }
+
+    #[test]
+    fn a_plan_shows_what_extends_a_task() {
+        let source = "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}
+use: {extensions: [{x: {extend: set, when: .y, before: [{early: {wait: PT1S}}], after: [{late: {wait: PT1S}}]}}]}
+do: [{it: {set: {n: 1}}}, {route: {switch: [{one: {when: .n == 1, then: end}}]}}, {never: {wait: PT1S}}]
+";
+        let definition = Definition::parse(source, &FunctionCatalogue::new()).unwrap();
+        assert_eq!(names(&definition.plan(Some(&json!({})))), ["it", "early?", "late?", "route"]);
     }
 
     #[test]

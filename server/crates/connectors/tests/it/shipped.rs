@@ -113,6 +113,9 @@ async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool
                     ended.compensated = record.compensation == workflow::Compensation::Done;
                 }
                 Effect::StopCall { .. } | Effect::CloseApproval { .. } => {}
+                Effect::Subscribe(_) | Effect::Unsubscribe { .. } | Effect::Emit(_) => {
+                    panic!("what ships neither listens nor emits")
+                }
             }
         }
     }

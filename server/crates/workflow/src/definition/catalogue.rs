@@ -1,6 +1,7 @@
-//! [`FunctionCatalogue`]: what `call` may name.
+//! [`FunctionCatalogue`]: what `call` may name, and what else the engine behind it can do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use jsonschema::Validator;
@@ -8,10 +9,80 @@ use serde_json::Value;
 
 use crate::approval;
 
+/// A part of the language that needs more from an engine than calls, timers and approvals. A definition that uses one
+/// which the engine does not have is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    /// `emit`: publishes [`crate::Effect::Emit`].
+    Emit,
+    /// `listen`: serves [`crate::Effect::Subscribe`].
+    Listen,
+    /// `call: asyncapi` with a subscription: serves calls that stay in flight, and delivers
+    /// [`crate::EventKind::MessageReceived`].
+    Consume,
+    /// `schedule`: starts runs by [`crate::Definition::schedule`].
+    Schedule,
+    /// `run.workflow`: serves calls of [`crate::process::WORKFLOW`].
+    RunWorkflow,
+    /// `run.shell`: serves calls of [`crate::process::SHELL`].
+    RunShell,
+    /// `run.script`: serves calls of [`crate::process::SCRIPT`].
+    RunScript,
+    /// `run.container`: serves calls of [`crate::process::CONTAINER`].
+    RunContainer,
+}
+
+impl Capability {
+    /// All there are.
+    pub const ALL: [Self; 8] = [
+        Self::Emit,
+        Self::Listen,
+        Self::Consume,
+        Self::Schedule,
+        Self::RunWorkflow,
+        Self::RunShell,
+        Self::RunScript,
+        Self::RunContainer,
+    ];
+
+    /// How a definition writes it.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::Emit => "emit",
+            Self::Listen => "listen",
+            Self::Consume => "asyncapi.subscription",
+            Self::Schedule => "schedule",
+            Self::RunWorkflow => "run.workflow",
+            Self::RunShell => "run.shell",
+            Self::RunScript => "run.script",
+            Self::RunContainer => "run.container",
+        }
+    }
+}
+
+/// Gives the texts that a definition refers to: functions of catalogs, and schemas.
+pub trait ResourceResolver: Send + Sync {
+    /// The text at an absolute URI. `authentication` is the policy that the definition gives for it, as it is written.
+    /// The default catalog's functions are at `catalog://default/functions/NAME/VERSION/function.yaml`.
+    /// The error says in words why there is none.
+    fn text(&self, uri: &str, authentication: Option<&Value>) -> Result<String, String>;
+}
+
 /// Names of functions with the JSON Schema of their `with`. `approval` is always there; connectors add theirs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FunctionCatalogue {
     functions: BTreeMap<String, Function>,
+    capabilities: BTreeSet<Capability>,
+    resolver: Option<Arc<dyn ResourceResolver>>,
+}
+
+impl fmt::Debug for FunctionCatalogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionCatalogue")
+            .field("functions", &self.functions.keys())
+            .field("capabilities", &self.capabilities)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -37,7 +108,7 @@ impl FunctionCatalogue {
 
     /// With `approval` only.
     pub fn new() -> Self {
-        let mut catalogue = Self { functions: BTreeMap::new() };
+        let mut catalogue = Self { functions: BTreeMap::new(), capabilities: BTreeSet::new(), resolver: None };
         // The schema is our own and covered by a test; without it calls of `approval` would be refused as unknown.
         let _ = catalogue.register(Self::APPROVAL, approval::with_schema(), "Approval");
         catalogue
@@ -51,6 +122,26 @@ impl FunctionCatalogue {
         let function = Function { schema, validator: Arc::new(validator), system: system.to_owned() };
         self.functions.insert(name.to_owned(), function);
         Ok(())
+    }
+
+    /// Says that the engine can do this. Without it, definitions that need it are refused.
+    pub fn allow(&mut self, capabilities: impl IntoIterator<Item = Capability>) {
+        self.capabilities.extend(capabilities);
+    }
+
+    /// Whether the engine can do this.
+    pub fn allows(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability)
+    }
+
+    /// Has functions of catalogs and schemas that are elsewhere read by this. Without one, definitions that refer to
+    /// them are refused.
+    pub fn resolve_with(&mut self, resolver: Arc<dyn ResourceResolver>) {
+        self.resolver = Some(resolver);
+    }
+
+    pub(crate) fn resolver(&self) -> Option<&dyn ResourceResolver> {
+        self.resolver.as_deref()
     }
 
     /// The names, sorted.

@@ -6,8 +6,12 @@
 //! the outside.
 
 mod calls;
+mod consuming;
+mod extending;
 mod faults;
 mod flow;
+mod listening;
+pub(crate) mod matching;
 mod scope;
 pub(crate) mod state;
 
@@ -56,12 +60,12 @@ pub fn apply(definition: &Definition, state: &mut RunState, event: &Event) -> Ve
     machine.finish()
 }
 
-/// What is in flight: the calls, timers and approvals that an engine must have taken up. For recovery.
+/// What is in flight: the calls, timers, approvals and subscriptions that an engine must have taken up. For recovery.
 pub fn outstanding(state: &RunState) -> Vec<Effect> {
     let mut effects = Vec::new();
     for (call, frame) in &state.calls {
         let Some(task) = state.task(*frame) else { continue };
-        if let Work::Call(work) = &task.work
+        if let Some(work) = task.work.call()
             && work.call == Some(*call)
             && !work.unknown
         {
@@ -74,6 +78,12 @@ pub fn outstanding(state: &RunState) -> Vec<Effect> {
             });
         }
     }
+    effects.extend(state.detached.values().map(|detached| Effect::Call(detached.ticket.clone())));
+    let subscriptions = state.subscriptions.values().filter_map(|frame| match &state.task(*frame)?.work {
+        Work::Listen(work) => Some(Effect::Subscribe(work.subscription.clone()?)),
+        _ => None,
+    });
+    effects.extend(subscriptions);
     effects.extend(state.timers.iter().map(|(timer, Timer { at, .. })| Effect::SetTimer { timer: *timer, at: *at }));
     effects
 }
@@ -122,16 +132,20 @@ impl Machine<'_> {
         if let EventKind::RetryRequested { .. } = kind {
             return self.retry_failed();
         }
+        if let EventKind::CallCompleted { call, .. }
+        | EventKind::CallFailed { call, .. }
+        | EventKind::CallUnknown { call } = kind
+            && self.state.detached.remove(call).is_some()
+        {
+            return true;
+        }
         if self.state.ended() {
             return false;
         }
         match kind {
             EventKind::Started { .. } | EventKind::RetryRequested { .. } | EventKind::CallStarted { .. } => false,
             EventKind::CallCompleted { call, output } => self.answered(*call).is_some_and(|frame| {
-                match depth_problem(output) {
-                    None => self.complete(frame, output, None),
-                    Some(error) => self.raise(frame, error),
-                }
+                self.call_done(frame, output);
                 true
             }),
             EventKind::CallFailed { call, error, .. } => self.answered(*call).is_some_and(|frame| {
@@ -141,21 +155,20 @@ impl Machine<'_> {
             EventKind::CallUnknown { call } => self.call_unknown(*call),
             EventKind::CallResolved { call, resolution, .. } => {
                 let unknown = self.state.calls.get(call).and_then(|frame| self.state.task(*frame));
-                if !unknown.is_some_and(|task| matches!(&task.work, Work::Call(work) if work.unknown)) {
+                if !unknown.is_some_and(|task| task.work.call().is_some_and(|work| work.unknown)) {
                     return false;
                 }
                 let Some(frame) = self.answered(*call) else { return false };
                 match resolution {
-                    Resolution::Done { output } => match depth_problem(output) {
-                        None => self.complete(frame, output, None),
-                        Some(error) => self.raise(frame, error),
-                    },
+                    Resolution::Done { output } => self.call_done(frame, output),
                     Resolution::Failed { error } => self.raise(frame, error.clone()),
                     Resolution::TryAgain => self.queue.push_back(Step::Dispatch { task: frame }),
                 }
                 true
             }
             EventKind::TimerFired { timer } => self.timer_fired(*timer),
+            EventKind::MessageReceived { call, id, message } => self.message_received(*call, id, message),
+            EventKind::EventReceived { subscription, event } => self.event_received(*subscription, event),
             EventKind::CancelRequested { reason, .. } => {
                 if self.state.phase != Phase::Running {
                     return false;
@@ -184,6 +197,7 @@ impl Machine<'_> {
             }
             Target::Retry(frame) => self.queue.push_back(Step::Retry { task: frame }),
             Target::Attempt(frame) => self.attempt_timed_out(frame, timeout("the attempt")),
+            Target::Consume(frame) => self.stop_consuming(frame),
             Target::Due(frame) => self.raise(frame, RunError::rejected("nobody decided in time")),
         }
         true
@@ -293,6 +307,7 @@ impl Machine<'_> {
                     FrameKind::Task(task) => match &task.work {
                         Work::Call(work) => Some(work.approval.is_some() || work.unknown),
                         Work::Wait => Some(true),
+                        Work::Listen(work) => work.current.is_none().then_some(true),
                         Work::Try(_) => (task.record.status == TaskStatus::Retrying).then_some(false),
                         _ => None,
                     },
@@ -311,12 +326,8 @@ impl Machine<'_> {
     fn attention(&self) -> Option<Attention> {
         let unknown = self.state.calls.iter().find_map(|(call, frame)| {
             let task = self.state.task(*frame)?;
-            match &task.work {
-                Work::Call(work) if work.unknown => {
-                    Some(Attention::UnknownOutcome { reference: task.record.reference.clone(), call: *call })
-                }
-                _ => None,
-            }
+            let unknown = task.work.call().is_some_and(|work| work.unknown);
+            unknown.then(|| Attention::UnknownOutcome { reference: task.record.reference.clone(), call: *call })
         });
         unknown.or_else(|| {
             let reference = self.state.left_behind.clone()?;
