@@ -10,7 +10,11 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::{
-    Registry, directory::DirectoryConnector, egress::EgressPolicy, http::HttpConnector, smtp::SmtpConnector,
+    Connector, Registry,
+    directory::{self, DirectoryConnector, Portal},
+    egress::EgressPolicy,
+    http::HttpConnector,
+    smtp::{self, SmtpConnector},
 };
 use domain::{Clock, Ids, view::DemoSignIn};
 use engine::{Live, Waker};
@@ -24,6 +28,7 @@ use service::{Parts, Service};
 use store::Store;
 use store_postgres::{PoolSizes, PostgresStore};
 use store_sqlite::SqliteStore;
+use workflow::FunctionCatalogue;
 
 use crate::{
     clock::{SystemClock, SystemIds},
@@ -59,8 +64,14 @@ impl Foundation {
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let vault = Arc::new(open_vault(config, store.as_ref(), Arc::clone(&random)).await?);
         let passwords = passwords(Arc::clone(&random))?;
-        let registry =
-            registry(config.egress.clone(), passwords.clone(), Arc::clone(&random), config.data.join("mail"))?;
+        let portal = Portal {
+            store: Arc::clone(&store),
+            vault: Arc::clone(&vault),
+            random: Arc::clone(&random),
+            passwords: Arc::new(passwords.clone()),
+            recorder: Arc::new(AuditedChanges),
+        };
+        let registry = registry(config.egress.clone(), portal, config.data.join("mail"))?;
         Ok(Self {
             store,
             vault,
@@ -215,25 +226,36 @@ fn passwords(random: Arc<dyn Random>) -> Result<Passwords> {
     Ok(Passwords::new(random, Parameters::default(), processors)?)
 }
 
-fn registry(egress: EgressPolicy, passwords: Passwords, random: Arc<dyn Random>, mails: PathBuf) -> Result<Registry> {
+fn registry(egress: EgressPolicy, portal: Portal, mails: PathBuf) -> Result<Registry> {
     let egress = Arc::new(egress);
-    let http = HttpConnector::new(Arc::clone(&egress)).map_err(|failure| {
+    let mut connectors = connectors_without_database(&egress)?;
+    connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&egress), portal)));
+    connectors.push(Arc::new(SmtpConnector::new(egress, mails)));
+    Registry::new(connectors).context("the connectors do not fit together")
+}
+
+/// The connectors that work from a definition alone.
+fn connectors_without_database(egress: &Arc<EgressPolicy>) -> Result<Vec<Arc<dyn Connector>>> {
+    let http = HttpConnector::new(Arc::clone(egress)).map_err(|failure| {
         let detail = failure.error.detail.clone().unwrap_or_default();
         anyhow!("the connector for HTTP cannot be set up: {detail}")
     })?;
-    let changes = Arc::new(AuditedChanges);
-    let directory = DirectoryConnector::new(Arc::clone(&egress), random, Arc::new(passwords), changes);
-    let smtp = SmtpConnector::new(egress, mails);
-    Registry::new(vec![Arc::new(http), Arc::new(directory), Arc::new(smtp)])
+    Ok(vec![Arc::new(http)])
+}
+
+/// The connectors of a run that has no database.
+pub(crate) fn registry_without_database() -> Result<Registry> {
+    Registry::new(connectors_without_database(&Arc::new(EgressPolicy::default()))?)
         .context("the connectors do not fit together")
 }
 
-/// The connectors as definitions are checked against them: they call nothing, and need no data directory.
-pub(crate) fn registry_for_validation() -> Result<Registry> {
-    let random: Arc<dyn Random> = Arc::new(OsRandom);
-    let cheap = Parameters { memory_kib: 8, iterations: 1, parallelism: 1 };
-    let passwords = Passwords::new(Arc::clone(&random), cheap, NonZeroUsize::MIN)?;
-    registry(EgressPolicy::default(), passwords, random, PathBuf::new())
+/// All functions of a server, as definitions are checked against them without one.
+pub(crate) fn function_catalogue() -> Result<FunctionCatalogue> {
+    let mut catalogue = registry_without_database()?.function_catalogue().clone();
+    for function in [directory::function(), smtp::function()] {
+        catalogue.register(function.name, function.with, function.system)?;
+    }
+    Ok(catalogue)
 }
 
 /// The catalogue that ships: file names and texts.

@@ -9,7 +9,7 @@ use workflow::Definition;
 const INVALID: u8 = 2;
 
 pub(super) fn validate(files: &[PathBuf]) -> Result<ExitCode> {
-    let registry = crate::wiring::registry_for_validation()?;
+    let functions = crate::wiring::function_catalogue()?;
     let mut valid = true;
     for path in files {
         let source = match fs::read(path) {
@@ -24,7 +24,7 @@ pub(super) fn validate(files: &[PathBuf]) -> Result<ExitCode> {
                 continue;
             }
         };
-        if let Err(found) = Definition::parse(&source, registry.function_catalogue()) {
+        if let Err(found) = Definition::parse(&source, &functions) {
             valid = false;
             for diagnostic in found {
                 println!("{}:{diagnostic}", path.display());

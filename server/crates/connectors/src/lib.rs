@@ -39,7 +39,9 @@ pub mod http;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 
-pub use connection::{ConnectionKind, ResolvedConnection, SplitSettings, may_use};
+pub use connection::{
+    ConnectionKind, Connections, NoConnections, ResolvedConnection, SplitSettings, StoredConnections, may_use,
+};
 pub use connector::{
     CallContext, Connector, Failure, FailureKind, FunctionSpec, LogLevel, NoLog, OperationSpec, Outcome, Probe,
     Repetition, Request, System, TaskLog,
