@@ -1,6 +1,5 @@
 //! From evaluated arguments to a request.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{
     Method,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
@@ -9,7 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
-use super::{CONNECTION_SCHEME, Settings};
+use super::{
+    CONNECTION_SCHEME, Settings,
+    authentication::{Authentication, Credentials, basic_header, bearer_header},
+};
 use crate::Failure;
 
 /// The header by which services recognise a repeated request.
@@ -21,6 +23,9 @@ pub(super) struct Outgoing {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Vec<u8>>,
+    pub(super) credentials: Option<Credentials>,
+    /// Whether a redirect has led to another origin, which may see nothing of the call but its content.
+    pub(super) away: bool,
     pub(super) output: Output,
     pub(super) redirect: bool,
 }
@@ -60,28 +65,6 @@ enum Endpoint {
     Configured { uri: String, authentication: Option<Authentication> },
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Authentication {
-    Use(String),
-    Basic(Basic),
-    Bearer(Bearer),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Basic {
-    Given { username: String, password: String },
-    Secret { r#use: String },
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Bearer {
-    Given { token: String },
-    Secret { r#use: String },
-}
-
 impl Outgoing {
     pub(super) fn build(with: &Value, connection: Option<&Settings>, key: &str) -> Result<Self, Failure> {
         // The message of serde may quote a value, and the value may be a secret.
@@ -96,17 +79,18 @@ impl Outgoing {
         add_query(&mut url, &with.query);
         let mut headers = headers(&with.headers)?;
         let body = with.body.map(|body| encode_body(&body, &mut headers)).transpose()?;
-        let authorization = match authentication {
-            Some(authentication) => Some(authorization(&authentication)?),
-            None => connection.map(stored_authorization).transpose()?.flatten(),
+        let inline = take_user_info(&mut url)?;
+        let credentials = match authentication {
+            Some(authentication) => Some(Credentials::try_from(authentication)?),
+            None => connection.map(stored_authorization).transpose()?.flatten().or(inline).map(Credentials::Header),
         };
-        if let Some(value) = authorization.or(take_user_info(&mut url)?) {
-            headers.insert(AUTHORIZATION, value);
+        if credentials.is_some() {
+            headers.remove(AUTHORIZATION);
         }
         if !method.is_safe() && !headers.contains_key(&IDEMPOTENCY_KEY) {
             headers.insert(IDEMPOTENCY_KEY, header_value("Idempotency-Key", key)?);
         }
-        Ok(Self { method, url, headers, body, output: with.output, redirect: with.redirect })
+        Ok(Self { method, url, headers, body, credentials, away: false, output: with.output, redirect: with.redirect })
     }
 }
 
@@ -173,7 +157,7 @@ fn headers(given: &Map<String, Value>) -> Result<HeaderMap, Failure> {
 }
 
 /// A header's value; line breaks cannot get in.
-fn header_value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
+pub(super) fn header_value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
     let mut value =
         HeaderValue::from_str(text).or_else(|_| HeaderValue::from_bytes(text.as_bytes())).map_err(|_| {
             Failure::configuration(format!("the value of the header {name} has characters that it may not"))
@@ -209,33 +193,13 @@ fn encode_body(body: &Value, headers: &mut HeaderMap) -> Result<Vec<u8>, Failure
     serde_json::to_vec(body).map_err(|_| Failure::configuration("the body cannot be written as JSON"))
 }
 
-fn authorization(authentication: &Authentication) -> Result<HeaderValue, Failure> {
-    let unknown =
-        |name: &str| Failure::configuration(format!("the authentication or secret “{name}” is not defined under use"));
-    match authentication {
-        Authentication::Use(name)
-        | Authentication::Basic(Basic::Secret { r#use: name })
-        | Authentication::Bearer(Bearer::Secret { r#use: name }) => Err(unknown(name)),
-        Authentication::Basic(Basic::Given { username, password }) => basic(username, password),
-        Authentication::Bearer(Bearer::Given { token }) => bearer(token),
-    }
-}
-
 /// The header that carries a connection's credentials.
 pub(super) fn stored_authorization(settings: &Settings) -> Result<Option<HeaderValue>, Failure> {
     match (&settings.token, &settings.username, &settings.password) {
-        (Some(token), _, _) => bearer(token.expose()).map(Some),
-        (None, Some(username), Some(password)) => basic(username, password.expose()).map(Some),
+        (Some(token), _, _) => bearer_header(token.expose()).map(Some),
+        (None, Some(username), Some(password)) => basic_header(username, password.expose()).map(Some),
         _ => Ok(None),
     }
-}
-
-fn basic(username: &str, password: &str) -> Result<HeaderValue, Failure> {
-    header_value("Authorization", &format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
-}
-
-fn bearer(token: &str) -> Result<HeaderValue, Failure> {
-    header_value("Authorization", &format!("Bearer {token}"))
 }
 
 /// Credentials inside the address become a header, so that the address can stand in logs.
@@ -249,7 +213,7 @@ fn take_user_info(url: &mut Url) -> Result<Option<HeaderValue>, Failure> {
             .map(|(_, value)| value.into_owned())
             .unwrap_or_default()
     };
-    let header = basic(&decode(url.username()), &decode(url.password().unwrap_or_default()))?;
+    let header = basic_header(&decode(url.username()), &decode(url.password().unwrap_or_default()))?;
     // Both fail only for addresses without a host, and this one has one.
     let _ = url.set_username("");
     let _ = url.set_password(None);
@@ -275,6 +239,13 @@ mod tests {
 
     fn refused(with: &Value) -> String {
         Outgoing::build(with, None, "key-1").err().unwrap().to_string()
+    }
+
+    fn shown(out: &Outgoing) -> String {
+        match &out.credentials {
+            Some(Credentials::Header(value)) => value.to_str().unwrap().to_owned(),
+            _ => panic!("no header"),
+        }
     }
 
     fn settings(base: &str) -> Settings {
@@ -324,13 +295,13 @@ mod tests {
 
     #[test]
     fn credentials_become_a_header_and_leave_the_address() {
-        let header = |with: Value| build(&with).headers.get("authorization").unwrap().to_str().unwrap().to_owned();
+        let header = |with: Value| shown(&build(&with));
         let endpoint = |authentication: Value| json!({"method": "get", "endpoint": {"uri": "http://h", "authentication": authentication}});
         assert_eq!(header(endpoint(json!({"basic": {"username": "u", "password": "p"}}))), "Basic dTpw");
         assert_eq!(header(endpoint(json!({"bearer": {"token": "abc"}}))), "Bearer abc");
         let inline = build(&json!({"method": "get", "endpoint": "http://u:p@h/x"}));
         assert_eq!(inline.url.as_str(), "http://h/x");
-        assert_eq!(inline.headers.get("authorization").unwrap(), "Basic dTpw");
+        assert_eq!(shown(&inline), "Basic dTpw");
     }
 
     #[test]
@@ -356,7 +327,7 @@ mod tests {
         let settings = settings("https://api.example/v1/");
         let url = |uri: &str| {
             Outgoing::build(&json!({"method": "get", "endpoint": uri}), Some(&settings), "k").map(|out| {
-                assert_eq!(out.headers.get("authorization").unwrap(), "Bearer t0k");
+                assert_eq!(shown(&out), "Bearer t0k");
                 out.url.to_string()
             })
         };
