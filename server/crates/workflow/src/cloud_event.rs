@@ -17,7 +17,7 @@ pub struct CloudEvent {
     members: Map<String, Value>,
 }
 
-/// What keeps a value from being a CloudEvent.
+/// What keeps a value from being a `CloudEvent`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no CloudEvent: {0}")]
 pub struct InvalidCloudEvent(pub(crate) String);
@@ -89,7 +89,7 @@ impl TryFrom<Map<String, Value>> for CloudEvent {
             Some(_) => return Err(InvalidCloudEvent("the attribute “specversion” must be “1.0”".to_owned())),
         }
         for name in ["id", "source", "type"] {
-            if !members.get(name).is_some_and(|value| value.as_str().is_some_and(|text| !text.is_empty())) {
+            if members.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
                 return Err(InvalidCloudEvent(format!("the attribute “{name}” must be a text that is not empty")));
             }
         }

@@ -1,7 +1,7 @@
 //! [`Effect`]: what the machine asks the engine to do. Effects are executed only after their event is durable.
 
 use domain::{RunStatus, TaskStatus, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{CallId, CloudEvent, RunError, SubscriptionId, TimerId};
@@ -168,10 +168,10 @@ pub struct TaskRecord {
     /// How many attempts its call had; 1 for what is not a call.
     pub attempts: u32,
     /// Transformed input, once known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub input: Option<Value>,
     /// Transformed output, once completed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub output: Option<Value>,
     /// The error it failed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,10 +201,10 @@ pub struct RunRecord {
     /// Where it stands. While compensating: running.
     pub status: RunStatus,
     /// Transformed output, once completed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub output: Option<Value>,
     /// `$context`, once ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub context: Option<Value>,
     /// The error it faulted with, or the reason of a cancellation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -253,4 +253,9 @@ pub enum Compensation {
     Done,
     /// Something was left behind.
     Failed,
+}
+
+/// Reads what is there as there: a task may well output null.
+pub(crate) fn null_is_a_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }

@@ -92,11 +92,7 @@ impl<'d> Builder<'d> {
 
     /// Adds a task and what is inside it; gives the ways out.
     fn task(&mut self, task: &Task, parent: Option<&str>) -> Vec<Exit> {
-        let function = match &task.kind {
-            TaskKind::Call(call) => Some(call.function.clone()),
-            TaskKind::Function(call) => Some(call.name.clone()),
-            _ => None,
-        };
+        let function = task.kind.function().map(str::to_owned);
         let id = task.reference.to_string();
         self.node(&id, &task_title(task), task.kind.name(), function, parent);
         let enter = |label: &str| vec![(id.clone(), label.to_owned())];
@@ -121,6 +117,10 @@ impl<'d> Builder<'d> {
                 }
                 exits
             }
+            TaskKind::Listen(listen) => match listen.iterator.as_ref().and_then(|iterator| iterator.body) {
+                Some(body) => self.list(body, enter("each"), Some(&id)),
+                None => enter(""),
+            },
             TaskKind::Raise(_) => {
                 self.connect(enter("error"), "end");
                 Vec::new()

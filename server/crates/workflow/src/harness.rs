@@ -19,14 +19,15 @@
 //! assert_eq!(outcome.run.output, Some(json!({"sent": "ana"})));
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::{RunId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
-    ApprovalRequest, CallId, CallRequest, CallTicket, Definition, Effect, Event, EventKind, Resolution, RunError,
-    RunRecord, RunState, SecretSource, TaskRecord, TimerId, apply, build_call, outstanding,
+    ApprovalRequest, CallId, CallRequest, CallTicket, CloudEvent, Definition, Effect, Event, EventKind, Resolution,
+    RunError, RunRecord, RunState, SecretSource, Subscription, SubscriptionId, TaskRecord, TimerId, apply, build_call,
+    outstanding,
 };
 
 /// What a call comes to.
@@ -75,6 +76,7 @@ pub struct Scenario<'d> {
     definition: &'d Definition,
     input: Value,
     runtime: Value,
+    events: Vec<CloudEvent>,
     secrets: &'d dyn SecretSource,
     faults: Faults,
     /// Events that are delivered after the event of the given position.
@@ -99,6 +101,10 @@ pub struct Outcome {
     pub approvals: Vec<ApprovalRequest>,
     /// Calls and approvals that were stopped.
     pub stopped: Vec<CallId>,
+    /// All events that were emitted.
+    pub emitted: Vec<CloudEvent>,
+    /// The subscriptions that are still open.
+    pub listening: Vec<Subscription>,
     /// What was found wrong: an ignored event that changed something, a replay that differed. Empty if all is well.
     pub violations: Vec<String>,
 }
@@ -117,6 +123,7 @@ impl<'d> Scenario<'d> {
             definition,
             input,
             runtime: json!({}),
+            events: Vec::new(),
             secrets: &(),
             faults: Faults::default(),
             commands: Vec::new(),
@@ -128,6 +135,14 @@ impl<'d> Scenario<'d> {
     #[must_use]
     pub fn runtime(mut self, runtime: Value) -> Self {
         self.runtime = runtime;
+        self
+    }
+
+    /// With events. Each is delivered in its turn to all open subscriptions that admit it, once no call is in flight, and
+    /// waits while nobody consumes it. Events that the run emits join them.
+    #[must_use]
+    pub fn events(mut self, events: Vec<CloudEvent>) -> Self {
+        self.events = events;
         self
     }
 
@@ -152,10 +167,22 @@ impl<'d> Scenario<'d> {
         self
     }
 
+    /// Stops after this many events, however much is left to happen.
+    #[must_use]
+    pub fn limit(mut self, events: usize) -> Self {
+        self.limit = events;
+        self
+    }
+
     /// Runs until nothing is left to happen.
     pub fn drive(self, responder: &mut dyn Responder) -> Outcome {
+        let inbox = self.events.clone();
         let mut driver = Driver {
             scenario: self,
+            inbox,
+            offered: BTreeSet::new(),
+            subscriptions: BTreeMap::new(),
+            emitted: Vec::new(),
             state: RunState::new(),
             now: Timestamp::from_micros(1_750_000_000_000_000),
             journal: Vec::new(),
@@ -176,6 +203,12 @@ impl<'d> Scenario<'d> {
 
 struct Driver<'d> {
     scenario: Scenario<'d>,
+    /// Events that nobody has consumed yet.
+    inbox: Vec<CloudEvent>,
+    /// Which events were offered to which subscription in vain.
+    offered: BTreeSet<(String, SubscriptionId)>,
+    subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    emitted: Vec<CloudEvent>,
     state: RunState,
     now: Timestamp,
     journal: Vec<Event>,
@@ -204,6 +237,7 @@ impl Driver<'_> {
                     Answer::Fail(error) => self.fail(request.call, error),
                     Answer::Unknown | Answer::Silent => {}
                 }
+            } else if self.deliver_event() {
             } else if let Some((timer, at)) = self.timers.iter().min_by_key(|(_, at)| **at).map(|(id, at)| (*id, *at)) {
                 self.timers.remove(&timer);
                 self.now = self.now.max(at);
@@ -244,6 +278,33 @@ impl Driver<'_> {
 
     fn fail(&mut self, call: CallId, error: RunError) {
         self.deliver(EventKind::CallFailed { call, error, retryable: false });
+    }
+
+    /// Delivers the first event that somebody consumes.
+    fn deliver_event(&mut self) -> bool {
+        for position in 0..self.inbox.len() {
+            let Some(event) = self.inbox.get(position).cloned() else { break };
+            let open: Vec<SubscriptionId> = self
+                .subscriptions
+                .values()
+                .filter(|subscription| subscription.admits(&event))
+                .map(|subscription| subscription.subscription)
+                .collect();
+            let mut consumed = false;
+            for subscription in open {
+                if !self.offered.insert((event.to_string(), subscription)) {
+                    continue;
+                }
+                let before = self.state.clone();
+                self.deliver(EventKind::EventReceived { subscription, event: Box::new(event.clone()) });
+                consumed |= before != self.state;
+            }
+            if consumed {
+                self.inbox.retain(|waiting| *waiting != event);
+                return true;
+            }
+        }
+        false
     }
 
     fn deliver(&mut self, kind: EventKind) {
@@ -300,7 +361,16 @@ impl Driver<'_> {
                     self.rows.insert(record.sequence, *record);
                 }
                 Effect::Run(record) => self.run = Some(*record),
-                Effect::Subscribe(_) | Effect::Unsubscribe { .. } | Effect::Emit(_) => {}
+                Effect::Subscribe(subscription) => {
+                    self.subscriptions.insert(subscription.subscription, *subscription);
+                }
+                Effect::Unsubscribe { subscription, .. } => {
+                    self.subscriptions.remove(&subscription);
+                }
+                Effect::Emit(event) => {
+                    self.emitted.push((*event).clone());
+                    self.inbox.push(*event);
+                }
             }
         }
     }
@@ -320,6 +390,7 @@ impl Driver<'_> {
         self.calls.clear();
         self.approvals.clear();
         self.timers.clear();
+        self.subscriptions.clear();
         let opened = std::mem::take(&mut self.opened);
         self.take(outstanding(&self.state));
         // Opening an approval again is an update, not another approval.
@@ -356,6 +427,8 @@ impl Driver<'_> {
             calls: self.dispatched,
             approvals: self.opened,
             stopped: self.stopped,
+            emitted: self.emitted,
+            listening: self.subscriptions.into_values().collect(),
             violations: self.violations,
         }
     }
@@ -385,8 +458,14 @@ fn uuid_of_test() -> uuid::Uuid {
 
 /// Runs a definition under every single fault: each call failing, each event repeated, a crash after each event. Gives
 /// what was found wrong; `responder` must answer the same call in the same way every time.
-pub fn torture<R: Responder>(definition: &Definition, input: &Value, responder: impl Fn() -> R) -> Vec<String> {
-    let calm = Scenario::new(definition, input.clone()).drive(&mut responder());
+pub fn torture<R: Responder>(
+    definition: &Definition,
+    input: &Value,
+    events: &[CloudEvent],
+    responder: impl Fn() -> R,
+) -> Vec<String> {
+    let scenario = || Scenario::new(definition, input.clone()).events(events.to_vec());
+    let calm = scenario().drive(&mut responder());
     let mut violations = calm.violations.clone();
     let compare = |outcome: &Outcome, expected: &Outcome, what: &str, violations: &mut Vec<String>| {
         violations.extend(outcome.violations.iter().map(|violation| format!("{what}: {violation}")));
@@ -400,6 +479,9 @@ pub fn torture<R: Responder>(definition: &Definition, input: &Value, responder: 
         if rows(outcome) != rows(expected) {
             violations.push(format!("{what}: the tasks differ"));
         }
+        if outcome.emitted != expected.emitted {
+            violations.push(format!("{what}: the events differ"));
+        }
         let keys = |outcome: &Outcome| {
             let mut keys: Vec<String> = outcome.calls.iter().map(|ticket| ticket.key.clone()).collect();
             keys.sort();
@@ -410,7 +492,7 @@ pub fn torture<R: Responder>(definition: &Definition, input: &Value, responder: 
             violations.push(format!("{what}: the idempotency keys differ"));
         }
     };
-    let drive = |faults: Faults| Scenario::new(definition, input.clone()).faults(faults).drive(&mut responder());
+    let drive = |faults: Faults| scenario().faults(faults).drive(&mut responder());
     for position in 0..calm.journal.len() {
         let repeated = drive(Faults { repeat: Some(position), ..Faults::default() });
         compare(&repeated, &calm, &format!("event {position} repeated"), &mut violations);

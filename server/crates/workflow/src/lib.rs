@@ -9,14 +9,20 @@
 //! 3. An [`Effect::Call`] carries no arguments. [`build_call`] makes them when the call is dispatched; that is the only
 //!    place where secrets are seen. The answer comes back as [`EventKind::CallCompleted`], [`EventKind::CallFailed`] or
 //!    [`EventKind::CallUnknown`].
-//! 4. After a crash the journal is replayed from [`RunState::new`] or from a snapshot (its JSON), with the effects thrown
+//! 4. An [`Effect::Subscribe`] asks for events; they come as [`EventKind::EventReceived`], and whether one fits is decided
+//!    here. [`Effect::Emit`] gives one to publish. Processes of `run` tasks are calls, too: see [`process`].
+//! 5. After a crash the journal is replayed from [`RunState::new`] or from a snapshot (its JSON), with the effects thrown
 //!    away; [`outstanding`] then says what is in flight.
 //!
 //! An event that does not fit (an answer to a call that was stopped, a timer that was cleared, anything twice) changes
 //! nothing and has no effects, so delivering at least once is enough.
 //!
+//! What an engine cannot do it does not allow ([`FunctionCatalogue::allow`]), and a definition that needs it is refused.
+//! [`Definition::schedule`] says when runs begin by themselves; [`lifecycle`] makes the events that tell others where a
+//! run stands.
+//!
 //! # How an event flows
-//! `machine::apply` → `accept` finds the frame by its call or timer → `flow::complete` or `faults::raise` → steps in a
+//! `machine::apply` → `accept` finds the frame by its call, timer or subscription → `flow::complete` or `faults::raise` → steps in a
 //! queue → `flow::start` begins the next task, and so on until every branch waits for something. Then the changed rows
 //! ([`Effect::Task`], [`Effect::Run`]) are shown, each once.
 //!
@@ -25,10 +31,11 @@
 //!   `kind`), its beginning in `machine::flow::try_execute`. If it waits for something from outside, give it a variant of
 //!   `Work` and an `Effect` and `EventKind`; if it contains tasks, open them with `open_list` and act on their end in
 //!   `list_done`. Then `plan`, `graph`, and cases in `tests/corpus/`: they also run under every single fault.
-//! - **Add a function to `call`**: register it in the catalogue; nothing changes here.
+//! - **Add a function to `call`**: register it in the catalogue. If its arguments hold endpoints or authentication
+//!   policies, name their places in `definition::authentication`.
 //! - **Add a function to expressions**: see [`expression`].
 //! - **Change the form of events or state**: raise [`Event::FORMAT`] or [`RunState::VERSION`]. The order of tasks in the
-//!   arena (document order, depth first) is part of the state's form.
+//!   arena (document order, depth first) is part of the state's form. `tests/journal.rs` says how to write its file.
 //! - **Test a definition**: [`harness`].
 //!
 //! # Limits
@@ -50,6 +57,7 @@ pub mod lifecycle;
 mod machine;
 mod plan;
 pub mod process;
+mod schedule;
 mod source;
 
 pub use cloud_event::{CloudEvent, InvalidCloudEvent};
@@ -67,3 +75,4 @@ pub use machine::{
     CallRequest, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, RunState, SecretSource, apply, build_call, outstanding,
 };
 pub use plan::{Plan, PlannedStep};
+pub use schedule::{Gathering, Schedule};

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{RunId, RunStatus, TaskStatus, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{CloudEvent, Definition, Effect, RunRecord, SubscriptionId, TaskRecord};
@@ -105,38 +105,29 @@ impl Lifecycle {
             return None;
         }
         let about = |name: &str, time: Timestamp| {
-            Map::from_iter([
-                ("workflow".to_owned(), Value::from(self.name.clone())),
-                ("task".to_owned(), Value::from(record.reference.clone())),
-                (name.to_owned(), json!(time)),
-            ])
+            with(json!({"workflow": self.name, "task": record.reference}), name, Some(json!(time)))
         };
         let (created, started) = (about("createdAt", record.started_at), about("startedAt", record.started_at));
         let retried = about("retriedAt", at);
         let ended = record.ended_at.unwrap_or(at);
-        let mut with = |name: &str, member: Option<(&str, Value)>| {
-            let mut data = about(name, ended);
-            data.extend(member.map(|(name, value)| (name.to_owned(), value)));
-            Value::Object(data)
-        };
         let end = match record.status {
             TaskStatus::Completed => {
-                Some(("task.completed", with("completedAt", record.output.clone().map(|output| ("output", output)))))
+                Some(("task.completed", with(about("completedAt", ended), "output", record.output.clone())))
             }
             TaskStatus::Faulted => {
-                let error = record.error.as_ref().map(|error| ("error", error.to_value()));
-                Some(("task.faulted", with("faultedAt", error)))
+                let error = record.error.as_ref().map(crate::RunError::to_value);
+                Some(("task.faulted", with(about("faultedAt", ended), "error", error)))
             }
-            TaskStatus::Cancelled => Some(("task.cancelled", with("cancelledAt", None))),
+            TaskStatus::Cancelled => Some(("task.cancelled", about("cancelledAt", ended))),
             _ => None,
         };
         match before {
             None => {
-                self.make("task.created", record.started_at, Value::Object(created), out);
-                self.make("task.started", record.started_at, Value::Object(started), out);
+                self.make("task.created", record.started_at, created, out);
+                self.make("task.started", record.started_at, started, out);
             }
             Some(before) if before.attempts > 0 && record.attempts > before.attempts => {
-                self.make("task.retried", at, Value::Object(retried), out);
+                self.make("task.retried", at, retried, out);
             }
             Some(_) => {}
         }
@@ -152,10 +143,8 @@ impl Lifecycle {
             Effect::Unsubscribe { subscription, correlated } => {
                 let known = self.correlating.remove(subscription);
                 if let Some(keys) = correlated.as_ref().filter(|_| known) {
-                    let mut data = json!({"name": self.name, "completedAt": at});
-                    if !keys.is_empty() {
-                        data["correlationKeys"] = Value::Object(keys.clone());
-                    }
+                    let keys = (!keys.is_empty()).then(|| Value::Object(keys.clone()));
+                    let data = with(json!({"name": self.name, "completedAt": at}), "correlationKeys", keys);
                     self.make("workflow.correlation-completed", at, data, out);
                 }
             }
@@ -183,10 +172,7 @@ impl Lifecycle {
                 self.make("workflow.faulted", ended, data, out);
             }
             RunStatus::Completed => {
-                let mut data = json!({"name": self.name, "completedAt": ended});
-                if let Some(output) = &record.output {
-                    data["output"] = output.clone();
-                }
+                let data = with(json!({"name": self.name, "completedAt": ended}), "output", record.output.clone());
                 self.make("workflow.completed", ended, data, out);
             }
             // A faulted run that an operator retries goes on as one that was halted.
@@ -215,26 +201,36 @@ impl Lifecycle {
             .map(|((reference, _), _)| reference.clone())
             .collect();
         for task in tasks {
-            let mut data = json!({"workflow": self.name, "task": task});
-            data[time] = json!(at);
+            let data = with(json!({"workflow": self.name, "task": task}), time, Some(json!(at)));
             self.make(kind, at, data, out);
         }
     }
 
     fn make(&mut self, kind: &str, time: Timestamp, data: Value, out: &mut Vec<CloudEvent>) {
         self.made += 1;
-        let event = json!({
-            "specversion": "1.0",
+        let event = with(
+            json!({
+                "specversion": "1.0",
             "id": event_id(self.run, "lifecycle", self.made),
             "source": self.source,
             "type": format!("io.serverlessworkflow.{kind}.v1"),
             "time": time,
             "datacontenttype": "application/json",
-            "data": data,
-        });
+            }),
+            "data",
+            Some(data),
+        );
         // Only a source that is no URI could make it invalid; then there is nothing to publish.
         out.extend(CloudEvent::from_value(event));
     }
+}
+
+/// An object with another member, if there is one.
+fn with(mut object: Value, name: &str, member: Option<Value>) -> Value {
+    if let (Some(members), Some(member)) = (object.as_object_mut(), member) {
+        members.insert(name.to_owned(), member);
+    }
+    object
 }
 
 /// The id of the n-th event of a series of a run: looks like any UUID, and is the same on every replay.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Definition;
 use crate::approval::Approver;
-use crate::definition::model::{Case, ListIndex, Task, TaskIndex, TaskKind, Then};
+use crate::definition::model::{Case, Extension, ListIndex, Task, TaskIndex, TaskKind, Then};
 use crate::definition::task_title;
 use crate::expression::{Expression, Template, Variables};
 
@@ -168,7 +168,30 @@ impl<'d> Planner<'d> {
     /// Plans a task and what is inside; gives its output if that is known.
     fn task(&mut self, task: &Task, depth: u32, conditional: bool, known: Option<Value>) -> Option<Value> {
         self.step(task, depth, conditional);
-        let inside = depth + 1;
+        let around = |planner: &mut Self, list: fn(&Extension) -> Option<ListIndex>| {
+            for extension in task.extensions.iter().filter_map(|at| planner.definition.extensions.get(*at)) {
+                if let Some(list) = list(extension) {
+                    planner.list(list, depth + 1, conditional || extension.when.is_some(), None);
+                }
+            }
+        };
+        around(self, |extension| extension.before);
+        let known = if self.may_be_replaced(task) { None } else { known };
+        let output = self.inside(task, depth + 1, conditional, known);
+        around(self, |extension| extension.after);
+        output
+    }
+
+    /// Whether something before the task can take its place, so that nobody knows its output.
+    fn may_be_replaced(&self, task: &Task) -> bool {
+        let before = task.extensions.iter().filter_map(|at| self.definition.extensions.get(*at)?.before);
+        before.flat_map(|list| self.tasks(list)).any(|task| match &task.kind {
+            TaskKind::Switch(cases) => cases.iter().any(|case| case.then == Then::Exit),
+            _ => task.then == Then::Exit,
+        })
+    }
+
+    fn inside(&mut self, task: &Task, inside: u32, conditional: bool, known: Option<Value>) -> Option<Value> {
         match &task.kind {
             TaskKind::Do(list) => self.list(*list, inside, conditional, known),
             TaskKind::Set(template) => known.and_then(|known| self.evaluate(template, &known, &known)),
@@ -196,24 +219,27 @@ impl<'d> Planner<'d> {
                 }
                 None
             }
-            TaskKind::Call(_) | TaskKind::Raise(_) | TaskKind::Unsupported => None,
+            TaskKind::Listen(listen) => {
+                if let Some(body) = listen.iterator.as_ref().and_then(|iterator| iterator.body) {
+                    self.list(body, inside, conditional, None);
+                }
+                None
+            }
+            TaskKind::Call(_) | TaskKind::Run(_) | TaskKind::Emit(_) | TaskKind::Raise(_) | TaskKind::Unsupported => {
+                None
+            }
         }
     }
 
     fn step(&mut self, task: &Task, depth: u32, conditional: bool) {
-        let (mut function, mut connection, mut system, mut approvers) = (None, None, None, Vec::new());
-        match &task.kind {
-            TaskKind::Call(call) => {
-                function = Some(call.function.clone());
-                system = self.definition.systems.get(&call.function).cloned();
-                connection = part(&call.with, "connection").and_then(Value::as_str).map(str::to_owned);
-                if let Some(rule) = part(&call.with, "approvers") {
-                    let many = if rule.is_array() { rule.clone() } else { json!([rule]) };
-                    approvers = serde_json::from_value(many).unwrap_or_default();
-                }
+        let (mut connection, mut system, mut approvers) = (None, None, Vec::new());
+        if let Some(call) = task.kind.call() {
+            system = self.definition.systems.get(&call.function).cloned();
+            connection = part(&call.with, "connection").and_then(Value::as_str).map(str::to_owned);
+            if let Some(rule) = part(&call.with, "approvers") {
+                let many = if rule.is_array() { rule.clone() } else { json!([rule]) };
+                approvers = serde_json::from_value(many).unwrap_or_default();
             }
-            TaskKind::Function(call) => function = Some(call.name.clone()),
-            _ => {}
         }
         let words = approvers.iter().map(in_words).collect();
         let view = PlanStep {
@@ -221,7 +247,7 @@ impl<'d> Planner<'d> {
             name: task.name.clone(),
             title: task_title(task),
             kind: task.kind.name().to_owned(),
-            function,
+            function: task.kind.function().map(str::to_owned),
             connection,
             system,
             approvers: words,

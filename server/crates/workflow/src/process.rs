@@ -29,6 +29,10 @@ pub const SCRIPT: &str = "run.script";
 /// Runs a container: [`Container`].
 pub const CONTAINER: &str = "run.container";
 
+/// What each touches, for people.
+pub(crate) const SYSTEMS: [(&str, &str); 4] =
+    [(WORKFLOW, "Workflow"), (SHELL, "Shell"), (SCRIPT, "Script"), (CONTAINER, "Container")];
+
 /// Arguments of [`WORKFLOW`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -267,7 +271,9 @@ static SCHEMAS: LazyLock<BTreeMap<&'static str, (Value, Arc<jsonschema::Validato
             }
         }),
     );
-    script["oneOf"] = json!([{"required": ["code"]}, {"required": ["source"]}]);
+    if let Some(script) = script.as_object_mut() {
+        script.insert("oneOf".to_owned(), json!([{"required": ["code"]}, {"required": ["source"]}]));
+    }
     let container = object(
         &["image"],
         json!({
@@ -308,7 +314,10 @@ static SCHEMAS: LazyLock<BTreeMap<&'static str, (Value, Arc<jsonschema::Validato
 });
 
 /// Makes evaluated arguments what the structs here read: text where text is meant.
-pub(crate) fn normalize(with: &mut Value) {
+pub(crate) fn normalize(function: &str, with: &mut Value) {
+    if schema(function).is_none() || function == WORKFLOW {
+        return;
+    }
     let text = |value: &mut Value| {
         if !value.is_string() && !value.is_null() {
             *value = Value::String(value.to_string());
@@ -362,13 +371,13 @@ mod tests {
     #[test]
     fn arguments_become_text() {
         let mut with = json!({"command": "x", "stdin": {"a": 1}, "arguments": ["a", 1, true], "environment": {"N": 2}});
-        normalize(&mut with);
+        normalize(SHELL, &mut with);
         let shell: Shell = serde_json::from_value(with).unwrap();
         assert_eq!(shell.stdin.as_deref(), Some("{\"a\":1}"));
         assert_eq!(shell.arguments, ["a", "1", "true"]);
         assert_eq!(shell.environment["N"], "2");
         let mut with = json!({"image": "x", "lifetime": {"cleanup": "eventually", "after": {"minutes": 30}}});
-        normalize(&mut with);
+        normalize(CONTAINER, &mut with);
         let container: Container = serde_json::from_value(with).unwrap();
         assert_eq!(container.lifetime, Lifetime { cleanup: Cleanup::Eventually, after: Some("PT30M".to_owned()) });
     }

@@ -7,8 +7,8 @@ use domain::{RunStatus, TaskStatus};
 use serde_json::{Value, json};
 use workflow::harness::{Answer, Faults, Scenario};
 use workflow::{
-    Attention, CallId, CallRequest, Compensation, Definition, Effect, Event, EventKind, FunctionCatalogue, Resolution,
-    RunError, RunState, SecretSource, TimerId, apply, build_call, outstanding,
+    Attention, CallId, CallRequest, Capability, CloudEvent, Compensation, Definition, Effect, Event, EventKind,
+    FunctionCatalogue, Resolution, RunError, RunState, SecretSource, TimerId, apply, build_call, outstanding,
 };
 
 fn definition(tasks: &str) -> Definition {
@@ -299,4 +299,101 @@ fn a_crash_anywhere_changes_nothing() {
         assert_eq!(outcome.violations, Vec::<String>::new());
         assert_eq!(outcome.run.output, Some(json!({"n": 7})), "{position}");
     }
+}
+
+#[test]
+fn a_retry_inside_an_iteration_goes_on_listening() {
+    let mut catalogue = FunctionCatalogue::new();
+    catalogue.register("echo", json!({"type": "object"}), "echo").unwrap();
+    catalogue.allow([Capability::Listen]);
+    let source = "document: {dsl: 1.0.3, namespace: test, name: case, version: 1.0.0}
+do:
+- hear:
+    listen: {to: {any: [{with: {type: t}}], until: '(. | length) == 2'}}
+    foreach: {do: [{say: {call: echo, with: {n: '${ $item }'}}}]}
+";
+    let definition = Definition::parse(source, &catalogue).unwrap();
+    let (mut run, started) = Run::start(&definition, json!({}));
+    let subscribed = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Subscribe(subscription) => Some(subscription.subscription),
+            _ => None,
+        })
+    };
+    let first = subscribed(&started).unwrap();
+    let event = |id: &str, subscription| EventKind::EventReceived {
+        subscription,
+        event: Box::new(CloudEvent::from_value(json!({"id": id, "source": "/s", "type": "t", "data": id})).unwrap()),
+    };
+    let call = calls(&run.send(event("a", first)))[0];
+    let error = RunError::communication(500, "no");
+    let failed = run.send(EventKind::CallFailed { call, error, retryable: false });
+    assert!(failed.contains(&Effect::Unsubscribe { subscription: first, correlated: None }));
+    assert_eq!(run.status(), RunStatus::Faulted);
+    let again = run.send(EventKind::RetryRequested { by: by() });
+    let second = subscribed(&again).expect("it listens again");
+    assert_ne!(first, second);
+    assert!(run.send(event("b", first)).is_empty(), "the first subscription is closed");
+    assert!(run.send(event("a", second)).is_empty(), "what was consumed stays consumed");
+    run.send(EventKind::CallCompleted { call: calls(&again)[0], output: json!(1) });
+    assert_eq!(run.status(), RunStatus::Waiting);
+    let call = calls(&run.send(event("b", second)))[0];
+    run.send(EventKind::CallCompleted { call, output: json!(2) });
+    assert_eq!(run.state.record().unwrap().output, Some(json!([1, 2])));
+}
+
+#[test]
+fn a_process_that_nobody_waits_for_outlives_the_run() {
+    let mut catalogue = FunctionCatalogue::new();
+    catalogue.allow([Capability::RunShell]);
+    let source = "document: {dsl: 1.0.3, namespace: test, name: case, version: 1.0.0}
+do: [{it: {run: {await: false, shell: {command: '${ .command }'}}}}]
+";
+    let definition = Definition::parse(source, &catalogue).unwrap();
+    let (mut run, started) = Run::start(&definition, json!({"command": "ls"}));
+    assert_eq!(run.status(), RunStatus::Completed);
+    let call = calls(&started)[0];
+    assert_eq!(calls(&outstanding(&run.state)), [call]);
+    let request = build_call(&definition, &run.state, &call, &()).unwrap();
+    assert_eq!((request.function.as_str(), &request.with), ("run.shell", &json!({"command": "ls"})));
+    run.send(EventKind::CallFailed { call, error: RunError::communication(500, "no"), retryable: false });
+    assert!(outstanding(&run.state).is_empty());
+    assert_eq!(run.status(), RunStatus::Completed);
+    assert!(build_call(&definition, &run.state, &call, &()).is_err());
+}
+
+#[test]
+fn a_policy_may_be_a_secret() {
+    struct Secrets;
+    impl SecretSource for Secrets {
+        fn secret(&self, name: &str) -> Option<Value> {
+            match name {
+                "login" => Some(json!({"username": "ana", "password": "swordfish"})),
+                "my-token" => Some(json!("t0ken-value")),
+                _ => None,
+            }
+        }
+    }
+    let mut catalogue = FunctionCatalogue::new();
+    catalogue.register("http", json!({"type": "object"}), "http").unwrap();
+    let source = "document: {dsl: 1.0.3, namespace: test, name: case, version: 1.0.0}
+use: {secrets: [login, my-token], authentications: {shared: {basic: {use: login}}}}
+do:
+- one: {call: http, with: {endpoint: {uri: 'https://example.com', authentication: {use: shared}}, header: '${ $authorization.scheme }'}}
+- two: {call: http, with: {endpoint: {uri: 'https://example.com', authentication: {bearer: {use: my-token}}}, header: '${ $authorization }'}}
+";
+    let definition = Definition::parse(source, &catalogue).unwrap();
+    let (mut run, started) = Run::start(&definition, json!({}));
+    let call = calls(&started)[0];
+    let request = build_call(&definition, &run.state, &call, &Secrets).unwrap();
+    let policy = json!({"basic": {"username": "ana", "password": "swordfish"}});
+    assert_eq!((&request.with["endpoint"]["authentication"], &request.with["header"]), (&policy, &json!("Basic")));
+    for secret in ["swordfish", "YW5hOnN3b3JkZmlzaA=="] {
+        assert!(request.redact.contains(&secret.to_owned()), "{secret}");
+    }
+    let next = run.send(EventKind::CallCompleted { call, output: json!({}) });
+    let request = build_call(&definition, &run.state, &calls(&next)[0], &Secrets).unwrap();
+    assert_eq!(request.with["endpoint"]["authentication"], json!({"bearer": {"token": "t0ken-value"}}));
+    assert_eq!(request.with["header"], json!({"scheme": "Bearer", "parameter": "t0ken-value"}));
+    assert_eq!(build_call(&definition, &run.state, &calls(&next)[0], &()).unwrap_err().status, 403);
 }

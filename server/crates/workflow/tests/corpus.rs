@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use workflow::harness::{Answer, Outcome, Responder, Scenario, torture};
-use workflow::{ApprovalRequest, CallRequest, Definition, FunctionCatalogue, RunError};
+use workflow::{
+    ApprovalRequest, CallRequest, Capability, CloudEvent, Definition, FunctionCatalogue, RunError, process,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +24,9 @@ struct Case {
     runtime: Value,
     #[serde(default)]
     approvals: Option<String>,
+    /// Events that arrive; what an event must have is filled in.
+    #[serde(default)]
+    events: Vec<serde_json::Map<String, Value>>,
     expect: Expect,
 }
 
@@ -43,6 +48,22 @@ struct Expect {
     compensation: Option<String>,
     attention: Option<String>,
     last: Option<Value>,
+    /// Type and data of the events that were emitted.
+    emitted: Option<Vec<Value>>,
+    /// How many subscriptions are still open.
+    listening: Option<usize>,
+}
+
+impl Case {
+    fn events(&self) -> Vec<CloudEvent> {
+        let event = |(number, given): (usize, &serde_json::Map<String, Value>)| {
+            let mut event =
+                json!({"id": number.to_string(), "source": "https://example.com", "type": "com.example.it"});
+            event.as_object_mut().unwrap().extend(given.clone());
+            CloudEvent::from_value(event).unwrap()
+        };
+        self.events.iter().enumerate().map(event).collect()
+    }
 }
 
 fn empty() -> Value {
@@ -51,11 +72,12 @@ fn empty() -> Value {
 
 fn catalogue() -> FunctionCatalogue {
     let mut catalogue = FunctionCatalogue::new();
-    for name in ["echo", "fail", "flaky", "silent", "unknownOnce", "http"] {
+    for name in ["echo", "fail", "flaky", "silent", "unknownOnce", "http", "openapi"] {
         catalogue.register(name, json!({"type": "object"}), name).unwrap();
     }
     let strict = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": false});
     catalogue.register("strict", strict, "strict").unwrap();
+    catalogue.allow(Capability::ALL);
     catalogue
 }
 
@@ -78,6 +100,31 @@ impl Responder for Functions {
             "unknownOnce" if request.attempt == 1 => Answer::Unknown,
             "flaky" | "unknownOnce" => Answer::Done(json!({"attempt": request.attempt})),
             "silent" => Answer::Silent,
+            // Says what it was asked, and ends as `code` in its environment says.
+            process::SHELL => {
+                let shell: process::Shell = serde_json::from_value(request.with.clone()).unwrap();
+                let code = shell.environment.get("code").map_or(0, |code| code.parse().unwrap());
+                let stdout =
+                    format!("{} {} {}", shell.command, shell.arguments.join(" "), shell.stdin.unwrap_or_default());
+                Answer::Done(json!({"code": code, "stdout": stdout.trim(), "stderr": "said"}))
+            }
+            process::SCRIPT => {
+                let script: process::Script = serde_json::from_value(request.with.clone()).unwrap();
+                Answer::Done(
+                    json!({"code": 0, "stdout": script.code.unwrap(), "stderr": format!("{:?}", script.language)}),
+                )
+            }
+            process::CONTAINER => {
+                let container: process::Container = serde_json::from_value(request.with.clone()).unwrap();
+                let after = container.lifetime.after.unwrap_or_default();
+                Answer::Done(json!({"code": 0, "stdout": format!("{} {after}", container.image), "stderr": ""}))
+            }
+            process::WORKFLOW => {
+                let other: process::Workflow = serde_json::from_value(request.with.clone()).unwrap();
+                Answer::Done(
+                    json!({"ran": format!("{}/{}:{}", other.namespace, other.name, other.version), "input": other.input}),
+                )
+            }
             _ => Answer::Done(request.with.clone()),
         }
     }
@@ -147,6 +194,12 @@ fn check(case: &Case, outcome: &Outcome) {
         let attention = serde_json::to_value(&outcome.run.attention).unwrap();
         assert_eq!(attention["reference"], json!(reference), "{name}");
     }
+    if let Some(emitted) = &expect.emitted {
+        let found: Vec<Value> =
+            outcome.emitted.iter().map(|event| json!({"type": event.kind(), "data": event.data()})).collect();
+        assert_eq!(&found, emitted, "{name}: emitted");
+    }
+    assert_eq!(outcome.listening.len(), expect.listening.unwrap_or(0), "{name}: listening");
     if let Some(last) = &expect.last {
         assert_eq!(outcome.tasks.last().unwrap().output.as_ref(), Some(last), "{name}");
     }
@@ -164,10 +217,32 @@ fn run(corpus: &str) {
         let definition = Definition::parse(&source, &catalogue)
             .unwrap_or_else(|diagnostics| panic!("{}: {diagnostics:#?}\n{source}", case.name));
         let functions = || Functions { approvals: case.approvals.clone().unwrap_or_default() };
-        let scenario = Scenario::new(&definition, case.input.clone()).runtime(case.runtime.clone());
+        let scenario =
+            Scenario::new(&definition, case.input.clone()).runtime(case.runtime.clone()).events(case.events());
         check(case, &scenario.drive(&mut functions()));
-        assert_eq!(torture(&definition, &case.input, functions), Vec::<String>::new(), "{}", case.name);
+        let violations = torture(&definition, &case.input, &case.events(), functions);
+        assert_eq!(violations, Vec::<String>::new(), "{}", case.name);
     }
+}
+
+#[test]
+fn events() {
+    run(include_str!("corpus/events.yaml"));
+}
+
+#[test]
+fn extensions() {
+    run(include_str!("corpus/extensions.yaml"));
+}
+
+#[test]
+fn modes_templates_policies_and_borders() {
+    run(include_str!("corpus/language.yaml"));
+}
+
+#[test]
+fn processes() {
+    run(include_str!("corpus/run.yaml"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use serde_json::json;
-use workflow::{Definition, FunctionCatalogue};
+use workflow::{Capability, Definition, FunctionCatalogue};
 
 fn catalogue() -> FunctionCatalogue {
     let mut catalogue = FunctionCatalogue::new();
@@ -21,7 +21,11 @@ fn catalogue() -> FunctionCatalogue {
 }
 
 fn complaints(source: &str) -> String {
-    match Definition::parse(source, &catalogue()) {
+    complaints_of(source, &catalogue())
+}
+
+fn complaints_of(source: &str, catalogue: &FunctionCatalogue) -> String {
+    match Definition::parse(source, catalogue) {
         Ok(_) => "none".to_owned(),
         Err(diagnostics) => diagnostics
             .iter()
@@ -116,6 +120,76 @@ fn every_fault_is_reported_at_its_place() {
     ];
     let report: Vec<String> =
         sources.iter().map(|(name, source)| format!("=== {name}\n{}\n", complaints(source))).collect();
+    insta::assert_snapshot!(report.join("\n"));
+}
+
+#[test]
+fn every_fault_of_events_processes_and_components_is_reported() {
+    let sources = [
+        (
+            "emit",
+            with_tasks(
+                "- one: {emit: {event: {with: {source: 'a b', typ: x, Room: 1, data: {a: 1}}}}}\n- two: {emit: {event: {with: \
+                 {type: t, source: s, time: later, dataschema: x, level: {}}, id: 1}}}\n- three: {emit: {}}\n- four: {emit: \
+                 {event: {with: {type: t, source: '${ $secrets.x }'}}}}\n",
+            ),
+        ),
+        (
+            "listen",
+            with_tasks(
+                "- one: {listen: {to: {all: [], any: []}, read: envelop}}\n- two: {listen: {to: {all: [{with: {}}, {wth: \
+                 {type: t}}, {with: {roomId: 1}, correlate: {a: {form: .x}}}]}}}\n- three: {listen: {to: {one: {with: {type: \
+                 t}}, until: .x}}}\n- four: {listen: {to: {any: [{with: {data: '${ .a | }'}}], until: {any: [], until: .x}}}, \
+                 foreach: {item: $input, do: [{a: {set: {b: '${ $item }'}}}], output: {as: '$index + $idx'}}}\n- five: {listen: \
+                 {}}\n- six: {listen: {to: {any: [], until: 5}}}\n",
+            ),
+        ),
+        (
+            "run",
+            with_tasks(
+                "- one: {run: {shell: {command: ls}, script: {}}}\n- two: {run: {shell: {comand: ls, arguments: x}, return: \
+                 stdot}}\n- three: {run: {script: {language: ruby, code: x}}}\n- four: {run: {script: {language: js}}}\n- five: \
+                 {run: {container: {image: '', pullPolicy: often, lifetime: {cleanup: always, after: {minuts: 1}}}}}\n- six: \
+                 {run: {workflow: {name: x, input: {a: '${ $secrets.a }'}}}}\n- seven: {run: {await: maybe, shell: {command: \
+                 ls}}}\n- eight: {run: {await: false, shell: {command: '${ $secrets.a }'}}}\n- nine: {run: {}}\n",
+            ),
+        ),
+        (
+            "authentications",
+            with_tasks(
+                "- one: {call: http, with: {endpoint: {uri: 'https://example.com', authentication: {use: pet}}}}\n- two: {call: \
+                 http, with: {endpoint: {uri: 'https://example.com', authentication: {basic: {username: a}, bearer: {}}}}}\n- \
+                 three: {call: http, with: {endpoint: {uri: 'https://example.com', authentication: {oauth2: {grant: client, \
+                 client: {ids: x, authentication: basic}, scopes: 5}}}}}\n",
+            ) + "use:\n  authentications:\n    pets: {bearer: {tokn: '${ .x | }'}}\n    other: {use: pets}\n    third: {digest: \
+                 {username: a, password: 5}}\n",
+        ),
+        (
+            "extensions and catalogs",
+            with_tasks("- one: {call: 'log:1@globl'}\n")
+                + "use:\n  extensions:\n  - a: {extend: calls, bfore: []}\n  - {b: {extend: all}, c: {extend: all}}\n  - d: \
+                   {extend: set, when: '$task.x ==', before: [{x: {set: {}, then: y}}]}\n  - e: {extend: extension}\n  \
+                   catalogs:\n    global: {endpoint: '{here}'}\n",
+        ),
+        (
+            "evaluate and schedule",
+            with_tasks("- one: {set: {a: 1}}\n")
+                + "evaluate: {mode: lose}\nschedule: {cron: '99 * * * *', every: 5, on: {one: {with: {source: '${ $input.x }'}}}}\n",
+        ),
+        ("loose", with_tasks("- one: {set: {a: '${ .x | }', b: .x |, c: $nosuch}}\n") + "evaluate: {mode: loose}\n"),
+        (
+            "asyncapi",
+            with_tasks(
+                "- one: {call: asyncapi, with: {document: {endpoint: 'https://example.com'}, subscription: {consume: {amount: 1}}}}\n",
+            ),
+        ),
+    ];
+    let mut catalogue = catalogue();
+    catalogue.register("http", json!({"type": "object"}), "HTTP").unwrap();
+    catalogue.register("asyncapi", json!({"type": "object"}), "Events").unwrap();
+    catalogue.allow(Capability::ALL);
+    let report: Vec<String> =
+        sources.iter().map(|(name, source)| format!("=== {name}\n{}\n", complaints_of(source, &catalogue))).collect();
     insta::assert_snapshot!(report.join("\n"));
 }
 

@@ -96,6 +96,12 @@ impl<'s> Cursor<'s> {
         Some(object)
     }
 
+    /// The value at a JSON pointer below this one, or the nearest one above it that exists.
+    pub(crate) fn descend(&self, pointer: &str) -> Self {
+        let node = self.node.nearest(pointer);
+        Self { node, path: format!("{}{pointer}", self.path), span: self.node.nearest_name(pointer) }
+    }
+
     pub(crate) fn is_text(&self) -> bool {
         matches!(self.node.kind, NodeKind::Text(_))
     }

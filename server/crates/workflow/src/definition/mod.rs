@@ -1,10 +1,15 @@
 //! Definitions: the Serverless Workflow DSL 1.0.3, strictly read.
 
+pub(crate) mod authentication;
 mod canonical;
 mod catalogue;
 mod cursor;
+mod events;
+mod extensions;
 pub(crate) mod model;
 mod parts;
+mod resources;
+mod run;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,18 +18,18 @@ use std::time::Duration;
 
 use domain::Risk;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use canonical::{canonical_json, digest};
 pub(crate) use catalogue::compile_schema;
 pub use catalogue::{Capability, FunctionCatalogue, InvalidSchema, ResourceResolver};
 pub(crate) use parts::Place;
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::{duration, source};
+use crate::diagnostic::{Diagnostic, Diagnostics, suggestion};
+use crate::{Schedule, duration, process, source};
 use cursor::{Cursor, Object};
-use model::{DataStep, ListIndex, Span, Task, TaskIndex, TaskKind, TaskList};
-use parts::Decoder;
+use model::{DataStep, Extension, ListIndex, Span, Task, TaskIndex, TaskKind, TaskList};
+use parts::{Decoder, Within};
 
 /// What the definition says about itself (`document`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +97,8 @@ pub struct Definition {
     pub(crate) root: ListIndex,
     tasks: Vec<Task>,
     lists: Vec<TaskList>,
+    pub(crate) extensions: Vec<Extension>,
+    pub(crate) schedule: Option<Schedule>,
     pub(crate) secrets: BTreeSet<String>,
     pub(crate) systems: BTreeMap<String, String>,
 }
@@ -114,12 +121,17 @@ impl Definition {
             lists: Vec::new(),
             locals: Vec::new(),
             secrets: BTreeSet::new(),
+            authentications: BTreeMap::new(),
             errors: BTreeMap::new(),
             retries: BTreeMap::new(),
             timeouts: BTreeMap::new(),
+            catalogs: BTreeMap::new(),
+            resources: BTreeMap::new(),
+            extensions: Vec::new(),
             functions: BTreeMap::new(),
-            in_compensation: false,
+            within: Within::Workflow,
             concurrent: false,
+            loose: false,
         };
         decoder.definition(source, &Cursor::root(&root))
     }
@@ -144,6 +156,11 @@ impl Definition {
         self.secrets.iter().map(String::as_str)
     }
 
+    /// When runs begin by themselves, if they do.
+    pub fn schedule(&self) -> Option<&Schedule> {
+        self.schedule.as_ref()
+    }
+
     /// The text it was read from.
     pub fn source(&self) -> &str {
         &self.source
@@ -154,7 +171,8 @@ impl Definition {
         &self.value
     }
 
-    /// Hex SHA-256 over its canonical JSON: equal for equal meaning, whatever the spelling.
+    /// Hex SHA-256 over its canonical JSON: equal for equal meaning, whatever the spelling. What it refers to elsewhere is
+    /// part of it.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -212,6 +230,10 @@ impl Decoder<'_> {
             return Err(self.diagnostics.finish());
         };
         let document = object.require(&mut self.diagnostics, "document").and_then(|document| self.document(&document));
+        // First, because it says which texts are expressions.
+        if let Some(evaluate) = object.get("evaluate") {
+            self.evaluate(&evaluate);
+        }
         if let Some(components) = object.get("use") {
             self.components(&components);
         }
@@ -219,13 +241,7 @@ impl Decoder<'_> {
         let root_list = object.require(&mut self.diagnostics, "do").map(|list| self.task_list(&list, "/do"));
         let timeout = object.get("timeout").and_then(|timeout| self.timeout(&timeout, Place::WorkflowInput));
         let output = self.data_step(object.get("output"), "as", Place::WorkflowOutput);
-        if let Some(schedule) = object.get("schedule") {
-            let message = "`schedule` is not supported by this release";
-            self.diagnostics.report(schedule.span, &schedule.path, message);
-        }
-        if let Some(evaluate) = object.get("evaluate") {
-            self.evaluate(&evaluate);
-        }
+        let schedule = object.get("schedule").and_then(|schedule| self.schedule(&schedule));
         self.check_function_cycles(root);
         let tasks: Option<Vec<Task>> = self.tasks.into_iter().collect();
         match (document, root_list, tasks) {
@@ -235,10 +251,15 @@ impl Decoder<'_> {
                     .catalogue
                     .names()
                     .filter_map(|name| Some((name.to_owned(), self.catalogue.system(name)?.to_owned())))
+                    .chain(process::SYSTEMS.map(|(name, system)| (name.to_owned(), system.to_owned())))
                     .collect();
                 Ok(Definition {
                     source: source.to_owned(),
-                    digest: digest(&value),
+                    digest: if self.resources.is_empty() {
+                        digest(&value)
+                    } else {
+                        digest(&json!({"definition": value, "resources": self.resources}))
+                    },
                     value,
                     document,
                     rondo,
@@ -248,6 +269,8 @@ impl Decoder<'_> {
                     root,
                     tasks,
                     lists: self.lists,
+                    extensions: self.extensions,
+                    schedule,
                     secrets: self.secrets,
                     systems,
                 })
@@ -373,12 +396,6 @@ impl Decoder<'_> {
         let known =
             ["authentications", "catalogs", "errors", "extensions", "functions", "retries", "secrets", "timeouts"];
         let Some(object) = at.object(&mut self.diagnostics, &known) else { return };
-        for name in ["authentications", "catalogs", "extensions"] {
-            if let Some(at) = object.get(name) {
-                let message = format!("`use.{name}` is not supported by this release");
-                self.diagnostics.report(at.span, &at.path, message);
-            }
-        }
         if let Some(secrets) = object.get("secrets") {
             for secret in secrets.list(&mut self.diagnostics) {
                 if let Some(name) = secret.text(&mut self.diagnostics)
@@ -388,17 +405,23 @@ impl Decoder<'_> {
                 }
             }
         }
+        for (name, at) in self.entries(&object, "authentications") {
+            if let Some(policy) = self.authentication(&at, false) {
+                // Compiled again wherever it is used; here for what is wrong with it.
+                self.template_of(&at, &policy, Place::CallWith);
+                self.authentications.insert(name, policy);
+            }
+        }
+        for (name, at) in self.entries(&object, "catalogs") {
+            if let Some(catalog) = self.catalog(&at) {
+                self.catalogs.insert(name, catalog);
+            }
+        }
         for (name, at) in self.entries(&object, "timeouts") {
             let after = at.object(&mut self.diagnostics, &["after"]);
             let after = after.and_then(|timeout| timeout.require(&mut self.diagnostics, "after"));
-            match after.as_ref().and_then(|after| self.span(after, Place::Task)) {
-                Some(Span::Fixed(duration)) => {
-                    self.timeouts.insert(name, duration);
-                }
-                Some(Span::Expression(_)) => {
-                    at.report(&mut self.diagnostics, "a shared timeout must be a fixed duration, not an expression");
-                }
-                None => {}
+            if let Some(span) = after.and_then(|after| self.span(&after, Place::WorkflowInput)) {
+                self.timeouts.insert(name, span);
             }
         }
         for (name, at) in self.entries(&object, "errors") {
@@ -419,6 +442,9 @@ impl Decoder<'_> {
                 self.functions.insert(name.clone(), slot);
             }
         }
+        if let Some(extensions) = object.get("extensions") {
+            self.extensions(&extensions);
+        }
         for (name, at) in &functions {
             if let Some(slot) = self.functions.get(name).copied() {
                 self.function(at, slot, name, &format!("/use/functions/{}", source::escape_pointer(name)));
@@ -433,13 +459,57 @@ impl Decoder<'_> {
 
     fn evaluate(&mut self, at: &Cursor<'_>) {
         let Some(object) = at.object(&mut self.diagnostics, &["language", "mode"]) else { return };
-        for (name, supported) in [("language", "jq"), ("mode", "strict")] {
-            if let Some(at) = object.get(name)
-                && let Some(text) = at.text(&mut self.diagnostics)
-                && text != supported
-            {
-                let message = format!("the {name} “{text}” is not supported by this release; expected “{supported}”");
+        let mut word = |name: &str| {
+            let at = object.get(name)?;
+            let text = at.text(&mut self.diagnostics)?.to_owned();
+            Some((at, text))
+        };
+        let (language, mode) = (word("language"), word("mode"));
+        if let Some((at, language)) = language
+            && language != "jq"
+        {
+            let message = format!("expressions in “{language}” are not supported; expected “jq”");
+            at.report(&mut self.diagnostics, message);
+        }
+        if let Some((at, mode)) = mode {
+            self.loose = mode == "loose";
+            if !matches!(mode.as_str(), "strict" | "loose") {
+                let hint = suggestion(&mode, ["strict", "loose"]);
+                at.report(&mut self.diagnostics, format!("expected strict or loose, found “{mode}”{hint}"));
+            }
+        }
+    }
+
+    fn schedule(&mut self, at: &Cursor<'_>) -> Option<Schedule> {
+        self.needs(at, Capability::Schedule);
+        let object = at.object(&mut self.diagnostics, &["every", "cron", "after", "on"])?;
+        if object.is_empty() {
+            at.report(&mut self.diagnostics, "expected one of every, cron, after, on");
+        }
+        let every = object.get("every").and_then(|every| self.fixed(&every));
+        let after = object.get("after").and_then(|after| self.fixed(&after));
+        let cron = object.get("cron").and_then(|at| {
+            let text = at.text(&mut self.diagnostics)?;
+            if let Err(error) = text.parse::<croner::Cron>() {
+                let message = format!("“{text}” is not a cron pattern such as 0 0 * * *: {error}");
                 at.report(&mut self.diagnostics, message);
+            }
+            Some(text.to_owned())
+        });
+        let on = object.get("on").and_then(|on| self.consumption(&on, Place::Schedule, true));
+        if every.is_some_and(|every| every.is_zero()) {
+            at.report(&mut self.diagnostics, "`every` must be longer than nothing");
+        }
+        Some(Schedule { every, cron, after, on })
+    }
+
+    /// A duration that is known before there is a run.
+    fn fixed(&mut self, at: &Cursor<'_>) -> Option<Duration> {
+        match self.span(at, Place::Schedule)? {
+            Span::Fixed(duration) => Some(duration),
+            Span::Expression(_) => {
+                at.report(&mut self.diagnostics, "expected a fixed duration: there is no run yet");
+                None
             }
         }
     }

@@ -5,9 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::expression::{Expression, Template};
+use crate::process::Return;
 
 /// Index of a task in its definition.
 pub(crate) type TaskIndex = u32;
@@ -32,6 +34,8 @@ pub(crate) struct Task {
     pub(crate) then: Then,
     pub(crate) metadata: TaskMetadata,
     pub(crate) kind: TaskKind,
+    /// Positions of the extensions of its kind.
+    pub(crate) extensions: Vec<usize>,
     /// The task as written: `$task.definition`.
     pub(crate) raw: Value,
 }
@@ -51,14 +55,25 @@ pub(crate) struct Schema {
 }
 
 /// A length of time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Span {
     Fixed(Duration),
     /// Evaluates to an ISO 8601 duration.
-    Expression(Expression),
+    Expression(Arc<Expression>),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is done around tasks.
+#[derive(Debug)]
+pub(crate) struct Extension {
+    /// The kind of task; none: every kind.
+    pub(crate) target: Option<String>,
+    pub(crate) when: Option<Expression>,
+    pub(crate) before: Option<ListIndex>,
+    pub(crate) after: Option<ListIndex>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Then {
     /// Nothing is said.
     Unset,
@@ -89,6 +104,10 @@ pub(crate) enum TaskKind {
     Raise(ErrorTemplate),
     For(Box<For>),
     Fork(Fork),
+    /// The attributes of the event.
+    Emit(Template),
+    Listen(Box<Listen>),
+    Run(Box<Run>),
     /// Parsed, not executable; its definition is refused, so no run ever sees it.
     Unsupported,
 }
@@ -105,7 +124,27 @@ impl TaskKind {
             Self::Raise(_) => "raise",
             Self::For(_) => "for",
             Self::Fork(_) => "fork",
+            Self::Emit(_) => "emit",
+            Self::Listen(_) => "listen",
+            Self::Run(_) => "run",
             Self::Unsupported => "unsupported",
+        }
+    }
+
+    /// What is dispatched, if anything.
+    pub(crate) fn call(&self) -> Option<&Call> {
+        match self {
+            Self::Call(call) => Some(call),
+            Self::Run(run) => Some(&run.call),
+            _ => None,
+        }
+    }
+
+    /// The function that is called, of whatever kind.
+    pub(crate) fn function(&self) -> Option<&str> {
+        match self {
+            Self::Function(call) => Some(&call.name),
+            _ => self.call().map(|call| call.function.as_str()),
         }
     }
 }
@@ -124,6 +163,14 @@ pub(crate) struct Call {
     pub(crate) with: Template,
     /// The function's schema, to check what was an expression when the definition was saved.
     pub(crate) schema: Arc<jsonschema::Validator>,
+}
+
+/// A process.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) call: Call,
+    pub(crate) returns: Return,
+    pub(crate) awaited: bool,
 }
 
 /// A call of one of `use.functions`.
@@ -197,4 +244,79 @@ pub(crate) struct ErrorTemplate {
     pub(crate) title: Option<Template>,
     pub(crate) detail: Option<Template>,
     pub(crate) instance: Option<Template>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Listen {
+    pub(crate) to: Consumption,
+    pub(crate) read: Read,
+    pub(crate) iterator: Option<EventIterator>,
+}
+
+/// What is read of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Read {
+    Data,
+    Envelope,
+    Raw,
+}
+
+/// What is done with each event that is consumed.
+#[derive(Debug)]
+pub(crate) struct EventIterator {
+    pub(crate) item: String,
+    pub(crate) at: String,
+    pub(crate) body: Option<ListIndex>,
+    pub(crate) output: DataStep,
+    pub(crate) export: DataStep,
+}
+
+/// An event consumption strategy.
+#[derive(Debug)]
+pub(crate) struct Consumption {
+    pub(crate) mode: Mode,
+    /// With `any`, none means all events.
+    pub(crate) filters: Vec<Filter>,
+    /// Only with `any`.
+    pub(crate) until: Option<Until>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    One,
+    Any,
+    All,
+}
+
+#[derive(Debug)]
+pub(crate) enum Until {
+    /// Of the events consumed so far.
+    Condition(Expression),
+    Events(Box<Consumption>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Filter {
+    pub(crate) attributes: Vec<(String, Matcher)>,
+    pub(crate) correlations: Vec<Correlation>,
+}
+
+/// What an attribute of an event must be.
+#[derive(Debug)]
+pub(crate) enum Matcher {
+    /// This text, or all of it matching the pattern.
+    Text(String, Option<regex::Regex>),
+    /// This value, or one that contains it.
+    Value(Value),
+    /// Evaluated with the attribute as `.`: true, or a value equal to the attribute.
+    Expression(Expression),
+    /// Evaluated likewise to a value that the attribute must be or contain.
+    Template(Template),
+}
+
+#[derive(Debug)]
+pub(crate) struct Correlation {
+    pub(crate) name: String,
+    pub(crate) from: Expression,
+    pub(crate) expect: Option<Template>,
 }

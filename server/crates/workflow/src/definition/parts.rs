@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::catalogue::{FunctionCatalogue, compile_schema};
 use super::cursor::Cursor;
 use super::model::{
-    Backoff, DataStep, ErrorFilter, ErrorTemplate, RetryPolicy, Schema, Span, Task, TaskIndex, TaskList,
+    Backoff, DataStep, ErrorFilter, ErrorTemplate, Extension, RetryPolicy, Schema, Span, Task, TaskIndex, TaskList,
 };
+use super::resources::Catalog;
 use crate::diagnostic::{Diagnostics, suggestion};
 use crate::duration;
 use crate::expression::{Expression, Template, as_expression};
@@ -27,7 +28,11 @@ pub(crate) enum Place {
     Task,
     /// The `with` of a call: the only place where `$secrets` exists.
     CallWith,
+    /// The arguments of a process that may not have secrets.
+    Process,
     Export,
+    /// The events that start a run; it does not exist yet.
+    Schedule,
 }
 
 impl Place {
@@ -36,10 +41,24 @@ impl Place {
             Self::WorkflowInput => &["workflow", "runtime"],
             Self::WorkflowOutput => &["context", "workflow", "runtime"],
             Self::BeforeTask => &["context", "task", "workflow", "runtime"],
-            Self::Task | Self::CallWith => &["context", "input", "task", "workflow", "runtime", "authorization"],
+            Self::Schedule => &[],
+            Self::Task | Self::CallWith | Self::Process => {
+                &["context", "input", "task", "workflow", "runtime", "authorization"]
+            }
             Self::Export => &["context", "input", "output", "task", "workflow", "runtime", "authorization"],
         }
     }
+}
+
+/// What the tasks are part of that are being decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// The workflow itself, or a function.
+    Workflow,
+    /// What takes a task back. It is neither extended nor taken back: what watches it must not hinder it.
+    Compensation,
+    /// An extension. It is not extended.
+    Extension,
 }
 
 /// State while a definition is decoded.
@@ -51,13 +70,21 @@ pub(crate) struct Decoder<'c> {
     /// Variables of enclosing loops, handlers and compensations.
     pub(crate) locals: Vec<String>,
     pub(crate) secrets: BTreeSet<String>,
+    /// Policies of `use.authentications`, written out.
+    pub(crate) authentications: BTreeMap<String, Value>,
     pub(crate) errors: BTreeMap<String, Arc<Value>>,
     pub(crate) retries: BTreeMap<String, Arc<RetryPolicy>>,
-    pub(crate) timeouts: BTreeMap<String, Duration>,
+    pub(crate) timeouts: BTreeMap<String, Span>,
+    pub(crate) catalogs: BTreeMap<String, Catalog>,
+    /// What was read from elsewhere, by its URI.
+    pub(crate) resources: BTreeMap<String, Value>,
+    pub(crate) extensions: Vec<Extension>,
     pub(crate) functions: BTreeMap<String, TaskIndex>,
-    pub(crate) in_compensation: bool,
+    pub(crate) within: Within,
     /// Lists whose tasks may not be the target of `then`.
     pub(crate) concurrent: bool,
+    /// Whether every text may be an expression (`evaluate.mode: loose`).
+    pub(crate) loose: bool,
 }
 
 impl Decoder<'_> {
@@ -69,9 +96,8 @@ impl Decoder<'_> {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         match Expression::compile(source, &known) {
             Ok(expression) => {
-                let variables: BTreeSet<String> = expression.variables().map(str::to_owned).collect();
-                let secrets: BTreeSet<String> = expression.secrets().map(str::to_owned).collect();
-                self.check_secrets(at, place, &variables, &secrets);
+                let used = expression.variables().any(|name| name == "secrets");
+                self.check_secrets(at, place, used);
                 Some(expression)
             }
             Err(message) => {
@@ -88,43 +114,43 @@ impl Decoder<'_> {
         known
     }
 
-    fn check_secrets(
-        &mut self,
-        at: &Cursor<'_>,
-        place: Place,
-        variables: &BTreeSet<String>,
-        secrets: &BTreeSet<String>,
-    ) {
-        if !variables.contains("secrets") {
-            return;
-        }
-        if place != Place::CallWith {
-            at.report(&mut self.diagnostics, "`$secrets` can be used only in the `with` of a call");
-            return;
-        }
-        for secret in secrets.difference(&self.secrets.clone()) {
-            let hint = suggestion(secret, self.secrets.iter().map(String::as_str));
-            at.report(&mut self.diagnostics, format!("the secret “{secret}” is not listed under `use.secrets`{hint}"));
-        }
+    /// Whether a secret is declared is seen when it is used (dsl.md, "Secret"): that is an error of the run.
+    fn check_secrets(&mut self, at: &Cursor<'_>, place: Place, used: bool) {
+        let message = match place {
+            _ if !used => return,
+            Place::CallWith => return,
+            Place::Process => "`$secrets` cannot be used here: what another run gets, or nobody waits for, is stored",
+            _ => "`$secrets` can be used only where a call is built: in `with`, or in the process of a `run`",
+        };
+        at.report(&mut self.diagnostics, message);
+    }
+
+    /// Whether a text stands for the value of an expression.
+    pub(crate) fn is_dynamic(&self, text: &str) -> bool {
+        self.loose || as_expression(text).is_some()
     }
 
     /// Compiles a value with expressions inside.
     pub(crate) fn template(&mut self, at: &Cursor<'_>, place: Place) -> Template {
-        let value = at.node.to_value();
+        self.template_of(at, &at.node.to_value(), place)
+    }
+
+    /// Compiles a value that is made from what is written at a place.
+    pub(crate) fn template_of(&mut self, at: &Cursor<'_>, value: &Value, place: Place) -> Template {
         let known = self.known(place);
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let mut problems = Vec::new();
-        let template =
-            Template::compile(&value, &known, &mut |pointer, message| problems.push((pointer.to_owned(), message)));
+        let template = Template::compile(value, &known, self.loose, &mut |pointer, message| {
+            problems.push((pointer.to_owned(), message));
+        });
         for (pointer, message) in problems {
             let span = at.node.nearest(&pointer).span;
             let path = format!("{}{pointer}", at.path);
             self.diagnostics.report(span, &path, format!("in the expression: {message}"));
         }
-        let (mut variables, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+        let mut variables = BTreeSet::new();
         template.variables(&mut variables);
-        template.secrets(&mut secrets);
-        self.check_secrets(at, place, &variables, &secrets);
+        self.check_secrets(at, place, variables.contains("secrets"));
         template
     }
 
@@ -162,14 +188,14 @@ impl Decoder<'_> {
                 .report(&mut self.diagnostics, format!("the schema format “{text}” is not supported; expected “json”"));
             return None;
         }
-        if let Some(resource) = object.get("resource") {
-            let message =
-                "schemas from a `resource` are not supported by this release; write the schema under `document`";
-            self.diagnostics.report(resource.span, &resource.path, message);
-            return None;
-        }
-        let document = object.require(&mut self.diagnostics, "document")?;
-        let value = document.node.to_value();
+        let (document, value) = match (object.get("document"), object.get("resource")) {
+            (Some(document), None) => (document.clone(), document.node.to_value()),
+            (None, Some(resource)) => (resource.clone(), self.schema_elsewhere(&resource)?),
+            _ => {
+                at.report(&mut self.diagnostics, "expected exactly one of document, resource");
+                return None;
+            }
+        };
         match compile_schema(&value) {
             Ok(validator) => Some(Schema { document: value, validator }),
             Err(message) => {
@@ -183,9 +209,12 @@ impl Decoder<'_> {
     pub(crate) fn span(&mut self, at: &Cursor<'_>, place: Place) -> Option<Span> {
         if let NodeKind::Text(text) = &at.node.kind {
             if as_expression(text).is_some() {
-                return self.expression(at, place).map(Span::Expression);
+                return self.expression(at, place).map(|expression| Span::Expression(Arc::new(expression)));
             }
             let parsed = duration::parse_iso8601(text);
+            if parsed.is_none() && self.loose {
+                return self.expression(at, place).map(|expression| Span::Expression(Arc::new(expression)));
+            }
             if parsed.is_none() {
                 let message = format!("“{text}” is not an ISO 8601 duration such as PT30S, PT5M or P2D");
                 at.report(&mut self.diagnostics, message);
@@ -221,12 +250,12 @@ impl Decoder<'_> {
     pub(crate) fn timeout(&mut self, at: &Cursor<'_>, place: Place) -> Option<Span> {
         if at.is_text() {
             let name = at.text(&mut self.diagnostics)?;
-            let found = self.timeouts.get(name).copied();
+            let found = self.timeouts.get(name).cloned();
             if found.is_none() {
                 let hint = suggestion(name, self.timeouts.keys().map(String::as_str));
                 at.report(&mut self.diagnostics, format!("there is no timeout “{name}” under `use.timeouts`{hint}"));
             }
-            return found.map(Span::Fixed);
+            return found;
         }
         let object = at.object(&mut self.diagnostics, &["after"])?;
         let after = object.require(&mut self.diagnostics, "after")?;
@@ -247,7 +276,7 @@ impl Decoder<'_> {
             let mut problems = Vec::new();
             let mut part = |name: &str| {
                 let value = shared.get(name)?;
-                Some(Template::compile(value, &known, &mut |_, message| problems.push(message)))
+                Some(Template::compile(value, &known, self.loose, &mut |_, message| problems.push(message)))
             };
             let parts = (part("type"), part("status"), part("title"), part("detail"), part("instance"));
             for message in problems {
@@ -267,7 +296,7 @@ impl Decoder<'_> {
         let object = at.object(&mut self.diagnostics, &["type", "status", "instance", "title", "detail"])?;
         if let Some(kind) = object.require(&mut self.diagnostics, "type")
             && let Some(text) = kind.text(&mut self.diagnostics)
-            && as_expression(text).is_none()
+            && !self.is_dynamic(text)
             && !is_uri(text)
         {
             kind.report(
@@ -276,7 +305,7 @@ impl Decoder<'_> {
             );
         }
         if let Some(status) = object.require(&mut self.diagnostics, "status")
-            && !(status.is_text() && matches!(&status.node.kind, NodeKind::Text(text) if as_expression(text).is_some()))
+            && !matches!(&status.node.kind, NodeKind::Text(text) if self.is_dynamic(text))
         {
             status.integer(&mut self.diagnostics, 100, 599);
         }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::catalogue::FunctionCatalogue;
+use super::catalogue::{Capability, FunctionCatalogue};
 use super::cursor::{Cursor, Object};
 use super::model::{
     Call, Case, For, Fork, FunctionCall, ListIndex, Task, TaskIndex, TaskKind, TaskList, TaskMetadata, Then, Try,
 };
-use super::parts::{Decoder, Place};
+use super::parts::{Decoder, Place, Within, is_uri};
 use crate::diagnostic::suggestion;
 use crate::duration;
-use crate::expression::{Template, as_expression, contains_expression};
+use crate::expression::{as_expression, contains_expression};
 use crate::source::{NodeKind, escape_pointer};
 
 /// The most tasks of a definition.
@@ -37,7 +37,7 @@ const KINDS: [&[&str]; 12] = [
     &["run"],
 ];
 
-/// Functions that the specification defines and this release does not serve.
+/// Functions that the specification defines; they are served if a connector offers them.
 const NOT_SERVED: [&str; 5] = ["openapi", "grpc", "asyncapi", "a2a", "mcp"];
 
 const DIRECTIVES: [&str; 3] = ["continue", "exit", "end"];
@@ -121,6 +121,7 @@ impl Decoder<'_> {
         let export = self.data_step(object.get("export"), "as", Place::Export);
         let then = object.get("then").map_or(Then::Unset, |then| self.then(&then, names, concurrent));
         let metadata = self.metadata(object.get("metadata"), reference);
+        let extensions = self.extensions_of(kind.name());
         let task = Task {
             reference: Arc::from(reference),
             name: name.to_owned(),
@@ -132,6 +133,7 @@ impl Decoder<'_> {
             then,
             metadata,
             kind,
+            extensions,
             raw: at.node.to_value(),
         };
         if let Some(place) = self.tasks.get_mut(slot as usize) {
@@ -175,7 +177,7 @@ impl Decoder<'_> {
         match kind {
             "do" => TaskKind::Do(self.task_list(&at, &format!("{reference}/do"))),
             "set" => {
-                if !at.is_object() && !matches!(&at.node.kind, NodeKind::Text(text) if as_expression(text).is_some()) {
+                if !at.is_object() && !matches!(&at.node.kind, NodeKind::Text(text) if self.is_dynamic(text)) {
                     let message =
                         format!("expected an object or an expression `${{ … }}`, found {}", at.node.describe());
                     at.report(&mut self.diagnostics, message);
@@ -195,11 +197,24 @@ impl Decoder<'_> {
             }
             "for" => self.for_task(&at, object, reference),
             "fork" => self.fork(&at, reference),
-            other => {
-                let message = format!("`{other}` tasks are not supported by this release");
-                self.diagnostics.report(at.span, &at.path, message);
-                TaskKind::Unsupported
+            "emit" => {
+                self.needs(&at, Capability::Emit);
+                self.emit(&at)
             }
+            "listen" => {
+                self.needs(&at, Capability::Listen);
+                self.listen(&at, object, reference)
+            }
+            "run" => self.run(&at),
+            _ => TaskKind::Unsupported,
+        }
+    }
+
+    /// Refuses what the engine cannot do.
+    pub(crate) fn needs(&mut self, at: &Cursor<'_>, capability: Capability) {
+        if !self.catalogue.allows(capability) {
+            let message = format!("`{}` is not served by this installation", capability.keyword());
+            self.diagnostics.report(at.span, &at.path, message);
         }
     }
 
@@ -269,10 +284,13 @@ impl Decoder<'_> {
             return TaskKind::Function(FunctionCall { name: function.to_owned(), body, with });
         }
         let Some(schema) = self.catalogue.validator(function) else {
+            if function.contains('@') || is_uri(function) {
+                let Some(body) = self.function_elsewhere(function, at) else { return TaskKind::Unsupported };
+                let with = with.map(|with| self.template(&with, Place::Task));
+                return TaskKind::Function(FunctionCall { name: function.to_owned(), body, with });
+            }
             let message = if NOT_SERVED.contains(&function) {
-                format!("calls of “{function}” are not supported by this release")
-            } else if function.contains('@') || function.contains("://") {
-                "functions from a catalog or an address are not supported by this release".to_owned()
+                format!("calls of “{function}” are not served by this installation")
             } else {
                 let known = self.catalogue.names().chain(self.functions.keys().map(String::as_str));
                 format!("there is no function “{function}”{}", suggestion(function, known))
@@ -280,28 +298,24 @@ impl Decoder<'_> {
             at.report(&mut self.diagnostics, message);
             return TaskKind::Unsupported;
         };
-        let value = with.as_ref().map_or_else(|| Value::Object(serde_json::Map::new()), |with| with.node.to_value());
+        let catalogue = self.catalogue;
+        let described = catalogue.schema(function).unwrap_or(&Value::Null);
         let place = with.as_ref().unwrap_or(at);
-        for error in schema.iter_errors(&value) {
-            let pointer = error.instance_path().to_string();
-            let found = value.pointer(&pointer).unwrap_or(&Value::Null);
-            if excused(error.kind(), found) {
-                continue;
-            }
-            for Fault { pointer, message, in_name } in explain(&error, self.catalogue.schema(function)) {
-                let span = match (pointer.is_empty(), in_name) {
-                    (true, _) => place.span,
-                    (false, true) => place.node.nearest_name(&pointer),
-                    (false, false) => place.node.nearest(&pointer).span,
-                };
-                let path = format!("{}{pointer}", place.path);
-                self.diagnostics.report(span, &path, format!("`with` of “{function}”: {message}"));
-            }
+        let value = with.as_ref().map_or_else(|| Value::Object(serde_json::Map::new()), |with| with.node.to_value());
+        let value = self.explicit_authentication(function, place, value);
+        if function == "asyncapi"
+            && let Some(subscription) = with.as_ref().filter(|_| value.get("subscription").is_some())
+        {
+            let subscription = subscription.descend("/subscription");
+            let message = "subscribing by `asyncapi` is not supported by this release; `listen` waits for events";
+            self.diagnostics.report(subscription.span, &subscription.path, message);
+            return TaskKind::Unsupported;
         }
+        self.check_arguments(&format!("`with` of “{function}”"), described, &schema, &value, place);
         let is_approval = function == FunctionCatalogue::APPROVAL;
         if is_approval
             && let Some(due) = value.get("due").and_then(Value::as_str)
-            && as_expression(due).is_none()
+            && !self.is_dynamic(due)
             && duration::parse_iso8601(due).is_none()
             && due.starts_with('P')
         {
@@ -311,8 +325,35 @@ impl Decoder<'_> {
         }
         // The arguments of an approval are shown to people and stored.
         let where_ = if is_approval { Place::Task } else { Place::CallWith };
-        let with = with.map_or(Template::Constant(value), |with| self.template(&with, where_));
+        let with = self.template_of(place, &value, where_);
         TaskKind::Call(Call { function: function.to_owned(), with, schema })
+    }
+
+    /// Checks arguments against a schema, as far as they are written out.
+    pub(super) fn check_arguments(
+        &mut self,
+        what: &str,
+        schema: &Value,
+        validator: &jsonschema::Validator,
+        value: &Value,
+        place: &Cursor<'_>,
+    ) {
+        for error in validator.iter_errors(value) {
+            let pointer = error.instance_path().to_string();
+            let found = value.pointer(&pointer).unwrap_or(&Value::Null);
+            if excused(error.kind(), found, self.loose) {
+                continue;
+            }
+            for Fault { pointer, message, in_name } in explain(&error, Some(schema)) {
+                let span = match (pointer.is_empty(), in_name) {
+                    (true, _) => place.span,
+                    (false, true) => place.node.nearest_name(&pointer),
+                    (false, false) => place.node.nearest(&pointer).span,
+                };
+                let path = format!("{}{pointer}", place.path);
+                self.diagnostics.report(span, &path, format!("{what}: {message}"));
+            }
+        }
     }
 
     fn try_task(&mut self, at: &Cursor<'_>, object: &Object<'_>, reference: &str) -> TaskKind {
@@ -368,7 +409,7 @@ impl Decoder<'_> {
     }
 
     /// The name of a variable that a task introduces.
-    fn variable_name(&mut self, at: Option<Cursor<'_>>, default: &str) -> String {
+    pub(super) fn variable_name(&mut self, at: Option<Cursor<'_>>, default: &str) -> String {
         let Some(at) = at else { return default.to_owned() };
         let Some(text) = at.text(&mut self.diagnostics) else { return default.to_owned() };
         let name = text.trim_start_matches('$');
@@ -393,27 +434,27 @@ impl Decoder<'_> {
         metadata.idempotent =
             rondo.get("idempotent").and_then(|value| value.boolean(&mut self.diagnostics)).unwrap_or(false);
         if let Some(compensate) = rondo.get("compensate") {
-            if self.in_compensation {
+            if self.within == Within::Compensation {
                 let message = "a task that takes something back cannot itself be taken back";
                 self.diagnostics.report(compensate.span, &compensate.path, message);
                 return metadata;
             }
-            self.in_compensation = true;
+            let within = std::mem::replace(&mut self.within, Within::Compensation);
             // `$input` and `$output` are those of the task that is taken back.
             let before = self.locals.len();
             self.locals.extend(["input", "output", "error"].map(str::to_owned));
             metadata.compensate = Some(self.task_list(&compensate, &format!("{reference}/compensate")));
             self.locals.truncate(before);
-            self.in_compensation = false;
+            self.within = within;
         }
         metadata
     }
 }
 
 /// Whether a schema error is there only because an expression stands where its value will be.
-fn excused(kind: &jsonschema::error::ValidationErrorKind, found: &Value) -> bool {
+fn excused(kind: &jsonschema::error::ValidationErrorKind, found: &Value, loose: bool) -> bool {
     use jsonschema::error::ValidationErrorKind as Kind;
-    if matches!(found, Value::String(text) if as_expression(text).is_some()) {
+    if matches!(found, Value::String(text) if loose || as_expression(text).is_some()) {
         return true;
     }
     matches!(
@@ -423,7 +464,7 @@ fn excused(kind: &jsonschema::error::ValidationErrorKind, found: &Value) -> bool
             | Kind::OneOfMultipleValid { .. }
             | Kind::Not { .. }
             | Kind::Contains
-    ) && contains_expression(found)
+    ) && (loose || contains_expression(found))
 }
 
 /// What is wrong with the arguments of a call, and where below `with`.
@@ -466,7 +507,35 @@ fn explain(error: &jsonschema::ValidationError<'_>, schema: Option<&Value>) -> V
             let name = property.as_str().unwrap_or_default();
             fault(format!("the property “{name}” is missing"))
         }
-        Kind::OneOfNotValid { .. } | Kind::AnyOf { .. } => fault("the value has none of the accepted forms".to_owned()),
+        Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } | Kind::AnyOf { .. } => {
+            let place = error.schema_path().to_string();
+            fault(match alternatives(schema, &place) {
+                Some(names) => format!("expected exactly one of {}", names.join(", ")),
+                None => "the value has none of the accepted forms".to_owned(),
+            })
+        }
+        Kind::Not { .. } if excluded(schema, &error.schema_path().to_string()).is_some() => {
+            let place = error.schema_path().to_string();
+            let names = excluded(schema, &place).unwrap_or_default();
+            fault(format!("“{}” does not go with the other properties", names.join("”, “")))
+        }
         _ => fault(error.to_string().chars().take(400).collect()),
     }
+}
+
+/// The properties that `required` names at a place of a schema.
+fn required(schema: &Value) -> Option<Vec<&str>> {
+    let members = schema.as_object().filter(|members| members.len() == 1)?;
+    members.get("required")?.as_array()?.iter().map(Value::as_str).collect()
+}
+
+/// The properties of which a schema wants one, if that is what its `oneOf` says.
+fn alternatives<'s>(schema: Option<&'s Value>, path: &str) -> Option<Vec<&'s str>> {
+    let all: Option<Vec<Vec<&str>>> = schema?.pointer(path)?.as_array()?.iter().map(required).collect();
+    Some(all?.concat())
+}
+
+/// The properties that must not be there, if that is what a schema's `not` says.
+fn excluded<'s>(schema: Option<&'s Value>, path: &str) -> Option<Vec<&'s str>> {
+    required(schema?.pointer(path)?)
 }

@@ -16,21 +16,40 @@ pub(crate) fn as_expression(text: &str) -> Option<&str> {
 pub(crate) enum Template {
     Constant(Value),
     Expression(Expression),
+    /// An expression, or the text itself where it cannot be evaluated (dsl.md, "Runtime Expressions", loose mode).
+    Loose(Expression, String),
     List(Vec<Template>),
     Object(Vec<(String, Template)>),
 }
 
 impl Template {
-    /// Compiles all expressions; `problem` is told each one's JSON pointer (relative to the value) and fault.
-    pub(crate) fn compile(value: &Value, known: &[&str], problem: &mut dyn FnMut(&str, String)) -> Self {
-        Self::compile_at(value, known, "", problem)
+    /// Compiles all expressions: texts that are `${ … }`, and if `loose` every text that is one; `problem` is told each one's JSON pointer (relative to the value) and fault.
+    pub(crate) fn compile(value: &Value, known: &[&str], loose: bool, problem: &mut dyn FnMut(&str, String)) -> Self {
+        Self::compile_at(value, known, loose, "", problem)
     }
 
-    fn compile_at(value: &Value, known: &[&str], pointer: &str, problem: &mut dyn FnMut(&str, String)) -> Self {
-        if !contains_expression(value) {
+    fn compile_at(
+        value: &Value,
+        known: &[&str],
+        loose: bool,
+        pointer: &str,
+        problem: &mut dyn FnMut(&str, String),
+    ) -> Self {
+        if !loose && !contains_expression(value) {
             return Self::Constant(value.clone());
         }
         match value {
+            Value::String(text) if loose => {
+                match (as_expression(text), Expression::compile(as_expression(text).unwrap_or(text), known)) {
+                    (_, Ok(expression)) => Self::Loose(expression, text.clone()),
+                    (None, Err(_)) => Self::Constant(value.clone()),
+                    // The braces say that it is meant to be one.
+                    (Some(_), Err(message)) => {
+                        problem(pointer, message);
+                        Self::Constant(Value::Null)
+                    }
+                }
+            }
             Value::String(text) => match Expression::compile(as_expression(text).unwrap_or(text), known) {
                 Ok(expression) => Self::Expression(expression),
                 Err(message) => {
@@ -42,7 +61,7 @@ impl Template {
                 items
                     .iter()
                     .enumerate()
-                    .map(|(index, item)| Self::compile_at(item, known, &format!("{pointer}/{index}"), problem))
+                    .map(|(index, item)| Self::compile_at(item, known, loose, &format!("{pointer}/{index}"), problem))
                     .collect(),
             ),
             Value::Object(entries) => Self::Object(
@@ -50,7 +69,7 @@ impl Template {
                     .iter()
                     .map(|(key, item)| {
                         let pointer = format!("{pointer}/{}", crate::source::escape_pointer(key));
-                        (key.clone(), Self::compile_at(item, known, &pointer, problem))
+                        (key.clone(), Self::compile_at(item, known, loose, &pointer, problem))
                     })
                     .collect(),
             ),
@@ -63,6 +82,9 @@ impl Template {
         Ok(match self {
             Self::Constant(value) => value.clone(),
             Self::Expression(expression) => expression.evaluate(input, variables)?,
+            Self::Loose(expression, text) => {
+                expression.evaluate(input, variables).unwrap_or_else(|_| Value::String(text.clone()))
+            }
             Self::List(items) => {
                 Value::Array(items.iter().map(|item| item.evaluate(input, variables)).collect::<Result<_, _>>()?)
             }
@@ -79,7 +101,9 @@ impl Template {
     pub(crate) fn variables(&self, into: &mut BTreeSet<String>) {
         match self {
             Self::Constant(_) => {}
-            Self::Expression(expression) => into.extend(expression.variables().map(str::to_owned)),
+            Self::Expression(expression) | Self::Loose(expression, _) => {
+                into.extend(expression.variables().map(str::to_owned));
+            }
             Self::List(items) => items.iter().for_each(|item| item.variables(into)),
             Self::Object(entries) => entries.iter().for_each(|(_, item)| item.variables(into)),
         }
@@ -89,9 +113,22 @@ impl Template {
     pub(crate) fn secrets(&self, into: &mut BTreeSet<String>) {
         match self {
             Self::Constant(_) => {}
-            Self::Expression(expression) => into.extend(expression.secrets().map(str::to_owned)),
+            Self::Expression(expression) | Self::Loose(expression, _) => {
+                into.extend(expression.secrets().map(str::to_owned));
+            }
             Self::List(items) => items.iter().for_each(|item| item.secrets(into)),
             Self::Object(entries) => entries.iter().for_each(|(_, item)| item.secrets(into)),
+        }
+    }
+
+    /// The part at a JSON pointer, down to the constant or expression that holds it. With it comes the rest of the way.
+    pub(crate) fn at<'p>(&self, pointer: &'p str) -> Option<(&Self, &'p str)> {
+        match (self, pointer.strip_prefix('/')) {
+            (Self::Object(entries), Some(path)) => {
+                let (name, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+                entries.iter().find(|(key, _)| key == name)?.1.at(rest)
+            }
+            _ => Some((self, pointer)),
         }
     }
 

@@ -255,11 +255,13 @@ fn templates_replace_whole_strings_only() {
     let value = json!({"a": "${ .x }", "b": ["${ .x + 1 }", "plain ${ .x }"], "c": {"d": 1}});
     let mut problems = Vec::new();
     let template =
-        Template::compile(&value, &[], &mut |pointer, message| problems.push(format!("{pointer}: {message}")));
+        Template::compile(&value, &[], false, &mut |pointer, message| problems.push(format!("{pointer}: {message}")));
     assert_eq!(problems, Vec::<String>::new());
     let expected = json!({"a": 1, "b": [2, "plain ${ .x }"], "c": {"d": 1}});
     assert_eq!(template.evaluate(&json!({"x": 1}), &()).unwrap(), expected);
-    Template::compile(&json!({"a/b": ["${ nosuch }"]}), &[], &mut |pointer, _| problems.push(pointer.to_owned()));
+    Template::compile(&json!({"a/b": ["${ nosuch }"]}), &[], false, &mut |pointer, _| {
+        problems.push(pointer.to_owned());
+    });
     assert_eq!(problems, ["/a~1b/0"]);
 }
 

@@ -1,20 +1,26 @@
 //! Calls and approvals: dispatching them, taking their answers, building their arguments.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use base64::Engine as _;
 use domain::{RunId, TaskStatus, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Machine;
 use super::faults::invalid_arguments;
 use super::scope::{Scope, expression_error};
-use super::state::{FrameId, RunState, Step, Target, Work};
+use super::state::{Detached, FrameId, RunState, Step, Target, Work};
+use super::{Machine, depth_problem};
 use crate::approval::ApprovalArguments;
+use crate::definition::authentication::{endpoints, policies};
 use crate::definition::model::{Call, TaskKind};
-use crate::expression::as_expression;
-use crate::{ApprovalRequest, CallId, CallTicket, Definition, Effect, FunctionCatalogue, RunError, StandardError};
+use crate::diagnostic::suggestion;
+use crate::expression::{Template, Variables};
+use crate::{
+    ApprovalRequest, CallId, CallTicket, Definition, Effect, FunctionCatalogue, RunError, StandardError, process,
+};
 
 /// Gives the values of secrets. Asked only while a call is being built, and only for declared names.
 pub trait SecretSource {
@@ -42,7 +48,9 @@ pub struct CallRequest {
     pub reference: String,
     /// The task's name.
     pub name: String,
-    /// The evaluated arguments.
+    /// The evaluated arguments. Authentication policies in them are written out, whatever the definition named:
+    /// `{"basic": {"username": …, "password": …}}`, `{"bearer": {"token": …}}`, `digest`, `certificate`, `oauth2` and `oidc`
+    /// likewise, with exactly one member; so are URI templates.
     pub with: Value,
     /// The idempotency key.
     pub key: String,
@@ -71,7 +79,8 @@ impl Machine<'_> {
     pub(super) fn dispatch(&mut self, frame: FrameId) {
         let definition = self.definition;
         let Some(state) = self.state.task(frame) else { return };
-        let Some(TaskKind::Call(call)) = definition.task(state.task).map(|task| &task.kind) else { return };
+        let Some(kind) = definition.task(state.task).map(|task| &task.kind) else { return };
+        let Some(call) = kind.call() else { return };
         let key = state.key.clone();
         let attempts = self.state.attempts.entry(key).or_insert(0);
         *attempts += 1;
@@ -98,10 +107,49 @@ impl Machine<'_> {
         }
         if call.function == FunctionCatalogue::APPROVAL {
             self.open_approval(frame, id, call);
+        } else if matches!(kind, TaskKind::Run(run) if !run.awaited) {
+            self.detach(frame, id, call);
+            return;
         } else if let Some(ticket) = ticket(self.state, frame) {
             self.effects.push(Effect::Call(ticket));
         }
         self.show(frame);
+    }
+
+    /// Dispatches a process that nobody waits for, and goes on.
+    fn detach(&mut self, frame: FrameId, id: CallId, call: &Call) {
+        let input = self.input(frame);
+        let with = arguments(call, &input, &self.scope(Some(frame)));
+        let ticket = ticket(self.state, frame);
+        self.answered(id);
+        match (with, ticket) {
+            (Ok(with), Some(ticket)) => {
+                // It outlives the task and whatever limits the task's time.
+                let ticket = CallTicket { deadline: None, ..ticket };
+                self.state.detached.insert(id, Detached { ticket: ticket.clone(), with });
+                self.effects.push(Effect::Call(ticket));
+                self.complete(frame, &input, None);
+            }
+            (Err(error), _) => self.raise(frame, error),
+            (Ok(_), None) => {}
+        }
+    }
+
+    /// A call was answered with a result.
+    pub(super) fn call_done(&mut self, frame: FrameId, answer: &Value) {
+        if let Some(error) = depth_problem(answer) {
+            self.raise(frame, error);
+            return;
+        }
+        let definition = self.definition;
+        let task = self.state.task(frame).and_then(|task| definition.task(task.task));
+        match task.map(|task| &task.kind) {
+            Some(TaskKind::Run(run)) => match run.returns.of(&run.call.function, answer) {
+                Ok(output) => self.complete(frame, &output, None),
+                Err(error) => self.raise(frame, error),
+            },
+            _ => self.complete(frame, answer, None),
+        }
     }
 
     fn is_idempotent(&self, frame: FrameId) -> bool {
@@ -228,11 +276,14 @@ pub fn build_call(
     secrets: &dyn SecretSource,
 ) -> Result<CallRequest, RunError> {
     let gone = || RunError::new(StandardError::Runtime, format!("call {call} is not in flight"));
+    let run = state.run.ok_or_else(gone)?;
+    if let Some(Detached { ticket, with }) = state.detached.get(call) {
+        return Ok(request(run, ticket.clone(), with.clone(), Vec::new()));
+    }
     let frame = *state.calls.get(call).ok_or_else(gone)?;
     let task = state.task(frame).ok_or_else(gone)?;
     let ticket = ticket(state, frame).ok_or_else(gone)?;
-    let (Some(TaskKind::Call(spec)), Work::Call(work)) =
-        (definition.task(task.task).map(|task| &task.kind), &task.work)
+    let (Some(spec), Work::Call(work)) = (definition.task(task.task).and_then(|task| task.kind.call()), &task.work)
     else {
         return Err(gone());
     };
@@ -244,38 +295,33 @@ pub fn build_call(
     scope.context = work.context.as_ref();
     let mut redact = Vec::new();
     if used.contains("secrets") {
-        let mut named = BTreeSet::new();
-        spec.with.secrets(&mut named);
-        let mut values = Map::new();
-        for name in &definition.secrets {
-            match secrets.secret(name) {
-                Some(value) => {
-                    collect_text(&value, &mut redact);
-                    values.insert(name.clone(), value);
-                }
-                None if named.contains(name) => {
-                    let detail = format!("the secret “{name}” does not exist or may not be used by this run");
-                    return Err(at(RunError::new(StandardError::Authorization, detail)));
-                }
-                None => {}
-            }
-        }
+        let values = reveal(definition, spec, secrets).map_err(at)?;
+        values.values().for_each(|value| collect_text(value, &mut redact));
         scope = scope.with("secrets", Value::Object(values));
     }
-    let with = spec.with.evaluate(&input, &scope);
-    let mut with = with.map_err(|error| {
-        // The message could quote a secret.
-        let error = expression_error(&error, "with");
-        let safe = redact.is_empty();
+    let with = arguments(spec, &input, &scope).map_err(|error| {
+        // The message of a failed expression could quote a secret.
+        let safe = redact.is_empty() || !error.is(StandardError::Expression);
         at(if safe { error } else { RunError::new(StandardError::Expression, "with: the expression failed") })
     })?;
-    if spec.function == "http" {
-        expand_endpoint(&mut with, &input).map_err(at)?;
+    if !redact.is_empty() {
+        // What a secret is sent as could come back, too.
+        redact.extend(policies(&spec.function).filter_map(|pointer| basic_credentials(with.pointer(&pointer)?)));
     }
-    check(spec, &with).map_err(at)?;
-    Ok(CallRequest {
-        run: state.run.ok_or_else(gone)?,
-        call: *call,
+    Ok(request(run, ticket, with, redact))
+}
+
+/// User name and password as basic authentication sends them.
+fn basic_credentials(policy: &Value) -> Option<String> {
+    let text = |pointer: &str| policy.pointer(pointer).and_then(Value::as_str);
+    let credentials = format!("{}:{}", text("/basic/username")?, text("/basic/password")?);
+    Some(base64::engine::general_purpose::STANDARD.encode(credentials))
+}
+
+fn request(run: RunId, ticket: CallTicket, with: Value, redact: Vec<String>) -> CallRequest {
+    CallRequest {
+        run,
+        call: ticket.call,
         function: ticket.function,
         reference: ticket.reference,
         name: ticket.name,
@@ -284,7 +330,104 @@ pub fn build_call(
         attempt: ticket.attempt,
         deadline: ticket.deadline,
         redact,
+    }
+}
+
+/// The values of the declared secrets. One that is named but not declared, or cannot be had, is an error (dsl.md,
+/// "Secret").
+fn reveal(definition: &Definition, call: &Call, secrets: &dyn SecretSource) -> Result<Map<String, Value>, RunError> {
+    let mut named = BTreeSet::new();
+    call.with.secrets(&mut named);
+    let forbidden =
+        |name: &str, why: &str| RunError::new(StandardError::Authorization, format!("the secret “{name}” {why}"));
+    if let Some(name) = named.difference(&definition.secrets).next() {
+        let hint = suggestion(name, definition.secrets.iter().map(String::as_str));
+        return Err(forbidden(name, &format!("is not listed under `use.secrets`{hint}")));
+    }
+    let mut values = Map::new();
+    for name in &definition.secrets {
+        match secrets.secret(name) {
+            Some(value) => {
+                values.insert(name.clone(), value);
+            }
+            None if named.contains(name) => {
+                return Err(forbidden(name, "does not exist or may not be used by this run"));
+            }
+            None => {}
+        }
+    }
+    Ok(values)
+}
+
+/// The arguments of a call, as its function takes them.
+fn arguments(call: &Call, input: &Value, scope: &Scope<'_>) -> Result<Value, RunError> {
+    let authorization = authorization(call, input, scope)?;
+    let variables = Authorized { scope, authorization };
+    let with = call.with.evaluate(input, &variables);
+    let mut with = with.map_err(|error| expression_error(&error, "with"))?;
+    for pointer in policies(&call.function) {
+        if let Some(policy) = with.pointer_mut(&pointer) {
+            if let Some(bearer) = policy.get_mut("bearer")
+                && bearer.is_string()
+            {
+                *bearer = json!({"token": bearer.take()});
+            }
+            for scheme in ["oauth2", "oidc"] {
+                expand(call, &mut with, &format!("{pointer}/{scheme}/authority"), input)?;
+            }
+        }
+    }
+    for pointer in endpoints(&call.function) {
+        expand(call, &mut with, pointer, input)?;
+        expand(call, &mut with, &format!("{pointer}/uri"), input)?;
+    }
+    check(call, &with)?;
+    process::normalize(&call.function, &mut with);
+    Ok(with)
+}
+
+/// `$authorization` while a call is built (dsl.md, "Authorization Descriptor"). What a connector has to ask for first has
+/// no parameter yet.
+fn authorization(call: &Call, input: &Value, scope: &Scope<'_>) -> Result<Value, RunError> {
+    let mut used = BTreeSet::new();
+    call.with.variables(&mut used);
+    if !used.contains("authorization") {
+        return Ok(Value::Null);
+    }
+    let mut policy = None;
+    for pointer in policies(&call.function) {
+        let Some((part, rest)) = call.with.at(&pointer) else { continue };
+        let value = part.evaluate(input, scope).map_err(|error| expression_error(&error, "authentication"))?;
+        policy = policy.or_else(|| value.pointer(rest).cloned());
+    }
+    let text = |pointer: &str| policy.as_ref().and_then(|policy| policy.pointer(pointer)?.as_str());
+    Ok(if let Some(credentials) = policy.as_ref().and_then(basic_credentials) {
+        json!({"scheme": "Basic", "parameter": credentials})
+    } else if let Some(token) = text("/bearer/token").or_else(|| text("/bearer")) {
+        json!({"scheme": "Bearer", "parameter": token})
+    } else {
+        let scheme = policy.as_ref().and_then(Value::as_object).and_then(|policy| policy.keys().next());
+        match scheme.map(String::as_str) {
+            Some("digest") => json!({"scheme": "Digest"}),
+            Some("oauth2" | "oidc") => json!({"scheme": "Bearer"}),
+            _ => Value::Null,
+        }
     })
+}
+
+/// A scope in which `$authorization` is known.
+struct Authorized<'s, 'a> {
+    scope: &'s Scope<'a>,
+    authorization: Value,
+}
+
+impl Variables for Authorized<'_, '_> {
+    fn variable(&self, name: &str) -> Option<Cow<'_, Value>> {
+        match name {
+            "authorization" => Some(Cow::Borrowed(&self.authorization)),
+            _ => self.scope.variable(name),
+        }
+    }
 }
 
 /// Checks evaluated arguments; the message names places, not values.
@@ -308,33 +451,28 @@ fn collect_text(value: &Value, into: &mut Vec<String>) {
     }
 }
 
-/// Fills `{name}` in the endpoint of an HTTP call from the top level of the task's input, percent-encoded.
-fn expand_endpoint(with: &mut Value, input: &Value) -> Result<(), RunError> {
-    let Some(endpoint) = with.get_mut("endpoint") else { return Ok(()) };
-    let uri = match endpoint {
-        Value::Object(endpoint) => match endpoint.get_mut("uri") {
-            Some(uri) => uri,
-            None => return Ok(()),
-        },
-        uri => uri,
-    };
+/// Fills `{name}` in a URI template that the definition writes out from the top level of the task's input,
+/// percent-encoded (dsl-reference.md, "URI Template"). What an expression gave is left as it is.
+fn expand(call: &Call, with: &mut Value, pointer: &str, input: &Value) -> Result<(), RunError> {
+    let Some(uri) = with.pointer_mut(pointer) else { return Ok(()) };
     let Value::String(template) = uri else { return Ok(()) };
-    if !template.contains('{') || as_expression(template).is_some() {
+    if !template.contains('{') || !matches!(call.with.at(pointer), Some((Template::Constant(_), _))) {
         return Ok(());
     }
     let mut expanded = String::new();
     let mut rest = template.as_str();
     while let Some((before, after)) = rest.split_once('{') {
         let Some((name, tail)) = after.split_once('}') else {
-            return Err(invalid_arguments("with/endpoint: a brace is not closed".to_owned()));
+            return Err(invalid_arguments(format!("with{pointer}: a brace is not closed")));
         };
         expanded.push_str(before);
         match input.get(name) {
             Some(Value::String(text)) => expanded.push_str(&urlencoding::encode(text)),
             Some(value @ (Value::Number(_) | Value::Bool(_))) => expanded.push_str(&value.to_string()),
-            _ => {
-                let detail = format!("with/endpoint: the task's input has no text or number “{name}”");
-                return Err(invalid_arguments(detail));
+            None | Some(Value::Null) => {}
+            Some(Value::Array(_) | Value::Object(_)) => {
+                let detail = format!("with{pointer}: “{name}” is neither text, number, boolean nor null");
+                return Err(RunError::new(StandardError::Expression, detail));
             }
         }
         rest = tail;

@@ -375,6 +375,7 @@ impl Machine<'_> {
         state.record.error = None;
         state.record.ended_at = None;
         self.show(frame);
+        self.subscribe(frame);
         if let Err(error) = self.set_task_timeout(frame, task) {
             self.fault_run(error.at(&task.reference), None);
         }

@@ -92,7 +92,7 @@ impl Machine<'_> {
         };
         let Some((index, task)) = index.and_then(|index| Some((index, definition.task(index)?))) else {
             // The list has ended, or is empty.
-            self.list_done(list_id, raw_input);
+            self.list_done(list_id, raw_input, false);
             return;
         };
         let visit = list.visits.entry(position).or_insert(0);
@@ -108,14 +108,10 @@ impl Machine<'_> {
             reference: task.reference.to_string(),
             name: task.name.clone(),
             kind: task.kind.name().to_owned(),
-            function: match &task.kind {
-                TaskKind::Call(call) => Some(call.function.clone()),
-                TaskKind::Function(call) => Some(call.name.clone()),
-                _ => None,
-            },
+            function: task.kind.function().map(str::to_owned),
             occurrence: *occurrence,
             status: TaskStatus::Running,
-            attempts: u32::from(!matches!(task.kind, TaskKind::Call(_))),
+            attempts: u32::from(task.kind.call().is_none()),
             input: None,
             output: None,
             error: None,
@@ -127,11 +123,11 @@ impl Machine<'_> {
             parent,
         };
         self.state.counters.sequence += 1;
-        let frame = TaskFrame { task: index, record, raw_input, position, key, work: Work::Plain };
+        let frame = TaskFrame { task: index, record, raw_input, position, key, work: Work::Plain, extended: None };
         let frame = self.add_frame(Some(list_id), FrameKind::Task(Box::new(frame)));
         self.show(frame);
         match self.prepare_task(frame, task) {
-            Ok(true) => self.execute(frame, index, task),
+            Ok(true) => self.begin_extended(frame, index, task),
             Ok(false) => self.skip(frame),
             Err(error) => self.raise(frame, error),
         }
@@ -184,7 +180,7 @@ impl Machine<'_> {
     }
 
     /// Does the task's own part.
-    fn execute(&mut self, frame: FrameId, index: TaskIndex, task: &Task) {
+    pub(super) fn execute(&mut self, frame: FrameId, index: TaskIndex, task: &Task) {
         if let Err(error) = self.try_execute(frame, index, task) {
             self.raise(frame, error);
         }
@@ -218,7 +214,7 @@ impl Machine<'_> {
                 }
                 self.complete(frame, &input, chosen.map(|case| case.then));
             }
-            TaskKind::Call(_) => {
+            TaskKind::Call(_) | TaskKind::Run(_) => {
                 if let Some(state) = self.state.task_mut(frame) {
                     state.work = Work::Call(CallWork::default());
                 }
@@ -270,7 +266,7 @@ impl Machine<'_> {
             TaskKind::Fork(fork) => {
                 let branches = self.definition.list(fork.branches).map(|list| list.tasks.clone()).unwrap_or_default();
                 if let Some(state) = self.state.task_mut(frame) {
-                    state.work = Work::Fork(ForkWork { outputs: vec![None; branches.len()] });
+                    state.work = Work::Fork(ForkWork { outputs: std::collections::BTreeMap::new() });
                 }
                 for (position, branch) in branches.into_iter().enumerate() {
                     let place = ListPlace::Single(branch);
@@ -278,6 +274,8 @@ impl Machine<'_> {
                     self.open_list(frame, place, Role::Branch(position), &key, Map::new(), input.clone());
                 }
             }
+            TaskKind::Emit(template) => self.emit(frame, template, &input)?,
+            TaskKind::Listen(listen) => self.begin_listening(frame, listen, &input)?,
             TaskKind::Unsupported => {
                 let detail = "this kind of task is not supported by this release";
                 return Err(RunError::new(StandardError::Runtime, detail));
@@ -326,13 +324,25 @@ impl Machine<'_> {
         let definition = self.definition;
         let Some(state) = self.state.task(frame) else { return };
         let Some(task) = definition.task(state.task) else { return };
-        let output = match self.publish(frame, task, raw_output) {
+        let output = match self.publish(frame, &task.output, &task.export, raw_output, Map::new()) {
             Ok(output) => output,
             Err(error) => {
                 self.raise(frame, error);
                 return;
             }
         };
+        let then = match then {
+            Some(Then::Unset) | None => task.then,
+            Some(then) => then,
+        };
+        self.remember(frame, task, &output);
+        if !self.begin_after(frame, &output, then) {
+            self.finish_task(frame, output, then);
+        }
+    }
+
+    /// The task is over, and the next one starts.
+    pub(super) fn finish_task(&mut self, frame: FrameId, output: Value, then: Then) {
         let now = self.state.now;
         let Some(state) = self.state.task_mut(frame) else { return };
         state.record.status = TaskStatus::Completed;
@@ -341,35 +351,39 @@ impl Machine<'_> {
         state.record.ended_at = Some(now);
         let position = state.position;
         self.show(frame);
-        self.remember(frame, task, &output);
         let list = self.state.parent(frame);
         self.remove(frame);
         if let Some(list) = list {
-            let then = match then {
-                Some(Then::Unset) | None => task.then,
-                Some(then) => then,
-            };
             self.advance(list, position, then, output);
         }
     }
 
-    /// `output` and `export`.
-    fn publish(&mut self, frame: FrameId, task: &Task, raw_output: &Value) -> Result<Value, RunError> {
+    /// `output` and `export` of a task, or of the iteration of an event with its variables.
+    pub(super) fn publish(
+        &mut self,
+        frame: FrameId,
+        output: &DataStep,
+        export: &DataStep,
+        raw_output: &Value,
+        variables: Map<String, Value>,
+    ) -> Result<Value, RunError> {
         let mut scope = self.scope(Some(frame));
         scope.raw_output = Some(raw_output);
-        let output = transform(&task.output, raw_output, &scope, "output.as")?;
-        validate(task.output.schema.as_ref(), &output, "output")?;
-        if task.export.transform.is_none() && task.export.schema.is_none() {
+        scope.extra = variables;
+        let published = transform(output, raw_output, &scope, "output.as")?;
+        validate(output.schema.as_ref(), &published, "output")?;
+        let output = published;
+        if export.transform.is_none() && export.schema.is_none() {
             return Ok(output);
         }
         let scope = scope.with("output", output.clone());
-        let context = match &task.export.transform {
+        let context = match &export.transform {
             Some(template) => {
                 template.evaluate(&output, &scope).map_err(|error| expression_error(&error, "export.as"))?
             }
             None => self.state.context.clone(),
         };
-        validate(task.export.schema.as_ref(), &context, "export")?;
+        validate(export.schema.as_ref(), &context, "export")?;
         self.state.context = context;
         Ok(output)
     }
@@ -395,6 +409,7 @@ impl Machine<'_> {
     /// Removes a frame with its calls and timers; nothing may be inside it any more.
     pub(super) fn remove(&mut self, frame: FrameId) {
         self.clear_timers(|target| target.frame() == Some(frame));
+        self.stop_listening(frame, false);
         self.state.calls.retain(|_, owner| *owner != frame);
         if let Some(task) = self.state.task(frame) {
             let key = task.key.clone();
@@ -435,7 +450,7 @@ impl Machine<'_> {
         if next < length {
             self.queue.push_back(Step::Start { list: list_id, position: next, input: output });
         } else {
-            self.list_done(list_id, output);
+            self.list_done(list_id, output, then == Then::Exit);
         }
     }
 
@@ -465,11 +480,11 @@ impl Machine<'_> {
             }
         }
         self.queue.retain(|step| matches!(step, Step::Start { list, .. } if *list == top));
-        self.list_done(top, output);
+        self.list_done(top, output, false);
     }
 
-    /// A list has been worked through.
-    pub(super) fn list_done(&mut self, list_id: FrameId, output: Value) {
+    /// A list has been worked through, or was left by `exit`.
+    pub(super) fn list_done(&mut self, list_id: FrameId, output: Value, exited: bool) {
         let Some(list) = self.state.list(list_id) else { return };
         let role = list.role;
         let owner = self.state.parent(list_id);
@@ -477,13 +492,17 @@ impl Machine<'_> {
         match (role, owner) {
             (Role::Compensation, _) => self.next_compensation(),
             (Role::Branch(position), Some(owner)) => self.branch_done(owner, position, &output),
+            (Role::Before(at), Some(owner)) => self.before_done(owner, at, exited, &output),
+            (Role::After(at), Some(owner)) => self.after(owner, at + 1),
             (_, Some(owner)) => {
                 let Some(task) = self.state.task_mut(owner) else { return };
-                if let Work::For(work) = &mut task.work {
-                    work.index += 1;
-                    self.iterate(owner, output);
-                } else {
-                    self.complete(owner, &output, None);
+                match &mut task.work {
+                    Work::For(work) => {
+                        work.index += 1;
+                        self.iterate(owner, output);
+                    }
+                    Work::Listen(_) => self.iterated(owner, &output),
+                    _ => self.complete(owner, &output, None),
                 }
             }
             (_, None) => self.run_done(&output),
@@ -493,20 +512,16 @@ impl Machine<'_> {
     fn branch_done(&mut self, owner: FrameId, position: usize, output: &Value) {
         let definition = self.definition;
         let Some(task) = self.state.task_mut(owner) else { return };
-        let compete = match definition.task(task.task).map(|task| &task.kind) {
-            Some(TaskKind::Fork(fork)) => fork.compete,
-            _ => return,
-        };
+        let Some(TaskKind::Fork(fork)) = definition.task(task.task).map(|task| &task.kind) else { return };
+        let branches = definition.list(fork.branches).map_or(0, |list| list.tasks.len());
         let Work::Fork(work) = &mut task.work else { return };
-        if let Some(slot) = work.outputs.get_mut(position) {
-            *slot = Some(output.clone());
-        }
-        let outputs: Option<Vec<Value>> = work.outputs.iter().cloned().collect();
-        if compete {
+        work.outputs.insert(position, output.clone());
+        if fork.compete {
             self.cancel_inside(owner);
             self.complete(owner, output, None);
-        } else if let Some(outputs) = outputs {
-            self.complete(owner, &Value::Array(outputs), None);
+        } else if work.outputs.len() == branches {
+            let outputs = Value::Array(std::mem::take(&mut work.outputs).into_values().collect());
+            self.complete(owner, &outputs, None);
         }
     }
 
@@ -561,6 +576,7 @@ impl Machine<'_> {
         {
             self.effects.push(if approval { Effect::CloseApproval { call } } else { Effect::StopCall { call } });
         }
+        self.stop_listening(frame, false);
         self.clear_timers(|target| target.frame() == Some(frame));
     }
 

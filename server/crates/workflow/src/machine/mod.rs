@@ -6,8 +6,11 @@
 //! the outside.
 
 mod calls;
+mod extending;
 mod faults;
 mod flow;
+mod listening;
+pub(crate) mod matching;
 mod scope;
 pub(crate) mod state;
 
@@ -56,7 +59,7 @@ pub fn apply(definition: &Definition, state: &mut RunState, event: &Event) -> Ve
     machine.finish()
 }
 
-/// What is in flight: the calls, timers and approvals that an engine must have taken up. For recovery.
+/// What is in flight: the calls, timers, approvals and subscriptions that an engine must have taken up. For recovery.
 pub fn outstanding(state: &RunState) -> Vec<Effect> {
     let mut effects = Vec::new();
     for (call, frame) in &state.calls {
@@ -74,6 +77,12 @@ pub fn outstanding(state: &RunState) -> Vec<Effect> {
             });
         }
     }
+    effects.extend(state.detached.values().map(|detached| Effect::Call(detached.ticket.clone())));
+    let subscriptions = state.subscriptions.values().filter_map(|frame| match &state.task(*frame)?.work {
+        Work::Listen(work) => Some(Effect::Subscribe(work.subscription.clone()?)),
+        _ => None,
+    });
+    effects.extend(subscriptions);
     effects.extend(state.timers.iter().map(|(timer, Timer { at, .. })| Effect::SetTimer { timer: *timer, at: *at }));
     effects
 }
@@ -122,16 +131,20 @@ impl Machine<'_> {
         if let EventKind::RetryRequested { .. } = kind {
             return self.retry_failed();
         }
+        if let EventKind::CallCompleted { call, .. }
+        | EventKind::CallFailed { call, .. }
+        | EventKind::CallUnknown { call } = kind
+            && self.state.detached.remove(call).is_some()
+        {
+            return true;
+        }
         if self.state.ended() {
             return false;
         }
         match kind {
             EventKind::Started { .. } | EventKind::RetryRequested { .. } | EventKind::CallStarted { .. } => false,
             EventKind::CallCompleted { call, output } => self.answered(*call).is_some_and(|frame| {
-                match depth_problem(output) {
-                    None => self.complete(frame, output, None),
-                    Some(error) => self.raise(frame, error),
-                }
+                self.call_done(frame, output);
                 true
             }),
             EventKind::CallFailed { call, error, .. } => self.answered(*call).is_some_and(|frame| {
@@ -146,17 +159,14 @@ impl Machine<'_> {
                 }
                 let Some(frame) = self.answered(*call) else { return false };
                 match resolution {
-                    Resolution::Done { output } => match depth_problem(output) {
-                        None => self.complete(frame, output, None),
-                        Some(error) => self.raise(frame, error),
-                    },
+                    Resolution::Done { output } => self.call_done(frame, output),
                     Resolution::Failed { error } => self.raise(frame, error.clone()),
                     Resolution::TryAgain => self.queue.push_back(Step::Dispatch { task: frame }),
                 }
                 true
             }
             EventKind::TimerFired { timer } => self.timer_fired(*timer),
-            EventKind::EventReceived { .. } => false,
+            EventKind::EventReceived { subscription, event } => self.event_received(*subscription, event),
             EventKind::CancelRequested { reason, .. } => {
                 if self.state.phase != Phase::Running {
                     return false;
@@ -294,6 +304,7 @@ impl Machine<'_> {
                     FrameKind::Task(task) => match &task.work {
                         Work::Call(work) => Some(work.approval.is_some() || work.unknown),
                         Work::Wait => Some(true),
+                        Work::Listen(work) => work.current.is_none().then_some(true),
                         Work::Try(_) => (task.record.status == TaskStatus::Retrying).then_some(false),
                         _ => None,
                     },

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use domain::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::state::{FrameId, FrameKind, Role, RunState};
+use super::state::{FrameId, FrameKind, Role, RunState, Stage};
 use crate::expression::{ExpressionError, Variables};
 use crate::{Definition, RunError, StandardError};
 
@@ -69,15 +69,27 @@ impl<'a> Scope<'a> {
         locals
     }
 
-    fn task(&self) -> Value {
-        let Some(frame) = self.frame.and_then(|frame| self.state.task(frame)) else { return Value::Null };
+    /// `$task`: within an extension, the task that is extended.
+    pub(super) fn task(&self) -> Value {
+        let extended = self.frame.and_then(|frame| {
+            let is_around = |frame: &FrameId| {
+                self.state.list(*frame).is_some_and(|list| matches!(list.role, Role::Before(_) | Role::After(_)))
+            };
+            let list = self.state.ancestors(frame).find(is_around)?;
+            self.state.parent(list)
+        });
+        let Some(frame) = extended.or(self.frame).and_then(|frame| self.state.task(frame)) else { return Value::Null };
+        let output = match (self.raw_output, frame.extended.as_ref().map(|extended| &extended.stage)) {
+            (_, Some(Stage::After { output, .. })) if extended.is_some() => Some(output),
+            (raw, _) => raw,
+        };
         let definition = self.definition.task(frame.task).map_or(Value::Null, |task| task.raw.clone());
         json!({
             "name": frame.record.name,
             "reference": frame.record.reference,
             "definition": definition,
             "input": frame.raw_input,
-            "output": self.raw_output,
+            "output": output,
             "startedAt": date_time(frame.record.started_at),
         })
     }

@@ -6,8 +6,13 @@ use domain::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::definition::model::{ListIndex, TaskIndex};
-use crate::{ApprovalRequest, CallId, Compensation, RunError, RunRecord, TaskRecord, TimerId};
+use super::matching::Progress;
+use crate::definition::model::{ListIndex, TaskIndex, Then};
+use crate::effect::null_is_a_value;
+use crate::{
+    ApprovalRequest, CallId, CallTicket, Compensation, RunError, RunRecord, Subscription, SubscriptionId, TaskRecord,
+    TimerId,
+};
 
 /// Number of a frame within its run; never used twice.
 pub(crate) type FrameId = u32;
@@ -34,6 +39,9 @@ pub struct RunState {
     pub(crate) frames: BTreeMap<FrameId, Frame>,
     pub(crate) calls: BTreeMap<CallId, FrameId>,
     pub(crate) timers: BTreeMap<TimerId, Timer>,
+    pub(crate) subscriptions: BTreeMap<SubscriptionId, FrameId>,
+    /// Calls that nobody waits for and that have not been answered, with all that is needed to dispatch them.
+    pub(crate) detached: BTreeMap<CallId, Detached>,
     /// Steps that wait for the run to be resumed, or retried.
     pub(crate) deferred: VecDeque<Step>,
     /// How often each reference has been executed.
@@ -47,6 +55,7 @@ pub struct RunState {
     pub(crate) compensation: Compensation,
     /// The first compensating task that failed.
     pub(crate) left_behind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub(crate) output: Option<Value>,
     pub(crate) error: Option<RunError>,
     pub(crate) counters: Counters,
@@ -60,6 +69,8 @@ pub(crate) struct Counters {
     pub(crate) call: u32,
     pub(crate) timer: u32,
     pub(crate) sequence: u32,
+    pub(crate) subscription: u32,
+    pub(crate) emitted: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +144,10 @@ pub(crate) enum Role {
     Branch(usize),
     /// A function's body: variables from outside end here.
     Function,
+    /// What the n-th extension that applies does before the task.
+    Before(usize),
+    /// What it does after the task.
+    After(usize),
 }
 
 /// One execution of a task.
@@ -147,6 +162,29 @@ pub(crate) struct TaskFrame {
     pub(crate) position: usize,
     pub(crate) key: String,
     pub(crate) work: Work,
+    /// What is done around it, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) extended: Option<Box<Extended>>,
+}
+
+/// How far the extensions of a task have come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Extended {
+    /// Those that apply, by their position in the definition.
+    pub(crate) applied: Vec<usize>,
+    pub(crate) stage: Stage,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Stage {
+    /// At the n-th of those that apply.
+    Before(usize),
+    /// The task itself.
+    Task,
+    /// The task has ended like this.
+    After { output: Value, then: Then },
 }
 
 /// What a task is doing.
@@ -160,6 +198,24 @@ pub(crate) enum Work {
     Try(TryWork),
     For(ForWork),
     Fork(ForkWork),
+    Listen(Box<ListenWork>),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListenWork {
+    /// Whether more events are wanted.
+    pub(crate) open: bool,
+    /// The open subscription; a task that failed with its run has none until it is retried.
+    pub(crate) subscription: Option<Box<Subscription>>,
+    pub(crate) progress: Progress,
+    /// The events consumed, as they are read, where a condition over them needs them beside the outputs.
+    pub(crate) consumed: Vec<Value>,
+    /// Events consumed that wait for their iteration.
+    pub(crate) queue: VecDeque<Item>,
+    /// The event whose iteration goes on.
+    pub(crate) current: Option<Item>,
+    pub(crate) outputs: Vec<Value>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -173,6 +229,7 @@ pub(crate) struct CallWork {
     pub(crate) idempotent: bool,
     pub(crate) approval: Option<Box<ApprovalRequest>>,
     /// `$context` at dispatch, where another branch could change it before the call is built.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub(crate) context: Option<Value>,
 }
 
@@ -194,7 +251,18 @@ pub(crate) struct ForWork {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ForkWork {
-    pub(crate) outputs: Vec<Option<Value>>,
+    /// Of the branches that have ended, by position.
+    pub(crate) outputs: BTreeMap<usize, Value>,
+}
+
+/// An event that was consumed, as it is read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Item {
+    /// The step of the key path that its iteration has: another event is another thing to do, also where a repeated
+    /// `try` counts from 0 again.
+    pub(crate) key: String,
+    pub(crate) value: Value,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,6 +312,14 @@ pub(crate) enum Step {
     Retry { task: FrameId },
 }
 
+/// A call of a `run` task with `await: false`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Detached {
+    pub(crate) ticket: CallTicket,
+    pub(crate) with: Value,
+}
+
 /// A completed task that can be taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -257,7 +333,7 @@ pub(crate) struct Completed {
 
 impl RunState {
     /// The version of the snapshot's form.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// The state before the first event.
     pub fn new() -> Self {
@@ -276,6 +352,8 @@ impl RunState {
             frames: BTreeMap::new(),
             calls: BTreeMap::new(),
             timers: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            detached: BTreeMap::new(),
             deferred: VecDeque::new(),
             occurrences: BTreeMap::new(),
             attempts: BTreeMap::new(),

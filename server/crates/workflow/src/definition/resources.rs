@@ -1,0 +1,177 @@
+//! Texts that stand elsewhere: functions of catalogs and of addresses, and schemas (dsl.md, "Catalogs", "External
+//! Resources"). They are read when the definition is, so that a run depends on nothing that can change, and they are part
+//! of the definition's digest.
+
+use serde_json::Value;
+
+use super::cursor::Cursor;
+use super::model::TaskIndex;
+use super::parts::{Decoder, Within, is_uri};
+use crate::diagnostic::{Diagnostics, suggestion};
+use crate::source::{self, Node, NodeKind, escape_pointer};
+
+/// A catalog of `use.catalogs`.
+#[derive(Debug, Clone)]
+pub(crate) struct Catalog {
+    uri: String,
+    authentication: Option<Value>,
+}
+
+/// The catalog that is there without being declared.
+const DEFAULT: &str = "default";
+
+impl Decoder<'_> {
+    pub(super) fn catalog(&mut self, at: &Cursor<'_>) -> Option<Catalog> {
+        let object = at.object(&mut self.diagnostics, &["endpoint"])?;
+        let endpoint = object.require(&mut self.diagnostics, "endpoint")?;
+        let (uri, authentication) = self.endpoint(&endpoint)?;
+        Some(Catalog { uri, authentication })
+    }
+
+    /// An endpoint that is needed while the definition is read, so that nothing in its address may depend on a run.
+    fn endpoint(&mut self, at: &Cursor<'_>) -> Option<(String, Option<Value>)> {
+        let (uri, authentication) = if at.is_text() {
+            (at.clone(), None)
+        } else {
+            let object = at.object(&mut self.diagnostics, &["uri", "authentication"])?;
+            let authentication = object.get("authentication");
+            let authentication = authentication.and_then(|policy| self.authentication(&policy, true));
+            (object.require(&mut self.diagnostics, "uri")?, authentication)
+        };
+        let text = uri.text(&mut self.diagnostics)?;
+        if !is_uri(text) || text.contains(['{', ' ']) {
+            let message = format!("“{text}” is not an absolute URI that can be read before a run");
+            uri.report(&mut self.diagnostics, message);
+            return None;
+        }
+        Some((text.to_owned(), authentication))
+    }
+
+    /// A function of a catalog (`name:version@catalog`) or at an address; `None` if it cannot be had, which is reported.
+    pub(super) fn function_elsewhere(&mut self, function: &str, at: &Cursor<'_>) -> Option<TaskIndex> {
+        let (uri, authentication) = if is_uri(function) {
+            (raw(function), None)
+        } else {
+            let (name, catalog) = function.rsplit_once('@')?;
+            let Some((name, version)) = name.split_once(':').filter(|(name, version)| plain(name) && plain(version))
+            else {
+                let message =
+                    format!("“{function}” does not name a function of a catalog: expected name:version@catalog");
+                at.report(&mut self.diagnostics, message);
+                return None;
+            };
+            let (root, authentication) = self.catalog_named(catalog, at)?;
+            (raw(&format!("{}/functions/{name}/{version}/function.yaml", root.trim_end_matches('/'))), authentication)
+        };
+        let node = self.read(&uri, authentication.as_ref(), at)?;
+        let slot = self.reserve(at)?;
+        // Known before it is read, so that one that calls itself is found.
+        self.functions.insert(function.to_owned(), slot);
+        let reference = format!("/use/functions/{}", escape_pointer(function));
+        let outside = std::mem::take(&mut self.diagnostics);
+        let locals = std::mem::take(&mut self.locals);
+        let within = std::mem::replace(&mut self.within, Within::Workflow);
+        self.function(&Cursor::root(&node), slot, function, &reference);
+        self.locals = locals;
+        self.within = within;
+        let inside = std::mem::replace(&mut self.diagnostics, outside);
+        for problem in inside.finish() {
+            at.report(&mut self.diagnostics, format!("in {uri}:{problem}"));
+        }
+        Some(slot)
+    }
+
+    fn catalog_named(&mut self, name: &str, at: &Cursor<'_>) -> Option<(String, Option<Value>)> {
+        if let Some(catalog) = self.catalogs.get(name) {
+            return Some((catalog.uri.clone(), catalog.authentication.clone()));
+        }
+        if name == DEFAULT {
+            return Some((format!("catalog://{DEFAULT}"), None));
+        }
+        let hint = suggestion(name, self.catalogs.keys().map(String::as_str).chain([DEFAULT]));
+        at.report(&mut self.diagnostics, format!("there is no catalog “{name}” under `use.catalogs`{hint}"));
+        None
+    }
+
+    /// `schema.resource`.
+    pub(super) fn schema_elsewhere(&mut self, at: &Cursor<'_>) -> Option<Value> {
+        let object = at.object(&mut self.diagnostics, &["name", "endpoint"])?;
+        let endpoint = object.require(&mut self.diagnostics, "endpoint")?;
+        let (uri, authentication) = self.endpoint(&endpoint)?;
+        Some(self.read(&raw(&uri), authentication.as_ref(), at)?.to_value())
+    }
+
+    /// Reads YAML or JSON that is elsewhere.
+    fn read(&mut self, uri: &str, authentication: Option<&Value>, at: &Cursor<'_>) -> Option<Node> {
+        let Some(resolver) = self.catalogue.resolver() else {
+            let message = format!("{uri} cannot be read: definitions must be complete in this installation");
+            at.report(&mut self.diagnostics, message);
+            return None;
+        };
+        let text = match resolver.text(uri, authentication) {
+            Ok(text) => text,
+            Err(reason) => {
+                at.report(&mut self.diagnostics, format!("{uri} cannot be read: {reason}"));
+                return None;
+            }
+        };
+        let mut inside = Diagnostics::default();
+        let node = source::read(&text, &mut inside);
+        for problem in inside.finish() {
+            at.report(&mut self.diagnostics, format!("in {uri}:{problem}"));
+        }
+        let node = node?;
+        if !matches!(node.kind, NodeKind::Object(_)) {
+            at.report(&mut self.diagnostics, format!("{uri} holds {}, not an object", node.describe()));
+            return None;
+        }
+        self.resources.insert(uri.to_owned(), node.to_value());
+        Some(node)
+    }
+}
+
+/// Whether a part of a function's name is one step of a path.
+fn plain(part: &str) -> bool {
+    !part.is_empty() && part != "." && part != ".." && !part.contains(['/', '\\', '?', '#', '%'])
+}
+
+/// Where a Git host has the text itself of what an address shows (dsl.md, "File Structure").
+fn raw(uri: &str) -> String {
+    if let Some(path) = uri.strip_prefix("https://github.com/") {
+        let mut steps = path.splitn(5, '/');
+        if let (Some(owner), Some(repository)) = (steps.next(), steps.next()) {
+            let (branch, rest) = match (steps.next(), steps.next(), steps.next()) {
+                (Some("tree" | "blob"), Some(branch), Some(rest)) => (branch, rest.to_owned()),
+                (first, second, rest) => {
+                    let rest: Vec<&str> = [first, second, rest].into_iter().flatten().collect();
+                    ("main", rest.join("/"))
+                }
+            };
+            return format!("https://raw.githubusercontent.com/{owner}/{repository}/refs/heads/{branch}/{rest}");
+        }
+    }
+    if uri.starts_with("https://gitlab.com/") {
+        return uri.replacen("/-/tree/", "/-/raw/", 1).replacen("/-/blob/", "/-/raw/", 1);
+    }
+    uri.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_git_host_shows_is_read_raw() {
+        let function = "functions/log/1.0.0/function.yaml";
+        let expected =
+            format!("https://raw.githubusercontent.com/serverlessworkflow/catalog/refs/heads/main/{function}");
+        for root in ["serverlessworkflow/catalog/tree/main", "serverlessworkflow/catalog"] {
+            assert_eq!(raw(&format!("https://github.com/{root}/{function}")), expected);
+        }
+        assert_eq!(
+            raw("https://gitlab.com/a/b/-/tree/main/functions/x/1/function.yaml"),
+            "https://gitlab.com/a/b/-/raw/main/functions/x/1/function.yaml"
+        );
+        assert_eq!(raw("https://example.com/x"), "https://example.com/x");
+    }
+}
