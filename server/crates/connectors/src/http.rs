@@ -3,11 +3,11 @@
 //! An endpoint `connection://NAME/path` takes address, credentials and trust from the connection NAME: the specification
 //! leaves no room for a connection among the arguments, and a URI with a scheme of its own is valid everywhere.
 
-mod authentication;
+pub(crate) mod authentication;
 mod content;
 mod exchange;
-mod outgoing;
-mod schema;
+pub(crate) mod outgoing;
+pub(crate) mod schema;
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use outgoing::Outgoing;
 /// The scheme of endpoints that name a connection.
 const CONNECTION_SCHEME: &str = "connection://";
 /// Methods that may be repeated without harm (RFC 9110, section 9.2.2).
-const REPEATABLE: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+pub(crate) const REPEATABLE: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
 /// Calls HTTP services.
 pub struct HttpConnector {
@@ -35,7 +35,7 @@ pub struct HttpConnector {
 }
 
 /// What calls by HTTP share: clients and tokens.
-pub(crate) struct Http {
+pub struct Http {
     policy: Arc<EgressPolicy>,
     /// For services that the system's certificates vouch for; others get a client of their own.
     client: reqwest::Client,
@@ -43,7 +43,8 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(crate) fn new(policy: Arc<EgressPolicy>) -> Result<Self, Failure> {
+    /// Clients that reach what the policy permits.
+    pub fn new(policy: Arc<EgressPolicy>) -> Result<Self, Failure> {
         let client = exchange::client(&policy, None, None)?;
         Ok(Self { policy, client, tokens: authentication::Tokens::default() })
     }
@@ -56,20 +57,37 @@ impl Http {
         }
     }
 
+    /// The content at an endpoint as the specification writes it: a URI, or an object of `uri` and `authentication`.
+    pub(crate) async fn content(&self, endpoint: &Value, context: &CallContext) -> Result<Vec<u8>, Failure> {
+        let with = serde_json::json!({"method": "get", "endpoint": endpoint, "redirect": true});
+        let outgoing = Outgoing::build(&with, None, &context.key)?;
+        Ok(self.exchange(&outgoing, None, true, context)?.response(outgoing).await?.content)
+    }
+
     /// Sends a request; `repeatable` says that it may be sent twice without harm.
-    async fn call(
+    pub(crate) async fn call(
         &self,
         outgoing: Outgoing,
         authority: Option<&str>,
         repeatable: bool,
         context: &CallContext,
     ) -> Result<Value, Failure> {
+        self.exchange(&outgoing, authority, repeatable, context)?.run(outgoing).await
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        outgoing: &Outgoing,
+        authority: Option<&str>,
+        repeatable: bool,
+        context: &'a CallContext,
+    ) -> Result<exchange::Exchange<'a>, Failure> {
         let elsewhere = self.client(authority)?;
         let client = match &outgoing.credentials {
             Some(Credentials::Certificate(shown)) => exchange::client(&self.policy, authority, Some(shown))?,
             _ => elsewhere.clone(),
         };
-        exchange::Exchange { http: self, client, elsewhere, repeatable, context }.run(outgoing).await
+        Ok(exchange::Exchange { http: self, client, elsewhere, repeatable, context })
     }
 }
 
@@ -87,7 +105,13 @@ struct Settings {
 impl HttpConnector {
     /// A connector that reaches what the policy permits.
     pub fn new(policy: Arc<EgressPolicy>) -> Result<Self, Failure> {
-        Ok(Self { http: Arc::new(Http::new(policy)?) })
+        Ok(Self::over(Arc::new(Http::new(policy)?)))
+    }
+
+    /// A connector that shares clients and tokens with others.
+    #[must_use]
+    pub fn over(http: Arc<Http>) -> Self {
+        Self { http }
     }
 
     async fn call(&self, request: &Request, context: &CallContext) -> Result<Value, Failure> {

@@ -36,6 +36,10 @@ pub mod tls;
 pub mod directory;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "openapi")]
+pub mod openapi;
+#[cfg(feature = "http")]
+pub mod resource;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 

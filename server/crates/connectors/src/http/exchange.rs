@@ -95,16 +95,22 @@ pub(super) struct Exchange<'a> {
 
 impl Exchange<'_> {
     pub(super) async fn run(&self, outgoing: Outgoing) -> Result<Value, Failure> {
+        let output = outgoing.output;
+        self.response(outgoing).await?.into_output(output)
+    }
+
+    /// The response, if its status is none that is an error.
+    pub(super) async fn response(&self, outgoing: Outgoing) -> Result<Response, Failure> {
         let limit = match self.context.deadline {
             Some(_) => self.context.time_left(),
             None => ANSWER_LIMIT,
         };
-        let (output, redirect) = (outgoing.output, outgoing.redirect);
+        let redirect = outgoing.redirect;
         match tokio::time::timeout(limit, self.follow(outgoing)).await {
             Ok(response) => {
                 let response = response?;
                 let accepted = if redirect { 200..400 } else { 200..300 };
-                if accepted.contains(&response.status) { response.into_output(output) } else { Err(refusal(&response)) }
+                if accepted.contains(&response.status) { Ok(response) } else { Err(refusal(&response)) }
             }
             Err(_) => Err(self.after_sending(RunError::new(
                 StandardError::Timeout,

@@ -18,22 +18,22 @@ use crate::Failure;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request that is ready to be sent.
-pub(super) struct Outgoing {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Option<Vec<u8>>,
-    pub(super) credentials: Option<Credentials>,
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) credentials: Option<Credentials>,
     /// Whether a redirect has led to another origin, which may see nothing of the call but its content.
-    pub(super) away: bool,
-    pub(super) output: Output,
-    pub(super) redirect: bool,
+    pub(crate) away: bool,
+    pub(crate) output: Output,
+    pub(crate) redirect: bool,
 }
 
 /// What of the response becomes the task's output.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Output {
+pub(crate) enum Output {
     /// The content in base64.
     Raw,
     /// The content, read by its type.
@@ -84,13 +84,20 @@ impl Outgoing {
             Some(authentication) => Some(Credentials::try_from(authentication)?),
             None => connection.map(stored_authorization).transpose()?.flatten().or(inline).map(Credentials::Header),
         };
-        if credentials.is_some() {
-            headers.remove(AUTHORIZATION);
+        let request =
+            Self { method, url, headers, body, credentials, away: false, output: with.output, redirect: with.redirect };
+        request.marked(key)
+    }
+
+    /// With the idempotency key where it matters, and one way of authentication only.
+    pub(crate) fn marked(mut self, key: &str) -> Result<Self, Failure> {
+        if self.credentials.is_some() {
+            self.headers.remove(AUTHORIZATION);
         }
-        if !method.is_safe() && !headers.contains_key(&IDEMPOTENCY_KEY) {
-            headers.insert(IDEMPOTENCY_KEY, header_value("Idempotency-Key", key)?);
+        if !self.method.is_safe() && !self.headers.contains_key(&IDEMPOTENCY_KEY) {
+            self.headers.insert(IDEMPOTENCY_KEY, header_value("Idempotency-Key", key)?);
         }
-        Ok(Self { method, url, headers, body, credentials, away: false, output: with.output, redirect: with.redirect })
+        Ok(self)
     }
 }
 
@@ -146,7 +153,7 @@ fn add_query(url: &mut Url, query: &Map<String, Value>) {
     }
 }
 
-fn headers(given: &Map<String, Value>) -> Result<HeaderMap, Failure> {
+pub(crate) fn headers(given: &Map<String, Value>) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
         let parsed = HeaderName::from_bytes(name.as_bytes())
@@ -157,7 +164,7 @@ fn headers(given: &Map<String, Value>) -> Result<HeaderMap, Failure> {
 }
 
 /// A header's value; line breaks cannot get in.
-pub(super) fn header_value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
+pub(crate) fn header_value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
     let mut value =
         HeaderValue::from_str(text).or_else(|_| HeaderValue::from_bytes(text.as_bytes())).map_err(|_| {
             Failure::configuration(format!("the value of the header {name} has characters that it may not"))
@@ -167,7 +174,7 @@ pub(super) fn header_value(name: &str, text: &str) -> Result<HeaderValue, Failur
 }
 
 /// The body's bytes; sets the content type where the definition does not.
-fn encode_body(body: &Value, headers: &mut HeaderMap) -> Result<Vec<u8>, Failure> {
+pub(crate) fn encode_body(body: &Value, headers: &mut HeaderMap) -> Result<Vec<u8>, Failure> {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let mut default_type = |content_type: &'static str| {
         if given.is_empty() {
@@ -220,7 +227,7 @@ fn take_user_info(url: &mut Url) -> Result<Option<HeaderValue>, Failure> {
     Ok(Some(header))
 }
 
-fn text_of(value: &Value) -> String {
+pub(crate) fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -12,6 +12,7 @@ mod authentication;
 mod builtin;
 mod http;
 mod ldap;
+mod openapi;
 mod registry;
 mod shipped;
 mod smtp;

@@ -12,7 +12,9 @@ use connectors::{
     TaskLog,
     directory::{DirectoryConnector, NoRecorder, Portal},
     egress::EgressPolicy,
-    http::HttpConnector,
+    http::{Http, HttpConnector},
+    openapi::OpenApiConnector,
+    resource::Resources,
     smtp::SmtpConnector,
 };
 use domain::{Clock as _, ConnectionId, Ids as _, Name, RunId, view::ConnectionCheck};
@@ -70,8 +72,10 @@ impl Bench {
             passwords,
             recorder: Arc::new(NoRecorder),
         };
+        let http = Arc::new(Http::new(policy.clone()).unwrap());
         let connectors: Vec<Arc<dyn Connector>> = vec![
-            Arc::new(HttpConnector::new(policy.clone()).unwrap()),
+            Arc::new(HttpConnector::over(http.clone())),
+            Arc::new(OpenApiConnector::new(http.clone(), Resources::with_files(http, folder.path().to_owned()))),
             Arc::new(DirectoryConnector::new(policy.clone(), portal)),
             Arc::new(SmtpConnector::new(policy, folder.path().join("mail"))),
         ];
