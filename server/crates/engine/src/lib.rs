@@ -16,6 +16,7 @@ mod approvals;
 mod calls;
 mod dispatch;
 pub mod live;
+pub mod local;
 mod node;
 pub mod notices;
 mod redaction;
