@@ -13,7 +13,9 @@ use connectors::{
     Connector, Registry,
     directory::{self, DirectoryConnector, Portal},
     egress::EgressPolicy,
-    http::HttpConnector,
+    http::{Http, HttpConnector},
+    openapi::OpenApiConnector,
+    resource::Resources,
     smtp::{self, SmtpConnector},
 };
 use domain::{Clock, Ids, view::DemoSignIn};
@@ -28,11 +30,12 @@ use service::{Parts, Service};
 use store::Store;
 use store_postgres::{PoolSizes, PostgresStore};
 use store_sqlite::SqliteStore;
-use workflow::FunctionCatalogue;
+use workflow::{Capability, FunctionCatalogue};
 
 use crate::{
     clock::{SystemClock, SystemIds},
     config::{Config, Database},
+    definition_resources::DefinitionResources,
     directory_changes::AuditedChanges,
 };
 
@@ -228,34 +231,71 @@ fn passwords(random: Arc<dyn Random>) -> Result<Passwords> {
 
 fn registry(egress: EgressPolicy, portal: Portal, mails: PathBuf) -> Result<Registry> {
     let egress = Arc::new(egress);
-    let mut connectors = connectors_without_database(&egress)?;
+    let http = http(&egress)?;
+    let mut connectors = connectors_without_database(&http, &Resources::remote(Arc::clone(&http)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&egress), portal)));
     connectors.push(Arc::new(SmtpConnector::new(egress, mails)));
     Registry::new(connectors).context("the connectors do not fit together")
 }
 
 /// The connectors that work from a definition alone.
-fn connectors_without_database(egress: &Arc<EgressPolicy>) -> Result<Vec<Arc<dyn Connector>>> {
-    let http = HttpConnector::new(Arc::clone(egress)).map_err(|failure| {
-        let detail = failure.error.detail.clone().unwrap_or_default();
-        anyhow!("the connector for HTTP cannot be set up: {detail}")
-    })?;
-    Ok(vec![Arc::new(http)])
+fn connectors_without_database(http: &Arc<Http>, resources: &Resources) -> Vec<Arc<dyn Connector>> {
+    vec![
+        Arc::new(HttpConnector::over(Arc::clone(http))),
+        Arc::new(OpenApiConnector::new(Arc::clone(http), resources.clone())),
+    ]
 }
 
-/// The connectors of a run that has no database.
-pub(crate) fn registry_without_database() -> Result<Registry> {
-    Registry::new(connectors_without_database(&Arc::new(EgressPolicy::default()))?)
-        .context("the connectors do not fit together")
+fn http(egress: &Arc<EgressPolicy>) -> Result<Arc<Http>> {
+    let http = Http::new(Arc::clone(egress));
+    http.map(Arc::new).map_err(|failure| anyhow!("calls by HTTP cannot be set up: {}", failure.detail()))
 }
 
-/// All functions of a server, as definitions are checked against them without one.
-pub(crate) fn function_catalogue() -> Result<FunctionCatalogue> {
-    let mut catalogue = registry_without_database()?.function_catalogue().clone();
-    for function in [directory::function(), smtp::function()] {
-        catalogue.register(function.name, function.with, function.system)?;
+/// What definitions are read and executed with where there is no database.
+pub(crate) struct WithoutDatabase {
+    /// The connectors.
+    pub(crate) connectors: Arc<Registry>,
+    /// External resources, among them files.
+    pub(crate) resources: Resources,
+}
+
+impl WithoutDatabase {
+    /// Relative paths of resources begin at `folder`.
+    pub(crate) fn set_up(folder: PathBuf) -> Result<Self> {
+        let http = http(&Arc::new(EgressPolicy::default()))?;
+        let resources = Resources::with_files(Arc::clone(&http), folder);
+        let connectors = Registry::new(connectors_without_database(&http, &resources))
+            .context("the connectors do not fit together")?;
+        Ok(Self { connectors: Arc::new(connectors), resources })
     }
-    Ok(catalogue)
+
+    /// What can be executed here, with the reasons why the rest cannot.
+    pub(crate) fn executable(&self) -> FunctionCatalogue {
+        let mut catalogue = self.connectors.function_catalogue().clone();
+        catalogue.withhold(
+            FunctionCatalogue::APPROVAL,
+            "an approval is decided by people in the portal, and without a database there is nobody to ask",
+        );
+        for name in [directory::function().name, smtp::function().name] {
+            catalogue.withhold(name, "it works over a connection, and connections are configured in the portal");
+        }
+        self.complete(catalogue)
+    }
+
+    /// Everything that this program knows, whoever executes it.
+    pub(crate) fn known(&self) -> Result<FunctionCatalogue> {
+        let mut catalogue = self.connectors.function_catalogue().clone();
+        for function in [directory::function(), smtp::function()] {
+            catalogue.register(function.name, function.with, function.system)?;
+        }
+        Ok(self.complete(catalogue))
+    }
+
+    fn complete(&self, mut catalogue: FunctionCatalogue) -> FunctionCatalogue {
+        catalogue.allow(Capability::ALL);
+        catalogue.resolve_with(Arc::new(DefinitionResources::new(self.resources.clone())));
+        catalogue
+    }
 }
 
 /// The catalogue that ships: file names and texts.
