@@ -14,6 +14,7 @@
 mod clock;
 mod commands;
 mod config;
+mod definition_resources;
 mod directory_changes;
 mod housekeeping;
 mod http;

@@ -10,7 +10,13 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::{
-    Registry, directory::DirectoryConnector, egress::EgressPolicy, http::HttpConnector, smtp::SmtpConnector,
+    Connector, Registry,
+    directory::{self, DirectoryConnector, Portal},
+    egress::EgressPolicy,
+    http::{Http, HttpConnector},
+    openapi::OpenApiConnector,
+    resource::Resources,
+    smtp::{self, SmtpConnector},
 };
 use domain::{Clock, Ids, view::DemoSignIn};
 use engine::{Live, Waker};
@@ -24,10 +30,12 @@ use service::{Parts, Service};
 use store::Store;
 use store_postgres::{PoolSizes, PostgresStore};
 use store_sqlite::SqliteStore;
+use workflow::{Capability, FunctionCatalogue};
 
 use crate::{
     clock::{SystemClock, SystemIds},
     config::{Config, Database},
+    definition_resources::DefinitionResources,
     directory_changes::AuditedChanges,
 };
 
@@ -59,8 +67,14 @@ impl Foundation {
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let vault = Arc::new(open_vault(config, store.as_ref(), Arc::clone(&random)).await?);
         let passwords = passwords(Arc::clone(&random))?;
-        let registry =
-            registry(config.egress.clone(), passwords.clone(), Arc::clone(&random), config.data.join("mail"))?;
+        let portal = Portal {
+            store: Arc::clone(&store),
+            vault: Arc::clone(&vault),
+            random: Arc::clone(&random),
+            passwords: Arc::new(passwords.clone()),
+            recorder: Arc::new(AuditedChanges),
+        };
+        let registry = registry(config.egress.clone(), portal, config.data.join("mail"))?;
         Ok(Self {
             store,
             vault,
@@ -222,25 +236,73 @@ fn passwords(random: Arc<dyn Random>) -> Result<Passwords> {
     Ok(Passwords::new(random, Parameters::default(), processors)?)
 }
 
-fn registry(egress: EgressPolicy, passwords: Passwords, random: Arc<dyn Random>, mails: PathBuf) -> Result<Registry> {
+fn registry(egress: EgressPolicy, portal: Portal, mails: PathBuf) -> Result<Registry> {
     let egress = Arc::new(egress);
-    let http = HttpConnector::new(Arc::clone(&egress)).map_err(|failure| {
-        let detail = failure.error.detail.clone().unwrap_or_default();
-        anyhow!("the connector for HTTP cannot be set up: {detail}")
-    })?;
-    let changes = Arc::new(AuditedChanges);
-    let directory = DirectoryConnector::new(Arc::clone(&egress), random, Arc::new(passwords), changes);
-    let smtp = SmtpConnector::new(egress, mails);
-    Registry::new(vec![Arc::new(http), Arc::new(directory), Arc::new(smtp)])
-        .context("the connectors do not fit together")
+    let http = http(&egress)?;
+    let mut connectors = connectors_without_database(&http, &Resources::remote(Arc::clone(&http)));
+    connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&egress), portal)));
+    connectors.push(Arc::new(SmtpConnector::new(egress, mails)));
+    Registry::new(connectors).context("the connectors do not fit together")
 }
 
-/// The connectors as definitions are checked against them: they call nothing, and need no data directory.
-pub(crate) fn registry_for_validation() -> Result<Registry> {
-    let random: Arc<dyn Random> = Arc::new(OsRandom);
-    let cheap = Parameters { memory_kib: 8, iterations: 1, parallelism: 1 };
-    let passwords = Passwords::new(Arc::clone(&random), cheap, NonZeroUsize::MIN)?;
-    registry(EgressPolicy::default(), passwords, random, PathBuf::new())
+/// The connectors that work from a definition alone.
+fn connectors_without_database(http: &Arc<Http>, resources: &Resources) -> Vec<Arc<dyn Connector>> {
+    vec![
+        Arc::new(HttpConnector::over(Arc::clone(http))),
+        Arc::new(OpenApiConnector::new(Arc::clone(http), resources.clone())),
+    ]
+}
+
+fn http(egress: &Arc<EgressPolicy>) -> Result<Arc<Http>> {
+    let http = Http::new(Arc::clone(egress));
+    http.map(Arc::new).map_err(|failure| anyhow!("calls by HTTP cannot be set up: {}", failure.detail()))
+}
+
+/// What definitions are read and executed with where there is no database.
+pub(crate) struct WithoutDatabase {
+    /// The connectors.
+    pub(crate) connectors: Arc<Registry>,
+    /// External resources, among them files.
+    pub(crate) resources: Resources,
+}
+
+impl WithoutDatabase {
+    /// Relative paths of resources begin at `folder`.
+    pub(crate) fn set_up(folder: PathBuf) -> Result<Self> {
+        let http = http(&Arc::new(EgressPolicy::default()))?;
+        let resources = Resources::with_files(Arc::clone(&http), folder);
+        let connectors = Registry::new(connectors_without_database(&http, &resources))
+            .context("the connectors do not fit together")?;
+        Ok(Self { connectors: Arc::new(connectors), resources })
+    }
+
+    /// What can be executed here, with the reasons why the rest cannot.
+    pub(crate) fn executable(&self) -> FunctionCatalogue {
+        let mut catalogue = self.connectors.function_catalogue().clone();
+        catalogue.withhold(
+            FunctionCatalogue::APPROVAL,
+            "an approval is decided by people in the portal, and without a database there is nobody to ask",
+        );
+        for name in [directory::function().name, smtp::function().name] {
+            catalogue.withhold(name, "it works over a connection, and connections are configured in the portal");
+        }
+        self.complete(catalogue)
+    }
+
+    /// Everything that this program knows, whoever executes it.
+    pub(crate) fn known(&self) -> Result<FunctionCatalogue> {
+        let mut catalogue = self.connectors.function_catalogue().clone();
+        for function in [directory::function(), smtp::function()] {
+            catalogue.register(function.name, function.with, function.system)?;
+        }
+        Ok(self.complete(catalogue))
+    }
+
+    fn complete(&self, mut catalogue: FunctionCatalogue) -> FunctionCatalogue {
+        catalogue.allow(Capability::ALL);
+        catalogue.resolve_with(Arc::new(DefinitionResources::new(self.resources.clone())));
+        catalogue
+    }
 }
 
 /// The catalogue that ships: file names and texts.

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod doctor;
 mod migrate;
+mod run;
 mod serve;
 mod token;
 mod user;
@@ -65,6 +66,8 @@ enum Command {
         /// The file that `rondo backup` wrote
         file: PathBuf,
     },
+    /// Execute one definition here, without a server or database
+    Run(run::Options),
     /// Check workflow definitions
     Validate {
         /// Definitions in YAML or JSON
@@ -90,6 +93,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Doctor => doctor::doctor(&flags).await,
         Command::Backup { file } => backup::backup(&quiet(&flags)?, &file).await,
         Command::Restore { file } => backup::restore(&quiet(&flags)?, &file).await,
+        Command::Run(options) => run::run(options).await,
         Command::Validate { files } => validate::validate(&files),
     }
 }

@@ -1,35 +1,41 @@
 //! `rondo validate FILE…`
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Result;
-use workflow::Definition;
+use workflow::{Definition, FunctionCatalogue};
+
+use crate::wiring::WithoutDatabase;
 
 /// What the exit says where something is wrong.
-const INVALID: u8 = 2;
+pub(super) const INVALID: u8 = 2;
 
 pub(super) fn validate(files: &[PathBuf]) -> Result<ExitCode> {
-    let registry = crate::wiring::registry_for_validation()?;
     let mut valid = true;
     for path in files {
-        let source = match fs::read(path) {
-            Ok(bytes) => String::from_utf8(bytes).map_err(|_| "the file is not UTF-8 text".to_owned()),
-            Err(cause) => Err(cause.to_string()),
-        };
-        let source = match source {
-            Ok(source) => source,
-            Err(message) => {
-                println!("{}:1:1: {message}", path.display());
-                valid = false;
-                continue;
-            }
-        };
-        if let Err(found) = Definition::parse(&source, registry.function_catalogue()) {
+        let functions = WithoutDatabase::set_up(folder_of(path))?.known()?;
+        if let Err(lines) = read_definition(path, &functions) {
             valid = false;
-            for diagnostic in found {
-                println!("{}:{diagnostic}", path.display());
-            }
+            lines.iter().for_each(|line| println!("{line}"));
         }
     }
     Ok(if valid { ExitCode::SUCCESS } else { ExitCode::from(INVALID) })
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(file: &Path) -> PathBuf {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// A definition from a file, or what is wrong with it: one line each, `FILE:LINE:COLUMN: message`.
+pub(super) fn read_definition(path: &Path, functions: &FunctionCatalogue) -> Result<Definition, Vec<String>> {
+    let unreadable = |message: &str| vec![format!("{}:1:1: {message}", path.display())];
+    let bytes = fs::read(path).map_err(|cause| unreadable(&cause.to_string()))?;
+    let source = String::from_utf8(bytes).map_err(|_| unreadable("the file is not UTF-8 text"))?;
+    Definition::parse(&source, functions)
+        .map_err(|found| found.iter().map(|diagnostic| format!("{}:{diagnostic}", path.display())).collect())
 }

@@ -1,8 +1,12 @@
 //! The real binary: commands, start and stop, and every door as clients meet it.
 
 mod commands;
+mod conformance;
+mod counterpart;
 mod crash;
 mod documents;
+mod feature;
+mod local_run;
 mod portal;
 mod rest;
 mod server;

@@ -1,13 +1,16 @@
 //! Connections as connectors see them: settings and secrets together, in memory only.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
+use async_trait::async_trait;
 use domain::{ConnectionId, FieldError, Name};
 use identity::vault::{Vault, VaultError};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use store::Store;
+use workflow::{RunError, StandardError};
 
-use crate::{Failure, arguments};
+use crate::{Failure, arguments, registry::from_store};
 
 /// The word in a connection's `namespaces` that lets every namespace use it.
 const EVERY_NAMESPACE: &str = "*";
@@ -124,6 +127,70 @@ impl ResolvedConnection {
 impl fmt::Debug for ResolvedConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResolvedConnection").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// Where calls find the connections that they name.
+#[async_trait]
+pub trait Connections: Send + Sync {
+    /// The connection of this name, if it is of one of these kinds and workflows of `namespace` may use it.
+    async fn resolve(&self, name: &str, kinds: &[&str], namespace: &Name) -> Result<ResolvedConnection, Failure>;
+}
+
+/// The connections that administrators have configured.
+pub struct StoredConnections {
+    /// Where their rows are.
+    pub store: Arc<dyn Store>,
+    /// Opens their secrets.
+    pub vault: Arc<Vault>,
+}
+
+#[async_trait]
+impl Connections for StoredConnections {
+    async fn resolve(&self, name: &str, kinds: &[&str], namespace: &Name) -> Result<ResolvedConnection, Failure> {
+        let mut unit = self.store.snapshot().await.map_err(|error| from_store(&error))?;
+        let row = unit.connection_by_name(name).await.map_err(|error| from_store(&error))?;
+        let Some(row) = row else {
+            return Err(Failure::configuration(missing(name, kinds)));
+        };
+        if !may_use(&row.namespaces, namespace) {
+            return Err(Failure::permanent(RunError::new(
+                StandardError::Authorization,
+                format!("workflows of the namespace “{namespace}” may not use the connection “{name}”"),
+            )));
+        }
+        if !kinds.contains(&row.kind.as_str()) {
+            return Err(Failure::configuration(format!(
+                "the connection “{name}” is of kind {}, and {} is needed",
+                row.kind,
+                kinds.join(" or ")
+            )));
+        }
+        ResolvedConnection::open(&row, &self.vault).map_err(|error| {
+            tracing::error!(connection = name, error = &error as &dyn std::error::Error, "a secret cannot be opened");
+            Failure::configuration(format!("the secret of the connection “{name}” cannot be opened; enter it again"))
+        })
+    }
+}
+
+fn missing(name: &str, kinds: &[&str]) -> String {
+    let remedy = format!("an administrator can add one of kind {}", kinds.join(" or "));
+    if kinds.contains(&"smtp") {
+        return format!("mail is off: there is no connection “{name}”; {remedy}");
+    }
+    format!("there is no connection “{name}”; {remedy}")
+}
+
+/// The connections of a run without a database: none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoConnections;
+
+#[async_trait]
+impl Connections for NoConnections {
+    async fn resolve(&self, name: &str, _kinds: &[&str], _namespace: &Name) -> Result<ResolvedConnection, Failure> {
+        Err(Failure::configuration(format!(
+            "the connection “{name}” is configured in the portal, and this run has only its definition"
+        )))
     }
 }
 

@@ -4,9 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{Clock, Ids, RunId, Timestamp, view::CheckStep};
-use identity::vault::Vault;
 use serde_json::Value;
-use store::Store;
 use tokio_util::sync::CancellationToken;
 use workflow::{RunError, StandardError};
 
@@ -116,10 +114,6 @@ pub struct CallContext {
     pub ids: Arc<dyn Ids>,
     /// The task's log.
     pub log: Arc<dyn TaskLog>,
-    /// The database, for what is Rondo's own (the built-in directory, one-time links).
-    pub store: Arc<dyn Store>,
-    /// Seals what an output must carry and nobody may read.
-    pub vault: Arc<Vault>,
     /// Address of the portal as people reach it, without a slash at the end.
     pub base_url: String,
     /// Set when the call is no longer wanted.

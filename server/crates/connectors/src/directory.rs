@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{Timestamp, UserId, view::CheckStep};
-use identity::{passwords::Passwords, random::Random};
+use identity::{passwords::Passwords, random::Random, vault::Vault};
 use serde_json::Value;
-use store::UnitOfWork;
+use store::{Store, UnitOfWork};
 
 pub use links::{LINK_LIFETIME, link_address, sealing_context};
 
@@ -66,41 +66,63 @@ impl ChangeRecorder for NoRecorder {
     }
 }
 
+/// The portal itself: its own users and teams, and the one-time links by which people get passwords.
+#[derive(Clone)]
+pub struct Portal {
+    /// Where they are.
+    pub store: Arc<dyn Store>,
+    /// Seals what an output must carry and nobody may read.
+    pub vault: Arc<Vault>,
+    /// Makes passwords and links.
+    pub random: Arc<dyn Random>,
+    /// Hashes passwords.
+    pub passwords: Arc<Passwords>,
+    /// Told of every change.
+    pub recorder: Arc<dyn ChangeRecorder>,
+}
+
 /// Manages people and groups.
 pub struct DirectoryConnector {
     policy: Arc<EgressPolicy>,
-    random: Arc<dyn Random>,
-    passwords: Arc<Passwords>,
-    recorder: Arc<dyn ChangeRecorder>,
+    portal: Portal,
+}
+
+/// The function `directory`, as definitions are checked against it.
+#[must_use]
+pub fn function() -> FunctionSpec {
+    FunctionSpec {
+        name: "directory",
+        title: "Change or read a directory of people and groups",
+        system: "Directory",
+        with: schema::with(),
+        output: schema::output(),
+        operations: schema::OPERATIONS
+            .iter()
+            .map(|operation| OperationSpec {
+                name: operation.name,
+                title: operation.title,
+                output: schema::output_of(operation),
+                reads: operation.reads,
+            })
+            .collect(),
+        needs_connection: true,
+        connection_kinds: vec![BUILTIN, LDAP],
+    }
 }
 
 impl DirectoryConnector {
     /// A connector whose LDAP side reaches what the policy permits.
     #[must_use]
-    pub fn new(
-        policy: Arc<EgressPolicy>,
-        random: Arc<dyn Random>,
-        passwords: Arc<Passwords>,
-        recorder: Arc<dyn ChangeRecorder>,
-    ) -> Self {
-        Self { policy, random, passwords, recorder }
+    pub fn new(policy: Arc<EgressPolicy>, portal: Portal) -> Self {
+        Self { policy, portal }
     }
 
     async fn call(&self, request: &Request, context: &CallContext) -> Result<Value, Failure> {
         let operation = Operation::read(&request.with)?;
         match target(request)? {
-            Target::Builtin => {
-                builtin::Builtin {
-                    context,
-                    random: &*self.random,
-                    passwords: &self.passwords,
-                    recorder: &*self.recorder,
-                }
-                .perform(operation)
-                .await
-            }
+            Target::Builtin => builtin::Builtin { portal: &self.portal, context }.perform(operation).await,
             Target::Ldap(connection) => {
-                ldap::Caller { policy: &self.policy, random: &*self.random, context }
+                ldap::Caller { policy: &self.policy, portal: &self.portal, context }
                     .perform(connection, operation)
                     .await
             }
@@ -124,24 +146,7 @@ fn target(request: &Request) -> Result<Target<'_>, Failure> {
 #[async_trait]
 impl Connector for DirectoryConnector {
     fn functions(&self) -> Vec<FunctionSpec> {
-        vec![FunctionSpec {
-            name: "directory",
-            title: "Change or read a directory of people and groups",
-            system: "Directory",
-            with: schema::with(),
-            output: schema::output(),
-            operations: schema::OPERATIONS
-                .iter()
-                .map(|operation| OperationSpec {
-                    name: operation.name,
-                    title: operation.title,
-                    output: schema::output_of(operation),
-                    reads: operation.reads,
-                })
-                .collect(),
-            needs_connection: true,
-            connection_kinds: vec![BUILTIN, LDAP],
-        }]
+        vec![function()]
     }
 
     fn connection_kinds(&self) -> Vec<ConnectionKind> {
@@ -180,10 +185,10 @@ impl Connector for DirectoryConnector {
 
     async fn probe(&self, request: &Request, context: &CallContext) -> Probe {
         let answer = match target(request) {
-            Ok(Target::Builtin) => builtin::recorded(context).await,
+            Ok(Target::Builtin) => builtin::recorded(&*self.portal.store, &context.key).await,
             Ok(Target::Ldap(connection)) => match Operation::read(&request.with) {
                 Ok(operation) => {
-                    ldap::Caller { policy: &self.policy, random: &*self.random, context }
+                    ldap::Caller { policy: &self.policy, portal: &self.portal, context }
                         .find_created(connection, &operation)
                         .await
                 }

@@ -3,10 +3,11 @@
 //! An endpoint `connection://NAME/path` takes address, credentials and trust from the connection NAME: the specification
 //! leaves no room for a connection among the arguments, and a URI with a scheme of its own is valid everywhere.
 
+pub(crate) mod authentication;
 mod content;
 mod exchange;
-mod outgoing;
-mod schema;
+pub(crate) mod outgoing;
+pub(crate) mod schema;
 
 use std::sync::Arc;
 
@@ -20,17 +21,74 @@ use crate::{
     CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection,
     System, egress::EgressPolicy, tls,
 };
+use authentication::Credentials;
+use outgoing::Outgoing;
 
 /// The scheme of endpoints that name a connection.
 const CONNECTION_SCHEME: &str = "connection://";
 /// Methods that may be repeated without harm (RFC 9110, section 9.2.2).
-const REPEATABLE: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+pub(crate) const REPEATABLE: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
 /// Calls HTTP services.
 pub struct HttpConnector {
+    http: Arc<Http>,
+}
+
+/// What calls by HTTP share: clients and tokens.
+pub struct Http {
     policy: Arc<EgressPolicy>,
     /// For services that the system's certificates vouch for; others get a client of their own.
     client: reqwest::Client,
+    tokens: authentication::Tokens,
+}
+
+impl Http {
+    /// Clients that reach what the policy permits.
+    pub fn new(policy: Arc<EgressPolicy>) -> Result<Self, Failure> {
+        let client = exchange::client(&policy, None, None)?;
+        Ok(Self { policy, client, tokens: authentication::Tokens::default() })
+    }
+
+    /// A client that trusts this CA only, or the system's.
+    fn client(&self, authority: Option<&str>) -> Result<reqwest::Client, Failure> {
+        match authority {
+            Some(_) => exchange::client(&self.policy, authority, None),
+            None => Ok(self.client.clone()),
+        }
+    }
+
+    /// The content at an endpoint as the specification writes it: a URI, or an object of `uri` and `authentication`.
+    pub(crate) async fn content(&self, endpoint: &Value, context: &CallContext) -> Result<Vec<u8>, Failure> {
+        let with = serde_json::json!({"method": "get", "endpoint": endpoint, "redirect": true});
+        let outgoing = Outgoing::build(&with, None, &context.key)?;
+        Ok(self.exchange(&outgoing, None, true, context)?.response(outgoing).await?.content)
+    }
+
+    /// Sends a request; `repeatable` says that it may be sent twice without harm.
+    pub(crate) async fn call(
+        &self,
+        outgoing: Outgoing,
+        authority: Option<&str>,
+        repeatable: bool,
+        context: &CallContext,
+    ) -> Result<Value, Failure> {
+        self.exchange(&outgoing, authority, repeatable, context)?.run(outgoing).await
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        outgoing: &Outgoing,
+        authority: Option<&str>,
+        repeatable: bool,
+        context: &'a CallContext,
+    ) -> Result<exchange::Exchange<'a>, Failure> {
+        let elsewhere = self.client(authority)?;
+        let client = match &outgoing.credentials {
+            Some(Credentials::Certificate(shown)) => exchange::client(&self.policy, authority, Some(shown))?,
+            _ => elsewhere.clone(),
+        };
+        Ok(exchange::Exchange { http: self, client, elsewhere, repeatable, context })
+    }
 }
 
 /// Settings of a connection of kind `http`.
@@ -47,23 +105,21 @@ struct Settings {
 impl HttpConnector {
     /// A connector that reaches what the policy permits.
     pub fn new(policy: Arc<EgressPolicy>) -> Result<Self, Failure> {
-        let client = exchange::client(&policy, None)?;
-        Ok(Self { policy, client })
+        Ok(Self::over(Arc::new(Http::new(policy)?)))
     }
 
-    fn client_for(&self, settings: Option<&Settings>) -> Result<reqwest::Client, Failure> {
-        match settings.and_then(|settings| settings.ca.as_deref()) {
-            Some(authority) => exchange::client(&self.policy, Some(authority)),
-            None => Ok(self.client.clone()),
-        }
+    /// A connector that shares clients and tokens with others.
+    #[must_use]
+    pub fn over(http: Arc<Http>) -> Self {
+        Self { http }
     }
 
     async fn call(&self, request: &Request, context: &CallContext) -> Result<Value, Failure> {
         let settings = request.connection.as_ref().map(|connection| connection.settings::<Settings>()).transpose()?;
         let repeatable = self.repetition(request) == Repetition::Safe || request.idempotent;
-        let outgoing = outgoing::Outgoing::build(&request.with, settings.as_ref(), &context.key)?;
-        let client = self.client_for(settings.as_ref())?;
-        exchange::Exchange { client: &client, policy: &self.policy, repeatable, context }.run(outgoing).await
+        let outgoing = Outgoing::build(&request.with, settings.as_ref(), &context.key)?;
+        let authority = settings.as_ref().and_then(|settings| settings.ca.as_deref());
+        self.http.call(outgoing, authority, repeatable, context).await
     }
 }
 
@@ -121,14 +177,14 @@ impl Connector for HttpConnector {
             Err(error) => return steps.fail("settings", &error.to_string()),
         };
         steps.pass("settings", "complete");
-        let Some(stream) = steps.dial(&self.policy, host, port).await else { return steps.done() };
+        let Some(stream) = steps.dial(&self.http.policy, host, port).await else { return steps.done() };
         if url.scheme() == "https" {
             match tls::encrypt(stream, host, Arc::new(config)).await {
                 Ok(_) => steps.pass("tls", "the certificate is trusted"),
                 Err(error) => return steps.fail("tls", &error.to_string()),
             }
         }
-        let client = match self.client_for(Some(&settings)) {
+        let client = match self.http.client(settings.ca.as_deref()) {
             Ok(client) => client,
             Err(failure) => return steps.fail("settings", failure.detail()),
         };

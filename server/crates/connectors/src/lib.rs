@@ -36,10 +36,16 @@ pub mod tls;
 pub mod directory;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "openapi")]
+pub mod openapi;
+#[cfg(feature = "http")]
+pub mod resource;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 
-pub use connection::{ConnectionKind, ResolvedConnection, SplitSettings, may_use};
+pub use connection::{
+    ConnectionKind, Connections, NoConnections, ResolvedConnection, SplitSettings, StoredConnections, may_use,
+};
 pub use connector::{
     CallContext, Connector, Failure, FailureKind, FunctionSpec, LogLevel, NoLog, OperationSpec, Outcome, Probe,
     Repetition, Request, System, TaskLog,

@@ -6,15 +6,14 @@ use domain::{
     Name, Timestamp,
     view::{CheckStep, ConnectionCheck},
 };
-use identity::vault::Vault;
 use jsonschema::Validator;
 use serde_json::Value;
-use store::{Store, StoreError};
+use store::StoreError;
 use workflow::{FunctionCatalogue, RunError, StandardError};
 
 use crate::{
-    CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Probe, Repetition, Request,
-    ResolvedConnection, System, arguments, may_use,
+    CallContext, ConnectionKind, Connections, Connector, Failure, FunctionSpec, Outcome, Probe, Repetition, Request,
+    ResolvedConnection, System, arguments,
 };
 
 /// How long a connection test may take.
@@ -138,7 +137,7 @@ impl Registry {
     /// Checks a call's arguments and resolves the connection that they name.
     ///
     /// Nothing has been sent when this fails.
-    pub async fn prepare(&self, call: Call<'_>, store: &dyn Store, vault: &Vault) -> Result<Request, Failure> {
+    pub async fn prepare(&self, call: Call<'_>, connections: &dyn Connections) -> Result<Request, Failure> {
         let function = self
             .functions
             .get(call.function)
@@ -150,7 +149,8 @@ impl Registry {
         }
         let connection = match function.connector.connection_name(&call.with) {
             Some(name) => {
-                Some(Arc::new(resolve(name, &function.spec.connection_kinds, call.namespace, store, vault).await?))
+                let kinds = &function.spec.connection_kinds;
+                Some(Arc::new(connections.resolve(name, kinds, call.namespace).await?))
             }
             None if function.spec.needs_connection => {
                 return Err(Failure::configuration(format!("{} needs a connection", call.function)));
@@ -225,48 +225,6 @@ impl Registry {
                 detail: format!("no result within {} seconds", CHECK_LIMIT.as_secs()),
             }]
         })
-    }
-}
-
-async fn resolve(
-    name: &str,
-    kinds: &[&str],
-    namespace: &Name,
-    store: &dyn Store,
-    vault: &Vault,
-) -> Result<ResolvedConnection, Failure> {
-    let mut unit = store.snapshot().await.map_err(|error| from_store(&error))?;
-    let row = unit.connection_by_name(name).await.map_err(|error| from_store(&error))?;
-    let Some(row) = row else {
-        return Err(Failure::configuration(missing(name, kinds)));
-    };
-    if !may_use(&row.namespaces, namespace) {
-        return Err(Failure::permanent(RunError::new(
-            StandardError::Authorization,
-            format!("workflows of the namespace “{namespace}” may not use the connection “{name}”"),
-        )));
-    }
-    if !kinds.contains(&row.kind.as_str()) {
-        return Err(Failure::configuration(format!(
-            "the connection “{name}” is of kind {}, and {} is needed",
-            row.kind,
-            kinds.join(" or ")
-        )));
-    }
-    ResolvedConnection::open(&row, vault).map_err(|error| {
-        tracing::error!(connection = name, error = &error as &dyn std::error::Error, "a secret cannot be opened");
-        Failure::configuration(format!("the secret of the connection “{name}” cannot be opened; enter it again"))
-    })
-}
-
-fn missing(name: &str, kinds: &[&str]) -> String {
-    if kinds.contains(&"smtp") {
-        format!(
-            "mail is off: there is no connection “{name}”; an administrator can add one of kind {}",
-            kinds.join(" or ")
-        )
-    } else {
-        format!("there is no connection “{name}”; an administrator can add one of kind {}", kinds.join(" or "))
     }
 }
 

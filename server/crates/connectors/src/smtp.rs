@@ -35,6 +35,21 @@ pub struct SmtpConnector {
     folder: PathBuf,
 }
 
+/// The function `smtp`, as definitions are checked against it.
+#[must_use]
+pub fn function() -> FunctionSpec {
+    FunctionSpec {
+        name: "smtp",
+        title: "Send a mail",
+        system: "Mail",
+        with: schema::with(),
+        output: schema::output(),
+        operations: Vec::new(),
+        needs_connection: true,
+        connection_kinds: vec![SMTP, FILE],
+    }
+}
+
 impl SmtpConnector {
     /// A connector that reaches what the policy permits, and writes mails of connections of kind `file` to `folder`
     /// (`mail` below the data directory), which is made when it is needed.
@@ -67,16 +82,7 @@ impl SmtpConnector {
 #[async_trait]
 impl Connector for SmtpConnector {
     fn functions(&self) -> Vec<FunctionSpec> {
-        vec![FunctionSpec {
-            name: "smtp",
-            title: "Send a mail",
-            system: "Mail",
-            with: schema::with(),
-            output: schema::output(),
-            operations: Vec::new(),
-            needs_connection: true,
-            connection_kinds: vec![SMTP, FILE],
-        }]
+        vec![function()]
     }
 
     fn connection_kinds(&self) -> Vec<ConnectionKind> {

@@ -8,7 +8,7 @@ use std::{
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -19,6 +19,9 @@ pub enum TlsError {
     /// The connection's CA is no PEM text with certificates.
     #[error("the CA is not a PEM text with at least one certificate")]
     Authority,
+    /// The client's certificate or key is no PEM text, or the two do not belong together.
+    #[error("the client certificate and its key are not two PEM texts that belong together")]
+    ClientCertificate,
     /// The host is neither a DNS name nor an address.
     #[error("{0} is not a name that a certificate can be issued for")]
     Host(String),
@@ -33,15 +36,25 @@ pub enum TlsError {
 /// The configuration of a client that trusts the given CA (PEM, one or more certificates) and nobody else, or, without
 /// one, whom the system trusts.
 pub fn client_config(authority: Option<&str>) -> Result<ClientConfig, TlsError> {
+    client_config_showing(authority, None)
+}
+
+/// The same for a client that shows a certificate of its own (the chain and its key, both PEM) where it is asked for one.
+pub fn client_config_showing(authority: Option<&str>, shown: Option<(&str, &str)>) -> Result<ClientConfig, TlsError> {
     let roots = match authority {
         Some(pem) => authorities(pem)?,
         None => system_roots().clone(),
     };
-    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Configuration)?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+        .with_root_certificates(roots);
+    let Some((chain, key)) = shown else { return Ok(builder.with_no_client_auth()) };
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|_| TlsError::ClientCertificate)?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| TlsError::ClientCertificate)?;
+    builder.with_client_auth_cert(chain, key).map_err(|_| TlsError::ClientCertificate)
 }
 
 fn authorities(pem: &str) -> Result<RootCertStore, TlsError> {

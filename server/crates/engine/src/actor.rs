@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 use workflow::{CallId, CallTicket, Definition, Effect, Event, EventKind, RunState, TimerId};
 
 use crate::{
-    calls::{self, Report},
+    dispatch::{self, Report},
     node::{LoadError, Node},
     step,
 };
@@ -317,7 +317,7 @@ impl Actor {
         let token = CancellationToken::new();
         self.in_flight.insert(ticket.call, token.clone());
         let begun = self.begun.contains(&ticket.call);
-        calls::dispatch(self, ticket, calls::History { taken_over, begun }, token, self.report.clone());
+        dispatch::dispatch(self, ticket, dispatch::History { taken_over, begun }, token, self.report.clone());
     }
 
     fn next_timer_in(&self) -> Duration {

@@ -1,210 +1,113 @@
-//! Dispatching calls to connectors, and finding out what became of calls that a lost owner left behind.
+//! Making a call and saying what became of it: the same for a node's actors and for a run in process.
 
 use std::sync::Arc;
 
-use connectors::{Call, CallContext, FailureKind, LogLevel, Outcome, Probe, Repetition, Request, TaskLog};
-use domain::{RunId, Timestamp};
+use connectors::{
+    Call, CallContext, Connections, FailureKind, LogLevel, Outcome, Probe, Registry, Repetition, Request, TaskLog,
+};
+use domain::Name;
 use serde_json::Value;
-use store::runs::Run;
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info_span, warn};
-use workflow::{CallRequest, CallTicket, Event, EventKind, RunError, StandardError};
+use workflow::{CallId, CallRequest, EventKind, RunError};
 
-use crate::{actor::Actor, node::Node, task_log::TaskLogs};
+use crate::redaction::Redaction;
 
-/// What is known of a call when it is dispatched.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct History {
-    /// It was outstanding when the run was taken over, so an earlier owner may have made it.
-    pub(crate) taken_over: bool,
-    /// The journal says that an earlier owner was about to make it.
-    pub(crate) begun: bool,
+/// What calls are made with.
+pub(crate) struct Calls<'a> {
+    pub(crate) connectors: &'a Registry,
+    pub(crate) connections: &'a dyn Connections,
 }
 
-/// What a call tells its actor.
-pub(crate) struct Report {
-    /// What happened.
-    pub(crate) event: Event,
-    /// Told when the event is durable.
-    pub(crate) durable: Option<oneshot::Sender<()>>,
+/// What became of a call.
+pub(crate) enum Made {
+    /// It happened; this is its output.
+    Done(Value),
+    /// It did not happen.
+    Failed {
+        /// Why.
+        error: RunError,
+        /// Whether another attempt may succeed.
+        retryable: bool,
+    },
+    /// Nobody can tell whether it happened.
+    Unknown(RunError),
 }
 
-/// Makes a call in the background and reports its result as an event of the run.
-pub(crate) fn dispatch(
-    actor: &Actor,
-    ticket: CallTicket,
-    history: History,
-    cancelled: CancellationToken,
-    report: mpsc::UnboundedSender<Report>,
-) {
-    let node = Arc::clone(&actor.node);
-    // Arguments are built here, from the state that the dispatch belongs to, and live only as long as the call.
-    let built = workflow::build_call(&actor.definition, &actor.state, &ticket.call, &NoSecrets);
-    let run = actor.run.clone();
-    let span = info_span!("call", function = ticket.function, reference = ticket.reference, attempt = ticket.attempt);
-    let call = ticket.call;
-    let work = {
-        let (node, report) = (Arc::clone(&node), report.clone());
-        async move {
-            match built {
-                Ok(request) => make(&node, &run, &ticket, request, history, cancelled, &report).await,
-                Err(error) => Some(EventKind::CallFailed { call, error, retryable: false }),
-            }
-        }
-        .instrument(span)
-    };
-    tokio::spawn(async move {
-        // A connector that panics must not leave its run waiting for ever: nobody knows how far it came.
-        let kind = tokio::spawn(work).await.unwrap_or(Some(EventKind::CallUnknown { call }));
-        if let Some(kind) = kind {
-            // An error only says that the actor has gone; the next owner finds out by itself.
-            let _ = report.send(Report { event: Event::new(node.now(), kind), durable: None });
-        }
-    });
-}
-
-/// Secrets of `use.secrets`: none are configured in this release, so a definition that names one is told so.
-struct NoSecrets;
-
-impl workflow::SecretSource for NoSecrets {
-    fn secret(&self, _name: &str) -> Option<Value> {
-        None
-    }
-}
-
-async fn make(
-    node: &Node,
-    run: &Run,
-    ticket: &CallTicket,
-    mut request: CallRequest,
-    history: History,
-    cancelled: CancellationToken,
-    report: &mpsc::UnboundedSender<Report>,
-) -> Option<EventKind> {
-    let call = ticket.call;
-    let failed = |error: RunError, retryable: bool| Some(EventKind::CallFailed { call, error, retryable });
-    let Ok(_slot) = Arc::clone(&node.call_slots).acquire_owned().await else {
-        return failed(RunError::new(StandardError::Runtime, "the engine is stopping"), true);
-    };
-    if let Err(error) = node.parts.vault.unseal_within(&mut request.with) {
-        warn!(error = &error as &dyn std::error::Error, "a sealed value cannot be opened");
-        return failed(
-            RunError::new(StandardError::Runtime, "a sealed value in the arguments cannot be opened"),
-            false,
-        );
-    }
-    let parts = &node.parts;
-    let prepared = Call {
-        function: &request.function,
-        with: request.with,
-        namespace: &run.workflow.namespace,
-        idempotent: ticket.idempotent,
-    };
-    let prepared = match parts.connectors.prepare(prepared, parts.store.as_ref(), &parts.vault).await {
-        Ok(prepared) => prepared,
-        Err(failure) => return failed(*failure.error, failure.kind == FailureKind::Retryable),
-    };
-    let context = context(node, run, ticket, cancelled);
-    let repetition = parts.connectors.repetition(&prepared);
-    if history.taken_over {
-        match after_loss(node, &prepared, &context, repetition, history.begun).await {
-            AfterLoss::Make => {}
-            AfterLoss::Happened(output) => return Some(EventKind::CallCompleted { call, output }),
-            AfterLoss::Unknown => return Some(EventKind::CallUnknown { call }),
+impl Made {
+    /// The event by which the run learns of it.
+    pub(crate) fn into_event(self, call: CallId) -> EventKind {
+        match self {
+            Self::Done(output) => EventKind::CallCompleted { call, output },
+            Self::Failed { error, retryable } => EventKind::CallFailed { call, error, retryable },
+            Self::Unknown(_) => EventKind::CallUnknown { call },
         }
     }
-    if repetition == Repetition::Once {
-        // What cannot be repeated leaves word that it is about to happen, so that a crash is seen as "may have happened".
-        if !announce(node, call, report).await {
-            return None;
+
+    fn redacted(mut self, redaction: &Redaction) -> Self {
+        match &mut self {
+            Self::Done(output) => redaction.value(output),
+            Self::Failed { error, .. } | Self::Unknown(error) => redaction.error(error),
+        }
+        self
+    }
+}
+
+impl Calls<'_> {
+    /// Checks the arguments and finds the connection that they name. Nothing has been sent when this fails.
+    pub(crate) async fn prepare(
+        &self,
+        request: CallRequest,
+        namespace: &Name,
+        idempotent: bool,
+    ) -> Result<Request, Made> {
+        let redaction = Redaction::of(request.redact);
+        let call = Call { function: &request.function, with: request.with, namespace, idempotent };
+        self.connectors.prepare(call, self.connections).await.map_err(|failure| {
+            let retryable = failure.kind == FailureKind::Retryable;
+            Made::Failed { error: *failure.error, retryable }.redacted(&redaction)
+        })
+    }
+
+    /// Makes a prepared call; where its answer is lost, finds out what can be found out.
+    pub(crate) async fn make(&self, request: &Request, context: &CallContext, redaction: &Redaction) -> Made {
+        let outcome = self.connectors.execute(request, context).await;
+        metrics::counter!("rondo_calls_total", "function" => request.function.clone(), "outcome" => outcome_name(&outcome))
+            .increment(1);
+        let made = match outcome {
+            Outcome::Done(output) => Made::Done(output),
+            Outcome::Retryable(error) => Made::Failed { error, retryable: true },
+            Outcome::Permanent(error) => Made::Failed { error, retryable: false },
+            Outcome::Unknown(error) => match self.after_loss(request, context, true).await {
+                AfterLoss::Make => Made::Failed { error, retryable: true },
+                AfterLoss::Happened(output) => Made::Done(output),
+                AfterLoss::Unknown => Made::Unknown(error),
+            },
+        };
+        made.redacted(redaction)
+    }
+
+    /// What is to be done about a call whose answer is lost. `begun` says that it may have been made.
+    pub(crate) async fn after_loss(&self, request: &Request, context: &CallContext, begun: bool) -> AfterLoss {
+        match self.connectors.repetition(request) {
+            Repetition::Once if begun => AfterLoss::Unknown,
+            Repetition::Safe | Repetition::Once => AfterLoss::Make,
+            Repetition::Probe => match self.connectors.probe(request, context).await {
+                Probe::Happened(output) => AfterLoss::Happened(output),
+                Probe::DidNotHappen => AfterLoss::Make,
+                Probe::CannotTell if request.idempotent => AfterLoss::Make,
+                Probe::CannotTell => AfterLoss::Unknown,
+            },
         }
     }
-    let outcome = parts.connectors.execute(&prepared, &context).await;
-    parts.observer.after_call(run.id, run.journal_version);
-    metrics::counter!("rondo_calls_total", "function" => prepared.function.clone(), "outcome" => outcome_name(&outcome))
-        .increment(1);
-    match outcome {
-        Outcome::Done(output) => Some(EventKind::CallCompleted { call, output }),
-        Outcome::Retryable(error) => failed(error, true),
-        Outcome::Permanent(error) => failed(error, false),
-        Outcome::Unknown(error) => match after_loss(node, &prepared, &context, repetition, true).await {
-            AfterLoss::Make => failed(error, true),
-            AfterLoss::Happened(output) => Some(EventKind::CallCompleted { call, output }),
-            AfterLoss::Unknown => Some(EventKind::CallUnknown { call }),
-        },
-    }
 }
 
-/// Puts "about to be made" into the journal and waits until it is durable; false when the run has gone elsewhere.
-async fn announce(node: &Node, call: workflow::CallId, report: &mpsc::UnboundedSender<Report>) -> bool {
-    let (durable, told) = oneshot::channel();
-    let event = Event::new(node.now(), EventKind::CallStarted { call });
-    report.send(Report { event, durable: Some(durable) }).is_ok() && told.await.is_ok()
-}
-
-enum AfterLoss {
-    /// It did not happen, or making it again does no harm.
+/// What is to be done about a call whose answer is lost.
+pub(crate) enum AfterLoss {
+    /// Make it: it did not happen, or making it again does no harm.
     Make,
     /// It happened.
     Happened(Value),
     /// Nobody can tell.
     Unknown,
-}
-
-async fn after_loss(
-    node: &Node,
-    request: &Request,
-    context: &CallContext,
-    repetition: Repetition,
-    begun: bool,
-) -> AfterLoss {
-    match repetition {
-        Repetition::Safe => AfterLoss::Make,
-        Repetition::Once => {
-            if begun {
-                AfterLoss::Unknown
-            } else {
-                AfterLoss::Make
-            }
-        }
-        Repetition::Probe => match node.parts.connectors.probe(request, context).await {
-            Probe::Happened(output) => AfterLoss::Happened(output),
-            Probe::DidNotHappen => AfterLoss::Make,
-            Probe::CannotTell if request.idempotent => AfterLoss::Make,
-            Probe::CannotTell => AfterLoss::Unknown,
-        },
-    }
-}
-
-fn context(node: &Node, run: &Run, ticket: &CallTicket, cancelled: CancellationToken) -> CallContext {
-    let limit = node.now() + node.settings.call_limit;
-    CallContext {
-        run: run.id,
-        reference: ticket.reference.clone(),
-        attempt: ticket.attempt,
-        key: ticket.key.clone(),
-        deadline: Some(ticket.deadline.map_or(limit, |deadline: Timestamp| deadline.min(limit))),
-        clock: Arc::clone(&node.parts.clock),
-        ids: Arc::clone(&node.parts.ids),
-        log: Arc::new(TaskLogOf { logs: node.logs.clone(), run: run.id, reference: ticket.reference.clone() }),
-        store: Arc::clone(&node.parts.store),
-        vault: Arc::clone(&node.parts.vault),
-        base_url: node.settings.base_url.clone(),
-        cancelled,
-    }
-}
-
-struct TaskLogOf {
-    logs: TaskLogs,
-    run: RunId,
-    reference: String,
-}
-
-impl TaskLog for TaskLogOf {
-    fn line(&self, level: LogLevel, text: &str) {
-        self.logs.line(self.run, &self.reference, level.as_str(), text);
-    }
 }
 
 const fn outcome_name(outcome: &Outcome) -> &'static str {
@@ -213,5 +116,17 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Retryable(_) => "retryable",
         Outcome::Permanent(_) => "permanent",
         Outcome::Unknown(_) => "unknown",
+    }
+}
+
+/// A task's log from which the secrets of the call are taken out.
+pub(crate) struct RedactedLog {
+    pub(crate) log: Arc<dyn TaskLog>,
+    pub(crate) redaction: Redaction,
+}
+
+impl TaskLog for RedactedLog {
+    fn line(&self, level: LogLevel, text: &str) {
+        self.log.line(level, &self.redaction.text(text));
     }
 }

@@ -5,7 +5,7 @@
 //! 2. A node claims the run by lease ([`node`]) and gives it to an [`actor`], which replays the journal into a state.
 //! 3. The actor applies the event, and writes journal, run, tasks, approvals, notices and audit entries of that step in
 //!    one unit of work ([`step`]). Every write carries the lease's epoch.
-//! 4. Only then it acts: dispatches calls ([`calls`]), sets timers, tells [`live`] watchers.
+//! 4. Only then it acts: dispatches calls ([`dispatch`], [`calls`]), sets timers, tells [`live`] watchers.
 //! 5. When nothing is in flight the lease is given up; the run sleeps in the store until `wake_at` or its inbox wakes it.
 //!
 //! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
@@ -14,9 +14,12 @@
 mod actor;
 mod approvals;
 mod calls;
+mod dispatch;
 pub mod live;
+pub mod local;
 mod node;
 pub mod notices;
+mod redaction;
 mod step;
 mod task_log;
 

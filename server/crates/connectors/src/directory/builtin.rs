@@ -4,16 +4,13 @@
 //! happened is always known exactly, and a repeated call returns the first one's output.
 
 use domain::{TeamId, UserId};
-use identity::{
-    passwords::{Passwords, Person as PasswordOwner, violations},
-    random::Random,
-};
+use identity::passwords::{Person as PasswordOwner, violations};
 use serde_json::{Value, json};
 use store::{Store, UnitOfWork, access::Team, users::User};
 use workflow::{RunError, StandardError};
 
 use super::{
-    ChangeRecorder, DirectoryChange,
+    DirectoryChange, Portal,
     links::{Behind, issue},
     operation::{Operation, Person},
 };
@@ -38,16 +35,14 @@ impl Effect {
 
 /// One call on the built-in directory.
 pub(super) struct Builtin<'a> {
+    pub(super) portal: &'a Portal,
     pub(super) context: &'a CallContext,
-    pub(super) random: &'a dyn Random,
-    pub(super) passwords: &'a Passwords,
-    pub(super) recorder: &'a dyn ChangeRecorder,
 }
 
-/// The output of the call with the context's key, if it happened.
-pub(super) async fn recorded(context: &CallContext) -> Result<Option<Value>, Failure> {
-    let mut unit = context.store.snapshot().await.map_err(|error| from_store(&error))?;
-    recorded_in(&mut *unit, &context.key).await
+/// The output of the call with this idempotency key, if it happened.
+pub(super) async fn recorded(store: &dyn Store, key: &str) -> Result<Option<Value>, Failure> {
+    let mut unit = store.snapshot().await.map_err(|error| from_store(&error))?;
+    recorded_in(&mut *unit, key).await
 }
 
 async fn recorded_in(unit: &mut dyn UnitOfWork, key: &str) -> Result<Option<Value>, Failure> {
@@ -57,7 +52,7 @@ async fn recorded_in(unit: &mut dyn UnitOfWork, key: &str) -> Result<Option<Valu
 
 impl Builtin<'_> {
     pub(super) async fn perform(&self, operation: Operation) -> Result<Value, Failure> {
-        let store: &dyn Store = &*self.context.store;
+        let store: &dyn Store = &*self.portal.store;
         if let Operation::Lookup { .. } | Operation::ListGroups { .. } = operation {
             let mut unit = store.snapshot().await.map_err(|error| from_store(&error))?;
             return self.read(&mut *unit, operation).await;
@@ -79,7 +74,7 @@ impl Builtin<'_> {
             user: effect.user,
             at: self.context.clock.now(),
         };
-        self.recorder.record(&mut *unit, &change).await.map_err(|error| from_store(&error))?;
+        self.portal.recorder.record(&mut *unit, &change).await.map_err(|error| from_store(&error))?;
         unit.put_effect(&self.context.key, &effect.output.to_string(), change.at)
             .await
             .map_err(|error| from_store(&error))?;
@@ -122,7 +117,7 @@ impl Builtin<'_> {
             let words: Vec<&str> = broken.iter().map(|error| error.message.as_str()).collect();
             return Err(Failure::permanent(RunError::new(StandardError::Validation, words.join(" "))));
         }
-        let hash = self.passwords.hash(password).await.map_err(|error| {
+        let hash = self.portal.passwords.hash(password).await.map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "a password could not be hashed");
             Failure::retryable(RunError::new(StandardError::Runtime, "the password could not be hashed"))
         })?;
@@ -174,7 +169,7 @@ impl Builtin<'_> {
                 if !user.active {
                     return Err(Failure::refused(409, format!("{login} is disabled; enable the account first")));
                 }
-                let output = issue(unit, self.context, self.random, Behind::Account(user.id))
+                let output = issue(unit, self.portal, self.context, Behind::Account(user.id))
                     .await
                     .map_err(|error| from_store(&error))?;
                 Ok(Effect::of(user.id, output))

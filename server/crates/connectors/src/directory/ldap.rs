@@ -11,10 +11,10 @@ mod session;
 mod settings;
 
 use domain::view::CheckStep;
-use identity::random::Random;
 use serde_json::{Value, json};
 
 use super::{
+    Portal,
     links::{Behind, issue},
     operation::{Operation, Person},
     password,
@@ -28,7 +28,7 @@ use settings::Settings;
 /// One call on a directory behind LDAP.
 pub(super) struct Caller<'a> {
     pub(super) policy: &'a EgressPolicy,
-    pub(super) random: &'a dyn Random,
+    pub(super) portal: &'a Portal,
     pub(super) context: &'a CallContext,
 }
 
@@ -108,7 +108,7 @@ impl Caller<'_> {
     async fn create_user(&self, session: &mut Session, person: Person) -> Result<Value, Failure> {
         let login = person.login.clone();
         // Nobody knows this one: a directory with complexity rules takes no account without a password.
-        let unknown = password::generate(self.random);
+        let unknown = password::generate(&*self.portal.random);
         session.create_user(&person, &self.context.key, &unknown).await?;
         Ok(json!({"created": true, "user": session.existing_view(&login).await?}))
     }
@@ -119,14 +119,14 @@ impl Caller<'_> {
         login: &str,
         must_change: Option<bool>,
     ) -> Result<Value, Failure> {
-        if let Some(output) = super::builtin::recorded(self.context).await? {
+        if let Some(output) = super::builtin::recorded(&*self.portal.store, &self.context.key).await? {
             return Ok(output);
         }
-        let password = password::generate(self.random);
+        let password = password::generate(&*self.portal.random);
         let dn = session.set_password(login, &password).await?;
         self.expire(session, &dn, must_change).await?;
-        let mut unit = self.context.store.begin().await.map_err(|error| from_store(&error))?;
-        let output = issue(&mut *unit, self.context, self.random, Behind::Password(&password))
+        let mut unit = self.portal.store.begin().await.map_err(|error| from_store(&error))?;
+        let output = issue(&mut *unit, self.portal, self.context, Behind::Password(&password))
             .await
             .map_err(|error| from_store(&error))?;
         unit.put_effect(&self.context.key, &output.to_string(), self.context.clock.now())

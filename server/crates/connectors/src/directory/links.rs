@@ -5,7 +5,6 @@ use std::time::Duration;
 use domain::{LinkId, UserId};
 use identity::{
     Secret,
-    random::Random,
     tokens::{TokenKind, generate},
 };
 use serde_json::{Value, json};
@@ -14,6 +13,7 @@ use store::{
     credentials::{LinkPurpose, OneTimeLink},
 };
 
+use super::Portal;
 use crate::CallContext;
 
 /// How long a link works.
@@ -42,12 +42,12 @@ pub(super) enum Behind<'a> {
 /// Writes a link down and returns the output of `issuePassword`, with the address sealed.
 pub(super) async fn issue(
     unit: &mut dyn UnitOfWork,
+    portal: &Portal,
     context: &CallContext,
-    random: &dyn Random,
     behind: Behind<'_>,
 ) -> store::Result<Value> {
     let id = LinkId::new(&*context.ids);
-    let token = generate(TokenKind::Link, random);
+    let token = generate(TokenKind::Link, &*portal.random);
     let now = context.clock.now();
     let (purpose, user_id, sealed) = match behind {
         Behind::Account(user) => {
@@ -55,7 +55,7 @@ pub(super) async fn issue(
             (LinkPurpose::SetPassword, Some(user), None)
         }
         Behind::Password(password) => {
-            let sealed = context.vault.seal(&sealing_context(id), password.expose());
+            let sealed = portal.vault.seal(&sealing_context(id), password.expose());
             (LinkPurpose::RevealPassword, None, Some(sealed))
         }
     };
@@ -72,5 +72,5 @@ pub(super) async fn issue(
     };
     unit.insert_link(&link).await?;
     let address = link_address(&context.base_url, &token.text);
-    Ok(json!({"link": context.vault.seal_value(address.expose()), "expiresAt": expires_at}))
+    Ok(json!({"link": portal.vault.seal_value(address.expose()), "expiresAt": expires_at}))
 }

@@ -4,9 +4,9 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use reqwest::{
-    Client, Method, Response as Answer,
+    Client, Method, RequestBuilder, Response as Answer,
     dns::{Addrs, Name, Resolve, Resolving},
-    header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, USER_AGENT},
+    header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, USER_AGENT},
     redirect::Policy,
 };
 use serde_json::Value;
@@ -14,7 +14,8 @@ use url::{Host, Url};
 use workflow::{RunError, StandardError};
 
 use super::{
-    Settings,
+    Http, Settings,
+    authentication::{ClientCertificate, Credentials, TokenOrder},
     content::Response,
     outgoing::{Outgoing, stored_authorization},
 };
@@ -33,9 +34,16 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// Statuses below 500 that say "later".
 const LATER: [u16; 2] = [408, 429];
 
-/// A client that reaches what the policy permits and trusts the given CA only, or the system's.
-pub(super) fn client(policy: &Arc<EgressPolicy>, authority: Option<&str>) -> Result<Client, Failure> {
-    let mut tls = tls::client_config(authority).map_err(|error| Failure::configuration(error.to_string()))?;
+/// A client that reaches what the policy permits, trusts the given CA only, or the system's, and shows the given
+/// certificate to services that ask for one.
+pub(super) fn client(
+    policy: &Arc<EgressPolicy>,
+    authority: Option<&str>,
+    certificate: Option<&ClientCertificate>,
+) -> Result<Client, Failure> {
+    let shown = certificate.map(|shown| (shown.certificate.as_str(), shown.key.as_str()));
+    let mut tls =
+        tls::client_config_showing(authority, shown).map_err(|error| Failure::configuration(error.to_string()))?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Client::builder()
         .tls_backend_preconfigured(tls)
@@ -75,8 +83,11 @@ pub(super) async fn first_answer(client: &Client, settings: &Settings) -> Result
 
 /// One call, with all its redirects.
 pub(super) struct Exchange<'a> {
-    pub(super) client: &'a Client,
-    pub(super) policy: &'a EgressPolicy,
+    pub(super) http: &'a Http,
+    /// For the call itself; what is asked of others on the way goes by `http.client`.
+    pub(super) client: Client,
+    /// For other origins that a redirect leads to: it shows no certificate.
+    pub(super) elsewhere: Client,
     /// Whether the request may be sent twice without harm.
     pub(super) repeatable: bool,
     pub(super) context: &'a CallContext,
@@ -84,16 +95,22 @@ pub(super) struct Exchange<'a> {
 
 impl Exchange<'_> {
     pub(super) async fn run(&self, outgoing: Outgoing) -> Result<Value, Failure> {
+        let output = outgoing.output;
+        self.response(outgoing).await?.into_output(output)
+    }
+
+    /// The response, if its status is none that is an error.
+    pub(super) async fn response(&self, outgoing: Outgoing) -> Result<Response, Failure> {
         let limit = match self.context.deadline {
             Some(_) => self.context.time_left(),
             None => ANSWER_LIMIT,
         };
-        let (output, redirect) = (outgoing.output, outgoing.redirect);
+        let redirect = outgoing.redirect;
         match tokio::time::timeout(limit, self.follow(outgoing)).await {
             Ok(response) => {
                 let response = response?;
                 let accepted = if redirect { 200..400 } else { 200..300 };
-                if accepted.contains(&response.status) { response.into_output(output) } else { Err(refusal(&response)) }
+                if accepted.contains(&response.status) { Ok(response) } else { Err(refusal(&response)) }
             }
             Err(_) => Err(self.after_sending(RunError::new(
                 StandardError::Timeout,
@@ -105,7 +122,7 @@ impl Exchange<'_> {
     async fn follow(&self, mut next: Outgoing) -> Result<Response, Failure> {
         let mut hops = 0;
         loop {
-            let response = self.send(&next).await?;
+            let response = self.send_authenticated(&next).await?;
             let Some(location) = redirect_target(&response).filter(|_| next.redirect && hops < REDIRECT_LIMIT) else {
                 return Ok(response);
             };
@@ -114,10 +131,43 @@ impl Exchange<'_> {
         }
     }
 
-    async fn send(&self, outgoing: &Outgoing) -> Result<Response, Failure> {
+    /// Sends the request with its credentials. A service that refuses them is asked again where that may help.
+    async fn send_authenticated(&self, outgoing: &Outgoing) -> Result<Response, Failure> {
+        match &outgoing.credentials {
+            None | Some(Credentials::Certificate(_)) => self.send(outgoing, None).await,
+            Some(Credentials::Header(header)) => self.send(outgoing, Some(header.clone())).await,
+            Some(Credentials::Digest(login)) => {
+                let challenge = self.send(outgoing, None).await?;
+                if challenge.status != 401 {
+                    return Ok(challenge);
+                }
+                match login.answer(&challenge.headers, outgoing, self.context)? {
+                    Some(header) => self.send(outgoing, Some(header)).await,
+                    None => Ok(challenge),
+                }
+            }
+            Some(Credentials::Token(order)) => {
+                let (token, kept) = order.token(self).await?;
+                let response = self.send(outgoing, Some(TokenOrder::header(&token)?)).await?;
+                if response.status != 401 || !kept {
+                    return Ok(response);
+                }
+                // It may have been withdrawn before its time.
+                self.http.tokens.forget(order, &token);
+                let (token, _) = order.token(self).await?;
+                self.send(outgoing, Some(TokenOrder::header(&token)?)).await
+            }
+        }
+    }
+
+    async fn send(&self, outgoing: &Outgoing, authorization: Option<HeaderValue>) -> Result<Response, Failure> {
         self.permit_literal(&outgoing.url)?;
+        let client = if outgoing.away { &self.elsewhere } else { &self.client };
         let mut request =
-            self.client.request(outgoing.method.clone(), outgoing.url.clone()).headers(outgoing.headers.clone());
+            client.request(outgoing.method.clone(), outgoing.url.clone()).headers(outgoing.headers.clone());
+        if let Some(value) = authorization {
+            request = request.header(AUTHORIZATION, value);
+        }
         if let Some(body) = &outgoing.body {
             request = request.body(body.clone());
         }
@@ -125,7 +175,7 @@ impl Exchange<'_> {
         let answer = request.send().await.map_err(|error| self.failed(&error))?;
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
-        let content = self.content(answer).await?;
+        let content = read_content(answer, |error| self.failed(&error)).await?;
         self.context.info(format!("{} {shown}: status {status}, {} bytes", outgoing.method, content.len()));
         Ok(Response {
             method: outgoing.method.as_str().to_owned(),
@@ -144,22 +194,41 @@ impl Exchange<'_> {
             Some(Host::Ipv6(v6)) => v6.into(),
             _ => return Ok(()),
         };
-        self.policy.permit(address).map_err(|refused| DialError::from(refused).into())
+        self.http.policy.permit(address).map_err(|refused| DialError::from(refused).into())
     }
 
-    async fn content(&self, mut answer: Answer) -> Result<Vec<u8>, Failure> {
-        let too_large = || Failure::refused(502, format!("the answer is larger than {} MiB", CONTENT_LIMIT >> 20));
-        if answer.content_length().is_some_and(|length| length > CONTENT_LIMIT as u64) {
-            return Err(too_large());
+    /// Gets a document that the call needs. Nothing of the call itself has been sent when this fails.
+    pub(super) async fn fetch(&self, url: Url) -> Result<(u16, Vec<u8>), Failure> {
+        self.permit_literal(&url)?;
+        self.ask(self.http.client.get(url).header(ACCEPT, "application/json")).await
+    }
+
+    /// Asks an authorization server. Nothing of the call itself has been sent when this fails.
+    pub(super) async fn post(
+        &self,
+        url: Url,
+        content_type: &'static str,
+        body: Vec<u8>,
+        authorization: Option<HeaderValue>,
+    ) -> Result<(u16, Vec<u8>), Failure> {
+        self.permit_literal(&url)?;
+        let mut request = self.http.client.post(url).header(ACCEPT, "application/json").body(body);
+        request = request.header(CONTENT_TYPE, content_type);
+        if let Some(value) = authorization {
+            request = request.header(AUTHORIZATION, value);
         }
-        let mut content = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| self.failed(&error))? {
-            if content.len() + chunk.len() > CONTENT_LIMIT {
-                return Err(too_large());
-            }
-            content.extend_from_slice(&chunk);
-        }
-        Ok(content)
+        self.ask(request).await
+    }
+
+    async fn ask(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>), Failure> {
+        let broken = |error: &reqwest::Error| match refused_by_policy(error) {
+            Some(refused) => Failure::configuration(refused.to_string()),
+            None => Failure::unreachable(chain(error)),
+        };
+        let answer = request.send().await.map_err(|error| broken(&error))?;
+        let status = answer.status().as_u16();
+        let content = read_content(answer, |error| broken(&error)).await?;
+        Ok((status, content))
     }
 
     /// What a failure of the client means, by whether anything was sent.
@@ -182,6 +251,22 @@ impl Exchange<'_> {
     }
 }
 
+/// The content of an answer, as long as it is not too large.
+async fn read_content(mut answer: Answer, broken: impl Fn(reqwest::Error) -> Failure) -> Result<Vec<u8>, Failure> {
+    let too_large = || Failure::refused(502, format!("the answer is larger than {} MiB", CONTENT_LIMIT >> 20));
+    if answer.content_length().is_some_and(|length| length > CONTENT_LIMIT as u64) {
+        return Err(too_large());
+    }
+    let mut content = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(&broken)? {
+        if content.len() + chunk.len() > CONTENT_LIMIT {
+            return Err(too_large());
+        }
+        content.extend_from_slice(&chunk);
+    }
+    Ok(content)
+}
+
 /// What a status outside the accepted ones raises.
 fn refusal(response: &Response) -> Failure {
     const EXCERPT: usize = 300;
@@ -190,11 +275,7 @@ fn refusal(response: &Response) -> Failure {
     let said = if excerpt.is_empty() { String::new() } else { format!(": {excerpt}") };
     let shown = without_query(&response.url);
     let detail = format!("{} {shown} answered with status {}{said}", response.method, response.status);
-    let error = match response.status {
-        401 => RunError::new(StandardError::Authentication, detail),
-        403 => RunError::new(StandardError::Authorization, detail),
-        status => RunError::communication(status, detail),
-    };
+    let error = RunError::communication(response.status, detail);
     if response.status >= 500 || LATER.contains(&response.status) {
         Failure::retryable(error)
     } else {
@@ -232,6 +313,8 @@ fn redirected(mut request: Outgoing, status: u16, location: Url) -> Outgoing {
             }
         }
         request.headers = kept;
+        request.credentials = None;
+        request.away = true;
     }
     request.url = location;
     // Credentials in a redirect's address are the redirecting service's idea, not the definition's.

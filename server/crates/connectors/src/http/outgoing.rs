@@ -1,6 +1,5 @@
 //! From evaluated arguments to a request.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{
     Method,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
@@ -9,26 +8,32 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
-use super::{CONNECTION_SCHEME, Settings};
+use super::{
+    CONNECTION_SCHEME, Settings,
+    authentication::{Authentication, Credentials, basic_header, bearer_header},
+};
 use crate::Failure;
 
 /// The header by which services recognise a repeated request.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request that is ready to be sent.
-pub(super) struct Outgoing {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Option<Vec<u8>>,
-    pub(super) output: Output,
-    pub(super) redirect: bool,
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) credentials: Option<Credentials>,
+    /// Whether a redirect has led to another origin, which may see nothing of the call but its content.
+    pub(crate) away: bool,
+    pub(crate) output: Output,
+    pub(crate) redirect: bool,
 }
 
 /// What of the response becomes the task's output.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Output {
+pub(crate) enum Output {
     /// The content in base64.
     Raw,
     /// The content, read by its type.
@@ -60,28 +65,6 @@ enum Endpoint {
     Configured { uri: String, authentication: Option<Authentication> },
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Authentication {
-    Use(String),
-    Basic(Basic),
-    Bearer(Bearer),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Basic {
-    Given { username: String, password: String },
-    Secret { r#use: String },
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Bearer {
-    Given { token: String },
-    Secret { r#use: String },
-}
-
 impl Outgoing {
     pub(super) fn build(with: &Value, connection: Option<&Settings>, key: &str) -> Result<Self, Failure> {
         // The message of serde may quote a value, and the value may be a secret.
@@ -96,17 +79,25 @@ impl Outgoing {
         add_query(&mut url, &with.query);
         let mut headers = headers(&with.headers)?;
         let body = with.body.map(|body| encode_body(&body, &mut headers)).transpose()?;
-        let authorization = match authentication {
-            Some(authentication) => Some(authorization(&authentication)?),
-            None => connection.map(stored_authorization).transpose()?.flatten(),
+        let inline = take_user_info(&mut url)?;
+        let credentials = match authentication {
+            Some(authentication) => Some(Credentials::try_from(authentication)?),
+            None => connection.map(stored_authorization).transpose()?.flatten().or(inline).map(Credentials::Header),
         };
-        if let Some(value) = authorization.or(take_user_info(&mut url)?) {
-            headers.insert(AUTHORIZATION, value);
+        let request =
+            Self { method, url, headers, body, credentials, away: false, output: with.output, redirect: with.redirect };
+        request.marked(key)
+    }
+
+    /// With the idempotency key where it matters, and one way of authentication only.
+    pub(crate) fn marked(mut self, key: &str) -> Result<Self, Failure> {
+        if self.credentials.is_some() {
+            self.headers.remove(AUTHORIZATION);
         }
-        if !method.is_safe() && !headers.contains_key(&IDEMPOTENCY_KEY) {
-            headers.insert(IDEMPOTENCY_KEY, header_value("Idempotency-Key", key)?);
+        if !self.method.is_safe() && !self.headers.contains_key(&IDEMPOTENCY_KEY) {
+            self.headers.insert(IDEMPOTENCY_KEY, header_value("Idempotency-Key", key)?);
         }
-        Ok(Self { method, url, headers, body, output: with.output, redirect: with.redirect })
+        Ok(self)
     }
 }
 
@@ -162,7 +153,7 @@ fn add_query(url: &mut Url, query: &Map<String, Value>) {
     }
 }
 
-fn headers(given: &Map<String, Value>) -> Result<HeaderMap, Failure> {
+pub(crate) fn headers(given: &Map<String, Value>) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
         let parsed = HeaderName::from_bytes(name.as_bytes())
@@ -173,7 +164,7 @@ fn headers(given: &Map<String, Value>) -> Result<HeaderMap, Failure> {
 }
 
 /// A header's value; line breaks cannot get in.
-fn header_value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
+pub(crate) fn header_value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
     let mut value =
         HeaderValue::from_str(text).or_else(|_| HeaderValue::from_bytes(text.as_bytes())).map_err(|_| {
             Failure::configuration(format!("the value of the header {name} has characters that it may not"))
@@ -183,7 +174,7 @@ fn header_value(name: &str, text: &str) -> Result<HeaderValue, Failure> {
 }
 
 /// The body's bytes; sets the content type where the definition does not.
-fn encode_body(body: &Value, headers: &mut HeaderMap) -> Result<Vec<u8>, Failure> {
+pub(crate) fn encode_body(body: &Value, headers: &mut HeaderMap) -> Result<Vec<u8>, Failure> {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let mut default_type = |content_type: &'static str| {
         if given.is_empty() {
@@ -209,33 +200,13 @@ fn encode_body(body: &Value, headers: &mut HeaderMap) -> Result<Vec<u8>, Failure
     serde_json::to_vec(body).map_err(|_| Failure::configuration("the body cannot be written as JSON"))
 }
 
-fn authorization(authentication: &Authentication) -> Result<HeaderValue, Failure> {
-    let unknown =
-        |name: &str| Failure::configuration(format!("the authentication or secret “{name}” is not defined under use"));
-    match authentication {
-        Authentication::Use(name)
-        | Authentication::Basic(Basic::Secret { r#use: name })
-        | Authentication::Bearer(Bearer::Secret { r#use: name }) => Err(unknown(name)),
-        Authentication::Basic(Basic::Given { username, password }) => basic(username, password),
-        Authentication::Bearer(Bearer::Given { token }) => bearer(token),
-    }
-}
-
 /// The header that carries a connection's credentials.
 pub(super) fn stored_authorization(settings: &Settings) -> Result<Option<HeaderValue>, Failure> {
     match (&settings.token, &settings.username, &settings.password) {
-        (Some(token), _, _) => bearer(token.expose()).map(Some),
-        (None, Some(username), Some(password)) => basic(username, password.expose()).map(Some),
+        (Some(token), _, _) => bearer_header(token.expose()).map(Some),
+        (None, Some(username), Some(password)) => basic_header(username, password.expose()).map(Some),
         _ => Ok(None),
     }
-}
-
-fn basic(username: &str, password: &str) -> Result<HeaderValue, Failure> {
-    header_value("Authorization", &format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
-}
-
-fn bearer(token: &str) -> Result<HeaderValue, Failure> {
-    header_value("Authorization", &format!("Bearer {token}"))
 }
 
 /// Credentials inside the address become a header, so that the address can stand in logs.
@@ -249,14 +220,14 @@ fn take_user_info(url: &mut Url) -> Result<Option<HeaderValue>, Failure> {
             .map(|(_, value)| value.into_owned())
             .unwrap_or_default()
     };
-    let header = basic(&decode(url.username()), &decode(url.password().unwrap_or_default()))?;
+    let header = basic_header(&decode(url.username()), &decode(url.password().unwrap_or_default()))?;
     // Both fail only for addresses without a host, and this one has one.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     Ok(Some(header))
 }
 
-fn text_of(value: &Value) -> String {
+pub(crate) fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -275,6 +246,13 @@ mod tests {
 
     fn refused(with: &Value) -> String {
         Outgoing::build(with, None, "key-1").err().unwrap().to_string()
+    }
+
+    fn shown(out: &Outgoing) -> String {
+        match &out.credentials {
+            Some(Credentials::Header(value)) => value.to_str().unwrap().to_owned(),
+            _ => panic!("no header"),
+        }
     }
 
     fn settings(base: &str) -> Settings {
@@ -324,13 +302,13 @@ mod tests {
 
     #[test]
     fn credentials_become_a_header_and_leave_the_address() {
-        let header = |with: Value| build(&with).headers.get("authorization").unwrap().to_str().unwrap().to_owned();
+        let header = |with: Value| shown(&build(&with));
         let endpoint = |authentication: Value| json!({"method": "get", "endpoint": {"uri": "http://h", "authentication": authentication}});
         assert_eq!(header(endpoint(json!({"basic": {"username": "u", "password": "p"}}))), "Basic dTpw");
         assert_eq!(header(endpoint(json!({"bearer": {"token": "abc"}}))), "Bearer abc");
         let inline = build(&json!({"method": "get", "endpoint": "http://u:p@h/x"}));
         assert_eq!(inline.url.as_str(), "http://h/x");
-        assert_eq!(inline.headers.get("authorization").unwrap(), "Basic dTpw");
+        assert_eq!(shown(&inline), "Basic dTpw");
     }
 
     #[test]
@@ -356,7 +334,7 @@ mod tests {
         let settings = settings("https://api.example/v1/");
         let url = |uri: &str| {
             Outgoing::build(&json!({"method": "get", "endpoint": uri}), Some(&settings), "k").map(|out| {
-                assert_eq!(out.headers.get("authorization").unwrap(), "Bearer t0k");
+                assert_eq!(shown(&out), "Bearer t0k");
                 out.url.to_string()
             })
         };

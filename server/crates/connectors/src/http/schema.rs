@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// Of `with`: the specification's, with the kinds of authentication that this release has.
+/// Of `with`: the specification's.
 pub(super) fn with() -> Value {
     let scalar = json!({"type": ["string", "number", "boolean"]});
     json!({
@@ -45,44 +45,90 @@ pub(super) fn with() -> Value {
             "output": {"enum": ["raw", "content", "response"]},
             "redirect": {"type": "boolean"}
         },
-        "$defs": {
-            "authentication": {
+        "$defs": authentication_definitions()
+    })
+}
+
+/// `$defs` of whatever takes an `authentication`.
+pub(crate) fn authentication_definitions() -> Value {
+    let text = json!({"type": "string"});
+    let texts = json!({"type": "array", "items": {"type": "string"}});
+    let secret = json!({"$ref": "#/$defs/secret"});
+    let scheme = |required: &[&str], properties: Value| {
+        json!({"oneOf": [
+            {"type": "object", "required": required, "additionalProperties": false, "properties": properties},
+            secret
+        ]})
+    };
+    let login = json!({"username": text, "password": text});
+    let token = |more: Value| {
+        let mut properties = json!({
+            "authority": {"type": "string", "minLength": 1},
+            "grant": {"enum": [
+                "client_credentials", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"
+            ]},
+            "client": {
                 "type": "object",
-                "minProperties": 1,
-                "maxProperties": 1,
                 "additionalProperties": false,
                 "properties": {
-                    "use": {"type": "string", "minLength": 1},
-                    "basic": {
-                        "oneOf": [
-                            {
-                                "type": "object",
-                                "required": ["username", "password"],
-                                "additionalProperties": false,
-                                "properties": {"username": {"type": "string"}, "password": {"type": "string"}}
-                            },
-                            {"$ref": "#/$defs/secret"}
-                        ]
-                    },
-                    "bearer": {
-                        "oneOf": [
-                            {
-                                "type": "object",
-                                "required": ["token"],
-                                "additionalProperties": false,
-                                "properties": {"token": {"type": "string"}}
-                            },
-                            {"$ref": "#/$defs/secret"}
-                        ]
-                    }
+                    "id": text,
+                    "secret": text,
+                    "assertion": text,
+                    "authentication": {"enum": [
+                        "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"
+                    ]}
                 }
             },
-            "secret": {
+            "request": {
                 "type": "object",
-                "required": ["use"],
                 "additionalProperties": false,
-                "properties": {"use": {"type": "string", "minLength": 1}}
+                "properties": {"encoding": {"enum": ["application/x-www-form-urlencoded", "application/json"]}}
+            },
+            "issuers": texts,
+            "scopes": texts,
+            "audiences": texts,
+            "username": text,
+            "password": text,
+            "subject": {"$ref": "#/$defs/token"},
+            "actor": {"$ref": "#/$defs/token"}
+        });
+        if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
+            properties.extend(more);
+        }
+        scheme(&["authority", "grant"], properties)
+    };
+    let endpoints = json!({"endpoints": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {"token": text, "revocation": text, "introspection": text}
+    }});
+    json!({
+        "authentication": {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": false,
+            "properties": {
+                "use": {"type": "string", "minLength": 1},
+                "basic": scheme(&["username", "password"], login.clone()),
+                "bearer": scheme(&["token"], json!({"token": text})),
+                "digest": scheme(&["username", "password"], login),
+                "certificate": scheme(&["certificate", "key"], json!({"certificate": text, "key": text})),
+                "oauth2": token(endpoints),
+                "oidc": token(json!({}))
             }
+        },
+        "secret": {
+            "type": "object",
+            "required": ["use"],
+            "additionalProperties": false,
+            "properties": {"use": {"type": "string", "minLength": 1}}
+        },
+        "token": {
+            "type": "object",
+            "required": ["token", "type"],
+            "additionalProperties": false,
+            "properties": {"token": text, "type": text}
         }
     })
 }

@@ -8,9 +8,11 @@
     reason = "helpers of tests: what fails here is the test's failure, and json!() reads best as an argument"
 )]
 
+mod authentication;
 mod builtin;
 mod http;
 mod ldap;
+mod openapi;
 mod registry;
 mod shipped;
 mod smtp;

@@ -68,7 +68,7 @@ async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool
                                 namespace: &namespace,
                                 idempotent: ticket.idempotent,
                             };
-                            match bench.registry.prepare(call, &*bench.store, &bench.vault).await {
+                            match bench.registry.prepare(call, &bench.connections).await {
                                 Ok(prepared) => bench.registry.execute(&prepared, &bench.context(&ticket.key)).await,
                                 Err(failure) => {
                                     assert_ne!(failure.kind, FailureKind::Unknown);

@@ -8,10 +8,13 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use connectors::{
-    Call, CallContext, Connector, Failure, LogLevel, Outcome, Probe, Registry, Repetition, Request, TaskLog,
-    directory::{DirectoryConnector, NoRecorder},
+    Call, CallContext, Connector, Failure, LogLevel, Outcome, Probe, Registry, Repetition, Request, StoredConnections,
+    TaskLog,
+    directory::{DirectoryConnector, NoRecorder, Portal},
     egress::EgressPolicy,
-    http::HttpConnector,
+    http::{Http, HttpConnector},
+    openapi::OpenApiConnector,
+    resource::Resources,
     smtp::SmtpConnector,
 };
 use domain::{Clock as _, ConnectionId, Ids as _, Name, RunId, view::ConnectionCheck};
@@ -40,6 +43,7 @@ pub(crate) struct Bench {
     pub(crate) folder: TempDir,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) connections: StoredConnections,
     pub(crate) registry: Registry,
     pub(crate) log: Arc<Lines>,
     ids: Arc<CountedIds>,
@@ -60,13 +64,24 @@ impl Bench {
         let cheap = Parameters { memory_kib: 64, iterations: 1, parallelism: 1 };
         let passwords = Arc::new(Passwords::new(random.clone(), cheap, NonZeroUsize::MIN).unwrap());
         let policy = Arc::new(policy);
+        let store: Arc<dyn Store> = Arc::new(store);
+        let portal = Portal {
+            store: Arc::clone(&store),
+            vault: Arc::clone(&vault),
+            random,
+            passwords,
+            recorder: Arc::new(NoRecorder),
+        };
+        let http = Arc::new(Http::new(policy.clone()).unwrap());
         let connectors: Vec<Arc<dyn Connector>> = vec![
-            Arc::new(HttpConnector::new(policy.clone()).unwrap()),
-            Arc::new(DirectoryConnector::new(policy.clone(), random, passwords, Arc::new(NoRecorder))),
+            Arc::new(HttpConnector::over(http.clone())),
+            Arc::new(OpenApiConnector::new(http.clone(), Resources::with_files(http, folder.path().to_owned()))),
+            Arc::new(DirectoryConnector::new(policy.clone(), portal)),
             Arc::new(SmtpConnector::new(policy, folder.path().join("mail"))),
         ];
         Self {
-            store: Arc::new(store),
+            connections: StoredConnections { store: Arc::clone(&store), vault: Arc::clone(&vault) },
+            store,
             vault,
             registry: Registry::new(connectors).unwrap(),
             log: Arc::default(),
@@ -122,8 +137,6 @@ impl Bench {
             clock: Arc::new(WallClock),
             ids: self.ids.clone(),
             log: self.log.clone(),
-            store: self.store.clone(),
-            vault: self.vault.clone(),
             base_url: "http://portal.test".to_owned(),
             cancelled: CancellationToken::new(),
         }
@@ -132,7 +145,7 @@ impl Bench {
     pub(crate) async fn prepare(&self, function: &str, with: Value) -> Result<Request, Failure> {
         let namespace: Name = "tests".parse().unwrap();
         let call = Call { function, with, namespace: &namespace, idempotent: false };
-        self.registry.prepare(call, &*self.store, &self.vault).await
+        self.registry.prepare(call, &self.connections).await
     }
 
     pub(crate) async fn call(&self, function: &str, key: &str, with: Value) -> Outcome {

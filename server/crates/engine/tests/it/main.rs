@@ -6,3 +6,4 @@ mod approvals;
 mod crash;
 mod flow;
 mod lab;
+mod local;

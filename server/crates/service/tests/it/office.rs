@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use connectors::{
     Registry,
-    directory::{DirectoryConnector, NoRecorder},
+    directory::{DirectoryConnector, NoRecorder, Portal},
     egress::EgressPolicy,
     http::HttpConnector,
     smtp::SmtpConnector,
@@ -60,9 +60,13 @@ impl Office {
         let mail = SmtpConnector::new(Arc::clone(&egress), directory.path().join("mail"));
         let people = DirectoryConnector::new(
             Arc::clone(&egress),
-            Arc::clone(&random),
-            Arc::new(passwords.clone()),
-            Arc::new(NoRecorder),
+            Portal {
+                store: Arc::clone(&store),
+                vault: Arc::clone(&vault),
+                random: Arc::clone(&random),
+                passwords: Arc::new(passwords.clone()),
+                recorder: Arc::new(NoRecorder),
+            },
         );
         let connectors = Registry::new(vec![
             Arc::new(HttpConnector::new(Arc::clone(&egress)).unwrap()),

@@ -72,6 +72,7 @@ pub trait ResourceResolver: Send + Sync {
 #[derive(Clone)]
 pub struct FunctionCatalogue {
     functions: BTreeMap<String, Function>,
+    withheld: BTreeMap<String, String>,
     capabilities: BTreeSet<Capability>,
     resolver: Option<Arc<dyn ResourceResolver>>,
 }
@@ -108,7 +109,12 @@ impl FunctionCatalogue {
 
     /// With `approval` only.
     pub fn new() -> Self {
-        let mut catalogue = Self { functions: BTreeMap::new(), capabilities: BTreeSet::new(), resolver: None };
+        let mut catalogue = Self {
+            functions: BTreeMap::new(),
+            withheld: BTreeMap::new(),
+            capabilities: BTreeSet::new(),
+            resolver: None,
+        };
         // The schema is our own and covered by a test; without it calls of `approval` would be refused as unknown.
         let _ = catalogue.register(Self::APPROVAL, approval::with_schema(), "Approval");
         catalogue
@@ -122,6 +128,18 @@ impl FunctionCatalogue {
         let function = Function { schema, validator: Arc::new(validator), system: system.to_owned() };
         self.functions.insert(name.to_owned(), function);
         Ok(())
+    }
+
+    /// Takes a function back that this engine cannot serve although others can. Definitions that call it are refused with
+    /// this reason, which goes on after “it cannot be called here: ”.
+    pub fn withhold(&mut self, name: &str, reason: &str) {
+        self.functions.remove(name);
+        self.withheld.insert(name.to_owned(), reason.to_owned());
+    }
+
+    /// Why a function cannot be called.
+    pub(crate) fn withheld(&self, name: &str) -> Option<&str> {
+        self.withheld.get(name).map(String::as_str)
     }
 
     /// Says that the engine can do this. Without it, definitions that need it are refused.

@@ -289,7 +289,9 @@ impl Decoder<'_> {
                 let with = with.map(|with| self.template(&with, Place::Task));
                 return TaskKind::Function(FunctionCall { name: function.to_owned(), body, with });
             }
-            let message = if NOT_SERVED.contains(&function) {
+            let message = if let Some(reason) = self.catalogue.withheld(function) {
+                format!("“{function}” cannot be called here: {reason}")
+            } else if NOT_SERVED.contains(&function) {
                 format!("calls of “{function}” are not served by this installation")
             } else {
                 let known = self.catalogue.names().chain(self.functions.keys().map(String::as_str));

@@ -1,0 +1,172 @@
+//! Dispatching an actor's calls, and finding out what became of those that a lost owner left behind.
+
+use std::sync::Arc;
+
+use connectors::{CallContext, LogLevel, Repetition, StoredConnections, TaskLog};
+use domain::{RunId, Timestamp};
+use serde_json::Value;
+use store::runs::Run;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info_span, warn};
+use workflow::{CallRequest, CallTicket, Event, EventKind, RunError, StandardError};
+
+use crate::{
+    actor::Actor,
+    calls::{AfterLoss, Calls, Made, RedactedLog},
+    node::Node,
+    redaction::Redaction,
+    task_log::TaskLogs,
+};
+
+/// What is known of a call when it is dispatched.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct History {
+    /// It was outstanding when the run was taken over, so an earlier owner may have made it.
+    pub(crate) taken_over: bool,
+    /// The journal says that an earlier owner was about to make it.
+    pub(crate) begun: bool,
+}
+
+/// What a call tells its actor.
+pub(crate) struct Report {
+    /// What happened.
+    pub(crate) event: Event,
+    /// Told when the event is durable.
+    pub(crate) durable: Option<oneshot::Sender<()>>,
+}
+
+/// Makes a call in the background and reports its result as an event of the run.
+pub(crate) fn dispatch(
+    actor: &Actor,
+    ticket: CallTicket,
+    history: History,
+    cancelled: CancellationToken,
+    report: mpsc::UnboundedSender<Report>,
+) {
+    let node = Arc::clone(&actor.node);
+    // Arguments are built here, from the state that the dispatch belongs to, and live only as long as the call.
+    let built = workflow::build_call(&actor.definition, &actor.state, &ticket.call, &NoSecrets);
+    let run = actor.run.clone();
+    let span = info_span!("call", function = ticket.function, reference = ticket.reference, attempt = ticket.attempt);
+    let call = ticket.call;
+    let work = {
+        let (node, report) = (Arc::clone(&node), report.clone());
+        async move {
+            let made = match built {
+                Ok(request) => make(&node, &run, &ticket, request, history, cancelled, &report).await?,
+                Err(error) => Made::Failed { error, retryable: false },
+            };
+            Some(made.into_event(call))
+        }
+        .instrument(span)
+    };
+    tokio::spawn(async move {
+        // A connector that panics must not leave its run waiting for ever: nobody knows how far it came.
+        let kind = tokio::spawn(work).await.unwrap_or(Some(EventKind::CallUnknown { call }));
+        if let Some(kind) = kind {
+            // An error only says that the actor has gone; the next owner finds out by itself.
+            let _ = report.send(Report { event: Event::new(node.now(), kind), durable: None });
+        }
+    });
+}
+
+/// Secrets of `use.secrets`: none are configured in this release, so a definition that names one is told so.
+struct NoSecrets;
+
+impl workflow::SecretSource for NoSecrets {
+    fn secret(&self, _name: &str) -> Option<Value> {
+        None
+    }
+}
+
+/// What became of the call; none when the run has gone elsewhere before it was made.
+async fn make(
+    node: &Node,
+    run: &Run,
+    ticket: &CallTicket,
+    mut request: CallRequest,
+    history: History,
+    cancelled: CancellationToken,
+    report: &mpsc::UnboundedSender<Report>,
+) -> Option<Made> {
+    let failed = |detail: &str, retryable: bool| {
+        Some(Made::Failed { error: RunError::new(StandardError::Runtime, detail), retryable })
+    };
+    let Ok(_slot) = Arc::clone(&node.call_slots).acquire_owned().await else {
+        return failed("the engine is stopping", true);
+    };
+    let parts = &node.parts;
+    if let Err(error) = parts.vault.unseal_within(&mut request.with) {
+        warn!(error = &error as &dyn std::error::Error, "a sealed value cannot be opened");
+        return failed("a sealed value in the arguments cannot be opened", false);
+    }
+    let connections = StoredConnections { store: Arc::clone(&parts.store), vault: Arc::clone(&parts.vault) };
+    let calls = Calls { connectors: &parts.connectors, connections: &connections };
+    let redaction = Redaction::of(request.redact.iter().cloned());
+    let context = context(node, run, ticket, &redaction, cancelled);
+    let prepared = match calls.prepare(request, &run.workflow.namespace, ticket.idempotent).await {
+        Ok(prepared) => prepared,
+        Err(made) => return Some(made),
+    };
+    if history.taken_over {
+        match calls.after_loss(&prepared, &context, history.begun).await {
+            AfterLoss::Make => {}
+            AfterLoss::Happened(output) => return Some(Made::Done(output)),
+            AfterLoss::Unknown => {
+                return Some(Made::Unknown(RunError::new(StandardError::Runtime, "its answer was lost")));
+            }
+        }
+    }
+    if parts.connectors.repetition(&prepared) == Repetition::Once {
+        // What cannot be repeated leaves word that it is about to happen, so that a crash is seen as "may have happened".
+        if !announce(node, ticket.call, report).await {
+            return None;
+        }
+    }
+    let made = calls.make(&prepared, &context, &redaction).await;
+    parts.observer.after_call(run.id, run.journal_version);
+    Some(made)
+}
+
+/// Puts "about to be made" into the journal and waits until it is durable; false when the run has gone elsewhere.
+async fn announce(node: &Node, call: workflow::CallId, report: &mpsc::UnboundedSender<Report>) -> bool {
+    let (durable, told) = oneshot::channel();
+    let event = Event::new(node.now(), EventKind::CallStarted { call });
+    report.send(Report { event, durable: Some(durable) }).is_ok() && told.await.is_ok()
+}
+
+fn context(
+    node: &Node,
+    run: &Run,
+    ticket: &CallTicket,
+    redaction: &Redaction,
+    cancelled: CancellationToken,
+) -> CallContext {
+    let limit = node.now() + node.settings.call_limit;
+    let log = TaskLogOf { logs: node.logs.clone(), run: run.id, reference: ticket.reference.clone() };
+    CallContext {
+        run: run.id,
+        reference: ticket.reference.clone(),
+        attempt: ticket.attempt,
+        key: ticket.key.clone(),
+        deadline: Some(ticket.deadline.map_or(limit, |deadline: Timestamp| deadline.min(limit))),
+        clock: Arc::clone(&node.parts.clock),
+        ids: Arc::clone(&node.parts.ids),
+        log: Arc::new(RedactedLog { log: Arc::new(log), redaction: redaction.clone() }),
+        base_url: node.settings.base_url.clone(),
+        cancelled,
+    }
+}
+
+struct TaskLogOf {
+    logs: TaskLogs,
+    run: RunId,
+    reference: String,
+}
+
+impl TaskLog for TaskLogOf {
+    fn line(&self, level: LogLevel, text: &str) {
+        self.logs.line(self.run, &self.reference, level.as_str(), text);
+    }
+}

@@ -1,0 +1,124 @@
+//! Runs in process: no database, no journal, nothing left afterwards.
+//!
+//! [`Local::execute`] takes one definition to its end. It is a small executor around the same interpreter and the same
+//! calls as a node's actors: timers are tokio's, calls go by the connectors, `run` tasks by [`Processes`] and
+//! [`Workflows`], and events by a board in memory ([`events`]). A workflow that another one runs is a run of its own
+//! beside it.
+//!
+//! What nobody is there for is not pretended: a call of which nobody knows whether it happened fails with its error (there
+//! is no operator to ask), approvals are refused, and a run that waits for an event that nobody is left to send is
+//! cancelled.
+
+mod events;
+mod report;
+mod run;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use connectors::{CallContext, Registry, TaskLog};
+use domain::{Clock, Ids};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use workflow::{
+    CloudEvent, Definition, RunError, SecretSource,
+    process::{Container, ProcessResult, Script, Shell},
+};
+
+pub use report::{Report, TaskReport};
+
+use crate::redaction::Redaction;
+use events::Board;
+use run::{Run, Shared};
+
+/// What runs in process work with.
+#[derive(Clone)]
+pub struct Local {
+    /// The connectors.
+    pub connectors: Arc<Registry>,
+    /// The workflows that `run: workflow` may name.
+    pub workflows: Arc<dyn Workflows>,
+    /// Executes `run: shell`, `script` and `container`.
+    pub processes: Arc<dyn Processes>,
+    /// The secrets that definitions may declare.
+    pub secrets: Secrets,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn Ids>,
+    /// Where calls write what they do.
+    pub log: Arc<dyn TaskLog>,
+}
+
+/// Secrets by name. Has no `Debug`.
+#[derive(Clone, Default)]
+pub struct Secrets(BTreeMap<String, Value>);
+
+impl Secrets {
+    /// These secrets.
+    #[must_use]
+    pub fn new(secrets: BTreeMap<String, Value>) -> Self {
+        Self(secrets)
+    }
+}
+
+impl SecretSource for Secrets {
+    fn secret(&self, name: &str) -> Option<Value> {
+        self.0.get(name).cloned()
+    }
+}
+
+/// Finds the definitions that `run: workflow` names.
+pub trait Workflows: Send + Sync {
+    /// The definition. `version` may be `latest`.
+    ///
+    /// # Errors
+    /// There is none, or it is not valid.
+    fn find(&self, namespace: &str, name: &str, version: &str) -> Result<Arc<Definition>, RunError>;
+}
+
+/// A process that a `run` task asks for. Has no `Debug`: its environment may hold secrets.
+pub enum Process {
+    /// A command for the shell.
+    Shell(Shell),
+    /// A script.
+    Script(Script),
+    /// A container.
+    Container(Container),
+}
+
+/// Executes processes of `run` tasks.
+#[async_trait]
+pub trait Processes: Send + Sync {
+    /// Executes a process to its end, whatever its exit code. `name` is the name that the specification recommends for
+    /// containers. Dropped when the process is no longer wanted: it must end then, with its children.
+    ///
+    /// # Errors
+    /// The process cannot be started, or was cut off.
+    async fn run(&self, process: Process, name: &str, context: &CallContext) -> Result<ProcessResult, RunError>;
+}
+
+/// What is to be executed.
+pub struct Order {
+    /// The definition.
+    pub definition: Arc<Definition>,
+    /// Its raw input.
+    pub input: Value,
+    /// Events that are there from the beginning: each is delivered as soon as something listens for it.
+    pub events: Vec<CloudEvent>,
+    /// Cancels the run, compensation included.
+    pub cancelled: CancellationToken,
+}
+
+impl Local {
+    /// Executes a definition to its end, and waits for the end of all that it has started.
+    pub async fn execute(&self, order: Order) -> Report {
+        let redaction = Redaction::of_values(self.secrets.0.values());
+        let shared = Arc::new(Shared { local: self.clone(), board: Board::new(order.events), redaction });
+        let run = Run::begin(Arc::clone(&shared), order.definition, order.input, 0);
+        let record = run.finish(order.cancelled).await;
+        let mut report = Report::of(record, &shared.board.emitted());
+        report.redact(&shared.redaction);
+        report
+    }
+}

@@ -1,0 +1,47 @@
+//! Scripts in JavaScript and Python.
+
+use std::{fs, path::Path};
+
+use workflow::process::{Language, ProcessResult, Script};
+
+use crate::{Runner, RunnerError, child::Command};
+
+pub(crate) async fn run(runner: &Runner, script: &Script) -> Result<ProcessResult, RunnerError> {
+    let code = script.code.as_deref().ok_or(RunnerError::NoCode)?;
+    let (programs, file): (&[&str], &str) = match script.language {
+        Language::Javascript if is_module(code) => (&["node"], "script.mjs"),
+        Language::Javascript => (&["node"], "script.cjs"),
+        Language::Python => (&["python3"], "script.py"),
+    };
+    let mut command = Command::new(runner.find(programs)?.1, &runner.path)?;
+    let place = command.folder().join(file);
+    write(&place, code)?;
+    command.arguments([&place]).arguments(&script.arguments).environment(&script.environment);
+    command.run(script.stdin.as_deref()).await
+}
+
+fn write(place: &Path, code: &str) -> Result<(), RunnerError> {
+    fs::write(place, code).map_err(RunnerError::System)
+}
+
+/// Whether JavaScript is a module: only one may import and export by statements, and only the other kind may `require`.
+fn is_module(code: &str) -> bool {
+    code.lines().map(str::trim_start).any(|line| {
+        ["import", "export"]
+            .iter()
+            .any(|word| line.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '\t', '{', '*', '"', '\''])))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_known_by_their_statements() {
+        assert!(is_module("// first\n  import { a } from 'node:fs';"));
+        assert!(is_module("export default 1"));
+        assert!(!is_module("const fs = require('fs'); importAll()"));
+        assert!(!is_module("const a = import('x')"));
+    }
+}
