@@ -127,6 +127,17 @@ pub enum EventKind {
         /// The event.
         event: Box<CloudEvent>,
     },
+    /// A message of a call that subscribes (`call: asyncapi` with a `subscription`). The call stays in flight: messages
+    /// come until it is stopped, and its completion means that no more will come. Whether a message is consumed is decided
+    /// here, as for [`EventKind::EventReceived`].
+    MessageReceived {
+        /// The call.
+        call: CallId,
+        /// What tells the message from the others of the subscription, the same if it is delivered again.
+        id: String,
+        /// The message: `{payload, headers, correlationId}`.
+        message: Value,
+    },
     /// A person or the engine cancels the run.
     CancelRequested {
         /// Who.

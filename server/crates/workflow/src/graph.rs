@@ -117,7 +117,7 @@ impl<'d> Builder<'d> {
                 }
                 exits
             }
-            TaskKind::Listen(listen) => match listen.iterator.as_ref().and_then(|iterator| iterator.body) {
+            TaskKind::Listen(_) | TaskKind::Consume(_) => match task.kind.iterator().and_then(|each| each.body) {
                 Some(body) => self.list(body, enter("each"), Some(&id)),
                 None => enter(""),
             },

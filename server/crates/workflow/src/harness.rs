@@ -41,6 +41,8 @@ pub enum Answer {
     Unknown,
     /// It never answers.
     Silent,
+    /// It gives these messages, and then nothing; the position of each is its id.
+    Messages(Vec<Value>),
 }
 
 /// Answers calls and approvals.
@@ -235,7 +237,7 @@ impl Driver<'_> {
                 match responder.approval(&request) {
                     Answer::Done(output) => self.deliver(EventKind::CallCompleted { call: request.call, output }),
                     Answer::Fail(error) => self.fail(request.call, error),
-                    Answer::Unknown | Answer::Silent => {}
+                    Answer::Unknown | Answer::Silent | Answer::Messages(_) => {}
                 }
             } else if self.deliver_event() {
             } else if let Some((timer, at)) = self.timers.iter().min_by_key(|(_, at)| **at).map(|(id, at)| (*id, *at)) {
@@ -273,6 +275,11 @@ impl Driver<'_> {
                 self.deliver(EventKind::CallResolved { call, resolution, by: "operator".to_owned() });
             }
             Answer::Silent => {}
+            Answer::Messages(messages) => {
+                for (position, message) in messages.into_iter().enumerate() {
+                    self.deliver(EventKind::MessageReceived { call, id: position.to_string(), message });
+                }
+            }
         }
     }
 

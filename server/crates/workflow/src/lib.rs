@@ -10,7 +10,8 @@
 //!    place where secrets are seen. The answer comes back as [`EventKind::CallCompleted`], [`EventKind::CallFailed`] or
 //!    [`EventKind::CallUnknown`].
 //! 4. An [`Effect::Subscribe`] asks for events; they come as [`EventKind::EventReceived`], and whether one fits is decided
-//!    here. [`Effect::Emit`] gives one to publish. Processes of `run` tasks are calls, too: see [`process`].
+//!    here. [`Effect::Emit`] gives one to publish. Processes of `run` tasks are calls, too: see [`process`]. A call that
+//!    subscribes stays in flight, and [`EventKind::MessageReceived`] brings what comes of it.
 //! 5. After a crash the journal is replayed from [`RunState::new`] or from a snapshot (its JSON), with the effects thrown
 //!    away; [`outstanding`] then says what is in flight.
 //!

@@ -12,6 +12,10 @@ use crate::definition::model::{Case, Extension, ListIndex, Task, TaskIndex, Task
 use crate::definition::task_title;
 use crate::expression::{Expression, Template, Variables};
 
+/// The most steps of a plan, and how deep they may nest: functions that call functions could make any number.
+const MAX_STEPS: usize = 5_000;
+const MAX_DEPTH: u32 = 100;
+
 /// What a run will do, step by step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -167,6 +171,9 @@ impl<'d> Planner<'d> {
 
     /// Plans a task and what is inside; gives its output if that is known.
     fn task(&mut self, task: &Task, depth: u32, conditional: bool, known: Option<Value>) -> Option<Value> {
+        if self.steps.len() >= MAX_STEPS || depth > MAX_DEPTH {
+            return None;
+        }
         self.step(task, depth, conditional);
         let around = |planner: &mut Self, list: fn(&Extension) -> Option<ListIndex>| {
             for extension in task.extensions.iter().filter_map(|at| planner.definition.extensions.get(*at)) {
@@ -219,8 +226,8 @@ impl<'d> Planner<'d> {
                 }
                 None
             }
-            TaskKind::Listen(listen) => {
-                if let Some(body) = listen.iterator.as_ref().and_then(|iterator| iterator.body) {
+            TaskKind::Listen(_) | TaskKind::Consume(_) => {
+                if let Some(body) = task.kind.iterator().and_then(|iterator| iterator.body) {
                     self.list(body, inside, conditional, None);
                 }
                 None
@@ -364,6 +371,34 @@ mod tests {
         let definition = definition(BRANCHES);
         assert_eq!(names(&definition.plan(Some(&json!({"amount": 20})))), ["derive", "route", "ask", "mail", "last?"]);
         assert_eq!(names(&definition.plan(Some(&json!({"amount": 2})))), ["derive", "route", "mail", "last?"]);
+    }
+
+    #[test]
+    fn a_plan_stays_small_whatever_calls_what() {
+        let steps = |functions: String, rest: &str| {
+            let head = "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}";
+            let source = format!("{head}\nuse:\n  functions:\n{functions}{rest}\ndo: [{{it: {{call: f0}}}}]\n");
+            Definition::parse(&source, &FunctionCatalogue::new()).unwrap().plan(None).steps.len()
+        };
+        let twice = |level: u32| {
+            let next = level + 1;
+            format!("    f{level}: {{do: [{{a: {{call: f{next}}}}}, {{b: {{call: f{next}}}}}]}}\n")
+        };
+        let extended = "    f16: {set: {}}
+  extensions: [{x: {extend: all, before: [{y: {set: {}}}], after: [{z: {set: {}}}]}}]";
+        assert_eq!(steps((0..16).map(twice).collect(), extended), MAX_STEPS);
+        let once = |level: u32| format!("    f{level}: {{call: f{}}}\n", level + 1);
+        assert_eq!(steps((0..200).map(once).collect(), "    f200: {set: {}}"), 101);
+    }
+
+    #[test]
+    fn a_plan_shows_what_extends_a_task() {
+        let source = "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}
+use: {extensions: [{x: {extend: set, when: .y, before: [{early: {wait: PT1S}}], after: [{late: {wait: PT1S}}]}}]}
+do: [{it: {set: {n: 1}}}, {route: {switch: [{one: {when: .n == 1, then: end}}]}}, {never: {wait: PT1S}}]
+";
+        let definition = Definition::parse(source, &FunctionCatalogue::new()).unwrap();
+        assert_eq!(names(&definition.plan(Some(&json!({})))), ["it", "early?", "late?", "route"]);
     }
 
     #[test]

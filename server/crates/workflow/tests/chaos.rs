@@ -38,11 +38,13 @@ fn events(chosen: &[Chosen]) -> Vec<CloudEvent> {
         let event = *known.iter().find(|earlier| earlier.id == event.id).unwrap_or(event);
         known.push(event);
         let id = event.id.to_string();
-        let mut value = json!({"id": id, "source": "/s", "type": event.kind, "data": {"id": id, "type": event.kind}});
-        if let Some(room) = event.room {
-            value["roomid"] = json!(room.to_string());
-            value["data"]["room"] = json!(room);
+        let room = event.room.map(|room| room.to_string());
+        let mut data = json!({"id": id, "type": event.kind});
+        if let (Some(data), Some(room)) = (data.as_object_mut(), &room) {
+            data.insert("room".to_owned(), json!(room));
         }
+        // An attribute that is null is none.
+        let value = json!({"id": id, "source": "/s", "type": event.kind, "roomid": room, "data": data});
         events.push(CloudEvent::from_value(value).unwrap());
     }
     events

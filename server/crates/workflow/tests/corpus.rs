@@ -72,7 +72,7 @@ fn empty() -> Value {
 
 fn catalogue() -> FunctionCatalogue {
     let mut catalogue = FunctionCatalogue::new();
-    for name in ["echo", "fail", "flaky", "silent", "unknownOnce", "http", "openapi"] {
+    for name in ["echo", "fail", "flaky", "silent", "unknownOnce", "http", "openapi", "asyncapi"] {
         catalogue.register(name, json!({"type": "object"}), name).unwrap();
     }
     let strict = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": false});
@@ -100,6 +100,7 @@ impl Responder for Functions {
             "unknownOnce" if request.attempt == 1 => Answer::Unknown,
             "flaky" | "unknownOnce" => Answer::Done(json!({"attempt": request.attempt})),
             "silent" => Answer::Silent,
+            "asyncapi" => Answer::Messages(request.with["messages"].as_array().unwrap().clone()),
             // Says what it was asked, and ends as `code` in its environment says.
             process::SHELL => {
                 let shell: process::Shell = serde_json::from_value(request.with.clone()).unwrap();
@@ -228,6 +229,11 @@ fn run(corpus: &str) {
 #[test]
 fn events() {
     run(include_str!("corpus/events.yaml"));
+}
+
+#[test]
+fn messages() {
+    run(include_str!("corpus/messages.yaml"));
 }
 
 #[test]

@@ -180,7 +180,9 @@ fn every_fault_of_events_processes_and_components_is_reported() {
         (
             "asyncapi",
             with_tasks(
-                "- one: {call: asyncapi, with: {document: {endpoint: 'https://example.com'}, subscription: {consume: {amount: 1}}}}\n",
+                "- one: {call: asyncapi, with: {subscription: {consume: {amount: 0, for: 5s}, filtr: x, foreach: {do: [{a: {set: \
+                 {b: '${ $itm }'}}}]}}}}\n- two: {call: asyncapi, with: {subscription: {consume: {amount: 1, until: .x}}}}\n- \
+                 three: {call: asyncapi, with: {subscription: {}}}\n",
             ),
         ),
     ];
@@ -250,7 +252,12 @@ fn whatever_is_given_is_answered() {
         "é: 1",
         "document:\n",
         "do: [[], 1, null, {}]",
-        "document: 1\ndo: 2\nuse: 3\ninput: 4\noutput: 5\ntimeout: 6",
+        "document: 1\ndo: 2\nuse: 3\ninput: 4\noutput: 5\ntimeout: 6\nschedule: 7\nevaluate: 8",
+        "schedule: {on: 1, cron: [], every: {}}\nuse: {extensions: [1, {a: 1}, {}], catalogs: [], authentications: {a: 1, b: \
+         {basic: 1}}, timeouts: {t: 1}}",
+        "do: [{a: {listen: 1}}, {b: {listen: {to: 1}, foreach: 1}}, {c: {emit: 1}}, {d: {emit: {event: {with: 1}}}}, {e: {run: \
+         1}}, {f: {run: {script: 1}}}, {g: {run: {container: {lifetime: 1}}}}, {h: {call: asyncapi, with: 1}}, {i: {call: \
+         http, with: {endpoint: {authentication: 1}}}}]",
     ] {
         assert!(Definition::parse(source, &catalogue()).is_err(), "{source}");
     }

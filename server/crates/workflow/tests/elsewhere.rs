@@ -110,6 +110,25 @@ fn what_is_wrong_elsewhere_is_said_with_its_place() {
     assert_eq!(found("../x:1@default").len(), 1);
 }
 
+#[test]
+fn texts_that_refer_to_each_other_without_end_are_refused() {
+    struct Endless;
+    impl ResourceResolver for Endless {
+        fn text(&self, uri: &str, _: Option<&Value>) -> Result<String, String> {
+            Ok(format!("call: {uri}x"))
+        }
+    }
+    let mut catalogue = FunctionCatalogue::new();
+    catalogue.resolve_with(Arc::new(Endless));
+    let source = "document: {dsl: 1.0.3, namespace: test, name: case, version: 1.0.0}\ndo: [{it: {call: 'https://example.com/'}}]\n";
+    let found = Definition::parse(source, &catalogue).unwrap_err();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found.iter().all(|it| it.message.ends_with("the definition refers to more than 50 other texts")),
+        "{found:?}"
+    );
+}
+
 /// dsl-reference.md, "Schema".
 #[test]
 fn a_schema_can_be_elsewhere() {

@@ -1,6 +1,6 @@
 //! Journals and snapshots that were written stay readable. For each pair of [`Event::FORMAT`] and [`RunState::VERSION`]
 //! there is a file with what was written then: a definition, its journal, and the state after it.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use std::path::{Path, PathBuf};
 

@@ -70,11 +70,6 @@ fn every_example_is_understood() {
                 assert!(!definition.plan(None).steps.is_empty(), "{name}");
                 assert!(!definition.graph().nodes.is_empty(), "{name}");
             }
-            // The one thing that no engine here serves; it must be refused for that and nothing else.
-            Err(found) if name.starts_with("call-asyncapi-subscribe") => {
-                assert_eq!(found.len(), 1, "{name}: {found:#?}");
-                assert!(found[0].message.starts_with("subscribing by `asyncapi`"), "{name}: {found:#?}");
-            }
             Err(found) => panic!("{name}: {found:#?}"),
         }
     }

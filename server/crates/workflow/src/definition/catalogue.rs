@@ -17,6 +17,9 @@ pub enum Capability {
     Emit,
     /// `listen`: serves [`crate::Effect::Subscribe`].
     Listen,
+    /// `call: asyncapi` with a subscription: serves calls that stay in flight, and delivers
+    /// [`crate::EventKind::MessageReceived`].
+    Consume,
     /// `schedule`: starts runs by [`crate::Definition::schedule`].
     Schedule,
     /// `run.workflow`: serves calls of [`crate::process::WORKFLOW`].
@@ -31,9 +34,10 @@ pub enum Capability {
 
 impl Capability {
     /// All there are.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Emit,
         Self::Listen,
+        Self::Consume,
         Self::Schedule,
         Self::RunWorkflow,
         Self::RunShell,
@@ -46,6 +50,7 @@ impl Capability {
         match self {
             Self::Emit => "emit",
             Self::Listen => "listen",
+            Self::Consume => "asyncapi.subscription",
             Self::Schedule => "schedule",
             Self::RunWorkflow => "run.workflow",
             Self::RunShell => "run.shell",

@@ -1,10 +1,16 @@
 //! Decodes what has to do with events: `emit`, `listen`, event consumption strategies and their filters.
 
+use std::sync::Arc;
+
 use regex::Regex;
 use serde_json::Value;
 
+use super::catalogue::Capability;
 use super::cursor::{Cursor, Object};
-use super::model::{Consumption, Correlation, EventIterator, Filter, Listen, Matcher, Mode, Read, TaskKind, Until};
+use super::model::{
+    Call, Consume, Consumption, Correlation, EventIterator, Filter, Lifetime, Listen, Matcher, Mode, Read, Span,
+    TaskKind, Until,
+};
 use super::parts::{Decoder, Place};
 use crate::cloud_event::attribute_problem;
 use crate::diagnostic::suggestion;
@@ -66,6 +72,55 @@ impl Decoder<'_> {
             Some(to) => TaskKind::Listen(Box::new(Listen { to, read, iterator })),
             None => TaskKind::Unsupported,
         }
+    }
+
+    /// A call of `asyncapi` that subscribes. The connector sees the subscription as it is written: what is consumed, and
+    /// for how long, is decided by the machine.
+    pub(super) fn consume(
+        &mut self,
+        with: &Cursor<'_>,
+        at: &Cursor<'_>,
+        mut value: Value,
+        schema: Arc<jsonschema::Validator>,
+        reference: &str,
+    ) -> TaskKind {
+        self.needs(at, Capability::Consume);
+        let Some(object) = at.object(&mut self.diagnostics, &["filter", "consume", "foreach"]) else {
+            return TaskKind::Unsupported;
+        };
+        let filter = object.get("filter").and_then(|filter| self.expression(&filter, Place::Task));
+        let iterator = object
+            .get("foreach")
+            .and_then(|foreach| self.iterator(&foreach, &format!("{reference}/with/subscription")));
+        let lifetime = object.require(&mut self.diagnostics, "consume").and_then(|consume| self.lifetime(&consume));
+        let members = value.as_object_mut();
+        let subscription = members.and_then(|members| members.shift_remove("subscription")).unwrap_or_default();
+        let with = self.template_of(with, &value, Place::CallWith).with_constant("subscription", subscription);
+        let call = Call { function: "asyncapi".to_owned(), with, schema };
+        match lifetime {
+            Some((lifetime, limit)) => TaskKind::Consume(Box::new(Consume { call, filter, lifetime, limit, iterator })),
+            None => TaskKind::Unsupported,
+        }
+    }
+
+    fn lifetime(&mut self, at: &Cursor<'_>) -> Option<(Lifetime, Option<Span>)> {
+        let object = at.object(&mut self.diagnostics, &["amount", "for", "while", "until"])?;
+        let limit = object.get("for").and_then(|limit| self.span(&limit, Place::Task));
+        let found: Vec<&str> = ["amount", "while", "until"].into_iter().filter(|name| object.has(name)).collect();
+        let [name] = found.as_slice() else {
+            at.report(&mut self.diagnostics, "expected exactly one of amount, while, until");
+            return None;
+        };
+        let condition = object.get(name)?;
+        let lifetime = match *name {
+            "amount" => {
+                let amount = condition.integer(&mut self.diagnostics, 1, 1_000_000)?;
+                Lifetime::Amount(usize::try_from(amount).ok()?)
+            }
+            "while" => Lifetime::While(self.expression(&condition, Place::Task)?),
+            _ => Lifetime::Until(self.expression(&condition, Place::Task)?),
+        };
+        Some((lifetime, limit))
     }
 
     fn iterator(&mut self, at: &Cursor<'_>, reference: &str) -> Option<EventIterator> {

@@ -108,7 +108,9 @@ impl Definition {
     pub const DSL: &'static str = "1.0.3";
 
     /// Reads a definition in YAML or JSON. Everything that is wrong with it is reported at once, in the order of the
-    /// source; a definition with any diagnostic is not usable.
+    /// source; a definition with any diagnostic is not usable. `functions` also says what the engine can do
+    /// ([`FunctionCatalogue::allow`]) and reads what the definition refers to elsewhere
+    /// ([`FunctionCatalogue::resolve_with`]).
     pub fn parse(source: &str, functions: &FunctionCatalogue) -> Result<Self, Vec<Diagnostic>> {
         let mut diagnostics = Diagnostics::default();
         let Some(root) = source::read(source, &mut diagnostics) else {

@@ -108,6 +108,8 @@ pub(crate) enum TaskKind {
     Emit(Template),
     Listen(Box<Listen>),
     Run(Box<Run>),
+    /// A call of which messages come.
+    Consume(Box<Consume>),
     /// Parsed, not executable; its definition is refused, so no run ever sees it.
     Unsupported,
 }
@@ -118,7 +120,7 @@ impl TaskKind {
             Self::Do(_) => "do",
             Self::Set(_) => "set",
             Self::Switch(_) => "switch",
-            Self::Call(_) | Self::Function(_) => "call",
+            Self::Call(_) | Self::Function(_) | Self::Consume(_) => "call",
             Self::Try(_) => "try",
             Self::Wait(_) => "wait",
             Self::Raise(_) => "raise",
@@ -136,6 +138,16 @@ impl TaskKind {
         match self {
             Self::Call(call) => Some(call),
             Self::Run(run) => Some(&run.call),
+            Self::Consume(consume) => Some(&consume.call),
+            _ => None,
+        }
+    }
+
+    /// What is done with each event or message, if anything.
+    pub(crate) fn iterator(&self) -> Option<&EventIterator> {
+        match self {
+            Self::Listen(listen) => listen.iterator.as_ref(),
+            Self::Consume(consume) => consume.iterator.as_ref(),
             _ => None,
         }
     }
@@ -251,6 +263,31 @@ pub(crate) struct Listen {
     pub(crate) to: Consumption,
     pub(crate) read: Read,
     pub(crate) iterator: Option<EventIterator>,
+}
+
+/// A subscription to messages.
+#[derive(Debug)]
+pub(crate) struct Consume {
+    pub(crate) call: Call,
+    pub(crate) filter: Option<Expression>,
+    pub(crate) lifetime: Lifetime,
+    /// For how long at most.
+    pub(crate) limit: Option<Span>,
+    pub(crate) iterator: Option<EventIterator>,
+}
+
+/// How many messages are consumed. Conditions are of the messages consumed so far.
+#[derive(Debug)]
+pub(crate) enum Lifetime {
+    Amount(usize),
+    While(Expression),
+    Until(Expression),
+}
+
+impl Lifetime {
+    pub(crate) fn is_condition(&self) -> bool {
+        !matches!(self, Self::Amount(_))
+    }
 }
 
 /// What is read of an event.

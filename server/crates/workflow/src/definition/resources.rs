@@ -17,6 +17,9 @@ pub(crate) struct Catalog {
     authentication: Option<Value>,
 }
 
+/// The most texts that a definition may refer to: each may refer to others.
+const MAX_RESOURCES: usize = 50;
+
 /// The catalog that is there without being declared.
 const DEFAULT: &str = "default";
 
@@ -98,7 +101,11 @@ impl Decoder<'_> {
         let object = at.object(&mut self.diagnostics, &["name", "endpoint"])?;
         let endpoint = object.require(&mut self.diagnostics, "endpoint")?;
         let (uri, authentication) = self.endpoint(&endpoint)?;
-        Some(self.read(&raw(&uri), authentication.as_ref(), at)?.to_value())
+        let uri = raw(&uri);
+        match self.resources.get(&uri) {
+            Some(known) => Some(known.clone()),
+            None => Some(self.read(&uri, authentication.as_ref(), at)?.to_value()),
+        }
     }
 
     /// Reads YAML or JSON that is elsewhere.
@@ -108,6 +115,10 @@ impl Decoder<'_> {
             at.report(&mut self.diagnostics, message);
             return None;
         };
+        if self.resources.len() >= MAX_RESOURCES {
+            at.report(&mut self.diagnostics, format!("the definition refers to more than {MAX_RESOURCES} other texts"));
+            return None;
+        }
         let text = match resolver.text(uri, authentication) {
             Ok(text) => text,
             Err(reason) => {
@@ -121,11 +132,11 @@ impl Decoder<'_> {
             at.report(&mut self.diagnostics, format!("in {uri}:{problem}"));
         }
         let node = node?;
+        self.resources.insert(uri.to_owned(), node.to_value());
         if !matches!(node.kind, NodeKind::Object(_)) {
             at.report(&mut self.diagnostics, format!("{uri} holds {}, not an object", node.describe()));
             return None;
         }
-        self.resources.insert(uri.to_owned(), node.to_value());
         Some(node)
     }
 }

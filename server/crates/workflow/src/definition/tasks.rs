@@ -185,7 +185,7 @@ impl Decoder<'_> {
                 TaskKind::Set(self.template(&at, Place::Task))
             }
             "switch" => TaskKind::Switch(self.cases(&at, names, concurrent)),
-            "call" => self.call(&at, object),
+            "call" => self.call(&at, object, reference),
             "try" => self.try_task(&at, object, reference),
             "wait" => self.span(&at, Place::Task).map_or(TaskKind::Unsupported, TaskKind::Wait),
             "raise" => {
@@ -272,7 +272,7 @@ impl Decoder<'_> {
         cases
     }
 
-    fn call(&mut self, at: &Cursor<'_>, object: &Object<'_>) -> TaskKind {
+    fn call(&mut self, at: &Cursor<'_>, object: &Object<'_>, reference: &str) -> TaskKind {
         let Some(function) = at.text(&mut self.diagnostics) else { return TaskKind::Unsupported };
         let with = object.get("with");
         if let Some(body) = self.functions.get(function).copied() {
@@ -305,15 +305,12 @@ impl Decoder<'_> {
         let place = with.as_ref().unwrap_or(at);
         let value = with.as_ref().map_or_else(|| Value::Object(serde_json::Map::new()), |with| with.node.to_value());
         let value = self.explicit_authentication(function, place, value);
+        self.check_arguments(&format!("`with` of “{function}”"), described, &schema, &value, place);
         if function == "asyncapi"
             && let Some(subscription) = with.as_ref().filter(|_| value.get("subscription").is_some())
         {
-            let subscription = subscription.descend("/subscription");
-            let message = "subscribing by `asyncapi` is not supported by this release; `listen` waits for events";
-            self.diagnostics.report(subscription.span, &subscription.path, message);
-            return TaskKind::Unsupported;
+            return self.consume(place, &subscription.descend("/subscription"), value, schema, reference);
         }
-        self.check_arguments(&format!("`with` of “{function}”"), described, &schema, &value, place);
         let is_approval = function == FunctionCatalogue::APPROVAL;
         if is_approval
             && let Some(due) = value.get("due").and_then(Value::as_str)

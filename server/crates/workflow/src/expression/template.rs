@@ -121,6 +121,19 @@ impl Template {
         }
     }
 
+    /// The object with another member, in which nothing is an expression.
+    pub(crate) fn with_constant(self, name: &str, value: Value) -> Self {
+        let mut entries = match self {
+            Self::Object(entries) => entries,
+            Self::Constant(Value::Object(members)) => {
+                members.into_iter().map(|(name, value)| (name, Self::Constant(value))).collect()
+            }
+            other => return other,
+        };
+        entries.push((name.to_owned(), Self::Constant(value)));
+        Self::Object(entries)
+    }
+
     /// The part at a JSON pointer, down to the constant or expression that holds it. With it comes the rest of the way.
     pub(crate) fn at<'p>(&self, pointer: &'p str) -> Option<(&Self, &'p str)> {
         match (self, pointer.strip_prefix('/')) {

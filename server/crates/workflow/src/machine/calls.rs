@@ -1,6 +1,5 @@
 //! Calls and approvals: dispatching them, taking their answers, building their arguments.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -98,7 +97,7 @@ impl Machine<'_> {
         state.record.call = Some(id);
         state.record.attempts += 1;
         state.record.status = TaskStatus::Running;
-        if let Work::Call(work) = &mut state.work {
+        if let Some(work) = state.work.call_mut() {
             work.call = Some(id);
             work.attempt = attempt;
             work.unknown = false;
@@ -141,6 +140,11 @@ impl Machine<'_> {
             self.raise(frame, error);
             return;
         }
+        if self.consumes(frame) {
+            // The stream has ended; what came of it is the output.
+            self.stop_consuming(frame);
+            return;
+        }
         let definition = self.definition;
         let task = self.state.task(frame).and_then(|task| definition.task(task.task));
         match task.map(|task| &task.kind) {
@@ -154,7 +158,8 @@ impl Machine<'_> {
 
     fn is_idempotent(&self, frame: FrameId) -> bool {
         let task = self.state.task(frame).and_then(|task| self.definition.task(task.task));
-        task.is_some_and(|task| task.metadata.idempotent)
+        // To subscribe once more does no harm.
+        task.is_some_and(|task| task.metadata.idempotent || matches!(task.kind, TaskKind::Consume(_)))
     }
 
     fn open_approval(&mut self, frame: FrameId, id: CallId, call: &Call) {
@@ -170,7 +175,7 @@ impl Machine<'_> {
             Err(error) => {
                 self.state.calls.remove(&id);
                 if let Some(state) = self.state.task_mut(frame)
-                    && let Work::Call(work) = &mut state.work
+                    && let Some(work) = state.work.call_mut()
                 {
                     work.call = None;
                 }
@@ -204,7 +209,7 @@ impl Machine<'_> {
     pub(super) fn answered(&mut self, call: CallId) -> Option<FrameId> {
         let frame = self.state.calls.remove(&call)?;
         let state = self.state.task_mut(frame)?;
-        if let Work::Call(work) = &mut state.work {
+        if let Some(work) = state.work.call_mut() {
             work.call = None;
             work.approval = None;
             work.unknown = false;
@@ -217,7 +222,7 @@ impl Machine<'_> {
     pub(super) fn call_unknown(&mut self, call: CallId) -> bool {
         let Some(frame) = self.state.calls.get(&call).copied() else { return false };
         let Some(state) = self.state.task_mut(frame) else { return false };
-        let Work::Call(work) = &mut state.work else { return false };
+        let Some(work) = state.work.call_mut() else { return false };
         if work.unknown || work.approval.is_some() {
             return false;
         }
@@ -236,7 +241,7 @@ impl Machine<'_> {
 /// The ticket of the call that a task has in flight.
 pub(super) fn ticket(state: &RunState, frame: FrameId) -> Option<CallTicket> {
     let task = state.task(frame)?;
-    let Work::Call(work) = &task.work else { return None };
+    let work = task.work.call()?;
     Some(CallTicket {
         call: work.call?,
         function: task.record.function.clone()?,
@@ -283,7 +288,7 @@ pub fn build_call(
     let frame = *state.calls.get(call).ok_or_else(gone)?;
     let task = state.task(frame).ok_or_else(gone)?;
     let ticket = ticket(state, frame).ok_or_else(gone)?;
-    let (Some(spec), Work::Call(work)) = (definition.task(task.task).and_then(|task| task.kind.call()), &task.work)
+    let (Some(spec), Some(work)) = (definition.task(task.task).and_then(|task| task.kind.call()), task.work.call())
     else {
         return Err(gone());
     };
@@ -361,9 +366,7 @@ fn reveal(definition: &Definition, call: &Call, secrets: &dyn SecretSource) -> R
 
 /// The arguments of a call, as its function takes them.
 fn arguments(call: &Call, input: &Value, scope: &Scope<'_>) -> Result<Value, RunError> {
-    let authorization = authorization(call, input, scope)?;
-    let variables = Authorized { scope, authorization };
-    let with = call.with.evaluate(input, &variables);
+    let with = call.with.evaluate(input, scope);
     let mut with = with.map_err(|error| expression_error(&error, "with"))?;
     for pointer in policies(&call.function) {
         if let Some(policy) = with.pointer_mut(&pointer) {
@@ -386,48 +389,36 @@ fn arguments(call: &Call, input: &Value, scope: &Scope<'_>) -> Result<Value, Run
     Ok(with)
 }
 
-/// `$authorization` while a call is built (dsl.md, "Authorization Descriptor"). What a connector has to ask for first has
-/// no parameter yet.
-fn authorization(call: &Call, input: &Value, scope: &Scope<'_>) -> Result<Value, RunError> {
-    let mut used = BTreeSet::new();
-    call.with.variables(&mut used);
-    if !used.contains("authorization") {
-        return Ok(Value::Null);
-    }
-    let mut policy = None;
-    for pointer in policies(&call.function) {
-        let Some((part, rest)) = call.with.at(&pointer) else { continue };
-        let value = part.evaluate(input, scope).map_err(|error| expression_error(&error, "authentication"))?;
-        policy = policy.or_else(|| value.pointer(rest).cloned());
-    }
-    let text = |pointer: &str| policy.as_ref().and_then(|policy| policy.pointer(pointer)?.as_str());
-    Ok(if let Some(credentials) = policy.as_ref().and_then(basic_credentials) {
-        json!({"scheme": "Basic", "parameter": credentials})
-    } else if let Some(token) = text("/bearer/token").or_else(|| text("/bearer")) {
-        json!({"scheme": "Bearer", "parameter": token})
-    } else {
-        let scheme = policy.as_ref().and_then(Value::as_object).and_then(|policy| policy.keys().next());
-        match scheme.map(String::as_str) {
-            Some("digest") => json!({"scheme": "Digest"}),
-            Some("oauth2" | "oidc") => json!({"scheme": "Bearer"}),
-            _ => Value::Null,
-        }
+/// `$authorization` of a task that calls (dsl.md, "Authorization Descriptor"). What a connector has to ask for first has no
+/// parameter, nor has what is made of secrets where they are not `revealed`.
+pub(super) fn authorization(call: &Call, input: &Value, variables: &dyn Variables, revealed: bool) -> Option<Value> {
+    policies(&call.function).find_map(|pointer| {
+        let (part, rest) = call.with.at(&pointer)?;
+        let scheme = match part {
+            Template::Object(entries) if rest.is_empty() => entries.first().map(|(name, _)| name.as_str()),
+            Template::Constant(value) => value.pointer(rest)?.as_object()?.keys().next().map(String::as_str),
+            _ => None,
+        };
+        let mut used = BTreeSet::new();
+        part.variables(&mut used);
+        let known = revealed || !used.contains("secrets");
+        let policy = known.then(|| part.evaluate(input, variables).ok()).flatten();
+        let policy = policy.as_ref().and_then(|policy| policy.pointer(rest));
+        let (scheme, parameter) = match scheme? {
+            "basic" => ("Basic", policy.and_then(basic_credentials)),
+            "bearer" => {
+                let token = policy.and_then(|policy| policy.pointer("/bearer/token").or_else(|| policy.get("bearer")));
+                ("Bearer", token.and_then(Value::as_str).map(str::to_owned))
+            }
+            "digest" => ("Digest", None),
+            "oauth2" | "oidc" => ("Bearer", None),
+            _ => return None,
+        };
+        Some(match parameter {
+            Some(parameter) => json!({"scheme": scheme, "parameter": parameter}),
+            None => json!({"scheme": scheme}),
+        })
     })
-}
-
-/// A scope in which `$authorization` is known.
-struct Authorized<'s, 'a> {
-    scope: &'s Scope<'a>,
-    authorization: Value,
-}
-
-impl Variables for Authorized<'_, '_> {
-    fn variable(&self, name: &str) -> Option<Cow<'_, Value>> {
-        match name {
-            "authorization" => Some(Cow::Borrowed(&self.authorization)),
-            _ => self.scope.variable(name),
-        }
-    }
 }
 
 /// Checks evaluated arguments; the message names places, not values.

@@ -26,11 +26,11 @@ impl Machine<'_> {
     /// The extensions that apply to this execution of a task.
     fn applied(&self, frame: FrameId, task: &Task) -> Vec<usize> {
         // Functions that an extension calls are not extended: they would call themselves for ever.
-        let within = self.state.ancestors(frame).any(|ancestor| {
+        let within = |ancestor| {
             self.state.list(ancestor).is_some_and(|list| matches!(list.role, Role::Before(_) | Role::After(_)))
-        });
+        };
         let mut applied = Vec::new();
-        if task.extensions.is_empty() || within {
+        if task.extensions.is_empty() || self.state.ancestors(frame).any(within) {
             return applied;
         }
         let input = self.input(frame);

@@ -376,6 +376,7 @@ impl Machine<'_> {
         state.record.ended_at = None;
         self.show(frame);
         self.subscribe(frame);
+        self.consume_again(frame);
         if let Err(error) = self.set_task_timeout(frame, task) {
             self.fault_run(error.at(&task.reference), None);
         }

@@ -276,6 +276,7 @@ impl Machine<'_> {
             }
             TaskKind::Emit(template) => self.emit(frame, template, &input)?,
             TaskKind::Listen(listen) => self.begin_listening(frame, listen, &input)?,
+            TaskKind::Consume(consume) => self.begin_consuming(frame, consume, &input)?,
             TaskKind::Unsupported => {
                 let detail = "this kind of task is not supported by this release";
                 return Err(RunError::new(StandardError::Runtime, detail));
@@ -560,7 +561,7 @@ impl Machine<'_> {
         let now = self.state.now;
         let Some(task) = self.state.task_mut(frame) else { return };
         let mut stopped = None;
-        if let Work::Call(work) = &mut task.work
+        if let Some(work) = task.work.call_mut()
             && let Some(call) = work.call.take()
         {
             let approval = work.approval.take().is_some();

@@ -2,7 +2,6 @@
 
 use domain::TaskStatus;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::Machine;
 use super::matching::{self, Progress};
@@ -41,15 +40,7 @@ impl Machine<'_> {
     pub(super) fn begin_listening(&mut self, frame: FrameId, listen: &Listen, input: &Value) -> Result<(), RunError> {
         let progress = Progress::begin(&listen.to, input, &self.scope(Some(frame)))?;
         let Some(task) = self.state.task_mut(frame) else { return Ok(()) };
-        task.work = Work::Listen(Box::new(ListenWork {
-            open: true,
-            subscription: None,
-            progress,
-            consumed: Vec::new(),
-            queue: std::collections::VecDeque::new(),
-            current: None,
-            outputs: Vec::new(),
-        }));
+        task.work = Work::Listen(Box::new(ListenWork { progress, ..ListenWork::default() }));
         task.record.status = TaskStatus::Waiting;
         self.show(frame);
         self.subscribe(frame);
@@ -65,7 +56,7 @@ impl Machine<'_> {
         let request = Box::new(Subscription { subscription, reference, filters: matching::filters(&listen.to) });
         self.state.counters.subscription += 1;
         self.state.subscriptions.insert(subscription, frame);
-        if let Some(work) = self.work_of(frame) {
+        if let Some(work) = self.listen_work(frame) {
             work.subscription = Some(request.clone());
         }
         self.effects.push(Effect::Subscribe(request));
@@ -80,7 +71,7 @@ impl Machine<'_> {
         Some((listen, work))
     }
 
-    fn work_of(&mut self, frame: FrameId) -> Option<&mut ListenWork> {
+    pub(super) fn listen_work(&mut self, frame: FrameId) -> Option<&mut ListenWork> {
         match &mut self.state.task_mut(frame)?.work {
             Work::Listen(work) => Some(work),
             _ => None,
@@ -103,15 +94,12 @@ impl Machine<'_> {
         let Some(found) = work.progress.offer(&listen.to, event, &self.scope(Some(frame))) else { return false };
         let ends = found.ends();
         let condition = matches!(listen.to.until, Some(Until::Condition(_)));
-        let Some(work) = self.work_of(frame) else { return false };
+        let Some(work) = self.listen_work(frame) else { return false };
         work.progress.take(found);
         if !ends {
             let item = read(listen.read, event);
             if listen.iterator.is_some() {
-                if condition {
-                    work.consumed.push(item.clone());
-                }
-                work.queue.push_back(Item { key: key_step(event), value: item });
+                work.queue.push_back(Item::new(&matching::name(event), item));
             } else {
                 work.outputs.push(item);
             }
@@ -149,8 +137,15 @@ impl Machine<'_> {
 
     /// Closes the subscription, if there is one; if everything has arrived, for good.
     pub(super) fn stop_listening(&mut self, frame: FrameId, fulfilled: bool) {
-        let Some(work) = self.work_of(frame) else { return };
+        let Some(work) = self.listen_work(frame) else { return };
         work.open &= !fulfilled;
+        if let Some(call) = work.call.as_mut().and_then(|call| call.call.take())
+            && self.state.calls.remove(&call).is_some()
+        {
+            self.effects.push(Effect::StopCall { call });
+            return;
+        }
+        let Some(work) = self.listen_work(frame) else { return };
         let Some(subscription) = work.subscription.take().map(|request| request.subscription) else { return };
         let correlated = fulfilled.then(|| work.progress.keys().clone());
         self.state.subscriptions.remove(&subscription);
@@ -158,16 +153,16 @@ impl Machine<'_> {
     }
 
     /// Goes on with the next event that was consumed; ends the task when nothing is left to come.
-    fn work_through(&mut self, frame: FrameId) {
+    pub(super) fn work_through(&mut self, frame: FrameId) {
         let definition = self.definition;
         loop {
             let Some(task) = self.state.task(frame) else { return };
-            let Some(TaskKind::Listen(listen)) = definition.task(task.task).map(|task| &task.kind) else { return };
-            let Some(work) = self.work_of(frame) else { return };
+            let Some(kind) = definition.task(task.task).map(|task| &task.kind) else { return };
+            let Some(work) = self.listen_work(frame) else { return };
             if work.current.is_some() {
                 return;
             }
-            let (Some(iterator), Some(item)) = (&listen.iterator, work.queue.pop_front()) else {
+            let (Some(iterator), Some(item)) = (kind.iterator(), work.queue.pop_front()) else {
                 if !work.open {
                     let output = Value::Array(std::mem::take(&mut work.outputs));
                     self.complete(frame, &output, None);
@@ -182,7 +177,7 @@ impl Machine<'_> {
                 self.open_list(frame, ListPlace::List(body), Role::Body, &item.key, variables, input);
                 return;
             }
-            if !self.iterated_once(frame, listen, iterator, &item.value) {
+            if !self.iterated_once(frame, kind, iterator, &item.value) {
                 return;
             }
         }
@@ -191,21 +186,25 @@ impl Machine<'_> {
     /// The iteration of an event has ended.
     pub(super) fn iterated(&mut self, frame: FrameId, output: &Value) {
         let definition = self.definition;
-        let Some(TaskKind::Listen(listen)) =
-            self.state.task(frame).and_then(|task| definition.task(task.task)).map(|task| &task.kind)
-        else {
-            return;
-        };
-        let Some(iterator) = &listen.iterator else { return };
-        if self.iterated_once(frame, listen, iterator, output) {
+        let Some(task) = self.state.task(frame).and_then(|task| definition.task(task.task)) else { return };
+        let Some(iterator) = task.kind.iterator() else { return };
+        if self.iterated_once(frame, &task.kind, iterator, output) {
             self.work_through(frame);
         }
     }
 
     /// Takes the output of an iteration; false if the task is over with that.
-    fn iterated_once(&mut self, frame: FrameId, listen: &Listen, iterator: &EventIterator, raw: &Value) -> bool {
-        let Some(work) = self.work_of(frame) else { return false };
+    fn iterated_once(&mut self, frame: FrameId, kind: &TaskKind, iterator: &EventIterator, raw: &Value) -> bool {
+        let Some(work) = self.listen_work(frame) else { return false };
         let (item, index) = (work.current.take().map_or(Value::Null, |item| item.value), work.outputs.len());
+        let asked = match kind {
+            TaskKind::Listen(listen) => matches!(listen.to.until, Some(Until::Condition(_))),
+            TaskKind::Consume(consume) => consume.lifetime.is_condition(),
+            _ => false,
+        };
+        if asked {
+            work.consumed.push(item.clone());
+        }
         let variables = variables(iterator, item, index);
         let output = match self.publish(frame, &iterator.output, &iterator.export, raw, variables) {
             Ok(output) => output,
@@ -214,15 +213,20 @@ impl Machine<'_> {
                 return false;
             }
         };
-        let Some(work) = self.work_of(frame) else { return false };
+        let Some(work) = self.listen_work(frame) else { return false };
         work.outputs.push(output);
         if !work.open {
             return true;
         }
-        match self.has_enough(frame, listen) {
+        let enough = match kind {
+            TaskKind::Listen(listen) => self.has_enough(frame, listen),
+            TaskKind::Consume(consume) if asked => self.has_consumed_enough(frame, consume),
+            _ => Ok(false),
+        };
+        match enough {
             Ok(false) => {}
             Ok(true) => {
-                if let Some(work) = self.work_of(frame) {
+                if let Some(work) = self.listen_work(frame) {
                     work.queue.clear();
                 }
                 self.stop_listening(frame, true);
@@ -238,11 +242,6 @@ impl Machine<'_> {
 
 fn variables(iterator: &EventIterator, item: Value, index: usize) -> Map<String, Value> {
     Map::from_iter([(iterator.item.clone(), item), (iterator.at.clone(), Value::from(index))])
-}
-
-fn key_step(event: &CloudEvent) -> String {
-    let hash = Sha256::digest(format!("{} {}", event.source(), event.id()).as_bytes());
-    format!("e{}", hex::encode(hash.get(..8).unwrap_or_default()))
 }
 
 /// What is read of an event (dsl-reference.md, "Listen").

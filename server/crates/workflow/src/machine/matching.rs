@@ -79,8 +79,7 @@ impl Progress {
         known: &Map<String, Value>,
         variables: &dyn Variables,
     ) -> Option<Match> {
-        // A source holds no space.
-        let name = format!("{} {}", event.source(), event.id());
+        let name = name(event);
         if self.taken.contains(&name) {
             return None;
         }
@@ -109,6 +108,16 @@ impl Progress {
         taken.insert(found.event);
     }
 
+    /// Consumes a message by its id; false if it has been.
+    pub(crate) fn take_message(&mut self, id: &str) -> bool {
+        self.taken.insert(id.to_owned())
+    }
+
+    /// How many messages have been consumed.
+    pub(crate) fn messages(&self) -> usize {
+        self.taken.len()
+    }
+
     /// Whether nothing more is wanted. A condition of `until` is not asked here.
     pub(crate) fn is_complete(&self, to: &Consumption) -> bool {
         match (&to.until, to.mode) {
@@ -123,6 +132,11 @@ impl Progress {
     pub(crate) fn keys(&self) -> &Map<String, Value> {
         &self.keys
     }
+}
+
+/// What tells an event from every other. A source holds no space.
+pub(crate) fn name(event: &CloudEvent) -> String {
+    format!("{} {}", event.source(), event.id())
 }
 
 /// What a router can know of a strategy.

@@ -6,6 +6,7 @@
 //! the outside.
 
 mod calls;
+mod consuming;
 mod extending;
 mod faults;
 mod flow;
@@ -64,7 +65,7 @@ pub fn outstanding(state: &RunState) -> Vec<Effect> {
     let mut effects = Vec::new();
     for (call, frame) in &state.calls {
         let Some(task) = state.task(*frame) else { continue };
-        if let Work::Call(work) = &task.work
+        if let Some(work) = task.work.call()
             && work.call == Some(*call)
             && !work.unknown
         {
@@ -154,7 +155,7 @@ impl Machine<'_> {
             EventKind::CallUnknown { call } => self.call_unknown(*call),
             EventKind::CallResolved { call, resolution, .. } => {
                 let unknown = self.state.calls.get(call).and_then(|frame| self.state.task(*frame));
-                if !unknown.is_some_and(|task| matches!(&task.work, Work::Call(work) if work.unknown)) {
+                if !unknown.is_some_and(|task| task.work.call().is_some_and(|work| work.unknown)) {
                     return false;
                 }
                 let Some(frame) = self.answered(*call) else { return false };
@@ -166,6 +167,7 @@ impl Machine<'_> {
                 true
             }
             EventKind::TimerFired { timer } => self.timer_fired(*timer),
+            EventKind::MessageReceived { call, id, message } => self.message_received(*call, id, message),
             EventKind::EventReceived { subscription, event } => self.event_received(*subscription, event),
             EventKind::CancelRequested { reason, .. } => {
                 if self.state.phase != Phase::Running {
@@ -195,6 +197,7 @@ impl Machine<'_> {
             }
             Target::Retry(frame) => self.queue.push_back(Step::Retry { task: frame }),
             Target::Attempt(frame) => self.attempt_timed_out(frame, timeout("the attempt")),
+            Target::Consume(frame) => self.stop_consuming(frame),
             Target::Due(frame) => self.raise(frame, RunError::rejected("nobody decided in time")),
         }
         true
@@ -323,12 +326,8 @@ impl Machine<'_> {
     fn attention(&self) -> Option<Attention> {
         let unknown = self.state.calls.iter().find_map(|(call, frame)| {
             let task = self.state.task(*frame)?;
-            match &task.work {
-                Work::Call(work) if work.unknown => {
-                    Some(Attention::UnknownOutcome { reference: task.record.reference.clone(), call: *call })
-                }
-                _ => None,
-            }
+            let unknown = task.work.call().is_some_and(|work| work.unknown);
+            unknown.then(|| Attention::UnknownOutcome { reference: task.record.reference.clone(), call: *call })
         });
         unknown.or_else(|| {
             let reference = self.state.left_behind.clone()?;

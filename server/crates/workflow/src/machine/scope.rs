@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use domain::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::calls::authorization;
 use super::state::{FrameId, FrameKind, Role, RunState, Stage};
 use crate::expression::{ExpressionError, Variables};
 use crate::{Definition, RunError, StandardError};
@@ -94,6 +95,18 @@ impl<'a> Scope<'a> {
         })
     }
 
+    /// `$authorization`, where the task calls with a policy.
+    fn authorization(&self) -> Option<Value> {
+        let task = self.state.task(self.frame?)?;
+        let call = self.definition.task(task.task)?.kind.call()?;
+        let mut scope = Scope::new(self.definition, self.state, self.frame);
+        scope.context = self.context;
+        scope.extra.clone_from(&self.extra);
+        // A policy cannot be made of itself.
+        let scope = scope.with("authorization", Value::Null);
+        authorization(call, task.record.input.as_ref()?, &scope, self.extra.contains_key("secrets"))
+    }
+
     fn workflow(&self) -> Value {
         json!({
             "id": self.state.run,
@@ -115,6 +128,7 @@ impl Variables for Scope<'_> {
         match name {
             "context" => Some(Cow::Borrowed(self.context.unwrap_or(&self.state.context))),
             "input" => self.frame.and_then(|frame| self.state.task(frame)?.record.input.as_ref()).map(Cow::Borrowed),
+            "authorization" => self.authorization().map(Cow::Owned),
             "task" => Some(Cow::Owned(self.task())),
             "workflow" => Some(Cow::Owned(self.workflow())),
             // The version is that of what expressions can rely on, so that a replay by a later release gives the same.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use domain::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::matching::Progress;
 use crate::definition::model::{ListIndex, TaskIndex, Then};
@@ -201,6 +202,26 @@ pub(crate) enum Work {
     Listen(Box<ListenWork>),
 }
 
+impl Work {
+    /// The call of a task that has one.
+    pub(crate) fn call(&self) -> Option<&CallWork> {
+        match self {
+            Self::Call(work) => Some(work),
+            Self::Listen(work) => work.call.as_ref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn call_mut(&mut self) -> Option<&mut CallWork> {
+        match self {
+            Self::Call(work) => Some(work),
+            Self::Listen(work) => work.call.as_mut(),
+            _ => None,
+        }
+    }
+}
+
+/// Events or messages that are being consumed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListenWork {
@@ -208,8 +229,10 @@ pub(crate) struct ListenWork {
     pub(crate) open: bool,
     /// The open subscription; a task that failed with its run has none until it is retried.
     pub(crate) subscription: Option<Box<Subscription>>,
+    /// The call of which messages come, where they are no events.
+    pub(crate) call: Option<CallWork>,
     pub(crate) progress: Progress,
-    /// The events consumed, as they are read, where a condition over them needs them beside the outputs.
+    /// The events whose iterations have ended, as they are read, where a condition needs them beside the outputs.
     pub(crate) consumed: Vec<Value>,
     /// Events consumed that wait for their iteration.
     pub(crate) queue: VecDeque<Item>,
@@ -255,7 +278,22 @@ pub(crate) struct ForkWork {
     pub(crate) outputs: BTreeMap<usize, Value>,
 }
 
-/// An event that was consumed, as it is read.
+impl Default for ListenWork {
+    fn default() -> Self {
+        Self {
+            open: true,
+            subscription: None,
+            call: None,
+            progress: Progress::default(),
+            consumed: Vec::new(),
+            queue: VecDeque::new(),
+            current: None,
+            outputs: Vec::new(),
+        }
+    }
+}
+
+/// An event or message that was consumed, as it is read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Item {
@@ -263,6 +301,14 @@ pub(crate) struct Item {
     /// `try` counts from 0 again.
     pub(crate) key: String,
     pub(crate) value: Value,
+}
+
+impl Item {
+    /// `name` tells it from all others.
+    pub(crate) fn new(name: &str, value: Value) -> Self {
+        let hash = Sha256::digest(name.as_bytes());
+        Self { key: format!("e{}", hex::encode(hash.get(..8).unwrap_or_default())), value }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -285,6 +331,8 @@ pub(crate) enum Target {
     Attempt(FrameId),
     /// An approval's due time.
     Due(FrameId),
+    /// For how long messages are consumed.
+    Consume(FrameId),
 }
 
 impl Target {
@@ -295,7 +343,8 @@ impl Target {
             | Self::Wait(frame)
             | Self::Retry(frame)
             | Self::Attempt(frame)
-            | Self::Due(frame) => Some(frame),
+            | Self::Due(frame)
+            | Self::Consume(frame) => Some(frame),
         }
     }
 }
