@@ -10,7 +10,7 @@ use identity::vault::Vault;
 use jsonschema::Validator;
 use serde_json::Value;
 use store::{Store, StoreError};
-use workflow::{FunctionCatalogue, RunError, StandardError};
+use workflow::{Capability, FunctionCatalogue, RunError, StandardError};
 
 use crate::{
     CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Probe, Repetition, Request,
@@ -103,6 +103,11 @@ impl Registry {
     #[must_use]
     pub fn function_catalogue(&self) -> &FunctionCatalogue {
         &self.catalogue
+    }
+
+    /// Says what the engine behind these connectors can do beside calling them.
+    pub fn allow(&mut self, capabilities: impl IntoIterator<Item = Capability>) {
+        self.catalogue.allow(capabilities);
     }
 
     /// The kinds of connection by name.
