@@ -9,7 +9,7 @@ use domain::{
 use jsonschema::Validator;
 use serde_json::Value;
 use store::StoreError;
-use workflow::{FunctionCatalogue, RunError, StandardError};
+use workflow::{Capability, FunctionCatalogue, RunError, StandardError};
 
 use crate::{
     CallContext, ConnectionKind, Connections, Connector, Failure, FunctionSpec, Outcome, Probe, Repetition, Request,
@@ -102,6 +102,11 @@ impl Registry {
     #[must_use]
     pub fn function_catalogue(&self) -> &FunctionCatalogue {
         &self.catalogue
+    }
+
+    /// Says what the engine behind these connectors can do beside calling them.
+    pub fn allow(&mut self, capabilities: impl IntoIterator<Item = Capability>) {
+        self.catalogue.allow(capabilities);
     }
 
     /// The kinds of connection by name.

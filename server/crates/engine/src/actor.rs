@@ -1,12 +1,14 @@
 //! An actor: one leased run, from claim to rest.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
 
 use domain::Timestamp;
+use serde::{Deserialize, Serialize};
 use store::{
     StoreError,
     runs::{Lease, Run},
@@ -17,12 +19,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use workflow::{CallId, CallTicket, Definition, Effect, Event, EventKind, RunState, TimerId};
+use workflow::{CallId, CallTicket, Definition, Effect, Event, EventKind, RunState, TimerId, lifecycle::Lifecycle};
 
 use crate::{
+    children,
     dispatch::{self, Report},
     node::{LoadError, Node},
-    step,
+    step::{self, Step},
 };
 
 /// Journal entries read at once when a run is loaded.
@@ -42,6 +45,13 @@ const LOAD_PAUSE: Duration = Duration::from_mins(1);
 /// A run that waits for people whom nobody could name is looked at again after this time.
 const BLOCKED_PAUSE: Duration = Duration::from_mins(5);
 
+/// What a snapshot holds.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Snapshot<'a> {
+    pub(crate) state: Cow<'a, RunState>,
+    pub(crate) lifecycle: Cow<'a, Lifecycle>,
+}
+
 /// A leased run in memory.
 pub(crate) struct Actor {
     pub(crate) node: Arc<Node>,
@@ -49,6 +59,8 @@ pub(crate) struct Actor {
     pub(crate) definition: Arc<Definition>,
     pub(crate) run: Run,
     pub(crate) state: RunState,
+    /// What was told of the run so far.
+    pub(crate) lifecycle: Lifecycle,
     /// Calls of which the journal says that they were begun.
     pub(crate) begun: BTreeSet<CallId>,
     /// Approvals that nobody could be asked about.
@@ -110,12 +122,18 @@ impl Actor {
     async fn load(node: Arc<Node>, lease: Lease) -> Result<Self, Stop> {
         let mut unit = node.parts.store.snapshot().await?;
         let run = unit.run(lease.run).await?.ok_or_else(|| StoreError::Inconsistent("runs".to_owned()))?;
-        let (mut version, mut state) = match unit.snapshot_of(lease.run).await? {
-            Some((version, text)) => (version, serde_json::from_str(&text).map_err(LoadError::Unreadable)?),
-            None => (0, RunState::default()),
+        let definition = node.definition(&run.workflow, &run.version).await?;
+        let kept = unit.snapshot_of(lease.run).await?;
+        // One that this program cannot read is no loss: the journal has it all.
+        let kept = kept.and_then(|(version, text)| Some((version, serde_json::from_str::<Snapshot<'_>>(&text).ok()?)));
+        let (mut version, mut state, mut lifecycle) = match kept {
+            Some((version, kept)) => (version, kept.state.into_owned(), kept.lifecycle.into_owned()),
+            None => {
+                let lifecycle = Lifecycle::new(&definition, lease.run, node.settings.base_url.as_str());
+                (0, RunState::default(), lifecycle)
+            }
         };
         let snapshot_version = version;
-        let definition = node.definition(&run.workflow, &run.version).await?;
         let mut begun = BTreeSet::new();
         loop {
             let page = unit.journal(lease.run, version, JOURNAL_PAGE).await?;
@@ -126,7 +144,8 @@ impl Actor {
                 if let EventKind::CallStarted { call } = event.kind {
                     begun.insert(call);
                 }
-                workflow::apply(&definition, &mut state, &event);
+                let effects = workflow::apply(&definition, &mut state, &event);
+                lifecycle.observe(event.at, &effects);
             }
         }
         drop(unit);
@@ -137,6 +156,7 @@ impl Actor {
             definition,
             run,
             state,
+            lifecycle,
             begun,
             blocked: BTreeSet::new(),
             timers: BTreeMap::new(),
@@ -153,6 +173,8 @@ impl Actor {
     async fn take_up(&mut self) -> Result<(), Stop> {
         for effect in workflow::outstanding(&self.state) {
             match effect {
+                // What a call has started was started with the step that asked for it.
+                Effect::Call(ticket) if children::is_child(&ticket) => {}
                 Effect::Call(ticket) => self.dispatch(ticket, true),
                 Effect::SetTimer { timer, at } => {
                     self.timers.insert(timer, at);
@@ -240,7 +262,6 @@ impl Actor {
 
     /// Applies events, writes the step, then acts.
     async fn advance(&mut self, events: Vec<Event>, taken: Option<i64>) -> Result<(), Stop> {
-        let mut effects = Vec::new();
         for event in &events {
             match &event.kind {
                 EventKind::TimerFired { timer } => {
@@ -256,9 +277,9 @@ impl Actor {
                 }
                 _ => {}
             }
-            effects.extend(workflow::apply(&self.definition, &mut self.state, event));
         }
-        for effect in &effects {
+        let step = self.apply(events, taken);
+        for effect in &step.effects {
             match effect {
                 Effect::SetTimer { timer, at } => {
                     self.timers.insert(*timer, *at);
@@ -269,24 +290,40 @@ impl Actor {
                 _ => {}
             }
         }
-        self.write(&events, &effects, taken).await?;
+        let effects = self.write(step).await?;
         self.act(effects);
         Ok(())
     }
 
-    /// Writes a step, again and again while the database is away and the lease may still be ours.
-    async fn write(&mut self, events: &[Event], effects: &[Effect], taken: Option<i64>) -> Result<(), Stop> {
-        let snapshot = self.run.journal_version + i64::try_from(events.len()).unwrap_or(i64::MAX)
+    /// Applies events to the state.
+    fn apply(&mut self, events: Vec<Event>, taken: Option<i64>) -> Step {
+        let mut step = Step { taken, ..Step::default() };
+        for event in events {
+            let effects = workflow::apply(&self.definition, &mut self.state, &event);
+            // Nobody made use of it, and it changed nothing: the journal is as good without.
+            if effects.is_empty() && matches!(event.kind, EventKind::EventReceived { .. }) {
+                continue;
+            }
+            step.lifecycle.extend(self.lifecycle.observe(event.at, &effects));
+            step.effects.extend(effects);
+            step.events.push(event);
+        }
+        step
+    }
+
+    /// Writes a step, again and again while the database is away and the lease may still be ours; gives what is to be done.
+    async fn write(&mut self, mut step: Step) -> Result<Vec<Effect>, Stop> {
+        step.snapshot = self.run.journal_version + i64::try_from(step.events.len()).unwrap_or(i64::MAX)
             - self.snapshot_version
             >= SNAPSHOT_EVERY;
         let mut pauses = WRITE_PAUSES.iter();
         loop {
-            match step::write(self, events, effects, taken, snapshot).await {
+            match step::write(self, &step).await {
                 Ok(()) => {
-                    if snapshot {
+                    if step.snapshot {
                         self.snapshot_version = self.run.journal_version;
                     }
-                    return Ok(());
+                    return Ok(step.effects);
                 }
                 Err(StoreError::Unavailable(cause)) => {
                     let Some(pause) = pauses.next() else { return Err(StoreError::Unavailable(cause).into()) };
@@ -302,7 +339,7 @@ impl Actor {
     fn act(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Call(ticket) => self.dispatch(ticket, false),
+                Effect::Call(ticket) if !children::is_child(&ticket) => self.dispatch(ticket, false),
                 Effect::StopCall { call } => {
                     if let Some(token) = self.in_flight.remove(&call) {
                         token.cancel();
@@ -371,8 +408,8 @@ impl Actor {
         {
             self.in_flight.remove(call);
         }
-        let effects = workflow::apply(&self.definition, &mut self.state, &event);
-        self.write(&[event], &effects, None).await
+        let step = self.apply(vec![event], None);
+        self.write(step).await.map(drop)
     }
 
     /// When the run has to be looked at again although nothing comes in.

@@ -72,7 +72,7 @@ pub(crate) fn dispatch(
 }
 
 /// Secrets of `use.secrets`: none are configured in this release, so a definition that names one is told so.
-struct NoSecrets;
+pub(crate) struct NoSecrets;
 
 impl workflow::SecretSource for NoSecrets {
     fn secret(&self, _name: &str) -> Option<Value> {

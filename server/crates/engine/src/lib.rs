@@ -4,7 +4,8 @@
 //! 1. Something puts an event into the run's inbox (launch, decision, operator command) and calls [`Engine::wake`].
 //! 2. A node claims the run by lease ([`node`]) and gives it to an [`actor`], which replays the journal into a state.
 //! 3. The actor applies the event, and writes journal, run, tasks, approvals, notices and audit entries of that step in
-//!    one unit of work ([`step`]). Every write carries the lease's epoch.
+//!    one unit of work ([`step`]), and with them what it exchanges with other runs ([`exchange`]): events ([`stream`]) and
+//!    runs that it starts ([`children`]). Every write carries the lease's epoch.
 //! 4. Only then it acts: dispatches calls ([`dispatch`], [`calls`]), sets timers, tells [`live`] watchers.
 //! 5. When nothing is in flight the lease is given up; the run sleeps in the store until `wake_at` or its inbox wakes it.
 //!
@@ -14,13 +15,17 @@
 mod actor;
 mod approvals;
 mod calls;
+mod children;
 mod dispatch;
+mod exchange;
+pub mod launch;
 pub mod live;
 pub mod local;
 mod node;
 pub mod notices;
 mod redaction;
 mod step;
+pub mod stream;
 mod task_log;
 
 use std::{sync::Arc, time::Duration};
@@ -31,9 +36,13 @@ use identity::vault::Vault;
 use store::Store;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
+use workflow::Capability;
 
 pub use live::{Live, RunChange, Topic};
 pub use task_log::TaskLogs;
+
+/// What the engine can do beside calls, timers and approvals. Definitions that need more are refused.
+pub const CAPABILITIES: [Capability; 3] = [Capability::Emit, Capability::Listen, Capability::RunWorkflow];
 
 /// How a node works. The defaults suit one node on one machine.
 #[derive(Clone, Debug)]

@@ -1,9 +1,12 @@
 //! One step of a run, written in one unit of work: journal, run, tasks, approvals, notices, audit.
 
-use std::collections::BTreeMap;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use audit::{Actor as AuditActor, Door, Entry, Outcome, ResourceRef};
-use domain::{ApprovalState, DecisionKind, Name, Role, RunStatus, TaskStatus, Timestamp, UserId};
+use domain::{ApprovalState, DecisionKind, Name, Role, RunId, RunStatus, TaskStatus, Timestamp, UserId};
 use serde_json::{Value, json};
 use store::{
     StoreError, UnitOfWork,
@@ -11,14 +14,32 @@ use store::{
     runs::{JournalEntry, Run, Task, Visibility},
     users::User,
 };
-use workflow::{ApprovalRequest, Attention, Compensation, Effect, Event, EventKind, RunError, RunRecord, TaskRecord};
+use workflow::{
+    ApprovalRequest, Attention, CloudEvent, Compensation, Effect, Event, EventKind, RunError, RunRecord, TaskRecord,
+};
 
 use crate::{
-    actor::{Actor, Stop},
-    approvals,
+    actor::{Actor, Snapshot, Stop},
+    approvals, children,
+    exchange::{End, exchange},
     live::{RunChange, Topic},
     notices::{Notice, NoticeKind, notify},
 };
+
+/// What is written at once.
+#[derive(Default)]
+pub(crate) struct Step {
+    /// What happened, as the journal will say.
+    pub(crate) events: Vec<Event>,
+    /// What follows from it.
+    pub(crate) effects: Vec<Effect>,
+    /// What is told of it to others.
+    pub(crate) lifecycle: Vec<CloudEvent>,
+    /// Everything of the inbox up to here is taken.
+    pub(crate) taken: Option<i64>,
+    /// Whether the state is written, too.
+    pub(crate) snapshot: bool,
+}
 
 /// What a step adds beside the run itself, to be told to watchers once it is durable.
 #[derive(Default)]
@@ -29,16 +50,12 @@ struct Written {
     notified: Vec<UserId>,
     approvals_changed: bool,
     audit: Vec<Entry>,
+    woken: BTreeSet<RunId>,
 }
 
 /// Writes events and what follows from them. Nothing of the actor changes unless the unit is durable.
-pub(crate) async fn write(
-    actor: &mut Actor,
-    events: &[Event],
-    effects: &[Effect],
-    taken: Option<i64>,
-    snapshot: bool,
-) -> store::Result<()> {
+pub(crate) async fn write(actor: &mut Actor, step: &Step) -> store::Result<()> {
+    let Step { events, effects, .. } = step;
     let node = actor.node.clone();
     let now = node.now();
     let expected = actor.run.journal_version;
@@ -70,16 +87,24 @@ pub(crate) async fn write(
     }
     let blocked = actor.blocked.len() + written.blocked.len() > written.unblocked.len();
     run.needs_attention |= blocked && !run.status.is_final();
-    let calls_follow = effects.iter().any(|effect| matches!(effect, Effect::Call(_)));
+    let calls_follow = effects.iter().any(children::is_dispatch);
     run.wake_at = if run.status.is_final() && !calls_follow { None } else { actor.wake_at(now, calls_follow) };
-    announce(unit.as_mut(), actor, &run, events, now, &mut written).await?;
+    let ends = run.status.is_final() && actor.run.status != run.status;
+    let end = if ends { Some(End { child: unit.child(run.id).await? }) } else { None };
+    let is_child = end.as_ref().is_some_and(|end| end.child.is_some());
+    announce(unit.as_mut(), actor, &run, events, is_child, now, &mut written).await?;
+    let exchanged = exchange(unit.as_mut(), actor, &run, step, end.as_ref(), now).await?;
+    for (child, task) in exchanged.started {
+        written.audit.push(launch_entry(actor, &child, &task, now));
+    }
+    written.woken = exchanged.woken;
     unit.advance_run(&actor.lease, &run, expected, &entries).await?;
-    if snapshot {
-        let state =
-            serde_json::to_string(&actor.state).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
+    if step.snapshot {
+        let snapshot = Snapshot { state: Cow::Borrowed(&actor.state), lifecycle: Cow::Borrowed(&actor.lifecycle) };
+        let state = serde_json::to_string(&snapshot).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
         unit.put_snapshot(run.id, version, &state).await?;
     }
-    if let Some(seq) = taken {
+    if let Some(seq) = step.taken {
         unit.clear_inbox(run.id, seq).await?;
     }
     // Last, because it locks the end of the log for everybody.
@@ -113,6 +138,9 @@ fn settle(actor: &mut Actor, written: Written) {
     }
     for user in written.notified {
         live.changed(Topic::Notifications(user));
+    }
+    for run in written.woken {
+        actor.node.wake(run);
     }
 }
 
@@ -178,6 +206,18 @@ fn task_entry(actor: &Actor, record: &TaskRecord, now: Timestamp) -> Option<Entr
         "error": record.error.as_ref().map(|error| json!({"type": error.kind, "status": error.status})),
     });
     Some(run_entry(actor, &actor.run, "task.execute", outcome, detail, now))
+}
+
+/// The launch of a run that this one has started.
+fn launch_entry(actor: &Actor, child: &Run, task: &str, now: Timestamp) -> Entry {
+    let detail = json!({
+        "workflow": child.workflow.to_string(),
+        "version": child.version,
+        "definition": child.definition_digest,
+        "parent": actor.run.id,
+        "task": task,
+    });
+    run_entry(actor, child, "run.launch", Outcome::Done, detail, now)
 }
 
 fn run_entry(actor: &Actor, run: &Run, action: &str, outcome: Outcome, detail: Value, now: Timestamp) -> Entry {
@@ -297,6 +337,7 @@ async fn announce(
     actor: &Actor,
     run: &Run,
     events: &[Event],
+    is_child: bool,
     now: Timestamp,
     written: &mut Written,
 ) -> store::Result<()> {
@@ -319,6 +360,10 @@ async fn announce(
     });
     let outcome = if run.status == RunStatus::Completed { Outcome::Done } else { Outcome::Failed };
     written.audit.push(run_entry(actor, run, "run.end", outcome, detail, now));
+    // Nobody asked for it but the run that started it, and that one is told.
+    if is_child {
+        return Ok(());
+    }
     let kind = match run.status {
         RunStatus::Completed => NoticeKind::RunCompleted,
         RunStatus::Cancelled => NoticeKind::RunCancelled,

@@ -20,6 +20,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(4, "messages_and_connections", "0004_messages_and_connections.sql"),
     migration!(5, "audit", "0005_audit.sql"),
     migration!(6, "task_logs", "0006_task_logs.sql"),
+    migration!(7, "events", "0007_events.sql"),
 ];
 
 #[cfg(test)]

@@ -39,12 +39,16 @@ mod access;
 mod approvals;
 #[path = "../../store/sql/audit.rs"]
 mod audit;
+#[path = "../../store/sql/children.rs"]
+mod children;
 #[path = "../../store/sql/connections.rs"]
 mod connections;
 #[path = "../../store/sql/credentials.rs"]
 mod credentials;
 #[path = "../../store/sql/driver_errors.rs"]
 mod driver_errors;
+#[path = "../../store/sql/events.rs"]
+mod events;
 #[path = "../../store/sql/logs.rs"]
 mod logs;
 #[path = "../../store/sql/messages.rs"]

@@ -334,6 +334,16 @@ impl Runs for Unit {
         Ok(())
     }
 
+    async fn lock_runs(&mut self, runs: &[RunId]) -> Result<()> {
+        if self.lock_clause().is_empty() || runs.is_empty() {
+            return Ok(());
+        }
+        let mut statement = sql("SELECT r.id FROM runs r WHERE r.id IN (");
+        statement.values(runs.iter().copied()).push(") ORDER BY r.id").push(self.lock_clause());
+        self.fetch(statement).await?;
+        Ok(())
+    }
+
     async fn push_inbox(&mut self, run: RunId, event: &str, at: Timestamp) -> Result<()> {
         // The run's row first: holding it, events of one run get their `seq` in the order in which they become visible,
         // so that `clear_inbox` up to a `seq` never removes one that its owner has not seen.

@@ -33,9 +33,11 @@
 pub mod access;
 pub mod approvals;
 pub mod audit;
+pub mod children;
 pub mod connections;
 pub mod credentials;
 mod error;
+pub mod events;
 pub mod logs;
 pub mod messages;
 pub mod requests;
@@ -85,8 +87,10 @@ pub trait UnitOfWork:
     access::Access
     + approvals::Approvals
     + audit::AuditLog
+    + children::Children
     + connections::Connections
     + credentials::Credentials
+    + events::Events
     + messages::Messages
     + requests::Requests
     + runs::Runs

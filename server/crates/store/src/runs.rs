@@ -207,6 +207,9 @@ pub trait Runs: Send {
     /// Inserts or replaces the snapshot.
     async fn put_snapshot(&mut self, run: RunId, version: i64, state: &str) -> Result<()>;
 
+    /// Locks these runs until the end of the unit, so that units which push into the inboxes of several never wait for each
+    /// other in a circle. Nothing where there is one writer at a time anyway.
+    async fn lock_runs(&mut self, runs: &[RunId]) -> Result<()>;
     /// Puts an event into a run's inbox and makes the run claimable.
     async fn push_inbox(&mut self, run: RunId, event: &str, at: Timestamp) -> Result<()>;
     /// What is in a run's inbox, in order of arrival.

@@ -5,14 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{RunId, RunStatus, TaskStatus, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{CloudEvent, Definition, Effect, RunRecord, SubscriptionId, TaskRecord};
 
 /// Makes lifecycle events of what a run shows. Feed it all effects of a run in their order, those of a replay, too (and
-/// throw away what it gives for them): the same effects give the same events, with the same ids.
-#[derive(Debug, Clone)]
+/// throw away what it gives for them): the same effects give the same events, with the same ids. Its JSON goes with a
+/// snapshot of the run's state, so that a replay may begin there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lifecycle {
     run: RunId,
     /// The qualified name: `NAME-ID.NAMESPACE`.
@@ -20,15 +22,36 @@ pub struct Lifecycle {
     definition: Value,
     source: String,
     status: Option<RunStatus>,
+    /// Those that may still be heard of, by reference and occurrence.
+    #[serde(with = "pairs")]
     tasks: BTreeMap<(String, u32), Known>,
     correlating: BTreeSet<SubscriptionId>,
     made: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Known {
     status: TaskStatus,
     attempts: u32,
+}
+
+/// A map whose keys are no texts, as JSON.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Known;
+
+    type Tasks = BTreeMap<(String, u32), Known>;
+
+    pub(super) fn serialize<S: Serializer>(tasks: &Tasks, serializer: S) -> Result<S::Ok, S::Error> {
+        tasks.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tasks, D::Error> {
+        Vec::deserialize(deserializer).map(Tasks::from_iter)
+    }
 }
 
 /// The events at a task's end, held back until those of the tasks inside it have been made.
@@ -100,10 +123,13 @@ impl Lifecycle {
     /// Makes the events of a task's beginning; gives the one of its end.
     fn task(&mut self, at: Timestamp, record: &TaskRecord, out: &mut Vec<CloudEvent>) -> Option<(&'static str, Value)> {
         let now = Known { status: record.status, attempts: record.attempts };
-        let before = self.tasks.insert((record.reference.clone(), record.occurrence), now);
-        if record.status == TaskStatus::Skipped {
-            return None;
-        }
+        let key = (record.reference.clone(), record.occurrence);
+        // Of a task that has ended well nothing more comes; a loop would keep all of them.
+        let before = match record.status {
+            TaskStatus::Completed => self.tasks.remove(&key),
+            TaskStatus::Skipped => return None,
+            _ => self.tasks.insert(key, now),
+        };
         let about = |name: &str, time: Timestamp| {
             with(json!({"workflow": self.name, "task": record.reference}), name, Some(json!(time)))
         };

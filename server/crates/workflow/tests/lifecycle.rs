@@ -74,6 +74,7 @@ fn a_run_tells_of_itself_and_its_tasks() {
             "task.started /do/0/group/do/1/two",
         ]
     );
+    told.lifecycle = serde_json::from_str(&serde_json::to_string(&told.lifecycle).unwrap()).unwrap();
     let name = format!("order-{RUN}.pets");
     let started = begun[0].to_value();
     assert_eq!(started["source"], "https://rondo.example.com");

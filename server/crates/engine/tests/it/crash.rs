@@ -3,11 +3,17 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use domain::{RunId, RunStatus};
+use domain::{RunId, RunStatus, Timestamp};
 use engine::Observer;
+use serde_json::json;
+use store::{
+    events::Filter,
+    runs::{RunFilter, Visibility},
+    workflows::VersionState,
+};
 
 use crate::lab::Lab;
 
@@ -87,5 +93,82 @@ async fn a_node_may_die_at_any_place_of_the_journal() {
     }
     for story in stories {
         story.await.unwrap();
+    }
+}
+
+/// Speaks, hears itself, and has another run do the same.
+const CONVERSATION: &str = "
+  - say: {emit: {event: {with: {source: /outer, type: begun, data: {n: 1}}}}}
+  - hear: {listen: {to: {one: {with: {type: begun}}}}}
+  - inner: {run: {workflow: {namespace: test, name: inner, version: 1.0.0, input: {heard: '${ . }'}}}}
+  - hearAgain: {listen: {to: {one: {with: {type: done}}}}, output: {as: '{said: .[0]}'}}
+  - after: {call: scripted, with: {step: after, value: '${ . }'}}
+";
+const INNER: &str = "
+  - one: {call: scripted, with: {step: inner, value: '${ .heard[0].n }'}}
+  - say: {emit: {event: {with: {source: /inner, type: done, data: '${ .value }'}}}}
+";
+
+/// Kills an actor once, whichever run it works on, at the n-th commit of all.
+struct Countdown {
+    moment: Moment,
+    strike_at: u32,
+    before: AtomicU32,
+    after: AtomicU32,
+}
+
+impl Countdown {
+    fn count(&self, moment: Moment, counter: &AtomicU32) {
+        let number = counter.fetch_add(1, Ordering::SeqCst) + 1;
+        assert!(moment != self.moment || number != self.strike_at, "killed by the test at {moment:?} {number}");
+    }
+}
+
+impl Observer for Countdown {
+    fn before_commit(&self, _run: RunId, _version: i64) {
+        self.count(Moment::BeforeCommit, &self.before);
+    }
+
+    fn after_commit(&self, _run: RunId, _version: i64) {
+        self.count(Moment::AfterCommit, &self.after);
+    }
+}
+
+async fn conversation(moment: Moment, strike_at: u32) -> u32 {
+    let lab = Lab::new().await;
+    let observer = Arc::new(Countdown { moment, strike_at, before: AtomicU32::new(0), after: AtomicU32::new(0) });
+    let engine = lab.start(Arc::clone(&observer) as Arc<dyn Observer>);
+    lab.define("inner", "1.0.0", VersionState::Published, INNER).await;
+    let id = lab.launch(CONVERSATION).await;
+    let run = lab.wait_for(id, RunStatus::Completed).await;
+    let place = format!("{moment:?} {strike_at}");
+    assert_eq!(Lab::output(&run), json!({"step": "after", "value": {"said": 1}}), "{place}");
+    assert_eq!(lab.script.steps(), ["inner", "after"], "{place}");
+    let mut unit = lab.store.snapshot().await.unwrap();
+    let everything = Visibility { everywhere: true, ..Visibility::default() };
+    let runs = unit.list_runs(&everything, &RunFilter::default(), None, 100).await.unwrap();
+    assert_eq!(runs.len(), 2, "a run was started twice or not at all: {place}");
+    let anything = [Filter { kind: None, source: None }];
+    let nobody = RunId::from_uuid(uuid::Uuid::nil());
+    let events = unit.missed_events(nobody, &anything, Timestamp::from_micros(0), None, 100).await.unwrap();
+    assert_eq!(events.len(), 2, "an event was emitted twice or not at all: {place}");
+    assert!(unit.subscribers("begun", "/outer").await.unwrap().is_empty(), "{place}");
+    drop(unit);
+    engine.shut_down().await;
+    observer.before.load(Ordering::SeqCst)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_talk_to_each_other_may_lose_their_node_at_any_commit() {
+    let commits = conversation(Moment::BeforeCommit, u32::MAX).await;
+    assert!(commits >= 7, "{commits}");
+    let mut conversations = Vec::new();
+    for strike_at in 1..=commits {
+        for moment in [Moment::BeforeCommit, Moment::AfterCommit] {
+            conversations.push(tokio::spawn(conversation(moment, strike_at)));
+        }
+    }
+    for conversation in conversations {
+        conversation.await.unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use connectors::Registry;
 use domain::{GrantId, Ids, Role, RunId, RunStatus, Scope, UserId};
-use engine::{Engine, EngineSettings, Live, NoObserver, Observer, Parts};
+use engine::{CAPABILITIES, Engine, EngineSettings, Live, NoObserver, Observer, Parts, stream::Published};
 use identity::vault::{KeySource, Vault};
 use serde_json::{Value, json};
 use store::{
@@ -16,7 +16,7 @@ use store::{
 };
 use store_sqlite::SqliteStore;
 use testkit::{CountedIds, Scripted, SeededRandom, WallClock};
-use workflow::{Definition, Event, EventKind};
+use workflow::{CloudEvent, Definition, Event, EventKind};
 
 /// How long a test waits for a condition before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,7 +33,12 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("rondo.sqlite")).await.unwrap());
+        let store = SqliteStore::open(&directory.path().join("rondo.sqlite")).await.unwrap();
+        Self::on(Arc::new(store), directory).await
+    }
+
+    /// On an empty database; what else there is lies in the directory.
+    pub(crate) async fn on(store: Arc<dyn Store>, directory: tempfile::TempDir) -> Self {
         store.migrate().await.unwrap();
         let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
         let script = Arc::new(Scripted::default());
@@ -43,9 +48,11 @@ impl Lab {
         )
         .unwrap();
         let connector: Arc<dyn connectors::Connector> = Arc::clone(&script) as _;
+        let mut connectors = Registry::new(vec![connector]).unwrap();
+        connectors.allow(CAPABILITIES);
         let parts = Parts {
             store: Arc::clone(&store),
-            connectors: Arc::new(Registry::new(vec![connector]).unwrap()),
+            connectors: Arc::new(connectors),
             vault: Arc::new(vault),
             clock: Arc::new(WallClock),
             ids: Arc::clone(&ids),
@@ -87,36 +94,56 @@ impl Lab {
         Engine::start(Parts { observer, ..self.parts() }, settings)
     }
 
-    /// Stores a definition (its tasks as YAML under `do:`) and launches it.
-    pub(crate) async fn launch(&self, tasks: &str) -> RunId {
+    /// Stores a version of a definition (its tasks as YAML under `do:`).
+    pub(crate) async fn define(&self, name: &str, version: &str, state: VersionState, tasks: &str) -> WorkflowVersion {
         let source = format!(
-            "document: {{dsl: 1.0.3, namespace: test, name: sample, version: 1.0.0, title: Sample}}\ndo:\n{tasks}"
+            "document: {{dsl: 1.0.3, namespace: test, name: {name}, version: {version}, title: Sample}}\ndo:\n{tasks}"
         );
         let definition = Definition::parse(&source, self.parts.connectors.function_catalogue()).unwrap();
-        let now = self.parts.clock.now();
-        let workflow: domain::WorkflowRef = "test/sample".parse().unwrap();
-        let mut unit = self.store.begin().await.unwrap();
-        unit.insert_version(&WorkflowVersion {
-            workflow: workflow.clone(),
-            version: "1.0.0".to_owned(),
-            state: VersionState::Published,
+        let stored = WorkflowVersion {
+            workflow: format!("test/{name}").parse().unwrap(),
+            version: version.to_owned(),
+            state,
             source: source.clone(),
             digest: definition.digest().to_owned(),
             title: "Sample".to_owned(),
             created_by: None,
-            created_at: now,
-            sort_key: "1".to_owned(),
-        })
-        .await
-        .unwrap();
+            created_at: self.parts.clock.now(),
+            sort_key: version.to_owned(),
+        };
+        let mut unit = self.store.begin().await.unwrap();
+        unit.insert_version(&stored).await.unwrap();
         unit.commit().await.unwrap();
+        stored
+    }
+
+    /// Publishes events (their types with their ids and data) as if another system had sent them.
+    pub(crate) async fn publish(&self, events: &[(&str, &str, Value)]) -> Published {
+        let event = |(kind, id, data): &(&str, &str, Value)| {
+            CloudEvent::from_value(json!({"type": kind, "id": id, "source": "/test", "data": data})).unwrap()
+        };
+        let events: Vec<_> = events.iter().map(event).collect();
+        let mut unit = self.store.begin().await.unwrap();
+        let published = engine::stream::publish(unit.as_mut(), self.parts.clock.now(), &events).await.unwrap();
+        unit.commit().await.unwrap();
+        published
+    }
+
+    /// Stores a definition (its tasks as YAML under `do:`) and launches it.
+    pub(crate) async fn launch(&self, tasks: &str) -> RunId {
+        let version = self.define("sample", "1.0.0", VersionState::Published, tasks).await;
+        self.launch_version(&version).await
+    }
+
+    pub(crate) async fn launch_version(&self, version: &WorkflowVersion) -> RunId {
+        let now = self.parts.clock.now();
         self.relaunch(&Run {
             id: RunId::new(self.parts.ids.as_ref()),
             number: 0,
-            workflow,
-            version: "1.0.0".to_owned(),
-            definition_digest: definition.digest().to_owned(),
-            title: "Sample".to_owned(),
+            workflow: version.workflow.clone(),
+            version: version.version.clone(),
+            definition_digest: version.digest.clone(),
+            title: version.title.clone(),
             status: RunStatus::Pending,
             needs_attention: false,
             rejected: false,
@@ -147,6 +174,7 @@ impl Lab {
             ended_at: None,
             journal_version: 0,
             wake_at: None,
+            created_at: now,
             ..like.clone()
         };
         let mut unit = self.store.begin().await.unwrap();

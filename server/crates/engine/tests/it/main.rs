@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod approvals;
+mod children;
 mod crash;
+mod events;
 mod flow;
 mod lab;
 mod local;

@@ -3,8 +3,10 @@
 mod access;
 mod approvals;
 mod audit;
+mod children;
 mod claims;
 mod credentials;
+mod events;
 mod messages;
 mod runs;
 mod subject;
@@ -105,6 +107,16 @@ cases! { $;
         two_senders_never_take_the_same_message,
         a_message_that_fails_is_deferred_or_given_up,
         logs_are_kept_per_run_and_task;
+    events:
+        an_event_is_kept_once,
+        an_event_finds_those_who_admit_it,
+        who_subscribes_finds_what_was_missed_in_order,
+        what_was_consumed_is_not_found_again,
+        no_event_is_lost_between_two_who_meet,
+        old_events_are_forgotten_oldest_first;
+    children:
+        a_call_starts_one_run,
+        runs_that_wake_each_other_do_not_wait_in_a_circle;
     audit:
         entries_follow_each_other_without_gaps,
         sixteen_writers_make_one_chain,

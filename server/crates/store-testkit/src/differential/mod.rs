@@ -94,6 +94,7 @@ async fn compare_all(left: &dyn Store, right: &dyn Store, seed: u64) {
                 unit.audit_from(0, 100_000).await.unwrap(),
                 unit.list_connections().await.unwrap(),
                 unit.count_outgoing().await.unwrap(),
+                operation::all_events(&mut *unit).await,
             )
         ));
     }

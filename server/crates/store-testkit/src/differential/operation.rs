@@ -6,7 +6,9 @@ use store::{
     Result, Store, StoreError, UnitOfWork,
     access::Subject as Holder,
     approvals::{ApprovalFilter, QueueKey},
+    children::ChildRun,
     credentials::LinkPurpose,
+    events::{EventKey, Filter, KeptEvent, NewEvent, Subscriber},
     runs::{JournalEntry, Lease, RunFilter, Visibility},
     workflows::VersionState,
 };
@@ -39,7 +41,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 66;
+const KINDS: u32 = 70;
 
 const TEXTS: &[&str] = &[
     "",
@@ -110,6 +112,17 @@ pub(super) fn kind(error: &StoreError) -> String {
     }
 }
 
+/// Every event, without the numbers that a database gives by itself.
+pub(super) async fn all_events(unit: &mut dyn UnitOfWork) -> Vec<(Timestamp, String)> {
+    let anything = [Filter { kind: None, source: None }];
+    let events = unit.missed_events(run_id(0), &anything, at(-100), None, 100_000).await.unwrap();
+    events.into_iter().map(body).collect()
+}
+
+fn body(event: KeptEvent) -> (Timestamp, String) {
+    (event.received_at, event.body)
+}
+
 fn shown(value: impl Debug) -> String {
     format!("{value:?}")
 }
@@ -171,6 +184,7 @@ impl Operation {
             0..=15 => self.people(unit).await,
             16..=29 => self.secrets(unit).await,
             30..=51 => self.runs(unit, places).await,
+            66..=69 => self.events(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
@@ -380,6 +394,56 @@ impl Operation {
             _ => {
                 unit.put_effect(&format!("effect-{}", self.c), self.text, self.time).await?;
                 shown(unit.effect(&format!("effect-{a}")).await?)
+            }
+        })
+    }
+
+    async fn events(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let (a, b) = (self.a, self.b);
+        let number = u32::try_from(b).unwrap();
+        let subscriber = Subscriber { run: run_id(a), subscription: number };
+        let kinds = ["opened", "closed", self.text];
+        let kind = pick(&kinds, self.c);
+        let source = if self.flag { "/tickets" } else { "/doors" };
+        let filters = [
+            Filter { kind: Some(kind), source: None },
+            Filter { kind: None, source: self.flag.then_some(source) },
+            Filter { kind: Some(self.text), source: Some(source) },
+        ];
+        let filters = &filters[usize::try_from(self.c % 3).unwrap()..];
+        Ok(match self.kind {
+            66 => {
+                let event = NewEvent {
+                    key: EventKey { kind, source, id: self.text },
+                    about: self.c.is_multiple_of(5).then_some(run_id(a)),
+                    received_at: self.time,
+                    body: self.text,
+                };
+                let kept = unit.insert_event(&event).await?;
+                shown((kept, unit.subscribers(kind, source).await?))
+            }
+            67 => {
+                unit.open_subscription(subscriber, filters).await?;
+                unit.put_consumed(run_id(b), source, self.text, self.time).await?;
+                shown(
+                    unit.missed_events(run_id(a), filters, self.time, None, self.limit)
+                        .await?
+                        .into_iter()
+                        .map(body)
+                        .collect::<Vec<_>>(),
+                )
+            }
+            68 if self.c == 13 => shown(unit.prune_events(self.time, self.limit).await?),
+            68 if self.flag => shown(unit.close_subscription(subscriber).await?),
+            68 => shown((
+                unit.close_subscriptions(run_id(b)).await?,
+                unit.is_anybody_listening(&kinds, source, run_id(a)).await?,
+            )),
+            _ => {
+                unit.lock_runs(&[run_id(a), run_id(b)]).await?;
+                let child = ChildRun { run: run_id(self.c), parent: run_id(a), call: number, depth: 1 };
+                unit.insert_child(&child).await?;
+                shown((unit.child(run_id(b)).await?, unit.child_of_call(run_id(b), number).await?))
             }
         })
     }

@@ -1,0 +1,81 @@
+//! What a step exchanges with other runs, in its unit of work: events, subscriptions, runs that it starts and answers.
+
+use std::collections::BTreeSet;
+
+use domain::{RunId, Timestamp};
+use store::{UnitOfWork, children::ChildRun, events::Subscriber, runs::Run};
+use workflow::{CloudEvent, Effect, Event, EventKind};
+
+use crate::{
+    actor::Actor,
+    children,
+    step::Step,
+    stream::{self, Post},
+};
+
+/// What came of it.
+pub(crate) struct Exchanged {
+    /// Runs to wake once the unit is durable.
+    pub(crate) woken: BTreeSet<RunId>,
+    /// Runs that were started, with the references of the tasks that started them.
+    pub(crate) started: Vec<(Run, String)>,
+}
+
+/// The run ends with this step.
+pub(crate) struct End {
+    /// What started it, if a run did.
+    pub(crate) child: Option<ChildRun>,
+}
+
+/// Does what the step asks for.
+///
+/// Approvals are written before, and the run and the audit log after this: all units lock in this order.
+pub(crate) async fn exchange(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    run: &Run,
+    step: &Step,
+    end: Option<&End>,
+    now: Timestamp,
+) -> store::Result<Exchanged> {
+    let mut post = Post::default();
+    let mut started = Vec::new();
+    for event in consumed(&step.events) {
+        unit.put_consumed(run.id, event.source(), event.id(), now).await?;
+    }
+    for effect in &step.effects {
+        match effect {
+            Effect::Emit(event) => {
+                stream::route(unit, now, event, None, &mut post).await?;
+            }
+            Effect::Subscribe(subscription) => stream::subscribe(unit, run, subscription, &mut post).await?,
+            Effect::Unsubscribe { subscription, .. } => {
+                unit.close_subscription(Subscriber { run: run.id, subscription: subscription.0 }).await?;
+            }
+            Effect::Call(ticket) if children::is_child(ticket) => {
+                let child = children::start(unit, actor, ticket, now, &mut post).await?;
+                started.extend(child.map(|child| (child, ticket.reference.clone())));
+            }
+            Effect::StopCall { call } => children::stop(unit, run, *call, &mut post).await?,
+            _ => {}
+        }
+    }
+    stream::tell(unit, now, run.id, &step.lifecycle, &mut post).await?;
+    if let Some(end) = end {
+        unit.close_subscriptions(run.id).await?;
+        if let Some(child) = &end.child {
+            children::answer(child, run, &mut post);
+        }
+    }
+    let mut woken = post.send(unit, now, Some(run.id)).await?;
+    woken.extend(started.iter().map(|(child, _)| child.id));
+    Ok(Exchanged { woken, started })
+}
+
+/// Events that the run has made use of; those that it did not are no part of a step.
+fn consumed(events: &[Event]) -> impl Iterator<Item = &CloudEvent> {
+    events.iter().filter_map(|event| match &event.kind {
+        EventKind::EventReceived { event, .. } => Some(event.as_ref()),
+        _ => None,
+    })
+}

@@ -1,0 +1,70 @@
+//! Writing a new run: its row, and the event it begins with.
+
+use domain::{Ids, RunId, RunStatus, Timestamp};
+use serde_json::{Value, json};
+use store::{StoreError, UnitOfWork, runs::Run, users::User, workflows::WorkflowVersion};
+use workflow::{Event, EventKind};
+
+/// What a new run is made of.
+pub struct Launch<'a> {
+    /// What it runs. Whether that may be launched is for the caller to know.
+    pub version: &'a WorkflowVersion,
+    /// Who asks for it.
+    pub requester: &'a User,
+    /// Its input.
+    pub input: Value,
+    /// The run that starts it, if a run does.
+    pub parent: Option<&'a Run>,
+    /// Address of the portal as people reach it, for links.
+    pub base_url: &'a str,
+}
+
+impl Launch<'_> {
+    /// Writes the run. Wake its engine once the unit is durable.
+    pub async fn write(self, unit: &mut dyn UnitOfWork, ids: &dyn Ids, now: Timestamp) -> store::Result<Run> {
+        let Self { version, requester, input, parent, base_url } = self;
+        let mut run = Run {
+            id: RunId::new(ids),
+            number: 0,
+            workflow: version.workflow.clone(),
+            version: version.version.clone(),
+            definition_digest: version.digest.clone(),
+            title: version.title.clone(),
+            status: RunStatus::Pending,
+            needs_attention: false,
+            rejected: false,
+            compensated: false,
+            requester_id: requester.id,
+            input: input.to_string(),
+            output: None,
+            error: None,
+            created_at: now,
+            started_at: None,
+            ended_at: None,
+            updated_at: now,
+            journal_version: 0,
+            wake_at: None,
+        };
+        run.number = unit.insert_run(&run).await?;
+        let link = |run: &Run| format!("{base_url}/runs/{}", run.number);
+        let reference = |run: &Run| json!({"id": run.id, "number": run.number, "link": link(run)});
+        let mut runtime = json!({
+            "requester": {
+                "id": requester.id,
+                "login": requester.login,
+                "name": requester.name,
+                "email": requester.email,
+            },
+            "run": reference(&run),
+            "namespace": run.workflow.namespace,
+            "portal": base_url,
+        });
+        if let (Some(parent), Value::Object(runtime)) = (parent, &mut runtime) {
+            runtime.insert("parent".to_owned(), reference(parent));
+        }
+        let started = Event::new(now, EventKind::Started { run: run.id, input, runtime });
+        let event = serde_json::to_string(&started).map_err(|_| StoreError::Inconsistent("inbox".to_owned()))?;
+        unit.push_inbox(run.id, &event, now).await?;
+        Ok(run)
+    }
+}
