@@ -224,8 +224,10 @@ fn registry(egress: EgressPolicy, passwords: Passwords, random: Arc<dyn Random>,
     let changes = Arc::new(AuditedChanges);
     let directory = DirectoryConnector::new(Arc::clone(&egress), random, Arc::new(passwords), changes);
     let smtp = SmtpConnector::new(egress, mails);
-    Registry::new(vec![Arc::new(http), Arc::new(directory), Arc::new(smtp)])
-        .context("the connectors do not fit together")
+    let mut registry = Registry::new(vec![Arc::new(http), Arc::new(directory), Arc::new(smtp)])
+        .context("the connectors do not fit together")?;
+    registry.allow(engine::CAPABILITIES);
+    Ok(registry)
 }
 
 /// The connectors as definitions are checked against them: they call nothing, and need no data directory.

@@ -3,6 +3,7 @@
 mod commands;
 mod crash;
 mod documents;
+mod events;
 mod portal;
 mod rest;
 mod server;
