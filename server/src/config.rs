@@ -43,7 +43,11 @@ pub(crate) const KEYS: &[&str] = &[
     "egress.exceptions",
     "engine.calls",
     "engine.lease",
+    "events.retention",
 ];
+
+/// How long events are kept unless told otherwise.
+const DEFAULT_EVENT_RETENTION: Duration = Duration::from_hours(7 * 24);
 
 /// Variables that begin with `RONDO_` and are no keys.
 const OTHER_VARIABLES: &[&str] =
@@ -98,6 +102,8 @@ pub(crate) struct Config {
     pub(crate) egress: EgressPolicy,
     pub(crate) calls: usize,
     pub(crate) lease: Duration,
+    /// How long events are kept for those who listen later.
+    pub(crate) event_retention: Duration,
     /// What is odd and does not stop the program.
     pub(crate) remarks: Vec<String>,
 }
@@ -190,6 +196,12 @@ impl Config {
                 Some(text) => workflow::duration::parse_iso8601(text)
                     .filter(|lease| (Duration::from_secs(1)..=Duration::from_hours(1)).contains(lease))
                     .ok_or_else(|| values.wrong("engine.lease", "an ISO 8601 duration from PT1S to PT1H"))?,
+            },
+            event_retention: match values.text("events.retention") {
+                None => DEFAULT_EVENT_RETENTION,
+                Some(text) => workflow::duration::parse_iso8601(text)
+                    .filter(|kept| (Duration::from_mins(1)..=Duration::from_hours(366 * 24)).contains(kept))
+                    .ok_or_else(|| values.wrong("events.retention", "an ISO 8601 duration from PT1M to P366D"))?,
             },
             data,
             remarks,
@@ -364,6 +376,14 @@ mod tests {
         assert_eq!((config.listen.port(), config.calls), (2, 8));
         let flags = Flags { listen: Some("127.0.0.1:3".to_owned()), ..Flags::default() };
         assert_eq!(load(file, &variables, flags).unwrap().listen.port(), 3);
+    }
+
+    #[test]
+    fn events_are_kept_a_week_unless_told_otherwise() {
+        let kept = |file| load(file, &[], Flags::default()).map(|config| config.event_retention);
+        assert_eq!(kept("").unwrap(), Duration::from_hours(7 * 24));
+        assert_eq!(kept("[events]\nretention = 'P30D'").unwrap(), Duration::from_hours(30 * 24));
+        assert!(kept("[events]\nretention = 'PT1S'").is_err());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Throws away what has served its time: ended sessions, old failed attempts, old idempotency keys, forgotten drafts.
+//! Throws away what has served its time: ended sessions, old failed attempts, old idempotency keys, forgotten drafts, old
+//! events.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,26 +16,43 @@ const FAILED_ATTEMPTS: Duration = Duration::from_hours(48);
 const ANSWERS: Duration = Duration::from_hours(48);
 /// How long an unsent request is kept.
 const DRAFTS: Duration = Duration::from_hours(90 * 24);
+/// Events that are forgotten at once; others wait no longer for that.
+const EVENTS: u32 = 500;
 
 /// Tidies up until told to stop.
-pub(crate) async fn keep_house(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+///
+/// `events` is how long events are kept.
+pub(crate) async fn keep_house(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    events: Duration,
+    stop: CancellationToken,
+) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PAUSE) => {}
         }
-        if let Err(error) = tidy(store.as_ref(), clock.as_ref()).await {
+        if let Err(error) = tidy(store.as_ref(), clock.as_ref(), events).await {
             warn!(error = &error as &dyn std::error::Error, "what has ended could not be thrown away");
         }
     }
 }
 
-async fn tidy(store: &dyn Store, clock: &dyn Clock) -> store::Result<()> {
+async fn tidy(store: &dyn Store, clock: &dyn Clock, events: Duration) -> store::Result<()> {
     let now = clock.now();
     let mut unit = store.begin().await?;
     unit.prune_sessions(now).await?;
     unit.prune_throttles(now - FAILED_ATTEMPTS).await?;
     unit.prune_answered(now - ANSWERS).await?;
     unit.prune_drafts(now - DRAFTS).await?;
-    unit.commit().await
+    unit.commit().await?;
+    loop {
+        let mut unit = store.begin().await?;
+        let forgotten = unit.prune_events(now - events, EVENTS).await?;
+        unit.commit().await?;
+        if forgotten < u64::from(EVENTS) {
+            return Ok(());
+        }
+    }
 }

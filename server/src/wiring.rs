@@ -242,7 +242,9 @@ fn registry(egress: EgressPolicy, portal: Portal, mails: PathBuf) -> Result<Regi
     let mut connectors = connectors_without_database(&http, &Resources::remote(Arc::clone(&http)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&egress), portal)));
     connectors.push(Arc::new(SmtpConnector::new(egress, mails)));
-    Registry::new(connectors).context("the connectors do not fit together")
+    let mut registry = Registry::new(connectors).context("the connectors do not fit together")?;
+    registry.allow(engine::CAPABILITIES);
+    Ok(registry)
 }
 
 /// The connectors that work from a definition alone.

@@ -73,7 +73,8 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
 
     let tasks = TaskTracker::new();
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));
-    tasks.spawn(housekeeping::keep_house(Arc::clone(&store), Arc::clone(&clock), stop.clone()));
+    let kept = config.event_retention;
+    tasks.spawn(housekeeping::keep_house(Arc::clone(&store), Arc::clone(&clock), kept, stop.clone()));
     if let Some(settings) = &config.mail {
         let mailer = Mailer::new(Arc::clone(&store), Arc::clone(&clock), settings.clone(), base_url.clone())
             .context("the settings of mail are not usable")?;

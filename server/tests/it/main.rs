@@ -5,6 +5,7 @@ mod conformance;
 mod counterpart;
 mod crash;
 mod documents;
+mod events;
 mod feature;
 mod local_run;
 mod portal;

@@ -102,6 +102,8 @@ operations! {
     RunRetry = "run.retry" Change,
     /// Say what became of a call whose outcome is unknown.
     RunResolve = "run.resolve" Change,
+    /// Publish events that runs listen to.
+    EventPublish = "event.publish" Change,
     /// See approvals.
     ApprovalList = "approval.list" Read,
     /// See one approval.

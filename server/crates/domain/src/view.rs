@@ -4,6 +4,7 @@ mod access;
 mod approval;
 mod audit;
 mod connection;
+mod event;
 mod run;
 mod workflow;
 
@@ -16,6 +17,7 @@ pub use access::{
 pub use approval::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, RecentRun, SimilarRuns};
 pub use audit::{AuditEntryView, AuditFilter, VerificationView};
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView};
+pub use event::PublishedEvents;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
 pub use workflow::{CatalogueItem, DraftView, Graph, GraphEdge, GraphNode, PlanStep, WorkflowVersionView};
 

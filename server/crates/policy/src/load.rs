@@ -21,6 +21,7 @@ pub(crate) const POLICIES: &[(&str, &str)] = &[
     ("everybody.cedar", include_str!("../../../policies/everybody.cedar")),
     ("catalogue.cedar", include_str!("../../../policies/catalogue.cedar")),
     ("runs.cedar", include_str!("../../../policies/runs.cedar")),
+    ("events.cedar", include_str!("../../../policies/events.cedar")),
     ("approvals.cedar", include_str!("../../../policies/approvals.cedar")),
     ("audit.cedar", include_str!("../../../policies/audit.cedar")),
     ("administration.cedar", include_str!("../../../policies/administration.cedar")),

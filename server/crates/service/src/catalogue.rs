@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
-    ErrorCode, Operation, Problem, RunId, RunStatus, WorkflowRef,
+    ErrorCode, Operation, Problem, WorkflowRef,
     view::{CatalogueItem, PlanStep, RunSummary, WorkflowVersionView},
 };
+use engine::launch::Launch;
 use policy::Resource;
 use serde_json::{Value, json};
 use store::{
@@ -13,7 +14,7 @@ use store::{
     runs::Run,
     workflows::{VersionState, WorkflowVersion},
 };
-use workflow::{Definition, Event, EventKind, approval::Approver};
+use workflow::{Definition, approval::Approver};
 
 use crate::{
     Caller, Gate, Service,
@@ -246,39 +247,10 @@ impl Service {
         }
         let definition = self.parse(&stored)?;
         input::check(definition.input_schema(), &input)?;
-        let mut run = Run {
-            id: RunId::new(self.ids()),
-            number: 0,
-            workflow: workflow.clone(),
-            version: stored.version.clone(),
-            definition_digest: stored.digest.clone(),
-            title: stored.title.clone(),
-            status: RunStatus::Pending,
-            needs_attention: false,
-            rejected: false,
-            compensated: false,
-            requester_id: caller.user,
-            input: input.to_string(),
-            output: None,
-            error: None,
-            created_at: gate.now,
-            started_at: None,
-            ended_at: None,
-            updated_at: gate.now,
-            journal_version: 0,
-            wake_at: None,
-        };
-        run.number = gate.unit.insert_run(&run).await.or_problem()?;
-        let email = gate.unit.user(caller.user).await.or_problem()?.and_then(|user| user.email);
-        let runtime = json!({
-            "requester": {"id": caller.user, "login": caller.login, "name": caller.name, "email": email},
-            "run": {"id": run.id, "number": run.number, "link": format!("{}/runs/{}", self.parts.base_url, run.number)},
-            "namespace": workflow.namespace,
-            "portal": self.parts.base_url,
-        });
-        let started = Event::new(gate.now, EventKind::Started { run: run.id, input, runtime });
-        let event = serde_json::to_string(&started).map_err(|cause| internal("an event cannot be written", &cause))?;
-        gate.unit.push_inbox(run.id, &event, gate.now).await.or_problem()?;
+        let requester = gate.unit.user(caller.user).await.or_problem()?.ok_or_else(not_found)?;
+        let launch =
+            Launch { version: &stored, requester: &requester, input, parent: None, base_url: &self.parts.base_url };
+        let run = launch.write(gate.unit.as_mut(), self.ids(), gate.now).await.or_problem()?;
         let target = Target::new("run", run.id, format!("R-{}", run.number)).within(&workflow.namespace);
         Ok(Launched { run, target })
     }

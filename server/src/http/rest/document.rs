@@ -21,11 +21,12 @@ const DESCRIPTION: &str = "Everything that the portal does. Authenticate with `A
     with a stable `code`. Lists are `{items, next}`: pass `next` as `cursor` for the page after. A POST with an \
     `Idempotency-Key` is done once, however often it is sent.";
 
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("me", "The caller's own account"),
     ("catalogue", "What may be launched"),
     ("drafts", "Requests that are being filled in"),
     ("runs", "Following and steering runs"),
+    ("events", "What other systems tell, and runs listen to"),
     ("approvals", "Decisions"),
     ("audit", "The audit log"),
     ("users", "People"),

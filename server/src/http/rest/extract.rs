@@ -34,13 +34,18 @@ impl<T: DeserializeOwned> FromRequest<Portal> for Sent<T> {
     }
 }
 
-fn is_json(media_type: &str) -> bool {
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+/// A media type without its parameters.
+pub(super) fn essence(media_type: &str) -> String {
+    media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+pub(super) fn is_json(media_type: &str) -> bool {
+    let essence = essence(media_type);
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// Nesting is bounded by the parser, at 128.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
     serde_json::from_slice(body).map_err(|cause| {
         if cause.classify() == Category::Data {
             return Problem::new(ErrorCode::InvalidInput).with_errors(vec![field_error(&cause.to_string())]).into();

@@ -9,6 +9,7 @@ mod audit;
 mod connections;
 mod document;
 mod drafts;
+mod events;
 mod extract;
 mod runs;
 mod workflows;
@@ -36,6 +37,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(drafts::routes())
         .merge(runs::routes())
         .routes(routes!(super::stream::run))
+        .merge(events::routes())
         .merge(approvals::routes())
         .merge(audit::routes())
         .merge(administration::routes())

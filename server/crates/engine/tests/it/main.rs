@@ -1,4 +1,4 @@
-//! The engine on a real SQLite file, with a connector that follows a script.
+//! The engine on a real SQLite file, and on PostgreSQL where several nodes matter, with a connector that follows a script.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -9,3 +9,4 @@ mod events;
 mod flow;
 mod lab;
 mod local;
+mod postgres;

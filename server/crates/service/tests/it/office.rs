@@ -73,7 +73,9 @@ impl Office {
             Arc::new(people),
             Arc::new(mail),
         ]);
-        let connectors = Arc::new(connectors.unwrap());
+        let mut connectors = connectors.unwrap();
+        connectors.allow(engine::CAPABILITIES);
+        let connectors = Arc::new(connectors);
         let live = Live::default();
         let engine = Engine::start(
             engine::Parts {

@@ -7,7 +7,9 @@ use domain::{
     view::{AuditFilter, SubjectView},
 };
 use serde_json::json;
-use service::{ApprovalQuery, Caller, ExportFormat, NewConnection, NewUser, RunQuery, RunResolution, UserChange};
+use service::{
+    ApprovalQuery, Caller, ExportFormat, NewConnection, NewUser, Publication, RunQuery, RunResolution, UserChange,
+};
 use store::access::Subject;
 
 use crate::office::{Office, code};
@@ -88,6 +90,10 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             let (run, _) = office.request().await;
             let reference = "/do/0/managerApproval";
             code(service.resolve_task(caller, run, reference, 1, RunResolution::TryAgain).await)
+        }
+        Operation::EventPublish => {
+            let event = json!({"specversion": "1.0", "id": unique, "source": "/test", "type": "test"});
+            code(service.publish_events(caller, Publication::One(event)).await)
         }
         Operation::ApprovalList => code(service.approvals(caller, ApprovalQuery::default(), None, None).await),
         Operation::ApprovalRead => {

@@ -1,0 +1,66 @@
+//! Several nodes on one PostgreSQL.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::RunStatus;
+use engine::{Engine, EngineSettings, Parts};
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use store::{Store as _, workflows::VersionState};
+use store_postgres::{PoolSizes, PostgresStore};
+
+use crate::lab::Lab;
+
+/// Emits, hears all who emit, and has another run do something.
+const TALKER: &str = "
+  - say: {emit: {event: {with: {source: /talker, type: said}}}}
+  - hear: {listen: {to: {any: [{with: {type: said}}], until: '${ length == 8 }'}}, output: {as: '${ length }'}, export: {as: '{heard: .}'}}
+  - inner: {run: {workflow: {namespace: test, name: inner, version: 1.0.0}}}
+  - hearAgain: {listen: {to: {one: {with: {type: repeated}}}}, output: {as: '${ $context.heard }'}}
+";
+const INNER: &str = "
+  - say: {emit: {event: {with: {source: /inner, type: repeated}}}}
+  - one: {call: scripted, with: {step: inner}}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_on_two_nodes_that_all_talk_to_each_other_hear_everything() {
+    let Some(server) = std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty()) else {
+        eprintln!("SKIPPED: TEST_POSTGRES_URL is not set, so nothing was tested on PostgreSQL");
+        return;
+    };
+    let name = format!("rondo_engine_{}", std::process::id());
+    let mut admin = PgConnection::connect(&server).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+    let mut url: url::Url = server.parse().unwrap();
+    url.set_path(&name);
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap());
+
+    let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
+    lab.define("inner", "1.0.0", VersionState::Published, INNER).await;
+    let first = lab.launch(TALKER).await;
+    let template = lab.run(first).await;
+    let mut talkers = vec![first];
+    for _ in 1..8 {
+        talkers.push(lab.relaunch(&template).await);
+    }
+    // A run hears nothing from before its launch, so all are there before the first says something.
+    let mut nodes = Vec::new();
+    for name in ["one", "two"] {
+        let own = PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap();
+        let settings =
+            EngineSettings { node: name.to_owned(), poll: Duration::from_millis(50), ..EngineSettings::default() };
+        nodes.push(Engine::start(Parts { store: Arc::new(own), ..lab.parts() }, settings));
+    }
+    for id in talkers {
+        let run = lab.wait_for(id, RunStatus::Completed).await;
+        assert_eq!(Lab::output(&run), json!(8));
+    }
+    assert_eq!(lab.script.steps().len(), 8);
+    for node in nodes {
+        node.shut_down().await;
+    }
+    drop(lab);
+    store.close().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
+}
