@@ -6,7 +6,7 @@ mod processes;
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
     str::FromStr,
