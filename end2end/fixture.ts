@@ -6,11 +6,13 @@ interface PerWorker {
   database: Database
   /** Settings of the server beside those of this process. */
   serverEnvironment: Record<string, string>
-  /** The server of these tests: the release binary with the demonstration organisation, started on nothing. */
-  rondo: RondoServer
+  /** What starts and ends it, file by file. */
+  servers: Servers
 }
 
 interface PerTest {
+  /** The server of the file's tests: the release binary with the demonstration organisation, started on nothing. */
+  rondo: RondoServer
   consoles: Consoles
   /** Lets pass what the browser's console says, for the rare test that provokes it. */
   tolerate: (message: RegExp) => void
@@ -18,6 +20,26 @@ interface PerTest {
   visitor: (options?: BrowserContextOptions) => Promise<Page>
   /** A browser of its own, in which this person of the demonstration organisation is signed in. */
   as: (login: string, options?: BrowserContextOptions) => Promise<Page>
+}
+
+/** The server of a worker. Another file's tests get another server, for they must not see what the last file's left. */
+class Servers {
+  private file = ''
+  private server: RondoServer | undefined
+
+  async of(file: string, start: () => Promise<RondoServer>): Promise<RondoServer> {
+    if (this.server && this.file === file) return this.server
+    await this.end()
+    this.server = await start()
+    this.file = file
+    return this.server
+  }
+
+  async end(): Promise<void> {
+    const server = this.server
+    this.server = undefined
+    await server?.destroy()
+  }
 }
 
 /** What the consoles of a test's browsers said. */
@@ -41,20 +63,27 @@ class Consoles {
 }
 
 /**
- * Playwright's `test` with a Rondo behind it. Each worker has a server of its own, so that tests of different files
+ * Playwright's `test` with a Rondo behind it. Each file has a server of its own, so that tests of different files
  * do not see each other. Any console message and any error of a page fails the test.
  */
 export const test = base.extend<PerTest, PerWorker>({
   database: ['sqlite', { option: true, scope: 'worker' }],
   serverEnvironment: [{}, { option: true, scope: 'worker' }],
 
-  rondo: [
-    async ({ database, serverEnvironment }, use) => {
-      const server = await RondoServer.start({ database, environment: serverEnvironment })
-      await use(server)
-      await server.destroy()
+  servers: [
+    async ({}, use) => {
+      const servers = new Servers()
+      await use(servers)
+      await servers.end()
     },
-    { scope: 'worker', timeout: 120_000 },
+    { scope: 'worker' },
+  ],
+
+  rondo: [
+    async ({ database, serverEnvironment, servers }, use, testInfo) => {
+      await use(await servers.of(testInfo.file, () => RondoServer.start({ database, environment: serverEnvironment })))
+    },
+    { timeout: 120_000 },
   ],
 
   baseURL: async ({ rondo }, use) => {

@@ -12,7 +12,7 @@ const databases: Database[] = process.env['TEST_POSTGRES_URL'] ? ['sqlite', 'pos
 export default defineConfig<object, Options>({
   testDir: './tests',
   outputDir: './test-results',
-  // Files run side by side, each worker on a server of its own; the tests of a file run in order.
+  // Files run side by side, each on a server of its own; the tests of a file run in order.
   fullyParallel: false,
   workers: 2,
   retries: 0,
