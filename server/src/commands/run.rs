@@ -5,8 +5,7 @@ mod processes;
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
     str::FromStr,

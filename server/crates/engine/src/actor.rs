@@ -122,7 +122,7 @@ impl Actor {
     async fn load(node: Arc<Node>, lease: Lease) -> Result<Self, Stop> {
         let mut unit = node.parts.store.snapshot().await?;
         let run = unit.run(lease.run).await?.ok_or_else(|| StoreError::Inconsistent("runs".to_owned()))?;
-        let definition = node.definition(&run.workflow, &run.version).await?;
+        let definition = node.definition(unit.as_mut(), &run.workflow, &run.version).await?;
         let kept = unit.snapshot_of(lease.run).await?;
         // One that this program cannot read is no loss: the journal has it all.
         let kept = kept.and_then(|(version, text)| Some((version, serde_json::from_str::<Snapshot<'_>>(&text).ok()?)));

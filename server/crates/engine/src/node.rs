@@ -6,7 +6,7 @@ use std::{
 };
 
 use domain::{RunId, Timestamp, WorkflowRef};
-use store::runs::Lease;
+use store::{UnitOfWork, runs::Lease};
 use tokio::{
     sync::{Notify, Semaphore},
     task::JoinSet,
@@ -120,13 +120,18 @@ impl Node {
         );
     }
 
-    /// The definition of a version, parsed.
-    pub(crate) async fn definition(&self, workflow: &WorkflowRef, version: &str) -> Result<Arc<Definition>, LoadError> {
+    /// The definition of a version, parsed. It is read by the unit at hand: actors that each held one connection and waited
+    /// for a second would wait for each other.
+    pub(crate) async fn definition(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        workflow: &WorkflowRef,
+        version: &str,
+    ) -> Result<Arc<Definition>, LoadError> {
         let key = (workflow.clone(), version.to_owned());
         if let Some(known) = self.definitions.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Arc::clone(known));
         }
-        let mut unit = self.parts.store.snapshot().await?;
         let stored = unit.workflow_version(workflow, version).await?.ok_or(LoadError::NoDefinition)?;
         let definition = Definition::parse(&stored.source, self.parts.connectors.function_catalogue())
             .map_err(|diagnostics| LoadError::Invalid(diagnostics.len()))?;

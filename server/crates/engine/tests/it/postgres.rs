@@ -23,17 +23,43 @@ const INNER: &str = "
   - one: {call: scripted, with: {step: inner}}
 ";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn runs_on_two_nodes_that_all_talk_to_each_other_hear_everything() {
+/// A database of the test's own: the connection to drop it by, its name and its address. None where there is no server.
+async fn database(of: &str) -> Option<(PgConnection, String, url::Url)> {
     let Some(server) = std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty()) else {
         eprintln!("SKIPPED: TEST_POSTGRES_URL is not set, so nothing was tested on PostgreSQL");
-        return;
+        return None;
     };
-    let name = format!("rondo_engine_{}", std::process::id());
+    let name = format!("rondo_engine_{of}_{}", std::process::id());
     let mut admin = PgConnection::connect(&server).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
     let mut url: url::Url = server.parse().unwrap();
     url.set_path(&name);
+    Some((admin, name, url))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_runs_than_connections_do_not_wait_for_each_other() {
+    let Some((mut admin, name, url)) = database("crowd").await else { return };
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { units: 3, logs: 1 }).await.unwrap());
+    let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
+    let first = lab.launch("\n  - one: {call: scripted, with: {step: one}}\n").await;
+    let template = lab.run(first).await;
+    let mut crowd = vec![first];
+    for _ in 1..24 {
+        crowd.push(lab.relaunch(&template).await);
+    }
+    let node = Engine::start(lab.parts(), EngineSettings::default());
+    for id in crowd {
+        lab.wait_for(id, RunStatus::Completed).await;
+    }
+    node.shut_down().await;
+    store.close().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_on_two_nodes_that_all_talk_to_each_other_hear_everything() {
+    let Some((mut admin, name, url)) = database("talk").await else { return };
     let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap());
 
     let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
