@@ -10,8 +10,8 @@ use super::decide::{DecisionForms, Words};
 use crate::{
     api::approvals::Decide,
     components::{
-        ApprovalBadge, Avatar, Banner, Card, DefinitionList, Glyph, Icon, LinkButton, Moment, RiskBadge, RunBadge,
-        Tone, duration_text,
+        ApprovalBadge, Avatar, Banner, Card, DefinitionList, FormFeedback, Glyph, Icon, LinkButton, Moment, RiskBadge,
+        RunBadge, Tone, duration_text,
     },
     errors,
     i18n::{Texts, use_texts},
@@ -128,6 +128,8 @@ pub(super) fn Cockpit(
                         </Banner>
                     }
                 })}
+            // Not within the forms: who came too late is told so after the forms have gone.
+            <FormFeedback problem=decide.problem()/>
             {forms.map(|detail| view! { <DecisionForms detail decide words/> })}
         </article>
     }

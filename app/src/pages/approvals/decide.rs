@@ -7,7 +7,7 @@ use server_fn::ServerFn;
 use super::keys::{APPROVE, REASON};
 use crate::{
     api::approvals::Decide,
-    components::{Button, ButtonLook, Field, FormFeedback, Glyph, described_by},
+    components::{Button, ButtonLook, Field, Glyph, described_by},
     i18n::use_texts,
     submission::Submission,
     view,
@@ -80,7 +80,6 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, 
     let busy = Signal::from(decide.pending());
     view! {
         <section class="decide" aria-label=t.approvals.your_decision()>
-            <FormFeedback problem=decide.problem()/>
             <div class="decide__ways">
                 <form class="decide__way decide__way--approve" method="post" action=action on:submit=approve>
                     {hidden()}
