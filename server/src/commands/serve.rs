@@ -75,6 +75,8 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));
     let kept = config.event_retention;
     tasks.spawn(housekeeping::keep_house(Arc::clone(&store), Arc::clone(&clock), kept, stop.clone()));
+    let (sequenced, told) = (Arc::clone(&store), stop.clone());
+    tasks.spawn(async move { audit::keep_sequencing(sequenced.as_ref(), told).await });
     if let Some(settings) = &config.mail {
         let mailer = Mailer::new(Arc::clone(&store), Arc::clone(&clock), settings.clone(), base_url.clone())
             .context("the settings of mail are not usable")?;

@@ -1,13 +1,14 @@
 //! What an entry says.
 
 use domain::{Name, SessionId, Timestamp, TokenId, UserId};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant),+ }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
 
         impl $name {
             /// All values.
@@ -49,7 +50,7 @@ words! {
 }
 
 /// Who did it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// The person; none for the system, or when the name that was tried belongs to nobody.
     pub id: Option<UserId>,
@@ -75,7 +76,7 @@ impl Actor {
 }
 
 /// What it was done to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceRef {
     /// Its kind (`run`, `user` …).
     pub kind: String,
@@ -89,7 +90,7 @@ pub struct ResourceRef {
 ///
 /// Names, ids, the address and the trace id are cut after 512 characters. A detail that is larger than 1 MiB or nested
 /// deeper than 64 is replaced by its size and SHA-256: an entry never fails for what is in it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// When.
     pub at: Timestamp,

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use store::{
     StoreError,
-    audit::{AuditHead, AuditLog, AuditRow},
+    audit::{AuditHead, AuditLog, AuditRow, QueuedEntry},
 };
 use uuid::Uuid;
 
@@ -75,6 +75,7 @@ pub(crate) fn rows(entries: &[Entry]) -> Vec<AuditRow> {
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) rows: Vec<AuditRow>,
+    pub(crate) queue: Vec<QueuedEntry>,
 }
 
 #[async_trait]
@@ -83,12 +84,26 @@ impl AuditLog for Memory {
         Ok(self.rows.last().map_or_else(start, |row| AuditHead { seq: row.seq, hash: row.hash.clone() }))
     }
 
-    async fn append_audit(&mut self, row: &AuditRow) -> store::Result<()> {
-        if row.seq != self.audit_head().await?.seq + 1 {
+    async fn append_audit(&mut self, before: &AuditHead, rows: &[AuditRow]) -> store::Result<()> {
+        if *before != self.audit_head().await? {
             return Err(StoreError::Conflict);
         }
-        self.rows.push(row.clone());
+        self.rows.extend_from_slice(rows);
         Ok(())
+    }
+
+    async fn queue_audit(&mut self, entries: &[QueuedEntry]) -> store::Result<()> {
+        self.queue.extend_from_slice(entries);
+        Ok(())
+    }
+
+    async fn take_queued_audit(&mut self, limit: u32) -> store::Result<Vec<QueuedEntry>> {
+        let taken = self.queue.len().min(limit as usize);
+        Ok(self.queue.drain(..taken).collect())
+    }
+
+    async fn is_audit_queue_empty(&mut self) -> store::Result<bool> {
+        Ok(self.queue.is_empty())
     }
 
     async fn list_audit(&mut self, _: &AuditFilter, before: Option<i64>, limit: u32) -> store::Result<Vec<AuditRow>> {

@@ -1,15 +1,16 @@
 //! The audit log: entries in a canonical form, each linked by hash to all before it, and the verifier of an export.
 //!
-//! The format is `docs/ledger.md`: enough to write another verifier from. Everything here is pure except [`append`] and
-//! [`append_all`], which write through the storage ports.
+//! The format is `docs/ledger.md`: enough to write another verifier from. Everything here is pure except the
+//! sequencer ([`append`], [`sequence`]), which writes through the storage ports.
 //!
 //! # How to use it
 //! ```no_run
 //! # async fn example(store: &dyn store::Store, entry: &audit::Entry) -> Result<(), store::StoreError> {
 //! let mut unit = store.begin().await?;
 //! // … the change itself …
-//! audit::append(&mut *unit, entry).await?; // last: it locks the end of the log until the unit ends
-//! unit.commit().await // the change and its entry become durable together, or not at all
+//! audit::append(&mut *unit, entry).await?;
+//! unit.commit().await?; // the change and its entry become durable together, or not at all
+//! audit::sequence(store).await // before the log is read: entries get their places in it
 //! # }
 //! # fn sendable<T: Send>(_: T) {}
 //! # fn check(store: &dyn store::Store, entry: &audit::Entry) { sendable(example(store, entry)) }
@@ -27,12 +28,14 @@ mod canonical;
 mod entry;
 pub mod export;
 mod seal;
+mod sequencer;
 pub mod verify;
 mod view;
 
 pub use canonical::{NotCanonical, canonical, parse};
 pub use entry::{Actor, Door, Entry, Outcome, ResourceRef};
-pub use seal::{START, VERSION, append, append_all, seal, start};
+pub use seal::{START, VERSION, seal, start};
+pub use sequencer::{append, append_all, keep_sequencing, sequence};
 pub use view::view;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use store::{
     StoreError,
-    audit::{AuditHead, AuditLog, AuditRow},
+    audit::{AuditHead, AuditRow},
 };
 
 use crate::{
@@ -28,29 +28,6 @@ const DEEPEST_DETAIL: usize = 64;
 #[must_use]
 pub fn start() -> AuditHead {
     AuditHead { seq: 0, hash: START.to_owned() }
-}
-
-/// Appends one entry within the unit and returns its place. Call it last: the end of the log stays locked until the
-/// unit ends. [`StoreError::Inconsistent`] when the stored end of the log is no hash.
-pub async fn append<L: AuditLog + ?Sized>(log: &mut L, entry: &Entry) -> Result<i64, StoreError> {
-    let head = log.audit_head().await?;
-    let row = seal(&head, entry)?;
-    log.append_audit(&row).await?;
-    Ok(row.seq)
-}
-
-/// Appends several entries in order, and returns the place of the last; none, and no lock, when there are none.
-pub async fn append_all<L: AuditLog + ?Sized>(log: &mut L, entries: &[Entry]) -> Result<Option<i64>, StoreError> {
-    if entries.is_empty() {
-        return Ok(None);
-    }
-    let mut head = log.audit_head().await?;
-    for entry in entries {
-        let row = seal(&head, entry)?;
-        log.append_audit(&row).await?;
-        head = AuditHead { seq: row.seq, hash: row.hash };
-    }
-    Ok(Some(head.seq))
 }
 
 /// The row that follows `head`. [`StoreError::Inconsistent`] when the hash of `head` is none.
@@ -176,10 +153,8 @@ fn detail(detail: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use futures::executor::block_on;
-
     use super::*;
-    use crate::fixture::{Memory, entry};
+    use crate::fixture::entry;
 
     #[test]
     fn the_encoding_of_version_1_never_changes() {
@@ -191,15 +166,6 @@ mod tests {
         assert_eq!(row.hash, "bfaad511093750dc556723d240f5b4151eac2426c5970f144ef61df69c6ad3b0");
         let second = seal(&AuditHead { seq: 1, hash: row.hash }, &entry()).unwrap();
         assert_eq!(second.hash, "cdf6707499afbe75f7217e9ed5529b95fcfe71ab9d2ccf3c8ac8d4fe3b449bba");
-    }
-
-    #[test]
-    fn entries_follow_each_other_without_gaps() {
-        let mut log = Memory::default();
-        assert_eq!(block_on(append(&mut log, &entry())).unwrap(), 1);
-        assert_eq!(block_on(append_all(&mut log, &[entry(), entry()])).unwrap(), Some(3));
-        assert_eq!(block_on(append_all(&mut log, &[])).unwrap(), None);
-        assert_eq!(log.rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]

@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use domain::Timestamp;
+use domain::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{
-    StoreError,
+    StoreError, UnitOfWork,
     runs::{Lease, Run},
 };
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::mpsc,
     time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,8 @@ use tracing::{error, info, warn};
 use workflow::{CallId, CallTicket, Definition, Effect, Event, EventKind, RunState, TimerId, lifecycle::Lifecycle};
 
 use crate::{
+    EngineSettings,
+    bell::Bell,
     children,
     dispatch::{self, Report},
     node::{LoadError, Node},
@@ -92,38 +94,101 @@ impl From<StoreError> for Stop {
     }
 }
 
-/// Works on a leased run until it rests, the lease is lost or the node stops.
-pub(crate) async fn work(node: Arc<Node>, lease: Lease, bell: Arc<Notify>) {
-    let worked = match Actor::load(Arc::clone(&node), lease.clone()).await {
-        Ok(mut actor) => actor.run_until_rest(&bell).await,
-        Err(stop) => Err(stop),
-    };
-    match worked {
-        Ok(()) => {}
-        Err(Stop::LeaseLost) => info!("another node owns the run now"),
-        Err(Stop::Failed(cause)) => {
-            error!(error = &cause as &dyn std::error::Error, "the run cannot go on for now");
-            postpone(&node, &lease).await;
+/// How a run comes to an actor.
+pub(crate) enum Employment {
+    /// Its lease is ours.
+    Leased(Lease),
+    /// It is said to have something in its inbox.
+    Woken(RunId),
+}
+
+impl Employment {
+    pub(crate) fn run(&self) -> RunId {
+        match self {
+            Self::Leased(lease) => lease.run,
+            Self::Woken(run) => *run,
         }
     }
 }
 
-/// Leaves a run that cannot be worked on to itself for a while, without holding its lease.
-async fn postpone(node: &Node, lease: &Lease) {
-    // The lease simply runs out if the database is away; until then nobody tries again, which is the point.
-    if let Ok(mut unit) = node.parts.store.begin().await
-        && unit.renew_lease(lease, node.now() + LOAD_PAUSE).await.is_ok()
-    {
-        let _ = unit.commit().await;
+/// Works on a run until it rests, the lease is lost or the node stops.
+pub(crate) async fn work(node: Arc<Node>, employment: Employment, bell: &Bell) {
+    let run = employment.run();
+    let mut lease = None;
+    match employed(&node, employment, &mut lease, bell).await {
+        Ok(()) => {}
+        Err(Stop::LeaseLost) => info!("another node owns the run now"),
+        // Nothing is held: it is found again with the next look around.
+        Err(Stop::Failed(LoadError::Store(StoreError::Unavailable(cause)))) if lease.is_none() => {
+            warn!(error = &*cause as &dyn std::error::Error, "the run could not be taken up");
+        }
+        Err(Stop::Failed(cause)) => {
+            error!(error = &cause as &dyn std::error::Error, "the run cannot go on for now");
+            postpone(&node, run, lease).await;
+        }
     }
 }
 
+async fn employed(
+    node: &Arc<Node>,
+    employment: Employment,
+    lease: &mut Option<Lease>,
+    bell: &Bell,
+) -> Result<(), Stop> {
+    match employment {
+        Employment::Leased(held) => {
+            *lease = Some(held.clone());
+            let mut unit = node.parts.store.snapshot().await?;
+            let run = unit.run(held.run).await?.ok_or_else(|| StoreError::Inconsistent("runs".to_owned()))?;
+            let mut actor = Actor::load(Arc::clone(node), unit.as_mut(), held, run).await?;
+            drop(unit);
+            actor.take_up().await?;
+            actor.run_until_rest(bell, true).await
+        }
+        Employment::Woken(run) => {
+            let EngineSettings { node: name, lease: length, .. } = &node.settings;
+            bell.stop();
+            let mut unit = node.parts.store.begin().await?;
+            let Some((claimed, run)) = unit.claim_run(run, name, node.now(), *length).await? else {
+                return Ok(unit.rollback().await?);
+            };
+            let mut actor = Actor::load(Arc::clone(node), unit.as_mut(), claimed.clone(), run).await?;
+            if actor.has_outstanding() {
+                unit.commit().await?;
+                *lease = Some(claimed);
+                actor.take_up().await?;
+                return actor.run_until_rest(bell, true).await;
+            }
+            actor.take_up_timers();
+            let (events, taken) = actor.read_inbox(unit.as_mut()).await?;
+            if actor.advance_within(unit, events, taken).await? {
+                return Ok(());
+            }
+            *lease = Some(claimed);
+            actor.run_until_rest(bell, false).await
+        }
+    }
+}
+
+/// Leaves a run that cannot be worked on to itself for a while.
+async fn postpone(node: &Node, run: RunId, lease: Option<Lease>) {
+    let now = node.now();
+    let keep = async {
+        let mut unit = node.parts.store.begin().await?;
+        match lease {
+            Some(lease) => unit.renew_lease(&lease, now + LOAD_PAUSE).await?,
+            None => _ = unit.claim_run(run, &node.settings.node, now, LOAD_PAUSE).await?,
+        }
+        unit.commit().await
+    };
+    // If the database is away, the lease simply runs out; until then nobody tries again, which is the point.
+    let _ = keep.await;
+}
+
 impl Actor {
-    async fn load(node: Arc<Node>, lease: Lease) -> Result<Self, Stop> {
-        let mut unit = node.parts.store.snapshot().await?;
-        let run = unit.run(lease.run).await?.ok_or_else(|| StoreError::Inconsistent("runs".to_owned()))?;
-        let definition = node.definition(unit.as_mut(), &run.workflow, &run.version).await?;
-        let kept = unit.snapshot_of(lease.run).await?;
+    async fn load(node: Arc<Node>, unit: &mut dyn UnitOfWork, lease: Lease, run: Run) -> Result<Self, Stop> {
+        let definition = node.definition(unit, &run.workflow, &run.version).await?;
+        let kept = if run.journal_version < SNAPSHOT_EVERY { None } else { unit.snapshot_of(lease.run).await? };
         // One that this program cannot read is no loss: the journal has it all.
         let kept = kept.and_then(|(version, text)| Some((version, serde_json::from_str::<Snapshot<'_>>(&text).ok()?)));
         let (mut version, mut state, mut lifecycle) = match kept {
@@ -135,7 +200,7 @@ impl Actor {
         };
         let snapshot_version = version;
         let mut begun = BTreeSet::new();
-        loop {
+        while version < run.journal_version {
             let page = unit.journal(lease.run, version, JOURNAL_PAGE).await?;
             let Some(last) = page.last() else { break };
             version = last.version;
@@ -148,9 +213,8 @@ impl Actor {
                 lifecycle.observe(event.at, &effects);
             }
         }
-        drop(unit);
         let (report, results) = mpsc::unbounded_channel();
-        let mut actor = Self {
+        Ok(Self {
             node,
             lease,
             definition,
@@ -164,21 +228,34 @@ impl Actor {
             results,
             report,
             snapshot_version,
-        };
-        actor.take_up().await?;
-        Ok(actor)
+        })
+    }
+
+    /// Whether the last owner left something that has to be taken up before anything else.
+    fn has_outstanding(&self) -> bool {
+        workflow::outstanding(&self.state).iter().any(|effect| match effect {
+            Effect::Call(ticket) => !children::is_child(ticket),
+            Effect::OpenApproval(_) => self.run.needs_attention,
+            _ => false,
+        })
+    }
+
+    fn take_up_timers(&mut self) {
+        for effect in workflow::outstanding(&self.state) {
+            if let Effect::SetTimer { timer, at } = effect {
+                self.timers.insert(timer, at);
+            }
+        }
     }
 
     /// Takes up what the last owner left outstanding.
     async fn take_up(&mut self) -> Result<(), Stop> {
+        self.take_up_timers();
         for effect in workflow::outstanding(&self.state) {
             match effect {
                 // What a call has started was started with the step that asked for it.
                 Effect::Call(ticket) if children::is_child(&ticket) => {}
                 Effect::Call(ticket) => self.dispatch(ticket, true),
-                Effect::SetTimer { timer, at } => {
-                    self.timers.insert(timer, at);
-                }
                 Effect::OpenApproval(request) => {
                     step::unblock(self, &request).await?;
                 }
@@ -188,19 +265,27 @@ impl Actor {
         Ok(())
     }
 
-    async fn run_until_rest(&mut self, bell: &Notify) -> Result<(), Stop> {
+    /// Reading the inbox costs a query, so it is read where the bell rang, and once more before resting.
+    async fn run_until_rest(&mut self, bell: &Bell, mut look_into_inbox: bool) -> Result<(), Stop> {
         let mut renewal = Instant::now() + self.node.settings.lease / 3;
         let stop = self.node.stop.clone();
-        // Reading the inbox costs a query, so it is read when the bell rang, and once more before resting.
-        let mut look_into_inbox = true;
         loop {
-            let (events, taken) = self.gather(look_into_inbox).await?;
+            let (mut events, taken) = if look_into_inbox {
+                bell.stop();
+                let mut unit = self.node.parts.store.snapshot().await?;
+                self.read_inbox(unit.as_mut()).await?
+            } else {
+                (Vec::new(), None)
+            };
+            events.extend(self.due_timers());
             if !events.is_empty() {
                 look_into_inbox = false;
-                self.advance(events, taken).await?;
+                if self.advance(events, taken).await? {
+                    return Ok(());
+                }
                 continue;
             }
-            if self.in_flight.is_empty() {
+            if self.in_flight.is_empty() && !self.is_timer_near() {
                 if look_into_inbox {
                     return self.rest().await;
                 }
@@ -214,8 +299,12 @@ impl Actor {
             let timer = self.next_timer_in();
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = bell.notified() => look_into_inbox = true,
-                Some(report) = self.results.recv() => self.take(report).await?,
+                () = bell.heard() => look_into_inbox = true,
+                Some(report) = self.results.recv() => {
+                    if self.take(report).await? {
+                        return Ok(());
+                    }
+                }
                 () = sleep(timer) => {}
                 () = sleep_until(renewal) => {
                     self.renew().await?;
@@ -226,42 +315,65 @@ impl Actor {
         }
     }
 
-    /// Takes what a call tells, together with what other calls have told meanwhile.
-    async fn take(&mut self, first: Report) -> Result<(), Stop> {
+    /// Takes what a call tells, together with what other calls have told meanwhile; true when the run rests.
+    async fn take(&mut self, first: Report) -> Result<bool, Stop> {
         let mut events = vec![first.event];
         let mut waiting = vec![first.durable];
         while let Ok(report) = self.results.try_recv() {
             events.push(report.event);
             waiting.push(report.durable);
         }
-        self.advance(events, None).await?;
+        let rests = self.advance(events, None).await?;
         for durable in waiting.into_iter().flatten() {
             // An error only says that the call was stopped meanwhile.
             let _ = durable.send(());
         }
-        Ok(())
+        Ok(rests)
     }
 
-    /// What has come in: the inbox first (people wait), then timers that are due.
-    async fn gather(&mut self, look_into_inbox: bool) -> Result<(Vec<Event>, Option<i64>), Stop> {
-        let now = self.node.now();
-        let inbox = if look_into_inbox {
-            self.node.parts.store.snapshot().await?.inbox(self.lease.run).await?
-        } else {
-            Vec::new()
-        };
+    /// What has come in, and up to where.
+    async fn read_inbox(&self, unit: &mut dyn UnitOfWork) -> Result<(Vec<Event>, Option<i64>), Stop> {
+        let inbox = unit.inbox(self.lease.run).await?;
         let taken = inbox.last().map(|item| item.seq);
         let mut events = Vec::with_capacity(inbox.len());
         for item in inbox {
             events.push(serde_json::from_str(&item.event).map_err(LoadError::Unreadable)?);
         }
-        let due: Vec<TimerId> = self.timers.iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).collect();
-        events.extend(due.into_iter().map(|timer| Event::new(now, EventKind::TimerFired { timer })));
         Ok((events, taken))
     }
 
-    /// Applies events, writes the step, then acts.
-    async fn advance(&mut self, events: Vec<Event>, taken: Option<i64>) -> Result<(), Stop> {
+    fn due_timers(&self) -> Vec<Event> {
+        let now = self.node.now();
+        let due = self.timers.iter().filter(|(_, at)| **at <= now);
+        due.map(|(timer, _)| Event::new(now, EventKind::TimerFired { timer: *timer })).collect()
+    }
+
+    /// Applies events, writes the step, then acts; true when the run rests, its lease given up.
+    async fn advance(&mut self, events: Vec<Event>, taken: Option<i64>) -> Result<bool, Stop> {
+        let step = self.prepare(events, taken);
+        let rests = step.rests;
+        let effects = self.write(step).await?;
+        self.act(effects);
+        Ok(rests)
+    }
+
+    /// The same in a unit that holds more than the step, and is lost with it.
+    async fn advance_within(
+        &mut self,
+        unit: Box<dyn UnitOfWork>,
+        mut events: Vec<Event>,
+        taken: Option<i64>,
+    ) -> Result<bool, Stop> {
+        events.extend(self.due_timers());
+        let step = self.prepare(events, taken);
+        let rests = step.rests;
+        step::write(self, unit, &step).await?;
+        self.written(&step);
+        self.act(step.effects);
+        Ok(rests)
+    }
+
+    fn prepare(&mut self, events: Vec<Event>, taken: Option<i64>) -> Step {
         for event in &events {
             match &event.kind {
                 EventKind::TimerFired { timer } => {
@@ -278,7 +390,7 @@ impl Actor {
                 _ => {}
             }
         }
-        let step = self.apply(events, taken);
+        let mut step = self.apply(events, taken);
         for effect in &step.effects {
             match effect {
                 Effect::SetTimer { timer, at } => {
@@ -290,9 +402,9 @@ impl Actor {
                 _ => {}
             }
         }
-        let effects = self.write(step).await?;
-        self.act(effects);
-        Ok(())
+        let works = step.effects.iter().any(children::is_dispatch) || !self.in_flight.is_empty();
+        step.rests = !works && !self.is_timer_near();
+        step
     }
 
     /// Applies events to the state.
@@ -308,21 +420,23 @@ impl Actor {
             step.effects.extend(effects);
             step.events.push(event);
         }
+        let version = self.run.journal_version + i64::try_from(step.events.len()).unwrap_or(i64::MAX);
+        step.snapshot = version - self.snapshot_version >= SNAPSHOT_EVERY;
         step
     }
 
     /// Writes a step, again and again while the database is away and the lease may still be ours; gives what is to be done.
-    async fn write(&mut self, mut step: Step) -> Result<Vec<Effect>, Stop> {
-        step.snapshot = self.run.journal_version + i64::try_from(step.events.len()).unwrap_or(i64::MAX)
-            - self.snapshot_version
-            >= SNAPSHOT_EVERY;
+    async fn write(&mut self, step: Step) -> Result<Vec<Effect>, Stop> {
         let mut pauses = WRITE_PAUSES.iter();
         loop {
-            match step::write(self, &step).await {
+            let store = Arc::clone(&self.node.parts.store);
+            let outcome = match store.begin().await {
+                Ok(unit) => step::write(self, unit, &step).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
                 Ok(()) => {
-                    if step.snapshot {
-                        self.snapshot_version = self.run.journal_version;
-                    }
+                    self.written(&step);
                     return Ok(step.effects);
                 }
                 Err(StoreError::Unavailable(cause)) => {
@@ -332,6 +446,12 @@ impl Actor {
                 }
                 Err(other) => return Err(other.into()),
             }
+        }
+    }
+
+    fn written(&mut self, step: &Step) {
+        if step.snapshot {
+            self.snapshot_version = self.run.journal_version;
         }
     }
 
@@ -362,6 +482,12 @@ impl Actor {
         self.timers.values().min().map_or(self.node.settings.lease, |at| at.since(now))
     }
 
+    /// Whether a timer is due so soon that giving the run up would only bring it back.
+    fn is_timer_near(&self) -> bool {
+        let near = self.node.now() + self.node.settings.poll * 2;
+        self.timers.values().any(|at| *at <= near)
+    }
+
     async fn renew(&mut self) -> Result<(), Stop> {
         let until = self.node.now() + self.node.settings.lease;
         let mut unit = self.node.parts.store.begin().await?;
@@ -378,9 +504,10 @@ impl Actor {
         // A time that has passed without anything to do would bring the run back at once, for ever.
         if self.in_flight.is_empty() && self.run.wake_at.is_some_and(|at| at <= now) {
             self.run.wake_at = self.wake_at(now, false);
-            unit.advance_run(&self.lease, &self.run, self.run.journal_version, &[]).await?;
+            unit.advance_run(&self.lease, &self.run, self.run.journal_version, &[], true).await?;
+        } else {
+            unit.release_lease(&self.lease).await?;
         }
-        unit.release_lease(&self.lease).await?;
         unit.commit().await?;
         Ok(())
     }

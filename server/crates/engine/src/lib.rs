@@ -2,18 +2,20 @@
 //!
 //! # How a run moves
 //! 1. Something puts an event into the run's inbox (launch, decision, operator command) and calls [`Engine::wake`].
-//! 2. A node claims the run by lease ([`node`]) and gives it to an [`actor`], which replays the journal into a state.
+//! 2. A node gives the run to an [`actor`] ([`node`]), which claims it by lease and replays the journal into a state.
 //! 3. The actor applies the event, and writes journal, run, tasks, approvals, notices and audit entries of that step in
 //!    one unit of work ([`step`]), and with them what it exchanges with other runs ([`exchange`]): events ([`stream`]) and
-//!    runs that it starts ([`children`]). Every write carries the lease's epoch.
+//!    runs that it starts ([`children`]). Every write carries the lease's epoch. Where it can, the unit also takes the
+//!    lease (of the first step) and gives it up (of the last): a commit saved is time saved.
 //! 4. Only then it acts: dispatches calls ([`dispatch`], [`calls`]), sets timers, tells [`live`] watchers.
-//! 5. When nothing is in flight the lease is given up; the run sleeps in the store until `wake_at` or its inbox wakes it.
+//! 5. When nothing is in flight nor due soon the lease is given up; the run sleeps in the store until `wake_at` or its inbox wakes it.
 //!
 //! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
 //! outstanding, and each outstanding call is probed, repeated or handed to an operator, by what its connector can tell.
 
 mod actor;
 mod approvals;
+mod bell;
 mod calls;
 mod children;
 mod dispatch;

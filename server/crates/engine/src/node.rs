@@ -1,8 +1,8 @@
-//! A node: claims runs and gives each to an actor.
+//! A node: finds runs that have something to do, and gives each to an actor.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use domain::{RunId, Timestamp, WorkflowRef};
@@ -10,12 +10,18 @@ use store::{UnitOfWork, runs::Lease};
 use tokio::{
     sync::{Notify, Semaphore},
     task::JoinSet,
+    time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span, warn};
 use workflow::Definition;
 
-use crate::{EngineSettings, Parts, actor, task_log::TaskLogs};
+use crate::{
+    EngineSettings, Parts,
+    actor::{self, Employment},
+    bell::Bell,
+    task_log::TaskLogs,
+};
 
 /// Parsed definitions kept; a version never changes, so one is parsed once.
 const DEFINITIONS: usize = 256;
@@ -28,9 +34,17 @@ pub(crate) struct Node {
     pub(crate) stop: CancellationToken,
     pub(crate) call_slots: Arc<Semaphore>,
     knock: Notify,
-    /// Actors at work, by run, each with its own bell.
-    actors: Mutex<HashMap<RunId, Arc<Notify>>>,
+    crew: Mutex<Crew>,
     definitions: Mutex<HashMap<(WorkflowRef, String), Arc<Definition>>>,
+}
+
+/// Who works on what.
+#[derive(Default)]
+struct Crew {
+    /// The bells of the actors at work, by run.
+    actors: HashMap<RunId, Arc<Bell>>,
+    /// Runs that have got something to do while no actor was at work on them; those launched first come first.
+    woken: BTreeSet<RunId>,
 }
 
 impl Node {
@@ -42,7 +56,7 @@ impl Node {
             logs,
             stop,
             knock: Notify::new(),
-            actors: Mutex::default(),
+            crew: Mutex::default(),
             definitions: Mutex::default(),
         }
     }
@@ -51,46 +65,69 @@ impl Node {
         self.parts.clock.now()
     }
 
-    /// Rings the run's actor if there is one, else the claiming loop.
+    fn crew(&self) -> MutexGuard<'_, Crew> {
+        self.crew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rings the run's actor if there is one, else sees to it that one is employed.
     pub(crate) fn wake(&self, run: RunId) {
-        let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
-        match actors.get(&run) {
-            Some(bell) => bell.notify_one(),
-            None => self.knock.notify_one(),
+        let mut crew = self.crew();
+        match crew.actors.get(&run) {
+            Some(bell) => bell.ring(),
+            None => {
+                crew.woken.insert(run);
+                self.knock.notify_one();
+            }
         }
     }
 
-    /// Claims runs until told to stop, then waits for the actors.
+    /// Employs actors until told to stop, then waits for them.
+    ///
+    /// Runs that this process has woken are taken up at once. All others (of other nodes, of dead ones, and those whose time
+    /// has come) are found by looking for them now and then.
     pub(crate) async fn work(self: Arc<Self>) {
         let mut actors = JoinSet::new();
+        let mut rounds = interval(self.settings.poll);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look_around = true;
         while !self.stop.is_cancelled() {
             while actors.try_join_next().is_some() {}
-            let room = self.settings.runs.saturating_sub(actors.len());
-            let claimed = self.claim(room).await;
-            let full = claimed.len() >= room.min(CLAIM) && !claimed.is_empty();
-            for lease in claimed {
-                self.employ(&mut actors, lease);
+            while actors.len() < self.settings.runs
+                && let Some(run) = self.next_woken()
+            {
+                self.employ(&mut actors, Employment::Woken(run));
             }
-            if full {
+            let room = self.settings.runs.saturating_sub(actors.len()).min(CLAIM);
+            if look_around && room > 0 {
+                let claimed = self.claim(room).await;
+                look_around = claimed.len() == room;
+                for lease in claimed {
+                    self.employ(&mut actors, Employment::Leased(lease));
+                }
                 continue;
             }
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                () = self.knock.notified() => {}
-                () = tokio::time::sleep(self.settings.poll) => {}
+                () = self.knock.notified(), if room > 0 => {}
+                _ = rounds.tick() => look_around = true,
+                Some(_) = actors.join_next(), if room == 0 => {}
             }
         }
         while actors.join_next().await.is_some() {}
     }
 
+    fn next_woken(&self) -> Option<RunId> {
+        self.crew().woken.pop_first()
+    }
+
     async fn claim(&self, room: usize) -> Vec<Lease> {
-        let limit = u32::try_from(room.min(CLAIM)).unwrap_or_default();
-        if limit == 0 {
-            return Vec::new();
-        }
+        let EngineSettings { node, lease, poll, .. } = &self.settings;
+        let limit = u32::try_from(room).unwrap_or_default();
         let claim = async {
+            let now = self.now();
             let mut unit = self.parts.store.begin().await?;
-            let leases = unit.claim_runs(&self.settings.node, self.now(), self.settings.lease, limit).await?;
+            // Those whose time comes before the next look, too: their actors wait for the moment itself.
+            let leases = unit.claim_runs(node, now, now + *poll, *lease, limit).await?;
             if leases.is_empty() {
                 unit.rollback().await?;
             } else {
@@ -104,17 +141,21 @@ impl Node {
         })
     }
 
-    fn employ(self: &Arc<Self>, actors: &mut JoinSet<()>, lease: Lease) {
-        let bell = Arc::new(Notify::new());
-        let run = lease.run;
-        self.actors.lock().unwrap_or_else(PoisonError::into_inner).insert(run, Arc::clone(&bell));
+    fn employ(self: &Arc<Self>, actors: &mut JoinSet<()>, employment: Employment) {
+        let bell = Arc::new(Bell::default());
+        let run = employment.run();
+        match self.crew().actors.entry(run) {
+            Entry::Occupied(at_work) if matches!(employment, Employment::Woken(_)) => return at_work.get().ring(),
+            Entry::Occupied(mut at_work) => drop(at_work.insert(Arc::clone(&bell))),
+            Entry::Vacant(place) => drop(place.insert(Arc::clone(&bell))),
+        }
         let node = Arc::clone(self);
         let span = info_span!("run", id = %run);
         actors.spawn(
             async move {
                 // Removed on every way out, a panic in the actor included, so that the run is not deaf for ever.
                 let _registration = Registration { node: Arc::clone(&node), run, bell: Arc::clone(&bell) };
-                actor::work(node, lease, bell).await;
+                actor::work(node, employment, &bell).await;
             }
             .instrument(span),
         );
@@ -151,19 +192,21 @@ const CLAIM: usize = 32;
 struct Registration {
     node: Arc<Node>,
     run: RunId,
-    bell: Arc<Notify>,
+    bell: Arc<Bell>,
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let mut actors = self.node.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut crew = self.node.crew();
         // A later lease may have employed another actor already; its bell stays.
-        if actors.get(&self.run).is_some_and(|bell| Arc::ptr_eq(bell, &self.bell)) {
-            actors.remove(&self.run);
+        if crew.actors.get(&self.run).is_some_and(|bell| Arc::ptr_eq(bell, &self.bell)) {
+            crew.actors.remove(&self.run);
         }
-        drop(actors);
-        // Whatever arrived between the actor's last look and now is found by the next claim.
-        self.node.knock.notify_one();
+        // What arrived between the actor's last look and now is for the next one.
+        if self.bell.is_ringing() {
+            drop(crew);
+            self.node.wake(self.run);
+        }
     }
 }
 

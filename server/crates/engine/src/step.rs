@@ -39,6 +39,8 @@ pub(crate) struct Step {
     pub(crate) taken: Option<i64>,
     /// Whether the state is written, too.
     pub(crate) snapshot: bool,
+    /// Whether the lease is given up, since there is nothing to do until something comes in.
+    pub(crate) rests: bool,
 }
 
 /// What a step adds beside the run itself, to be told to watchers once it is durable.
@@ -49,12 +51,13 @@ struct Written {
     unblocked: Vec<workflow::CallId>,
     notified: Vec<UserId>,
     approvals_changed: bool,
+    tasks: Vec<Task>,
     audit: Vec<Entry>,
     woken: BTreeSet<RunId>,
 }
 
-/// Writes events and what follows from them. Nothing of the actor changes unless the unit is durable.
-pub(crate) async fn write(actor: &mut Actor, step: &Step) -> store::Result<()> {
+/// Writes events and what follows from them, and ends the unit. Nothing of the actor changes unless it is durable.
+pub(crate) async fn write(actor: &mut Actor, mut unit: Box<dyn UnitOfWork>, step: &Step) -> store::Result<()> {
     let Step { events, effects, .. } = step;
     let node = actor.node.clone();
     let now = node.now();
@@ -67,12 +70,11 @@ pub(crate) async fn write(actor: &mut Actor, step: &Step) -> store::Result<()> {
     let version = expected + i64::try_from(entries.len()).unwrap_or(i64::MAX);
     node.parts.observer.before_commit(actor.lease.run, version);
 
-    let mut unit = node.parts.store.begin().await?;
     let mut written = Written::default();
     let mut run = actor.run.clone();
     run.journal_version = version;
     run.updated_at = now;
-    apply_tasks(unit.as_mut(), actor, effects, now, &mut written).await?;
+    apply_tasks(actor, effects, now, &mut written);
     for effect in effects {
         match effect {
             Effect::OpenApproval(request) => {
@@ -98,7 +100,6 @@ pub(crate) async fn write(actor: &mut Actor, step: &Step) -> store::Result<()> {
         written.audit.push(launch_entry(actor, &child, &task, now));
     }
     written.woken = exchanged.woken;
-    unit.advance_run(&actor.lease, &run, expected, &entries).await?;
     if step.snapshot {
         let snapshot = Snapshot { state: Cow::Borrowed(&actor.state), lifecycle: Cow::Borrowed(&actor.lifecycle) };
         let state = serde_json::to_string(&snapshot).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
@@ -107,10 +108,9 @@ pub(crate) async fn write(actor: &mut Actor, step: &Step) -> store::Result<()> {
     if let Some(seq) = step.taken {
         unit.clear_inbox(run.id, seq).await?;
     }
-    // Last, because it locks the end of the log for everybody.
-    if !written.audit.is_empty() {
-        audit::append_all(unit.as_mut(), &written.audit).await?;
-    }
+    unit.put_tasks(&written.tasks).await?;
+    audit::append_all(unit.as_mut(), &written.audit).await?;
+    unit.advance_run(&actor.lease, &run, expected, &entries, step.rests).await?;
     unit.commit().await?;
     node.parts.observer.after_commit(actor.lease.run, version);
 
@@ -148,13 +148,7 @@ fn json_text<T: serde::Serialize>(value: Option<&T>) -> Option<String> {
     value.and_then(|value| serde_json::to_string(value).ok())
 }
 
-async fn apply_tasks(
-    unit: &mut dyn UnitOfWork,
-    actor: &Actor,
-    effects: &[Effect],
-    now: Timestamp,
-    written: &mut Written,
-) -> store::Result<()> {
+fn apply_tasks(actor: &Actor, effects: &[Effect], now: Timestamp, written: &mut Written) {
     // Only the last word on each task is written; a chain of pure tasks may name one many times.
     let mut last: BTreeMap<(&str, u32), &TaskRecord> = BTreeMap::new();
     for effect in effects {
@@ -163,7 +157,7 @@ async fn apply_tasks(
         }
     }
     for record in last.into_values() {
-        unit.put_task(&Task {
+        written.tasks.push(Task {
             run: actor.lease.run,
             reference: record.reference.clone(),
             occurrence: record.occurrence,
@@ -179,13 +173,9 @@ async fn apply_tasks(
             error: json_text(record.error.as_ref()),
             started_at: Some(record.started_at),
             ended_at: record.ended_at,
-        })
-        .await?;
-        if let Some(entry) = task_entry(actor, record, now) {
-            written.audit.push(entry);
-        }
+        });
+        written.audit.extend(task_entry(actor, record, now));
     }
-    Ok(())
 }
 
 /// Calls to other systems are what a run did in the world, so each is in the audit log; pure tasks are in the journal.
@@ -454,7 +444,7 @@ pub(crate) async fn unblock(actor: &mut Actor, request: &ApprovalRequest) -> Res
     let mut freed = actor.run.clone();
     freed.needs_attention = false;
     freed.updated_at = now;
-    unit.advance_run(&actor.lease, &freed, freed.journal_version, &[]).await?;
+    unit.advance_run(&actor.lease, &freed, freed.journal_version, &[], false).await?;
     unit.commit().await?;
     written.run = Some(freed);
     settle(actor, written);

@@ -56,7 +56,7 @@ impl Service {
         if before.is_none() {
             gate.note_reading(&target(), json!({"filter": filter})).await?;
             // What was just noted belongs to the page.
-            gate.unit = self.parts.store.snapshot().await.or_problem()?;
+            gate.unit = self.sequenced_log().await.or_problem()?;
         }
         let rows = gate.unit.list_audit(&filter, before, limit + 1).await.or_problem()?;
         let page = cursor::page(rows, limit, |row| row.seq);
@@ -74,7 +74,7 @@ impl Service {
         let mut gate = self.look(caller, Operation::AuditRead).await?;
         gate.authorize(&Resource::system(), &target()).await?;
         gate.note_reading(&target(), json!({"verified": true})).await?;
-        gate.unit = self.parts.store.snapshot().await.or_problem()?;
+        gate.unit = self.sequenced_log().await.or_problem()?;
         let fault = check_stored(gate.unit.as_mut()).await.or_problem()?;
         let head = gate.unit.audit_head().await.or_problem()?;
         Ok(VerificationView { sound: fault.is_none(), entries: u64::try_from(head.seq).unwrap_or_default(), fault })
@@ -94,6 +94,7 @@ impl Service {
             ExportFormat::Csv => "csv",
         };
         gate.note_reading(&target(), json!({"format": name, "filter": filter})).await?;
+        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
         let (pieces, export) = mpsc::channel(EXPORT_QUEUE);
         let store = std::sync::Arc::clone(&self.parts.store);
         tokio::spawn(async move {
@@ -107,6 +108,12 @@ impl Service {
             }
         });
         Ok(export)
+    }
+
+    /// A view of the log with all that is durable now.
+    async fn sequenced_log(&self) -> store::Result<Box<dyn UnitOfWork>> {
+        audit::sequence(self.parts.store.as_ref()).await?;
+        self.parts.store.snapshot().await
     }
 }
 

@@ -218,6 +218,7 @@ impl Service {
         let target = ("audit", "log".to_owned(), "audit log".to_owned());
         let entry = self.console_entry(Operation::AuditExport, target, None, json!({"format": "json-lines"}));
         finish(unit, &[entry]).await?;
+        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
         let (pieces, export) = mpsc::channel(EXPORT_QUEUE);
         let store = std::sync::Arc::clone(&self.parts.store);
         tokio::spawn(async move {
@@ -231,6 +232,7 @@ impl Service {
 
     /// Checks the stored audit log from its beginning, without an entry: for `rondo doctor`.
     pub async fn console_verify_audit(&self) -> Result<VerificationView, Problem> {
+        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let entries = unit.audit_head().await.or_problem()?.seq;
         let fault = check_stored(unit.as_mut()).await.or_problem()?;

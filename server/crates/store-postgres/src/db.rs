@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use sqlx::{error::DatabaseError, postgres::PgDatabaseError};
 use store::{Result, StoreError};
 
-use crate::driver_errors;
+use crate::{driver_errors, statement::Statement};
 
 pub(crate) type Db = sqlx::Postgres;
 pub(crate) type Row = sqlx::postgres::PgRow;
@@ -27,9 +27,9 @@ pub(crate) const LOCK_STREAM: Option<&str> = Some("SELECT pg_advisory_xact_lock(
 /// `f(text, part)`: place of a part in a text, 0 when it is not there.
 pub(crate) const POSITION: &str = "strpos";
 
-/// Owner, now, until, limit. The runs are picked before they are updated (MATERIALIZED), or a plan could pick more.
+/// Owner, now, until, limit, due. The runs are picked before they are updated (MATERIALIZED), or a plan could pick more.
 pub(crate) const CLAIM_RUNS: &str = "\
-    WITH due AS MATERIALIZED (SELECT id FROM runs WHERE due_at IS NOT NULL AND due_at <= $2 \
+    WITH due AS MATERIALIZED (SELECT id FROM runs WHERE due_at IS NOT NULL AND due_at <= $5 \
     AND (lease_until IS NULL OR lease_until <= $2) ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED) \
     UPDATE runs SET lease_owner = $1, lease_epoch = lease_epoch + 1, lease_until = $3 \
     FROM due WHERE runs.id = due.id RETURNING runs.id, lease_epoch, due_at";
@@ -45,6 +45,22 @@ pub(crate) const CREATE_HISTORY: &str = "\
     CREATE TABLE IF NOT EXISTS schema_migrations (\
     number BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, \
     applied_at TIMESTAMPTZ NOT NULL DEFAULT now())";
+
+/// A batch is one statement: it is written as a whole or not at all, also without a transaction.
+pub(crate) const BATCH_IS_ATOMIC: bool = true;
+
+/// Members of a batch are common table expressions of one statement.
+pub(crate) fn begin_member(batch: &mut Statement, name: &'static str, is_first: bool) {
+    batch.push(if is_first { "WITH " } else { "), " }).push(name).push(" AS (");
+}
+
+pub(crate) fn end_batch(batch: &mut Statement, asked: Option<&'static str>) {
+    match asked {
+        // Refused as a whole if that member has written nothing (see `database`).
+        Some(name) => batch.push(") SELECT 1 / count(*) AS done FROM ").push(name),
+        None => batch.push(") SELECT 1 AS done"),
+    };
+}
 
 #[derive(Debug, thiserror::Error)]
 #[error("no answer from the database within {} seconds", DEADLINE.as_secs())]
@@ -69,8 +85,8 @@ fn database(error: Box<dyn DatabaseError>) -> StoreError {
         "23505" => StoreError::Duplicate(columns(&*error)),
         "23503" => StoreError::Reference(error.constraint().unwrap_or("of a foreign key").to_owned()),
         "25006" => StoreError::ReadOnly,
-        // A serialization failure or a deadlock: somebody else went first.
-        "40001" | "40P01" => StoreError::Conflict,
+        // A serialization failure or a deadlock: somebody else went first. Or a division by zero: see `end_batch`.
+        "40001" | "40P01" | "22012" => StoreError::Conflict,
         // A lock or the time was not to be had, or the session idled in a transaction.
         "55P03" | "57014" | "25P03" => StoreError::Unavailable(error.into_error()),
         // Connection, resources (disk full, too many connections), operator intervention, the system itself.

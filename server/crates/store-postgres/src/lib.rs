@@ -28,6 +28,7 @@
 
 mod db;
 mod schema;
+mod transaction;
 
 #[path = "../../store/sql/access.rs"]
 mod access;
@@ -35,6 +36,8 @@ mod access;
 mod approvals;
 #[path = "../../store/sql/audit.rs"]
 mod audit;
+#[path = "../../store/sql/batch.rs"]
+mod batch;
 #[path = "../../store/sql/children.rs"]
 mod children;
 #[path = "../../store/sql/connections.rs"]
@@ -51,6 +54,8 @@ mod logs;
 mod messages;
 #[path = "../../store/sql/migrations.rs"]
 mod migrations;
+#[path = "../../store/sql/pooled.rs"]
+mod pooled;
 #[path = "../../store/sql/requests.rs"]
 mod requests;
 #[path = "../../store/sql/row.rs"]

@@ -2,26 +2,25 @@
 
 use std::path::Path;
 
-use sqlx::Pool;
 use store::{Result, StoreError};
 
-use crate::{SqliteStore, db, db::Db};
+use crate::{SqliteStore, db, db::Connection};
 
 impl SqliteStore {
     /// Copies database and task logs as of now into `rondo.sqlite` and `logs.sqlite` in `folder`, where no such files
     /// may be. Others may go on writing meanwhile.
     pub async fn copy_into(&self, folder: &Path) -> Result<()> {
-        copy(&self.write, &folder.join("rondo.sqlite")).await?;
-        copy(&self.logs.write, &folder.join("logs.sqlite")).await
+        copy(self.writer.alone().await?.connection()?, &folder.join("rondo.sqlite")).await?;
+        let mut logs = self.logs.write.acquire().await.map_err(db::error)?;
+        copy(&mut logs, &folder.join("logs.sqlite")).await
     }
 }
 
-async fn copy(pool: &Pool<Db>, target: &Path) -> Result<()> {
+async fn copy(connection: &mut Connection, target: &Path) -> Result<()> {
     let Some(target) = target.to_str() else {
         let message = format!("{} is not UTF-8", target.display());
         return Err(StoreError::Unavailable(Box::new(std::io::Error::other(message))));
     };
-    let mut connection = pool.acquire().await.map_err(db::error)?;
-    sqlx::query("VACUUM INTO ?1").bind(target).execute(&mut *connection).await.map_err(db::error)?;
+    sqlx::query("VACUUM INTO ?1").bind(target).execute(connection).await.map_err(db::error)?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use sqlx::error::DatabaseError;
 use store::{Result, StoreError};
 
-use crate::driver_errors;
+use crate::{driver_errors, statement::Statement};
 
 pub(crate) type Db = sqlx::Sqlite;
 pub(crate) type Row = sqlx::sqlite::SqliteRow;
@@ -22,10 +22,10 @@ pub(crate) const LOCK_STREAM: Option<&str> = None;
 /// `f(text, part)`: place of a part in a text, 0 when it is not there.
 pub(crate) const POSITION: &str = "instr";
 
-/// Owner, now, until, limit.
+/// Owner, now, until, limit, due.
 pub(crate) const CLAIM_RUNS: &str = "\
     UPDATE runs SET lease_owner = $1, lease_epoch = lease_epoch + 1, lease_until = $3 \
-    WHERE id IN (SELECT id FROM runs WHERE due_at IS NOT NULL AND due_at <= $2 \
+    WHERE id IN (SELECT id FROM runs WHERE due_at IS NOT NULL AND due_at <= $5 \
     AND (lease_until IS NULL OR lease_until <= $2) ORDER BY due_at, id LIMIT $4) \
     RETURNING id, lease_epoch, due_at";
 
@@ -39,6 +39,19 @@ pub(crate) const CREATE_HISTORY: &str = "\
     CREATE TABLE IF NOT EXISTS schema_migrations (\
     number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, \
     applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
+
+/// A batch is several statements: without a transaction each would stand for itself.
+pub(crate) const BATCH_IS_ATOMIC: bool = false;
+
+/// Members of a batch are statements one after the other, sent as one text.
+pub(crate) fn begin_member(batch: &mut Statement, _name: &'static str, is_first: bool) {
+    if !is_first {
+        batch.push("; ");
+    }
+}
+
+/// Whoever is asked says so by itself.
+pub(crate) fn end_batch(_batch: &mut Statement, _asked: Option<&'static str>) {}
 
 /// SQLite bounds its own waiting by the busy timeout.
 pub(crate) async fn within_deadline<T>(work: impl Future<Output = sqlx::Result<T>> + Send) -> Result<T> {

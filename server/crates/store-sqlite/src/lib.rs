@@ -16,8 +16,8 @@
 //! ```
 //!
 //! # How it works
-//! - Write-ahead log with `synchronous=FULL`: a commit survives a power cut. Writing units queue for one connection and
-//!   begin with `BEGIN IMMEDIATE`; snapshots read on four others, which are `query_only`, and never wait for the writer.
+//! - Write-ahead log with `synchronous=FULL`: a commit survives a power cut. Writing units take turns at one connection,
+//!   and those that wait for each other become durable together (`writer.rs`); snapshots read on four others, which are `query_only`, and never wait for the writer.
 //! - Other processes may use the same file (`rondo user add` beside a server): a writer waits 5 seconds for them.
 //! - The SQL is shared with `store-postgres`: the same files, compiled against the types in `db` of each crate
 //!   (`docs/adr/0001-one-sql-text-compiled-twice.md`). `db.rs` holds all that is SQLite's own.
@@ -32,6 +32,8 @@ mod open;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod transaction;
+mod writer;
 
 #[path = "../../store/sql/access.rs"]
 mod access;
@@ -39,6 +41,8 @@ mod access;
 mod approvals;
 #[path = "../../store/sql/audit.rs"]
 mod audit;
+#[path = "../../store/sql/batch.rs"]
+mod batch;
 #[path = "../../store/sql/children.rs"]
 mod children;
 #[path = "../../store/sql/connections.rs"]
@@ -55,6 +59,8 @@ mod logs;
 mod messages;
 #[path = "../../store/sql/migrations.rs"]
 mod migrations;
+#[path = "../../store/sql/pooled.rs"]
+mod pooled;
 #[path = "../../store/sql/requests.rs"]
 mod requests;
 #[path = "../../store/sql/row.rs"]
@@ -83,16 +89,18 @@ use sqlx::{Connection as _, Pool};
 use store::{Result, Store, UnitOfWork, logs::LogStore};
 
 use crate::{
-    db::Db,
+    db::{Connection, Db},
     logs::Logs,
     migrations::Migration,
+    transaction::Transaction,
     unit::{Mode, Unit},
+    writer::Writer,
 };
 
 /// A SQLite database: the given file, and `logs.sqlite` beside it.
 #[derive(Debug)]
 pub struct SqliteStore {
-    write: Pool<Db>,
+    writer: Writer,
     read: Pool<Db>,
     logs: Arc<Logs>,
 }
@@ -106,18 +114,14 @@ impl SqliteStore {
         open::create_private(&logs)?;
         let (write, read) = open::pools(path, open::Durability::EveryCommit).await?;
         let (log_write, log_read) = open::pools(&logs, open::Durability::Checkpoints).await?;
-        Ok(Self { write, read, logs: Arc::new(Logs { write: log_write, read: log_read }) })
-    }
-
-    fn pools(&self) -> [(&Pool<Db>, &Pool<Db>); 2] {
-        [(&self.write, &self.read), (&self.logs.write, &self.logs.read)]
+        Ok(Self { writer: Writer::new(write), read, logs: Arc::new(Logs { write: log_write, read: log_read }) })
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>> {
-        Ok(Box::new(Unit::begin(&self.write, Mode::Write).await?))
+        Ok(Box::new(Unit::within(Transaction::Turn(self.writer.turn().await?), Mode::Write)))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>> {
@@ -125,8 +129,8 @@ impl Store for SqliteStore {
     }
 
     async fn migrate(&self) -> Result<()> {
-        migrate(&self.write, schema::MAIN).await?;
-        migrate(&self.logs.write, schema::LOGS).await
+        migrate(self.writer.alone().await?.connection()?, schema::MAIN).await?;
+        migrate(&mut *self.logs.write.acquire().await.map_err(db::error)?, schema::LOGS).await
     }
 
     async fn ping(&self) -> Result<()> {
@@ -145,21 +149,31 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        for (write, read) in self.pools() {
-            read.close().await;
-            if let Ok(mut connection) = write.acquire().await {
-                let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await;
-                if let Err(error) = checkpoint {
-                    tracing::warn!(%error, "the write-ahead log could not be folded into the database file");
-                }
-            }
-            write.close().await;
+        self.read.close().await;
+        if let Ok(mut alone) = self.writer.alone().await
+            && let Ok(connection) = alone.connection()
+        {
+            fold(connection).await;
         }
+        self.writer.close().await;
+        self.logs.read.close().await;
+        if let Ok(mut connection) = self.logs.write.acquire().await {
+            fold(&mut connection).await;
+        }
+        self.logs.write.close().await;
     }
 }
 
-async fn migrate(pool: &Pool<Db>, migrations: &[Migration]) -> Result<()> {
-    let mut transaction = pool.begin_with(db::BEGIN_WRITE).await.map_err(db::error)?;
+/// Folds the write-ahead log into the file.
+async fn fold(connection: &mut Connection) {
+    let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await;
+    if let Err(error) = checkpoint {
+        tracing::warn!(%error, "the write-ahead log could not be folded into the database file");
+    }
+}
+
+async fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<()> {
+    let mut transaction = connection.begin_with(db::BEGIN_WRITE).await.map_err(db::error)?;
     migrations::apply(&mut transaction, migrations).await?;
     transaction.commit().await.map_err(db::error)
 }

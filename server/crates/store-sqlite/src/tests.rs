@@ -1,9 +1,28 @@
-//! What needs to reach inside: a disk that is full.
+//! What needs to reach inside: a disk that is full, and units that share a transaction.
 
-use sqlx::Connection as _;
-use store::{Store, StoreError};
+use std::sync::Arc;
+
+use store::{Store, StoreError, UnitOfWork};
+use tokio::task::JoinHandle;
 
 use super::SqliteStore;
+
+/// Keeps the database from growing by more than so many pages: SQLite then says what it says of a full disk.
+async fn limit(store: &SqliteStore, more: i64) {
+    let mut alone = store.writer.alone().await.unwrap();
+    let connection = alone.connection().unwrap();
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *connection).await.unwrap();
+    let limit = format!("PRAGMA max_page_count = {}", pages + more);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(limit)).execute(connection).await.unwrap();
+}
+
+/// Writes until it is refused.
+async fn fill(unit: &mut dyn UnitOfWork) -> store::Result<()> {
+    for number in 0..100 {
+        unit.put_setting(&format!("big {number}"), &"x".repeat(4000)).await?;
+    }
+    Ok(())
+}
 
 #[tokio::test]
 async fn a_full_disk_is_unavailable_and_heals() {
@@ -14,22 +33,9 @@ async fn a_full_disk_is_unavailable_and_heals() {
     unit.put_setting("before", "kept").await.unwrap();
     unit.commit().await.unwrap();
 
-    // The database cannot grow any more: SQLite then says what it says of a full disk.
-    let mut connection = store.write.acquire().await.unwrap();
-    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *connection).await.unwrap();
-    let limit = format!("PRAGMA max_page_count = {}", pages + 2);
-    sqlx::raw_sql(sqlx::AssertSqlSafe(limit)).execute(&mut *connection).await.unwrap();
-    connection.ping().await.unwrap();
-    drop(connection);
-
+    limit(&store, 2).await;
     let mut unit = store.begin().await.unwrap();
-    let mut outcome = Ok(());
-    for number in 0..100 {
-        outcome = unit.put_setting(&format!("big {number}"), &"x".repeat(4000)).await;
-        if outcome.is_err() {
-            break;
-        }
-    }
+    let outcome = fill(unit.as_mut()).await;
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
     assert!(unit.commit().await.is_err());
 
@@ -43,5 +49,114 @@ async fn a_full_disk_is_unavailable_and_heals() {
     assert_eq!(unit.setting("before").await.unwrap().as_deref(), Some("kept"));
     assert_eq!(unit.setting("big 0").await.unwrap(), None);
     drop(unit);
+    store.close().await;
+}
+
+/// A store, and two units of which the second waits until the first has had its turn.
+async fn waiting_behind() -> (tempfile::TempDir, Arc<SqliteStore>, Box<dyn UnitOfWork>, JoinHandle<Box<dyn UnitOfWork>>)
+{
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(&folder.path().join("rondo.sqlite")).await.unwrap());
+    store.migrate().await.unwrap();
+    let first = store.begin().await.unwrap();
+    let second = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.begin().await.unwrap() }
+    });
+    while store.writer.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    (folder, store, first, second)
+}
+
+async fn setting(store: &SqliteStore, key: &str) -> Option<String> {
+    store.snapshot().await.unwrap().setting(key).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_unit_that_others_wait_behind_is_durable_with_the_next_one() {
+    let (_folder, store, mut first, second) = waiting_behind().await;
+    first.put_setting("first", "1").await.unwrap();
+    let first = tokio::spawn(first.commit());
+    let mut second = second.await.unwrap();
+    // It sees what is not yet durable, for it will be lost with it.
+    assert_eq!(second.setting("first").await.unwrap().as_deref(), Some("1"));
+    assert_eq!(setting(&store, "first").await, None);
+    assert!(!first.is_finished());
+    second.put_setting("second", "2").await.unwrap();
+    second.commit().await.unwrap();
+    first.await.unwrap().unwrap();
+    assert_eq!(setting(&store, "first").await.as_deref(), Some("1"));
+    assert_eq!(setting(&store, "second").await.as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn a_unit_that_fails_or_is_dropped_takes_back_only_what_it_wrote() {
+    for dropped in [true, false] {
+        let (_folder, store, mut first, second) = waiting_behind().await;
+        first.put_setting("first", "1").await.unwrap();
+        let first = tokio::spawn(first.commit());
+        let mut second = second.await.unwrap();
+        second.put_setting("second", "2").await.unwrap();
+        if dropped {
+            drop(second);
+        } else {
+            let unheard = store_testkit::fixtures::user(1, "second");
+            assert!(matches!(second.update_user(&unheard).await, Err(StoreError::Conflict)));
+            second.rollback().await.unwrap();
+        }
+        first.await.unwrap().unwrap();
+        assert_eq!(setting(&store, "first").await.as_deref(), Some("1"));
+        assert_eq!(setting(&store, "second").await, None);
+    }
+}
+
+#[tokio::test]
+async fn all_units_of_a_lost_transaction_are_told() {
+    let (_folder, store, first, second) = waiting_behind().await;
+    drop(first);
+    drop(second.await.unwrap());
+    limit(&store, 2).await;
+
+    let mut first = store.begin().await.unwrap();
+    let second = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.begin().await.unwrap() }
+    });
+    while store.writer.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    first.put_setting("first", "1").await.unwrap();
+    let first = tokio::spawn(first.commit());
+    let mut second = second.await.unwrap();
+    assert!(matches!(fill(second.as_mut()).await, Err(StoreError::Unavailable(_))));
+    drop(second);
+    assert!(matches!(first.await.unwrap(), Err(StoreError::Unavailable(_))));
+    assert_eq!(setting(&store, "first").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_units_at_once_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(&folder.path().join("rondo.sqlite")).await.unwrap());
+    store.migrate().await.unwrap();
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..32 {
+        let store = Arc::clone(&store);
+        writers.spawn(async move {
+            for round in 0..20 {
+                let mut unit = store.begin().await.unwrap();
+                let count = unit.setting("count").await.unwrap().map_or(0, |count| count.parse::<u32>().unwrap());
+                unit.put_setting("count", &(count + 1).to_string()).await.unwrap();
+                match (writer + round) % 5 {
+                    0 => drop(unit),
+                    1 => unit.rollback().await.unwrap(),
+                    _ => unit.commit().await.unwrap(),
+                }
+            }
+        });
+    }
+    writers.join_all().await;
+    assert_eq!(setting(&store, "count").await.as_deref(), Some("384"));
     store.close().await;
 }

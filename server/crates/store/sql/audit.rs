@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use domain::view::AuditFilter;
 use store::{
     Result, StoreError,
-    audit::{AuditHead, AuditLog, AuditRow},
+    audit::{AuditHead, AuditLog, AuditRow, QueuedEntry},
 };
 
 use crate::{
@@ -10,6 +10,9 @@ use crate::{
     statement::{Statement, sql},
     unit::Unit,
 };
+
+/// So many entries are written by one statement.
+const ROWS_PER_INSERT: usize = 500;
 
 macro_rules! columns {
     () => {
@@ -79,29 +82,60 @@ impl AuditLog for Unit {
         only(&self.fetch(statement).await?, |row| Ok(AuditHead { seq: row.integer("seq")?, hash: row.text("hash")? }))
     }
 
-    async fn append_audit(&mut self, row: &AuditRow) -> Result<()> {
-        let Some(before) = row.seq.checked_sub(1) else { return Err(StoreError::Conflict) };
-        let head = sql("UPDATE audit_head SET seq = $2, hash = $3 WHERE id = 1 AND seq = $1");
-        self.execute_one(head.bind(before).bind(row.seq).bind(&row.hash)).await?;
-        let statement = sql(concat!(
-            "INSERT INTO audit_entries (",
-            columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-        ))
-        .bind(row.seq)
-        .bind(row.at)
-        .bind(row.actor_id)
-        .bind(&row.actor)
-        .bind(&row.action)
-        .bind(&row.resource_kind)
-        .bind(&row.resource_id)
-        .bind(&row.resource_name)
-        .bind(row.namespace.as_deref())
-        .bind(&row.outcome)
-        .bind(&row.body)
-        .bind(&row.hash);
-        self.execute(statement).await?;
+    async fn append_audit(&mut self, before: &AuditHead, rows: &[AuditRow]) -> Result<()> {
+        let Some(last) = rows.last() else { return Ok(()) };
+        let places = rows.iter().map(|row| row.seq);
+        if !places.eq(before.seq.saturating_add(1)..=last.seq) {
+            return Err(StoreError::Conflict);
+        }
+        let head = sql("UPDATE audit_head SET seq = $3, hash = $4 WHERE id = 1 AND seq = $1 AND hash = $2");
+        let head = head.bind(before.seq).bind(&before.hash).bind(last.seq).bind(&last.hash);
+        self.execute_one(head).await?;
+        for some in rows.chunks(ROWS_PER_INSERT) {
+            let mut insert = sql(concat!("INSERT INTO audit_entries (", columns!(), ") VALUES "));
+            for (index, row) in some.iter().enumerate() {
+                insert.push(if index == 0 { "(" } else { ", (" });
+                insert.value(row.seq).push(", ").value(row.at).push(", ").value(row.actor_id).push(", ");
+                insert.value(&row.actor).push(", ").value(&row.action).push(", ").value(&row.resource_kind).push(", ");
+                insert.value(&row.resource_id).push(", ").value(&row.resource_name).push(", ");
+                insert.value(row.namespace.as_deref()).push(", ").value(&row.outcome).push(", ");
+                insert.value(&row.body).push(", ").value(&row.hash).push(")");
+            }
+            self.execute(insert).await?;
+        }
         Ok(())
+    }
+
+    async fn queue_audit(&mut self, entries: &[QueuedEntry]) -> Result<()> {
+        for some in entries.chunks(ROWS_PER_INSERT) {
+            self.gather("audit_rows", |insert| {
+                insert.push("INSERT INTO audit_queue (actor_id, entry) VALUES ");
+                for (index, queued) in some.iter().enumerate() {
+                    insert.push(if index == 0 { "(" } else { ", (" });
+                    insert.value(queued.actor_id).push(", ").value(&queued.entry).push(")");
+                }
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn take_queued_audit(&mut self, limit: u32) -> Result<Vec<QueuedEntry>> {
+        let statement = sql(concat!(
+            "DELETE FROM audit_queue WHERE id IN (SELECT id FROM audit_queue ORDER BY id LIMIT $1) ",
+            "RETURNING id, actor_id, entry"
+        ));
+        let mut taken = each(&self.execute_returning(statement.bind(limit)).await?, |row| {
+            let queued = QueuedEntry { actor_id: row.maybe_parsed("actor_id")?, entry: row.text("entry")? };
+            Ok((row.integer("id")?, queued))
+        })?;
+        taken.sort_by_key(|(id, _)| *id);
+        Ok(taken.into_iter().map(|(_, queued)| queued).collect())
+    }
+
+    async fn is_audit_queue_empty(&mut self) -> Result<bool> {
+        let statement = sql("SELECT NOT EXISTS (SELECT 1 FROM audit_queue) AS empty");
+        only(&self.fetch(statement).await?, |row| row.flag("empty"))
     }
 
     async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>> {

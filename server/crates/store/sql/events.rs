@@ -121,7 +121,7 @@ impl Events for Unit {
             statement.push(", ").value(&key(kind));
         }
         statement.push(") LIMIT 1) AS found");
-        only(&self.fetch(statement).await?, |row| Ok(row.integer("n")? > 0))
+        only(&self.fetch_apart(statement).await?, |row| Ok(row.integer("n")? > 0))
     }
 
     async fn missed_events(

@@ -16,17 +16,22 @@ use crate::{
     visibility,
 };
 
-/// So many journal rows are written by one statement.
+/// So many rows are written by one statement.
 const ROWS_PER_INSERT: usize = 500;
+
+macro_rules! columns {
+    () => {
+        concat!(
+            "id, number, namespace, name, version, definition_digest, title, status, needs_attention, rejected, ",
+            "compensated, requester_id, input, output, error, created_at, started_at, ended_at, updated_at, ",
+            "journal_version, wake_at"
+        )
+    };
+}
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "SELECT r.id, r.number, r.namespace, r.name, r.version, r.definition_digest, r.title, r.status, ",
-            "r.needs_attention, r.rejected, r.compensated, r.requester_id, r.input, r.output, r.error, r.created_at, ",
-            "r.started_at, r.ended_at, r.updated_at, r.journal_version, r.wake_at FROM runs r ",
-            $rest
-        )
+        concat!("SELECT ", columns!(), " FROM runs r ", $rest)
     };
 }
 
@@ -199,9 +204,16 @@ impl Runs for Unit {
         each(&self.fetch(statement).await?, |row| Ok((row.parsed("status")?, row.count("n")?)))
     }
 
-    async fn claim_runs(&mut self, owner: &str, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Lease>> {
+    async fn claim_runs(
+        &mut self,
+        owner: &str,
+        now: Timestamp,
+        due: Timestamp,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<Lease>> {
         let until = now + lease;
-        let statement = sql(db::CLAIM_RUNS).bind(owner).bind(now).bind(until).bind(limit);
+        let statement = sql(db::CLAIM_RUNS).bind(owner).bind(now).bind(until).bind(limit).bind(due);
         let mut claimed = each(&self.execute_returning(statement).await?, |row| {
             let lease =
                 Lease { run: row.parsed("id")?, owner: owner.to_owned(), epoch: row.integer("lease_epoch")?, until };
@@ -211,19 +223,25 @@ impl Runs for Unit {
         Ok(claimed.into_iter().map(|(_, lease)| lease).collect())
     }
 
-    async fn claim_run(&mut self, run: RunId, owner: &str, now: Timestamp, lease: Duration) -> Result<Option<Lease>> {
+    async fn claim_run(
+        &mut self,
+        id: RunId,
+        owner: &str,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<(Lease, Run)>> {
         let until = now + lease;
         let statement = sql(concat!(
-            "UPDATE runs SET lease_epoch = CASE WHEN lease_owner = $2 AND lease_until > $3 THEN lease_epoch ",
-            "ELSE lease_epoch + 1 END, lease_owner = $2, lease_until = $4 ",
-            "WHERE id = $1 AND (lease_until IS NULL OR lease_until <= $3 OR lease_owner = $2) RETURNING lease_epoch"
+            "UPDATE runs SET lease_owner = $2, lease_epoch = lease_epoch + 1, lease_until = $4 ",
+            "WHERE id = $1 AND due_at <= $3 AND (lease_until IS NULL OR lease_until <= $3) RETURNING lease_epoch, ",
+            columns!()
         ))
-        .bind(run)
+        .bind(id)
         .bind(owner)
         .bind(now)
         .bind(until);
         first(&self.execute_returning(statement).await?, |row| {
-            Ok(Lease { run, owner: owner.to_owned(), epoch: row.integer("lease_epoch")?, until })
+            Ok((Lease { run: id, owner: owner.to_owned(), epoch: row.integer("lease_epoch")?, until }, run(row)?))
         })
     }
 
@@ -254,54 +272,45 @@ impl Runs for Unit {
         Ok(())
     }
 
-    async fn next_wake(&mut self) -> Result<Option<Timestamp>> {
-        // An owned run comes into question when its lease ends, in case its owner is dead.
-        let statement = sql(concat!(
-            "SELECT min(at) AS at FROM (SELECT min(due_at) AS at FROM runs WHERE due_at IS NOT NULL AND lease_until IS NULL ",
-            "UNION ALL SELECT min(CASE WHEN lease_until < due_at THEN due_at ELSE lease_until END) AS at FROM runs ",
-            "WHERE lease_until IS NOT NULL AND due_at IS NOT NULL) AS wakes"
-        ));
-        only(&self.fetch(statement).await?, |row| row.maybe_time("at"))
-    }
-
-    async fn advance_run(&mut self, lease: &Lease, run: &Run, expected: i64, entries: &[JournalEntry]) -> Result<()> {
+    async fn advance_run(
+        &mut self,
+        lease: &Lease,
+        run: &Run,
+        expected: i64,
+        entries: &[JournalEntry],
+        release: bool,
+    ) -> Result<()> {
         let numbered = entries.iter().map(|entry| entry.version).eq(expected + 1..=run.journal_version);
-        if !numbered || run.id != lease.run {
+        if !numbered || expected < 0 || run.id != lease.run {
             return Err(StoreError::Inconsistent("the numbering of new journal entries".to_owned()));
         }
-        let statement = sql(concat!(
-            "UPDATE runs SET version = $5, definition_digest = $6, title = $7, status = $8, needs_attention = $9, ",
-            "rejected = $10, compensated = $11, output = $12, error = $13, started_at = $14, ended_at = $15, ",
-            "updated_at = $16, journal_version = $17, wake_at = $18 ",
-            "WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND journal_version = $4"
-        ))
-        .bind(run.id)
-        .bind(&lease.owner)
-        .bind(lease.epoch)
-        .bind(expected)
-        .bind(&run.version)
-        .bind(&run.definition_digest)
-        .bind(&run.title)
-        .bind(run.status.as_str())
-        .bind(run.needs_attention)
-        .bind(run.rejected)
-        .bind(run.compensated)
-        .bind(run.output.as_deref())
-        .bind(run.error.as_deref())
-        .bind(run.started_at)
-        .bind(run.ended_at)
-        .bind(run.updated_at)
-        .bind(run.journal_version)
-        .bind(run.wake_at);
-        self.execute_one(statement).await?;
-        for some in entries.chunks(ROWS_PER_INSERT) {
-            let mut insert = sql("INSERT INTO journal (run_id, version, at, event) VALUES ");
-            for (index, entry) in some.iter().enumerate() {
-                insert.push(if index == 0 { "(" } else { ", (" });
-                insert.value(run.id).push(", ").value(entry.version).push(", ").value(entry.at).push(", ");
-                insert.value(&entry.event).push(")");
+        self.gather_one("advanced", |update| {
+            update.push("UPDATE runs SET version = ").value(&run.version);
+            update.push(", definition_digest = ").value(&run.definition_digest).push(", title = ").value(&run.title);
+            update.push(", status = ").value(run.status.as_str());
+            update.push(", needs_attention = ").value(run.needs_attention).push(", rejected = ").value(run.rejected);
+            update.push(", compensated = ").value(run.compensated).push(", output = ").value(run.output.as_deref());
+            update.push(", error = ").value(run.error.as_deref()).push(", started_at = ").value(run.started_at);
+            update.push(", ended_at = ").value(run.ended_at).push(", updated_at = ").value(run.updated_at);
+            update.push(", journal_version = ").value(run.journal_version).push(", wake_at = ").value(run.wake_at);
+            if release {
+                update.push(", lease_owner = NULL, lease_until = NULL");
             }
-            self.execute(insert).await?;
+            update.push(" WHERE id = ").value(run.id).push(" AND lease_owner = ").value(&lease.owner);
+            update.push(" AND lease_epoch = ").value(lease.epoch).push(" AND journal_version = ").value(expected);
+            update.push(" RETURNING 1 AS done");
+        })
+        .await?;
+        for some in entries.chunks(ROWS_PER_INSERT) {
+            self.gather("journal_rows", |insert| {
+                insert.push("INSERT INTO journal (run_id, version, at, event) VALUES ");
+                for (index, entry) in some.iter().enumerate() {
+                    insert.push(if index == 0 { "(" } else { ", (" });
+                    insert.value(run.id).push(", ").value(entry.version).push(", ").value(entry.at).push(", ");
+                    insert.value(&entry.event).push(")");
+                }
+            })
+            .await?;
         }
         Ok(())
     }
@@ -323,15 +332,12 @@ impl Runs for Unit {
     }
 
     async fn put_snapshot(&mut self, run: RunId, version: i64, state: &str) -> Result<()> {
-        let statement = sql(concat!(
-            "INSERT INTO snapshots (run_id, version, state) VALUES ($1, $2, $3) ",
-            "ON CONFLICT (run_id) DO UPDATE SET version = excluded.version, state = excluded.state"
-        ))
-        .bind(run)
-        .bind(version)
-        .bind(state);
-        self.execute(statement).await?;
-        Ok(())
+        self.gather("snapshot_row", |insert| {
+            insert.push("INSERT INTO snapshots (run_id, version, state) VALUES (");
+            insert.value(run).push(", ").value(version).push(", ").value(state);
+            insert.push(") ON CONFLICT (run_id) DO UPDATE SET version = excluded.version, state = excluded.state");
+        })
+        .await
     }
 
     async fn lock_runs(&mut self, runs: &[RunId]) -> Result<()> {
@@ -377,32 +383,33 @@ impl Runs for Unit {
         Ok(())
     }
 
-    async fn put_task(&mut self, task: &Task) -> Result<()> {
-        let statement = sql(concat!(
-            "INSERT INTO tasks (run_id, reference, occurrence, position, name, kind, status, call, attempts, compensation, ",
-            "input, output, error, started_at, ended_at) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ",
-            "ON CONFLICT (run_id, reference, occurrence) DO UPDATE SET position = excluded.position, ",
-            "name = excluded.name, kind = excluded.kind, status = excluded.status, call = excluded.call, ",
-            "attempts = excluded.attempts, compensation = excluded.compensation, input = excluded.input, output = excluded.output, ",
-            "error = excluded.error, started_at = excluded.started_at, ended_at = excluded.ended_at"
-        ))
-        .bind(task.run)
-        .bind(&task.reference)
-        .bind(task.occurrence)
-        .bind(task.position)
-        .bind(&task.name)
-        .bind(&task.kind)
-        .bind(task.status.as_str())
-        .bind(task.call.map(i64::from))
-        .bind(task.attempts)
-        .bind(task.compensation)
-        .bind(task.input.as_deref())
-        .bind(task.output.as_deref())
-        .bind(task.error.as_deref())
-        .bind(task.started_at)
-        .bind(task.ended_at);
-        self.execute(statement).await?;
+    async fn put_tasks(&mut self, tasks: &[Task]) -> Result<()> {
+        for some in tasks.chunks(ROWS_PER_INSERT) {
+            self.gather("task_rows", |insert| {
+                insert.push(concat!(
+                    "INSERT INTO tasks (run_id, reference, occurrence, position, name, kind, status, call, attempts, ",
+                    "compensation, input, output, error, started_at, ended_at) VALUES "
+                ));
+                for (index, task) in some.iter().enumerate() {
+                    insert.push(if index == 0 { "(" } else { ", (" });
+                    insert.value(task.run).push(", ").value(&task.reference).push(", ").value(task.occurrence);
+                    insert.push(", ").value(task.position).push(", ").value(&task.name).push(", ").value(&task.kind);
+                    insert.push(", ").value(task.status.as_str()).push(", ").value(task.call.map(i64::from));
+                    insert.push(", ").value(task.attempts).push(", ").value(task.compensation);
+                    insert.push(", ").value(task.input.as_deref()).push(", ").value(task.output.as_deref());
+                    insert.push(", ").value(task.error.as_deref()).push(", ").value(task.started_at);
+                    insert.push(", ").value(task.ended_at).push(")");
+                }
+                insert.push(concat!(
+                    " ON CONFLICT (run_id, reference, occurrence) DO UPDATE SET position = excluded.position, ",
+                    "name = excluded.name, kind = excluded.kind, status = excluded.status, call = excluded.call, ",
+                    "attempts = excluded.attempts, compensation = excluded.compensation, input = excluded.input, ",
+                    "output = excluded.output, error = excluded.error, started_at = excluded.started_at, ",
+                    "ended_at = excluded.ended_at"
+                ));
+            })
+            .await?;
+        }
         Ok(())
     }
 

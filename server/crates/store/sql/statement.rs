@@ -63,6 +63,11 @@ impl Statement {
         self.push(" LIMIT ").value(limit)
     }
 
+    /// Whether a value cannot be stored.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.values.refused.is_some()
+    }
+
     /// The query for sqlx, unless a value was refused.
     pub(crate) fn into_query(self) -> Result<Query<'static, Db, Bound>> {
         match self.values.refused {

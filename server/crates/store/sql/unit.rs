@@ -1,18 +1,16 @@
-//! The unit of work: one connection, one transaction, every statement of this crate.
-
-use std::time::Duration;
+//! The unit of work: one transaction, every statement of this crate.
 
 use async_trait::async_trait;
-use sqlx::{Pool, SqlSafeStr, pool::PoolConnection};
+use sqlx::Pool;
 use store::{Result, StoreError, UnitOfWork};
 
 use crate::{
-    db::{self, Db, Row},
+    batch::Batch,
+    db::{self, Connection, Db, Row},
+    pooled::Pooled,
     statement::Statement,
+    transaction::Transaction,
 };
-
-/// How long a dropped unit may take to roll back before its connection is thrown away.
-const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a unit may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +23,14 @@ pub(crate) enum Mode {
 
 /// A unit of work. Rolled back on drop unless committed.
 pub(crate) struct Unit {
-    /// Gone once the transaction has ended.
-    connection: Option<PoolConnection<Db>>,
+    /// Gone once it has ended.
+    transaction: Option<Transaction>,
     mode: Mode,
+    /// Writes of whose outcome nobody has asked yet.
+    gathered: Option<Batch>,
     /// A statement was refused. PostgreSQL then refuses all others, and `COMMIT` would silently roll back; so this
     /// program does the same, in words, on both databases.
     failed: bool,
-    /// The connection cannot be trusted any more and must not go back to the pool.
-    broken: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,16 +38,18 @@ pub(crate) struct Unit {
 struct FailedEarlier;
 
 impl Unit {
+    /// On a connection of its own.
     pub(crate) async fn begin(pool: &Pool<Db>, mode: Mode) -> Result<Self> {
-        let connection = pool.acquire().await.map_err(db::error)?;
-        // From here on, being dropped rolls back, even while BEGIN is under way.
-        let mut unit = Self { connection: Some(connection), mode, failed: false, broken: false };
-        unit.control(match mode {
+        let statement = match mode {
             Mode::Write => db::BEGIN_WRITE,
             Mode::Read => db::BEGIN_READ,
-        })
-        .await?;
-        Ok(unit)
+        };
+        Ok(Self::within(Pooled::on(pool, statement).await?.into(), mode))
+    }
+
+    /// In this transaction.
+    pub(crate) fn within(transaction: Transaction, mode: Mode) -> Self {
+        Self { transaction: Some(transaction), mode, gathered: None, failed: false }
     }
 
     /// Whether rows that are read for a decision should be locked.
@@ -63,7 +63,15 @@ impl Unit {
     /// Runs a statement that reads.
     pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<Row>> {
         let query = statement.into_query()?;
-        let outcome = db::within_deadline(query.fetch_all(&mut **self.usable()?)).await;
+        self.send_gathered().await?;
+        let outcome = db::within_deadline(query.fetch_all(self.begun().await?)).await;
+        outcome.map_err(|error| self.note(error))
+    }
+
+    /// Runs a statement that reads as of now, and on which no write of this unit depends.
+    pub(crate) async fn fetch_apart(&mut self, statement: Statement) -> Result<Vec<Row>> {
+        let query = statement.into_query()?;
+        let outcome = db::within_deadline(query.fetch_all(self.usable()?)).await;
         outcome.map_err(|error| self.note(error))
     }
 
@@ -71,8 +79,64 @@ impl Unit {
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64> {
         self.writing()?;
         let query = statement.into_query()?;
-        let outcome = db::within_deadline(query.execute(&mut **self.usable()?)).await;
+        self.send_gathered().await?;
+        let outcome = db::within_deadline(query.execute(self.begun().await?)).await;
         outcome.map(|done| done.rows_affected()).map_err(|error| self.note(error))
+    }
+
+    /// Writes with the next statement, at the latest when the unit commits. What is gathered must not depend on each other;
+    /// two writes of one name never meet. An error comes when it is sent, but for a value that cannot be stored.
+    pub(crate) async fn gather(&mut self, name: &'static str, write: impl FnOnce(&mut Statement) + Send) -> Result<()> {
+        self.writing()?;
+        if self.gathered.as_ref().is_some_and(|batch| batch.has(name)) {
+            self.send_gathered().await?;
+        }
+        self.usable()?;
+        let batch = self.gathered.get_or_insert_with(Batch::new);
+        batch.add(name, write);
+        if batch.is_refused() {
+            // What was gathered before is lost with it.
+            self.failed = true;
+            return Err(StoreError::NulCharacter);
+        }
+        Ok(())
+    }
+
+    /// The same; when it is sent it must write something (and return a row), else the unit is lost by [`StoreError::Conflict`].
+    pub(crate) async fn gather_one(
+        &mut self,
+        name: &'static str,
+        write: impl FnOnce(&mut Statement) + Send,
+    ) -> Result<()> {
+        self.gather(name, write).await?;
+        self.gathered.iter_mut().for_each(|batch| batch.require(name));
+        Ok(())
+    }
+
+    /// Sends what was gathered.
+    async fn send_gathered(&mut self) -> Result<()> {
+        match self.gathered.take() {
+            Some(batch) => {
+                self.begun().await?;
+                self.send(batch).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn send(&mut self, batch: Batch) -> Result<()> {
+        let (statement, must_write) = batch.into_statement();
+        let query = statement.into_query()?;
+        let outcome = db::within_deadline(query.fetch_all(self.usable()?)).await;
+        match outcome.map_err(|error| self.note(error)) {
+            Ok(rows) if must_write && rows.is_empty() => {
+                self.failed = true;
+                Err(StoreError::Conflict)
+            }
+            // Somebody else has written what should have come next.
+            Err(StoreError::Duplicate(_)) if must_write => Err(StoreError::Conflict),
+            outcome => outcome.map(|_| ()),
+        }
     }
 
     /// Runs a statement that writes and says which rows it wrote.
@@ -86,26 +150,29 @@ impl Unit {
         if self.execute(statement).await? == 0 { Err(StoreError::Conflict) } else { Ok(()) }
     }
 
-    async fn control(&mut self, text: impl SqlSafeStr + Send) -> Result<()> {
-        let text = text.into_sql_str();
-        let outcome = db::within_deadline(sqlx::raw_sql(text).execute(&mut **self.usable()?)).await;
-        outcome.map(|_| ()).map_err(|error| self.note(error))
-    }
-
     fn writing(&self) -> Result<()> {
         if self.mode == Mode::Read { Err(StoreError::ReadOnly) } else { Ok(()) }
     }
 
-    fn usable(&mut self) -> Result<&mut PoolConnection<Db>> {
-        if self.failed {
-            return Err(StoreError::Driver(Box::new(FailedEarlier)));
-        }
-        self.connection.as_mut().ok_or_else(|| StoreError::Driver(Box::new(FailedEarlier)))
+    fn usable(&mut self) -> Result<&mut Connection> {
+        let transaction = self.transaction.as_mut().filter(|_| !self.failed);
+        transaction.and_then(Transaction::connection).ok_or_else(|| StoreError::Driver(Box::new(FailedEarlier)))
+    }
+
+    async fn begun(&mut self) -> Result<&mut Connection> {
+        let begun = match &mut self.transaction {
+            Some(transaction) if !self.failed => transaction.begin().await,
+            _ => Ok(()),
+        };
+        begun.map_err(|error| self.note(error))?;
+        self.usable()
     }
 
     fn note(&mut self, error: StoreError) -> StoreError {
         self.failed = true;
-        self.broken |= matches!(error, StoreError::Unavailable(_));
+        if let (StoreError::Unavailable(_), Some(transaction)) = (&error, &mut self.transaction) {
+            transaction.distrust();
+        }
         error
     }
 }
@@ -113,35 +180,23 @@ impl Unit {
 #[async_trait]
 impl UnitOfWork for Unit {
     async fn commit(mut self: Box<Self>) -> Result<()> {
-        self.control("COMMIT").await?;
-        self.connection = None;
-        Ok(())
+        if let Some(batch) = self.gathered.take() {
+            let alone = self.transaction.as_ref().is_some_and(|transaction| !transaction.has_begun());
+            if !(alone && db::BATCH_IS_ATOMIC) {
+                self.begun().await?;
+            }
+            self.send(batch).await?;
+        }
+        match self.transaction.take() {
+            Some(transaction) if !self.failed => transaction.commit().await,
+            _ => Err(StoreError::Driver(Box::new(FailedEarlier))),
+        }
     }
 
     async fn rollback(mut self: Box<Self>) -> Result<()> {
-        if self.failed && self.broken {
-            return Ok(());
+        match self.transaction.take() {
+            Some(transaction) => transaction.rollback().await,
+            None => Ok(()),
         }
-        self.failed = false;
-        self.control("ROLLBACK").await?;
-        self.connection = None;
-        Ok(())
-    }
-}
-
-impl Drop for Unit {
-    fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        if self.broken {
-            connection.close_on_drop();
-            return;
-        }
-        tokio::spawn(async move {
-            let rollback = sqlx::raw_sql("ROLLBACK").execute(&mut *connection);
-            if !matches!(tokio::time::timeout(ROLLBACK_PATIENCE, rollback).await, Ok(Ok(_))) {
-                // Nothing is known of this connection: the database rolls back when it ends.
-                connection.close_on_drop();
-            }
-        });
     }
 }

@@ -127,7 +127,11 @@ impl Users for Unit {
 
     async fn delete_user(&mut self, id: UserId) -> Result<()> {
         // The audit log does not refer to users, so that trace is looked for here; the others are foreign keys.
-        let traces = sql("SELECT EXISTS (SELECT 1 FROM audit_entries WHERE actor_id = $1) AS found").bind(id);
+        let traces = sql(concat!(
+            "SELECT EXISTS (SELECT 1 FROM audit_entries WHERE actor_id = $1) ",
+            "OR EXISTS (SELECT 1 FROM audit_queue WHERE actor_id = $1) AS found"
+        ));
+        let traces = traces.bind(id);
         if only(&self.fetch(traces).await?, |row| row.flag("found"))? {
             return Err(StoreError::Reference("audit_entries.actor_id".to_owned()));
         }

@@ -43,13 +43,28 @@ pub struct AuditRow {
     pub hash: String,
 }
 
+/// An entry that waits for its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuedEntry {
+    /// Who; none for the system or somebody unknown.
+    pub actor_id: Option<UserId>,
+    /// The entry, as JSON.
+    pub entry: String,
+}
+
 /// The audit log.
 #[async_trait]
 pub trait AuditLog: Send {
     /// The end of the log. Within a writing unit it stays locked until the unit ends, so take it last.
     async fn audit_head(&mut self) -> Result<AuditHead>;
-    /// Appends one entry and moves the end; [`crate::StoreError::Conflict`] when it does not follow the end.
-    async fn append_audit(&mut self, row: &AuditRow) -> Result<()>;
+    /// Appends entries and moves the end; [`crate::StoreError::Conflict`] when they do not follow `before`, or each other.
+    async fn append_audit(&mut self, before: &AuditHead, rows: &[AuditRow]) -> Result<()>;
+    /// Writes entries that are to find their place later.
+    async fn queue_audit(&mut self, entries: &[QueuedEntry]) -> Result<()>;
+    /// Takes what waits out of the queue, about in the order in which it was written; at most `limit`.
+    async fn take_queued_audit(&mut self, limit: u32) -> Result<Vec<QueuedEntry>>;
+    /// Whether nothing waits.
+    async fn is_audit_queue_empty(&mut self) -> Result<bool>;
     /// Entries that `filter` lets through, newest first, below `before`, at most `limit`.
     async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>>;
     /// Entries in order after `after`, at most `limit`, for export and verification.

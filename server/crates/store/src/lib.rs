@@ -14,8 +14,9 @@
 //!
 //! When the database refuses a statement ([`StoreError::Duplicate`], [`StoreError::Reference`], [`StoreError::Driver`],
 //! [`StoreError::Unavailable`]), the whole unit is lost, on both databases: every further call fails, `commit` included.
-//! [`StoreError::Conflict`], [`StoreError::ReadOnly`] and [`StoreError::NulCharacter`] leave it as it was (but for a
-//! conflict by deadlock, which PostgreSQL may find: load again in a new unit).
+//! [`StoreError::Conflict`], [`StoreError::ReadOnly`] and [`StoreError::NulCharacter`] leave it as it was, but for a
+//! conflict by deadlock, which PostgreSQL may find, or of a run that somebody else has advanced: load again in a new unit.
+//! Tasks, snapshots and audit entries are sent with what comes next: what is wrong with them is said then.
 //!
 //! # Four things to note
 //! - Everything is portable: ids are UUIDs stored as text, times are microseconds in a 64-bit integer, states are text

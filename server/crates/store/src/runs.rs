@@ -183,23 +183,41 @@ pub trait Runs: Send {
     /// How many runs stand in each state.
     async fn count_runs(&mut self) -> Result<Vec<(RunStatus, u64)>>;
 
-    /// Leases up to `limit` runs to `owner` that have something to do (inbox not empty, or `wake_at` reached) and no living lease. Oldest waiting first.
-    async fn claim_runs(&mut self, owner: &str, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Lease>>;
-    /// Leases one run to `owner` if nobody else holds it; none when somebody does. Who holds it already keeps the epoch.
-    async fn claim_run(&mut self, run: RunId, owner: &str, now: Timestamp, lease: Duration) -> Result<Option<Lease>>;
+    /// Leases up to `limit` runs to `owner` that have something to do by `due` (inbox not empty, or `wake_at` reached) and no lease that lives `now`. Oldest waiting first.
+    async fn claim_runs(
+        &mut self,
+        owner: &str,
+        now: Timestamp,
+        due: Timestamp,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<Lease>>;
+    /// The same for this one run, which is given with it; none when it has nothing to do, or somebody is at it.
+    async fn claim_run(
+        &mut self,
+        run: RunId,
+        owner: &str,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<(Lease, Run)>>;
     /// Prolongs a lease; [`crate::StoreError::Conflict`] when it was lost.
     async fn renew_lease(&mut self, lease: &Lease, until: Timestamp) -> Result<()>;
     /// Gives a lease up; no error when it was lost already.
     async fn release_lease(&mut self, lease: &Lease) -> Result<()>;
     /// Gives up all leases of all owners. Only for a node that knows that no other is alive.
     async fn release_all_leases(&mut self) -> Result<()>;
-    /// The earliest time at which an unowned run has to be looked at.
-    async fn next_wake(&mut self) -> Result<Option<Timestamp>>;
 
-    /// Writes the derived columns of a run and appends to its journal, if the lease still holds and the journal still has `expected` entries; [`crate::StoreError::Conflict`] otherwise.
+    /// Writes the derived columns of a run and appends to its journal, if the lease still holds and the journal still has `expected` entries; [`crate::StoreError::Conflict`] otherwise, and the unit is lost. `release` gives the lease up with it.
     ///
     /// `run.journal_version` must be `expected` plus the number of entries. Id, number, workflow, requester, input and creation are not written.
-    async fn advance_run(&mut self, lease: &Lease, run: &Run, expected: i64, entries: &[JournalEntry]) -> Result<()>;
+    async fn advance_run(
+        &mut self,
+        lease: &Lease,
+        run: &Run,
+        expected: i64,
+        entries: &[JournalEntry],
+        release: bool,
+    ) -> Result<()>;
     /// Entries after `after`, in order.
     async fn journal(&mut self, run: RunId, after: i64, limit: u32) -> Result<Vec<JournalEntry>>;
     /// The last snapshot: the journal version it stands for, and the state as JSON.
@@ -217,8 +235,8 @@ pub trait Runs: Send {
     /// Removes what has been taken into the journal: everything of the run up to `seq`.
     async fn clear_inbox(&mut self, run: RunId, seq: i64) -> Result<()>;
 
-    /// Inserts or replaces a task by run, reference and occurrence.
-    async fn put_task(&mut self, task: &Task) -> Result<()>;
+    /// Inserts or replaces tasks by run, reference and occurrence. None of them twice.
+    async fn put_tasks(&mut self, tasks: &[Task]) -> Result<()>;
     /// A run's tasks in order of start.
     async fn tasks(&mut self, run: RunId) -> Result<Vec<Task>>;
 

@@ -199,10 +199,12 @@ impl Office {
 
     /// Audit entries after a place, oldest first.
     pub(crate) async fn audit_after(&self, seq: i64) -> Vec<AuditRow> {
+        audit::sequence(self.store.as_ref()).await.unwrap();
         self.store.snapshot().await.unwrap().audit_from(seq, 1_000).await.unwrap()
     }
 
     pub(crate) async fn audit_end(&self) -> i64 {
+        audit::sequence(self.store.as_ref()).await.unwrap();
         self.store.snapshot().await.unwrap().audit_head().await.unwrap().seq
     }
 }

@@ -52,21 +52,22 @@ async fn evidence_cannot_be_changed_even_by_hand() {
     let mut unit = store.begin().await.unwrap();
     fixtures::organisation(&mut *unit).await;
     unit.insert_run(&fixtures::run(1, user_id(1))).await.unwrap();
-    let lease = unit.claim_run(fixtures::run_id(1), "n", at(0), Duration::from_secs(1)).await.unwrap().unwrap();
+    let (lease, _) = unit.claim_run(fixtures::run_id(1), "n", at(0), Duration::from_secs(1)).await.unwrap().unwrap();
     let mut run = unit.run(fixtures::run_id(1)).await.unwrap().unwrap();
     run.journal_version = 1;
-    unit.advance_run(&lease, &run, 0, &fixtures::entries(1..=1)).await.unwrap();
+    unit.advance_run(&lease, &run, 0, &fixtures::entries(1..=1), false).await.unwrap();
     let approval = fixtures::approval(1, run.id, user_id(1), None);
     unit.insert_approval(&approval, &[fixtures::approver(user_id(2))]).await.unwrap();
     unit.insert_decision(&fixtures::decision(1, approval.id, user_id(2))).await.unwrap();
-    unit.append_audit(&fixtures::audit(1)).await.unwrap();
+    let start = unit.audit_head().await.unwrap();
+    unit.append_audit(&start, &[fixtures::audit(1)]).await.unwrap();
     unit.commit().await.unwrap();
     let mut connection = database.connection().await;
     for forbidden in [
         "UPDATE audit_entries SET body = 'x'",
         "DELETE FROM audit_entries",
         "TRUNCATE audit_entries",
-        "UPDATE audit_head SET seq = 5",
+        "UPDATE audit_head SET seq = 0",
         "UPDATE audit_head SET hash = 'x'",
         "DELETE FROM audit_head",
         "UPDATE journal SET event = 'x'",

@@ -1,5 +1,8 @@
 use domain::view::AuditFilter;
-use store::{StoreError, audit::AuditHead};
+use store::{
+    StoreError,
+    audit::{AuditHead, QueuedEntry},
+};
 
 use super::Subject;
 use crate::fixtures::{at, audit, user_id};
@@ -7,16 +10,20 @@ use crate::fixtures::{at, audit, user_id};
 pub(super) async fn entries_follow_each_other_without_gaps(subject: Subject) {
     let mut unit = subject.unit().await;
     assert_eq!(unit.audit_head().await.unwrap(), AuditHead { seq: 0, hash: "0".repeat(64) });
+    let start = AuditHead { seq: 0, hash: "0".repeat(64) };
     for wrong in [0, 2, -1, i64::MIN] {
-        assert!(matches!(unit.append_audit(&audit(wrong)).await, Err(StoreError::Conflict)), "{wrong}");
+        assert!(matches!(unit.append_audit(&start, &[audit(wrong)]).await, Err(StoreError::Conflict)), "{wrong}");
     }
+    assert!(matches!(unit.append_audit(&start, &[audit(1), audit(3)]).await, Err(StoreError::Conflict)));
+    unit.append_audit(&start, &[]).await.unwrap();
     let mut first = audit(1);
     first.actor_id = Some(user_id(77));
     first.namespace = None;
     "refused".clone_into(&mut first.outcome);
-    unit.append_audit(&first).await.unwrap();
-    unit.append_audit(&audit(2)).await.unwrap();
-    assert!(matches!(unit.append_audit(&audit(2)).await, Err(StoreError::Conflict)));
+    let forged = AuditHead { hash: "1".repeat(64), ..start.clone() };
+    assert!(matches!(unit.append_audit(&forged, &[first.clone()]).await, Err(StoreError::Conflict)));
+    unit.append_audit(&start, &[first.clone(), audit(2)]).await.unwrap();
+    assert!(matches!(unit.append_audit(&start, &[audit(1)]).await, Err(StoreError::Conflict)));
     unit.commit().await.unwrap();
     let mut unit = subject.reading().await;
     assert_eq!(unit.audit_head().await.unwrap(), AuditHead { seq: 2, hash: audit(2).hash });
@@ -38,7 +45,7 @@ pub(super) async fn sixteen_writers_make_one_chain(subject: Subject) {
                 let head = unit.audit_head().await.unwrap();
                 let mut entry = audit(head.seq + 1);
                 entry.body.clone_from(&head.hash);
-                unit.append_audit(&entry).await.unwrap();
+                unit.append_audit(&head, &[entry]).await.unwrap();
                 unit.commit().await.unwrap();
             }
         }));
@@ -61,6 +68,7 @@ pub(super) async fn sixteen_writers_make_one_chain(subject: Subject) {
 
 pub(super) async fn entries_are_filtered_and_paged(subject: Subject) {
     let mut unit = subject.unit().await;
+    let mut entries = Vec::new();
     for seq in 1..=12 {
         let mut entry = audit(seq);
         let (actor, action) = match seq % 3 {
@@ -75,8 +83,10 @@ pub(super) async fn entries_are_filtered_and_paged(subject: Subject) {
             entry.namespace = Some("incident".to_owned());
             "failed".clone_into(&mut entry.outcome);
         }
-        unit.append_audit(&entry).await.unwrap();
+        entries.push(entry);
     }
+    let start = unit.audit_head().await.unwrap();
+    unit.append_audit(&start, &entries).await.unwrap();
     unit.commit().await.unwrap();
     let mut unit = subject.reading().await;
     let none = AuditFilter::default;
@@ -105,4 +115,26 @@ pub(super) async fn entries_are_filtered_and_paged(subject: Subject) {
         seen.extend(page.iter().map(|entry| entry.seq));
     }
     assert_eq!(seen, (1..=12).rev().collect::<Vec<_>>());
+}
+
+pub(super) async fn what_is_queued_is_taken_once_and_in_order(subject: Subject) {
+    let queued = |number: i64| QueuedEntry { actor_id: (number == 2).then(|| user_id(2)), entry: number.to_string() };
+    let mut unit = subject.unit().await;
+    assert!(unit.is_audit_queue_empty().await.unwrap());
+    assert_eq!(unit.take_queued_audit(9).await.unwrap(), []);
+    unit.queue_audit(&[]).await.unwrap();
+    unit.queue_audit(&[queued(1), queued(2)]).await.unwrap();
+    unit.queue_audit(&[queued(3)]).await.unwrap();
+    unit.commit().await.unwrap();
+
+    let mut unit = subject.unit().await;
+    assert!(!unit.is_audit_queue_empty().await.unwrap());
+    assert_eq!(unit.take_queued_audit(2).await.unwrap(), [queued(1), queued(2)]);
+    unit.rollback().await.unwrap();
+    let mut unit = subject.unit().await;
+    assert_eq!(unit.take_queued_audit(2).await.unwrap(), [queued(1), queued(2)]);
+    assert_eq!(unit.take_queued_audit(2).await.unwrap(), [queued(3)]);
+    assert!(unit.is_audit_queue_empty().await.unwrap());
+    unit.commit().await.unwrap();
+    assert!(subject.reading().await.is_audit_queue_empty().await.unwrap());
 }

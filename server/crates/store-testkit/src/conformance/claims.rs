@@ -4,13 +4,13 @@ use domain::RunStatus;
 use store::{StoreError, runs::Lease};
 
 use super::Subject;
-use crate::fixtures::{at, entries, run, run_id, user_id};
+use crate::fixtures::{at, entries, run, run_id, task, user_id};
 
 const LEASE: Duration = Duration::from_secs(30);
 
 async fn claim(subject: &Subject, owner: &str, now: i64, limit: u32) -> Vec<Lease> {
     let mut unit = subject.unit().await;
-    let leases = unit.claim_runs(owner, at(now), LEASE, limit).await.unwrap();
+    let leases = unit.claim_runs(owner, at(now), at(now), LEASE, limit).await.unwrap();
     unit.commit().await.unwrap();
     leases
 }
@@ -45,7 +45,7 @@ pub(super) async fn two_nodes_never_claim_the_same_run(subject: Subject) {
             let mut mine = Vec::new();
             for _ in 0..100 {
                 let mut unit = store.begin().await.unwrap();
-                let leases = unit.claim_runs(&format!("node-{number}"), at(100), LEASE, 5).await.unwrap();
+                let leases = unit.claim_runs(&format!("node-{number}"), at(100), at(100), LEASE, 5).await.unwrap();
                 unit.commit().await.unwrap();
                 if leases.is_empty() {
                     break;
@@ -69,27 +69,31 @@ pub(super) async fn two_nodes_never_claim_the_same_run(subject: Subject) {
 pub(super) async fn a_lease_is_renewed_released_and_taken_over(subject: Subject) {
     subject.organisation(1).await;
     let mut unit = subject.unit().await;
-    let first = unit.claim_run(run_id(1), "node-a", at(0), LEASE).await.unwrap().unwrap();
+    let (first, claimed) = unit.claim_run(run_id(1), "node-a", at(0), LEASE).await.unwrap().unwrap();
+    assert_eq!(Some(claimed), unit.run(run_id(1)).await.unwrap());
     assert_eq!((first.epoch, first.until), (1, at(30)));
-    let again = unit.claim_run(run_id(1), "node-a", at(10), LEASE).await.unwrap().unwrap();
-    assert_eq!((again.epoch, again.until), (1, at(40)));
-    assert_eq!(unit.claim_run(run_id(1), "node-b", at(39), LEASE).await.unwrap(), None);
+    assert_eq!(unit.claim_run(run_id(1), "node-a", at(10), LEASE).await.unwrap(), None);
+    assert_eq!(unit.claim_run(run_id(1), "node-b", at(29), LEASE).await.unwrap(), None);
     unit.renew_lease(&first, at(60)).await.unwrap();
     assert_eq!(unit.claim_run(run_id(1), "node-b", at(59), LEASE).await.unwrap(), None);
-    let taken = unit.claim_run(run_id(1), "node-b", at(60), LEASE).await.unwrap().unwrap();
+    let (taken, _) = unit.claim_run(run_id(1), "node-b", at(60), LEASE).await.unwrap().unwrap();
     assert_eq!((taken.owner.as_str(), taken.epoch), ("node-b", 2));
     assert!(matches!(unit.renew_lease(&first, at(99)).await, Err(StoreError::Conflict)));
     unit.release_lease(&first).await.unwrap();
     assert_eq!(unit.claim_run(run_id(1), "node-a", at(61), LEASE).await.unwrap(), None);
     unit.release_lease(&taken).await.unwrap();
-    let back = unit.claim_run(run_id(1), "node-a", at(61), LEASE).await.unwrap().unwrap();
+    let (back, _) = unit.claim_run(run_id(1), "node-a", at(61), LEASE).await.unwrap().unwrap();
     assert_eq!(back.epoch, 3);
     assert_eq!(unit.claim_run(run_id(9), "node-a", at(61), LEASE).await.unwrap(), None);
     unit.release_all_leases().await.unwrap();
     assert!(matches!(unit.renew_lease(&back, at(99)).await, Err(StoreError::Conflict)));
-    let after_all = unit.claim_run(run_id(1), "node-b", at(62), LEASE).await.unwrap().unwrap();
+    let (after_all, _) = unit.claim_run(run_id(1), "node-b", at(62), LEASE).await.unwrap().unwrap();
     assert_eq!((after_all.owner.as_str(), after_all.epoch), ("node-b", 4));
     unit.commit().await.unwrap();
+}
+
+fn epoch_of(lease: &Lease, epoch: i64) -> Lease {
+    Lease { epoch, ..lease.clone() }
 }
 
 pub(super) async fn a_late_writer_is_fenced_off(subject: Subject) {
@@ -97,20 +101,40 @@ pub(super) async fn a_late_writer_is_fenced_off(subject: Subject) {
     let old = claim(&subject, "node-a", 0, 1).await.remove(0);
     let new = claim(&subject, "node-b", 30, 1).await.remove(0);
     assert_eq!((old.epoch, new.epoch), (1, 2));
-    let mut unit = subject.unit().await;
-    let mut state = unit.run(run_id(1)).await.unwrap().unwrap();
+    let mut state = subject.reading().await.run(run_id(1)).await.unwrap().unwrap();
     state.status = RunStatus::Running;
     state.journal_version = 1;
-    let late = unit.advance_run(&old, &state, 0, &entries(1..=1)).await;
-    assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
     // The owner's name does not help: the epoch counts.
-    let forged = Lease { owner: "node-b".to_owned(), ..old };
-    let late = unit.advance_run(&forged, &state, 0, &entries(1..=1)).await;
-    assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
-    unit.advance_run(&new, &state, 0, &entries(1..=1)).await.unwrap();
+    let forged = Lease { owner: "node-b".to_owned(), ..old.clone() };
+    for late in [old, forged] {
+        let mut unit = subject.unit().await;
+        unit.put_tasks(&[task(run_id(1), "/do/0/late", 1)]).await.unwrap();
+        unit.advance_run(&late, &state, 0, &entries(1..=1), false).await.unwrap();
+        let outcome = unit.commit().await;
+        assert!(matches!(outcome, Err(StoreError::Conflict)), "{outcome:?}");
+    }
+    // Whatever comes next says so, and the unit is lost.
+    for lost in [true, false] {
+        let mut unit = subject.unit().await;
+        unit.put_setting("late", "1").await.unwrap();
+        unit.advance_run(&epoch_of(&new, 1), &state, 0, &entries(1..=1), false).await.unwrap();
+        assert!(matches!(unit.count_users().await, Err(StoreError::Conflict)));
+        if lost {
+            assert!(unit.commit().await.is_err());
+        } else {
+            unit.rollback().await.unwrap();
+        }
+    }
+    let mut unit = subject.unit().await;
+    unit.advance_run(&new, &state, 0, &entries(1..=1), true).await.unwrap();
     unit.commit().await.unwrap();
+    let mut unit = subject.unit().await;
+    assert!(matches!(unit.renew_lease(&new, at(99)).await, Err(StoreError::Conflict)), "the lease was given up");
+    unit.rollback().await.unwrap();
     let mut unit = subject.reading().await;
     assert_eq!(unit.run(run_id(1)).await.unwrap().unwrap().status, RunStatus::Running);
+    assert_eq!(unit.tasks(run_id(1)).await.unwrap(), []);
+    assert_eq!(unit.setting("late").await.unwrap(), None);
     assert_eq!(unit.journal(run_id(1), 0, 10).await.unwrap(), entries(1..=1));
 }
 
@@ -134,24 +158,26 @@ pub(super) async fn a_journal_grows_without_gaps_or_forks(subject: Subject) {
     // These are not written.
     "changed".clone_into(&mut state.input);
     state.requester_id = user_id(2);
-    unit.advance_run(&lease, &state, 0, &entries(1..=1200)).await.unwrap();
+    unit.advance_run(&lease, &state, 0, &entries(1..=1200), false).await.unwrap();
     state.input.clone_from(&before.input);
     state.requester_id = before.requester_id;
     assert_eq!(unit.run(run_id(1)).await.unwrap(), Some(state.clone()));
     assert_eq!(unit.journal(run_id(1), 1195, 3).await.unwrap(), entries(1196..=1198));
     assert_eq!(unit.journal(run_id(1), 1200, 3).await.unwrap(), []);
-    unit.advance_run(&lease, &state, 1200, &[]).await.unwrap();
+    unit.advance_run(&lease, &state, 1200, &[], false).await.unwrap();
     unit.commit().await.unwrap();
 
     let mut unit = subject.unit().await;
     state.journal_version = 1201;
-    let outdated = unit.advance_run(&lease, &state, 1199, &entries(1200..=1201)).await;
+    unit.advance_run(&lease, &state, 1199, &entries(1200..=1201), false).await.unwrap();
+    let outdated = unit.commit().await;
     assert!(matches!(outdated, Err(StoreError::Conflict)), "{outdated:?}");
+    let mut unit = subject.unit().await;
     for (expected, given) in [(1200, entries(1202..=1202)), (1200, entries(1201..=1202)), (1200, vec![])] {
-        let wrong = unit.advance_run(&lease, &state, expected, &given).await;
+        let wrong = unit.advance_run(&lease, &state, expected, &given, false).await;
         assert!(matches!(wrong, Err(StoreError::Inconsistent(_))), "{wrong:?}");
     }
-    unit.advance_run(&lease, &state, 1200, &entries(1201..=1201)).await.unwrap();
+    unit.advance_run(&lease, &state, 1200, &entries(1201..=1201), false).await.unwrap();
     unit.commit().await.unwrap();
 }
 
@@ -225,21 +251,24 @@ pub(super) async fn events_pushed_at_once_are_all_seen(subject: Subject) {
     tokio::time::timeout(Duration::from_secs(30), taker).await.expect("an event was lost").unwrap();
 }
 
-pub(super) async fn the_next_wake_is_known(subject: Subject) {
+pub(super) async fn a_run_without_anything_to_do_is_not_claimed(subject: Subject) {
     subject.organisation(0).await;
     let mut unit = subject.unit().await;
-    assert_eq!(unit.next_wake().await.unwrap(), None);
-    for (number, wake) in [(1, Some(50)), (2, Some(40)), (3, None)] {
+    for (number, wake) in [(1, Some(50)), (2, None), (3, None)] {
         let mut run = run(number, user_id(1));
         run.wake_at = wake.map(at);
         unit.insert_run(&run).await.unwrap();
     }
-    assert_eq!(unit.next_wake().await.unwrap(), Some(at(40)));
-    // An owned run is looked at when its lease ends.
-    unit.claim_run(run_id(2), "node-a", at(40), LEASE).await.unwrap().unwrap();
-    assert_eq!(unit.next_wake().await.unwrap(), Some(at(50)));
-    unit.claim_run(run_id(1), "node-a", at(50), LEASE).await.unwrap().unwrap();
-    assert_eq!(unit.next_wake().await.unwrap(), Some(at(70)));
-    unit.push_inbox(run_id(3), "{}", at(60)).await.unwrap();
-    assert_eq!(unit.next_wake().await.unwrap(), Some(at(60)));
+    unit.push_inbox(run_id(3), "{}", at(20)).await.unwrap();
+    for (number, now, claimed) in [(1, 49, false), (1, 50, true), (2, 99, false), (3, 20, true)] {
+        let lease = unit.claim_run(run_id(number), "node-a", at(now), LEASE).await.unwrap();
+        assert_eq!(lease.is_some(), claimed, "{number} at {now}");
+    }
+    unit.release_all_leases().await.unwrap();
+    // What is due soon can be claimed ahead of time, and what another holds now can not.
+    let ahead = unit.claim_runs("node-a", at(40), at(49), LEASE, 9).await.unwrap();
+    assert_eq!(ahead.iter().map(|lease| lease.run).collect::<Vec<_>>(), [run_id(3)]);
+    let ahead = unit.claim_runs("node-b", at(40), at(50), LEASE, 9).await.unwrap();
+    assert_eq!(ahead.iter().map(|lease| (lease.run, lease.until)).collect::<Vec<_>>(), [(run_id(1), at(70))]);
+    unit.commit().await.unwrap();
 }

@@ -92,7 +92,7 @@ cases! { $;
         a_journal_grows_without_gaps_or_forks,
         an_event_makes_a_run_claimable_until_it_is_taken,
         events_pushed_at_once_are_all_seen,
-        the_next_wake_is_known;
+        a_run_without_anything_to_do_is_not_claimed;
     approvals:
         the_queue_is_ordered_by_due_time_and_paged,
         a_queue_shows_what_waits_for_a_person,
@@ -120,6 +120,7 @@ cases! { $;
     audit:
         entries_follow_each_other_without_gaps,
         sixteen_writers_make_one_chain,
+        what_is_queued_is_taken_once_and_in_order,
         entries_are_filtered_and_paged;
     text:
         unicode_comes_back_as_it_went_in,

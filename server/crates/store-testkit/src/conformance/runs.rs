@@ -219,20 +219,18 @@ pub(super) async fn tasks_snapshots_and_effects_are_kept(subject: Subject) {
     subject.organisation(2).await;
     let mut unit = subject.unit().await;
     let mut first = task(run_id(1), "/do/1/b", 1);
-    unit.put_task(&task(run_id(1), "/do/0/a", 2)).await.unwrap();
-    unit.put_task(&first).await.unwrap();
-    unit.put_task(&task(run_id(2), "/do/0/a", 1)).await.unwrap();
+    unit.put_tasks(&[]).await.unwrap();
+    unit.put_tasks(&[task(run_id(1), "/do/0/a", 2), first.clone(), task(run_id(2), "/do/0/a", 1)]).await.unwrap();
     first.status = TaskStatus::Completed;
     first.call = None;
     first.attempts = 3;
     first.output = Some("{}".to_owned());
     first.ended_at = Some(at(9));
-    unit.put_task(&first).await.unwrap();
     let mut again = first.clone();
     again.occurrence = 2;
     again.position = 3;
     again.compensation = true;
-    unit.put_task(&again).await.unwrap();
+    unit.put_tasks(&[again.clone(), first.clone()]).await.unwrap();
     assert_eq!(unit.tasks(run_id(1)).await.unwrap(), [first, task(run_id(1), "/do/0/a", 2), again]);
 
     assert_eq!(unit.snapshot_of(run_id(1)).await.unwrap(), None);

@@ -1,4 +1,4 @@
-use store::{StoreError, access::Subject as Holder};
+use store::{StoreError, access::Subject as Holder, audit::QueuedEntry};
 
 use super::Subject;
 use crate::fixtures::{self, at, user, user_id};
@@ -125,13 +125,16 @@ pub(super) async fn who_left_a_trace_stays(subject: Subject) {
     unit.insert_user(&led).await.unwrap();
     let mut entry = fixtures::audit(1);
     entry.actor_id = Some(user_id(3));
-    unit.append_audit(&entry).await.unwrap();
+    let start = unit.audit_head().await.unwrap();
+    unit.append_audit(&start, &[entry]).await.unwrap();
+    unit.insert_user(&user(5, "queued")).await.unwrap();
+    unit.queue_audit(&[QueuedEntry { actor_id: Some(user_id(5)), entry: "{}".to_owned() }]).await.unwrap();
     unit.commit().await.unwrap();
-    for (number, trace) in [(1, "a run"), (2, "a manager"), (3, "an audit entry")] {
+    for (number, trace) in [(1, "a run"), (2, "a manager"), (3, "an audit entry"), (5, "one that waits")] {
         let error = subject.unit().await.delete_user(user_id(number)).await.unwrap_err();
         assert!(matches!(error, StoreError::Reference(_)), "{trace}: {error:?}");
     }
-    assert_eq!(subject.reading().await.count_users().await.unwrap(), 4);
+    assert_eq!(subject.reading().await.count_users().await.unwrap(), 5);
 }
 
 pub(super) async fn who_left_none_goes_with_what_is_theirs(subject: Subject) {

@@ -345,13 +345,21 @@ impl Operation {
                 unit.run_statistics(&workflow, self.limit).await?,
                 unit.last_launches(user_id(a)).await?,
                 unit.count_runs().await?,
-                unit.next_wake().await?,
             )),
             40 => shown(
-                unit.claim_runs(pick(&["node-a", "node-b"], b), self.time, Duration::from_secs(9), self.limit).await?,
+                unit.claim_runs(
+                    pick(&["node-a", "node-b"], b),
+                    self.time,
+                    self.time,
+                    Duration::from_secs(9),
+                    self.limit,
+                )
+                .await?,
             ),
             41 => shown(
-                unit.claim_run(run_id(a), pick(&["node-a", "node-b"], b), self.time, Duration::from_secs(9)).await?,
+                unit.claim_run(run_id(a), pick(&["node-a", "node-b"], b), self.time, Duration::from_secs(9))
+                    .await?
+                    .map(|(lease, claimed)| (lease, claimed.status)),
             ),
             42 if self.flag => shown(unit.renew_lease(&self.lease(), self.time).await?),
             42 if self.c == 13 => shown(unit.release_all_leases().await?),
@@ -371,12 +379,17 @@ impl Operation {
                         event: self.text.to_owned(),
                     })
                     .collect();
-                shown(unit.advance_run(&self.lease(), &state, expected, &entries).await?)
+                unit.advance_run(&self.lease(), &state, expected, &entries, b.is_multiple_of(3)).await?;
+                // What is gathered is sent before the next question: each database names another of several faults.
+                shown(unit.journal(run_id(a), expected, 10).await?)
             }
             46 => {
                 shown((unit.journal(run_id(a), i64::from(self.limit), 10).await?, unit.snapshot_of(run_id(a)).await?))
             }
-            47 => shown(unit.put_snapshot(run_id(a), i64::from(self.limit), self.text).await?),
+            47 => {
+                unit.put_snapshot(run_id(a), i64::from(self.limit), self.text).await?;
+                shown(unit.snapshot_of(run_id(a)).await?)
+            }
             48 => shown(unit.push_inbox(run_id(a), self.text, self.time).await?),
             49 => {
                 let items = unit.inbox(run_id(a)).await?;
@@ -388,7 +401,7 @@ impl Operation {
             50 => {
                 let mut task = task(run_id(a), if self.flag { "/do/0/a" } else { self.text }, i64::from(self.limit));
                 task.occurrence = u32::try_from(b % 3).unwrap();
-                unit.put_task(&task).await?;
+                unit.put_tasks(&[task]).await?;
                 shown(unit.tasks(run_id(a)).await?)
             }
             _ => {
@@ -540,7 +553,7 @@ impl Operation {
                 let mut entry = audit(head.seq + i64::from(self.c != 13));
                 entry.actor_id = self.flag.then_some(user_id(a));
                 self.text.clone_into(&mut entry.action);
-                unit.append_audit(&entry).await?;
+                unit.append_audit(&head, &[entry]).await?;
                 let filter = AuditFilter {
                     action: self.flag.then(|| self.text.to_owned()),
                     from: b.is_multiple_of(2).then_some(self.time),
