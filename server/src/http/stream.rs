@@ -133,8 +133,8 @@ async fn follow_run(
                     Ok(_) | Err(RecvError::Lagged(_)) => break,
                     Err(RecvError::Closed) => return Ok(()),
                 },
-                line = logs.recv() => match line {
-                    Ok((run, _)) if run != id => {}
+                logged = logs.recv() => match logged {
+                    Ok(run) if run != id => {}
                     Ok(_) | Err(RecvError::Lagged(_)) => break,
                     Err(RecvError::Closed) => return Ok(()),
                 },

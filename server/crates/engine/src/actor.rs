@@ -150,6 +150,7 @@ async fn employed(
             bell.stop();
             let mut unit = node.parts.store.begin().await?;
             let Some((claimed, run)) = unit.claim_run(run, name, node.now(), *length).await? else {
+                node.parts.live.woken_elsewhere(run);
                 return Ok(unit.rollback().await?);
             };
             let mut actor = Actor::load(Arc::clone(node), unit.as_mut(), claimed.clone(), run).await?;

@@ -26,6 +26,7 @@ pub mod local;
 mod node;
 pub mod notices;
 mod redaction;
+mod relay;
 mod step;
 pub mod stream;
 mod task_log;
@@ -135,6 +136,7 @@ impl Engine {
         let (logs, log_writer) = TaskLogs::start(parts.store.logs(), parts.live.clone(), Arc::clone(&parts.clock));
         let stop = CancellationToken::new();
         let node = Arc::new(node::Node::new(parts, settings, logs, stop.clone()));
+        tokio::spawn(relay::relay(Arc::clone(&node)));
         let work = tokio::spawn(Arc::clone(&node).work());
         Self { node, stop, work, log_writer }
     }

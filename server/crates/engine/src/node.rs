@@ -81,6 +81,13 @@ impl Node {
         }
     }
 
+    /// Rings the run's actor if there is one here.
+    pub(crate) fn ring(&self, run: RunId) {
+        if let Some(bell) = self.crew().actors.get(&run) {
+            bell.ring();
+        }
+    }
+
     /// Employs actors until told to stop, then waits for them.
     ///
     /// Runs that this process has woken are taken up at once. All others (of other nodes, of dead ones, and those whose time

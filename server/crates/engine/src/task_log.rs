@@ -1,6 +1,6 @@
 //! Log lines of tasks: shown live at once, written in batches, never in the way of execution.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::{Clock, RunId, view::LogLine};
 use store::logs::LogStore;
@@ -72,8 +72,8 @@ async fn write(store: Arc<dyn LogStore>, live: Live, mut waiting: mpsc::Receiver
             warn!(error = &error as &dyn std::error::Error, lines = batch.len(), "task log lines could not be written");
         }
         // Told after they are written, so that a reader who is woken finds them.
-        for (run, line) in batch.drain(..) {
-            live.logged(run, line);
+        for run in batch.drain(..).map(|(run, _)| run).collect::<BTreeSet<_>>() {
+            live.logged(run);
         }
     }
 }

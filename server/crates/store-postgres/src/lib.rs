@@ -18,6 +18,7 @@
 //! # How it works
 //! - Writing units are `READ COMMITTED`; rows that a decision rests on are locked where the port says so. Snapshots are
 //!   `REPEATABLE READ READ ONLY`. Claims skip rows that others have locked.
+//! - Nodes tell each other hints by `NOTIFY`, heard on a connection of its own.
 //! - Nothing waits for ever: 3 seconds for a lock, 4 for a statement, 5 for a connection or any sign of life. Then it is
 //!   [`store::StoreError::Unavailable`], the connection is thrown away, and the next unit opens another one.
 //! - Text that is compared or ordered has the collation "C", whatever the database's is: like SQLite, by its bytes.
@@ -82,9 +83,10 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use sqlx::{
     Connection as _, Pool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use store::{Result, Store, UnitOfWork, logs::LogStore};
+use tokio::sync::mpsc;
 
 use crate::{
     db::Db,
@@ -100,6 +102,13 @@ const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_mins(1);
 const STATEMENT_CACHE: usize = 512;
 /// Any number that no other program uses: serializes migrations of several nodes.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(5931088219642117)";
+
+/// What nodes tell each other goes through this channel of the database.
+const CHANNEL: &str = "rondo";
+/// So much of it waits for its reader.
+const HEARD: usize = 256;
+/// How long after a failure it is tried to listen again.
+const DEAF: Duration = Duration::from_secs(1);
 
 /// How many connections are opened at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +129,8 @@ impl Default for PoolSizes {
 #[derive(Debug)]
 pub struct PostgresStore {
     units: Pool<Db>,
+    /// For the one connection that listens to other nodes.
+    ear: Pool<Db>,
     logs: Arc<Logs>,
 }
 
@@ -141,8 +152,9 @@ impl PostgresStore {
             ]);
         let pool = |size: u32| PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).max_connections(size);
         let units = pool(sizes.units).connect_with(options.clone()).await.map_err(db::error)?;
-        let logs = pool(sizes.logs).connect_lazy_with(options);
-        Ok(Self { units, logs: Arc::new(Logs { write: logs.clone(), read: logs }) })
+        let logs = pool(sizes.logs).connect_lazy_with(options.clone());
+        let ear = pool(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+        Ok(Self { units, ear, logs: Arc::new(Logs { write: logs.clone(), read: logs }) })
     }
 }
 
@@ -179,6 +191,30 @@ impl Store for PostgresStore {
         Arc::<Logs>::clone(&self.logs)
     }
 
+    async fn tell(&self, text: String) -> Result<()> {
+        let notify = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text);
+        db::within_deadline(notify.execute(&self.units)).await.map(|_| ())
+    }
+
+    async fn hear(&self) -> Result<Option<mpsc::Receiver<String>>> {
+        let mut listener = PgListener::connect_with(&self.ear).await.map_err(db::error)?;
+        listener.listen(CHANNEL).await.map_err(db::error)?;
+        let (ear, heard) = mpsc::channel(HEARD);
+        tokio::spawn(async move {
+            while !ear.is_closed() {
+                tokio::select! {
+                    () = ear.closed() => return,
+                    told = listener.recv() => match told {
+                        Ok(told) => _ = ear.send(told.payload().to_owned()).await,
+                        // It connects again by itself with the next attempt.
+                        Err(_) => tokio::time::sleep(DEAF).await,
+                    },
+                }
+            }
+        });
+        Ok(Some(heard))
+    }
+
     fn name(&self) -> &'static str {
         "PostgreSQL"
     }
@@ -186,5 +222,6 @@ impl Store for PostgresStore {
     async fn close(&self) {
         self.units.close().await;
         self.logs.write.close().await;
+        self.ear.close().await;
     }
 }

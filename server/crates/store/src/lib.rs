@@ -52,6 +52,7 @@ pub mod workflows;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 
 pub use error::StoreError;
 
@@ -74,6 +75,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// The store of task logs, apart from the engine's tables and connections.
     fn logs(&self) -> Arc<dyn logs::LogStore>;
+
+    /// Tells the other nodes on this database something, in no unit of work; at most 7,000 bytes. It may be lost. Nothing where
+    /// there can be no other node.
+    async fn tell(&self, _text: String) -> Result<()> {
+        Ok(())
+    }
+
+    /// What nodes tell, this one included, from now on; none where there can be no other node.
+    async fn hear(&self) -> Result<Option<mpsc::Receiver<String>>> {
+        Ok(None)
+    }
 
     /// Which database this is, for people: `SQLite` or `PostgreSQL`.
     fn name(&self) -> &'static str;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::RunStatus;
-use engine::{Engine, EngineSettings, Parts};
+use engine::{Engine, EngineSettings, Live, Parts};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use store::{Store as _, workflows::VersionState};
@@ -84,6 +84,55 @@ async fn runs_on_two_nodes_that_all_talk_to_each_other_hear_everything() {
     }
     assert_eq!(lab.script.steps().len(), 8);
     for node in nodes {
+        node.shut_down().await;
+    }
+    drop(lab);
+    store.close().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_wakes_a_run_that_another_one_holds_and_sees_what_comes_of_it() {
+    let Some((mut admin, name, url)) = database("wake").await else { return };
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap());
+    let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
+    // They look around once an hour only, so what happens here happens because one tells the other. The run stays with the
+    // first, because its timer is near by that measure.
+    let node = |name: &str| {
+        let live = Live::default();
+        let hour = Duration::from_hours(1);
+        let settings = EngineSettings { node: name.to_owned(), poll: hour, lease: hour, ..EngineSettings::default() };
+        let url = url.clone();
+        let parts = lab.parts();
+        async move {
+            let own = PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap();
+            (Engine::start(Parts { store: Arc::new(own), live: live.clone(), ..parts }, settings), live)
+        }
+    };
+    let (first, _) = node("one").await;
+    let (second, seen_by_second) = node("two").await;
+    let mut seen = seen_by_second.runs();
+    let id = lab
+        .launch(
+            "
+  - either:
+      fork:
+        compete: true
+        branches:
+          - late: {wait: {minutes: 30}}
+          - heard: {listen: {to: {one: {with: {type: go}}}}, output: {as: heard}}
+",
+        )
+        .await;
+    first.waker().wake(id);
+    lab.wait_for(id, RunStatus::Waiting).await;
+    let published = lab.publish(&[("go", "1", json!(1))]).await;
+    assert!(published.woken.contains(&id));
+    second.waker().wake(id);
+    lab.wait_for(id, RunStatus::Completed).await;
+    let told = async { while seen.recv().await.unwrap().status != RunStatus::Completed {} };
+    tokio::time::timeout(Duration::from_secs(30), told).await.unwrap();
+    for node in [first, second] {
         node.shut_down().await;
     }
     drop(lab);
