@@ -13,6 +13,7 @@ use connectors::{
     Connector, Registry,
     directory::{self, DirectoryConnector, Portal},
     egress::EgressPolicy,
+    grpc::GrpcConnector,
     http::{Http, HttpConnector},
     openapi::OpenApiConnector,
     resource::Resources,
@@ -252,6 +253,7 @@ fn connectors_without_database(http: &Arc<Http>, resources: &Resources) -> Vec<A
     vec![
         Arc::new(HttpConnector::over(Arc::clone(http))),
         Arc::new(OpenApiConnector::new(Arc::clone(http), resources.clone())),
+        Arc::new(GrpcConnector::new(Arc::clone(http), resources.clone())),
     ]
 }
 

@@ -34,6 +34,8 @@ pub mod tls;
 
 #[cfg(feature = "directory")]
 pub mod directory;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "openapi")]

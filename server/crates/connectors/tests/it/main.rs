@@ -10,6 +10,7 @@
 
 mod authentication;
 mod builtin;
+mod grpc;
 mod http;
 mod ldap;
 mod openapi;
