@@ -76,15 +76,25 @@ impl Http {
         self.exchange(&outgoing, authority, repeatable, context)?.run(outgoing).await
     }
 
+    /// Sends a request whose answer is read for as long as it goes on.
+    #[cfg(feature = "asyncapi")]
+    pub(crate) async fn stream(
+        &self,
+        outgoing: &Outgoing,
+        context: &CallContext,
+    ) -> Result<exchange::Streamed, Failure> {
+        self.exchange(outgoing, None, true, context)?.stream(outgoing).await
+    }
+
     /// What may be reached.
-    #[cfg(feature = "grpc")]
+    #[cfg(any(feature = "asyncapi", feature = "grpc"))]
     pub(crate) fn policy(&self) -> &EgressPolicy {
         &self.policy
     }
 
     /// What these credentials show to a service that is called by another protocol. Digest authentication and certificates
     /// show nothing here.
-    #[cfg(feature = "grpc")]
+    #[cfg(any(feature = "asyncapi", feature = "grpc"))]
     pub(crate) async fn shown(
         &self,
         credentials: Option<&Credentials>,

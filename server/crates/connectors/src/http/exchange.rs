@@ -82,6 +82,25 @@ pub(super) async fn first_answer(client: &Client, settings: &Settings) -> Result
     Ok(answer.status().as_u16())
 }
 
+/// An answer whose content is still coming.
+#[cfg(feature = "asyncapi")]
+pub(crate) struct Streamed(Answer);
+
+#[cfg(feature = "asyncapi")]
+impl Streamed {
+    /// The media type of the content, without parameters, in lower case.
+    pub(crate) fn media_type(&self) -> String {
+        let given = self.0.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// The next piece of the content; none at its end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        let chunk = self.0.chunk().await.map_err(|error| Failure::unreachable(chain(&error)))?;
+        Ok(chunk.map(Vec::from))
+    }
+}
+
 /// What a request shows of its credentials.
 pub(crate) struct Shown {
     /// The value of `Authorization`.
@@ -208,6 +227,27 @@ impl Exchange<'_> {
             headers,
             content,
         })
+    }
+
+    /// The answer as it begins, to be read for as long as it goes on. Redirects are not followed.
+    #[cfg(feature = "asyncapi")]
+    pub(super) async fn stream(&self, outgoing: &Outgoing) -> Result<Streamed, Failure> {
+        let begun = async {
+            let shown = self.shown(outgoing.credentials.as_ref()).await?;
+            let mut answer = self.request(outgoing, shown.header.clone()).await?;
+            if answer.status().as_u16() == 401 && self.http.withdraw(shown) {
+                let shown = self.shown(outgoing.credentials.as_ref()).await?;
+                answer = self.request(outgoing, shown.header).await?;
+            }
+            if answer.status().is_success() { Ok(answer) } else { Err(refusal(&self.take_in(outgoing, answer).await?)) }
+        };
+        match tokio::time::timeout(ANSWER_LIMIT, begun).await {
+            Ok(answer) => answer.map(Streamed),
+            Err(_) => Err(self.after_sending(RunError::new(
+                StandardError::Timeout,
+                format!("no answer within {} seconds", ANSWER_LIMIT.as_secs()),
+            ))),
+        }
     }
 
     /// Addresses written as numbers never reach the resolver.

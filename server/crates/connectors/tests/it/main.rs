@@ -8,6 +8,7 @@
     reason = "helpers of tests: what fails here is the test's failure, and json!() reads best as an argument"
 )]
 
+mod asyncapi;
 mod authentication;
 mod builtin;
 mod grpc;

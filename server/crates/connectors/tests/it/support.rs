@@ -10,6 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use connectors::{
     Call, CallContext, Connector, Failure, LogLevel, Outcome, Probe, Registry, Repetition, Request, StoredConnections,
     TaskLog,
+    asyncapi::AsyncApiConnector,
     directory::{DirectoryConnector, NoRecorder, Portal},
     egress::EgressPolicy,
     grpc::GrpcConnector,
@@ -78,7 +79,8 @@ impl Bench {
         let connectors: Vec<Arc<dyn Connector>> = vec![
             Arc::new(HttpConnector::over(http.clone())),
             Arc::new(OpenApiConnector::new(http.clone(), resources.clone())),
-            Arc::new(GrpcConnector::new(http, resources)),
+            Arc::new(GrpcConnector::new(http.clone(), resources.clone())),
+            Arc::new(AsyncApiConnector::new(http, resources)),
             Arc::new(DirectoryConnector::new(policy.clone(), portal)),
             Arc::new(SmtpConnector::new(policy, folder.path().join("mail"))),
         ];
@@ -142,6 +144,7 @@ impl Bench {
             log: self.log.clone(),
             base_url: "http://portal.test".to_owned(),
             cancelled: CancellationToken::new(),
+            messages: None,
         }
     }
 
