@@ -44,6 +44,7 @@ impl ResourceResolver for DefinitionResources {
             log: Arc::new(NoLog),
             base_url: String::new(),
             cancelled: CancellationToken::new(),
+            messages: None,
         };
         let resource = json!({"endpoint": endpoint});
         // A definition is read by a plain function, on a thread that others can do without meanwhile.

@@ -11,8 +11,10 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::{
     Connector, Registry,
+    asyncapi::AsyncApiConnector,
     directory::{self, DirectoryConnector, Portal},
     egress::EgressPolicy,
+    grpc::GrpcConnector,
     http::{Http, HttpConnector},
     openapi::OpenApiConnector,
     resource::Resources,
@@ -242,8 +244,23 @@ fn registry(egress: EgressPolicy, portal: Portal, mails: PathBuf) -> Result<Regi
     let mut connectors = connectors_without_database(&http, &Resources::remote(Arc::clone(&http)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&egress), portal)));
     connectors.push(Arc::new(SmtpConnector::new(egress, mails)));
-    let mut registry = Registry::new(connectors).context("the connectors do not fit together")?;
+    let mut registry = assemble(connectors)?;
     registry.allow(engine::CAPABILITIES);
+    Ok(registry)
+}
+
+/// The connectors, and what is to be said of calls that the specification has and that nothing here serves.
+fn assemble(connectors: Vec<Arc<dyn Connector>>) -> Result<Registry> {
+    let mut registry = Registry::new(connectors).context("the connectors do not fit together")?;
+    registry.withhold(
+        "mcp",
+        "the Model Context Protocol is not served: over stdio it would start a program in the server; a server of it that \
+         takes JSON-RPC over HTTP can be called with `http`",
+    );
+    registry.withhold(
+        "a2a",
+        "the Agent2Agent protocol is not served; an agent that takes JSON-RPC over HTTP can be called with `http`",
+    );
     Ok(registry)
 }
 
@@ -252,6 +269,8 @@ fn connectors_without_database(http: &Arc<Http>, resources: &Resources) -> Vec<A
     vec![
         Arc::new(HttpConnector::over(Arc::clone(http))),
         Arc::new(OpenApiConnector::new(Arc::clone(http), resources.clone())),
+        Arc::new(AsyncApiConnector::new(Arc::clone(http), resources.clone())),
+        Arc::new(GrpcConnector::new(Arc::clone(http), resources.clone())),
     ]
 }
 
@@ -273,8 +292,7 @@ impl WithoutDatabase {
     pub(crate) fn set_up(folder: PathBuf) -> Result<Self> {
         let http = http(&Arc::new(EgressPolicy::default()))?;
         let resources = Resources::with_files(Arc::clone(&http), folder);
-        let connectors = Registry::new(connectors_without_database(&http, &resources))
-            .context("the connectors do not fit together")?;
+        let connectors = assemble(connectors_without_database(&http, &resources))?;
         Ok(Self { connectors: Arc::new(connectors), resources })
     }
 

@@ -125,3 +125,46 @@ Feature: Calls
     status: 404
     instance: /do/0/guarded/try/0/find
     """
+
+  Scenario: A message is sent over a channel
+    Given a workflow with definition:
+    """yaml
+    document: {dsl: 1.0.3, namespace: tests, name: sent, version: 1.0.0}
+    do:
+      - say:
+          call: asyncapi
+          with:
+            document: {endpoint: https://service.test/asyncapi.json}
+            operation: say
+            message: {payload: {text: hello}, headers: {X-Ticket: "7"}}
+          output: {as: '${ {body, ticket} }'}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    body: {text: hello}
+    ticket: "7"
+    """
+
+  Scenario: Messages of a channel are consumed and worked through
+    Given a workflow with definition:
+    """yaml
+    document: {dsl: 1.0.3, namespace: tests, name: heard, version: 1.0.0}
+    do:
+      - hear:
+          call: asyncapi
+          with:
+            document: {endpoint: https://service.test/asyncapi.json}
+            operation: hear
+            protocol: http
+            subscription:
+              filter: '${ .payload.room == "a" }'
+              consume: {amount: 2}
+              foreach: {item: message, do: [{note: {set: {text: '${ $message.payload.text }'}}}]}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    - text: one
+    - text: three
+    """

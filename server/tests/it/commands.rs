@@ -154,3 +154,39 @@ fn definitions_are_checked_with_file_line_and_column() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!(run(folder.path(), &["validate", "/no/such/file"]).status.code(), Some(2));
 }
+
+#[test]
+fn calls_of_the_specification_are_known_or_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let validate = |call: &str| {
+        let file = folder.path().join("call.yaml");
+        let document = "document: {dsl: 1.0.3, namespace: tests, name: call, version: 1.0.0}";
+        fs::write(&file, format!("{document}\ndo:\n  - one: {call}\n")).unwrap();
+        let output = run(folder.path(), &["validate", file.to_str().unwrap()]);
+        let words = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), words.replace(&format!("{}:", file.display()), ""))
+    };
+    let service = "proto: {endpoint: file://app/greet.proto}, service: {name: Greeter, host: localhost, port: 5011}";
+    let document = "document: {endpoint: https://fake.com/docs/asyncapi.json}, operation: chat";
+    for call in [
+        format!("{{call: grpc, with: {{{service}, method: SayHello, arguments: {{name: '${{ .name }}'}}}}}}"),
+        format!("{{call: asyncapi, with: {{{document}, message: {{payload: {{id: '${{ .id }}'}}}}}}}}"),
+        format!("{{call: asyncapi, with: {{{document}, subscription: {{consume: {{while: '${{ true }}'}}}}}}}}"),
+    ] {
+        let (code, words) = validate(&call);
+        assert_eq!(code, Some(0), "{call}: {words}");
+    }
+    for (call, expected) in [
+        (
+            "{call: mcp, with: {method: tools/list, transport: {stdio: {command: npx}}}}",
+            "3:17: “mcp” cannot be called here:",
+        ),
+        ("{call: a2a, with: {method: tasks/list, server: https://agent.test}}", "3:17: “a2a” cannot be called here:"),
+    ] {
+        let (code, words) = validate(call);
+        assert!(code == Some(2) && words.starts_with(expected), "{words}");
+    }
+    let kafka = format!("{{call: asyncapi, with: {{{document}, protocol: kafka, message: {{payload: 1}}}}}}");
+    let (code, words) = validate(&kafka);
+    assert!(code == Some(2) && words.contains("kafka") && words.contains("mqtt"), "{words}");
+}

@@ -1,12 +1,16 @@
 //! What speaks HTTP on the other side of a run: the services that the conformance kit names, and a few of our own.
 
+use std::convert::Infallible;
+
 use axum::{
     Json, Router,
+    body::Body,
     extract::{Path, Query},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Redirect, Response},
     routing::{any, get},
 };
+use futures::{StreamExt as _, stream};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
@@ -24,6 +28,8 @@ impl Counterpart {
         let address = listener.local_addr().unwrap();
         let router = Router::new()
             .route("/v2/swagger.json", get(move || async move { Json(petstore(&address.to_string())) }))
+            .route("/asyncapi.json", get(move || async move { Json(chat(&address.to_string())) }))
+            .route("/rooms/{room}", get(heard).post(echo))
             .route("/v2/pet/findByStatus", get(by_status))
             .route("/v2/pet/{id}", get(pet))
             .route("/basic-auth/{username}/{password}", get(basic))
@@ -82,6 +88,27 @@ async fn echo(headers: HeaderMap, Query(query): Query<Map<String, Value>>, body:
         "authorization": header("authorization"),
         "ticket": header("x-ticket"),
     }))
+}
+
+/// Three messages, and no end.
+async fn heard() -> Response {
+    let said = ["a: one", "b: two", "a: three"].map(|text| {
+        let (room, text) = text.split_once(": ").unwrap();
+        Ok::<_, Infallible>(format!("data: {}\n\n", json!({"room": room, "text": text})))
+    });
+    let stream = stream::iter(said).chain(stream::pending());
+    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream)).into_response()
+}
+
+fn chat(host: &str) -> Value {
+    let channel = json!({"$ref": "#/channels/rooms"});
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {"title": "Chat", "version": "1"},
+        "servers": {"chat": {"host": host, "protocol": "http"}},
+        "channels": {"rooms": {"address": "/rooms/lobby"}},
+        "operations": {"say": {"action": "receive", "channel": channel}, "hear": {"action": "send", "channel": channel}}
+    })
 }
 
 fn petstore(host: &str) -> Value {

@@ -118,6 +118,9 @@ pub struct CallContext {
     pub base_url: String,
     /// Set when the call is no longer wanted.
     pub cancelled: CancellationToken,
+    /// Where messages go; only for a call that subscribes. Such a call ends by itself when no more will come; without a
+    /// deadline it may go on for ever.
+    pub messages: Option<Arc<dyn Messages>>,
 }
 
 impl CallContext {
@@ -125,6 +128,11 @@ impl CallContext {
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.deadline.map_or(DEFAULT_LIMIT, |deadline| deadline.since(self.clock.now()))
+    }
+
+    /// Whether there is a time at which the call must have ended.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.deadline.is_some() || self.messages.is_none()
     }
 
     /// Adds a line to the task's log.
@@ -136,6 +144,18 @@ impl CallContext {
     pub fn warn(&self, text: impl AsRef<str>) {
         self.log.line(LogLevel::Warn, text.as_ref());
     }
+}
+
+/// Takes the messages of a call that subscribes.
+#[async_trait]
+pub trait Messages: Send + Sync {
+    /// Delivers a message. `id` tells it from the others of the subscription, and is the same if it comes again. True once
+    /// it is safe with the run, so that the other system may forget it; false when nobody wants more.
+    async fn deliver(&self, id: String, message: Value) -> bool;
+
+    /// Whether the subscription may be taken up again after this process has ended, so that the other system should keep
+    /// what comes in between.
+    fn may_be_resumed(&self) -> bool;
 }
 
 /// How much a log line matters.

@@ -22,6 +22,7 @@ use crate::{
     System, egress::EgressPolicy, tls,
 };
 use authentication::Credentials;
+use exchange::Shown;
 use outgoing::Outgoing;
 
 /// The scheme of endpoints that name a connection.
@@ -73,6 +74,42 @@ impl Http {
         context: &CallContext,
     ) -> Result<Value, Failure> {
         self.exchange(&outgoing, authority, repeatable, context)?.run(outgoing).await
+    }
+
+    /// Sends a request whose answer is read for as long as it goes on.
+    #[cfg(feature = "asyncapi")]
+    pub(crate) async fn stream(
+        &self,
+        outgoing: &Outgoing,
+        context: &CallContext,
+    ) -> Result<exchange::Streamed, Failure> {
+        self.exchange(outgoing, None, true, context)?.stream(outgoing).await
+    }
+
+    /// What may be reached.
+    #[cfg(any(feature = "asyncapi", feature = "grpc"))]
+    pub(crate) fn policy(&self) -> &EgressPolicy {
+        &self.policy
+    }
+
+    /// What these credentials show to a service that is called by another protocol. Digest authentication and certificates
+    /// show nothing here.
+    #[cfg(any(feature = "asyncapi", feature = "grpc"))]
+    pub(crate) async fn shown(
+        &self,
+        credentials: Option<&Credentials>,
+        context: &CallContext,
+    ) -> Result<Shown, Failure> {
+        let (client, elsewhere) = (self.client.clone(), self.client.clone());
+        exchange::Exchange { http: self, client, elsewhere, repeatable: true, context }.shown(credentials).await
+    }
+
+    /// Forgets a kept token that a service refused: it may have been withdrawn before its time. Whether there was one, so
+    /// that asking again with a new one may help.
+    pub(crate) fn withdraw(&self, refused: Shown) -> bool {
+        let Some((order, token)) = refused.kept else { return false };
+        self.tokens.forget(&order, &token);
+        true
     }
 
     fn exchange<'a>(

@@ -13,6 +13,9 @@
 //!    repeated where that does no harm, asked about by [`Registry::probe`] where the other system can tell by the
 //!    idempotency key, and handed to an operator otherwise.
 //!
+//! A call that subscribes goes on until it is stopped: it delivers what comes to [`Messages`], and lets the other system
+//! forget a message only when that says that it is safe.
+//!
 //! # How to add a connector
 //! 1. A module here behind a cargo feature of its name, with a type that implements [`Connector`].
 //! 2. Its [`FunctionSpec`] with a strict JSON Schema of `with`: the schema is what authors see, and what is checked both
@@ -29,11 +32,17 @@ mod arguments;
 mod connection;
 mod connector;
 pub mod egress;
+#[cfg(any(feature = "asyncapi", feature = "openapi"))]
+mod reference;
 mod registry;
 pub mod tls;
 
+#[cfg(feature = "asyncapi")]
+pub mod asyncapi;
 #[cfg(feature = "directory")]
 pub mod directory;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "openapi")]
@@ -47,7 +56,7 @@ pub use connection::{
     ConnectionKind, Connections, NoConnections, ResolvedConnection, SplitSettings, StoredConnections, may_use,
 };
 pub use connector::{
-    CallContext, Connector, Failure, FailureKind, FunctionSpec, LogLevel, NoLog, OperationSpec, Outcome, Probe,
-    Repetition, Request, System, TaskLog,
+    CallContext, Connector, Failure, FailureKind, FunctionSpec, LogLevel, Messages, NoLog, OperationSpec, Outcome,
+    Probe, Repetition, Request, System, TaskLog,
 };
 pub use registry::{Call, Registry, RegistryError};

@@ -24,7 +24,7 @@ use crate::{
         outgoing::{Outgoing, Output},
         schema::authentication_definitions,
     },
-    resource::{Resources, address},
+    resource::{Resources, address, resource_definitions},
 };
 use document::Document;
 
@@ -118,10 +118,6 @@ impl Connector for OpenApiConnector {
 }
 
 fn with_schema() -> Value {
-    let mut definitions = authentication_definitions();
-    if let Some(definitions) = definitions.as_object_mut() {
-        definitions.insert("resource".to_owned(), resource_schema());
-    }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -135,30 +131,6 @@ fn with_schema() -> Value {
             "output": {"enum": ["raw", "content", "response"]},
             "redirect": {"type": "boolean"}
         },
-        "$defs": definitions
-    })
-}
-
-/// Of an external resource; goes with `authentication_definitions`.
-fn resource_schema() -> Value {
-    json!({
-        "type": "object",
-        "required": ["endpoint"],
-        "additionalProperties": false,
-        "properties": {
-            "name": {"type": "string"},
-            "endpoint": {"oneOf": [
-                {"type": "string", "minLength": 1},
-                {
-                    "type": "object",
-                    "required": ["uri"],
-                    "additionalProperties": false,
-                    "properties": {
-                        "uri": {"type": "string", "minLength": 1},
-                        "authentication": {"$ref": "#/$defs/authentication"}
-                    }
-                }
-            ]}
-        }
+        "$defs": resource_definitions(authentication_definitions())
     })
 }

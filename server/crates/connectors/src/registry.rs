@@ -109,6 +109,11 @@ impl Registry {
         self.catalogue.allow(capabilities);
     }
 
+    /// Says of a function that it is not served here, and why: see [`FunctionCatalogue::withhold`].
+    pub fn withhold(&mut self, name: &str, reason: &str) {
+        self.catalogue.withhold(name, reason);
+    }
+
     /// The kinds of connection by name.
     pub fn connection_kinds(&self) -> impl Iterator<Item = &ConnectionKind> {
         self.kinds.values().map(|kind| &kind.kind)
@@ -192,7 +197,7 @@ impl Registry {
             () = context.cancelled.cancelled() => {
                 stopped(RunError::new(StandardError::Runtime, "the call was stopped while it was under way"))
             }
-            () = tokio::time::sleep(context.time_left()) => {
+            () = tokio::time::sleep(context.time_left()), if context.is_limited() => {
                 stopped(RunError::new(StandardError::Timeout, "the call took longer than it may"))
             }
         }

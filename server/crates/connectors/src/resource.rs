@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{CallContext, Failure, http::Http};
 
@@ -74,4 +74,32 @@ pub(crate) fn address(endpoint: &Value) -> Option<&str> {
 pub(crate) fn name(resource: &Value) -> &str {
     let named = resource.get("name").and_then(Value::as_str);
     named.or_else(|| resource.get("endpoint").and_then(address)).unwrap_or("the resource")
+}
+
+/// `$defs` of whatever takes a resource: those of authentication (`authentication_definitions`), and `resource`.
+pub(crate) fn resource_definitions(mut authentication: Value) -> Value {
+    let resource = json!({
+        "type": "object",
+        "required": ["endpoint"],
+        "additionalProperties": false,
+        "properties": {
+            "name": {"type": "string"},
+            "endpoint": {"oneOf": [
+                {"type": "string", "minLength": 1},
+                {
+                    "type": "object",
+                    "required": ["uri"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "uri": {"type": "string", "minLength": 1},
+                        "authentication": {"$ref": "#/$defs/authentication"}
+                    }
+                }
+            ]}
+        }
+    });
+    if let Some(definitions) = authentication.as_object_mut() {
+        definitions.insert("resource".to_owned(), resource);
+    }
+    authentication
 }

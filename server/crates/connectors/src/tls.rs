@@ -33,6 +33,21 @@ pub enum TlsError {
     Handshake(io::Error),
 }
 
+impl TlsError {
+    /// Whether the other side answered as one that knows nothing of TLS: with something else, or by hanging up.
+    #[must_use]
+    pub fn speaks_no_tls(&self) -> bool {
+        let Self::Handshake(error) = self else { return false };
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(error) => matches!(error, rustls::Error::InvalidMessage(_)),
+            None => matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+            ),
+        }
+    }
+}
+
 /// The configuration of a client that trusts the given CA (PEM, one or more certificates) and nobody else, or, without
 /// one, whom the system trusts.
 pub fn client_config(authority: Option<&str>) -> Result<ClientConfig, TlsError> {

@@ -54,6 +54,21 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) lifecycle: Cow<'a, Lifecycle>,
 }
 
+/// A call in flight.
+struct InFlight {
+    cancelled: CancellationToken,
+    subscribes: bool,
+}
+
+impl Drop for InFlight {
+    /// A subscription has no end of its own, so it ends with whoever wanted it. Whatever else was begun is left to end.
+    fn drop(&mut self) {
+        if self.subscribes {
+            self.cancelled.cancel();
+        }
+    }
+}
+
 /// A leased run in memory.
 pub(crate) struct Actor {
     pub(crate) node: Arc<Node>,
@@ -68,7 +83,7 @@ pub(crate) struct Actor {
     /// Approvals that nobody could be asked about.
     pub(crate) blocked: BTreeSet<CallId>,
     timers: BTreeMap<TimerId, Timestamp>,
-    in_flight: HashMap<CallId, CancellationToken>,
+    in_flight: HashMap<CallId, InFlight>,
     results: mpsc::UnboundedReceiver<Report>,
     report: mpsc::UnboundedSender<Report>,
     snapshot_version: i64,
@@ -352,6 +367,9 @@ impl Actor {
     /// Applies events, writes the step, then acts; true when the run rests, its lease given up.
     async fn advance(&mut self, events: Vec<Event>, taken: Option<i64>) -> Result<bool, Stop> {
         let step = self.prepare(events, taken);
+        if step.events.is_empty() && step.taken.is_none() {
+            return Ok(false);
+        }
         let rests = step.rests;
         let effects = self.write(step).await?;
         self.act(effects);
@@ -414,7 +432,8 @@ impl Actor {
         for event in events {
             let effects = workflow::apply(&self.definition, &mut self.state, &event);
             // Nobody made use of it, and it changed nothing: the journal is as good without.
-            if effects.is_empty() && matches!(event.kind, EventKind::EventReceived { .. }) {
+            let from_others = matches!(event.kind, EventKind::EventReceived { .. } | EventKind::MessageReceived { .. });
+            if effects.is_empty() && from_others {
                 continue;
             }
             step.lifecycle.extend(self.lifecycle.observe(event.at, &effects));
@@ -462,8 +481,8 @@ impl Actor {
             match effect {
                 Effect::Call(ticket) if !children::is_child(&ticket) => self.dispatch(ticket, false),
                 Effect::StopCall { call } => {
-                    if let Some(token) = self.in_flight.remove(&call) {
-                        token.cancel();
+                    if let Some(call) = self.in_flight.remove(&call) {
+                        call.cancelled.cancel();
                     }
                 }
                 _ => {}
@@ -473,7 +492,7 @@ impl Actor {
 
     fn dispatch(&mut self, ticket: CallTicket, taken_over: bool) {
         let token = CancellationToken::new();
-        self.in_flight.insert(ticket.call, token.clone());
+        self.in_flight.insert(ticket.call, InFlight { cancelled: token.clone(), subscribes: ticket.subscribes });
         let begun = self.begun.contains(&ticket.call);
         dispatch::dispatch(self, ticket, dispatch::History { taken_over, begun }, token, self.report.clone());
     }
@@ -516,25 +535,30 @@ impl Actor {
     /// Waits a while for calls in flight when the node stops. What does not end in time is found out by the next owner.
     async fn drain(&mut self) -> Result<(), Stop> {
         let deadline = Instant::now() + self.node.settings.drain;
-        while !self.in_flight.is_empty() {
+        // Subscriptions do not end by themselves. What comes of them from here on is the next owner's.
+        while self.in_flight.values().any(|call| !call.subscribes) {
             tokio::select! {
                 () = sleep_until(deadline) => break,
-                Some(report) = self.results.recv() => self.record(report.event).await?,
+                Some(report) = self.results.recv() => {
+                    let call = call_of(&report.event).and_then(|call| self.in_flight.get(&call));
+                    if call.is_some_and(|call| !call.subscribes) {
+                        self.record(report.event).await?;
+                    }
+                }
             }
         }
-        for token in self.in_flight.values() {
-            token.cancel();
+        for call in self.in_flight.values() {
+            call.cancelled.cancel();
         }
         self.rest().await
     }
 
     /// Takes a result into the journal without acting on what follows from it: the next owner does.
     async fn record(&mut self, event: Event) -> Result<(), Stop> {
-        if let EventKind::CallCompleted { call, .. }
-        | EventKind::CallFailed { call, .. }
-        | EventKind::CallUnknown { call } = &event.kind
+        if !matches!(event.kind, EventKind::CallStarted { .. })
+            && let Some(call) = call_of(&event)
         {
-            self.in_flight.remove(call);
+            self.in_flight.remove(&call);
         }
         let step = self.apply(vec![event], None);
         self.write(step).await.map(drop)
@@ -548,5 +572,17 @@ impl Actor {
         }
         let blocked = (!self.blocked.is_empty()).then(|| now + BLOCKED_PAUSE);
         self.timers.values().copied().chain(blocked).min()
+    }
+}
+
+/// The call that an event is about.
+const fn call_of(event: &Event) -> Option<CallId> {
+    match &event.kind {
+        EventKind::CallStarted { call }
+        | EventKind::CallCompleted { call, .. }
+        | EventKind::CallFailed { call, .. }
+        | EventKind::CallUnknown { call }
+        | EventKind::MessageReceived { call, .. } => Some(*call),
+        _ => None,
     }
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use connectors::{CallContext, LogLevel, Repetition, StoredConnections, TaskLog};
-use domain::{RunId, Timestamp};
+use async_trait::async_trait;
+use connectors::{CallContext, LogLevel, Messages, Repetition, StoredConnections, TaskLog};
+use domain::{Clock, RunId};
 use serde_json::Value;
 use store::runs::Run;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span, warn};
-use workflow::{CallRequest, CallTicket, Event, EventKind, RunError, StandardError};
+use workflow::{CallId, CallRequest, CallTicket, Event, EventKind, RunError, StandardError};
 
 use crate::{
     actor::Actor,
@@ -93,7 +94,9 @@ async fn make(
     let failed = |detail: &str, retryable: bool| {
         Some(Made::Failed { error: RunError::new(StandardError::Runtime, detail), retryable })
     };
-    let Ok(_slot) = Arc::clone(&node.call_slots).acquire_owned().await else {
+    let slot = Arc::clone(&node.call_slots).acquire_owned().await;
+    // A subscription waits most of its time, and would keep others from working.
+    let Ok(_slot) = slot.map(|slot| (!ticket.subscribes).then_some(slot)) else {
         return failed("the engine is stopping", true);
     };
     let parts = &node.parts;
@@ -104,7 +107,7 @@ async fn make(
     let connections = StoredConnections { store: Arc::clone(&parts.store), vault: Arc::clone(&parts.vault) };
     let calls = Calls { connectors: &parts.connectors, connections: &connections };
     let redaction = Redaction::of(request.redact.iter().cloned());
-    let context = context(node, run, ticket, &redaction, cancelled);
+    let context = context(node, run, ticket, &redaction, cancelled, report);
     let prepared = match calls.prepare(request, &run.workflow.namespace, ticket.idempotent).await {
         Ok(prepared) => prepared,
         Err(made) => return Some(made),
@@ -131,9 +134,35 @@ async fn make(
 
 /// Puts "about to be made" into the journal and waits until it is durable; false when the run has gone elsewhere.
 async fn announce(node: &Node, call: workflow::CallId, report: &mpsc::UnboundedSender<Report>) -> bool {
+    tell(report, Event::new(node.now(), EventKind::CallStarted { call })).await
+}
+
+/// Tells the actor and waits until it is durable; false when the run has gone elsewhere.
+async fn tell(report: &mpsc::UnboundedSender<Report>, event: Event) -> bool {
     let (durable, told) = oneshot::channel();
-    let event = Event::new(node.now(), EventKind::CallStarted { call });
     report.send(Report { event, durable: Some(durable) }).is_ok() && told.await.is_ok()
+}
+
+/// Takes the messages of a call into its run.
+struct Arriving {
+    call: CallId,
+    report: mpsc::UnboundedSender<Report>,
+    redaction: Redaction,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Messages for Arriving {
+    async fn deliver(&self, id: String, mut message: Value) -> bool {
+        self.redaction.value(&mut message);
+        let kind = EventKind::MessageReceived { call: self.call, id, message };
+        tell(&self.report, Event::new(self.clock.now(), kind)).await
+    }
+
+    /// By the next owner of the run.
+    fn may_be_resumed(&self) -> bool {
+        true
+    }
 }
 
 fn context(
@@ -142,20 +171,27 @@ fn context(
     ticket: &CallTicket,
     redaction: &Redaction,
     cancelled: CancellationToken,
+    report: &mpsc::UnboundedSender<Report>,
 ) -> CallContext {
-    let limit = node.now() + node.settings.call_limit;
+    // A subscription goes on for as long as the definition wants it to.
+    let limit = (!ticket.subscribes).then(|| node.now() + node.settings.call_limit);
+    let messages = ticket.subscribes.then(|| {
+        let (redaction, clock) = (redaction.clone(), Arc::clone(&node.parts.clock));
+        Arc::new(Arriving { call: ticket.call, report: report.clone(), redaction, clock }) as Arc<dyn Messages>
+    });
     let log = TaskLogOf { logs: node.logs.clone(), run: run.id, reference: ticket.reference.clone() };
     CallContext {
         run: run.id,
         reference: ticket.reference.clone(),
         attempt: ticket.attempt,
         key: ticket.key.clone(),
-        deadline: Some(ticket.deadline.map_or(limit, |deadline: Timestamp| deadline.min(limit))),
+        deadline: ticket.deadline.into_iter().chain(limit).min(),
         clock: Arc::clone(&node.parts.clock),
         ids: Arc::clone(&node.parts.ids),
         log: Arc::new(RedactedLog { log: Arc::new(log), redaction: redaction.clone() }),
         base_url: node.settings.base_url.clone(),
         cancelled,
+        messages,
     }
 }
 

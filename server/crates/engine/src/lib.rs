@@ -8,7 +8,9 @@
 //!    runs that it starts ([`children`]). Every write carries the lease's epoch. Where it can, the unit also takes the
 //!    lease (of the first step) and gives it up (of the last): a commit saved is time saved.
 //! 4. Only then it acts: dispatches calls ([`dispatch`], [`calls`]), sets timers, tells [`live`] watchers.
-//! 5. When nothing is in flight nor due soon the lease is given up; the run sleeps in the store until `wake_at` or its inbox wakes it.
+//! 5. A call that subscribes stays in flight, holds no slot for calls, and reports each message as an event.
+//! 6. When nothing is in flight nor due soon the lease is given up; the run sleeps in the store until `wake_at` or its
+//!    inbox wakes it.
 //!
 //! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
 //! outstanding, and each outstanding call is probed, repeated or handed to an operator, by what its connector can tell.
@@ -45,7 +47,8 @@ pub use live::{Live, RunChange, Topic};
 pub use task_log::TaskLogs;
 
 /// What the engine can do beside calls, timers and approvals. Definitions that need more are refused.
-pub const CAPABILITIES: [Capability; 3] = [Capability::Emit, Capability::Listen, Capability::RunWorkflow];
+pub const CAPABILITIES: [Capability; 4] =
+    [Capability::Emit, Capability::Listen, Capability::Consume, Capability::RunWorkflow];
 
 /// How a node works. The defaults suit one node on one machine.
 #[derive(Clone, Debug)]

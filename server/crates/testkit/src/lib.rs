@@ -1,13 +1,15 @@
 //! What tests stand on: a clock that is set by hand, ids in order, a seeded source of random bytes, a
-//! connector that follows a script.
+//! connector that follows a script, and one that has messages.
 //!
 //! Nothing here is used in production; the real ones live in `server`.
 
+mod broker;
 mod clock;
 mod ids;
 mod random;
 mod scripted;
 
+pub use broker::Broker;
 pub use clock::{ManualClock, WallClock};
 pub use ids::CountedIds;
 pub use random::{SeededRandom, seed};

@@ -80,6 +80,10 @@ pub struct CallTicket {
     pub deadline: Option<Timestamp>,
     /// Whether the call takes something back.
     pub compensation: bool,
+    /// Whether the call subscribes: it stays in flight, and messages come of it
+    /// ([`crate::EventKind::MessageReceived`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub subscribes: bool,
 }
 
 /// What a `listen` task listens to, as far as a router can know it without the run.

@@ -9,7 +9,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
 
-pub(super) use self::{certificate::ClientCertificate, digest::Login, oauth2::TokenOrder, tokens::Tokens};
+pub(crate) use self::certificate::ClientCertificate;
+pub(super) use self::{digest::Login, oauth2::TokenOrder, tokens::Tokens};
 use super::outgoing::header_value;
 use crate::Failure;
 

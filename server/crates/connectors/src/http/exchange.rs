@@ -3,6 +3,7 @@
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
+use identity::Secret;
 use reqwest::{
     Client, Method, RequestBuilder, Response as Answer,
     dns::{Addrs, Name, Resolve, Resolving},
@@ -81,6 +82,33 @@ pub(super) async fn first_answer(client: &Client, settings: &Settings) -> Result
     Ok(answer.status().as_u16())
 }
 
+/// An answer whose content is still coming.
+#[cfg(feature = "asyncapi")]
+pub(crate) struct Streamed(Answer);
+
+#[cfg(feature = "asyncapi")]
+impl Streamed {
+    /// The media type of the content, without parameters, in lower case.
+    pub(crate) fn media_type(&self) -> String {
+        let given = self.0.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// The next piece of the content; none at its end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        let chunk = self.0.chunk().await.map_err(|error| Failure::unreachable(chain(&error)))?;
+        Ok(chunk.map(Vec::from))
+    }
+}
+
+/// What a request shows of its credentials.
+pub(crate) struct Shown {
+    /// The value of `Authorization`.
+    pub(crate) header: Option<HeaderValue>,
+    /// A token that was issued for an earlier call, and what it was asked for with.
+    pub(super) kept: Option<(Box<TokenOrder>, Secret)>,
+}
+
 /// One call, with all its redirects.
 pub(super) struct Exchange<'a> {
     pub(super) http: &'a Http,
@@ -133,34 +161,45 @@ impl Exchange<'_> {
 
     /// Sends the request with its credentials. A service that refuses them is asked again where that may help.
     async fn send_authenticated(&self, outgoing: &Outgoing) -> Result<Response, Failure> {
-        match &outgoing.credentials {
-            None | Some(Credentials::Certificate(_)) => self.send(outgoing, None).await,
-            Some(Credentials::Header(header)) => self.send(outgoing, Some(header.clone())).await,
-            Some(Credentials::Digest(login)) => {
-                let challenge = self.send(outgoing, None).await?;
-                if challenge.status != 401 {
-                    return Ok(challenge);
-                }
-                match login.answer(&challenge.headers, outgoing, self.context)? {
-                    Some(header) => self.send(outgoing, Some(header)).await,
-                    None => Ok(challenge),
-                }
+        if let Some(Credentials::Digest(login)) = &outgoing.credentials {
+            let challenge = self.send(outgoing, None).await?;
+            if challenge.status != 401 {
+                return Ok(challenge);
             }
+            return match login.answer(&challenge.headers, outgoing, self.context)? {
+                Some(header) => self.send(outgoing, Some(header)).await,
+                None => Ok(challenge),
+            };
+        }
+        let shown = self.shown(outgoing.credentials.as_ref()).await?;
+        let response = self.send(outgoing, shown.header.clone()).await?;
+        if response.status != 401 || !self.http.withdraw(shown) {
+            return Ok(response);
+        }
+        let shown = self.shown(outgoing.credentials.as_ref()).await?;
+        self.send(outgoing, shown.header).await
+    }
+
+    /// What these credentials show before anything is sent; a token is asked for where none is kept.
+    pub(super) async fn shown(&self, credentials: Option<&Credentials>) -> Result<Shown, Failure> {
+        Ok(match credentials {
+            None | Some(Credentials::Certificate(_) | Credentials::Digest(_)) => Shown { header: None, kept: None },
+            Some(Credentials::Header(header)) => Shown { header: Some(header.clone()), kept: None },
             Some(Credentials::Token(order)) => {
                 let (token, kept) = order.token(self).await?;
-                let response = self.send(outgoing, Some(TokenOrder::header(&token)?)).await?;
-                if response.status != 401 || !kept {
-                    return Ok(response);
-                }
-                // It may have been withdrawn before its time.
-                self.http.tokens.forget(order, &token);
-                let (token, _) = order.token(self).await?;
-                self.send(outgoing, Some(TokenOrder::header(&token)?)).await
+                let header = Some(TokenOrder::header(&token)?);
+                Shown { header, kept: kept.then(|| (order.clone(), token)) }
             }
-        }
+        })
     }
 
     async fn send(&self, outgoing: &Outgoing, authorization: Option<HeaderValue>) -> Result<Response, Failure> {
+        let answer = self.request(outgoing, authorization).await?;
+        self.take_in(outgoing, answer).await
+    }
+
+    /// The answer as far as its headers.
+    async fn request(&self, outgoing: &Outgoing, authorization: Option<HeaderValue>) -> Result<Answer, Failure> {
         self.permit_literal(&outgoing.url)?;
         let client = if outgoing.away { &self.elsewhere } else { &self.client };
         let mut request =
@@ -171,11 +210,14 @@ impl Exchange<'_> {
         if let Some(body) = &outgoing.body {
             request = request.body(body.clone());
         }
-        let shown = without_query(&outgoing.url);
-        let answer = request.send().await.map_err(|error| self.failed(&error))?;
+        request.send().await.map_err(|error| self.failed(&error))
+    }
+
+    async fn take_in(&self, outgoing: &Outgoing, answer: Answer) -> Result<Response, Failure> {
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
         let content = read_content(answer, |error| self.failed(&error)).await?;
+        let shown = without_query(&outgoing.url);
         self.context.info(format!("{} {shown}: status {status}, {} bytes", outgoing.method, content.len()));
         Ok(Response {
             method: outgoing.method.as_str().to_owned(),
@@ -185,6 +227,27 @@ impl Exchange<'_> {
             headers,
             content,
         })
+    }
+
+    /// The answer as it begins, to be read for as long as it goes on. Redirects are not followed.
+    #[cfg(feature = "asyncapi")]
+    pub(super) async fn stream(&self, outgoing: &Outgoing) -> Result<Streamed, Failure> {
+        let begun = async {
+            let shown = self.shown(outgoing.credentials.as_ref()).await?;
+            let mut answer = self.request(outgoing, shown.header.clone()).await?;
+            if answer.status().as_u16() == 401 && self.http.withdraw(shown) {
+                let shown = self.shown(outgoing.credentials.as_ref()).await?;
+                answer = self.request(outgoing, shown.header).await?;
+            }
+            if answer.status().is_success() { Ok(answer) } else { Err(refusal(&self.take_in(outgoing, answer).await?)) }
+        };
+        match tokio::time::timeout(ANSWER_LIMIT, begun).await {
+            Ok(answer) => answer.map(Streamed),
+            Err(_) => Err(self.after_sending(RunError::new(
+                StandardError::Timeout,
+                format!("no answer within {} seconds", ANSWER_LIMIT.as_secs()),
+            ))),
+        }
     }
 
     /// Addresses written as numbers never reach the resolver.

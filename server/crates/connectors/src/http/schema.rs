@@ -133,6 +133,16 @@ pub(crate) fn authentication_definitions() -> Value {
     })
 }
 
+/// The same for protocols in which the other side cannot answer with a challenge: without `digest`.
+#[cfg(any(feature = "asyncapi", feature = "grpc"))]
+pub(crate) fn authentication_by_header() -> Value {
+    let mut definitions = authentication_definitions();
+    if let Some(Value::Object(schemes)) = definitions.pointer_mut("/authentication/properties") {
+        schemes.shift_remove("digest");
+    }
+    definitions
+}
+
 /// Of a connection's settings.
 pub(super) fn settings() -> Value {
     json!({

@@ -8,12 +8,10 @@ use super::{
     body::{Body, Form},
     parameters::{Parameter, Place},
 };
-use crate::Failure;
+use crate::{Failure, reference};
 
 /// The methods that a path item can have.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
-/// How long a chain of references may be.
-const REFERENCES: usize = 16;
 
 /// A document in `OpenAPI` 2.0 or 3.x.
 pub(super) struct Document<'a> {
@@ -127,15 +125,9 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// What a reference leads to. Only references within the document are followed.
-    fn resolve<'v>(&'v self, mut value: &'v Value) -> Result<&'v Value, Failure> {
-        for _ in 0..REFERENCES {
-            let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return Ok(value) };
-            let pointer = reference.strip_prefix('#').ok_or_else(|| wrong(format!("{reference} is elsewhere")))?;
-            let pointer = urlencoding::decode(pointer).map_err(|_| wrong(format!("{reference} cannot be read")))?;
-            value = self.root.pointer(&pointer).ok_or_else(|| wrong(format!("{reference} leads nowhere")))?;
-        }
-        Err(wrong("its references go in a circle"))
+    /// What a reference leads to.
+    fn resolve<'v>(&'v self, value: &'v Value) -> Result<&'v Value, Failure> {
+        reference::resolve(&self.root, value).map_err(wrong)
     }
 
     fn consumes(&self, operation: &Value) -> Vec<String> {

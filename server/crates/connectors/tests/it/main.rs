@@ -8,8 +8,10 @@
     reason = "helpers of tests: what fails here is the test's failure, and json!() reads best as an argument"
 )]
 
+mod asyncapi;
 mod authentication;
 mod builtin;
+mod grpc;
 mod http;
 mod ldap;
 mod openapi;

@@ -10,8 +10,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use connectors::{
     Call, CallContext, Connector, Failure, LogLevel, Outcome, Probe, Registry, Repetition, Request, StoredConnections,
     TaskLog,
+    asyncapi::AsyncApiConnector,
     directory::{DirectoryConnector, NoRecorder, Portal},
     egress::EgressPolicy,
+    grpc::GrpcConnector,
     http::{Http, HttpConnector},
     openapi::OpenApiConnector,
     resource::Resources,
@@ -73,9 +75,12 @@ impl Bench {
             recorder: Arc::new(NoRecorder),
         };
         let http = Arc::new(Http::new(policy.clone()).unwrap());
+        let resources = Resources::with_files(http.clone(), folder.path().to_owned());
         let connectors: Vec<Arc<dyn Connector>> = vec![
             Arc::new(HttpConnector::over(http.clone())),
-            Arc::new(OpenApiConnector::new(http.clone(), Resources::with_files(http, folder.path().to_owned()))),
+            Arc::new(OpenApiConnector::new(http.clone(), resources.clone())),
+            Arc::new(GrpcConnector::new(http.clone(), resources.clone())),
+            Arc::new(AsyncApiConnector::new(http, resources)),
             Arc::new(DirectoryConnector::new(policy.clone(), portal)),
             Arc::new(SmtpConnector::new(policy, folder.path().join("mail"))),
         ];
@@ -139,6 +144,7 @@ impl Bench {
             log: self.log.clone(),
             base_url: "http://portal.test".to_owned(),
             cancelled: CancellationToken::new(),
+            messages: None,
         }
     }
 
@@ -218,3 +224,20 @@ pub(crate) fn service(names: &[&str]) -> Option<Vec<String>> {
 
 /// Long enough for anything on this machine, short enough to notice what hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Set in a process that trusts another authority than the system's.
+const TRUSTING: &str = "RONDO_TEST_TRUSTING";
+
+/// Whom the system trusts is read from the environment, so a test that trusts the authority in this file runs once more in
+/// a process of its own. There, this gives what it was told; here, it gives nothing, after the other process has passed.
+pub(crate) async fn trusting(test: &'static str, authority: &str, told: &str) -> Option<String> {
+    if let Ok(told) = std::env::var(TRUSTING) {
+        return Some(told);
+    }
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", test, "--nocapture"]).env("SSL_CERT_FILE", authority).env(TRUSTING, told);
+    let output = child.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    None
+}

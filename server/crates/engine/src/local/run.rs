@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use connectors::{CallContext, NoConnections};
+use async_trait::async_trait;
+use connectors::{CallContext, Messages, NoConnections};
 use domain::{Name, RunId, RunStatus, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -283,6 +284,7 @@ impl Run {
             ticket,
             cancelled,
             depth: self.depth,
+            answer: self.answer.clone(),
         };
         let (answer, clock) = (self.answer.clone(), Arc::clone(&self.shared.local.clock));
         let made: Pin<Box<dyn Future<Output = Made> + Send>> = Box::pin(caller.make(request));
@@ -312,6 +314,28 @@ struct Caller {
     ticket: CallTicket,
     cancelled: CancellationToken,
     depth: usize,
+    answer: mpsc::UnboundedSender<Event>,
+}
+
+/// Takes the messages of a call into its run.
+struct Arriving {
+    call: CallId,
+    answer: mpsc::UnboundedSender<Event>,
+    shared: Arc<Shared>,
+}
+
+#[async_trait]
+impl Messages for Arriving {
+    async fn deliver(&self, id: String, mut message: Value) -> bool {
+        self.shared.redaction.value(&mut message);
+        let kind = EventKind::MessageReceived { call: self.call, id, message };
+        self.answer.send(Event::new(self.shared.local.clock.now(), kind)).is_ok()
+    }
+
+    /// Nothing is left of a run in process.
+    fn may_be_resumed(&self) -> bool {
+        false
+    }
 }
 
 impl Caller {
@@ -335,7 +359,8 @@ impl Caller {
             Ok(namespace) => namespace,
             Err(error) => return failed(StandardError::Configuration, format!("the namespace: {error}")),
         };
-        let context = self.context(Some(CALL_LIMIT));
+        // A subscription goes on for as long as the definition wants it to.
+        let context = self.context((!self.ticket.subscribes).then_some(CALL_LIMIT));
         match calls.prepare(request, &namespace, self.ticket.idempotent).await {
             Ok(prepared) => calls.make(&prepared, &context, &shared.redaction).await,
             Err(made) => made,
@@ -392,6 +417,10 @@ impl Caller {
         let local = &self.shared.local;
         let limit = limit.map(|limit| local.clock.now() + limit);
         let log = RedactedLog { log: Arc::clone(&local.log), redaction: self.shared.redaction.clone() };
+        let messages = self.ticket.subscribes.then(|| {
+            let (answer, shared) = (self.answer.clone(), Arc::clone(&self.shared));
+            Arc::new(Arriving { call: self.ticket.call, answer, shared }) as Arc<dyn Messages>
+        });
         CallContext {
             run: self.run,
             reference: self.ticket.reference.clone(),
@@ -403,6 +432,7 @@ impl Caller {
             log: Arc::new(log),
             base_url: String::new(),
             cancelled: self.cancelled.clone(),
+            messages,
         }
     }
 }

@@ -15,7 +15,7 @@ use store::{
     workflows::{VersionState, WorkflowVersion},
 };
 use store_sqlite::SqliteStore;
-use testkit::{CountedIds, Scripted, SeededRandom, WallClock};
+use testkit::{Broker, CountedIds, Scripted, SeededRandom, WallClock};
 use workflow::{CloudEvent, Definition, Event, EventKind};
 
 /// How long a test waits for a condition before it fails.
@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Lab {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) script: Arc<Scripted>,
+    pub(crate) broker: Arc<Broker>,
     pub(crate) requester: User,
     pub(crate) manager: User,
     parts: Parts,
@@ -47,8 +48,8 @@ impl Lab {
             Arc::new(SeededRandom::new(1)),
         )
         .unwrap();
-        let connector: Arc<dyn connectors::Connector> = Arc::clone(&script) as _;
-        let mut connectors = Registry::new(vec![connector]).unwrap();
+        let broker = Arc::new(Broker::default());
+        let mut connectors = Registry::new(vec![script.clone(), broker.clone()]).unwrap();
         connectors.allow(CAPABILITIES);
         let parts = Parts {
             store: Arc::clone(&store),
@@ -76,7 +77,7 @@ impl Lab {
         };
         unit.insert_grant(&grant).await.unwrap();
         unit.commit().await.unwrap();
-        Self { store, script, requester, manager, parts, _directory: directory }
+        Self { store, script, broker, requester, manager, parts, _directory: directory }
     }
 
     pub(crate) fn parts(&self) -> Parts {
@@ -85,12 +86,18 @@ impl Lab {
 
     /// A node that takes over from a dead one within a fraction of a second.
     pub(crate) fn start(&self, observer: Arc<dyn Observer>) -> Engine {
-        let settings = EngineSettings {
+        self.start_with(observer, |_| {})
+    }
+
+    /// The same with other settings.
+    pub(crate) fn start_with(&self, observer: Arc<dyn Observer>, change: impl FnOnce(&mut EngineSettings)) -> Engine {
+        let mut settings = EngineSettings {
             lease: Duration::from_millis(400),
             poll: Duration::from_millis(25),
             drain: Duration::from_secs(1),
             ..EngineSettings::default()
         };
+        change(&mut settings);
         Engine::start(Parts { observer, ..self.parts() }, settings)
     }
 

@@ -10,7 +10,7 @@ use connectors::{CallContext, LogLevel, NoLog, Outcome, Registry, TaskLog};
 use domain::RunStatus;
 use engine::local::{Local, Order, Process, Processes, Report, Secrets, Workflows};
 use serde_json::{Value, json};
-use testkit::{CountedIds, Scripted, WallClock};
+use testkit::{Broker, CountedIds, Scripted, WallClock};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use workflow::{Capability, Definition, RunError, StandardError, process::ProcessResult};
@@ -58,6 +58,7 @@ impl TaskLog for Lines {
 
 struct Bench {
     scripted: Arc<Scripted>,
+    broker: Arc<Broker>,
     processes: Arc<Saying>,
     local: Local,
     shelf: Shelf,
@@ -66,9 +67,10 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let scripted = Arc::new(Scripted::default());
+        let broker = Arc::new(Broker::default());
         let processes = Arc::new(Saying { hanging: Semaphore::new(0) });
         let local = Local {
-            connectors: Arc::new(Registry::new(vec![scripted.clone()]).unwrap()),
+            connectors: Arc::new(Registry::new(vec![scripted.clone(), broker.clone()]).unwrap()),
             workflows: Arc::new(Shelf::default()),
             processes: processes.clone(),
             secrets: Secrets::default(),
@@ -76,7 +78,7 @@ impl Bench {
             ids: Arc::new(CountedIds::default()),
             log: Arc::new(NoLog),
         };
-        Self { scripted, processes, local, shelf: Shelf::default() }
+        Self { scripted, broker, processes, local, shelf: Shelf::default() }
     }
 
     fn definition(&self, tasks: &str) -> Arc<Definition> {
@@ -218,4 +220,52 @@ async fn a_container_is_called_as_the_specification_recommends() {
     let report = Bench::new().run("do:\n- boxed: {run: {container: {image: x}}}").await;
     let Value::String(name) = report.output else { panic!("{report:?}") };
     assert!(name.starts_with("main-") && name.ends_with(".tests-boxed"), "{name}");
+}
+
+#[tokio::test]
+async fn messages_are_consumed_and_worked_through() {
+    let bench = Bench::new();
+    for n in 1..=5 {
+        bench.broker.send(json!({"payload": {"n": n}}));
+    }
+    let broker = Arc::clone(&bench.broker);
+    let report = bench
+        .run(
+            "do:\n- hear:\n    call: asyncapi\n    with:\n      subscription:\n        filter: ${ .payload.n != 2 }\n        \
+             consume: {amount: 3}\n        foreach: {item: message, do: [{double: {set: {n: '${ $message.payload.n * 2 }'}}}]}",
+        )
+        .await;
+    assert_eq!((report.status, &report.output), (RunStatus::Completed, &json!([{"n": 2}, {"n": 6}, {"n": 8}])));
+    assert_eq!(broker.subscriptions(), 0);
+}
+
+#[tokio::test]
+async fn the_end_of_the_messages_is_the_end_of_the_subscription() {
+    let bench = Bench::new();
+    bench.broker.send(json!({"payload": 1}));
+    bench.broker.close();
+    let report = bench.run("do:\n- hear: {call: asyncapi, with: {subscription: {consume: {amount: 9}}}}").await;
+    assert_eq!((report.status, &report.output), (RunStatus::Completed, &json!([{"payload": 1}])));
+}
+
+#[tokio::test]
+async fn a_subscription_ends_when_its_time_is_over_or_the_run_is_cancelled() {
+    let bench = Bench::new();
+    bench.broker.send(json!({"payload": 1}));
+    let report =
+        bench.run("do:\n- hear: {call: asyncapi, with: {subscription: {consume: {amount: 9, for: PT0.2S}}}}").await;
+    assert_eq!((report.status, &report.output), (RunStatus::Completed, &json!([{"payload": 1}])));
+
+    let bench = Bench::new();
+    let (broker, cancelled) = (Arc::clone(&bench.broker), CancellationToken::new());
+    let run = bench
+        .run_until("do:\n- hear: {call: asyncapi, with: {subscription: {consume: {amount: 9}}}}", cancelled.clone());
+    let cancel = async {
+        while broker.subscriptions() == 0 {
+            tokio::task::yield_now().await;
+        }
+        cancelled.cancel();
+    };
+    let (report, ()) = tokio::join!(run, cancel);
+    assert_eq!((report.status, broker.subscriptions()), (RunStatus::Cancelled, 0));
 }

@@ -9,4 +9,5 @@ mod events;
 mod flow;
 mod lab;
 mod local;
+mod messages;
 mod postgres;

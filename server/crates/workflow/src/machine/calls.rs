@@ -252,6 +252,7 @@ pub(super) fn ticket(state: &RunState, frame: FrameId) -> Option<CallTicket> {
         key: idempotency_key(state, &task.key),
         deadline: deadline(state, frame),
         compensation: task.record.compensation,
+        subscribes: matches!(task.work, Work::Listen(_)),
     })
 }
 

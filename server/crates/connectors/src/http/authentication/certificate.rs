@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[derive(Clone, Deserialize)]
 pub(crate) struct ClientCertificate {
     /// The client's certificate, and those between it and a root if there are any.
-    pub(in crate::http) certificate: String,
+    pub(crate) certificate: String,
     /// Its private key.
-    pub(in crate::http) key: String,
+    pub(crate) key: String,
 }
