@@ -51,6 +51,8 @@ mod logs;
 mod messages;
 #[path = "../../store/sql/migrations.rs"]
 mod migrations;
+#[path = "../../store/sql/process_permissions.rs"]
+mod process_permissions;
 #[path = "../../store/sql/requests.rs"]
 mod requests;
 #[path = "../../store/sql/row.rs"]
