@@ -118,6 +118,14 @@ async fn postpone(node: &Node, lease: &Lease) {
     }
 }
 
+impl Drop for Actor {
+    /// Whoever owns the run from now on finds out about its calls by itself. What is still under way here must not come to
+    /// its effect beside that.
+    fn drop(&mut self) {
+        self.in_flight.values().for_each(CancellationToken::cancel);
+    }
+}
+
 impl Actor {
     async fn load(node: Arc<Node>, lease: Lease) -> Result<Self, Stop> {
         let mut unit = node.parts.store.snapshot().await?;

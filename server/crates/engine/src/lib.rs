@@ -6,7 +6,7 @@
 //! 3. The actor applies the event, and writes journal, run, tasks, approvals, notices and audit entries of that step in
 //!    one unit of work ([`step`]), and with them what it exchanges with other runs ([`exchange`]): events ([`stream`]) and
 //!    runs that it starts ([`children`]). Every write carries the lease's epoch.
-//! 4. Only then it acts: dispatches calls ([`dispatch`], [`calls`]), sets timers, tells [`live`] watchers.
+//! 4. Only then it acts: dispatches calls ([`dispatch`], [`calls`]) to connectors or to a runner ([`processes`]), sets timers, tells [`live`] watchers.
 //! 5. When nothing is in flight the lease is given up; the run sleeps in the store until `wake_at` or its inbox wakes it.
 //!
 //! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
@@ -23,6 +23,7 @@ pub mod live;
 pub mod local;
 mod node;
 pub mod notices;
+pub mod processes;
 mod redaction;
 mod step;
 pub mod stream;
@@ -39,10 +40,18 @@ use tokio_util::sync::CancellationToken;
 use workflow::Capability;
 
 pub use live::{Live, RunChange, Topic};
+pub use processes::Processes;
 pub use task_log::TaskLogs;
 
 /// What the engine can do beside calls, timers and approvals. Definitions that need more are refused.
-pub const CAPABILITIES: [Capability; 3] = [Capability::Emit, Capability::Listen, Capability::RunWorkflow];
+pub const CAPABILITIES: [Capability; 6] = [
+    Capability::Emit,
+    Capability::Listen,
+    Capability::RunWorkflow,
+    Capability::RunShell,
+    Capability::RunScript,
+    Capability::RunContainer,
+];
 
 /// How a node works. The defaults suit one node on one machine.
 #[derive(Clone, Debug)]
@@ -106,6 +115,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The connectors.
     pub connectors: Arc<Registry>,
+    /// Executes shell commands, scripts and containers.
+    pub processes: Arc<dyn Processes>,
     /// Secrets at rest.
     pub vault: Arc<Vault>,
     /// The time.
