@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     env, fs,
     net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -15,6 +16,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::egress::{EgressPolicy, Network};
 use identity::{Secret, vault::KEY_VARIABLE};
+use runner::Limits;
 use service::{MailEncryption, MailSettings};
 use url::Url;
 
@@ -44,6 +46,13 @@ pub(crate) const KEYS: &[&str] = &[
     "engine.calls",
     "engine.lease",
     "events.retention",
+    "runner.user",
+    "runner.memory",
+    "runner.processor_time",
+    "runner.processes",
+    "runner.file_size",
+    "runner.time",
+    "runner.output",
 ];
 
 /// How long events are kept unless told otherwise.
@@ -104,6 +113,10 @@ pub(crate) struct Config {
     pub(crate) lease: Duration,
     /// How long events are kept for those who listen later.
     pub(crate) event_retention: Duration,
+    /// To whom the processes of workflows belong, if this process belongs to root.
+    pub(crate) runner_user: String,
+    /// What such a process may use up.
+    pub(crate) runner_limits: Limits,
     /// What is odd and does not stop the program.
     pub(crate) remarks: Vec<String>,
 }
@@ -203,6 +216,8 @@ impl Config {
                     .filter(|kept| (Duration::from_mins(1)..=Duration::from_hours(366 * 24)).contains(kept))
                     .ok_or_else(|| values.wrong("events.retention", "an ISO 8601 duration from PT1M to P366D"))?,
             },
+            runner_user: values.text("runner.user").unwrap_or("nobody").to_owned(),
+            runner_limits: runner_limits(&values)?,
             data,
             remarks,
         };
@@ -300,6 +315,38 @@ fn database(url: &str) -> Result<Database> {
     bail!("the database address must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE")
 }
 
+fn runner_limits(values: &Values) -> Result<Limits> {
+    let usual = Limits::default();
+    let size = |key: &str, usual: u64| match values.text(key) {
+        None => Ok(usual),
+        Some(text) => bytes(text).filter(|bytes| *bytes > 0).ok_or_else(|| values.wrong(key, "a size such as 512 MiB")),
+    };
+    let span = |key: &str, usual: Duration| match values.text(key) {
+        None => Ok(usual),
+        Some(text) => workflow::duration::parse_iso8601(text)
+            .filter(|span| (Duration::from_secs(1)..=Duration::from_hours(24)).contains(span))
+            .ok_or_else(|| values.wrong(key, "an ISO 8601 duration from PT1S to PT24H")),
+    };
+    let processes = values.parsed::<NonZeroU32>("runner.processes", "a number from 1")?;
+    Ok(Limits {
+        memory: size("runner.memory", usual.memory)?,
+        processor_time: span("runner.processor_time", usual.processor_time)?,
+        processes: processes.map_or(usual.processes, |processes| processes.get().into()),
+        file_size: size("runner.file_size", usual.file_size)?,
+        time: span("runner.time", usual.time)?,
+        output: size("runner.output", usual.output)?,
+    })
+}
+
+/// `512 MiB`, `1 GiB`, `64 KiB`, or a plain number of bytes.
+fn bytes(text: &str) -> Option<u64> {
+    let (number, unit) = [("KiB", 10), ("MiB", 20), ("GiB", 30)]
+        .into_iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), 1_u64 << shift)))
+        .unwrap_or((text, 1));
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
 fn mail(values: &Values) -> Result<Option<MailSettings>> {
     let Some(host) = values.text("mail.host").filter(|host| !host.is_empty()) else { return Ok(None) };
     let (encryption, usual_port) = match values.text("mail.encryption") {
@@ -384,6 +431,24 @@ mod tests {
         assert_eq!(kept("").unwrap(), Duration::from_hours(7 * 24));
         assert_eq!(kept("[events]\nretention = 'P30D'").unwrap(), Duration::from_hours(30 * 24));
         assert!(kept("[events]\nretention = 'PT1S'").is_err());
+    }
+
+    #[test]
+    fn limits_of_processes_have_units() {
+        let file = "[runner]\nmemory = '64 MiB'\noutput = 4096\ntime = 'PT10S'\nprocesses = 7\nuser = 'www-data'";
+        let config = load(file, &[("RONDO_RUNNER_FILE_SIZE", "1KiB")], Flags::default()).unwrap();
+        let expected = Limits {
+            memory: 64 * 1024 * 1024,
+            output: 4096,
+            time: Duration::from_secs(10),
+            processes: 7,
+            file_size: 1024,
+            ..Limits::default()
+        };
+        assert_eq!((config.runner_limits, config.runner_user.as_str()), (expected, "www-data"));
+        for wrong in ["memory = '64 MB'", "memory = 0", "time = 'P2D'", "processes = 0", "processor_time = 'PT0S'"] {
+            assert!(load(&format!("[runner]\n{wrong}"), &[], Flags::default()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

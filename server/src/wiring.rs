@@ -39,6 +39,7 @@ use crate::{
     config::{Config, Database},
     definition_resources::DefinitionResources,
     directory_changes::AuditedChanges,
+    processes::{Executor, runner_process},
 };
 
 /// What every command works with.
@@ -46,6 +47,7 @@ pub(crate) struct Foundation {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) connectors: Arc<Registry>,
+    pub(crate) processes: Arc<Executor>,
     pub(crate) passwords: Passwords,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
@@ -76,11 +78,15 @@ impl Foundation {
             passwords: Arc::new(passwords.clone()),
             recorder: Arc::new(AuditedChanges),
         };
-        let registry = registry(config.egress.clone(), portal, config.data.join("mail"))?;
+        let http = http(&Arc::new(config.egress.clone()))?;
+        let resources = Resources::remote(Arc::clone(&http));
+        let registry = registry(config.egress.clone(), &http, &resources, portal, config.data.join("mail"))?;
+        let runner = runner_process(config.runner_user.clone(), config.runner_limits);
         Ok(Self {
             store,
             vault,
             connectors: Arc::new(registry),
+            processes: Arc::new(Executor::apart(runner, resources)),
             passwords,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
@@ -238,10 +244,15 @@ fn passwords(random: Arc<dyn Random>) -> Result<Passwords> {
     Ok(Passwords::new(random, Parameters::default(), processors)?)
 }
 
-fn registry(egress: EgressPolicy, portal: Portal, mails: PathBuf) -> Result<Registry> {
+fn registry(
+    egress: EgressPolicy,
+    http: &Arc<Http>,
+    resources: &Resources,
+    portal: Portal,
+    mails: PathBuf,
+) -> Result<Registry> {
     let egress = Arc::new(egress);
-    let http = http(&egress)?;
-    let mut connectors = connectors_without_database(&http, &Resources::remote(Arc::clone(&http)));
+    let mut connectors = connectors_without_database(http, resources);
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&egress), portal)));
     connectors.push(Arc::new(SmtpConnector::new(egress, mails)));
     let mut registry = assemble(connectors)?;

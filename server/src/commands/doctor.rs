@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use super::in_words;
 use crate::{
     config::{Config, Database, Flags},
+    processes::runner_process,
     wiring::{self, Foundation},
 };
 
@@ -94,6 +95,13 @@ async fn examine(config: &Config, findings: &mut Findings) {
     if fits {
         deeper(config, findings).await;
     }
+    let runner = runner_process(config.runner_user.clone(), config.runner_limits);
+    let words = match runner.user() {
+        Ok(Some(_)) => Ok(format!("processes of workflows belong to {}", config.runner_user)),
+        Ok(None) => Ok("processes of workflows belong to this user, who can read the key and the database".to_owned()),
+        Err(cause) => Err(anyhow::anyhow!("{cause}; set runner.user")),
+    };
+    findings.note("runner", words);
     match &config.mail {
         None => _ = findings.note("mail", Ok("off; set mail.host to send mails".to_owned())),
         Some(mail) => {

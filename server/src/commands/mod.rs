@@ -10,7 +10,7 @@ mod token;
 mod user;
 mod validate;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -74,6 +74,23 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Execute one process for a server. Only `rondo serve` calls it
+    #[command(hide = true)]
+    Runner {
+        /// What the runner hands to itself
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+impl Arguments {
+    /// The arguments of the runner, if it is to be that; else these arguments again.
+    pub(crate) fn for_runner(self) -> Result<Vec<OsString>, Self> {
+        match self.command {
+            Command::Runner { arguments } => Ok(arguments),
+            command => Err(Self { place: self.place, command }),
+        }
+    }
 }
 
 /// Does what the arguments say.
@@ -95,6 +112,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Restore { file } => backup::restore(&quiet(&flags)?, &file).await,
         Command::Run(options) => run::run(options).await,
         Command::Validate { files } => validate::validate(&files),
+        Command::Runner { arguments } => Ok(runner::main(&arguments)),
     }
 }
 

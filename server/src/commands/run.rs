@@ -1,7 +1,6 @@
 //! `rondo run FILE`: one definition, executed here and now, without a server or database.
 
 mod library;
-mod processes;
 
 use std::{
     collections::BTreeMap,
@@ -26,10 +25,10 @@ use workflow::{CloudEvent, Definition, FunctionCatalogue, RunError, StandardErro
 use super::validate::{INVALID, folder_of, read_definition};
 use crate::{
     clock::{SystemClock, SystemIds},
+    processes::Executor,
     wiring::WithoutDatabase,
 };
 use library::Library;
-use processes::LocalProcesses;
 
 /// How the exit says that a run did not complete.
 const NOT_COMPLETED: u8 = 1;
@@ -159,7 +158,7 @@ fn prepare(options: Options) -> Result<Result<(Local, Order), Invalid>> {
     let local = Local {
         connectors: parts.connectors,
         workflows: Arc::new(library),
-        processes: Arc::new(LocalProcesses::new(std::env::var_os("PATH").unwrap_or_default(), parts.resources)),
+        processes: Arc::new(Executor::here(std::env::var_os("PATH").unwrap_or_default(), parts.resources)),
         secrets: Secrets::new(secrets(options.secrets)),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),

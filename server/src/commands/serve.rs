@@ -21,6 +21,7 @@ use crate::{
     housekeeping,
     http::{self, Inner, Portal},
     logging,
+    processes::Executor,
     wiring::{self, Alone, Extras, Foundation},
 };
 
@@ -170,6 +171,7 @@ fn start_engine(config: &Config, foundation: &Foundation, live: &Live, base_url:
     let parts = engine::Parts {
         store: Arc::clone(&foundation.store),
         connectors: Arc::clone(&foundation.connectors),
+        processes: Arc::<Executor>::clone(&foundation.processes),
         vault: Arc::clone(&foundation.vault),
         clock: Arc::clone(&foundation.clock),
         ids: Arc::clone(&foundation.ids),

@@ -201,6 +201,14 @@ async fn postpone(node: &Node, run: RunId, lease: Option<Lease>) {
     let _ = keep.await;
 }
 
+impl Drop for Actor {
+    /// Whoever owns the run from now on finds out about its calls by itself. What is still under way here must not come to
+    /// its effect beside that.
+    fn drop(&mut self) {
+        self.in_flight.values().for_each(|call| call.cancelled.cancel());
+    }
+}
+
 impl Actor {
     async fn load(node: Arc<Node>, unit: &mut dyn UnitOfWork, lease: Lease, run: Run) -> Result<Self, Stop> {
         let definition = node.definition(unit, &run.workflow, &run.version).await?;

@@ -3,18 +3,46 @@
 use std::sync::Arc;
 
 use connectors::{
-    Call, CallContext, Connections, FailureKind, LogLevel, Outcome, Probe, Registry, Repetition, Request, TaskLog,
+    Call, CallContext, Connections, Failure, FailureKind, LogLevel, Outcome, Probe, Registry, Repetition, Request,
+    TaskLog,
 };
-use domain::Name;
+use domain::{Ids, Name};
 use serde_json::Value;
-use workflow::{CallId, CallRequest, EventKind, RunError};
+use workflow::{CallId, CallRequest, EventKind, RunError, StandardError, process::Process};
 
-use crate::redaction::Redaction;
+use crate::{
+    processes::{self, Origin, Processes},
+    redaction::Redaction,
+};
 
 /// What calls are made with.
 pub(crate) struct Calls<'a> {
     pub(crate) connectors: &'a Registry,
     pub(crate) connections: &'a dyn Connections,
+    pub(crate) processes: &'a dyn Processes,
+    pub(crate) ids: &'a dyn Ids,
+}
+
+/// A call that is ready to be made. Has no `Debug`: its arguments may hold secrets.
+pub(crate) enum Prepared {
+    /// By a connector.
+    Request(Request),
+    /// By a process.
+    Process {
+        /// The function that asks for it.
+        function: String,
+        /// The process.
+        process: Box<Process>,
+        /// Whether the definition declares that running it twice does no harm.
+        idempotent: bool,
+    },
+}
+
+impl Prepared {
+    /// Whether it is a process.
+    pub(crate) fn is_process(&self) -> bool {
+        matches!(self, Self::Process { .. })
+    }
 }
 
 /// What became of a call.
@@ -57,26 +85,39 @@ impl Calls<'_> {
         &self,
         request: CallRequest,
         namespace: &Name,
+        workflow: &str,
         idempotent: bool,
-    ) -> Result<Request, Made> {
+    ) -> Result<Prepared, Made> {
+        if Process::is_asked_for_by(&request.function) {
+            let function = request.function.clone();
+            let origin = Origin { namespace: namespace.as_str(), workflow };
+            let process =
+                processes::read(request, origin, self.ids).map_err(|error| Made::Failed { error, retryable: false })?;
+            return Ok(Prepared::Process { function, process: Box::new(process), idempotent });
+        }
         let redaction = Redaction::of(request.redact);
         let call = Call { function: &request.function, with: request.with, namespace, idempotent };
-        self.connectors.prepare(call, self.connections).await.map_err(|failure| {
+        self.connectors.prepare(call, self.connections).await.map(Prepared::Request).map_err(|failure| {
             let retryable = failure.kind == FailureKind::Retryable;
             Made::Failed { error: *failure.error, retryable }.redacted(&redaction)
         })
     }
 
     /// Makes a prepared call; where its answer is lost, finds out what can be found out.
-    pub(crate) async fn make(&self, request: &Request, context: &CallContext, redaction: &Redaction) -> Made {
-        let outcome = self.connectors.execute(request, context).await;
-        metrics::counter!("rondo_calls_total", "function" => request.function.clone(), "outcome" => outcome_name(&outcome))
+    pub(crate) async fn make(&self, prepared: &Prepared, context: &CallContext, redaction: &Redaction) -> Made {
+        let (function, outcome) = match prepared {
+            Prepared::Request(request) => (&request.function, self.connectors.execute(request, context).await),
+            Prepared::Process { function, process, .. } => {
+                (function, self.execute(process.as_ref().clone(), context).await)
+            }
+        };
+        metrics::counter!("rondo_calls_total", "function" => function.clone(), "outcome" => outcome_name(&outcome))
             .increment(1);
         let made = match outcome {
             Outcome::Done(output) => Made::Done(output),
             Outcome::Retryable(error) => Made::Failed { error, retryable: true },
             Outcome::Permanent(error) => Made::Failed { error, retryable: false },
-            Outcome::Unknown(error) => match self.after_loss(request, context, true).await {
+            Outcome::Unknown(error) => match self.after_loss(prepared, context, true).await {
                 AfterLoss::Make => Made::Failed { error, retryable: true },
                 AfterLoss::Happened(output) => Made::Done(output),
                 AfterLoss::Unknown => Made::Unknown(error),
@@ -85,17 +126,40 @@ impl Calls<'_> {
         made.redacted(redaction)
     }
 
+    /// Executes a process. Its time is limited by whoever executes it.
+    async fn execute(&self, process: Process, context: &CallContext) -> Outcome {
+        tokio::select! {
+            ended = self.processes.run(process, context) => ended
+                .and_then(|result| processes::answer(result).map_err(Failure::permanent))
+                .into(),
+            () = context.cancelled.cancelled() => {
+                Outcome::Unknown(RunError::new(StandardError::Runtime, "the process was stopped while it was under way"))
+            }
+        }
+    }
+
+    /// What may be done about a call of which nobody knows whether it happened.
+    pub(crate) fn repetition(&self, prepared: &Prepared) -> Repetition {
+        match prepared {
+            Prepared::Request(request) => self.connectors.repetition(request),
+            Prepared::Process { idempotent: true, .. } => Repetition::Safe,
+            // Nobody can be asked how far it came.
+            Prepared::Process { idempotent: false, .. } => Repetition::Once,
+        }
+    }
+
     /// What is to be done about a call whose answer is lost. `begun` says that it may have been made.
-    pub(crate) async fn after_loss(&self, request: &Request, context: &CallContext, begun: bool) -> AfterLoss {
-        match self.connectors.repetition(request) {
-            Repetition::Once if begun => AfterLoss::Unknown,
-            Repetition::Safe | Repetition::Once => AfterLoss::Make,
-            Repetition::Probe => match self.connectors.probe(request, context).await {
-                Probe::Happened(output) => AfterLoss::Happened(output),
-                Probe::DidNotHappen => AfterLoss::Make,
-                Probe::CannotTell if request.idempotent => AfterLoss::Make,
-                Probe::CannotTell => AfterLoss::Unknown,
-            },
+    pub(crate) async fn after_loss(&self, prepared: &Prepared, context: &CallContext, begun: bool) -> AfterLoss {
+        let request = match (self.repetition(prepared), prepared) {
+            (Repetition::Once, _) if begun => return AfterLoss::Unknown,
+            (Repetition::Probe, Prepared::Request(request)) => request,
+            _ => return AfterLoss::Make,
+        };
+        match self.connectors.probe(request, context).await {
+            Probe::Happened(output) => AfterLoss::Happened(output),
+            Probe::DidNotHappen => AfterLoss::Make,
+            Probe::CannotTell if request.idempotent => AfterLoss::Make,
+            Probe::CannotTell => AfterLoss::Unknown,
         }
     }
 }

@@ -14,7 +14,9 @@ use workflow::{
     process::{self, Workflow},
 };
 
-use crate::{actor::Actor, dispatch::NoSecrets, launch::Launch, stream::Post};
+use crate::{
+    actor::Actor, dispatch::NoSecrets, launch::Launch, node::LoadError, processes::not_permitted, stream::Post,
+};
 
 /// How deep workflows may run workflows.
 const DEPTH: u32 = 16;
@@ -68,6 +70,9 @@ async fn begin(
         Ok(version) => version,
         Err(error) => return Ok(Err(error)),
     };
+    if let Err(error) = permit(unit, actor, &version).await? {
+        return Ok(Err(error));
+    }
     let Some(requester) = unit.user(actor.run.requester_id).await? else {
         return Ok(Err(RunError::new(StandardError::Runtime, "the person who asked for the run is gone")));
     };
@@ -114,6 +119,27 @@ async fn version(unit: &mut dyn UnitOfWork, order: &Workflow) -> store::Result<R
             }
         },
     }
+}
+
+/// Refuses a workflow that runs processes in a namespace that may run none.
+async fn permit(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    version: &WorkflowVersion,
+) -> store::Result<Result<(), RunError>> {
+    let workflow = &version.workflow;
+    let definition = match actor.node.definition(unit, workflow, &version.version).await {
+        Ok(definition) => definition,
+        Err(LoadError::Store(cause)) => return Err(cause),
+        Err(other) => {
+            let detail = format!("version {} of the workflow {workflow} cannot be run: {other}", version.version);
+            return Ok(Err(RunError::new(StandardError::Configuration, detail)));
+        }
+    };
+    if !definition.runs_processes() || unit.process_permission(&workflow.namespace).await?.is_some() {
+        return Ok(Ok(()));
+    }
+    Ok(Err(RunError::new(StandardError::Authorization, not_permitted(&workflow.namespace))))
 }
 
 /// Cancels the run that a call has started, if it is one, and still under way.

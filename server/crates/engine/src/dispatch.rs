@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use connectors::{CallContext, LogLevel, Messages, Repetition, StoredConnections, TaskLog};
-use domain::{Clock, RunId};
+use domain::{Clock, Name, RunId};
 use serde_json::Value;
 use store::runs::Run;
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +16,7 @@ use crate::{
     actor::Actor,
     calls::{AfterLoss, Calls, Made, RedactedLog},
     node::Node,
+    processes,
     redaction::Redaction,
     task_log::TaskLogs,
 };
@@ -100,15 +101,24 @@ async fn make(
         return failed("the engine is stopping", true);
     };
     let parts = &node.parts;
-    if let Err(error) = parts.vault.unseal_within(&mut request.with) {
-        warn!(error = &error as &dyn std::error::Error, "a sealed value cannot be opened");
-        return failed("a sealed value in the arguments cannot be opened", false);
+    match parts.vault.unseal_within(&mut request.with) {
+        Ok(opened) => request.redact.extend(opened.into_iter().map(|secret| secret.expose().to_owned())),
+        Err(error) => {
+            warn!(error = &error as &dyn std::error::Error, "a sealed value cannot be opened");
+            return failed("a sealed value in the arguments cannot be opened", false);
+        }
     }
     let connections = StoredConnections { store: Arc::clone(&parts.store), vault: Arc::clone(&parts.vault) };
-    let calls = Calls { connectors: &parts.connectors, connections: &connections };
+    let calls = Calls {
+        connectors: &parts.connectors,
+        connections: &connections,
+        processes: parts.processes.as_ref(),
+        ids: parts.ids.as_ref(),
+    };
     let redaction = Redaction::of(request.redact.iter().cloned());
     let context = context(node, run, ticket, &redaction, cancelled, report);
-    let prepared = match calls.prepare(request, &run.workflow.namespace, ticket.idempotent).await {
+    let workflow = &run.workflow;
+    let prepared = match calls.prepare(request, &workflow.namespace, workflow.name.as_str(), ticket.idempotent).await {
         Ok(prepared) => prepared,
         Err(made) => return Some(made),
     };
@@ -121,7 +131,12 @@ async fn make(
             }
         }
     }
-    if parts.connectors.repetition(&prepared) == Repetition::Once {
+    if prepared.is_process()
+        && let Err(refusal) = permit_process(node, &workflow.namespace).await
+    {
+        return Some(refusal);
+    }
+    if calls.repetition(&prepared) == Repetition::Once {
         // What cannot be repeated leaves word that it is about to happen, so that a crash is seen as "may have happened".
         if !announce(node, ticket.call, report).await {
             return None;
@@ -130,6 +145,24 @@ async fn make(
     let made = calls.make(&prepared, &context, &redaction).await;
     parts.observer.after_call(run.id, run.journal_version);
     Some(made)
+}
+
+/// Refuses a process of a namespace that may run none. It was asked when the run was launched, too; since then somebody
+/// may have taken the permission back.
+async fn permit_process(node: &Node, namespace: &Name) -> Result<(), Made> {
+    let asked = async { node.parts.store.snapshot().await?.process_permission(namespace).await };
+    match asked.await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => {
+            let error = RunError::new(StandardError::Authorization, processes::not_permitted(namespace));
+            Err(Made::Failed { error, retryable: false })
+        }
+        Err(cause) => {
+            warn!(error = &cause as &dyn std::error::Error, "a permission cannot be read");
+            let error = RunError::new(StandardError::Runtime, "the database is not available at the moment");
+            Err(Made::Failed { error, retryable: true })
+        }
+    }
 }
 
 /// Puts "about to be made" into the journal and waits until it is durable; false when the run has gone elsewhere.

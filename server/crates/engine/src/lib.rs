@@ -7,7 +7,8 @@
 //!    one unit of work ([`step`]), and with them what it exchanges with other runs ([`exchange`]): events ([`stream`]) and
 //!    runs that it starts ([`children`]). Every write carries the lease's epoch. Where it can, the unit also takes the
 //!    lease (of the first step) and gives it up (of the last): a commit saved is time saved.
-//! 4. Only then it acts: dispatches calls ([`dispatch`], [`calls`]), sets timers, tells [`live`] watchers.
+//! 4. Only then it acts: dispatches calls ([`dispatch`], [`calls`]) to connectors or to a runner ([`processes`]), sets
+//!    timers, tells [`live`] watchers.
 //! 5. A call that subscribes stays in flight, holds no slot for calls, and reports each message as an event.
 //! 6. When nothing is in flight nor due soon the lease is given up; the run sleeps in the store until `wake_at` or its
 //!    inbox wakes it.
@@ -27,6 +28,7 @@ pub mod live;
 pub mod local;
 mod node;
 pub mod notices;
+pub mod processes;
 mod redaction;
 mod relay;
 mod step;
@@ -44,11 +46,19 @@ use tokio_util::sync::CancellationToken;
 use workflow::Capability;
 
 pub use live::{Live, RunChange, Topic};
+pub use processes::Processes;
 pub use task_log::TaskLogs;
 
 /// What the engine can do beside calls, timers and approvals. Definitions that need more are refused.
-pub const CAPABILITIES: [Capability; 4] =
-    [Capability::Emit, Capability::Listen, Capability::Consume, Capability::RunWorkflow];
+pub const CAPABILITIES: [Capability; 7] = [
+    Capability::Emit,
+    Capability::Listen,
+    Capability::Consume,
+    Capability::RunWorkflow,
+    Capability::RunShell,
+    Capability::RunScript,
+    Capability::RunContainer,
+];
 
 /// How a node works. The defaults suit one node on one machine.
 #[derive(Clone, Debug)]
@@ -112,6 +122,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The connectors.
     pub connectors: Arc<Registry>,
+    /// Executes shell commands, scripts and containers.
+    pub processes: Arc<dyn Processes>,
     /// Secrets at rest.
     pub vault: Arc<Vault>,
     /// The time.

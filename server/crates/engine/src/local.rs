@@ -15,19 +15,15 @@ mod run;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use async_trait::async_trait;
-use connectors::{CallContext, Registry, TaskLog};
+use connectors::{Registry, TaskLog};
 use domain::{Clock, Ids};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use workflow::{
-    CloudEvent, Definition, RunError, SecretSource,
-    process::{Container, ProcessResult, Script, Shell},
-};
+use workflow::{CloudEvent, Definition, RunError, SecretSource};
 
 pub use report::{Report, TaskReport};
 
-use crate::redaction::Redaction;
+use crate::{processes::Processes, redaction::Redaction};
 use events::Board;
 use run::{Run, Shared};
 
@@ -75,27 +71,6 @@ pub trait Workflows: Send + Sync {
     /// # Errors
     /// There is none, or it is not valid.
     fn find(&self, namespace: &str, name: &str, version: &str) -> Result<Arc<Definition>, RunError>;
-}
-
-/// A process that a `run` task asks for. Has no `Debug`: its environment may hold secrets.
-pub enum Process {
-    /// A command for the shell.
-    Shell(Shell),
-    /// A script.
-    Script(Script),
-    /// A container.
-    Container(Container),
-}
-
-/// Executes processes of `run` tasks.
-#[async_trait]
-pub trait Processes: Send + Sync {
-    /// Executes a process to its end, whatever its exit code. `name` is the name that the specification recommends for
-    /// containers. Dropped when the process is no longer wanted: it must end then, with its children.
-    ///
-    /// # Errors
-    /// The process cannot be started, or was cut off.
-    async fn run(&self, process: Process, name: &str, context: &CallContext) -> Result<ProcessResult, RunError>;
 }
 
 /// What is to be executed.

@@ -10,6 +10,9 @@ const MASK: &str = "[redacted]";
 /// A secret shorter than this is masked only where it is the whole text: it stands in too much that is none.
 const TELLING: usize = 4;
 
+/// A line of a secret of several lines is masked by itself from this length on.
+const TELLING_LINE: usize = 8;
+
 /// The texts that may not leave.
 #[derive(Clone, Default)]
 pub(crate) struct Redaction {
@@ -30,6 +33,11 @@ impl Redaction {
             }
             redaction.inside.push(urlencoding::encode(&secret).into_owned());
             redaction.inside.push(STANDARD.encode(&secret));
+            if secret.lines().nth(1).is_some() {
+                // A log has it line by line.
+                let lines = secret.lines().map(str::trim).filter(|line| line.chars().count() >= TELLING_LINE);
+                redaction.inside.extend(lines.map(str::to_owned));
+            }
             redaction.inside.push(secret);
         }
         redaction.inside.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -109,6 +117,13 @@ mod tests {
         let mut error = RunError::communication(502, "the token s3cret/+ is wrong");
         redaction.error(&mut error);
         assert_eq!(error.detail.as_deref(), Some("the token [redacted] is wrong"));
+    }
+
+    #[test]
+    fn a_secret_of_several_lines_is_masked_line_by_line() {
+        let redaction = Redaction::of(["-----BEGIN KEY-----\nMIIEvQIBADAN\n}\n".to_owned()]);
+        assert_eq!(redaction.text("key: MIIEvQIBADAN"), "key: [redacted]");
+        assert_eq!(redaction.text("}"), "}");
     }
 
     #[test]

@@ -145,15 +145,20 @@ impl Vault {
     }
 
     /// Replaces every token of [`Vault::seal_value`] in any string (values and member names, alone or within other text)
-    /// by the clear text. Text that only resembles a token stays as it is.
+    /// by the clear text, and gives what it has opened. Text that only resembles a token stays as it is.
     ///
     /// On an error the value may be half opened: drop it.
-    pub fn unseal_within(&self, value: &mut Value) -> Result<(), VaultError> {
+    pub fn unseal_within(&self, value: &mut Value) -> Result<Vec<Secret>, VaultError> {
+        let mut opened = Vec::new();
         token::rewrite(value, &mut |text| {
             token::replace_tokens(text, |token| {
-                self.unseal_for(&Binding::Value, token).map(|secret| secret.expose().to_owned())
+                let secret = self.unseal_for(&Binding::Value, token)?;
+                let text = secret.expose().to_owned();
+                opened.push(secret);
+                Ok::<_, VaultError>(text)
             })
-        })
+        })?;
+        Ok(opened)
     }
 
     fn seal_for(&self, binding: &Binding<'_>, text: &str) -> String {

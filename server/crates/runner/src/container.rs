@@ -9,7 +9,7 @@ use workflow::{
 };
 
 use crate::{
-    Runner, RunnerError,
+    Limits, Listener, Runner, RunnerError, User,
     child::{Command, leave_alone},
 };
 
@@ -18,33 +18,48 @@ const PROGRAMS: &[&str] = &["podman", "docker"];
 /// By this exit code both say that they themselves have failed.
 const FAILED: i64 = 125;
 
-pub(crate) async fn run(runner: &Runner, container: &Container, name: &str) -> Result<ProcessResult, RunnerError> {
-    let name = container.name.as_deref().unwrap_or(name);
-    let arguments = arguments(container, name)?;
+pub(crate) async fn run(
+    runner: &Runner,
+    container: &Container,
+    listener: &dyn Listener,
+) -> Result<ProcessResult, RunnerError> {
+    let name =
+        container.name.as_deref().ok_or_else(|| RunnerError::Definition("the container has no name".to_owned()))?;
+    let line = command_line(container, name, runner.limits())?;
     let (program, place) = runner.find(PROGRAMS)?;
-    let removal = Removal { program: place.as_os_str(), name, wanted: true };
-    let mut command = Command::trusted(place.clone())?;
+    let removal = Removal { user: runner.user(), program: place.as_os_str(), name, wanted: true };
+    let mut command = Command::trusted(runner, place.clone())?;
+    command.arguments(line);
     // By the environment of the program, so that values do not show in the list of processes.
-    command.arguments(arguments).environment(&container.environment);
-    let result = command.run(container.stdin.as_deref()).await?;
+    let result = command.environment(&container.given.environment).run(&container.given, listener).await?;
     removal.not_needed();
     if result.code == FAILED {
         let said = result.stderr.trim().chars().take(1_000).collect();
         return Err(RunnerError::Engine { program, said });
     }
     if container.lifetime.cleanup == Cleanup::Eventually {
-        remove_later(&place, name, container.lifetime.after.as_deref());
+        remove_later(runner.user(), &place, name, container.lifetime.after.as_deref());
     }
     Ok(result)
 }
 
 /// The command line of podman and docker.
-fn arguments(container: &Container, name: &str) -> Result<Vec<String>, RunnerError> {
+fn command_line(container: &Container, name: &str, limits: Option<&Limits>) -> Result<Vec<String>, RunnerError> {
     let mut line = vec!["run".to_owned(), "--name".to_owned(), name.to_owned()];
+    if let Some(limits) = limits {
+        // The container is not a descendant of this process, so its limits are podman's and docker's to set.
+        line.extend([
+            "--security-opt=no-new-privileges".to_owned(),
+            format!("--memory={}b", limits.memory),
+            format!("--pids-limit={}", limits.processes),
+            format!("--ulimit=cpu={0}:{0}", limits.processor_time.as_secs().max(1)),
+            format!("--ulimit=fsize={0}:{0}", limits.file_size),
+        ]);
+    }
     if container.lifetime.cleanup == Cleanup::Always {
         line.push("--rm".to_owned());
     }
-    if container.stdin.is_some() {
+    if container.given.stdin.is_some() {
         line.push("--interactive".to_owned());
     }
     let pull = match container.pull_policy {
@@ -53,7 +68,7 @@ fn arguments(container: &Container, name: &str) -> Result<Vec<String>, RunnerErr
         PullPolicy::Never => "never",
     };
     line.push(format!("--pull={pull}"));
-    for variable in container.environment.keys() {
+    for variable in container.given.environment.keys() {
         line.extend(["--env".to_owned(), variable.clone()]);
     }
     for (option, pairs) in [("--publish", &container.ports), ("--volume", &container.volumes)] {
@@ -69,7 +84,7 @@ fn arguments(container: &Container, name: &str) -> Result<Vec<String>, RunnerErr
         }
         None => line.push(image(container)?),
     }
-    line.extend(container.arguments.iter().cloned());
+    line.extend(container.given.arguments.iter().cloned());
     Ok(line)
 }
 
@@ -104,6 +119,7 @@ fn mapped(option: &str, pairs: &Map<String, Value>) -> Result<Vec<String>, Runne
 
 /// Removes a container that nobody waits for any more: ending its command line does not end the container.
 struct Removal<'a> {
+    user: Option<User>,
     program: &'a OsStr,
     name: &'a str,
     wanted: bool,
@@ -118,13 +134,13 @@ impl Removal<'_> {
 impl Drop for Removal<'_> {
     fn drop(&mut self) {
         if self.wanted {
-            leave_alone(self.program, ["rm", "--force", self.name].map(OsString::from));
+            leave_alone(self.user, self.program, ["rm", "--force", self.name].map(OsString::from));
         }
     }
 }
 
 /// Removes a container after a time, even if this process has ended by then.
-fn remove_later(program: &std::path::Path, name: &str, after: Option<&str>) {
+fn remove_later(user: Option<User>, program: &std::path::Path, name: &str, after: Option<&str>) {
     let seconds = after.and_then(parse_iso8601).unwrap_or_default().as_secs();
     let line = [OsStr::new("-c"), OsStr::new(r#"sleep "$1"; exec "$2" rm --force "$3""#), OsStr::new("sh")];
     let arguments = line.map(OsString::from).into_iter().chain([
@@ -132,7 +148,7 @@ fn remove_later(program: &std::path::Path, name: &str, after: Option<&str>) {
         program.as_os_str().to_owned(),
         OsString::from(name),
     ]);
-    leave_alone(OsStr::new("/bin/sh"), arguments);
+    leave_alone(user, OsStr::new("/bin/sh"), arguments);
 }
 
 #[cfg(test)]
@@ -142,7 +158,7 @@ mod tests {
     use super::*;
 
     fn line(container: Value) -> Vec<String> {
-        arguments(&serde_json::from_value(container).unwrap(), "n").unwrap()
+        command_line(&serde_json::from_value(container).unwrap(), "n", None).unwrap()
     }
 
     #[test]
@@ -178,9 +194,20 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_for_the_container() {
+        let container = serde_json::from_value(json!({"image": "x"})).unwrap();
+        let line = command_line(&container, "n", Some(&Limits::default())).unwrap();
+        for option in
+            ["--memory=536870912b", "--pids-limit=256", "--ulimit=cpu=60:60", "--ulimit=fsize=67108864:67108864"]
+        {
+            assert!(line.iter().any(|part| part == option), "{option} in {line:?}");
+        }
+    }
+
+    #[test]
     fn what_would_be_taken_for_something_else_is_refused() {
         for container in [json!({"image": "--privileged"}), json!({"image": "x", "ports": {"80": {}}})] {
-            assert!(arguments(&serde_json::from_value(container).unwrap(), "n").is_err());
+            assert!(command_line(&serde_json::from_value(container).unwrap(), "n", None).is_err());
         }
     }
 }

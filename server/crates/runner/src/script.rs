@@ -1,27 +1,24 @@
 //! Scripts in JavaScript and Python.
 
-use std::{fs, path::Path};
-
 use workflow::process::{Language, ProcessResult, Script};
 
-use crate::{Runner, RunnerError, child::Command};
+use crate::{Listener, Runner, RunnerError, child::Command};
 
-pub(crate) async fn run(runner: &Runner, script: &Script) -> Result<ProcessResult, RunnerError> {
+pub(crate) async fn run(
+    runner: &Runner,
+    script: &Script,
+    listener: &dyn Listener,
+) -> Result<ProcessResult, RunnerError> {
     let code = script.code.as_deref().ok_or(RunnerError::NoCode)?;
     let (programs, file): (&[&str], &str) = match script.language {
         Language::Javascript if is_module(code) => (&["node"], "script.mjs"),
         Language::Javascript => (&["node"], "script.cjs"),
         Language::Python => (&["python3"], "script.py"),
     };
-    let mut command = Command::new(runner.find(programs)?.1, &runner.path)?;
-    let place = command.folder().join(file);
-    write(&place, code)?;
-    command.arguments([&place]).arguments(&script.arguments).environment(&script.environment);
-    command.run(script.stdin.as_deref()).await
-}
-
-fn write(place: &Path, code: &str) -> Result<(), RunnerError> {
-    fs::write(place, code).map_err(RunnerError::System)
+    let mut command = Command::new(runner, runner.find(programs)?)?;
+    let place = command.place(file, code)?;
+    command.arguments([&place]);
+    command.give(&script.given).run(&script.given, listener).await
 }
 
 /// Whether JavaScript is a module: only one may import and export by statements, and only the other kind may `require`.

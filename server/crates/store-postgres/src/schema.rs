@@ -22,6 +22,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(6, "task_logs", "0006_task_logs.sql"),
     migration!(7, "events", "0007_events.sql"),
     migration!(8, "audit_queue", "0008_audit_queue.sql"),
+    migration!(9, "process_permissions", "0009_process_permissions.sql"),
 ];
 
 #[cfg(test)]

@@ -61,6 +61,8 @@ mod messages;
 mod migrations;
 #[path = "../../store/sql/pooled.rs"]
 mod pooled;
+#[path = "../../store/sql/process_permissions.rs"]
+mod process_permissions;
 #[path = "../../store/sql/requests.rs"]
 mod requests;
 #[path = "../../store/sql/row.rs"]

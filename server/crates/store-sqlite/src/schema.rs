@@ -17,6 +17,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(5, "audit", "0005_audit.sql"),
     migration!(7, "events", "0007_events.sql"),
     migration!(8, "audit_queue", "0008_audit_queue.sql"),
+    migration!(9, "process_permissions", "0009_process_permissions.sql"),
 ];
 
 /// Of the file of task logs.
@@ -53,6 +54,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=8).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=9).collect::<Vec<_>>());
     }
 }

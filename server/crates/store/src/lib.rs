@@ -41,6 +41,7 @@ mod error;
 pub mod events;
 pub mod logs;
 pub mod messages;
+pub mod process_permissions;
 pub mod requests;
 pub mod runs;
 pub mod search;
@@ -105,6 +106,7 @@ pub trait UnitOfWork:
     + credentials::Credentials
     + events::Events
     + messages::Messages
+    + process_permissions::ProcessPermissions
     + requests::Requests
     + runs::Runs
     + sessions::Sessions

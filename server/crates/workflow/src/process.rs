@@ -2,11 +2,10 @@
 //! process's result comes to (dsl-reference.md, "Run").
 //!
 //! A `run` task is dispatched like a call. [`crate::build_call`] gives a [`crate::CallRequest`] whose `function` is one of
-//! the names here and whose `with` reads as the struct of the same name:
-//! `serde_json::from_value::<process::Shell>(request.with)`. The answer is [`crate::EventKind::CallCompleted`] with a
-//! [`ProcessResult`] as JSON (for [`WORKFLOW`]: the output of the other workflow), whatever the exit code, or
-//! [`crate::EventKind::CallFailed`] where the process could not be run at all, was cut off, or the other workflow faulted
-//! (then with its error).
+//! the names here and whose `with` reads as the struct of the same name, those of processes by [`Process::read`]. The
+//! answer is [`crate::EventKind::CallCompleted`] with a [`ProcessResult`] as JSON (for [`WORKFLOW`]: the output of the
+//! other workflow), whatever the exit code, or [`crate::EventKind::CallFailed`] where the process could not be run at all,
+//! was cut off, or the other workflow faulted (then with its error).
 //!
 //! With `await: false` the task completes as soon as its call is dispatched. The call stays [`crate::outstanding`] until it
 //! is answered, also after the run has ended; its answer changes nothing else.
@@ -47,12 +46,10 @@ pub struct Workflow {
     pub input: Value,
 }
 
-/// Arguments of [`SHELL`]. The command is text for a POSIX shell; `arguments` are its `$1`, `$2`, ….
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Shell {
-    /// The command.
-    pub command: String,
+/// What every process is given. (That there is nothing else is said by the schemas: serde cannot say it of a part.)
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Given {
     /// What the process reads from its standard input.
     #[serde(default)]
     pub stdin: Option<String>,
@@ -62,6 +59,17 @@ pub struct Shell {
     /// The environment.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+}
+
+/// Arguments of [`SHELL`]. The command is text for a POSIX shell; `arguments` are its `$1`, `$2`, ….
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shell {
+    /// The command.
+    pub command: String,
+    /// What it is given.
+    #[serde(flatten)]
+    pub given: Given,
 }
 
 /// A scripting language with its version (dsl-reference.md, "Script Process").
@@ -77,7 +85,7 @@ pub enum Language {
 
 /// Arguments of [`SCRIPT`]. Exactly one of `code` and `source` is there.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Script {
     /// The language.
     pub language: Language,
@@ -87,15 +95,9 @@ pub struct Script {
     /// Where the code is: an external resource, its authentication explicit.
     #[serde(default)]
     pub source: Option<Value>,
-    /// What the process reads from its standard input.
-    #[serde(default)]
-    pub stdin: Option<String>,
-    /// The arguments.
-    #[serde(default)]
-    pub arguments: Vec<String>,
-    /// The environment.
-    #[serde(default)]
-    pub environment: BTreeMap<String, String>,
+    /// What it is given.
+    #[serde(flatten)]
+    pub given: Given,
 }
 
 /// When an image is pulled.
@@ -137,7 +139,7 @@ pub struct Lifetime {
 
 /// Arguments of [`CONTAINER`].
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Container {
     /// The image.
     pub image: String,
@@ -153,21 +155,63 @@ pub struct Container {
     /// Volumes, as the definition writes them.
     #[serde(default)]
     pub volumes: Map<String, Value>,
-    /// The environment.
-    #[serde(default)]
-    pub environment: BTreeMap<String, String>,
-    /// What the process reads from its standard input.
-    #[serde(default)]
-    pub stdin: Option<String>,
-    /// The arguments.
-    #[serde(default)]
-    pub arguments: Vec<String>,
+    /// What it is given.
+    #[serde(flatten)]
+    pub given: Given,
     /// The lifetime.
     #[serde(default)]
     pub lifetime: Lifetime,
     /// When the image is pulled.
     #[serde(default)]
     pub pull_policy: PullPolicy,
+}
+
+/// A process that a `run` task asks for. Has no `Debug`: its environment may hold secrets.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Process {
+    /// A command for the shell.
+    Shell(Shell),
+    /// A script.
+    Script(Script),
+    /// A container.
+    Container(Container),
+}
+
+impl Process {
+    /// Whether a call of this function asks for a process.
+    #[must_use]
+    pub fn is_asked_for_by(function: &str) -> bool {
+        [SHELL, SCRIPT, CONTAINER].contains(&function)
+    }
+
+    /// Reads the arguments of [`SHELL`], [`SCRIPT`] or [`CONTAINER`].
+    ///
+    /// # Errors
+    /// The function is none of these, or its arguments are not what the struct of its name reads.
+    pub fn read(function: &str, with: Value) -> Result<Self, RunError> {
+        let read = match function {
+            SHELL => serde_json::from_value(with).map(Self::Shell),
+            SCRIPT => serde_json::from_value(with).map(Self::Script),
+            CONTAINER => serde_json::from_value(with).map(Self::Container),
+            other => {
+                let detail = format!("“{other}” is no process");
+                return Err(RunError::new(StandardError::Configuration, detail));
+            }
+        };
+        // serde's message may quote a value, and the value may be a secret.
+        read.map_err(|_| RunError::new(StandardError::Validation, "the arguments cannot be read"))
+    }
+
+    /// What it is given.
+    #[must_use]
+    pub fn given(&self) -> &Given {
+        match self {
+            Self::Shell(shell) => &shell.given,
+            Self::Script(script) => &script.given,
+            Self::Container(container) => &container.given,
+        }
+    }
 }
 
 /// How a process ended (dsl-reference.md, "Process Result").
@@ -373,9 +417,9 @@ mod tests {
         let mut with = json!({"command": "x", "stdin": {"a": 1}, "arguments": ["a", 1, true], "environment": {"N": 2}});
         normalize(SHELL, &mut with);
         let shell: Shell = serde_json::from_value(with).unwrap();
-        assert_eq!(shell.stdin.as_deref(), Some("{\"a\":1}"));
-        assert_eq!(shell.arguments, ["a", "1", "true"]);
-        assert_eq!(shell.environment["N"], "2");
+        assert_eq!(shell.given.stdin.as_deref(), Some("{\"a\":1}"));
+        assert_eq!(shell.given.arguments, ["a", "1", "true"]);
+        assert_eq!(shell.given.environment["N"], "2");
         let mut with = json!({"image": "x", "lifetime": {"cleanup": "eventually", "after": {"minutes": 30}}});
         normalize(CONTAINER, &mut with);
         let container: Container = serde_json::from_value(with).unwrap();

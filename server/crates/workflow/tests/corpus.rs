@@ -104,9 +104,10 @@ impl Responder for Functions {
             // Says what it was asked, and ends as `code` in its environment says.
             process::SHELL => {
                 let shell: process::Shell = serde_json::from_value(request.with.clone()).unwrap();
-                let code = shell.environment.get("code").map_or(0, |code| code.parse().unwrap());
+                let given = shell.given;
+                let code = given.environment.get("code").map_or(0, |code| code.parse().unwrap());
                 let stdout =
-                    format!("{} {} {}", shell.command, shell.arguments.join(" "), shell.stdin.unwrap_or_default());
+                    format!("{} {} {}", shell.command, given.arguments.join(" "), given.stdin.unwrap_or_default());
                 Answer::Done(json!({"code": code, "stdout": stdout.trim(), "stderr": "said"}))
             }
             process::SCRIPT => {

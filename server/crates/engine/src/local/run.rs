@@ -11,7 +11,6 @@ use std::{
 use async_trait::async_trait;
 use connectors::{CallContext, Messages, NoConnections};
 use domain::{Name, RunId, RunStatus, Timestamp};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +21,7 @@ use workflow::{
 };
 
 use super::{
-    Local, Process,
+    Local,
     events::{Board, Posted},
     report::Record,
 };
@@ -341,27 +340,27 @@ impl Messages for Arriving {
 impl Caller {
     async fn make(self, request: CallRequest) -> Made {
         match request.function.as_str() {
-            process::WORKFLOW => match read(request.with) {
+            process::WORKFLOW => match serde_json::from_value(request.with) {
                 Ok(order) => self.run_workflow(order).await,
-                Err(made) => made,
+                // serde's message may quote a value, and the value may be a secret.
+                Err(_) => failed(StandardError::Validation, "the arguments cannot be read"),
             },
-            process::SHELL => self.run_process(read(request.with).map(Process::Shell)).await,
-            process::SCRIPT => self.run_process(read(request.with).map(Process::Script)).await,
-            process::CONTAINER => self.run_process(read(request.with).map(Process::Container)).await,
             _ => self.call(request).await,
         }
     }
 
     async fn call(self, request: CallRequest) -> Made {
         let shared = &self.shared;
-        let calls = Calls { connectors: &shared.local.connectors, connections: &NoConnections };
-        let namespace: Name = match self.definition.document().namespace.parse() {
+        let Local { connectors, processes, ids, .. } = &shared.local;
+        let calls = Calls { connectors, connections: &NoConnections, processes: processes.as_ref(), ids: ids.as_ref() };
+        let document = self.definition.document();
+        let namespace: Name = match document.namespace.parse() {
             Ok(namespace) => namespace,
             Err(error) => return failed(StandardError::Configuration, format!("the namespace: {error}")),
         };
         // A subscription goes on for as long as the definition wants it to.
         let context = self.context((!self.ticket.subscribes).then_some(CALL_LIMIT));
-        match calls.prepare(request, &namespace, self.ticket.idempotent).await {
+        match calls.prepare(request, &namespace, &document.name, self.ticket.idempotent).await {
             Ok(prepared) => calls.make(&prepared, &context, &shared.redaction).await,
             Err(made) => made,
         }
@@ -387,32 +386,6 @@ impl Caller {
         }
     }
 
-    async fn run_process(self, process: Result<Process, Made>) -> Made {
-        let process = match process {
-            Ok(process) => process,
-            Err(made) => return made,
-        };
-        let document = self.definition.document();
-        // As dsl-reference.md recommends, "Container Process".
-        let unique = self.shared.local.ids.next();
-        let name = format!("{}-{unique}.{}-{}", document.name, document.namespace, self.ticket.name);
-        let context = self.context(None);
-        let ended = tokio::select! {
-            ended = self.shared.local.processes.run(process, &name, &context) => ended,
-            () = self.cancelled.cancelled() => return failed(StandardError::Runtime, "the process was stopped"),
-        };
-        match ended.map(|result| serde_json::to_value(result).unwrap_or_default()) {
-            Ok(mut result) => {
-                self.shared.redaction.value(&mut result);
-                Made::Done(result)
-            }
-            Err(mut error) => {
-                self.shared.redaction.error(&mut error);
-                Made::Failed { error, retryable: false }
-            }
-        }
-    }
-
     fn context(&self, limit: Option<Duration>) -> CallContext {
         let local = &self.shared.local;
         let limit = limit.map(|limit| local.clock.now() + limit);
@@ -426,7 +399,7 @@ impl Caller {
             reference: self.ticket.reference.clone(),
             attempt: self.ticket.attempt,
             key: self.ticket.key.clone(),
-            deadline: self.ticket.deadline.into_iter().chain(limit).min(),
+            deadline: [self.ticket.deadline, limit].into_iter().flatten().min(),
             clock: Arc::clone(&local.clock),
             ids: Arc::clone(&local.ids),
             log: Arc::new(log),
@@ -435,10 +408,4 @@ impl Caller {
             messages,
         }
     }
-}
-
-/// Arguments of a reserved function.
-fn read<T: DeserializeOwned>(with: Value) -> Result<T, Made> {
-    // serde's message may quote a value, and the value may be a secret.
-    serde_json::from_value(with).map_err(|_| failed(StandardError::Validation, "the arguments cannot be read"))
 }

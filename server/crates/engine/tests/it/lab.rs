@@ -2,24 +2,47 @@
 
 use std::{sync::Arc, time::Duration};
 
-use connectors::Registry;
+use async_trait::async_trait;
+use connectors::{CallContext, Failure, Registry};
 use domain::{GrantId, Ids, Role, RunId, RunStatus, Scope, UserId};
-use engine::{CAPABILITIES, Engine, EngineSettings, Live, NoObserver, Observer, Parts, stream::Published};
+use engine::{CAPABILITIES, Engine, EngineSettings, Live, NoObserver, Observer, Parts, Processes, stream::Published};
 use identity::vault::{KeySource, Vault};
+use runner::{Listener, Runner, Stream};
 use serde_json::{Value, json};
 use store::{
     Store,
     access::{Grant, Subject},
+    process_permissions::ProcessPermission,
     runs::{JournalEntry, Run, Task},
     users::User,
     workflows::{VersionState, WorkflowVersion},
 };
 use store_sqlite::SqliteStore;
 use testkit::{Broker, CountedIds, Scripted, SeededRandom, WallClock};
-use workflow::{CloudEvent, Definition, Event, EventKind};
+use workflow::{
+    CloudEvent, Definition, Event, EventKind,
+    process::{Process, ProcessResult},
+};
 
 /// How long a test waits for a condition before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Processes of this process itself.
+struct OwnProcesses;
+
+#[async_trait]
+impl Processes for OwnProcesses {
+    async fn run(&self, process: Process, context: &CallContext) -> Result<ProcessResult, Failure> {
+        struct Log<'a>(&'a CallContext);
+        impl Listener for Log<'_> {
+            fn line(&self, _stream: Stream, text: &str) {
+                self.0.info(text);
+            }
+        }
+        let runner = Runner::new(std::env::var_os("PATH").unwrap());
+        runner.run(&process, &Log(context)).await.map_err(|error| Failure::permanent(error.into()))
+    }
+}
 
 pub(crate) struct Lab {
     pub(crate) store: Arc<dyn Store>,
@@ -54,6 +77,7 @@ impl Lab {
         let parts = Parts {
             store: Arc::clone(&store),
             connectors: Arc::new(connectors),
+            processes: Arc::new(OwnProcesses),
             vault: Arc::new(vault),
             clock: Arc::new(WallClock),
             ids: Arc::clone(&ids),
@@ -190,6 +214,18 @@ impl Lab {
         unit.push_inbox(id, &serde_json::to_string(&started).unwrap(), now).await.unwrap();
         unit.commit().await.unwrap();
         id
+    }
+
+    /// Permits the namespace of all tests to run processes.
+    pub(crate) async fn permit_processes(&self) {
+        let mut unit = self.store.begin().await.unwrap();
+        let permission = ProcessPermission {
+            namespace: "test".parse().unwrap(),
+            granted_by: self.manager.id,
+            granted_at: self.parts.clock.now(),
+        };
+        assert!(unit.insert_process_permission(&permission).await.unwrap());
+        unit.commit().await.unwrap();
     }
 
     pub(crate) async fn push(&self, run: RunId, kind: EventKind) {

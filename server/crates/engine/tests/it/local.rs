@@ -6,14 +6,20 @@ use std::{
 };
 
 use async_trait::async_trait;
-use connectors::{CallContext, LogLevel, NoLog, Outcome, Registry, TaskLog};
+use connectors::{CallContext, Failure, LogLevel, NoLog, Outcome, Registry, TaskLog};
 use domain::RunStatus;
-use engine::local::{Local, Order, Process, Processes, Report, Secrets, Workflows};
+use engine::{
+    Processes,
+    local::{Local, Order, Report, Secrets, Workflows},
+};
 use serde_json::{Value, json};
 use testkit::{Broker, CountedIds, Scripted, WallClock};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use workflow::{Capability, Definition, RunError, StandardError, process::ProcessResult};
+use workflow::{
+    Capability, Definition, RunError, StandardError,
+    process::{Process, ProcessResult},
+};
 
 /// Definitions by name.
 #[derive(Default)]
@@ -33,7 +39,7 @@ struct Saying {
 
 #[async_trait]
 impl Processes for Saying {
-    async fn run(&self, process: Process, name: &str, _context: &CallContext) -> Result<ProcessResult, RunError> {
+    async fn run(&self, process: Process, _context: &CallContext) -> Result<ProcessResult, Failure> {
         let stdout = match process {
             Process::Shell(shell) if shell.command == "hang" => {
                 self.hanging.add_permits(1);
@@ -41,7 +47,7 @@ impl Processes for Saying {
             }
             Process::Shell(shell) => shell.command,
             Process::Script(_) => "script".to_owned(),
-            Process::Container(_) => name.to_owned(),
+            Process::Container(container) => container.name.unwrap(),
         };
         Ok(ProcessResult { code: 0, stdout, stderr: String::new() })
     }

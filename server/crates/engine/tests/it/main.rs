@@ -11,3 +11,4 @@ mod lab;
 mod local;
 mod messages;
 mod postgres;
+mod processes;

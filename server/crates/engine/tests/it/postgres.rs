@@ -38,6 +38,16 @@ async fn database(of: &str) -> Option<(PgConnection, String, url::Url)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_runs() {
+    let Some((mut admin, name, url)) = database("script").await else { return };
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { units: 3, logs: 1 }).await.unwrap());
+    let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
+    crate::processes::a_script_runs(&lab).await;
+    store.close().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_runs_than_connections_do_not_wait_for_each_other() {
     let Some((mut admin, name, url)) = database("crowd").await else { return };
     let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { units: 3, logs: 1 }).await.unwrap());

@@ -1,11 +1,13 @@
 //! Real processes on this machine.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: what fails here is the test's failure")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: what fails here is the test's failure")]
+
+mod guarded;
 
 use std::{path::Path, time::Duration};
 
-use runner::{Runner, RunnerError};
+use runner::{Nobody, Runner, RunnerError, Stream};
 use serde_json::{Value, json};
-use workflow::process::{ProcessResult, Script, Shell};
+use workflow::process::{Process, ProcessResult};
 
 /// Long enough for anything on this machine, short enough to notice what hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -14,14 +16,18 @@ fn runner() -> Runner {
     Runner::new(std::env::var_os("PATH").unwrap())
 }
 
+fn process(function: &str, with: Value) -> Process {
+    Process::read(function, with).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
 async fn shell(with: Value) -> Result<ProcessResult, RunnerError> {
-    let shell: Shell = serde_json::from_value(with).unwrap();
-    tokio::time::timeout(PATIENCE, runner().shell(&shell)).await.unwrap()
+    let shell = process("run.shell", with);
+    tokio::time::timeout(PATIENCE, runner().run(&shell, &Nobody)).await.unwrap()
 }
 
 async fn script(with: Value) -> ProcessResult {
-    let script: Script = serde_json::from_value(with).unwrap();
-    tokio::time::timeout(PATIENCE, runner().script(&script)).await.unwrap().unwrap()
+    let script = process("run.script", with);
+    tokio::time::timeout(PATIENCE, runner().run(&script, &Nobody)).await.unwrap().unwrap()
 }
 
 fn result(code: i64, stdout: &str, stderr: &str) -> ProcessResult {
@@ -76,8 +82,8 @@ async fn a_process_that_nobody_waits_for_is_killed_with_its_children() {
     let folder = tempfile::tempdir().unwrap();
     let note = folder.path().join("pids");
     let command = format!("sleep 1000 & echo $$ $! > {0}.new; mv {0}.new {0}; wait", note.display());
-    let shell: Shell = serde_json::from_value(json!({"command": command})).unwrap();
-    let running = tokio::spawn(async move { runner().shell(&shell).await });
+    let shell = process("run.shell", json!({"command": command}));
+    let running = tokio::spawn(async move { runner().run(&shell, &Nobody).await });
     until(|| note.exists()).await;
     let pids = std::fs::read_to_string(&note).unwrap();
     assert!(pids.split_whitespace().all(is_alive), "{pids}");
@@ -88,7 +94,7 @@ async fn a_process_that_nobody_waits_for_is_killed_with_its_children() {
 #[tokio::test]
 async fn a_flood_of_output_is_an_error() {
     let flood = shell(json!({"command": "while :; do echo 0123456789012345678901234567890123456789; done"})).await;
-    assert!(matches!(flood, Err(RunnerError::TooMuchOutput("standard output"))), "{flood:?}");
+    assert!(matches!(flood, Err(RunnerError::TooMuchOutput(Stream::Output, _))), "{flood:?}");
 }
 
 #[tokio::test]
@@ -118,12 +124,11 @@ async fn scripts_run_in_their_language() {
 #[tokio::test]
 async fn what_is_not_installed_is_named() {
     let nowhere = Runner::new("/nowhere".into());
-    let of = |with: Value| serde_json::from_value::<Script>(with).unwrap();
-    let error = nowhere.script(&of(json!({"language": "python", "code": ""}))).await.unwrap_err();
-    assert_eq!(error.to_string(), "python3 is not installed here");
-    let container = serde_json::from_value(json!({"image": "hello-world"})).unwrap();
-    let error = nowhere.container(&container, "n").await.unwrap_err();
-    assert_eq!(error.to_string(), "none of podman, docker is installed here");
-    let error = nowhere.script(&of(json!({"language": "js", "source": {"endpoint": "x"}}))).await.unwrap_err();
-    assert!(matches!(error, RunnerError::NoCode));
+    let error = async |function, with| nowhere.run(&process(function, with), &Nobody).await.unwrap_err();
+    let python = error("run.script", json!({"language": "python", "code": ""})).await;
+    assert_eq!(python.to_string(), "python3 is not installed here");
+    let container = error("run.container", json!({"image": "hello-world", "name": "n"})).await;
+    assert_eq!(container.to_string(), "none of podman, docker is installed here");
+    let unread = error("run.script", json!({"language": "js", "source": {"endpoint": "x"}})).await;
+    assert!(matches!(unread, RunnerError::NoCode));
 }

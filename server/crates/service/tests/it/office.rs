@@ -13,7 +13,7 @@ use domain::{
     ApprovalId, Clock, Ids, Problem, RunId, RunStatus, SessionId, UserId, WorkflowRef,
     view::{ApprovalDetail, RunDetail},
 };
-use engine::{Engine, EngineSettings, Live, NoObserver};
+use engine::{Engine, EngineSettings, Live, NoObserver, processes::NoProcesses};
 use identity::{
     passwords::{Parameters, Passwords},
     random::Random,
@@ -81,6 +81,7 @@ impl Office {
             engine::Parts {
                 store: Arc::clone(&store),
                 connectors: Arc::clone(&connectors),
+                processes: Arc::new(NoProcesses),
                 vault: Arc::clone(&vault),
                 clock: Arc::clone(&clock),
                 ids: Arc::clone(&ids),

@@ -1,5 +1,5 @@
 use domain::{Role, Scope};
-use store::{StoreError, access::Subject as Holder};
+use store::{StoreError, access::Subject as Holder, process_permissions::ProcessPermission};
 
 use super::Subject;
 use crate::fixtures::{at, grant, grant_id, team, team_id, user_id};
@@ -124,4 +124,31 @@ pub(super) async fn holders_of_a_role_are_found_by_scope_team_and_activity(subje
     gone.active = false;
     unit.update_user(&gone).await.unwrap();
     assert_eq!(unit.users_with_role(Role::Approver, &elsewhere, at(9)).await.unwrap(), []);
+}
+
+pub(super) async fn a_namespace_may_run_processes_until_that_is_taken_back(subject: Subject) {
+    subject.organisation(0).await;
+    let namespaces = ["incident", "identity"].map(|name| name.parse::<domain::Name>().unwrap());
+    let [incident, identity] = &namespaces;
+    let permission = |namespace: &domain::Name, number| ProcessPermission {
+        namespace: namespace.clone(),
+        granted_by: user_id(number),
+        granted_at: at(i64::try_from(number).unwrap()),
+    };
+    let mut unit = subject.unit().await;
+    assert_eq!(unit.process_permission(incident).await.unwrap(), None);
+    assert!(unit.insert_process_permission(&permission(incident, 1)).await.unwrap());
+    assert!(unit.insert_process_permission(&permission(identity, 2)).await.unwrap());
+    assert!(!unit.insert_process_permission(&permission(incident, 2)).await.unwrap());
+    unit.commit().await.unwrap();
+    let mut unit = subject.unit().await;
+    assert_eq!(unit.process_permission(incident).await.unwrap(), Some(permission(incident, 1)));
+    let all = [permission(identity, 2), permission(incident, 1)];
+    assert_eq!(unit.list_process_permissions().await.unwrap(), all);
+    assert!(unit.delete_process_permission(incident).await.unwrap());
+    assert!(!unit.delete_process_permission(incident).await.unwrap());
+    assert_eq!(unit.process_permission(incident).await.unwrap(), None);
+    unit.commit().await.unwrap();
+    let error = subject.unit().await.insert_process_permission(&permission(incident, 99)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Reference(_)), "{error:?}");
 }

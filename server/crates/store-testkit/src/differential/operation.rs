@@ -9,6 +9,7 @@ use store::{
     children::ChildRun,
     credentials::LinkPurpose,
     events::{EventKey, Filter, KeptEvent, NewEvent, Subscriber},
+    process_permissions::ProcessPermission,
     runs::{JournalEntry, Lease, RunFilter, Visibility},
     workflows::VersionState,
 };
@@ -219,7 +220,8 @@ impl Operation {
                 shown((users, unit.count_users().await?))
             }
             8 => shown(unit.insert_team(&team(a, login)).await?),
-            9 => shown(unit.update_team(&team(a, "x")).await?),
+            9 if self.flag => shown(unit.update_team(&team(a, "x")).await?),
+            9 => self.permissions(unit).await?,
             10 if self.c.is_multiple_of(3) => shown(unit.delete_team(team_id(a)).await?),
             10 => shown((unit.list_teams().await?, unit.teams_of(user_id(b)).await?)),
             11 if self.flag => shown(unit.add_member(team_id(a), user_id(b)).await?),
@@ -240,6 +242,16 @@ impl Operation {
                 unit.team_by_name(login).await?,
             )),
         })
+    }
+
+    async fn permissions(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let namespace = self.workflow().namespace;
+        let granted_by = user_id(self.b);
+        let permission = ProcessPermission { namespace: namespace.clone(), granted_by, granted_at: self.time };
+        Ok(shown(match self.c % 3 {
+            0 => unit.delete_process_permission(&namespace).await?,
+            _ => unit.insert_process_permission(&permission).await?,
+        }))
     }
 
     async fn secrets(&self, unit: &mut dyn UnitOfWork) -> Result<String> {

@@ -26,7 +26,7 @@ pub use catalogue::{Capability, FunctionCatalogue, InvalidSchema, ResourceResolv
 pub(crate) use parts::Place;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, suggestion};
-use crate::{Schedule, duration, process, source};
+use crate::{Schedule, duration, process, process::Process, source};
 use cursor::{Cursor, Object};
 use model::{DataStep, Extension, ListIndex, Span, Task, TaskIndex, TaskKind, TaskList};
 use parts::{Decoder, Within};
@@ -182,6 +182,12 @@ impl Definition {
     /// The titles of its tasks by reference, for pages: `metadata.title`, or the name in words.
     pub fn titles(&self) -> BTreeMap<String, String> {
         self.tasks.iter().map(|task| (task.reference.to_string(), task_title(task))).collect()
+    }
+
+    /// Whether any of its tasks runs a shell command, a script or a container.
+    pub fn runs_processes(&self) -> bool {
+        let asks = |task: &Task| task.kind.call().is_some_and(|call| Process::is_asked_for_by(&call.function));
+        self.tasks.iter().any(asks)
     }
 
     pub(crate) fn task(&self, index: TaskIndex) -> Option<&Task> {
