@@ -108,7 +108,7 @@ impl Lab {
         self.parts.clone()
     }
 
-    /// A node that takes over from a dead one within a fraction of a second.
+    /// A node that takes over from a dead one within a second.
     pub(crate) fn start(&self, observer: Arc<dyn Observer>) -> Engine {
         self.start_with(observer, |_| {})
     }
@@ -116,7 +116,8 @@ impl Lab {
     /// The same with other settings.
     pub(crate) fn start_with(&self, observer: Arc<dyn Observer>, change: impl FnOnce(&mut EngineSettings)) -> Engine {
         let mut settings = EngineSettings {
-            lease: Duration::from_millis(400),
+            // Long enough that a busy machine does not take a living node for a dead one.
+            lease: Duration::from_secs(1),
             poll: Duration::from_millis(25),
             drain: Duration::from_secs(1),
             ..EngineSettings::default()
