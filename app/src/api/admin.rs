@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     ConnectionId, GrantId, Role, TeamId, UserId,
-    view::{ConnectionCheck, ConnectionView, GrantView, Page, TeamView, UserView},
+    view::{ConnectionCheck, ConnectionView, GrantView, Page, ProcessPermissionView, TeamView, UserView},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -144,6 +144,31 @@ pub async fn create_grant(
 pub async fn revoke_grant(id: GrantId) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.revoke_grant(&caller, id).await?;
+    go_on("/admin/grants");
+    Ok(())
+}
+
+/// The namespaces that may run shell commands, scripts and containers.
+#[server(protocol = Door, prefix = "/ui", endpoint = "process-permissions")]
+pub async fn process_permissions() -> Result<Vec<ProcessPermissionView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.process_permissions(&caller).await?)
+}
+
+/// Permits a namespace to run them.
+#[server(protocol = Door, prefix = "/ui", endpoint = "permit-processes")]
+pub async fn permit_processes(#[server(default)] namespace: String) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.permit_processes(&caller, subjects::namespace(&namespace)?).await?;
+    go_on("/admin/grants");
+    Ok(())
+}
+
+/// Takes the permission back.
+#[server(protocol = Door, prefix = "/ui", endpoint = "forbid-processes")]
+pub async fn forbid_processes(#[server(default)] namespace: String) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.forbid_processes(&caller, &subjects::namespace(&namespace)?).await?;
     go_on("/admin/grants");
     Ok(())
 }

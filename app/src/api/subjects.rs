@@ -1,6 +1,6 @@
 //! Who and where a form means by what was typed.
 
-use domain::{ErrorCode, FieldError, Problem, Scope, Timestamp, UserId};
+use domain::{ErrorCode, FieldError, Name, Problem, Scope, Timestamp, UserId};
 use serde_json::Value;
 use service::{Caller, Service, Subject};
 
@@ -44,6 +44,11 @@ pub(super) fn place(text: &str) -> Result<Scope, AppError> {
         return Ok(Scope::Everywhere);
     }
     Ok(text.parse().map_err(|_| wrong("/place", "namespace", "This is no name of a namespace."))?)
+}
+
+/// A namespace.
+pub(super) fn namespace(text: &str) -> Result<Name, AppError> {
+    Ok(text.trim().parse().map_err(|_| wrong("/namespace", "namespace", "This is no name of a namespace."))?)
 }
 
 /// The end of a day in UTC, or none.

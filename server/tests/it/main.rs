@@ -9,6 +9,7 @@ mod events;
 mod feature;
 mod local_run;
 mod portal;
+mod processes;
 mod rest;
 mod server;
 mod start_and_stop;

@@ -4,7 +4,7 @@ use domain::{
 };
 use leptos::prelude::*;
 
-use super::close_dialog;
+use super::{close_dialog, processes::Processes};
 use crate::{
     api::admin::{CreateGrant, RevokeGrant, grants, teams},
     components::{
@@ -58,6 +58,7 @@ pub fn GrantsPage() -> impl IntoView {
             || view! { <Card><Skeleton lines=8/></Card> },
             move |grants| view! { <Grants grants revoke/> },
         )}
+        <Processes/>
         <Dialog name="new" title=t.admin.grant_new()>
             <GrantForm action=create/>
         </Dialog>

@@ -5,6 +5,7 @@ mod connections;
 mod grants;
 mod people;
 mod person_dialogs;
+mod processes;
 mod teams;
 
 pub use connections::ConnectionsPage;

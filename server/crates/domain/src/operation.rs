@@ -132,6 +132,12 @@ operations! {
     GrantCreate = "grant.create" Change,
     /// Take a role back.
     GrantRevoke = "grant.revoke" Change,
+    /// See which namespaces may run processes.
+    ProcessList = "process.list" Read,
+    /// Permit a namespace to run shell commands, scripts and containers.
+    ProcessPermit = "process.permit" Change,
+    /// Take that permission back.
+    ProcessForbid = "process.forbid" Change,
     /// See connections, without their secrets.
     ConnectionList = "connection.list" Read,
     /// Create or change a connection and its secret.

@@ -48,6 +48,8 @@ error_codes! {
     Forbidden = "forbidden" 403 "Not allowed",
     /// The requester may not decide on the own request.
     OwnRequest = "own-request" 403 "You cannot decide on your own request",
+    /// The workflow runs processes, and its namespace may not.
+    ProcessesNotPermitted = "processes-not-permitted" 403 "The namespace may not run processes",
     /// The request came from another site.
     CrossSite = "cross-site" 403 "The request came from another site",
     /// Does not exist, or the caller may not know that it does.

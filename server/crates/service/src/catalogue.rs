@@ -21,6 +21,7 @@ use crate::{
     gate::Target,
     input,
     problems::{OrProblem as _, internal, not_found},
+    processes,
     views::{self, People},
 };
 
@@ -247,6 +248,9 @@ impl Service {
         }
         let definition = self.parse(&stored)?;
         input::check(definition.input_schema(), &input)?;
+        if definition.runs_processes() {
+            processes::require_permission(gate, &workflow.namespace, &target(workflow)).await?;
+        }
         let requester = gate.unit.user(caller.user).await.or_problem()?.ok_or_else(not_found)?;
         let launch =
             Launch { version: &stored, requester: &requester, input, parent: None, base_url: &self.parts.base_url };

@@ -35,6 +35,7 @@ mod mail;
 mod notifications;
 mod people;
 mod problems;
+mod processes;
 mod runs;
 mod shipped;
 mod sign_in;

@@ -32,6 +32,7 @@ const TAGS: [(&str, &str); 11] = [
     ("users", "People"),
     ("teams", "Teams"),
     ("grants", "Roles"),
+    ("processes", "Shell commands, scripts and containers"),
     ("connections", "Other systems"),
 ];
 

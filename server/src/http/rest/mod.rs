@@ -11,6 +11,7 @@ mod document;
 mod drafts;
 mod events;
 mod extract;
+mod processes;
 mod runs;
 mod workflows;
 
@@ -41,6 +42,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(approvals::routes())
         .merge(audit::routes())
         .merge(administration::routes())
+        .merge(processes::routes())
         .merge(connections::routes())
         .split_for_parts();
     (router.method_not_allowed_fallback(method_not_allowed), document::complete(document))

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ApprovalSummary, Person, RunSummary};
-use crate::{GrantId, NotificationId, Operation, Role, Scope, SessionId, TeamId, Timestamp, TokenId, UserId};
+use crate::{GrantId, Name, NotificationId, Operation, Role, Scope, SessionId, TeamId, Timestamp, TokenId, UserId};
 
 /// Who the caller is, and what the caller may do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,6 +124,19 @@ pub struct TeamView {
     pub title: String,
     /// Its members.
     pub members: Vec<Person>,
+}
+
+/// A namespace whose workflows may run shell commands, scripts and containers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessPermissionView {
+    /// The namespace.
+    pub namespace: Name,
+    /// Who permitted it.
+    pub granted_by: Person,
+    /// When.
+    pub granted_at: Timestamp,
 }
 
 /// A signed-in browser.

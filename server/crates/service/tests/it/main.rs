@@ -6,6 +6,7 @@ mod decisions;
 mod events;
 mod office;
 mod onboarding;
+mod processes;
 mod real_systems;
 mod roles;
 mod sign_in;

@@ -144,6 +144,13 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             assert!(matches!(grant.subject, SubjectView::User { .. }));
             code(service.revoke_grant(caller, grant.id).await)
         }
+        Operation::ProcessList => code(service.process_permissions(caller).await),
+        Operation::ProcessPermit => code(service.permit_processes(caller, unique.parse().unwrap()).await),
+        Operation::ProcessForbid => {
+            let namespace = unique.parse().unwrap();
+            service.permit_processes(&office.caller("admin").await, unique.parse().unwrap()).await.unwrap();
+            code(service.forbid_processes(caller, &namespace).await)
+        }
         Operation::ConnectionList => code(service.connections(caller).await),
         Operation::ConnectionUpdate | Operation::ConnectionDelete | Operation::ConnectionTest => {
             let new = NewConnection {
