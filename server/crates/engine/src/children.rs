@@ -14,7 +14,12 @@ use workflow::{
     process::{self, Workflow},
 };
 
-use crate::{actor::Actor, dispatch::NoSecrets, launch::Launch, stream::Post};
+use crate::{
+    actor::Actor,
+    dispatch::NoSecrets,
+    launch::{Cause, Launch},
+    stream::Post,
+};
 
 /// How deep workflows may run workflows.
 const DEPTH: u32 = 16;
@@ -76,7 +81,7 @@ async fn begin(
         version: &version,
         requester: &requester,
         input: order.input,
-        parent: Some(&actor.run),
+        cause: Cause::Run(&actor.run),
         base_url: &node.settings.base_url,
     };
     let run = launch.write(unit, node.parts.ids.as_ref(), now).await?;

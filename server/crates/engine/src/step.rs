@@ -51,6 +51,7 @@ struct Written {
     approvals_changed: bool,
     audit: Vec<Entry>,
     woken: BTreeSet<RunId>,
+    schedules: bool,
 }
 
 /// Writes events and what follows from them. Nothing of the actor changes unless the unit is durable.
@@ -98,6 +99,7 @@ pub(crate) async fn write(actor: &mut Actor, step: &Step) -> store::Result<()> {
         written.audit.push(launch_entry(actor, &child, &task, now));
     }
     written.woken = exchanged.woken;
+    written.schedules = exchanged.schedules;
     unit.advance_run(&actor.lease, &run, expected, &entries).await?;
     if step.snapshot {
         let snapshot = Snapshot { state: Cow::Borrowed(&actor.state), lifecycle: Cow::Borrowed(&actor.lifecycle) };
@@ -141,6 +143,9 @@ fn settle(actor: &mut Actor, written: Written) {
     }
     for run in written.woken {
         actor.node.wake(run);
+    }
+    if written.schedules {
+        actor.node.schedule_bell.notify_one();
     }
 }
 
@@ -388,7 +393,14 @@ async fn announce(
         link: format!("/runs/{}", run.number),
         cause: format!("run:{}:{}", run.id, run.journal_version),
     };
-    send(unit, actor, &[requester], &notice, now, written).await
+    if requester.id != UserId::SCHEDULE {
+        return send(unit, actor, &[requester], &notice, now, written).await;
+    }
+    // Nobody waits for it, so a failure would be seen by nobody.
+    if kind == NoticeKind::RunFaulted && !run.needs_attention {
+        alert_operators(unit, actor, now, &notice.cause, written).await?;
+    }
+    Ok(())
 }
 
 /// Whether the run was rejected by somebody who asked for changes.

@@ -120,6 +120,12 @@ impl Service {
         }
     }
 
+    fn wake_schedules(&self) {
+        if let Some(waker) = &self.parts.waker {
+            waker.wake_schedules();
+        }
+    }
+
     /// Hints of what changes, for live pages.
     #[must_use]
     pub fn live(&self) -> &Live {

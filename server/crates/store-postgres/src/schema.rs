@@ -21,6 +21,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(5, "audit", "0005_audit.sql"),
     migration!(6, "task_logs", "0006_task_logs.sql"),
     migration!(7, "events", "0007_events.sql"),
+    migration!(8, "schedules", "0008_schedules.sql"),
 ];
 
 #[cfg(test)]

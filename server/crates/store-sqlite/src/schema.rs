@@ -16,6 +16,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(4, "messages_and_connections", "0004_messages_and_connections.sql"),
     migration!(5, "audit", "0005_audit.sql"),
     migration!(7, "events", "0007_events.sql"),
+    migration!(8, "schedules", "0008_schedules.sql"),
 ];
 
 /// Of the file of task logs.
@@ -52,6 +53,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=7).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=8).collect::<Vec<_>>());
     }
 }

@@ -92,7 +92,8 @@ impl Unit {
         outcome.map(|_| ()).map_err(|error| self.note(error))
     }
 
-    fn writing(&self) -> Result<()> {
+    /// Refuses in a unit that only reads.
+    pub(crate) fn writing(&self) -> Result<()> {
         if self.mode == Mode::Read { Err(StoreError::ReadOnly) } else { Ok(()) }
     }
 

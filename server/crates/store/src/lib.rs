@@ -42,6 +42,7 @@ pub mod logs;
 pub mod messages;
 pub mod requests;
 pub mod runs;
+pub mod schedules;
 pub mod search;
 pub mod sessions;
 pub mod settings;
@@ -94,6 +95,7 @@ pub trait UnitOfWork:
     + messages::Messages
     + requests::Requests
     + runs::Runs
+    + schedules::Schedules
     + sessions::Sessions
     + settings::Settings
     + users::Users

@@ -10,3 +10,4 @@ mod flow;
 mod lab;
 mod local;
 mod postgres;
+mod schedules;

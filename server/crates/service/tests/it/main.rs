@@ -8,4 +8,5 @@ mod office;
 mod onboarding;
 mod real_systems;
 mod roles;
+mod schedules;
 mod sign_in;
