@@ -27,7 +27,6 @@ mod drafts;
 mod events;
 mod follow;
 mod gate;
-mod housekeeping;
 mod idempotency;
 mod input;
 mod links;
