@@ -4,14 +4,13 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::Clock;
+use identity::throttle;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 /// How often.
 const PAUSE: Duration = Duration::from_mins(30);
-/// How long failed sign-ins are remembered.
-const FAILED_ATTEMPTS: Duration = Duration::from_hours(48);
 /// How long the answer to a request with an idempotency key is kept.
 const ANSWERS: Duration = Duration::from_hours(48);
 /// How long an unsent request is kept.
@@ -43,7 +42,7 @@ async fn tidy(store: &dyn Store, clock: &dyn Clock, events: Duration) -> store::
     let now = clock.now();
     let mut unit = store.begin().await?;
     unit.prune_sessions(now).await?;
-    unit.prune_throttles(now - FAILED_ATTEMPTS).await?;
+    unit.prune_throttles(now - throttle::KEPT).await?;
     unit.prune_answered(now - ANSWERS).await?;
     unit.prune_drafts(now - DRAFTS).await?;
     unit.commit().await?;

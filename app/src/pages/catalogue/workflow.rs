@@ -1,6 +1,9 @@
 //! One workflow: what it does, who decides, and the way to request it.
 
-use domain::{Operation, WorkflowRef, view::DraftView};
+use domain::{
+    MissedRuns, Operation, WorkflowRef,
+    view::{DraftView, ScheduleView},
+};
 use leptos::prelude::*;
 
 use super::{
@@ -16,7 +19,7 @@ use crate::{
         Skeleton, duration_text, graph::GraphView, load,
     },
     data::Data,
-    i18n::use_texts,
+    i18n::{Texts, use_texts},
     session::may,
     submission::{Submission, SubmitForm},
     view,
@@ -64,6 +67,20 @@ fn Workflow(data: WorkflowData, delete: Submission<DeleteDraft>) -> impl IntoVie
     if let Some(at) = item.last_used_at {
         facts.push((t.catalogue.last_used().to_owned(), view! { <Moment at=at/> }));
     }
+    if let Some(schedule) = workflow.schedule {
+        facts.push((t.catalogue.starts_itself().to_owned(), words(starts(t, &schedule))));
+        if schedule.cron.is_some() || schedule.every_seconds.is_some() {
+            let missed = match schedule.missed {
+                MissedRuns::Skip => t.catalogue.missed_skip(),
+                MissedRuns::Once => t.catalogue.missed_once(),
+                MissedRuns::All => t.catalogue.missed_all(),
+            };
+            facts.push((t.catalogue.missed_starts().to_owned(), words(missed.to_owned())));
+        }
+        if let Some(at) = schedule.next {
+            facts.push((t.catalogue.next_start().to_owned(), view! { <Moment at=at/> }));
+        }
+    }
     let back = workflow_href(&reference.namespace, &reference.name);
     let request = request_href(&reference, None);
     view! {
@@ -101,6 +118,18 @@ fn Workflow(data: WorkflowData, delete: Submission<DeleteDraft>) -> impl IntoVie
             </aside>
         </div>
     }
+}
+
+/// What makes runs begin by themselves, in words.
+fn starts(t: Texts, schedule: &ScheduleView) -> String {
+    let texts = t.catalogue;
+    let ways = [
+        schedule.cron.as_ref().map(|pattern| texts.starts_cron(pattern, &schedule.zone)),
+        schedule.every_seconds.map(|every| texts.starts_every(&duration_text(t, every))),
+        schedule.after_seconds.map(|after| texts.starts_after(&duration_text(t, after))),
+        schedule.on_events.then(|| texts.starts_on().to_owned()),
+    ];
+    ways.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// Unsent requests for this workflow: go on with one, or throw it away.

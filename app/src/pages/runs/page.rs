@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{RunId, TaskStatus, view::TaskView};
+use domain::{RunId, TaskStatus, UserId, view::TaskView};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_location, use_params_map};
 
@@ -98,7 +98,11 @@ fn Run(data: RunData, id: RwSignal<Option<RunId>>, store: LogStore, actions: Run
     view! {
         <PageHeader
             title=t.runs.run_title(&name, &summary.title)
-            subtitle=t.runs.requested_by(&summary.requester.name)
+            subtitle=if summary.requester.id == UserId::SCHEDULE {
+                t.runs.started_by_schedule().to_owned()
+            } else {
+                t.runs.requested_by(&summary.requester.name)
+            }
             marks=marks
         >
             <ActionButtons allowed=buttons/>

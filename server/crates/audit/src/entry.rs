@@ -64,6 +64,11 @@ impl Actor {
         Self { id: None, login: "system".to_owned() }
     }
 
+    /// A schedule, which launches runs by itself.
+    pub fn schedule() -> Self {
+        Self { id: Some(UserId::SCHEDULE), login: "schedule".to_owned() }
+    }
+
     /// A known person.
     pub fn person(id: UserId, login: impl Into<String>) -> Self {
         Self { id: Some(id), login: login.into() }

@@ -78,3 +78,9 @@ typed_ids! {
     /// A notice to a person in the portal.
     NotificationId,
 }
+
+impl UserId {
+    /// Who asks for the runs that begin by themselves: no person. Signs in nowhere, has no manager and no role, and stands
+    /// in no list of people.
+    pub const SCHEDULE: Self = Self(Uuid::from_u128(0x0000_0000_0000_8000_8000_7363_6865_6475));
+}

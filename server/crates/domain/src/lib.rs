@@ -28,5 +28,5 @@ pub use name::{InvalidName, Name, WorkflowRef};
 pub use operation::{Operation, OperationKind};
 pub use problem::{ErrorCode, FieldError, Problem};
 pub use role::{Role, Scope, UnknownRole};
-pub use state::{ApprovalState, DecisionKind, Risk, RunStatus, TaskStatus, UnknownState};
+pub use state::{ApprovalState, DecisionKind, MissedRuns, Risk, RunStatus, TaskStatus, Trigger, UnknownState};
 pub use time::{Clock, InvalidTimestamp, Timestamp};

@@ -70,6 +70,32 @@ impl RunStatus {
 }
 
 states! {
+    /// What makes runs of a workflow begin by themselves (Serverless Workflow DSL 1.0.3, dsl-reference.md, "Schedule").
+    Trigger {
+        /// The time of a cron pattern.
+        Cron = "cron",
+        /// A time of a fixed distance from the others.
+        Every = "every",
+        /// A time after the end of the run before.
+        After = "after",
+        /// An event, or several that belong together.
+        On = "on",
+    }
+}
+
+states! {
+    /// What becomes of the times at which nobody was there to launch a run.
+    MissedRuns {
+        /// Nothing.
+        Skip = "skip",
+        /// One run for all of them.
+        Once = "once",
+        /// A run for each, up to a limit.
+        All = "all",
+    }
+}
+
+states! {
     /// Status of one execution of a task.
     TaskStatus {
         /// Known, not yet begun.

@@ -19,7 +19,9 @@ pub use audit::{AuditEntryView, AuditFilter, VerificationView};
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView};
 pub use event::PublishedEvents;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
-pub use workflow::{CatalogueItem, DraftView, Graph, GraphEdge, GraphNode, PlanStep, WorkflowVersionView};
+pub use workflow::{
+    CatalogueItem, DraftView, Graph, GraphEdge, GraphNode, PlanStep, ScheduleView, WorkflowVersionView,
+};
 
 /// A page of a list. The next page is asked for with `cursor = next`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

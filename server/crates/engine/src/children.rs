@@ -15,7 +15,12 @@ use workflow::{
 };
 
 use crate::{
-    actor::Actor, dispatch::NoSecrets, launch::Launch, node::LoadError, processes::not_permitted, stream::Post,
+    actor::Actor,
+    dispatch::NoSecrets,
+    launch::{Cause, Launch},
+    node::LoadError,
+    processes::not_permitted,
+    stream::Post,
 };
 
 /// How deep workflows may run workflows.
@@ -81,7 +86,7 @@ async fn begin(
         version: &version,
         requester: &requester,
         input: order.input,
-        parent: Some(&actor.run),
+        cause: Cause::Run(&actor.run),
         base_url: &node.settings.base_url,
     };
     let run = launch.write(unit, node.parts.ids.as_ref(), now).await?;

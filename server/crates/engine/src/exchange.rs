@@ -17,6 +17,8 @@ use crate::{
 pub(crate) struct Exchanged {
     /// Runs to wake once the unit is durable.
     pub(crate) woken: BTreeSet<RunId>,
+    /// Whether to wake the schedules, too.
+    pub(crate) schedules: bool,
     /// Runs that were started, with the references of the tasks that started them.
     pub(crate) started: Vec<(Run, String)>,
 }
@@ -60,16 +62,20 @@ pub(crate) async fn exchange(
             _ => {}
         }
     }
-    stream::tell(unit, now, run.id, &step.lifecycle, &mut post).await?;
+    stream::tell(unit, now, run, &step.lifecycle, &mut post).await?;
     if let Some(end) = end {
         unit.close_subscriptions(run.id).await?;
         if let Some(child) = &end.child {
             children::answer(child, run, &mut post);
         }
+        if let Some(after) = actor.definition.schedule().and_then(|schedule| schedule.after) {
+            post.schedules |= unit.schedule_after(run.id, now + after).await?;
+        }
     }
+    let schedules = post.schedules;
     let mut woken = post.send(unit, now, Some(run.id)).await?;
     woken.extend(started.iter().map(|(child, _)| child.id));
-    Ok(Exchanged { woken, started })
+    Ok(Exchanged { woken, schedules, started })
 }
 
 /// Events that the run has made use of; those that it did not are no part of a step.

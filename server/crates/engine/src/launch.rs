@@ -1,9 +1,25 @@
 //! Writing a new run: its row, and the event it begins with.
 
-use domain::{Ids, RunId, RunStatus, Timestamp};
+use domain::{Ids, RunId, RunStatus, Timestamp, Trigger};
 use serde_json::{Value, json};
 use store::{StoreError, UnitOfWork, runs::Run, users::User, workflows::WorkflowVersion};
 use workflow::{Event, EventKind};
+
+/// Why a run begins.
+#[derive(Clone, Copy)]
+pub enum Cause<'a> {
+    /// A person asks for it.
+    Request,
+    /// A run starts it.
+    Run(&'a Run),
+    /// Its schedule launches it.
+    Schedule {
+        /// In which way.
+        trigger: Trigger,
+        /// For which time: that of the schedule, of the end of the wait, or of the last event.
+        due: Timestamp,
+    },
+}
 
 /// What a new run is made of.
 pub struct Launch<'a> {
@@ -13,8 +29,8 @@ pub struct Launch<'a> {
     pub requester: &'a User,
     /// Its input.
     pub input: Value,
-    /// The run that starts it, if a run does.
-    pub parent: Option<&'a Run>,
+    /// Why.
+    pub cause: Cause<'a>,
     /// Address of the portal as people reach it, for links.
     pub base_url: &'a str,
 }
@@ -22,7 +38,7 @@ pub struct Launch<'a> {
 impl Launch<'_> {
     /// Writes the run. Wake its engine once the unit is durable.
     pub async fn write(self, unit: &mut dyn UnitOfWork, ids: &dyn Ids, now: Timestamp) -> store::Result<Run> {
-        let Self { version, requester, input, parent, base_url } = self;
+        let Self { version, requester, input, cause, base_url } = self;
         let mut run = Run {
             id: RunId::new(ids),
             number: 0,
@@ -59,8 +75,13 @@ impl Launch<'_> {
             "namespace": run.workflow.namespace,
             "portal": base_url,
         });
-        if let (Some(parent), Value::Object(runtime)) = (parent, &mut runtime) {
-            runtime.insert("parent".to_owned(), reference(parent));
+        let why = match cause {
+            Cause::Request => None,
+            Cause::Run(parent) => Some(("parent", reference(parent))),
+            Cause::Schedule { trigger, due } => Some(("schedule", json!({"trigger": trigger, "due": due}))),
+        };
+        if let (Some((name, why)), Value::Object(runtime)) = (why, &mut runtime) {
+            runtime.insert(name.to_owned(), why);
         }
         let started = Event::new(now, EventKind::Started { run: run.id, input, runtime });
         let event = serde_json::to_string(&started).map_err(|_| StoreError::Inconsistent("inbox".to_owned()))?;

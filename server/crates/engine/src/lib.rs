@@ -13,6 +13,8 @@
 //! 6. When nothing is in flight nor due soon the lease is given up; the run sleeps in the store until `wake_at` or its
 //!    inbox wakes it.
 //!
+//! Runs that begin by themselves are put there by [`schedules`].
+//!
 //! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
 //! outstanding, and each outstanding call is probed, repeated or handed to an operator, by what its connector can tell.
 
@@ -31,6 +33,7 @@ pub mod notices;
 pub mod processes;
 mod redaction;
 mod relay;
+pub mod schedules;
 mod step;
 pub mod stream;
 mod task_log;
@@ -50,7 +53,7 @@ pub use processes::Processes;
 pub use task_log::TaskLogs;
 
 /// What the engine can do beside calls, timers and approvals. Definitions that need more are refused.
-pub const CAPABILITIES: [Capability; 7] = [
+pub const CAPABILITIES: [Capability; 8] = [
     Capability::Emit,
     Capability::Listen,
     Capability::Consume,
@@ -58,6 +61,7 @@ pub const CAPABILITIES: [Capability; 7] = [
     Capability::RunShell,
     Capability::RunScript,
     Capability::RunContainer,
+    Capability::Schedule,
 ];
 
 /// How a node works. The defaults suit one node on one machine.
@@ -141,6 +145,7 @@ pub struct Engine {
     node: Arc<node::Node>,
     stop: CancellationToken,
     work: JoinHandle<()>,
+    schedules: JoinHandle<()>,
     log_writer: JoinHandle<()>,
 }
 
@@ -153,7 +158,8 @@ impl Engine {
         let node = Arc::new(node::Node::new(parts, settings, logs, stop.clone()));
         tokio::spawn(relay::relay(Arc::clone(&node)));
         let work = tokio::spawn(Arc::clone(&node).work());
-        Self { node, stop, work, log_writer }
+        let schedules = tokio::spawn(schedules::keep(Arc::clone(&node)));
+        Self { node, stop, work, schedules, log_writer }
     }
 
     /// A handle to wake the node with.
@@ -171,14 +177,16 @@ impl Engine {
     /// Stops: takes no new runs, waits for calls in flight for a while, gives leases up, writes what logs are left.
     pub async fn shut_down(self) {
         self.stop.cancel();
-        // Both end by themselves once told; an error would be a panic that was logged where it happened.
+        // All end by themselves once told; an error would be a panic that was logged where it happened.
+        let _ = self.schedules.await;
         let _ = self.work.await;
         drop(self.node);
         let _ = tokio::time::timeout(Duration::from_secs(2), self.log_writer).await;
     }
 }
 
-/// Tells a node that a run has something in its inbox. Without it the node finds out by polling.
+/// Tells a node that a run has something in its inbox, or that a schedule may be due. Without it the node finds out by
+/// looking again after a while.
 #[derive(Clone)]
 pub struct Waker(Arc<node::Node>);
 
@@ -186,6 +194,11 @@ impl Waker {
     /// Wakes the node for this run.
     pub fn wake(&self, run: RunId) {
         self.0.wake(run);
+    }
+
+    /// Has the node look at the schedules: one of them is new, or an event has come for it.
+    pub fn wake_schedules(&self) {
+        self.0.schedule_bell.notify_one();
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Node {
     pub(crate) logs: TaskLogs,
     pub(crate) stop: CancellationToken,
     pub(crate) call_slots: Arc<Semaphore>,
+    /// Rung when a schedule may have become due.
+    pub(crate) schedule_bell: Notify,
     knock: Notify,
     crew: Mutex<Crew>,
     definitions: Mutex<HashMap<(WorkflowRef, String), Arc<Definition>>>,
@@ -55,6 +57,7 @@ impl Node {
             settings,
             logs,
             stop,
+            schedule_bell: Notify::new(),
             knock: Notify::new(),
             crew: Mutex::default(),
             definitions: Mutex::default(),
@@ -229,7 +232,7 @@ pub(crate) enum LoadError {
     /// The stored definition is refused by this program.
     #[error("the stored definition has {0} errors for this version of Rondo")]
     Invalid(usize),
-    /// A journal entry, snapshot or inbox item is not what this program writes.
-    #[error("the journal holds an entry that this version of Rondo cannot read")]
+    /// A journal entry, snapshot, inbox item or event is not what this program writes.
+    #[error("what is stored cannot be read by this version of Rondo")]
     Unreadable(#[source] serde_json::Error),
 }

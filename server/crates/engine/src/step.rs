@@ -54,6 +54,7 @@ struct Written {
     tasks: Vec<Task>,
     audit: Vec<Entry>,
     woken: BTreeSet<RunId>,
+    schedules: bool,
 }
 
 /// Writes events and what follows from them, and ends the unit. Nothing of the actor changes unless it is durable.
@@ -100,6 +101,7 @@ pub(crate) async fn write(actor: &mut Actor, mut unit: Box<dyn UnitOfWork>, step
         written.audit.push(launch_entry(actor, &child, &task, now));
     }
     written.woken = exchanged.woken;
+    written.schedules = exchanged.schedules;
     if step.snapshot {
         let snapshot = Snapshot { state: Cow::Borrowed(&actor.state), lifecycle: Cow::Borrowed(&actor.lifecycle) };
         let state = serde_json::to_string(&snapshot).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
@@ -141,6 +143,9 @@ fn settle(actor: &mut Actor, written: Written) {
     }
     for run in written.woken {
         actor.node.wake(run);
+    }
+    if written.schedules {
+        actor.node.schedule_bell.notify_one();
     }
 }
 
@@ -378,7 +383,14 @@ async fn announce(
         link: format!("/runs/{}", run.number),
         cause: format!("run:{}:{}", run.id, run.journal_version),
     };
-    send(unit, actor, &[requester], &notice, now, written).await
+    if requester.id != UserId::SCHEDULE {
+        return send(unit, actor, &[requester], &notice, now, written).await;
+    }
+    // Nobody waits for it, so a failure would be seen by nobody.
+    if kind == NoticeKind::RunFaulted && !run.needs_attention {
+        alert_operators(unit, actor, now, &notice.cause, written).await?;
+    }
+    Ok(())
 }
 
 /// Whether the run was rejected by somebody who asked for changes.

@@ -1,12 +1,14 @@
 //! The stream of events: publishing into it, and listening to it.
 //!
-//! An event that is received or emitted is kept for a while, and goes to every open subscription that admits it. Whoever
+//! An event that is received or emitted is kept for a while, goes to every open subscription that admits it, and makes the
+//! schedules due that it may start a run of ([`crate::schedules`]). Whoever
 //! subscribes also gets what came since the run was launched, unless the run has consumed it already: an event that comes
 //! before its listener is not lost, and none is taken twice. The store sees to it that publishing and subscribing happen
 //! one after the other, so that there is no moment between the two.
 //!
 //! Lifecycle events are many, and most are of interest to nobody: one is kept only if somebody listens to it when it
-//! happens. None goes to the run that it is about, which would answer itself for ever.
+//! happens. None goes to the run that it is about, or makes the schedule of its workflow due, which would answer itself for
+//! ever.
 //!
 //! Sealed values are masked in all of them.
 
@@ -26,12 +28,16 @@ const PAGE: u32 = 100;
 
 /// Events on their way into the inboxes of runs.
 #[derive(Default)]
-pub(crate) struct Post(Vec<(RunId, EventKind)>);
+pub(crate) struct Post {
+    events: Vec<(RunId, EventKind)>,
+    /// Whether schedules have become due.
+    pub(crate) schedules: bool,
+}
 
 impl Post {
     /// Adds one.
     pub(crate) fn put(&mut self, to: RunId, kind: EventKind) {
-        self.0.push((to, kind));
+        self.events.push((to, kind));
     }
 
     /// Puts them into the inboxes; gives the runs to wake once the unit is durable. `own` is the run of this unit's step.
@@ -41,12 +47,12 @@ impl Post {
         now: Timestamp,
         own: Option<RunId>,
     ) -> store::Result<BTreeSet<RunId>> {
-        let addressed: BTreeSet<RunId> = self.0.iter().map(|(run, _)| *run).collect();
+        let addressed: BTreeSet<RunId> = self.events.iter().map(|(run, _)| *run).collect();
         if !addressed.is_empty() {
             let locked: BTreeSet<RunId> = addressed.iter().copied().chain(own).collect();
             unit.lock_runs(&locked.into_iter().collect::<Vec<_>>()).await?;
         }
-        for (run, kind) in self.0 {
+        for (run, kind) in self.events {
             let event = serde_json::to_string(&Event::new(now, kind))
                 .map_err(|_| StoreError::Inconsistent("inbox".to_owned()))?;
             unit.push_inbox(run, &event, now).await?;
@@ -64,6 +70,8 @@ pub struct Published {
     pub duplicates: usize,
     /// Runs to wake once the unit is durable.
     pub woken: BTreeSet<RunId>,
+    /// Whether to wake the schedules, too.
+    pub schedules: bool,
 }
 
 /// Publishes events that came from outside, in their order.
@@ -77,6 +85,7 @@ pub async fn publish(unit: &mut dyn UnitOfWork, now: Timestamp, events: &[CloudE
             published.duplicates += 1;
         }
     }
+    published.schedules = post.schedules;
     published.woken = post.send(unit, now, None).await?;
     Ok(published)
 }
@@ -86,7 +95,7 @@ pub(crate) async fn route(
     unit: &mut dyn UnitOfWork,
     now: Timestamp,
     event: &CloudEvent,
-    about: Option<RunId>,
+    about: Option<&Run>,
     post: &mut Post,
 ) -> store::Result<bool> {
     // Whoever listens could have a sealed value opened: none leaves its run by this way.
@@ -95,14 +104,16 @@ pub(crate) async fn route(
     let body = masked.to_string();
     let event = &CloudEvent::from_value(masked).map_err(|_| StoreError::Inconsistent("events".to_owned()))?;
     let key = EventKey { kind: event.kind(), source: event.source(), id: event.id() };
-    if !unit.insert_event(&NewEvent { key, about, received_at: now, body: &body }).await? {
+    if !unit.insert_event(&NewEvent { key, about: about.map(|run| run.id), received_at: now, body: &body }).await? {
         return Ok(false);
     }
     for Subscriber { run, subscription } in unit.subscribers(event.kind(), event.source()).await? {
-        if about != Some(run) {
+        if about.is_none_or(|about| about.id != run) {
             deliver(run, SubscriptionId(subscription), event.clone(), post);
         }
     }
+    let of = about.map(|run| &run.workflow);
+    post.schedules |= unit.call_schedules(event.kind(), event.source(), of, now).await?;
     Ok(true)
 }
 
@@ -110,18 +121,18 @@ pub(crate) async fn route(
 pub(crate) async fn tell(
     unit: &mut dyn UnitOfWork,
     now: Timestamp,
-    about: RunId,
+    about: &Run,
     events: &[CloudEvent],
     post: &mut Post,
 ) -> store::Result<()> {
     let Some(first) = events.first() else { return Ok(()) };
     let kinds: BTreeSet<&str> = events.iter().map(CloudEvent::kind).collect();
     let kinds: Vec<&str> = kinds.into_iter().collect();
-    if !unit.is_anybody_listening(&kinds, first.source(), about).await? {
+    if !unit.is_anybody_listening(&kinds, first.source(), about.id, &about.workflow).await? {
         return Ok(());
     }
     for event in events {
-        if unit.is_anybody_listening(&[event.kind()], event.source(), about).await? {
+        if unit.is_anybody_listening(&[event.kind()], event.source(), about.id, &about.workflow).await? {
             route(unit, now, event, Some(about), post).await?;
         }
     }

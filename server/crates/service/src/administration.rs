@@ -169,7 +169,7 @@ impl Service {
 
     async fn enter_user(&self, caller: &Caller, id: UserId, operation: Operation) -> Result<(Gate<'_>, User), Problem> {
         let mut gate = self.enter(caller, operation).await?;
-        let user = gate.unit.user(id).await.or_problem()?;
+        let user = gate.unit.user(id).await.or_problem()?.filter(|user| user.id != UserId::SCHEDULE);
         let target = user.as_ref().map_or_else(|| Target::new("user", id, ""), user_target);
         gate.authorize(&Resource::account(id), &target).await?;
         Ok((gate, user.ok_or_else(not_found)?))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, ErrorCode, Operation, Problem, Risk, RunId,
+    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, ErrorCode, Operation, Problem, Risk, RunId, UserId,
     view::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, Page, RecentRun, SimilarRuns},
 };
 use engine::{
@@ -352,8 +352,11 @@ impl Service {
         Ok(json!({"outcome": "approved", "decisions": decisions}))
     }
 
-    /// Gives the requester the input back as a draft; the run that was sent keeps its own.
+    /// Gives the requester the input back as a draft; the run that was sent keeps its own. A schedule fills in no forms.
     async fn send_back(&self, gate: &mut Gate<'_>, approval: &Approval, run: &Run) -> Result<(), Problem> {
+        if approval.requester_id == UserId::SCHEDULE {
+            return Ok(());
+        }
         let draft = Draft {
             id: DraftId::new(self.ids()),
             user_id: approval.requester_id,

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
-    ErrorCode, Operation, Problem, WorkflowRef,
-    view::{CatalogueItem, PlanStep, RunSummary, WorkflowVersionView},
+    ErrorCode, Operation, Problem, Trigger, WorkflowRef,
+    view::{CatalogueItem, PlanStep, RunSummary, ScheduleView, WorkflowVersionView},
 };
-use engine::launch::Launch;
+use engine::launch::{Cause, Launch};
 use policy::Resource;
 use serde_json::{Value, json};
 use store::{
@@ -116,6 +116,7 @@ impl Service {
                     source: String::new(),
                     steps: Vec::new(),
                     graph: domain::view::Graph::default(),
+                    schedule: None,
                 })
             })
             .collect()
@@ -145,6 +146,7 @@ impl Service {
             source: version.source.clone(),
             steps: self.steps(unit, &definition, caller.user, None).await?,
             graph: definition.graph(),
+            schedule: schedule(unit, version, &definition).await?,
         })
     }
 
@@ -252,8 +254,13 @@ impl Service {
             processes::require_permission(gate, &workflow.namespace, &target(workflow)).await?;
         }
         let requester = gate.unit.user(caller.user).await.or_problem()?.ok_or_else(not_found)?;
-        let launch =
-            Launch { version: &stored, requester: &requester, input, parent: None, base_url: &self.parts.base_url };
+        let launch = Launch {
+            version: &stored,
+            requester: &requester,
+            input,
+            cause: Cause::Request,
+            base_url: &self.parts.base_url,
+        };
         let run = launch.write(gate.unit.as_mut(), self.ids(), gate.now).await.or_problem()?;
         let target = Target::new("run", run.id, format!("R-{}", run.number)).within(&workflow.namespace);
         Ok(Launched { run, target })
@@ -277,6 +284,27 @@ impl Service {
         self.wake(run.id);
         Ok(views::run_summary(&run, &people))
     }
+}
+
+/// When runs of a version begin by themselves, and when next if it is the one that is launched.
+async fn schedule(
+    unit: &mut dyn UnitOfWork,
+    version: &WorkflowVersion,
+    definition: &Definition,
+) -> Result<Option<ScheduleView>, Problem> {
+    let Some(declared) = definition.schedule() else { return Ok(None) };
+    let mut kept = unit.schedules_of(&version.workflow).await.or_problem()?;
+    kept.retain(|kept| kept.version == version.version);
+    Ok(Some(ScheduleView {
+        cron: declared.cron.as_ref().map(|cron| cron.pattern().to_owned()),
+        every_seconds: declared.every.map(|every| every.as_secs()),
+        after_seconds: declared.after.map(|after| after.as_secs()),
+        on_events: declared.triggers().contains(&Trigger::On),
+        zone: declared.zone.to_string(),
+        missed: declared.missed,
+        next: kept.iter().filter(|kept| kept.trigger != Trigger::On).filter_map(|kept| kept.due_at).min(),
+        last: kept.iter().filter_map(|kept| kept.fired_at).max(),
+    }))
 }
 
 /// The name of a state as it stands in interfaces.

@@ -61,6 +61,9 @@ impl Service {
         for run in published.woken {
             self.wake(run);
         }
+        if published.schedules {
+            self.wake_schedules();
+        }
         Ok(PublishedEvents { accepted, duplicates })
     }
 }

@@ -27,7 +27,6 @@ mod drafts;
 mod events;
 mod follow;
 mod gate;
-mod housekeeping;
 mod idempotency;
 mod input;
 mod links;
@@ -118,6 +117,12 @@ impl Service {
     fn wake(&self, run: domain::RunId) {
         if let Some(waker) = &self.parts.waker {
             waker.wake(run);
+        }
+    }
+
+    fn wake_schedules(&self) {
+        if let Some(waker) = &self.parts.waker {
+            waker.wake_schedules();
         }
     }
 

@@ -114,8 +114,9 @@ impl Service {
         self.parts.passwords.hash(password).await.map_err(|cause| internal("a password cannot be hashed", &cause))
     }
 
-    /// A person by id, or not found.
+    /// A person by id, or not found. [`UserId::SCHEDULE`] is none.
     pub(crate) async fn known_user(&self, unit: &mut dyn UnitOfWork, id: UserId) -> Result<User, Problem> {
-        unit.user(id).await.or_problem()?.ok_or_else(crate::problems::not_found)
+        let user = unit.user(id).await.or_problem()?.filter(|user| user.id != UserId::SCHEDULE);
+        user.ok_or_else(crate::problems::not_found)
     }
 }

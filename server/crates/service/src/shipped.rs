@@ -1,6 +1,7 @@
 //! The catalogue that ships: definitions in files, stored as published versions.
 
 use domain::{Name, Operation, Problem, WorkflowRef};
+use engine::schedules;
 use store::workflows::{VersionState, WorkflowVersion};
 use tracing::info;
 use workflow::Definition;
@@ -41,6 +42,7 @@ impl Service {
     ) -> Result<(), ShippedError> {
         let store = |cause| ShippedError::Store(from_store(cause));
         let mut unit = self.parts.store.begin().await.map_err(store)?;
+        let mut entries = Vec::new();
         for (file, source) in files {
             let definition =
                 Definition::parse(source, self.parts.connectors.function_catalogue()).map_err(|found| {
@@ -75,16 +77,21 @@ impl Service {
                 created_at: self.now(),
             };
             unit.insert_version(&row).await.map_err(store)?;
-            let entry = self.system_entry(
+            let functions = self.parts.connectors.function_catalogue();
+            schedules::follow(unit.as_mut(), functions, self.now(), &workflow).await.map_err(store)?;
+            entries.push(self.system_entry(
                 "workflow.publish",
                 ("workflow", workflow.to_string(), format!("{workflow} {version}")),
                 Some(&workflow.namespace),
                 serde_json::json!({"version": version, "digest": row.digest, "source": "shipped"}),
-            );
-            audit::append(unit.as_mut(), &entry).await.map_err(store)?;
+            ));
             info!(%workflow, version, "definition stored");
         }
-        unit.commit().await.map_err(store)
+        // Last, because it locks the end of the log for everybody.
+        audit::append_all(unit.as_mut(), &entries).await.map_err(store)?;
+        unit.commit().await.map_err(store)?;
+        self.wake_schedules();
+        Ok(())
     }
 
     /// An audit entry of the server itself.

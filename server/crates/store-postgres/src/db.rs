@@ -22,6 +22,8 @@ pub(crate) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ 
 pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Keeps others from changing a row, but not from referring to it.
 pub(crate) const LOCK_ROWS: &str = " FOR NO KEY UPDATE";
+/// Keeps others from changing a row, and passes over rows that others keep.
+pub(crate) const SKIP_LOCKED: &str = " FOR NO KEY UPDATE SKIP LOCKED";
 /// Serializes publishing and subscribing. Any number that nothing else uses.
 pub(crate) const LOCK_STREAM: Option<&str> = Some("SELECT pg_advisory_xact_lock(5931088219642118)");
 /// `f(text, part)`: place of a part in a text, 0 when it is not there.

@@ -65,6 +65,8 @@ mod requests;
 mod row;
 #[path = "../../store/sql/runs.rs"]
 mod runs;
+#[path = "../../store/sql/schedules.rs"]
+mod schedules;
 #[path = "../../store/sql/sessions.rs"]
 mod sessions;
 #[path = "../../store/sql/settings.rs"]

@@ -23,6 +23,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(7, "events", "0007_events.sql"),
     migration!(8, "audit_queue", "0008_audit_queue.sql"),
     migration!(9, "process_permissions", "0009_process_permissions.sql"),
+    migration!(10, "schedules", "0010_schedules.sql"),
 ];
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 pub(crate) const BEGIN_READ: &str = "BEGIN DEFERRED";
 /// There is one writer, so what it reads cannot change under it.
 pub(crate) const LOCK_ROWS: &str = "";
+/// There is one writer, so nobody else holds a row.
+pub(crate) const SKIP_LOCKED: &str = "";
 /// Likewise, nobody else publishes or subscribes.
 pub(crate) const LOCK_STREAM: Option<&str> = None;
 /// `f(text, part)`: place of a part in a text, 0 when it is not there.

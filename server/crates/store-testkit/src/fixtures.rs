@@ -2,7 +2,8 @@
 
 use domain::{
     ApprovalId, ApprovalState, ConnectionId, DecisionId, DecisionKind, DraftId, GrantId, LinkId, NotificationId, Role,
-    RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, UserId, WorkflowRef, view::LogLine,
+    RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId, WorkflowRef,
+    view::LogLine,
 };
 use store::{
     UnitOfWork,
@@ -14,6 +15,7 @@ use store::{
     messages::{Notification, Outgoing},
     requests::{Answered, Draft},
     runs::{JournalEntry, Run, Task},
+    schedules::Schedule,
     sessions::Session,
     users::User,
     workflows::{VersionState, WorkflowVersion},
@@ -166,6 +168,22 @@ pub fn version(workflow: &WorkflowRef, version: &str) -> WorkflowVersion {
         created_by: None,
         created_at: at(0),
         sort_key: version.to_owned(),
+    }
+}
+
+/// A schedule of version 1.0.0 that is due at once and has done nothing yet.
+#[must_use]
+pub fn schedule(workflow: &WorkflowRef, trigger: Trigger) -> Schedule {
+    Schedule {
+        workflow: workflow.clone(),
+        trigger,
+        version: "1.0.0".to_owned(),
+        anchor: at(0),
+        due_at: Some(at(0)),
+        fired_at: None,
+        run: None,
+        seen: 0,
+        gathered: None,
     }
 }
 

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use domain::{RunId, Timestamp};
+use domain::{RunId, Timestamp, WorkflowRef};
 use sha2::{Digest, Sha256};
 use store::{
     Result,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What stands for a text in an index.
-fn key(text: &str) -> String {
+pub(crate) fn key(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
@@ -24,12 +24,12 @@ fn event_key(source: &str, id: &str) -> String {
 }
 
 /// What stands for a filter's text: empty for any.
-fn filter_key(text: Option<&str>) -> String {
+pub(crate) fn filter_key(text: Option<&str>) -> String {
     text.map(key).unwrap_or_default()
 }
 
 /// Appends a condition on the columns of `events e`.
-fn push_filters(statement: &mut Statement, filters: &[Filter<'_>]) {
+pub(crate) fn push_filters(statement: &mut Statement, filters: &[Filter<'_>]) {
     statement.push(" AND (FALSE");
     for filter in filters {
         statement.push(" OR (TRUE");
@@ -48,7 +48,7 @@ impl Unit {
     /// Lets nobody else publish or subscribe until the end of this unit.
     ///
     /// A statement of its own, so that those which follow see what others have done meanwhile.
-    async fn lock_stream(&mut self) -> Result<()> {
+    pub(crate) async fn lock_stream(&mut self) -> Result<()> {
         if let Some(lock) = db::LOCK_STREAM {
             self.fetch(sql(lock)).await?;
         }
@@ -110,12 +110,21 @@ impl Events for Unit {
         })
     }
 
-    async fn is_anybody_listening(&mut self, kinds: &[&str], source: &str, but: RunId) -> Result<bool> {
+    async fn is_anybody_listening(
+        &mut self,
+        kinds: &[&str],
+        source: &str,
+        about: RunId,
+        of: &WorkflowRef,
+    ) -> Result<bool> {
         let mut statement = sql(concat!(
-            "SELECT count(*) AS n FROM (SELECT 1 FROM subscriptions WHERE run_id <> $1 AND source_key IN ('', $2) ",
-            "AND type_key IN (''"
+            "SELECT count(*) AS n FROM (SELECT 1 FROM (SELECT type_key, source_key FROM subscriptions WHERE run_id <> $1 ",
+            "UNION ALL SELECT type_key, source_key FROM schedule_filters WHERE NOT (namespace = $2 AND name = $3)) ",
+            "AS listeners WHERE source_key IN ('', $4) AND type_key IN (''"
         ))
-        .bind(but)
+        .bind(about)
+        .bind(of.namespace.as_str())
+        .bind(of.name.as_str())
         .bind(&key(source));
         for kind in kinds {
             statement.push(", ").value(&key(kind));

@@ -150,7 +150,8 @@ impl Unit {
         if self.execute(statement).await? == 0 { Err(StoreError::Conflict) } else { Ok(()) }
     }
 
-    fn writing(&self) -> Result<()> {
+    /// Refuses in a unit that only reads.
+    pub(crate) fn writing(&self) -> Result<()> {
         if self.mode == Mode::Read { Err(StoreError::ReadOnly) } else { Ok(()) }
     }
 

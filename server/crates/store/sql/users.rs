@@ -64,7 +64,7 @@ impl Users for Unit {
     }
 
     async fn list_users(&mut self, search: Option<&str>, after: Option<&str>, limit: u32) -> Result<Vec<User>> {
-        let mut statement = sql(select!("WHERE TRUE"));
+        let mut statement = sql(select!("WHERE id <> $1")).bind(UserId::SCHEDULE);
         if let Some(text) = search {
             statement.push(" AND ").push(db::POSITION).push("(search_text, ").value(&search::fold(text)).push(") > 0");
         }
@@ -76,7 +76,8 @@ impl Users for Unit {
     }
 
     async fn count_users(&mut self) -> Result<u64> {
-        only(&self.fetch(sql("SELECT count(*) AS n FROM users")).await?, |row| row.count("n"))
+        let statement = sql("SELECT count(*) AS n FROM users WHERE id <> $1").bind(UserId::SCHEDULE);
+        only(&self.fetch(statement).await?, |row| row.count("n"))
     }
 
     async fn insert_user(&mut self, user: &User) -> Result<()> {

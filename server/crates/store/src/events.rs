@@ -6,7 +6,7 @@
 //! A unit that uses them does so before it locks runs ([`crate::runs::Runs::lock_runs`]) and the end of the audit log.
 
 use async_trait::async_trait;
-use domain::{RunId, Timestamp};
+use domain::{RunId, Timestamp, WorkflowRef};
 
 use crate::Result;
 
@@ -76,9 +76,15 @@ pub trait Events: Send {
     async fn close_subscriptions(&mut self, run: RunId) -> Result<()>;
     /// Open subscriptions that admit an event of this type from this source, by run and number.
     async fn subscribers(&mut self, kind: &str, source: &str) -> Result<Vec<Subscriber>>;
-    /// Whether there is an open subscription of another run than `but` that admits an event of one of these types from
-    /// this source.
-    async fn is_anybody_listening(&mut self, kinds: &[&str], source: &str, but: RunId) -> Result<bool>;
+    /// Whether an event of one of these types from this source, which tells of the run `about` of the workflow `of`, is
+    /// admitted by an open subscription of another run, or by a schedule ([`crate::schedules`]) of another workflow.
+    async fn is_anybody_listening(
+        &mut self,
+        kinds: &[&str],
+        source: &str,
+        about: RunId,
+        of: &WorkflowRef,
+    ) -> Result<bool>;
     /// Events that came at `since` or later, that one of the filters admits and that the run has not consumed, in order of
     /// arrival, after `after`, at most `limit`. None about the run itself.
     async fn missed_events(

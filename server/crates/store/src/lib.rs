@@ -44,6 +44,7 @@ pub mod messages;
 pub mod process_permissions;
 pub mod requests;
 pub mod runs;
+pub mod schedules;
 pub mod search;
 pub mod sessions;
 pub mod settings;
@@ -109,6 +110,7 @@ pub trait UnitOfWork:
     + process_permissions::ProcessPermissions
     + requests::Requests
     + runs::Runs
+    + schedules::Schedules
     + sessions::Sessions
     + settings::Settings
     + users::Users

@@ -46,8 +46,9 @@ pub trait Users: Send {
     /// Those with the given ids, in no order; unknown ids are left out.
     async fn users_by_id(&mut self, ids: &[UserId]) -> Result<Vec<User>>;
     /// Those whose sign-in name is after `after`, in its order, at most `limit`; `search` is a part of name, sign-in name or mail.
+    /// Without [`UserId::SCHEDULE`], which is no person.
     async fn list_users(&mut self, search: Option<&str>, after: Option<&str>, limit: u32) -> Result<Vec<User>>;
-    /// How many there are.
+    /// How many there are, without [`UserId::SCHEDULE`].
     async fn count_users(&mut self) -> Result<u64>;
     /// Adds one; [`crate::StoreError::Duplicate`] when the sign-in name is taken.
     async fn insert_user(&mut self, user: &User) -> Result<()>;

@@ -60,11 +60,12 @@ mod plan;
 pub mod process;
 mod schedule;
 mod source;
+pub mod timetable;
 
 pub use cloud_event::{CloudEvent, InvalidCloudEvent};
 pub use definition::{
     Capability, Definition, Document, FunctionCatalogue, InvalidSchema, ResourceResolver, RondoMetadata,
-    canonical_json, digest,
+    ScheduleMetadata, canonical_json, digest,
 };
 pub use diagnostic::Diagnostic;
 pub use effect::{

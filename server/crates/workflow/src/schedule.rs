@@ -1,12 +1,17 @@
 //! [`Schedule`]: when runs of a definition begin by themselves (dsl.md, "Scheduling").
+//!
+//! `document.metadata.rondo.schedule` says by which clocks and what becomes of missed times. What begins by events is
+//! computed here, what begins by time in [`crate::timetable`].
 
 use std::time::Duration;
 
+use domain::MissedRuns;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::definition::model::{Consumption, Until};
 use crate::machine::matching::{self, Progress};
+use crate::timetable::{CronTimes, Zone};
 use crate::{CloudEvent, EventFilter};
 
 /// The most sets of events that wait for their rest; beyond, the oldest are given up.
@@ -17,10 +22,14 @@ const MAX_SETS: usize = 1_000;
 pub struct Schedule {
     /// A run begins whenever this has passed, whether the one before has ended or not.
     pub every: Option<Duration>,
-    /// A run begins at these times: a cron pattern of five or six fields, checked.
-    pub cron: Option<String>,
+    /// A run begins at these times.
+    pub cron: Option<CronTimes>,
     /// A run begins this long after the one before has completed.
     pub after: Option<Duration>,
+    /// The time zone of the times.
+    pub zone: Zone,
+    /// What becomes of times that were missed.
+    pub missed: MissedRuns,
     pub(crate) on: Option<Consumption>,
 }
 

@@ -176,12 +176,18 @@ fn schedules_are_read_and_checked() {
     let found = definition.schedule().unwrap();
     assert_eq!(found.every, Some(std::time::Duration::from_mins(5)));
     assert_eq!(found.after, Some(std::time::Duration::from_hours(1)));
-    assert_eq!(schedule("{cron: 0 0 * * *}").unwrap().schedule().unwrap().cron.as_deref(), Some("0 0 * * *"));
+    assert_eq!(
+        schedule("{cron: 0 0 * * *}").unwrap().schedule().unwrap().cron.as_ref().unwrap().pattern(),
+        "0 0 * * *"
+    );
     assert!(schedule("{cron: 0 25 * * *}").unwrap_err()[0].contains("is not a cron pattern"));
     for wrong in [
         "{}",
         "{evry: PT1S}",
         "{every: PT0S}",
+        "{every: PT0.5S}",
+        "{after: {milliseconds: 999}}",
+        "{cron: 0 0 30 2 *}",
         "{every: '${ .x }'}",
         "{on: {}}",
         "{on: {one: {with: {data: '${ $input.x }'}}}}",

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{DraftId, Name, Risk, Timestamp};
+use crate::{DraftId, MissedRuns, Name, Risk, Timestamp};
 
 /// A workflow that the caller may launch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,39 @@ pub struct WorkflowVersionView {
     /// The graph of its tasks.
     #[serde(default)]
     pub graph: Graph,
+    /// When runs of it begin by themselves, if they do.
+    #[serde(default)]
+    pub schedule: Option<ScheduleView>,
+}
+
+/// When runs begin by themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleView {
+    /// At the times of this cron pattern.
+    #[serde(default)]
+    pub cron: Option<String>,
+    /// Whenever so many seconds have passed.
+    #[serde(default)]
+    pub every_seconds: Option<u64>,
+    /// So many seconds after the run before has ended.
+    #[serde(default)]
+    pub after_seconds: Option<u64>,
+    /// Whether events start runs.
+    #[serde(default)]
+    pub on_events: bool,
+    /// The IANA time zone of the cron pattern.
+    pub zone: String,
+    /// What becomes of times that were missed.
+    pub missed: MissedRuns,
+    /// The next time that is known; absent while it waits for an event or the end of a run, and for versions that are not
+    /// the launchable one.
+    #[serde(default)]
+    pub next: Option<Timestamp>,
+    /// When it last launched a run.
+    #[serde(default)]
+    pub last: Option<Timestamp>,
 }
 
 /// One step of what will happen.

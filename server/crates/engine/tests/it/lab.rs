@@ -4,8 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connectors::{CallContext, Failure, Registry};
-use domain::{GrantId, Ids, Role, RunId, RunStatus, Scope, UserId};
-use engine::{CAPABILITIES, Engine, EngineSettings, Live, NoObserver, Observer, Parts, Processes, stream::Published};
+use domain::{Clock, GrantId, Ids, Role, RunId, RunStatus, Scope, UserId};
+use engine::{
+    CAPABILITIES, Engine, EngineSettings, Live, NoObserver, Observer, Parts, Processes,
+    launch::{Cause, Launch},
+    schedules,
+    stream::Published,
+};
 use identity::vault::{KeySource, Vault};
 use runner::{Listener, Runner, Stream};
 use serde_json::{Value, json};
@@ -13,7 +18,7 @@ use store::{
     Store,
     access::{Grant, Subject},
     process_permissions::ProcessPermission,
-    runs::{JournalEntry, Run, Task},
+    runs::{JournalEntry, Run, RunFilter, Task, Visibility},
     users::User,
     workflows::{VersionState, WorkflowVersion},
 };
@@ -104,6 +109,12 @@ impl Lab {
         Self { store, script, broker, requester, manager, parts, _directory: directory }
     }
 
+    /// With this clock in the place of the machine's.
+    pub(crate) fn by_the_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.parts.clock = clock;
+        self
+    }
+
     pub(crate) fn parts(&self) -> Parts {
         self.parts.clone()
     }
@@ -128,10 +139,25 @@ impl Lab {
 
     /// Stores a version of a definition (its tasks as YAML under `do:`).
     pub(crate) async fn define(&self, name: &str, version: &str, state: VersionState, tasks: &str) -> WorkflowVersion {
+        self.define_with(name, version, state, "", tasks).await
+    }
+
+    /// Stores a version of a definition with more at its top than tasks, such as a schedule.
+    pub(crate) async fn define_with(
+        &self,
+        name: &str,
+        version: &str,
+        state: VersionState,
+        top: &str,
+        tasks: &str,
+    ) -> WorkflowVersion {
         let source = format!(
-            "document: {{dsl: 1.0.3, namespace: test, name: {name}, version: {version}, title: Sample}}\ndo:\n{tasks}"
+            "document:\n  {{dsl: 1.0.3, namespace: test, name: {name}, version: {version}, title: Sample{}\ndo:\n{tasks}",
+            if top.is_empty() { "}" } else { top }
         );
-        let definition = Definition::parse(&source, self.parts.connectors.function_catalogue()).unwrap();
+        let functions = self.parts.connectors.function_catalogue();
+        let definition = Definition::parse(&source, functions).unwrap();
+        let now = self.parts.clock.now();
         let stored = WorkflowVersion {
             workflow: format!("test/{name}").parse().unwrap(),
             version: version.to_owned(),
@@ -140,13 +166,33 @@ impl Lab {
             digest: definition.digest().to_owned(),
             title: "Sample".to_owned(),
             created_by: None,
-            created_at: self.parts.clock.now(),
+            created_at: now,
             sort_key: version.to_owned(),
         };
         let mut unit = self.store.begin().await.unwrap();
         unit.insert_version(&stored).await.unwrap();
+        schedules::follow(unit.as_mut(), functions, now, &stored.workflow).await.unwrap();
         unit.commit().await.unwrap();
         stored
+    }
+
+    /// Retires a published version.
+    pub(crate) async fn retire(&self, version: &WorkflowVersion) {
+        let mut unit = self.store.begin().await.unwrap();
+        let (from, to) = (VersionState::Published, VersionState::Retired);
+        unit.move_version(&version.workflow, &version.version, from, to).await.unwrap();
+        let functions = self.parts.connectors.function_catalogue();
+        schedules::follow(unit.as_mut(), functions, self.parts.clock.now(), &version.workflow).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+
+    /// All runs of a workflow, oldest first.
+    pub(crate) async fn runs_of(&self, name: &str) -> Vec<Run> {
+        let filter = RunFilter { workflow: Some(format!("test/{name}").parse().unwrap()), ..RunFilter::default() };
+        let mut unit = self.store.snapshot().await.unwrap();
+        let mut runs = unit.list_runs(&Visibility::everything(), &filter, None, 10_000).await.unwrap();
+        runs.reverse();
+        runs
     }
 
     /// Publishes events (their types with their ids and data) as if another system had sent them.
@@ -168,53 +214,25 @@ impl Lab {
     }
 
     pub(crate) async fn launch_version(&self, version: &WorkflowVersion) -> RunId {
-        let now = self.parts.clock.now();
-        self.relaunch(&Run {
-            id: RunId::new(self.parts.ids.as_ref()),
-            number: 0,
-            workflow: version.workflow.clone(),
-            version: version.version.clone(),
-            definition_digest: version.digest.clone(),
-            title: version.title.clone(),
-            status: RunStatus::Pending,
-            needs_attention: false,
-            rejected: false,
-            compensated: false,
-            requester_id: self.requester.id,
-            input: "{}".to_owned(),
-            output: None,
-            error: None,
-            created_at: now,
-            started_at: None,
-            ended_at: None,
-            updated_at: now,
-            journal_version: 0,
-            wake_at: None,
-        })
-        .await
+        let launch = Launch {
+            version,
+            requester: &self.requester,
+            input: json!({}),
+            cause: Cause::Request,
+            base_url: "http://portal.test",
+        };
+        let mut unit = self.store.begin().await.unwrap();
+        let run = launch.write(unit.as_mut(), self.parts.ids.as_ref(), self.parts.clock.now()).await.unwrap();
+        unit.commit().await.unwrap();
+        run.id
     }
 
     /// Launches what `like` was launched from, once more.
     pub(crate) async fn relaunch(&self, like: &Run) -> RunId {
-        let now = self.parts.clock.now();
-        let id = RunId::new(self.parts.ids.as_ref());
-        let run = Run {
-            id,
-            status: RunStatus::Pending,
-            output: None,
-            started_at: None,
-            ended_at: None,
-            journal_version: 0,
-            wake_at: None,
-            created_at: now,
-            ..like.clone()
-        };
-        let mut unit = self.store.begin().await.unwrap();
-        unit.insert_run(&run).await.unwrap();
-        let started = Event::new(now, EventKind::Started { run: id, input: json!({}), runtime: json!({}) });
-        unit.push_inbox(id, &serde_json::to_string(&started).unwrap(), now).await.unwrap();
-        unit.commit().await.unwrap();
-        id
+        let mut unit = self.store.snapshot().await.unwrap();
+        let version = unit.workflow_version(&like.workflow, &like.version).await.unwrap().unwrap();
+        drop(unit);
+        self.launch_version(&version).await
     }
 
     /// Permits the namespace of all tests to run processes.

@@ -12,3 +12,4 @@ mod local;
 mod messages;
 mod postgres;
 mod processes;
+mod schedules;

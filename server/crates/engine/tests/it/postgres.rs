@@ -24,7 +24,7 @@ const INNER: &str = "
 ";
 
 /// A database of the test's own: the connection to drop it by, its name and its address. None where there is no server.
-async fn database(of: &str) -> Option<(PgConnection, String, url::Url)> {
+pub(crate) async fn database(of: &str) -> Option<(PgConnection, String, url::Url)> {
     let Some(server) = std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty()) else {
         eprintln!("SKIPPED: TEST_POSTGRES_URL is not set, so nothing was tested on PostgreSQL");
         return None;
@@ -130,7 +130,7 @@ async fn a_node_wakes_a_run_that_another_one_holds_and_sees_what_comes_of_it() {
         compete: true
         branches:
           - late: {wait: {minutes: 30}}
-          - heard: {listen: {to: {one: {with: {type: go}}}}, output: {as: heard}}
+          - heard: {listen: {to: {one: {with: {type: go}}}}}
 ",
         )
         .await;

@@ -9,4 +9,5 @@ mod onboarding;
 mod processes;
 mod real_systems;
 mod roles;
+mod schedules;
 mod sign_in;

@@ -6,7 +6,7 @@ use store::{
 };
 
 use super::Subject;
-use crate::fixtures::{at, run_id};
+use crate::fixtures::{at, run_id, workflow};
 
 const ANYTHING: Filter<'static> = Filter { kind: None, source: None };
 
@@ -63,14 +63,14 @@ pub(super) async fn an_event_finds_those_who_admit_it(subject: Subject) {
     assert_eq!(unit.subscribers("opened", "/doors").await.unwrap(), all(&[(1, 1), (2, 1), (3, 9)]));
     assert_eq!(unit.subscribers("closed", "/windows").await.unwrap(), all(&[(1, 1), (1, 2), (3, 9)]));
     assert_eq!(unit.subscribers("other", "/doors").await.unwrap(), all(&[(2, 1), (3, 9)]));
-    assert!(unit.is_anybody_listening(&["other"], "/windows", run_id(1)).await.unwrap());
-    assert!(!unit.is_anybody_listening(&["other"], "/windows", run_id(3)).await.unwrap());
-    assert!(unit.is_anybody_listening(&["other", "closed"], "/windows", run_id(3)).await.unwrap());
+    assert!(unit.is_anybody_listening(&["other"], "/windows", run_id(1), &workflow()).await.unwrap());
+    assert!(!unit.is_anybody_listening(&["other"], "/windows", run_id(3), &workflow()).await.unwrap());
+    assert!(unit.is_anybody_listening(&["other", "closed"], "/windows", run_id(3), &workflow()).await.unwrap());
     unit.close_subscription(subscriber(1, 1)).await.unwrap();
     unit.close_subscription(subscriber(1, 1)).await.unwrap();
     unit.close_subscriptions(run_id(3)).await.unwrap();
     assert_eq!(unit.subscribers("closed", "/doors").await.unwrap(), all(&[(1, 2), (2, 1)]));
-    assert!(!unit.is_anybody_listening(&["opened"], "/windows", run_id(4)).await.unwrap());
+    assert!(!unit.is_anybody_listening(&["opened"], "/windows", run_id(4), &workflow()).await.unwrap());
 }
 
 pub(super) async fn who_subscribes_finds_what_was_missed_in_order(subject: Subject) {

@@ -9,6 +9,7 @@ mod credentials;
 mod events;
 mod messages;
 mod runs;
+mod schedules;
 mod subject;
 mod text;
 mod units;
@@ -115,6 +116,13 @@ cases! { $;
         what_was_consumed_is_not_found_again,
         no_event_is_lost_between_two_who_meet,
         old_events_are_forgotten_oldest_first;
+    schedules:
+        schedules_are_stored_whole_and_end_together,
+        the_schedule_that_is_due_longest_is_claimed_first,
+        two_nodes_never_claim_the_same_time,
+        the_end_of_a_run_makes_what_waits_for_it_due,
+        an_event_makes_those_due_that_admit_it,
+        the_schedule_is_no_person;
     children:
         a_call_starts_one_run,
         runs_that_wake_each_other_do_not_wait_in_a_circle;

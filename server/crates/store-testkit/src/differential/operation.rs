@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
-use domain::{ApprovalState, Role, RunId, RunStatus, Scope, Timestamp, view::AuditFilter};
+use domain::{ApprovalState, Role, RunId, RunStatus, Scope, Timestamp, Trigger, view::AuditFilter};
 use rand::{Rng, rngs::StdRng};
 use store::{
     Result, Store, StoreError, UnitOfWork,
@@ -11,13 +11,14 @@ use store::{
     events::{EventKey, Filter, KeptEvent, NewEvent, Subscriber},
     process_permissions::ProcessPermission,
     runs::{JournalEntry, Lease, RunFilter, Visibility},
+    schedules::Schedule,
     workflows::VersionState,
 };
 
 use crate::fixtures::{
     answered, approval, approval_id, approver, at, audit, connection, connection_id, decision, draft, draft_id, grant,
-    grant_id, link, link_id, notification, notification_id, outgoing, run, run_id, session, session_id, task, team,
-    team_id, throttle, token, token_id, user, user_id, version,
+    grant_id, link, link_id, notification, notification_id, outgoing, run, run_id, schedule, session, session_id, task,
+    team, team_id, throttle, token, token_id, user, user_id, version,
 };
 
 /// Numbers that each database gives by itself, as far as they are committed. They may differ; their order may not.
@@ -42,7 +43,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 70;
+const KINDS: u32 = 74;
 
 const TEXTS: &[&str] = &[
     "",
@@ -120,6 +121,15 @@ pub(super) async fn all_events(unit: &mut dyn UnitOfWork) -> Vec<(Timestamp, Str
     events.into_iter().map(body).collect()
 }
 
+/// Every schedule.
+pub(super) async fn all_schedules(unit: &mut dyn UnitOfWork) -> Vec<Schedule> {
+    let mut all = Vec::new();
+    for workflow in WORKFLOWS {
+        all.extend(unit.schedules_of(&workflow.parse().unwrap()).await.unwrap());
+    }
+    all
+}
+
 fn body(event: KeptEvent) -> (Timestamp, String) {
     (event.received_at, event.body)
 }
@@ -186,6 +196,7 @@ impl Operation {
             16..=29 => self.secrets(unit).await,
             30..=51 => self.runs(unit, places).await,
             66..=69 => self.events(unit).await,
+            70..=73 => self.schedules(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
@@ -462,13 +473,52 @@ impl Operation {
             68 if self.flag => shown(unit.close_subscription(subscriber).await?),
             68 => shown((
                 unit.close_subscriptions(run_id(b)).await?,
-                unit.is_anybody_listening(&kinds, source, run_id(a)).await?,
+                unit.is_anybody_listening(&kinds, source, run_id(a), &self.workflow()).await?,
             )),
             _ => {
                 unit.lock_runs(&[run_id(a), run_id(b)]).await?;
                 let child = ChildRun { run: run_id(self.c), parent: run_id(a), call: number, depth: 1 };
                 unit.insert_child(&child).await?;
                 shown((unit.child(run_id(b)).await?, unit.child_of_call(run_id(b), number).await?))
+            }
+        })
+    }
+
+    async fn schedules(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let workflow = self.workflow();
+        let mut planned = schedule(&workflow, pick(Trigger::ALL, self.a));
+        planned.due_at = self.flag.then_some(self.time);
+        planned.run = self.c.is_multiple_of(3).then_some(run_id(self.a));
+        planned.gathered = self.c.is_multiple_of(5).then(|| self.text.to_owned());
+        let source = if self.flag { "/tickets" } else { "/doors" };
+        let filters = [Filter { kind: Some(self.text), source: None }, Filter { kind: None, source: Some(source) }];
+        let filters = &filters[usize::from(self.flag)..];
+        Ok(match self.kind {
+            70 => shown(unit.insert_schedule(&planned, filters).await?),
+            71 if self.c.is_multiple_of(6) => shown(unit.delete_schedules(&workflow).await?),
+            71 => {
+                let claimed = unit.claim_schedule(self.time).await?;
+                if let Some(mut claimed) = claimed.clone() {
+                    claimed.fired_at = Some(self.time);
+                    claimed.due_at = planned.due_at;
+                    claimed.run = planned.run;
+                    unit.advance_schedule(&claimed).await?;
+                }
+                shown((claimed, unit.next_schedule().await?))
+            }
+            72 if self.flag => shown(unit.advance_schedule(&planned).await?),
+            72 => shown((unit.schedule_after(run_id(self.a), self.time).await?, unit.next_schedule().await?)),
+            _ => {
+                let about = self.c.is_multiple_of(4).then_some(&workflow);
+                let called = unit.call_schedules(self.text, source, about, self.time).await?;
+                // The place in the stream is a number that each database gives by itself; its beginning is not.
+                unit.end_of_stream().await?;
+                let events = unit.events_for_schedule(&workflow, filters, 0, self.limit).await?;
+                shown((
+                    called,
+                    unit.is_anybody_listening(&[self.text, "opened"], source, run_id(self.a), &workflow).await?,
+                    events.into_iter().map(body).collect::<Vec<_>>(),
+                ))
             }
         })
     }

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Risk;
+use domain::{MissedRuns, Risk};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -26,6 +26,7 @@ pub use catalogue::{Capability, FunctionCatalogue, InvalidSchema, ResourceResolv
 pub(crate) use parts::Place;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, suggestion};
+use crate::timetable::{CronTimes, SHORTEST, Zone};
 use crate::{Schedule, duration, process, process::Process, source};
 use cursor::{Cursor, Object};
 use model::{DataStep, Extension, ListIndex, Span, Task, TaskIndex, TaskKind, TaskList};
@@ -60,8 +61,7 @@ impl Document {
 }
 
 /// `document.metadata.rondo`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RondoMetadata {
     /// Category in the catalogue.
     pub category: Option<String>,
@@ -75,11 +75,36 @@ pub struct RondoMetadata {
     pub time_saved: Option<Duration>,
     /// The compliance controls that a run is evidence for.
     pub controls: Vec<String>,
+    /// How its schedule is kept.
+    pub schedule: ScheduleMetadata,
+}
+
+/// `document.metadata.rondo.schedule`: what the language has no place for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleMetadata {
+    /// By the clocks of which time zone; UTC unless said otherwise.
+    pub zone: Zone,
+    /// What becomes of times that were missed; one run for all unless said otherwise.
+    pub missed: MissedRuns,
+}
+
+impl Default for ScheduleMetadata {
+    fn default() -> Self {
+        Self { zone: Zone::default(), missed: MissedRuns::Once }
+    }
 }
 
 impl Default for RondoMetadata {
     fn default() -> Self {
-        Self { category: None, icon: None, risk: Risk::Medium, owner: None, time_saved: None, controls: Vec::new() }
+        Self {
+            category: None,
+            icon: None,
+            risk: Risk::Medium,
+            owner: None,
+            time_saved: None,
+            controls: Vec::new(),
+            schedule: ScheduleMetadata::default(),
+        }
     }
 }
 
@@ -249,7 +274,8 @@ impl Decoder<'_> {
         let root_list = object.require(&mut self.diagnostics, "do").map(|list| self.task_list(&list, "/do"));
         let timeout = object.get("timeout").and_then(|timeout| self.timeout(&timeout, Place::WorkflowInput));
         let output = self.data_step(object.get("output"), "as", Place::WorkflowOutput);
-        let schedule = object.get("schedule").and_then(|schedule| self.schedule(&schedule));
+        let kept = document.as_ref().map(|(_, rondo)| rondo.schedule.clone()).unwrap_or_default();
+        let schedule = object.get("schedule").and_then(|schedule| self.schedule(&schedule, kept, &input));
         self.check_function_cycles(root);
         let tasks: Option<Vec<Task>> = self.tasks.into_iter().collect();
         match (document, root_list, tasks) {
@@ -368,7 +394,7 @@ impl Decoder<'_> {
 
     fn rondo(&mut self, at: &Cursor<'_>) -> RondoMetadata {
         let mut rondo = RondoMetadata::default();
-        let known = ["category", "icon", "risk", "owner", "timeSaved", "controls"];
+        let known = ["category", "icon", "risk", "owner", "timeSaved", "controls", "schedule"];
         let Some(object) = at.object(&mut self.diagnostics, &known) else { return rondo };
         let mut text = |name: &str| object.get(name).and_then(|at| at.text(&mut self.diagnostics)).map(str::to_owned);
         rondo.category = text("category");
@@ -397,7 +423,38 @@ impl Decoder<'_> {
                 rondo.controls.extend(item.text(&mut self.diagnostics).map(str::to_owned));
             }
         }
+        if let Some(at) = object.get("schedule") {
+            rondo.schedule = self.schedule_metadata(&at);
+        }
         rondo
+    }
+
+    fn schedule_metadata(&mut self, at: &Cursor<'_>) -> ScheduleMetadata {
+        let mut kept = ScheduleMetadata::default();
+        let Some(object) = at.object(&mut self.diagnostics, &["zone", "missed"]) else { return kept };
+        if let Some(at) = object.get("zone")
+            && let Some(text) = at.text(&mut self.diagnostics)
+        {
+            if let Some(zone) = Zone::named(text) {
+                kept.zone = zone;
+            } else {
+                let names = Zone::names();
+                let hint = suggestion(text, names.iter().map(String::as_str));
+                let message = format!("“{text}” is not an IANA time zone such as Europe/Berlin{hint}");
+                at.report(&mut self.diagnostics, message);
+            }
+        }
+        if let Some(at) = object.get("missed")
+            && let Some(text) = at.text(&mut self.diagnostics)
+        {
+            if let Ok(missed) = text.parse() {
+                kept.missed = missed;
+            } else {
+                let hint = suggestion(text, MissedRuns::ALL.iter().map(|missed| missed.as_str()));
+                at.report(&mut self.diagnostics, format!("expected skip, once or all, found “{text}”{hint}"));
+            }
+        }
+        kept
     }
 
     fn components(&mut self, at: &Cursor<'_>) {
@@ -488,27 +545,49 @@ impl Decoder<'_> {
         }
     }
 
-    fn schedule(&mut self, at: &Cursor<'_>) -> Option<Schedule> {
+    fn schedule(&mut self, at: &Cursor<'_>, kept: ScheduleMetadata, input: &DataStep) -> Option<Schedule> {
         self.needs(at, Capability::Schedule);
         let object = at.object(&mut self.diagnostics, &["every", "cron", "after", "on"])?;
         if object.is_empty() {
             at.report(&mut self.diagnostics, "expected one of every, cron, after, on");
         }
-        let every = object.get("every").and_then(|every| self.fixed(&every));
-        let after = object.get("after").and_then(|after| self.fixed(&after));
+        let ScheduleMetadata { zone, missed } = kept;
+        let every = object.get("every").and_then(|every| self.distance(&every));
+        let after = object.get("after").and_then(|after| self.distance(&after));
         let cron = object.get("cron").and_then(|at| {
             let text = at.text(&mut self.diagnostics)?;
-            if let Err(error) = text.parse::<croner::Cron>() {
+            let times = CronTimes::parse(text, zone.clone());
+            if let Err(error) = &times {
                 let message = format!("“{text}” is not a cron pattern such as 0 0 * * *: {error}");
                 at.report(&mut self.diagnostics, message);
             }
-            Some(text.to_owned())
+            times.ok()
         });
         let on = object.get("on").and_then(|on| self.consumption(&on, Place::Schedule, true));
-        if every.is_some_and(|every| every.is_zero()) {
-            at.report(&mut self.diagnostics, "`every` must be longer than nothing");
+        if every.is_some() || after.is_some() || cron.is_some() {
+            self.check_empty_input(at, input);
         }
-        Some(Schedule { every, cron, after, on })
+        Some(Schedule { every, cron, after, zone, missed, on })
+    }
+
+    /// Nobody fills in a form for a run that begins by the clock.
+    fn check_empty_input(&mut self, at: &Cursor<'_>, input: &DataStep) {
+        let Some(schema) = &input.schema else { return };
+        let empty = json!({});
+        if let Some(error) = schema.validator.iter_errors(&empty).next() {
+            let message =
+                format!("its runs begin with the input {{}}, which `input.schema` refuses: {}", error.masked());
+            at.report(&mut self.diagnostics, message);
+        }
+    }
+
+    /// A distance between runs.
+    fn distance(&mut self, at: &Cursor<'_>) -> Option<Duration> {
+        let distance = self.fixed(at)?;
+        if distance < SHORTEST {
+            at.report(&mut self.diagnostics, "expected at least one second");
+        }
+        Some(distance)
     }
 
     /// A duration that is known before there is a run.
