@@ -1,7 +1,7 @@
 # What people type. The work is in scripts/, where each script says what it does.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check lab lab-stop bench build setup
+.PHONY: help run dev test chaos check lab lab-stop bench build setup
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -23,6 +23,10 @@ build: ## install what is missing and build the release binary
 test: ## install what is missing and run every test (TESTS="rust docs end2end" to choose)
 	@scripts/setup test
 	@scripts/test $(TESTS)
+
+chaos: ## kill nodes and PostgreSQL under load for minutes, then fuzz (CHAOS="kill fuzz" to choose)
+	@scripts/setup chaos
+	@scripts/chaos $(CHAOS)
 
 check: ## the quick loop: format, lints, types, arrows between crates
 	@scripts/setup check

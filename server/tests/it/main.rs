@@ -1,5 +1,6 @@
 //! The real binary: commands, start and stop, and every door as clients meet it.
 
+mod chaos;
 mod commands;
 mod conformance;
 mod counterpart;

@@ -78,21 +78,21 @@ impl Service {
         }
     }
 
-    /// Keeps the answer to the request that reserved the key. Failures of the server are not kept: trying again makes
-    /// sense then.
+    /// Keeps the answer to the request that reserved the key. A failure of the server is none: when the end of a
+    /// transaction was not heard of it may have happened, so the key stays reserved, and whoever repeats the request is
+    /// told to look. The same goes for an answer that is too large to be kept.
     pub async fn remember(&self, caller: &Caller, key: &str, status: u16, body: &str) -> Result<(), Problem> {
-        let mut unit = self.parts.store.begin().await.or_problem()?;
         if status >= 500 || body.len() > BODY_LIMIT {
-            unit.forget_answered(caller.user, key).await.or_problem()?;
-        } else {
-            unit.finish_answered(caller.user, key, status, body).await.or_problem()?;
+            return Ok(());
         }
+        let mut unit = self.parts.store.begin().await.or_problem()?;
+        unit.finish_answered(caller.user, key, status, body).await.or_problem()?;
         unit.commit().await.or_problem()
     }
 }
 
 fn under_way() -> Problem {
     Problem::new(ErrorCode::Conflict).with_detail(
-        "a request with this key is under way, or was cut off: look whether it happened before you use another key",
+        "a request with this key is under way, failed or was cut off: look whether it happened before you use another key",
     )
 }

@@ -114,12 +114,6 @@ impl Requests for Unit {
         self.execute_one(statement).await
     }
 
-    async fn forget_answered(&mut self, user: UserId, key: &str) -> Result<()> {
-        let statement = sql("DELETE FROM idempotency_keys WHERE user_id = $1 AND key = $2").bind(user).bind(key);
-        self.execute(statement).await?;
-        Ok(())
-    }
-
     async fn prune_answered(&mut self, before: Timestamp) -> Result<u64> {
         self.execute(sql("DELETE FROM idempotency_keys WHERE created_at < $1").bind(before)).await
     }

@@ -61,8 +61,6 @@ pub trait Requests: Send {
     async fn insert_answered(&mut self, answered: &Answered) -> Result<()>;
     /// Writes status and body of a kept answer; [`crate::StoreError::Conflict`] when there is none.
     async fn finish_answered(&mut self, user: UserId, key: &str, status: u16, body: &str) -> Result<()>;
-    /// Forgets the answer under a key, as if the key had not been used.
-    async fn forget_answered(&mut self, user: UserId, key: &str) -> Result<()>;
     /// Forgets answers given before `before`.
     async fn prune_answered(&mut self, before: Timestamp) -> Result<u64>;
 }

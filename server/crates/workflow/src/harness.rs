@@ -19,6 +19,8 @@
 //! assert_eq!(outcome.run.output, Some(json!({"sent": "ana"})));
 //! ```
 
+mod walk;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::{RunId, Timestamp};
@@ -29,6 +31,8 @@ use crate::{
     RunError, RunRecord, RunState, SecretSource, Subscription, SubscriptionId, TaskRecord, TimerId, apply, build_call,
     outstanding,
 };
+
+pub use walk::walk;
 
 /// What a call comes to.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,12 +1,16 @@
 //! Definitions with what must come of them: the facts of the conformance features that this release executes, and those
-//! of our own readings. Each is also run under every single fault.
+//! of our own readings. Each is also run under every single fault, and through any events in any order.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail by panicking")]
 
 use std::collections::BTreeMap;
 
+use proptest::{
+    prop_assert_eq,
+    test_runner::{Config as ProptestConfig, TestRunner},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use workflow::harness::{Answer, Outcome, Responder, Scenario, torture};
+use workflow::harness::{Answer, Outcome, Responder, Scenario, torture, walk};
 use workflow::{
     ApprovalRequest, CallRequest, Capability, CloudEvent, Definition, FunctionCatalogue, RunError, process,
 };
@@ -221,9 +225,22 @@ fn run(corpus: &str) {
         let functions = || Functions { approvals: case.approvals.clone().unwrap_or_default() };
         let scenario =
             Scenario::new(&definition, case.input.clone()).runtime(case.runtime.clone()).events(case.events());
-        check(case, &scenario.drive(&mut functions()));
+        let calm = scenario.drive(&mut functions());
+        check(case, &calm);
         let violations = torture(&definition, &case.input, &case.events(), functions);
         assert_eq!(violations, Vec::<String>::new(), "{}", case.name);
+        if calm.journal.len() == 1 {
+            // It never waits, so nothing that comes later can matter.
+            continue;
+        }
+        let any_events = proptest::collection::vec(proptest::num::u8::ANY, 0..120);
+        let config = ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() };
+        let walked = TestRunner::new(config).run(&any_events, |choices| {
+            let violations = walk(&definition, &case.input, &choices);
+            prop_assert_eq!(violations, Vec::<String>::new());
+            Ok(())
+        });
+        walked.unwrap_or_else(|failure| panic!("{}: {failure}", case.name));
     }
 }
 

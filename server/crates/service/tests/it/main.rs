@@ -4,6 +4,7 @@
 
 mod decisions;
 mod events;
+mod idempotency;
 mod office;
 mod onboarding;
 mod processes;

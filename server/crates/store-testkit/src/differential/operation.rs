@@ -575,8 +575,6 @@ impl Operation {
                 unit.insert_answered(&answered(user_id(a), self.text)).await?;
                 if self.flag {
                     unit.finish_answered(user_id(b), self.text, 409, "{}").await?;
-                } else {
-                    unit.forget_answered(user_id(b), self.text).await?;
                 }
                 shown(unit.answered(user_id(a), self.text).await?)
             }
