@@ -39,7 +39,7 @@ use self::{
 };
 
 /// How long everything may take to come to rest once nobody is killed any more.
-const REST: Duration = Duration::from_secs(90);
+const REST: Duration = Duration::from_mins(4);
 
 /// How much of it.
 struct Extent {
