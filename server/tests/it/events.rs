@@ -88,14 +88,14 @@ async fn what_is_no_event_or_comes_from_somebody_without_the_role_is_refused() {
         assert_eq!(problem["code"], code);
         problem
     };
-    refused(send(server, &staff, STRUCTURED, &event("x", &json!(1))).await, 403, "forbidden").await;
-    let plain = send(server, &operator, "application/json", &event("x", &json!(1))).await;
+    refused(send(&server, &staff, STRUCTURED, &event("x", &json!(1))).await, 403, "forbidden").await;
+    let plain = send(&server, &operator, "application/json", &event("x", &json!(1))).await;
     refused(plain, 415, "unsupported-media-type").await;
-    let problem = send(server, &operator, STRUCTURED, &json!({"id": "1", "type": "x"})).await;
+    let problem = send(&server, &operator, STRUCTURED, &json!({"id": "1", "type": "x"})).await;
     let problem = refused(problem, 422, "invalid-input").await;
     let pointers: Vec<&str> =
         problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
     assert_eq!(pointers, ["/specversion", "/source"]);
     let many = Value::from(vec![event("x", &json!(1)); 101]);
-    refused(send(server, &operator, "application/cloudevents-batch+json", &many).await, 413, "too-large").await;
+    refused(send(&server, &operator, "application/cloudevents-batch+json", &many).await, 413, "too-large").await;
 }

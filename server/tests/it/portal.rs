@@ -13,10 +13,10 @@ async fn page(server: &TestServer, path: &str, cookie: &str) -> Response {
 #[tokio::test]
 async fn who_has_not_signed_in_is_led_to_the_sign_in_and_back() {
     let server = shared();
-    let response = page(server, "/runs?state=open", "").await;
+    let response = page(&server, "/runs?state=open", "").await;
     assert_eq!(response.status(), 303);
     assert_eq!(header(&response, "location"), "/sign-in?next=%2Fruns%3Fstate%3Dopen");
-    let response = page(server, "/sign-in", "").await;
+    let response = page(&server, "/sign-in", "").await;
     assert_eq!(response.status(), 200);
     assert_eq!(header(&response, "cache-control"), "no-store");
     assert!(response.text().await.unwrap().contains("<form"));
@@ -27,7 +27,7 @@ async fn pages_run_only_the_scripts_of_their_own_nonce() {
     let server = shared();
     let mut nonces = Vec::new();
     for _ in 0..2 {
-        let response = page(server, "/sign-in", "").await;
+        let response = page(&server, "/sign-in", "").await;
         let policy = header(&response, "content-security-policy").to_owned();
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
@@ -57,13 +57,13 @@ async fn a_browser_signs_in_and_out() {
     assert_eq!(server.sign_in("operator", "wrong").await, None);
     let cookie = server.sign_in("operator", "rondo-demo-operator").await.unwrap();
     assert!(cookie.starts_with("rondo="));
-    assert_eq!(page(server, "/", &cookie).await.status(), 200);
-    let nothing = page(server, "/no-such-page", &cookie).await;
+    assert_eq!(page(&server, "/", &cookie).await.status(), 200);
+    let nothing = page(&server, "/no-such-page", &cookie).await;
     assert_eq!(nothing.status(), 404);
     let sign_out = server.client.post(server.at("/ui/sign-out")).header("cookie", &cookie);
     let sign_out = sign_out.header("origin", &server.url).header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(sign_out.send().await.unwrap().status(), 200);
-    assert_eq!(page(server, "/", &cookie).await.status(), 303);
+    assert_eq!(page(&server, "/", &cookie).await.status(), 303);
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn files_that_must_be_there_are_there() {
 #[tokio::test]
 async fn what_a_page_loads_from_the_site_lasts_for_ever() {
     let server = shared();
-    let html = page(server, "/sign-in", "").await.text().await.unwrap();
+    let html = page(&server, "/sign-in", "").await.text().await.unwrap();
     let style = html.split("href=\"").filter_map(|part| part.split('"').next()).find(|path| path.ends_with(".css"));
     let style = style.unwrap();
     if style == "/pkg/rondo.css" {

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::OnceLock,
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
@@ -188,10 +188,15 @@ impl Drop for TestServer {
     }
 }
 
-/// One demonstration server for the tests of this process that leave it as they found it.
-pub(crate) fn shared() -> &'static TestServer {
-    static SERVER: OnceLock<TestServer> = OnceLock::new();
-    SERVER.get_or_init(TestServer::demo)
+/// One demonstration server for those tests of this process that leave it as they found it; it ends with the last of them.
+pub(crate) fn shared() -> Arc<TestServer> {
+    static SERVER: Mutex<Weak<TestServer>> = Mutex::new(Weak::new());
+    let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    server.upgrade().unwrap_or_else(|| {
+        let started = Arc::new(TestServer::demo());
+        *server = Arc::downgrade(&started);
+        started
+    })
 }
 
 /// What a failing command said, in one line.

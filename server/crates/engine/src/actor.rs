@@ -456,6 +456,7 @@ impl Actor {
     /// Writes a step, again and again while the database is away and the lease may still be ours; gives what is to be done.
     async fn write(&mut self, step: Step) -> Result<Vec<Effect>, Stop> {
         let mut pauses = WRITE_PAUSES.iter();
+        let mut conflicted = false;
         loop {
             let store = Arc::clone(&self.node.parts.store);
             let outcome = match store.begin().await {
@@ -472,6 +473,9 @@ impl Actor {
                     warn!(error = &*cause as &dyn std::error::Error, "the step could not be written, trying again");
                     sleep(*pause).await;
                 }
+                // Of two units that wait for each other, the database refuses one, and says no more than if the lease were
+                // lost. If it is, the second attempt is refused as well.
+                Err(StoreError::Conflict) if !conflicted => conflicted = true,
                 Err(other) => return Err(other.into()),
             }
         }

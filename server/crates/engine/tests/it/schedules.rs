@@ -99,6 +99,7 @@ impl Bench {
     }
 
     async fn entries(&self, action: &str) -> Vec<AuditRow> {
+        audit::sequence(self.lab.store.as_ref()).await.unwrap();
         let mut entries = self.lab.store.snapshot().await.unwrap().audit_from(0, 10_000).await.unwrap();
         entries.retain(|entry| entry.action == action);
         entries
