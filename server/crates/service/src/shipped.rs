@@ -87,7 +87,6 @@ impl Service {
             ));
             info!(%workflow, version, "definition stored");
         }
-        // Last, because it locks the end of the log for everybody.
         audit::append_all(unit.as_mut(), &entries).await.map_err(store)?;
         unit.commit().await.map_err(store)?;
         self.wake_schedules();
