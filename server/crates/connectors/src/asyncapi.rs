@@ -15,13 +15,11 @@ mod websocket;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::view::CheckStep;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection,
-    System,
+    CallContext, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, System,
     http::{
         Http,
         authentication::{Authentication, Credentials},
@@ -110,24 +108,13 @@ impl AsyncApiConnector {
 #[async_trait]
 impl Connector for AsyncApiConnector {
     fn functions(&self) -> Vec<FunctionSpec> {
-        vec![FunctionSpec {
-            name: "asyncapi",
-            title: "Send or receive messages of an AsyncAPI document",
-            system: "Messages",
-            with: with_schema(),
-            output: json!({"description": "What the service answered to a message, or the messages that were consumed."}),
-            operations: Vec::new(),
-            needs_connection: false,
-            connection_kinds: Vec::new(),
-        }]
-    }
-
-    fn connection_kinds(&self) -> Vec<ConnectionKind> {
-        Vec::new()
-    }
-
-    fn connection_name<'a>(&self, _with: &'a Value) -> Option<&'a str> {
-        None
+        vec![FunctionSpec::unconnected(
+            "asyncapi",
+            "Send or receive messages of an AsyncAPI document",
+            "Messages",
+            with_schema(),
+            json!({"description": "What the service answered to a message, or the messages that were consumed."}),
+        )]
     }
 
     /// To subscribe once more does no harm; a message that was sent may have arrived.
@@ -137,10 +124,6 @@ impl Connector for AsyncApiConnector {
 
     async fn execute(&self, request: &Request, context: &CallContext) -> Outcome {
         self.call(request, context).await.into()
-    }
-
-    async fn check(&self, _connection: &ResolvedConnection) -> Vec<CheckStep> {
-        Vec::new()
     }
 
     fn describe(&self, with: &Value) -> System {

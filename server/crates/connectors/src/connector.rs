@@ -19,8 +19,10 @@ pub trait Connector: Send + Sync {
     /// The functions that it offers to workflows.
     fn functions(&self) -> Vec<FunctionSpec>;
 
-    /// The kinds of connection that its functions work over.
-    fn connection_kinds(&self) -> Vec<ConnectionKind>;
+    /// The kinds of connection that its functions work over; none where arguments say it all.
+    fn connection_kinds(&self) -> Vec<ConnectionKind> {
+        Vec::new()
+    }
 
     /// The connection that these arguments name, if any.
     fn connection_name<'a>(&self, with: &'a Value) -> Option<&'a str> {
@@ -42,8 +44,11 @@ pub trait Connector: Send + Sync {
     }
 
     /// Tries a connection out, step by step up to the first that fails: `settings`, `name`, `connect`, `tls`, `sign-in`,
-    /// `right`. The settings satisfy the kind's schema. Changes nothing in the other system.
-    async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep>;
+    /// `right`. The settings satisfy the kind's schema. Changes nothing in the other system. Only for connectors that have
+    /// [`Connector::connection_kinds`].
+    async fn check(&self, _connection: &ResolvedConnection) -> Vec<CheckStep> {
+        Vec::new()
+    }
 
     /// Which system a call with these arguments touches, for people. `with` may still hold expressions.
     fn describe(&self, with: &Value) -> System;
@@ -68,6 +73,21 @@ pub struct FunctionSpec {
     pub needs_connection: bool,
     /// The kinds of connection that it works over.
     pub connection_kinds: Vec<&'static str>,
+}
+
+impl FunctionSpec {
+    /// A function without operations that works over no connection.
+    #[must_use]
+    pub fn unconnected(
+        name: &'static str,
+        title: &'static str,
+        system: &'static str,
+        with: Value,
+        output: Value,
+    ) -> Self {
+        let (operations, connection_kinds) = (Vec::new(), Vec::new());
+        Self { name, title, system, with, output, operations, needs_connection: false, connection_kinds }
+    }
 }
 
 /// One of a function's operations.

@@ -13,14 +13,12 @@ mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::view::CheckStep;
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection,
-    System,
+    CallContext, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, System,
     http::{
         Http,
         authentication::{Authentication, Credentials},
@@ -106,24 +104,13 @@ fn method(pool: &DescriptorPool, service: &str, name: &str) -> Result<MethodDesc
 #[async_trait]
 impl Connector for GrpcConnector {
     fn functions(&self) -> Vec<FunctionSpec> {
-        vec![FunctionSpec {
-            name: "grpc",
-            title: "Call a method of a gRPC service",
-            system: "gRPC service",
-            with: with_schema(),
-            output: json!({"description": "The message that the method gives, or an array of those that it streams."}),
-            operations: Vec::new(),
-            needs_connection: false,
-            connection_kinds: Vec::new(),
-        }]
-    }
-
-    fn connection_kinds(&self) -> Vec<ConnectionKind> {
-        Vec::new()
-    }
-
-    fn connection_name<'a>(&self, _with: &'a Value) -> Option<&'a str> {
-        None
+        vec![FunctionSpec::unconnected(
+            "grpc",
+            "Call a method of a gRPC service",
+            "gRPC service",
+            with_schema(),
+            json!({"description": "The message that the method gives, or an array of those that it streams."}),
+        )]
     }
 
     /// What a method does is known only when its description has been read, so a lost call may have happened.
@@ -133,10 +120,6 @@ impl Connector for GrpcConnector {
 
     async fn execute(&self, request: &Request, context: &CallContext) -> Outcome {
         self.call(request, context).await.into()
-    }
-
-    async fn check(&self, _connection: &ResolvedConnection) -> Vec<CheckStep> {
-        Vec::new()
     }
 
     fn describe(&self, with: &Value) -> System {

@@ -11,13 +11,11 @@ mod parameters;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::view::CheckStep;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection,
-    System,
+    CallContext, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, System,
     http::{
         Http, REPEATABLE,
         authentication::{Authentication, Credentials},
@@ -77,24 +75,13 @@ impl OpenApiConnector {
 #[async_trait]
 impl Connector for OpenApiConnector {
     fn functions(&self) -> Vec<FunctionSpec> {
-        vec![FunctionSpec {
-            name: "openapi",
-            title: "Call an operation of an OpenAPI document",
-            system: "HTTP service",
-            with: with_schema(),
-            output: json!({"description": "The content, or the response, as `output` asks for."}),
-            operations: Vec::new(),
-            needs_connection: false,
-            connection_kinds: Vec::new(),
-        }]
-    }
-
-    fn connection_kinds(&self) -> Vec<ConnectionKind> {
-        Vec::new()
-    }
-
-    fn connection_name<'a>(&self, _with: &'a Value) -> Option<&'a str> {
-        None
+        vec![FunctionSpec::unconnected(
+            "openapi",
+            "Call an operation of an OpenAPI document",
+            "HTTP service",
+            with_schema(),
+            json!({"description": "The content, or the response, as `output` asks for."}),
+        )]
     }
 
     /// What an operation does is known only when its document has been read, so a lost call may have happened.
@@ -104,10 +91,6 @@ impl Connector for OpenApiConnector {
 
     async fn execute(&self, request: &Request, context: &CallContext) -> Outcome {
         self.call(request, context).await.into()
-    }
-
-    async fn check(&self, _connection: &ResolvedConnection) -> Vec<CheckStep> {
-        Vec::new()
     }
 
     fn describe(&self, with: &Value) -> System {

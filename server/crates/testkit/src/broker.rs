@@ -4,10 +4,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use connectors::{
-    CallContext, ConnectionKind, Connector, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection, System,
-};
-use domain::view::CheckStep;
+use connectors::{CallContext, Connector, FunctionSpec, Outcome, Repetition, Request, System};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -64,26 +61,19 @@ impl Drop for Open<'_> {
 #[async_trait]
 impl Connector for Broker {
     fn functions(&self) -> Vec<FunctionSpec> {
-        vec![FunctionSpec {
-            name: "asyncapi",
-            title: "Receive messages",
-            system: "Queue",
-            with: json!({
+        vec![FunctionSpec::unconnected(
+            "asyncapi",
+            "Receive messages",
+            "Queue",
+            json!({
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
                 "type": "object",
                 "required": ["subscription"],
                 "properties": {"subscription": {"type": "object"}},
                 "additionalProperties": false,
             }),
-            output: json!({}),
-            operations: Vec::new(),
-            needs_connection: false,
-            connection_kinds: Vec::new(),
-        }]
-    }
-
-    fn connection_kinds(&self) -> Vec<ConnectionKind> {
-        Vec::new()
+            json!({}),
+        )]
     }
 
     fn repetition(&self, _request: &Request) -> Repetition {
@@ -107,10 +97,6 @@ impl Connector for Broker {
                 }
             }
         }
-    }
-
-    async fn check(&self, _connection: &ResolvedConnection) -> Vec<CheckStep> {
-        Vec::new()
     }
 
     fn describe(&self, _with: &Value) -> System {

@@ -4,11 +4,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use connectors::{
-    CallContext, ConnectionKind, Connector, FunctionSpec, Outcome, Probe, Repetition, Request, ResolvedConnection,
-    System,
-};
-use domain::view::CheckStep;
+use connectors::{CallContext, Connector, FunctionSpec, Outcome, Probe, Repetition, Request, System};
 use serde_json::{Value, json};
 
 /// A connector whose outcomes are written down beforehand, and which remembers what it did: the function `scripted`.
@@ -60,20 +56,7 @@ impl Connector for Scripted {
             },
             "additionalProperties": false,
         });
-        vec![FunctionSpec {
-            name: "scripted",
-            title: "Scripted step",
-            system: "Script",
-            with,
-            output: json!({}),
-            operations: Vec::new(),
-            needs_connection: false,
-            connection_kinds: Vec::new(),
-        }]
-    }
-
-    fn connection_kinds(&self) -> Vec<ConnectionKind> {
-        Vec::new()
+        vec![FunctionSpec::unconnected("scripted", "Scripted step", "Script", with, json!({}))]
     }
 
     fn repetition(&self, request: &Request) -> Repetition {
@@ -106,10 +89,6 @@ impl Connector for Scripted {
         } else {
             Probe::DidNotHappen
         }
-    }
-
-    async fn check(&self, _connection: &ResolvedConnection) -> Vec<CheckStep> {
-        Vec::new()
     }
 
     fn describe(&self, _with: &Value) -> System {

@@ -554,7 +554,7 @@ async fn feigned(answer: &'static [u8]) -> String {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut packet = [0; 4096];
             if stream.read(&mut packet).await.unwrap_or(0) > 0 && stream.write_all(answer).await.is_ok() {
-                drop(stream.read(&mut packet).await.unwrap_or(0));
+                let _ = stream.read(&mut packet).await;
             }
         }
     });
