@@ -215,12 +215,11 @@ impl Actor {
         let kept = if run.journal_version < SNAPSHOT_EVERY { None } else { unit.snapshot_of(lease.run).await? };
         // One that this program cannot read is no loss: the journal has it all.
         let kept = kept.and_then(|(version, text)| Some((version, serde_json::from_str::<Snapshot<'_>>(&text).ok()?)));
-        let (mut version, mut state, mut lifecycle) = match kept {
-            Some((version, kept)) => (version, kept.state.into_owned(), kept.lifecycle.into_owned()),
-            None => {
-                let lifecycle = Lifecycle::new(&definition, lease.run, node.settings.base_url.as_str());
-                (0, RunState::default(), lifecycle)
-            }
+        let (mut version, mut state, mut lifecycle) = if let Some((version, kept)) = kept {
+            (version, kept.state.into_owned(), kept.lifecycle.into_owned())
+        } else {
+            let lifecycle = Lifecycle::new(&definition, lease.run, node.settings.base_url.as_str());
+            (0, RunState::default(), lifecycle)
         };
         let snapshot_version = version;
         let mut begun = BTreeSet::new();

@@ -75,12 +75,11 @@ impl Node {
     /// Rings the run's actor if there is one, else sees to it that one is employed.
     pub(crate) fn wake(&self, run: RunId) {
         let mut crew = self.crew();
-        match crew.actors.get(&run) {
-            Some(bell) => bell.ring(),
-            None => {
-                crew.woken.insert(run);
-                self.knock.notify_one();
-            }
+        if let Some(bell) = crew.actors.get(&run) {
+            bell.ring();
+        } else {
+            crew.woken.insert(run);
+            self.knock.notify_one();
         }
     }
 

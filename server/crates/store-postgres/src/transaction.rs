@@ -1,3 +1,10 @@
 //! Every unit has a connection of its own; what is written at the same time, the server makes durable together.
 
-pub(crate) type Transaction = crate::pooled::Pooled;
+use crate::pooled::Pooled;
+
+pub(crate) type Transaction = Pooled;
+
+/// A transaction on a connection of its own.
+pub(crate) fn own(pooled: Pooled) -> Transaction {
+    pooled
+}

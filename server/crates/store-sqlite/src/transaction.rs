@@ -10,10 +10,9 @@ pub(crate) enum Transaction {
     Turn(Turn),
 }
 
-impl From<Pooled> for Transaction {
-    fn from(pooled: Pooled) -> Self {
-        Self::Own(pooled)
-    }
+/// A transaction on a connection of its own.
+pub(crate) fn own(pooled: Pooled) -> Transaction {
+    Transaction::Own(pooled)
 }
 
 impl Transaction {

@@ -9,7 +9,7 @@ use crate::{
     db::{self, Connection, Db, Row},
     pooled::Pooled,
     statement::Statement,
-    transaction::Transaction,
+    transaction::{self, Transaction},
 };
 
 /// What a unit may do.
@@ -44,7 +44,7 @@ impl Unit {
             Mode::Write => db::BEGIN_WRITE,
             Mode::Read => db::BEGIN_READ,
         };
-        Ok(Self::within(Pooled::on(pool, statement).await?.into(), mode))
+        Ok(Self::within(transaction::own(Pooled::on(pool, statement).await?), mode))
     }
 
     /// In this transaction.

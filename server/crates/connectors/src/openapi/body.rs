@@ -71,7 +71,7 @@ impl Body {
 
     /// The body's value, taken out of what is left of the parameters.
     fn take(&self, given: &mut Map<String, Value>) -> Result<Option<Value>, Failure> {
-        let missing = |name: &str| invalid(format!("the parameter “{name}” is needed"));
+        let missing = |name: &str| invalid(&format!("the parameter “{name}” is needed"));
         let value = match &self.kind {
             Kind::None => None,
             Kind::Whole(name) => given.shift_remove(name).or_else(|| given.shift_remove(BODY)).or_else(|| {
@@ -99,7 +99,7 @@ impl Body {
     }
 }
 
-fn invalid(detail: String) -> Failure {
+fn invalid(detail: &str) -> Failure {
     Failure::permanent(RunError::new(StandardError::Validation, format!("with/parameters: {detail}")))
 }
 
@@ -119,7 +119,7 @@ impl Operation {
             let name = &parameter.name;
             let value = match given.shift_remove(name) {
                 Some(value) if !value.is_null() => value,
-                _ if parameter.required => return Err(invalid(format!("the parameter “{name}” is needed"))),
+                _ if parameter.required => return Err(invalid(&format!("the parameter “{name}” is needed"))),
                 _ => continue,
             };
             match parameter.place {
@@ -141,7 +141,7 @@ impl Operation {
         }
         let body = self.body.take(&mut given)?;
         if let Some(name) = given.keys().next() {
-            return Err(invalid(format!("the operation has no parameter “{name}”")));
+            return Err(invalid(&format!("the operation has no parameter “{name}”")));
         }
         let body = match body {
             Some(body) => Some(write(&body, self.body.media_type.as_deref(), &mut headers, key)?),
@@ -175,17 +175,16 @@ fn write(body: &Value, media_type: Option<&str>, headers: &mut HeaderMap, key: &
 
 /// RFC 7578. Members that are objects or lists travel as JSON.
 fn multipart(body: &Value, boundary: &str) -> Result<Vec<u8>, Failure> {
-    let fields = body.as_object().ok_or_else(|| invalid("the body has to be an object".to_owned()))?;
+    let fields = body.as_object().ok_or_else(|| invalid("the body has to be an object"))?;
     let mut text = String::new();
     for (name, value) in fields {
         let structured = value.is_object() || value.is_array();
         let content_type = if structured { "\r\nContent-Type: application/json" } else { "" };
         let name = name.replace('"', "%22").replace(['\r', '\n'], "");
         let value = text_of(value);
-        text.push_str(&format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{content_type}\r\n\r\n{value}\r\n"
-        ));
+        let disposition = format!("Content-Disposition: form-data; name=\"{name}\"{content_type}");
+        text.extend(["--", boundary, "\r\n", &disposition, "\r\n\r\n", &value, "\r\n"]);
     }
-    text.push_str(&format!("--{boundary}--\r\n"));
+    text.extend(["--", boundary, "--\r\n"]);
     Ok(text.into_bytes())
 }

@@ -127,7 +127,9 @@ impl Walk<'_> {
         let by = || "somebody".to_owned();
         let kind = match what % 20 {
             0..6 => call.map(|call| EventKind::CallCompleted { call, output: output(which) }),
-            6 | 7 => call.map(|call| EventKind::CallFailed { call, error: error(which), retryable: which % 2 == 0 }),
+            6 | 7 => {
+                call.map(|call| EventKind::CallFailed { call, error: error(which), retryable: which.is_multiple_of(2) })
+            }
             8 => call.map(|call| EventKind::CallUnknown { call }),
             9 => call.map(|call| EventKind::CallStarted { call }),
             10 => {
@@ -177,20 +179,20 @@ impl Walk<'_> {
     fn event(&self, which: usize) -> Option<EventKind> {
         let open: Vec<&Subscription> = self.open.subscriptions.values().collect();
         let subscription = nth(open.into_iter(), which)?;
-        let own = nth(self.emitted.iter().collect::<Vec<_>>().into_iter(), which / 2).filter(|_| which % 2 == 0);
-        let event = match own {
-            Some(event) => event.clone(),
-            None => {
-                let filters: Vec<_> = subscription.filters.iter().collect();
-                let filter = nth(filters.into_iter(), which)?;
-                let event = json!({
-                    "id": (which % 8).to_string(),
-                    "source": filter.source.as_deref().unwrap_or("https://example.com"),
-                    "type": filter.kind.as_deref().unwrap_or("t"),
-                    "data": output(which),
-                });
-                CloudEvent::from_value(event).ok()?
-            }
+        let own =
+            nth(self.emitted.iter().collect::<Vec<_>>().into_iter(), which / 2).filter(|_| which.is_multiple_of(2));
+        let event = if let Some(event) = own {
+            event.clone()
+        } else {
+            let filters: Vec<_> = subscription.filters.iter().collect();
+            let filter = nth(filters.into_iter(), which)?;
+            let event = json!({
+                "id": (which % 8).to_string(),
+                "source": filter.source.as_deref().unwrap_or("https://example.com"),
+                "type": filter.kind.as_deref().unwrap_or("t"),
+                "data": output(which),
+            });
+            CloudEvent::from_value(event).ok()?
         };
         let subscription = subscription.subscription;
         Some(EventKind::EventReceived { subscription, event: Box::new(event) })
