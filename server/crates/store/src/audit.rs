@@ -55,7 +55,7 @@ pub struct QueuedEntry {
 /// The audit log.
 #[async_trait]
 pub trait AuditLog: Send {
-    /// The end of the log. Within a writing unit it stays locked until the unit ends, so take it last.
+    /// The end of the log. Within a writing unit it stays locked until the unit ends; only the sequencer takes it there.
     async fn audit_head(&mut self) -> Result<AuditHead>;
     /// Appends entries and moves the end; [`crate::StoreError::Conflict`] when they do not follow `before`, or each other.
     async fn append_audit(&mut self, before: &AuditHead, rows: &[AuditRow]) -> Result<()>;
