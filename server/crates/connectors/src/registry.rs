@@ -242,7 +242,7 @@ impl Registry {
 pub(crate) fn from_store(error: &StoreError) -> Failure {
     let detail = |text: &str| RunError::new(StandardError::Runtime, text);
     match error {
-        StoreError::Unavailable(_) | StoreError::Conflict => {
+        StoreError::Unavailable(_) | StoreError::Conflict | StoreError::Heard => {
             Failure::retryable(detail("the database is not available at the moment"))
         }
         StoreError::Duplicate(what) => Failure::refused(409, format!("there is already one with this {what}")),

@@ -11,7 +11,7 @@ use domain::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{
     StoreError, UnitOfWork,
-    runs::{Lease, Run},
+    runs::{Lease, Run, Taken},
 };
 use tokio::{
     sync::mpsc,
@@ -87,6 +87,8 @@ pub(crate) struct Actor {
     results: mpsc::UnboundedReceiver<Report>,
     report: mpsc::UnboundedSender<Report>,
     snapshot_version: i64,
+    /// Somebody was found to listen to what is told of the run.
+    is_heard: bool,
 }
 
 /// Why an actor stops before its run rests.
@@ -177,11 +179,23 @@ async fn employed(
             }
             actor.take_up_timers();
             let (events, taken) = actor.read_inbox(unit.as_mut()).await?;
-            if actor.advance_within(unit, events, taken).await? {
-                return Ok(());
+            match actor.advance_within(unit, events, taken).await {
+                Ok(true) => Ok(()),
+                Ok(false) => {
+                    *lease = Some(claimed);
+                    actor.run_until_rest(bell, false).await
+                }
+                // With the unit, the claim was lost.
+                Err(StoreError::Heard) => {
+                    let mut unit = node.parts.store.begin().await?;
+                    let Some((claimed, _)) = unit.claim_run(claimed.run, name, node.now(), *length).await? else {
+                        return Ok(());
+                    };
+                    unit.commit().await?;
+                    Box::pin(employed(node, Employment::Leased(claimed), lease, bell)).await
+                }
+                Err(other) => Err(other.into()),
             }
-            *lease = Some(claimed);
-            actor.run_until_rest(bell, false).await
         }
     }
 }
@@ -251,6 +265,7 @@ impl Actor {
             results,
             report,
             snapshot_version,
+            is_heard: false,
         })
     }
 
@@ -355,9 +370,9 @@ impl Actor {
     }
 
     /// What has come in, and up to where.
-    async fn read_inbox(&self, unit: &mut dyn UnitOfWork) -> Result<(Vec<Event>, Option<i64>), Stop> {
+    async fn read_inbox(&self, unit: &mut dyn UnitOfWork) -> Result<(Vec<Event>, Option<Taken>), Stop> {
         let inbox = unit.inbox(self.lease.run).await?;
-        let taken = inbox.last().map(|item| item.seq);
+        let taken = Taken::all(&inbox);
         let mut events = Vec::with_capacity(inbox.len());
         for item in inbox {
             events.push(serde_json::from_str(&item.event).map_err(LoadError::Unreadable)?);
@@ -372,7 +387,7 @@ impl Actor {
     }
 
     /// Applies events, writes the step, then acts; true when the run rests, its lease given up.
-    async fn advance(&mut self, events: Vec<Event>, taken: Option<i64>) -> Result<bool, Stop> {
+    async fn advance(&mut self, events: Vec<Event>, taken: Option<Taken>) -> Result<bool, Stop> {
         let step = self.prepare(events, taken);
         if step.events.is_empty() && step.taken.is_none() {
             return Ok(false);
@@ -388,10 +403,11 @@ impl Actor {
         &mut self,
         unit: Box<dyn UnitOfWork>,
         mut events: Vec<Event>,
-        taken: Option<i64>,
-    ) -> Result<bool, Stop> {
+        taken: Option<Taken>,
+    ) -> store::Result<bool> {
         events.extend(self.due_timers());
-        let step = self.prepare(events, taken);
+        let mut step = self.prepare(events, taken);
+        step.unheard = true;
         let rests = step.rests;
         step::write(self, unit, &step).await?;
         self.written(&step);
@@ -399,7 +415,7 @@ impl Actor {
         Ok(rests)
     }
 
-    fn prepare(&mut self, events: Vec<Event>, taken: Option<i64>) -> Step {
+    fn prepare(&mut self, events: Vec<Event>, taken: Option<Taken>) -> Step {
         for event in &events {
             match &event.kind {
                 EventKind::TimerFired { timer } => {
@@ -434,7 +450,7 @@ impl Actor {
     }
 
     /// Applies events to the state.
-    fn apply(&mut self, events: Vec<Event>, taken: Option<i64>) -> Step {
+    fn apply(&mut self, events: Vec<Event>, taken: Option<Taken>) -> Step {
         let mut step = Step { taken, ..Step::default() };
         for event in events {
             let effects = workflow::apply(&self.definition, &mut self.state, &event);
@@ -453,7 +469,8 @@ impl Actor {
     }
 
     /// Writes a step, again and again while the database is away and the lease may still be ours; gives what is to be done.
-    async fn write(&mut self, step: Step) -> Result<Vec<Effect>, Stop> {
+    async fn write(&mut self, mut step: Step) -> Result<Vec<Effect>, Stop> {
+        step.unheard = !self.is_heard;
         let mut pauses = WRITE_PAUSES.iter();
         let mut conflicted = false;
         loop {
@@ -471,6 +488,10 @@ impl Actor {
                     let Some(pause) = pauses.next() else { return Err(StoreError::Unavailable(cause).into()) };
                     warn!(error = &*cause as &dyn std::error::Error, "the step could not be written, trying again");
                     sleep(*pause).await;
+                }
+                Err(StoreError::Heard) => {
+                    self.is_heard = true;
+                    step.unheard = false;
                 }
                 // Of two units that wait for each other, the database refuses one, and says no more than if the lease were
                 // lost. If it is, the second attempt is refused as well.
@@ -535,7 +556,7 @@ impl Actor {
         // A time that has passed without anything to do would bring the run back at once, for ever.
         if self.in_flight.is_empty() && self.run.wake_at.is_some_and(|at| at <= now) {
             self.run.wake_at = self.wake_at(now, false);
-            unit.advance_run(&self.lease, &self.run, self.run.journal_version, &[], true).await?;
+            unit.advance_run(&self.lease, &self.run, self.run.journal_version, &[], None, true).await?;
         } else {
             unit.release_lease(&self.lease).await?;
         }

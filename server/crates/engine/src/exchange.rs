@@ -62,7 +62,11 @@ pub(crate) async fn exchange(
             _ => {}
         }
     }
-    stream::tell(unit, now, run, &step.lifecycle, &mut post).await?;
+    if step.unheard {
+        stream::tell_nobody(unit, run, &step.lifecycle).await?;
+    } else {
+        stream::tell(unit, now, run, &step.lifecycle, &mut post).await?;
+    }
     if let Some(end) = end {
         unit.close_subscriptions(run.id).await?;
         if let Some(child) = &end.child {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use store::{
     StoreError, UnitOfWork,
     approvals::ApprovalFilter,
-    runs::{JournalEntry, Run, Task, Visibility},
+    runs::{JournalEntry, Run, Taken, Task, Visibility},
     users::User,
 };
 use workflow::{
@@ -35,10 +35,12 @@ pub(crate) struct Step {
     pub(crate) effects: Vec<Effect>,
     /// What is told of it to others.
     pub(crate) lifecycle: Vec<CloudEvent>,
-    /// Everything of the inbox up to here is taken.
-    pub(crate) taken: Option<i64>,
+    /// What of the inbox is taken.
+    pub(crate) taken: Option<Taken>,
     /// Whether the state is written, too.
     pub(crate) snapshot: bool,
+    /// Whether it is assumed that nobody listens to that. If somebody does, the step is refused by [`StoreError::Heard`].
+    pub(crate) unheard: bool,
     /// Whether the lease is given up, since there is nothing to do until something comes in.
     pub(crate) rests: bool,
 }
@@ -107,12 +109,9 @@ pub(crate) async fn write(actor: &mut Actor, mut unit: Box<dyn UnitOfWork>, step
         let state = serde_json::to_string(&snapshot).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
         unit.put_snapshot(run.id, version, &state).await?;
     }
-    if let Some(seq) = step.taken {
-        unit.clear_inbox(run.id, seq).await?;
-    }
     unit.put_tasks(&written.tasks).await?;
     audit::append_all(unit.as_mut(), &written.audit).await?;
-    unit.advance_run(&actor.lease, &run, expected, &entries, step.rests).await?;
+    unit.advance_run(&actor.lease, &run, expected, &entries, step.taken, step.rests).await?;
     unit.commit().await?;
     node.parts.observer.after_commit(actor.lease.run, version);
 
@@ -456,7 +455,7 @@ pub(crate) async fn unblock(actor: &mut Actor, request: &ApprovalRequest) -> Res
     let mut freed = actor.run.clone();
     freed.needs_attention = false;
     freed.updated_at = now;
-    unit.advance_run(&actor.lease, &freed, freed.journal_version, &[], false).await?;
+    unit.advance_run(&actor.lease, &freed, freed.journal_version, &[], None, false).await?;
     unit.commit().await?;
     written.run = Some(freed);
     settle(actor, written);

@@ -117,6 +117,17 @@ pub(crate) async fn route(
     Ok(true)
 }
 
+/// Has the unit refused if somebody listens to what is told of a run.
+pub(crate) async fn tell_nobody(unit: &mut dyn UnitOfWork, about: &Run, events: &[CloudEvent]) -> store::Result<()> {
+    let Some(first) = events.first() else { return Ok(()) };
+    unit.refuse_if_heard(&kinds(events), first.source(), about.id, &about.workflow).await
+}
+
+fn kinds(events: &[CloudEvent]) -> Vec<&str> {
+    let kinds: BTreeSet<&str> = events.iter().map(CloudEvent::kind).collect();
+    kinds.into_iter().collect()
+}
+
 /// Publishes what is told of a run, as far as others listen to it.
 pub(crate) async fn tell(
     unit: &mut dyn UnitOfWork,
@@ -126,8 +137,7 @@ pub(crate) async fn tell(
     post: &mut Post,
 ) -> store::Result<()> {
     let Some(first) = events.first() else { return Ok(()) };
-    let kinds: BTreeSet<&str> = events.iter().map(CloudEvent::kind).collect();
-    let kinds: Vec<&str> = kinds.into_iter().collect();
+    let kinds = kinds(events);
     if !unit.is_anybody_listening(&kinds, first.source(), about.id, &about.workflow).await? {
         return Ok(());
     }

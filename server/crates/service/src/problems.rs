@@ -7,7 +7,7 @@ use tracing::{error, warn};
 /// What a failure of the store means for the caller. Logged here, once, with what the caller must not see.
 pub(crate) fn from_store(cause: StoreError) -> Problem {
     match cause {
-        StoreError::Conflict => Problem::new(ErrorCode::Conflict),
+        StoreError::Conflict | StoreError::Heard => Problem::new(ErrorCode::Conflict),
         StoreError::Duplicate(what) => {
             Problem::new(ErrorCode::Conflict).with_detail(format!("something with this {what} exists already"))
         }

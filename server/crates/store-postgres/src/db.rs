@@ -20,6 +20,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(crate) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// Statements are sent one by one.
+pub(crate) const BEGIN_READ_WITH: Option<&str> = None;
 /// Keeps others from changing a row, but not from referring to it.
 pub(crate) const LOCK_ROWS: &str = " FOR NO KEY UPDATE";
 /// Keeps others from changing a row, and passes over rows that others keep.
@@ -48,20 +50,29 @@ pub(crate) const CREATE_HISTORY: &str = "\
     number BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, \
     applied_at TIMESTAMPTZ NOT NULL DEFAULT now())";
 
-/// A batch is one statement: it is written as a whole or not at all, also without a transaction.
-pub(crate) const BATCH_IS_ATOMIC: bool = true;
-
 /// Members of a batch are common table expressions of one statement.
 pub(crate) fn begin_member(batch: &mut Statement, name: &'static str, is_first: bool) {
     batch.push(if is_first { "WITH " } else { "), " }).push(name).push(" AS (");
 }
 
-pub(crate) fn end_batch(batch: &mut Statement, asked: Option<&'static str>) {
-    match asked {
-        // Refused as a whole if that member has written nothing (see `database`).
-        Some(name) => batch.push(") SELECT 1 / count(*) AS done FROM ").push(name),
-        None => batch.push(") SELECT 1 AS done"),
-    };
+/// Said at the end.
+pub(crate) fn end_required(_batch: &mut Statement) {}
+
+pub(crate) fn begin_refusal(_batch: &mut Statement) {}
+
+pub(crate) fn end_refusal(_batch: &mut Statement) {}
+
+/// A batch is refused as a whole by what cannot be computed (see `database`): the quotient, if the required member has
+/// written nothing, and the root, if the other has found something.
+pub(crate) fn end_batch(batch: &mut Statement, required: Option<&'static str>, refusal: Option<&'static str>) {
+    batch.push(") SELECT 1");
+    if let Some(name) = required {
+        batch.push(" / (SELECT count(*) FROM ").push(name).push(")");
+    }
+    batch.push(" AS done");
+    if let Some(name) = refusal {
+        batch.push(", sqrt(-(SELECT n FROM ").push(name).push(")::float8) AS unheard");
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +98,8 @@ fn database(error: Box<dyn DatabaseError>) -> StoreError {
         "23505" => StoreError::Duplicate(columns(&*error)),
         "23503" => StoreError::Reference(error.constraint().unwrap_or("of a foreign key").to_owned()),
         "25006" => StoreError::ReadOnly,
+        // A root of less than nothing: see `end_batch`.
+        "2201F" => StoreError::Heard,
         // A serialization failure or a deadlock: somebody else went first. Or a division by zero: see `end_batch`.
         "40001" | "40P01" | "22012" => StoreError::Conflict,
         // A lock or the time was not to be had, or the session idled in a transaction.

@@ -24,6 +24,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(8, "audit_queue", "0008_audit_queue.sql"),
     migration!(9, "process_permissions", "0009_process_permissions.sql"),
     migration!(10, "schedules", "0010_schedules.sql"),
+    migration!(11, "open_inboxes", "0011_open_inboxes.sql"),
 ];
 
 #[cfg(test)]

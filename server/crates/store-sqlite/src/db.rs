@@ -15,6 +15,8 @@ pub(crate) type Connection = sqlx::SqliteConnection;
 pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// A snapshot of the write-ahead log; waits for nobody.
 pub(crate) const BEGIN_READ: &str = "BEGIN DEFERRED";
+/// The same, before the first statement of it.
+pub(crate) const BEGIN_READ_WITH: Option<&str> = Some("BEGIN DEFERRED; ");
 /// There is one writer, so what it reads cannot change under it.
 pub(crate) const LOCK_ROWS: &str = "";
 /// There is one writer, so nobody else holds a row.
@@ -42,9 +44,6 @@ pub(crate) const CREATE_HISTORY: &str = "\
     number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, \
     applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
 
-/// A batch is several statements: without a transaction each would stand for itself.
-pub(crate) const BATCH_IS_ATOMIC: bool = false;
-
 /// Members of a batch are statements one after the other, sent as one text.
 pub(crate) fn begin_member(batch: &mut Statement, _name: &'static str, is_first: bool) {
     if !is_first {
@@ -52,8 +51,23 @@ pub(crate) fn begin_member(batch: &mut Statement, _name: &'static str, is_first:
     }
 }
 
-/// Whoever is asked says so by itself.
-pub(crate) fn end_batch(_batch: &mut Statement, _asked: Option<&'static str>) {}
+/// Fails if the member before has written nothing. SQLite has no other way to say so but by an expression that it cannot
+/// evaluate (see `database`).
+pub(crate) fn end_required(batch: &mut Statement) {
+    batch.push("; SELECT CASE changes() WHEN 0 THEN abs(-9223372036854775807 - 1) END");
+}
+
+/// Fails if the query finds something.
+pub(crate) fn begin_refusal(batch: &mut Statement) {
+    batch.push("SELECT CASE (");
+}
+
+pub(crate) fn end_refusal(batch: &mut Statement) {
+    batch.push(") WHEN 0 THEN 0 ELSE json('heard') END");
+}
+
+/// Its members have said all.
+pub(crate) fn end_batch(_batch: &mut Statement, _required: Option<&'static str>, _refusal: Option<&'static str>) {}
 
 /// SQLite bounds its own waiting by the busy timeout.
 pub(crate) async fn within_deadline<T>(work: impl Future<Output = sqlx::Result<T>> + Send) -> Result<T> {
@@ -68,6 +82,9 @@ fn database(error: Box<dyn DatabaseError>) -> StoreError {
     // https://www.sqlite.org/rescode.html: the low byte is the kind, the rest says more.
     let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or_default();
     match (code & 0xff, code) {
+        // See `end_required` and `end_refusal`.
+        (1, _) if error.message() == "integer overflow" => StoreError::Conflict,
+        (1, _) if error.message() == "malformed JSON" => StoreError::Heard,
         // UNIQUE and PRIMARY KEY: "UNIQUE constraint failed: grants.user_id, grants.role".
         (19, 1555 | 2067) => StoreError::Duplicate(columns(error.message())),
         (19, 787) => StoreError::Reference("of a foreign key".to_owned()),

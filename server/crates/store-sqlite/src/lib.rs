@@ -125,7 +125,7 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>> {
-        Ok(Box::new(Unit::within(Transaction::Turn(self.writer.turn().await?), Mode::Write)))
+        Ok(Box::new(Unit::within(Transaction::Turn(self.writer.turn()), Mode::Write)))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>> {

@@ -58,15 +58,26 @@ async fn waiting_behind() -> (tempfile::TempDir, Arc<SqliteStore>, Box<dyn UnitO
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteStore::open(&folder.path().join("rondo.sqlite")).await.unwrap());
     store.migrate().await.unwrap();
-    let first = store.begin().await.unwrap();
-    let second = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { store.begin().await.unwrap() }
-    });
+    let first = turn(&store).await;
+    let second = wait_behind(&store).await;
+    (folder, store, first, second)
+}
+
+/// A unit that has its turn.
+async fn turn(store: &SqliteStore) -> Box<dyn UnitOfWork> {
+    let mut unit = store.begin().await.unwrap();
+    unit.setting("none").await.unwrap();
+    unit
+}
+
+/// Another one, which waits for it.
+async fn wait_behind(store: &Arc<SqliteStore>) -> JoinHandle<Box<dyn UnitOfWork>> {
+    let waiting = Arc::clone(store);
+    let unit = tokio::spawn(async move { turn(&waiting).await });
     while store.writer.waiting() == 0 {
         tokio::task::yield_now().await;
     }
-    (folder, store, first, second)
+    unit
 }
 
 async fn setting(store: &SqliteStore, key: &str) -> Option<String> {
@@ -118,14 +129,8 @@ async fn all_units_of_a_lost_transaction_are_told() {
     drop(second.await.unwrap());
     limit(&store, 2).await;
 
-    let mut first = store.begin().await.unwrap();
-    let second = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { store.begin().await.unwrap() }
-    });
-    while store.writer.waiting() == 0 {
-        tokio::task::yield_now().await;
-    }
+    let mut first = turn(&store).await;
+    let second = wait_behind(&store).await;
     first.put_setting("first", "1").await.unwrap();
     let first = tokio::spawn(first.commit());
     let mut second = second.await.unwrap();

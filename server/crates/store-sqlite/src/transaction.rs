@@ -2,7 +2,13 @@
 
 use store::Result;
 
-use crate::{db::Connection, pooled::Pooled, writer::Turn};
+use crate::{
+    db::{self, Connection},
+    pooled::Pooled,
+    statement::Statement,
+    unit,
+    writer::Turn,
+};
 
 /// Rolled back on drop unless committed.
 pub(crate) enum Transaction {
@@ -15,19 +21,32 @@ pub(crate) fn own(pooled: Pooled) -> Transaction {
     Transaction::Own(pooled)
 }
 
+/// Writes a batch as the last of a transaction, and commits.
+pub(crate) async fn write(transaction: Transaction, batch: Statement) -> Result<()> {
+    match transaction {
+        Transaction::Own(mut pooled) => {
+            pooled.begin().await?;
+            let connection = pooled.connection().ok_or_else(unit::over)?;
+            db::within_deadline(batch.into_query()?.execute(connection)).await?;
+            pooled.commit().await
+        }
+        Transaction::Turn(turn) => turn.write(batch).await,
+    }
+}
+
 impl Transaction {
     pub(crate) async fn begin(&mut self) -> Result<()> {
         match self {
             Self::Own(pooled) => pooled.begin().await,
-            // A turn begins with it.
-            Self::Turn(_) => Ok(()),
+            Self::Turn(turn) => turn.begin().await,
         }
     }
 
-    pub(crate) fn has_begun(&self) -> bool {
+    /// Begins with the statement that this text is put before.
+    pub(crate) async fn begin_with(&mut self) -> Result<&'static str> {
         match self {
-            Self::Own(pooled) => pooled.has_begun(),
-            Self::Turn(_) => true,
+            Self::Own(pooled) => pooled.begin_with().await,
+            Self::Turn(turn) => turn.begin_with().await,
         }
     }
 

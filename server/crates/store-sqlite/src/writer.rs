@@ -17,16 +17,27 @@ use std::{
 
 use sqlx::{Pool, pool::PoolConnection};
 use store::{Result, StoreError};
-use tokio::sync::{Mutex, Notify, OwnedMutexGuard, oneshot};
+use tokio::{
+    sync::{Mutex, Notify, OwnedMutexGuard, oneshot},
+    task::JoinHandle,
+};
 
-use crate::db::{self, Connection, Db};
+use crate::{
+    db::{self, Connection, Db},
+    statement::Statement,
+};
 
+/// What takes back a unit that shares a transaction.
+const TAKE_BACK: &str = "ROLLBACK TO unit; RELEASE unit";
 /// How long a unit waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Gives turns at the connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer(Arc<Shared>);
+
 #[derive(Debug)]
-pub(crate) struct Writer {
+struct Shared {
     group: Arc<Mutex<Group>>,
     queue: Arc<Queue>,
 }
@@ -74,15 +85,12 @@ impl Writer {
                 let _ = group.lock().await.end("COMMIT").await;
             }
         });
-        Self { group, queue }
+        Self(Arc::new(Shared { group, queue }))
     }
 
-    /// Waits for a turn.
-    pub(crate) async fn turn(&self) -> Result<Turn> {
-        let group = self.wait().await?;
-        let mut turn = Turn { group: Some(group), queue: Arc::clone(&self.queue), begun: false };
-        turn.begin().await?;
-        Ok(turn)
+    /// A turn, which is waited for when it begins.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn { writer: self.clone(), group: None, begun: false }
     }
 
     /// Waits until nobody writes, and gives the connection, in no transaction.
@@ -94,27 +102,31 @@ impl Writer {
     }
 
     /// Units that wait for a turn.
-    #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.queue.units.load(Ordering::Relaxed)
+        self.0.queue.units.load(Ordering::Relaxed)
     }
 
     /// Closes the connection.
     pub(crate) async fn close(&self) {
-        let mut group = self.group.lock().await;
+        let mut group = self.0.group.lock().await;
         let _ = group.end("COMMIT").await;
         group.connection = None;
         group.pool.close().await;
     }
 
     async fn wait(&self) -> Result<OwnedMutexGuard<Group>> {
-        let _waiting = Waiting::begin(&self.queue);
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.group).lock_owned()).await;
+        let _waiting = Waiting::begin(&self.0.queue);
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.0.group).lock_owned()).await;
         turn.map_err(|_| StoreError::Unavailable(Box::new(NoTurn)))
+    }
+
+    /// Has the transaction end after the turns that are asked for now.
+    fn end_soon(&self) {
+        self.0.queue.end.notify_one();
     }
 }
 
-impl Drop for Writer {
+impl Drop for Shared {
     fn drop(&mut self) {
         self.queue.end.notify_one();
     }
@@ -147,9 +159,9 @@ impl Alone {
 
 /// A unit's turn. Taken back on drop unless committed.
 pub(crate) struct Turn {
-    /// Gone once the turn is over.
+    writer: Writer,
+    /// Only while the turn lasts.
     group: Option<OwnedMutexGuard<Group>>,
-    queue: Arc<Queue>,
     /// Whether the savepoint stands; if it may or may not, the transaction is given up.
     begun: bool,
 }
@@ -163,17 +175,26 @@ enum Over {
 }
 
 impl Turn {
-    async fn begin(&mut self) -> Result<()> {
-        let Some(group) = self.group.as_mut() else { return Ok(()) };
-        group.connect().await?;
-        if group.open {
-            group.control("SAVEPOINT unit").await?;
-        } else {
-            group.control("BEGIN IMMEDIATE; SAVEPOINT unit").await?;
-            group.open = true;
+    /// Waits for the turn, unless it has begun.
+    pub(crate) async fn begin(&mut self) -> Result<()> {
+        let beginning = self.begin_with().await?;
+        match &mut self.group {
+            Some(group) if !beginning.is_empty() => group.control(beginning).await,
+            _ => Ok(()),
         }
+    }
+
+    /// The same, with the statement that this text is put before.
+    pub(crate) async fn begin_with(&mut self) -> Result<&'static str> {
+        if self.group.is_some() {
+            return Ok("");
+        }
+        let group = self.group.insert(self.writer.wait().await?);
+        group.connect().await?;
         self.begun = true;
-        Ok(())
+        let is_first = !group.open;
+        group.open = true;
+        Ok(if is_first { "BEGIN IMMEDIATE; SAVEPOINT unit; " } else { "SAVEPOINT unit; " })
     }
 
     pub(crate) fn connection(&mut self) -> Option<&mut Connection> {
@@ -182,33 +203,61 @@ impl Turn {
 
     /// Ends the turn, and waits until what was written is durable.
     pub(crate) async fn commit(self) -> Result<()> {
-        // In a task, for others depend on it, whether this unit is still waited for or not.
-        let over = tokio::spawn(self.keep()).await.unwrap_or(Over::Known(lost("its task was ended")));
-        match over {
-            Over::Known(outcome) => outcome,
-            Over::Later(told) => told.await.unwrap_or_else(|_| lost("nobody ended it")),
+        if self.group.is_none() {
+            return Ok(());
         }
+        until_durable(tokio::spawn(self.keep())).await
+    }
+
+    /// Writes a batch as the last of the turn, or as all of it, and waits until it is durable.
+    pub(crate) async fn write(self, batch: Statement) -> Result<()> {
+        until_durable(tokio::spawn(self.keep_batch(batch))).await
     }
 
     async fn keep(mut self) -> Over {
         let Some(mut group) = self.group.take() else { return Over::Known(lost("its turn was over")) };
-        if self.queue.units.load(Ordering::Relaxed) == 0 {
+        if self.writer.waiting() == 0 {
             return Over::Known(group.end("RELEASE unit; COMMIT").await);
         }
         if let Err(error) = group.control("RELEASE unit").await {
             group.give_up(&error.to_string());
             return Over::Known(Err(error));
         }
+        self.later(&mut group)
+    }
+
+    async fn keep_batch(mut self, batch: Statement) -> Over {
+        let before = match self.begin_with().await {
+            Ok(before) => before,
+            Err(error) => return Over::Known(Err(error)),
+        };
+        let Some(group) = &mut self.group else { return Over::Known(lost("its turn was over")) };
+        let is_last = self.writer.waiting() == 0;
+        let after = if is_last { "; RELEASE unit; COMMIT" } else { "; RELEASE unit" };
+        if let Err(error) = group.execute(batch.between(before, after)).await {
+            let _ = self.rollback().await;
+            return Over::Known(Err(error));
+        }
+        let Some(mut group) = self.group.take() else { return Over::Known(lost("its turn was over")) };
+        if is_last {
+            group.ended();
+            return Over::Known(Ok(()));
+        }
+        self.later(&mut group)
+    }
+
+    /// Has the unit told when the transaction ends.
+    fn later(&self, group: &mut Group) -> Over {
         let (tell, told) = oneshot::channel();
         group.members.push(tell);
-        self.queue.end.notify_one();
+        self.writer.end_soon();
         Over::Later(told)
     }
 
     pub(crate) async fn rollback(mut self) -> Result<()> {
-        if let Some(group) = self.group.take() {
-            // In a task for the same reason.
-            let _ = tokio::spawn(take_back(group, self.begun, Arc::clone(&self.queue))).await;
+        if let Some(taken_back) = self.taken_back() {
+            // In a task, for others depend on it.
+            let _ = tokio::spawn(taken_back).await;
         }
         Ok(())
     }
@@ -216,25 +265,42 @@ impl Turn {
     pub(crate) fn distrust(&mut self) {
         self.begun = false;
     }
+
+    fn taken_back(&mut self) -> Option<impl Future<Output = ()> + use<>> {
+        let group = self.group.take()?;
+        Some(take_back(group, self.begun.then_some(TAKE_BACK), self.writer.clone()))
+    }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(group) = self.group.take() {
-            tokio::spawn(take_back(group, self.begun, Arc::clone(&self.queue)));
+        if let Some(taken_back) = self.taken_back() {
+            tokio::spawn(taken_back);
         }
     }
 }
 
-/// Takes back what a unit has written, and nothing of what others have.
-async fn take_back(mut group: OwnedMutexGuard<Group>, begun: bool, queue: Arc<Queue>) {
-    if !begun || group.control("ROLLBACK TO unit; RELEASE unit").await.is_err() {
+/// Waits in a task, for others depend on a unit, whether it is still waited for or not.
+async fn until_durable(unit: JoinHandle<Over>) -> Result<()> {
+    match unit.await.unwrap_or(Over::Known(lost("its task was ended"))) {
+        Over::Known(outcome) => outcome,
+        Over::Later(told) => told.await.unwrap_or_else(|_| lost("nobody ended it")),
+    }
+}
+
+/// Takes back what a unit has written by this statement, and nothing of what others have.
+async fn take_back(mut group: OwnedMutexGuard<Group>, how: Option<&'static str>, writer: Writer) {
+    let taken_back = match how {
+        Some(statement) => group.control(statement).await.is_ok(),
+        None => false,
+    };
+    if !taken_back {
         // After some errors SQLite has rolled everything back by itself.
         group.give_up("another unit of work could not be taken back");
-    } else if queue.units.load(Ordering::Relaxed) == 0 {
+    } else if writer.waiting() == 0 {
         let _ = group.end("COMMIT").await;
     } else {
-        queue.end.notify_one();
+        writer.end_soon();
     }
 }
 
@@ -253,6 +319,14 @@ impl Group {
         }
     }
 
+    async fn execute(&mut self, statement: Statement) -> Result<()> {
+        let query = statement.into_query()?;
+        match self.connection.as_deref_mut() {
+            Some(connection) => query.execute(connection).await.map(|_| ()).map_err(db::error),
+            None => lost("its connection was closed"),
+        }
+    }
+
     /// Ends the transaction by this statement, and tells its members.
     async fn end(&mut self, statement: &'static str) -> Result<()> {
         if !self.open {
@@ -260,16 +334,19 @@ impl Group {
         }
         let outcome = self.control(statement).await;
         match &outcome {
-            Ok(()) => {
-                self.open = false;
-                for member in self.members.drain(..) {
-                    // An error only says that the unit is not waited for any more.
-                    let _ = member.send(Ok(()));
-                }
-            }
+            Ok(()) => self.ended(),
             Err(error) => self.give_up(&error.to_string()),
         }
         outcome
+    }
+
+    /// The transaction is durable: tells its members.
+    fn ended(&mut self) {
+        self.open = false;
+        for member in self.members.drain(..) {
+            // An error only says that the unit is not waited for any more.
+            let _ = member.send(Ok(()));
+        }
     }
 
     /// Closes the connection, by which the transaction is rolled back, and tells its members.

@@ -15,11 +15,13 @@ pub(crate) struct Batch {
     members: Vec<&'static str>,
     /// The member that must write something.
     required: Option<&'static str>,
+    /// The member that must find nothing.
+    refusal: Option<&'static str>,
 }
 
 impl Batch {
     pub(crate) fn new() -> Self {
-        Self { statement: sql(""), members: Vec::new(), required: None }
+        Self { statement: sql(""), members: Vec::new(), required: None, refusal: None }
     }
 
     pub(crate) fn has(&self, member: &'static str) -> bool {
@@ -33,19 +35,36 @@ impl Batch {
         self.members.push(member);
     }
 
+    /// Adds a write that returns a row for each that it writes. If it writes none, the batch is refused by
+    /// [`store::StoreError::Conflict`].
+    pub(crate) fn add_required(&mut self, member: &'static str, write: impl FnOnce(&mut Statement)) {
+        self.add(member, write);
+        db::end_required(&mut self.statement);
+        self.required = Some(member);
+    }
+
+    /// Adds a query of one row. If its `n` is not 0, the batch is refused by [`store::StoreError::Heard`].
+    pub(crate) fn add_refusal(&mut self, member: &'static str, query: impl FnOnce(&mut Statement)) {
+        self.add(member, |statement| {
+            db::begin_refusal(statement);
+            query(statement);
+            db::end_refusal(statement);
+        });
+        self.refusal = Some(member);
+    }
+
     /// Whether a value of it cannot be stored.
     pub(crate) fn is_refused(&self) -> bool {
         self.statement.is_refused()
     }
 
-    /// Has this member, which must return a row for each that it writes, write something, or the batch is refused.
-    pub(crate) fn require(&mut self, member: &'static str) {
-        self.required = Some(member);
+    /// Whether one of its members must write something.
+    pub(crate) fn is_required(&self) -> bool {
+        self.required.is_some()
     }
 
-    /// The whole, and whether it must give a row.
-    pub(crate) fn into_statement(mut self) -> (Statement, bool) {
-        db::end_batch(&mut self.statement, self.required);
-        (self.statement, self.required.is_some())
+    pub(crate) fn into_statement(mut self) -> Statement {
+        db::end_batch(&mut self.statement, self.required, self.refusal);
+        self.statement
     }
 }

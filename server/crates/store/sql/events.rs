@@ -44,6 +44,19 @@ pub(crate) fn push_filters(statement: &mut Statement, filters: &[Filter<'_>]) {
     statement.push(")");
 }
 
+/// Appends the question whether anybody listens: `n` is 1 or 0.
+fn push_listening(statement: &mut Statement, kinds: &[&str], source: &str, about: RunId, of: &WorkflowRef) {
+    statement.push("SELECT count(*) AS n FROM (SELECT 1 FROM (");
+    statement.push("SELECT type_key, source_key FROM subscriptions WHERE run_id <> ").value(about);
+    statement.push(" UNION ALL SELECT type_key, source_key FROM schedule_filters WHERE NOT (namespace = ");
+    statement.value(of.namespace.as_str()).push(" AND name = ").value(of.name.as_str());
+    statement.push(")) AS listeners WHERE source_key IN ('', ").value(&key(source)).push(") AND type_key IN (''");
+    for kind in kinds {
+        statement.push(", ").value(&key(kind));
+    }
+    statement.push(") LIMIT 1) AS found");
+}
+
 impl Unit {
     /// Lets nobody else publish or subscribe until the end of this unit.
     ///
@@ -96,8 +109,10 @@ impl Events for Unit {
     }
 
     async fn close_subscriptions(&mut self, run: RunId) -> Result<()> {
-        self.execute(sql("DELETE FROM subscriptions WHERE run_id = $1").bind(run)).await?;
-        Ok(())
+        self.gather("subscriptions_closed", |delete| {
+            delete.push("DELETE FROM subscriptions WHERE run_id = ").value(run);
+        })
+        .await
     }
 
     async fn subscribers(&mut self, kind: &str, source: &str) -> Result<Vec<Subscriber>> {
@@ -117,20 +132,13 @@ impl Events for Unit {
         about: RunId,
         of: &WorkflowRef,
     ) -> Result<bool> {
-        let mut statement = sql(concat!(
-            "SELECT count(*) AS n FROM (SELECT 1 FROM (SELECT type_key, source_key FROM subscriptions WHERE run_id <> $1 ",
-            "UNION ALL SELECT type_key, source_key FROM schedule_filters WHERE NOT (namespace = $2 AND name = $3)) ",
-            "AS listeners WHERE source_key IN ('', $4) AND type_key IN (''"
-        ))
-        .bind(about)
-        .bind(of.namespace.as_str())
-        .bind(of.name.as_str())
-        .bind(&key(source));
-        for kind in kinds {
-            statement.push(", ").value(&key(kind));
-        }
-        statement.push(") LIMIT 1) AS found");
-        only(&self.fetch_apart(statement).await?, |row| Ok(row.integer("n")? > 0))
+        let mut statement = sql("");
+        push_listening(&mut statement, kinds, source, about, of);
+        only(&self.fetch(statement).await?, |row| Ok(row.integer("n")? > 0))
+    }
+
+    async fn refuse_if_heard(&mut self, kinds: &[&str], source: &str, about: RunId, of: &WorkflowRef) -> Result<()> {
+        self.gather_refusal("heard", |statement| push_listening(statement, kinds, source, about, of)).await
     }
 
     async fn missed_events(

@@ -43,20 +43,14 @@ fn outgoing(row: &Columns<'_>) -> Result<Outgoing> {
 #[async_trait]
 impl Messages for Unit {
     async fn insert_notification(&mut self, notification: &Notification) -> Result<()> {
-        let statement = sql(concat!(
-            "INSERT INTO notifications (id, user_id, kind, title, run_number, link, created_at, read_at) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-        ))
-        .bind(notification.id)
-        .bind(notification.user_id)
-        .bind(&notification.kind)
-        .bind(&notification.title)
-        .bind(notification.run_number)
-        .bind(&notification.link)
-        .bind(notification.created_at)
-        .bind(notification.read_at);
-        self.execute(statement).await?;
-        Ok(())
+        self.gather("notification_row", |insert| {
+            insert.push("INSERT INTO notifications (id, user_id, kind, title, run_number, link, created_at, read_at) ");
+            insert.push("VALUES (").value(notification.id).push(", ").value(notification.user_id).push(", ");
+            insert.value(&notification.kind).push(", ").value(&notification.title).push(", ");
+            insert.value(notification.run_number).push(", ").value(&notification.link).push(", ");
+            insert.value(notification.created_at).push(", ").value(notification.read_at).push(")");
+        })
+        .await
     }
 
     async fn notifications_of(

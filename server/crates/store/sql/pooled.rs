@@ -39,8 +39,18 @@ impl Pooled {
         self.control(self.beginning).await
     }
 
-    pub(crate) fn has_begun(&self) -> bool {
-        self.begun
+    /// Begins with the statement that this text is put before.
+    pub(crate) async fn begin_with(&mut self) -> Result<&'static str> {
+        if self.begun {
+            return Ok("");
+        }
+        match db::BEGIN_READ_WITH.filter(|_| self.beginning == db::BEGIN_READ) {
+            Some(text) => {
+                self.begun = true;
+                Ok(text)
+            }
+            None => self.begin().await.map(|()| ""),
+        }
     }
 
     pub(crate) fn connection(&mut self) -> Option<&mut Connection> {

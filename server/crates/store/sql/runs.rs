@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::{RunId, RunStatus, Timestamp, UserId, WorkflowRef};
 use store::{
     Result, StoreError,
-    runs::{InboxItem, JournalEntry, Lease, Run, RunFilter, RunStatistics, Runs, Task, Visibility},
+    runs::{InboxItem, JournalEntry, Lease, Run, RunFilter, RunStatistics, Runs, Taken, Task, Visibility},
     search,
 };
 
@@ -278,6 +278,7 @@ impl Runs for Unit {
         run: &Run,
         expected: i64,
         entries: &[JournalEntry],
+        taken: Option<Taken>,
         release: bool,
     ) -> Result<()> {
         let numbered = entries.iter().map(|entry| entry.version).eq(expected + 1..=run.journal_version);
@@ -293,6 +294,11 @@ impl Runs for Unit {
             update.push(", error = ").value(run.error.as_deref()).push(", started_at = ").value(run.started_at);
             update.push(", ended_at = ").value(run.ended_at).push(", updated_at = ").value(run.updated_at);
             update.push(", journal_version = ").value(run.journal_version).push(", wake_at = ").value(run.wake_at);
+            if let Some(taken) = taken {
+                // Somebody may be pushing at this moment. That has locked the row, so the numbers are those after it.
+                update.push(", inbox_open = inbox_open - ").value(taken.items);
+                update.push(", inbox_since = CASE WHEN inbox_open > ").value(taken.items).push(" THEN inbox_since END");
+            }
             if release {
                 update.push(", lease_owner = NULL, lease_until = NULL");
             }
@@ -301,6 +307,13 @@ impl Runs for Unit {
             update.push(" RETURNING 1 AS done");
         })
         .await?;
+        if let Some(taken) = taken {
+            self.gather("inbox_rows_taken", |delete| {
+                delete.push("DELETE FROM inbox WHERE run_id = ").value(run.id);
+                delete.push(" AND seq <= ").value(taken.through);
+            })
+            .await?;
+        }
         for some in entries.chunks(ROWS_PER_INSERT) {
             self.gather("journal_rows", |insert| {
                 insert.push("INSERT INTO journal (run_id, version, at, event) VALUES ");
@@ -352,14 +365,18 @@ impl Runs for Unit {
 
     async fn push_inbox(&mut self, run: RunId, event: &str, at: Timestamp) -> Result<()> {
         // The run's row first: holding it, events of one run get their `seq` in the order in which they become visible,
-        // so that `clear_inbox` up to a `seq` never removes one that its owner has not seen.
-        let wake = sql("UPDATE runs SET inbox_since = COALESCE(inbox_since, $2) WHERE id = $1").bind(run).bind(at);
-        if self.execute(wake).await? == 0 {
+        // so that whoever takes up to a `seq` never takes one that it has not seen.
+        let wake = sql(concat!(
+            "UPDATE runs SET inbox_since = COALESCE(inbox_since, $2), inbox_open = inbox_open + 1 WHERE id = $1"
+        ));
+        if self.execute(wake.bind(run).bind(at)).await? == 0 {
             return Err(StoreError::Reference("inbox.run_id".to_owned()));
         }
-        let insert = sql("INSERT INTO inbox (run_id, event, at) VALUES ($1, $2, $3)").bind(run).bind(event).bind(at);
-        self.execute(insert).await?;
-        Ok(())
+        self.gather("inbox_rows", |insert| {
+            insert.push("INSERT INTO inbox (run_id, event, at) VALUES (");
+            insert.value(run).push(", ").value(event).push(", ").value(at).push(")");
+        })
+        .await
     }
 
     async fn inbox(&mut self, run: RunId) -> Result<Vec<InboxItem>> {
@@ -367,20 +384,6 @@ impl Runs for Unit {
         each(&self.fetch(statement).await?, |row| {
             Ok(InboxItem { seq: row.integer("seq")?, run: row.parsed("run_id")?, event: row.text("event")? })
         })
-    }
-
-    async fn clear_inbox(&mut self, run: RunId, seq: i64) -> Result<()> {
-        // Locked by a statement of its own, so that the last one below sees what other units have pushed meanwhile.
-        let mut lock = sql("SELECT number FROM runs WHERE id = $1").bind(run);
-        lock.push(self.lock_clause());
-        self.fetch(lock).await?;
-        self.execute(sql("DELETE FROM inbox WHERE run_id = $1 AND seq <= $2").bind(run).bind(seq)).await?;
-        let statement = sql(concat!(
-            "UPDATE runs SET inbox_since = (SELECT i.at FROM inbox i WHERE i.run_id = $1 ORDER BY i.seq LIMIT 1) ",
-            "WHERE id = $1"
-        ));
-        self.execute(statement.bind(run)).await?;
-        Ok(())
     }
 
     async fn put_tasks(&mut self, tasks: &[Task]) -> Result<()> {

@@ -63,17 +63,28 @@ impl Statement {
         self.push(" LIMIT ").value(limit)
     }
 
+    /// Puts text before and after it.
+    pub(crate) fn between(mut self, before: &'static str, after: &'static str) -> Self {
+        if !(before.is_empty() && after.is_empty()) {
+            self.text = [before, &self.text, after].concat().into();
+        }
+        self
+    }
+
     /// Whether a value cannot be stored.
     pub(crate) fn is_refused(&self) -> bool {
         self.values.refused.is_some()
     }
 
-    /// The query for sqlx, unless a value was refused.
+    /// The same, unless a value cannot be stored.
+    pub(crate) fn accepted(mut self) -> Result<Self> {
+        self.values.refused.take().map_or(Ok(self), Err)
+    }
+
+    /// The query for sqlx, unless a value cannot be stored.
     pub(crate) fn into_query(self) -> Result<Query<'static, Db, Bound>> {
-        match self.values.refused {
-            Some(error) => Err(error),
-            None => Ok(sqlx::query_with(AssertSqlSafe(self.text), self.values.bound)),
-        }
+        let accepted = self.accepted()?;
+        Ok(sqlx::query_with(AssertSqlSafe(accepted.text), accepted.values.bound))
     }
 }
 

@@ -37,6 +37,11 @@ pub(crate) struct Unit {
 #[error("an earlier statement of this unit of work failed; it can only be rolled back")]
 struct FailedEarlier;
 
+/// What is said of a unit that has failed or ended.
+pub(crate) fn over() -> StoreError {
+    StoreError::Driver(Box::new(FailedEarlier))
+}
+
 impl Unit {
     /// On a connection of its own.
     pub(crate) async fn begin(pool: &Pool<Db>, mode: Mode) -> Result<Self> {
@@ -62,16 +67,11 @@ impl Unit {
 
     /// Runs a statement that reads.
     pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<Row>> {
-        let query = statement.into_query()?;
+        let statement = statement.accepted()?;
         self.send_gathered().await?;
+        let beginning = self.usable()?.begin_with().await.map_err(|error| self.note(error))?;
+        let query = statement.between(beginning, "").into_query()?;
         let outcome = db::within_deadline(query.fetch_all(self.begun().await?)).await;
-        outcome.map_err(|error| self.note(error))
-    }
-
-    /// Runs a statement that reads as of now, and on which no write of this unit depends.
-    pub(crate) async fn fetch_apart(&mut self, statement: Statement) -> Result<Vec<Row>> {
-        let query = statement.into_query()?;
-        let outcome = db::within_deadline(query.fetch_all(self.usable()?)).await;
         outcome.map_err(|error| self.note(error))
     }
 
@@ -87,19 +87,7 @@ impl Unit {
     /// Writes with the next statement, at the latest when the unit commits. What is gathered must not depend on each other;
     /// two writes of one name never meet. An error comes when it is sent, but for a value that cannot be stored.
     pub(crate) async fn gather(&mut self, name: &'static str, write: impl FnOnce(&mut Statement) + Send) -> Result<()> {
-        self.writing()?;
-        if self.gathered.as_ref().is_some_and(|batch| batch.has(name)) {
-            self.send_gathered().await?;
-        }
-        self.usable()?;
-        let batch = self.gathered.get_or_insert_with(Batch::new);
-        batch.add(name, write);
-        if batch.is_refused() {
-            // What was gathered before is lost with it.
-            self.failed = true;
-            return Err(StoreError::NulCharacter);
-        }
-        Ok(())
+        self.gather_by(name, |batch| batch.add(name, write)).await
     }
 
     /// The same; when it is sent it must write something (and return a row), else the unit is lost by [`StoreError::Conflict`].
@@ -108,35 +96,41 @@ impl Unit {
         name: &'static str,
         write: impl FnOnce(&mut Statement) + Send,
     ) -> Result<()> {
-        self.gather(name, write).await?;
-        self.gathered.iter_mut().for_each(|batch| batch.require(name));
+        self.gather_by(name, |batch| batch.add_required(name, write)).await
+    }
+
+    /// The same for a query of one row: if its `n` is not 0, the unit is lost by [`StoreError::Heard`].
+    pub(crate) async fn gather_refusal(
+        &mut self,
+        name: &'static str,
+        query: impl FnOnce(&mut Statement) + Send,
+    ) -> Result<()> {
+        self.gather_by(name, |batch| batch.add_refusal(name, query)).await
+    }
+
+    async fn gather_by(&mut self, name: &'static str, add: impl FnOnce(&mut Batch) + Send) -> Result<()> {
+        self.writing()?;
+        if self.gathered.as_ref().is_some_and(|batch| batch.has(name)) {
+            self.send_gathered().await?;
+        }
+        self.usable()?;
+        let batch = self.gathered.get_or_insert_with(Batch::new);
+        add(batch);
+        if batch.is_refused() {
+            // What was gathered before is lost with it.
+            self.failed = true;
+            return Err(StoreError::NulCharacter);
+        }
         Ok(())
     }
 
     /// Sends what was gathered.
     async fn send_gathered(&mut self) -> Result<()> {
-        match self.gathered.take() {
-            Some(batch) => {
-                self.begun().await?;
-                self.send(batch).await
-            }
-            None => Ok(()),
-        }
-    }
-
-    async fn send(&mut self, batch: Batch) -> Result<()> {
-        let (statement, must_write) = batch.into_statement();
-        let query = statement.into_query()?;
-        let outcome = db::within_deadline(query.fetch_all(self.usable()?)).await;
-        match outcome.map_err(|error| self.note(error)) {
-            Ok(rows) if must_write && rows.is_empty() => {
-                self.failed = true;
-                Err(StoreError::Conflict)
-            }
-            // Somebody else has written what should have come next.
-            Err(StoreError::Duplicate(_)) if must_write => Err(StoreError::Conflict),
-            outcome => outcome.map(|_| ()),
-        }
+        let Some(batch) = self.gathered.take() else { return Ok(()) };
+        let is_required = batch.is_required();
+        let query = batch.into_statement().into_query()?;
+        let outcome = db::within_deadline(query.execute(self.begun().await?)).await;
+        outcome.map(|_| ()).map_err(|error| meant_by(self.note(error), is_required))
     }
 
     /// Runs a statement that writes and says which rows it wrote.
@@ -155,18 +149,15 @@ impl Unit {
         if self.mode == Mode::Read { Err(StoreError::ReadOnly) } else { Ok(()) }
     }
 
-    fn usable(&mut self) -> Result<&mut Connection> {
+    fn usable(&mut self) -> Result<&mut Transaction> {
         let transaction = self.transaction.as_mut().filter(|_| !self.failed);
-        transaction.and_then(Transaction::connection).ok_or_else(|| StoreError::Driver(Box::new(FailedEarlier)))
+        transaction.ok_or_else(over)
     }
 
     async fn begun(&mut self) -> Result<&mut Connection> {
-        let begun = match &mut self.transaction {
-            Some(transaction) if !self.failed => transaction.begin().await,
-            _ => Ok(()),
-        };
+        let begun = self.usable()?.begin().await;
         begun.map_err(|error| self.note(error))?;
-        self.usable()
+        self.usable()?.connection().ok_or_else(over)
     }
 
     fn note(&mut self, error: StoreError) -> StoreError {
@@ -178,20 +169,24 @@ impl Unit {
     }
 }
 
+/// What an error of a batch means.
+fn meant_by(error: StoreError, is_required: bool) -> StoreError {
+    match error {
+        // Somebody else has written what should have come next.
+        StoreError::Duplicate(_) if is_required => StoreError::Conflict,
+        other => other,
+    }
+}
+
 #[async_trait]
 impl UnitOfWork for Unit {
     async fn commit(mut self: Box<Self>) -> Result<()> {
-        if let Some(batch) = self.gathered.take() {
-            let alone = self.transaction.as_ref().is_some_and(|transaction| !transaction.has_begun());
-            if !(alone && db::BATCH_IS_ATOMIC) {
-                self.begun().await?;
-            }
-            self.send(batch).await?;
-        }
-        match self.transaction.take() {
-            Some(transaction) if !self.failed => transaction.commit().await,
-            _ => Err(StoreError::Driver(Box::new(FailedEarlier))),
-        }
+        self.usable()?;
+        let Some(transaction) = self.transaction.take() else { return Err(over()) };
+        let Some(batch) = self.gathered.take() else { return transaction.commit().await };
+        let is_required = batch.is_required();
+        let written = transaction::write(transaction, batch.into_statement()).await;
+        written.map_err(|error| meant_by(error, is_required))
     }
 
     async fn rollback(mut self: Box<Self>) -> Result<()> {

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// Somebody else changed the row first (version, epoch, state): load again.
     #[error("the row has changed meanwhile")]
     Conflict,
+    /// Somebody listens to what the unit was to be silent about ([`crate::events::Events::refuse_if_heard`]): tell it.
+    #[error("somebody listens to what is not told")]
+    Heard,
     /// A row with this key or name exists already.
     #[error("a row with this {0} exists already")]
     Duplicate(String),

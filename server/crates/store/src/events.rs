@@ -85,6 +85,9 @@ pub trait Events: Send {
         about: RunId,
         of: &WorkflowRef,
     ) -> Result<bool>;
+    /// Has the unit refused by [`crate::StoreError::Heard`], at the latest when it is committed, if somebody is
+    /// ([`Events::is_anybody_listening`]). It costs less than asking, and the unit has to be written anew if it was wrong.
+    async fn refuse_if_heard(&mut self, kinds: &[&str], source: &str, about: RunId, of: &WorkflowRef) -> Result<()>;
     /// Events that came at `since` or later, that one of the filters admits and that the run has not consumed, in order of
     /// arrival, after `after`, at most `limit`. None about the run itself.
     async fn missed_events(

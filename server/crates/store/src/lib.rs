@@ -61,7 +61,7 @@ pub use error::StoreError;
 /// A database.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Begins a transaction that may write.
+    /// A transaction that may write. It begins with the first statement; until then it holds nothing.
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>>;
 
     /// Begins a transaction that only reads, and never waits for writers.

@@ -87,6 +87,23 @@ pub struct InboxItem {
     pub event: String,
 }
 
+/// The first of what is in an inbox, which a run's owner has taken into the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The last item.
+    pub through: i64,
+    /// How many items.
+    pub items: i64,
+}
+
+impl Taken {
+    /// All of these, unless there are none.
+    pub fn all(items: &[InboxItem]) -> Option<Self> {
+        let last = items.last()?;
+        Some(Self { through: last.seq, items: i64::try_from(items.len()).unwrap_or(i64::MAX) })
+    }
+}
+
 /// A row of `tasks`: what is known of one execution of a task, derived from the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
@@ -207,7 +224,7 @@ pub trait Runs: Send {
     /// Gives up all leases of all owners. Only for a node that knows that no other is alive.
     async fn release_all_leases(&mut self) -> Result<()>;
 
-    /// Writes the derived columns of a run and appends to its journal, if the lease still holds and the journal still has `expected` entries; [`crate::StoreError::Conflict`] otherwise, and the unit is lost. `release` gives the lease up with it.
+    /// Writes the derived columns of a run and appends to its journal, if the lease still holds and the journal still has `expected` entries; [`crate::StoreError::Conflict`] otherwise, and the unit is lost. `release` gives the lease up with it, and `taken` is taken out of the run's inbox.
     ///
     /// `run.journal_version` must be `expected` plus the number of entries. Id, number, workflow, requester, input and creation are not written.
     async fn advance_run(
@@ -216,6 +233,7 @@ pub trait Runs: Send {
         run: &Run,
         expected: i64,
         entries: &[JournalEntry],
+        taken: Option<Taken>,
         release: bool,
     ) -> Result<()>;
     /// Entries after `after`, in order.
@@ -232,8 +250,6 @@ pub trait Runs: Send {
     async fn push_inbox(&mut self, run: RunId, event: &str, at: Timestamp) -> Result<()>;
     /// What is in a run's inbox, in order of arrival.
     async fn inbox(&mut self, run: RunId) -> Result<Vec<InboxItem>>;
-    /// Removes what has been taken into the journal: everything of the run up to `seq`.
-    async fn clear_inbox(&mut self, run: RunId, seq: i64) -> Result<()>;
 
     /// Inserts or replaces tasks by run, reference and occurrence. None of them twice.
     async fn put_tasks(&mut self, tasks: &[Task]) -> Result<()>;

@@ -1,6 +1,6 @@
 //! What only SQLite can show: files, other processes, a crash, a full disk; and the migrations as they lie in the tree.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::support::Files;
 use sqlx::{Connection as _, SqliteConnection};
@@ -87,19 +87,23 @@ async fn another_process_that_holds_the_file_is_waited_for_and_then_reported() {
     execute(&mut holder, "BEGIN IMMEDIATE").await.unwrap();
     let waiting = tokio::spawn({
         let store = files.store();
-        async move { store.begin().await.unwrap().commit().await }
+        async move { write(&store).await }
     });
     // Reading waits for nobody.
     assert_eq!(store.snapshot().await.unwrap().setting("a").await.unwrap(), None);
     execute(&mut holder, "ROLLBACK").await.unwrap();
     waiting.await.unwrap().unwrap();
     execute(&mut holder, "BEGIN IMMEDIATE").await.unwrap();
-    let error = store.begin().await.err().unwrap();
+    let error = write(&store).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     execute(&mut holder, "ROLLBACK").await.unwrap();
-    let mut unit = store.begin().await.unwrap();
-    unit.put_setting("a", "b").await.unwrap();
-    unit.commit().await.unwrap();
+    write(&store).await.unwrap();
+}
+
+async fn write(store: &Arc<dyn Store>) -> store::Result<()> {
+    let mut unit = store.begin().await?;
+    unit.put_setting("a", "b").await?;
+    unit.commit().await
 }
 
 #[tokio::test]
@@ -111,7 +115,7 @@ async fn evidence_cannot_be_changed_even_by_hand() {
     let (lease, _) = unit.claim_run(fixtures::run_id(1), "n", at(0), Duration::from_secs(1)).await.unwrap().unwrap();
     let mut run = unit.run(fixtures::run_id(1)).await.unwrap().unwrap();
     run.journal_version = 1;
-    unit.advance_run(&lease, &run, 0, &fixtures::entries(1..=1), false).await.unwrap();
+    unit.advance_run(&lease, &run, 0, &fixtures::entries(1..=1), None, false).await.unwrap();
     let approval = fixtures::approval(1, run.id, user_id(1), None);
     unit.insert_approval(&approval, &[fixtures::approver(user_id(2))]).await.unwrap();
     unit.insert_decision(&fixtures::decision(1, approval.id, user_id(2))).await.unwrap();

@@ -1,7 +1,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use domain::RunStatus;
-use store::{StoreError, runs::Lease};
+use store::{
+    StoreError,
+    runs::{Lease, Taken},
+};
 
 use super::Subject;
 use crate::fixtures::{at, entries, run, run_id, task, user_id};
@@ -109,7 +112,7 @@ pub(super) async fn a_late_writer_is_fenced_off(subject: Subject) {
     for late in [old, forged] {
         let mut unit = subject.unit().await;
         unit.put_tasks(&[task(run_id(1), "/do/0/late", 1)]).await.unwrap();
-        unit.advance_run(&late, &state, 0, &entries(1..=1), false).await.unwrap();
+        unit.advance_run(&late, &state, 0, &entries(1..=1), None, false).await.unwrap();
         let outcome = unit.commit().await;
         assert!(matches!(outcome, Err(StoreError::Conflict)), "{outcome:?}");
     }
@@ -117,7 +120,7 @@ pub(super) async fn a_late_writer_is_fenced_off(subject: Subject) {
     for lost in [true, false] {
         let mut unit = subject.unit().await;
         unit.put_setting("late", "1").await.unwrap();
-        unit.advance_run(&epoch_of(&new, 1), &state, 0, &entries(1..=1), false).await.unwrap();
+        unit.advance_run(&epoch_of(&new, 1), &state, 0, &entries(1..=1), None, false).await.unwrap();
         assert!(matches!(unit.count_users().await, Err(StoreError::Conflict)));
         if lost {
             assert!(unit.commit().await.is_err());
@@ -126,7 +129,7 @@ pub(super) async fn a_late_writer_is_fenced_off(subject: Subject) {
         }
     }
     let mut unit = subject.unit().await;
-    unit.advance_run(&new, &state, 0, &entries(1..=1), true).await.unwrap();
+    unit.advance_run(&new, &state, 0, &entries(1..=1), None, true).await.unwrap();
     unit.commit().await.unwrap();
     let mut unit = subject.unit().await;
     assert!(matches!(unit.renew_lease(&new, at(99)).await, Err(StoreError::Conflict)), "the lease was given up");
@@ -158,26 +161,26 @@ pub(super) async fn a_journal_grows_without_gaps_or_forks(subject: Subject) {
     // These are not written.
     "changed".clone_into(&mut state.input);
     state.requester_id = user_id(2);
-    unit.advance_run(&lease, &state, 0, &entries(1..=1200), false).await.unwrap();
+    unit.advance_run(&lease, &state, 0, &entries(1..=1200), None, false).await.unwrap();
     state.input.clone_from(&before.input);
     state.requester_id = before.requester_id;
     assert_eq!(unit.run(run_id(1)).await.unwrap(), Some(state.clone()));
     assert_eq!(unit.journal(run_id(1), 1195, 3).await.unwrap(), entries(1196..=1198));
     assert_eq!(unit.journal(run_id(1), 1200, 3).await.unwrap(), []);
-    unit.advance_run(&lease, &state, 1200, &[], false).await.unwrap();
+    unit.advance_run(&lease, &state, 1200, &[], None, false).await.unwrap();
     unit.commit().await.unwrap();
 
     let mut unit = subject.unit().await;
     state.journal_version = 1201;
-    unit.advance_run(&lease, &state, 1199, &entries(1200..=1201), false).await.unwrap();
+    unit.advance_run(&lease, &state, 1199, &entries(1200..=1201), None, false).await.unwrap();
     let outdated = unit.commit().await;
     assert!(matches!(outdated, Err(StoreError::Conflict)), "{outdated:?}");
     let mut unit = subject.unit().await;
     for (expected, given) in [(1200, entries(1202..=1202)), (1200, entries(1201..=1202)), (1200, vec![])] {
-        let wrong = unit.advance_run(&lease, &state, expected, &given, false).await;
+        let wrong = unit.advance_run(&lease, &state, expected, &given, None, false).await;
         assert!(matches!(wrong, Err(StoreError::Inconsistent(_))), "{wrong:?}");
     }
-    unit.advance_run(&lease, &state, 1200, &entries(1201..=1201), false).await.unwrap();
+    unit.advance_run(&lease, &state, 1200, &entries(1201..=1201), None, false).await.unwrap();
     unit.commit().await.unwrap();
 }
 
@@ -199,16 +202,13 @@ pub(super) async fn an_event_makes_a_run_claimable_until_it_is_taken(subject: Su
     let mut unit = subject.unit().await;
     let items = unit.inbox(run_id(1)).await.unwrap();
     assert_eq!(items.iter().map(|item| item.event.as_str()).collect::<Vec<_>>(), ["{\"n\":1}", "{\"n\":2}"]);
-    unit.clear_inbox(run_id(1), items[0].seq).await.unwrap();
+    unit.advance_run(&lease, &sleeping, 0, &[], Taken::all(&items[..1]), true).await.unwrap();
     assert_eq!(unit.inbox(run_id(1)).await.unwrap(), items[1..]);
-    unit.release_lease(&lease).await.unwrap();
     unit.commit().await.unwrap();
-    // One is left, since 20.
-    assert_eq!(claim(&subject, "node-b", 19, 1).await, []);
+    // One is left.
     let lease = claim(&subject, "node-b", 20, 1).await.remove(0);
     let mut unit = subject.unit().await;
-    unit.clear_inbox(run_id(1), items[1].seq).await.unwrap();
-    unit.release_lease(&lease).await.unwrap();
+    unit.advance_run(&lease, &sleeping, 0, &[], Taken::all(&items[1..]), true).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(claim(&subject, "node-a", 100, 1).await, []);
     let error = subject.unit().await.push_inbox(run_id(9), "{}", at(0)).await.unwrap_err();
@@ -218,7 +218,9 @@ pub(super) async fn an_event_makes_a_run_claimable_until_it_is_taken(subject: Su
 pub(super) async fn events_pushed_at_once_are_all_seen(subject: Subject) {
     subject.organisation(0).await;
     let mut unit = subject.unit().await;
-    unit.insert_run(&run(1, user_id(1))).await.unwrap();
+    let mut sleeping = run(1, user_id(1));
+    sleeping.wake_at = None;
+    unit.insert_run(&sleeping).await.unwrap();
     unit.commit().await.unwrap();
     let mut pushers = Vec::new();
     for number in 0..40 {
@@ -234,13 +236,14 @@ pub(super) async fn events_pushed_at_once_are_all_seen(subject: Subject) {
         tokio::spawn(async move {
             let mut seen = BTreeSet::new();
             while seen.len() < 40 {
+                // Whatever is in the inbox makes the run claimable again, and it is said to be there as often as it is.
                 let mut unit = subject.unit().await;
-                let items = unit.inbox(run_id(1)).await.unwrap();
-                if let Some(last) = items.last() {
-                    unit.clear_inbox(run_id(1), last.seq).await.unwrap();
+                if let Some((lease, state)) = unit.claim_run(run_id(1), "node-a", at(100), LEASE).await.unwrap() {
+                    let items = unit.inbox(run_id(1)).await.unwrap();
+                    unit.advance_run(&lease, &state, 0, &[], Taken::all(&items), true).await.unwrap();
+                    seen.extend(items.into_iter().map(|item| item.event));
                 }
                 unit.commit().await.unwrap();
-                seen.extend(items.into_iter().map(|item| item.event));
                 tokio::task::yield_now().await;
             }
         })
@@ -249,6 +252,7 @@ pub(super) async fn events_pushed_at_once_are_all_seen(subject: Subject) {
         pusher.await.unwrap();
     }
     tokio::time::timeout(Duration::from_secs(30), taker).await.expect("an event was lost").unwrap();
+    assert_eq!(claim(&subject, "node-a", 100, 1).await, []);
 }
 
 pub(super) async fn a_run_without_anything_to_do_is_not_claimed(subject: Subject) {

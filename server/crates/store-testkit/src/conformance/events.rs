@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use store::{
-    UnitOfWork,
+    StoreError, UnitOfWork,
     events::{EventKey, Filter, NewEvent, Subscriber},
 };
 
@@ -71,6 +71,30 @@ pub(super) async fn an_event_finds_those_who_admit_it(subject: Subject) {
     unit.close_subscriptions(run_id(3)).await.unwrap();
     assert_eq!(unit.subscribers("closed", "/doors").await.unwrap(), all(&[(1, 2), (2, 1)]));
     assert!(!unit.is_anybody_listening(&["opened"], "/windows", run_id(4), &workflow()).await.unwrap());
+}
+
+pub(super) async fn a_unit_is_refused_as_a_whole_if_somebody_listens(subject: Subject) {
+    subject.organisation(2).await;
+    let mut unit = subject.unit().await;
+    unit.open_subscription(subscriber(1, 1), &[kind("told")]).await.unwrap();
+    unit.commit().await.unwrap();
+    for reads in [false, true] {
+        for (about, is_heard) in [(run_id(1), false), (run_id(2), true)] {
+            let mut unit = subject.unit().await;
+            if reads {
+                unit.setting("any").await.unwrap();
+            }
+            unit.put_snapshot(run_id(1), 1, &format!("{is_heard} {reads}")).await.unwrap();
+            unit.refuse_if_heard(&["silent", "told"], "/a", about, &workflow()).await.unwrap();
+            let outcome = unit.commit().await;
+            assert_eq!(matches!(outcome, Err(StoreError::Heard)), is_heard, "{outcome:?}");
+        }
+        let kept = subject.unit().await.snapshot_of(run_id(1)).await.unwrap();
+        assert_eq!(kept, Some((1, format!("false {reads}"))));
+    }
+    let mut unit = subject.unit().await;
+    unit.refuse_if_heard(&["silent"], "/a", run_id(2), &workflow()).await.unwrap();
+    unit.commit().await.unwrap();
 }
 
 pub(super) async fn who_subscribes_finds_what_was_missed_in_order(subject: Subject) {

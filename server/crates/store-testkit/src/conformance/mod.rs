@@ -112,6 +112,7 @@ cases! { $;
     events:
         an_event_is_kept_once,
         an_event_finds_those_who_admit_it,
+        a_unit_is_refused_as_a_whole_if_somebody_listens,
         who_subscribes_finds_what_was_missed_in_order,
         what_was_consumed_is_not_found_again,
         no_event_is_lost_between_two_who_meet,

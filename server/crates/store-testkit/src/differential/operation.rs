@@ -10,7 +10,7 @@ use store::{
     credentials::LinkPurpose,
     events::{EventKey, Filter, KeptEvent, NewEvent, Subscriber},
     process_permissions::ProcessPermission,
-    runs::{JournalEntry, Lease, RunFilter, Visibility},
+    runs::{JournalEntry, Lease, RunFilter, Taken, Visibility},
     schedules::Schedule,
     workflows::VersionState,
 };
@@ -391,6 +391,8 @@ impl Operation {
                 let Some(mut state) = unit.run(run_id(a)).await? else { return Ok("no run".to_owned()) };
                 let expected = state.journal_version - i64::from(self.c == 13);
                 let more = i64::from(self.limit);
+                let inbox = unit.inbox(run_id(a)).await?;
+                let taken = Taken::all(inbox.get(..self.limit as usize / 2).unwrap_or(&inbox));
                 state.journal_version = expected + more;
                 state.status = pick(RunStatus::ALL, b);
                 state.ended_at = state.status.is_final().then_some(self.time);
@@ -402,7 +404,7 @@ impl Operation {
                         event: self.text.to_owned(),
                     })
                     .collect();
-                unit.advance_run(&self.lease(), &state, expected, &entries, b.is_multiple_of(3)).await?;
+                unit.advance_run(&self.lease(), &state, expected, &entries, taken, b.is_multiple_of(3)).await?;
                 // What is gathered is sent before the next question: each database names another of several faults.
                 shown(unit.journal(run_id(a), expected, 10).await?)
             }
@@ -416,9 +418,6 @@ impl Operation {
             48 => shown(unit.push_inbox(run_id(a), self.text, self.time).await?),
             49 => {
                 let items = unit.inbox(run_id(a)).await?;
-                if let Some(item) = items.get(self.limit as usize / 2) {
-                    unit.clear_inbox(run_id(a), item.seq).await?;
-                }
                 shown(items.into_iter().map(|item| item.event).collect::<Vec<_>>())
             }
             50 => {
