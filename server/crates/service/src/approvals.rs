@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, ErrorCode, Operation, Problem, Risk, RunId, UserId,
+    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, ErrorCode, Operation, Problem, RunId, UserId,
     view::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, Page, RecentRun, SimilarRuns},
 };
 use engine::{
@@ -115,10 +115,7 @@ impl Service {
     ) -> Result<ApprovalSummary, Problem> {
         let asked = unit.approvers(approval.id).await.or_problem()?;
         let decided = unit.decisions(approval.id).await.or_problem()?;
-        let risk = match unit.workflow_version(&run.workflow, &run.version).await.or_problem()? {
-            Some(version) => self.parse(&version)?.rondo().risk,
-            None => Risk::Medium,
-        };
+        let risk = self.definition(unit, &run.workflow, &run.version).await?.rondo().risk;
         let mine = approval.state == ApprovalState::Pending
             && asked.iter().any(|approver| approver.user_id == caller.user)
             && !decided.iter().any(|decision| decision.user_id == caller.user);
@@ -163,8 +160,7 @@ impl Service {
         let ids = ids.chain(decided.iter().map(|decision| decision.user_id)).chain([approval.requester_id]);
         let people = People::load(unit, ids).await.or_problem()?;
         let summary = self.approval_summary(unit, caller, &approval, &run, &people).await?;
-        let version = unit.workflow_version(&run.workflow, &run.version).await.or_problem()?.ok_or_else(not_found)?;
-        let definition = self.parse(&version)?;
+        let definition = self.definition(unit, &run.workflow, &run.version).await?;
         let shown: Value = views::shown(&approval.shown);
         let refusal = self.refusal(caller, &approval, &run, &asked, &decided);
         Ok(ApprovalDetail {

@@ -1,6 +1,6 @@
 //! What may be launched, and launching it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use domain::{
     ErrorCode, Operation, Problem, Trigger, WorkflowRef,
@@ -20,7 +20,7 @@ use crate::{
     Caller, Gate, Service,
     gate::Target,
     input,
-    problems::{OrProblem as _, internal, not_found},
+    problems::{OrProblem as _, not_found},
     processes,
     views::{self, People},
 };
@@ -39,14 +39,6 @@ fn target(workflow: &WorkflowRef) -> Target {
 }
 
 impl Service {
-    /// A stored definition, parsed. What is stored was valid when it was saved.
-    pub(crate) fn parse(&self, version: &WorkflowVersion) -> Result<Arc<Definition>, Problem> {
-        Definition::parse(&version.source, self.parts.connectors.function_catalogue()).map(Arc::new).map_err(|found| {
-            let first = found.into_iter().next().map(|diagnostic| diagnostic.to_string()).unwrap_or_default();
-            internal("a stored definition does not parse", &std::io::Error::other(first))
-        })
-    }
-
     /// Everything that the caller may launch. `search` is a part of title, summary, category or name.
     pub async fn catalogue(&self, caller: &Caller, search: Option<String>) -> Result<Vec<CatalogueItem>, Problem> {
         let mut gate = self.look(caller, Operation::CatalogueList).await?;

@@ -22,6 +22,7 @@ mod catalogue;
 mod connections;
 mod console;
 mod cursor;
+mod definitions;
 mod demo;
 mod drafts;
 mod events;
@@ -55,6 +56,7 @@ pub use audit_log::{AuditExport, ExportFormat};
 pub use caller::{Caller, Door, MaybeCaller, Origin};
 pub use connections::{ConnectionKind, NewConnection};
 pub use console::WayIn;
+use definitions::Definitions;
 pub use demo::demo_organisation;
 pub use events::Publication;
 pub use gate::Gate;
@@ -97,13 +99,14 @@ pub struct Parts {
 /// The operations.
 pub struct Service {
     parts: Parts,
+    definitions: Definitions,
 }
 
 impl Service {
     /// The operations over these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts }
+        Self { parts, definitions: Definitions::default() }
     }
 
     fn now(&self) -> Timestamp {

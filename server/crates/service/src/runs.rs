@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{
     UnitOfWork,
-    approvals::ApprovalFilter,
+    approvals::{Approval, ApprovalFilter},
     runs::{Run, RunFilter, Visibility},
 };
 use workflow::{Event, EventKind, Resolution, RunError, StandardError};
@@ -111,10 +111,18 @@ pub(crate) fn run_target(run: &Run) -> Target {
 
 /// A run as policies see it.
 pub(crate) async fn run_resource(unit: &mut dyn UnitOfWork, run: &Run) -> Result<Resource, Problem> {
-    let everything = Visibility::everything();
+    let approvals = approvals_of(unit, run).await?;
+    resource_with(unit, run, &approvals).await
+}
+
+async fn approvals_of(unit: &mut dyn UnitOfWork, run: &Run) -> Result<Vec<Approval>, Problem> {
     let filter = ApprovalFilter { run: Some(run.id), ..ApprovalFilter::default() };
+    unit.list_approvals(&Visibility::everything(), &filter, None, RUN_APPROVALS).await.or_problem()
+}
+
+async fn resource_with(unit: &mut dyn UnitOfWork, run: &Run, approvals: &[Approval]) -> Result<Resource, Problem> {
     let mut asked = Vec::new();
-    for approval in unit.list_approvals(&everything, &filter, None, RUN_APPROVALS).await.or_problem()? {
+    for approval in approvals {
         asked.extend(unit.approvers(approval.id).await.or_problem()?.into_iter().map(|approver| approver.user_id));
     }
     Ok(Resource::run(run.id, &run.workflow.namespace, run.requester_id, asked))
@@ -155,31 +163,27 @@ impl Service {
 
     /// One run with all that its page shows at once.
     pub async fn run(&self, caller: &Caller, id: RunId) -> Result<RunDetail, Problem> {
-        let (mut gate, run) = self.look_at_run(caller, id).await?;
-        self.run_page(&mut gate, caller, &run).await
+        let mut gate = self.look(caller, Operation::RunRead).await?;
+        let run = gate.unit.run(id).await.or_problem()?.ok_or_else(not_found)?;
+        self.run_page(gate, caller, &run).await
     }
 
     /// The same by number.
     pub async fn run_by_number(&self, caller: &Caller, number: i64) -> Result<RunDetail, Problem> {
         let mut gate = self.look(caller, Operation::RunRead).await?;
         let run = gate.unit.run_by_number(number).await.or_problem()?.ok_or_else(not_found)?;
-        let resource = run_resource(gate.unit.as_mut(), &run).await?;
-        gate.authorize_or_hide(&resource, &run_target(&run)).await?;
-        self.run_page(&mut gate, caller, &run).await
+        self.run_page(gate, caller, &run).await
     }
 
-    async fn run_page(&self, gate: &mut Gate<'_>, caller: &Caller, run: &Run) -> Result<RunDetail, Problem> {
+    async fn run_page(&self, mut gate: Gate<'_>, caller: &Caller, run: &Run) -> Result<RunDetail, Problem> {
+        let mut approvals = approvals_of(gate.unit.as_mut(), run).await?;
+        let resource = resource_with(gate.unit.as_mut(), run, &approvals).await?;
+        gate.authorize_or_hide(&resource, &run_target(run)).await?;
         let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
         let mut detail = views::run_detail(run, &people);
-        if let Some(version) = gate.unit.workflow_version(&run.workflow, &run.version).await.or_problem()? {
-            detail.graph = self.parse(&version)?.graph();
-        }
-        let filter = ApprovalFilter { run: Some(run.id), ..ApprovalFilter::default() };
-        let everything = Visibility::everything();
-        let rows = gate.unit.list_approvals(&everything, &filter, None, RUN_APPROVALS).await.or_problem()?;
-        detail.approvals = self.approval_summaries(gate.unit.as_mut(), caller, rows).await?;
-        detail.approvals.sort_by_key(|approval| approval.opened_at);
-        let resource = run_resource(gate.unit.as_mut(), run).await?;
+        detail.graph = self.definition(gate.unit.as_mut(), &run.workflow, &run.version).await?.graph();
+        approvals.sort_by_key(|approval| approval.opened_at);
+        detail.approvals = self.approval_summaries(gate.unit.as_mut(), caller, approvals).await?;
         let may = |operation| self.parts.policies.decide(&caller.principal, operation, &resource).allowed;
         detail.actions = Command::ALL
             .into_iter()
@@ -203,14 +207,8 @@ impl Service {
     /// The tasks of a run in order of start.
     pub async fn run_tasks(&self, caller: &Caller, id: RunId) -> Result<Vec<TaskView>, Problem> {
         let (mut gate, run) = self.look_at_run(caller, id).await?;
-        let titles: BTreeMap<String, String> =
-            match gate.unit.workflow_version(&run.workflow, &run.version).await.or_problem()? {
-                Some(version) => {
-                    let graph = self.parse(&version)?.graph();
-                    graph.nodes.into_iter().map(|node| (node.id, node.label)).collect()
-                }
-                None => BTreeMap::new(),
-            };
+        let graph = self.definition(gate.unit.as_mut(), &run.workflow, &run.version).await?.graph();
+        let titles: BTreeMap<String, String> = graph.nodes.into_iter().map(|node| (node.id, node.label)).collect();
         let tasks = gate.unit.tasks(id).await.or_problem()?;
         Ok(tasks.into_iter().map(|task| views::task(task, &titles)).collect())
     }

@@ -6,6 +6,7 @@ use domain::{ErrorCode, Operation, Problem, SessionId, UserId};
 use identity::{Secret, throttle, tokens};
 use policy::Resource;
 use serde_json::json;
+use store::UnitOfWork;
 
 use crate::{
     Caller, Origin, Service,
@@ -77,7 +78,8 @@ impl Service {
         session: SessionId,
         origin: Origin,
     ) -> Result<Option<Caller>, Problem> {
-        self.caller(user, Some(session), None, origin).await
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        self.caller(unit.as_mut(), user, Some(session), None, origin).await
     }
 
     /// The caller behind an API token.
@@ -89,26 +91,34 @@ impl Service {
         let now = self.now();
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let token = unit.token_by_hash(&tokens::hash(text)).await.or_problem()?;
-        drop(unit);
         let token = token.filter(|token| tokens::is_active(token, now)).ok_or_else(refused)?;
-        if tokens::is_use_noteworthy(&token, now) {
-            let mut unit = self.parts.store.begin().await.or_problem()?;
-            unit.touch_token(token.id, now).await.or_problem()?;
-            unit.commit().await.or_problem()?;
+        let caller = self.caller(unit.as_mut(), token.user_id, None, Some(token.id), origin).await?;
+        drop(unit);
+        if tokens::is_use_noteworthy(&token, now)
+            && let Err(cause) = self.note_use(token.id, now).await
+        {
+            // Reading is possible where writing is not, on a full disk for instance.
+            tracing::warn!(error = &cause as &dyn std::error::Error, "the use of a token could not be noted");
         }
-        self.caller(token.user_id, None, Some(token.id), origin).await?.ok_or_else(refused)
+        caller.ok_or_else(refused)
+    }
+
+    async fn note_use(&self, token: domain::TokenId, now: domain::Timestamp) -> store::Result<()> {
+        let mut unit = self.parts.store.begin().await?;
+        unit.touch_token(token, now).await?;
+        unit.commit().await
     }
 
     async fn caller(
         &self,
+        unit: &mut dyn UnitOfWork,
         user: UserId,
         session: Option<SessionId>,
         token: Option<domain::TokenId>,
         origin: Origin,
     ) -> Result<Option<Caller>, Problem> {
-        let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let Some(user) = unit.user(user).await.or_problem()?.filter(|user| user.active) else { return Ok(None) };
-        let principal = people::principal(unit.as_mut(), &user, self.now()).await.or_problem()?;
+        let principal = people::principal(unit, &user, self.now()).await.or_problem()?;
         Ok(Some(Caller { user: user.id, login: user.login, name: user.name, principal, session, token, origin }))
     }
 
