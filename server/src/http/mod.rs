@@ -18,6 +18,7 @@ mod idempotency;
 mod identify;
 mod origin_check;
 mod pages;
+mod prefer;
 mod problem;
 mod rest;
 mod site;

@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use reqwest::{Method, Response};
 use serde_json::json;
 
-use crate::server::TestServer;
+use crate::server::{TestServer, onboarding};
 
 /// Nothing here takes so long but by a mistake.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -24,6 +24,37 @@ async fn read_until(response: Response, wanted: &str) -> (String, bool) {
     };
     let found = tokio::time::timeout(PATIENCE, reading).await.unwrap_or(false);
     (text, found)
+}
+
+#[tokio::test]
+async fn whoever_likes_to_wait_is_answered_when_the_run_has_ended() {
+    let server = TestServer::demo();
+    let (staff, manager) = (server.token("staff"), server.token("manager"));
+    // It waits for an approval, so the answer comes after the time that the client would wait.
+    let launch = server.rest(Method::POST, "/workflows/identity/onboard-employee/runs", &staff);
+    let launch = launch.header("prefer", "wait=1").json(&json!({"input": onboarding("Ada")}));
+    let launched = launch.send().await.unwrap();
+    assert_eq!(
+        (launched.status().as_u16(), &launched.headers()["preference-applied"]),
+        (201, &"wait=1".parse().unwrap())
+    );
+    let launched: serde_json::Value = launched.json().await.unwrap();
+    assert_ne!(launched["status"], "completed");
+    let run = launched["id"].as_str().unwrap();
+    let asking = server.rest(Method::GET, &format!("/runs/{run}"), &staff).header("prefer", "wait=40").send();
+    let deciding = async {
+        let approval = server.approval(run, &manager).await;
+        let path = format!("/approvals/{}/decisions", approval["id"].as_str().unwrap());
+        let decision = json!({"decision": "approve", "digest": approval["digest"]});
+        let decided = server.rest(Method::POST, &path, &manager).json(&decision).send().await.unwrap();
+        assert!(decided.status().is_success(), "{}", decided.text().await.unwrap());
+    };
+    let (answer, ()) = tokio::join!(asking, deciding);
+    let ended: serde_json::Value = answer.unwrap().json().await.unwrap();
+    assert_eq!(ended["status"], "completed");
+    // Without, and when it has ended, nobody waits.
+    let answer = server.rest(Method::GET, &format!("/runs/{run}"), &staff).send().await.unwrap();
+    assert_eq!(answer.headers().get("preference-applied"), None);
 }
 
 #[tokio::test]

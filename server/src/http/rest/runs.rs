@@ -12,7 +12,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Asked, Paging, Place, Sent, whole};
-use crate::http::{Portal, identify::SignedIn, problem::Answer};
+use crate::http::{
+    Portal,
+    identify::SignedIn,
+    prefer::{Applied, Patience},
+    problem::Answer,
+};
 
 /// Log lines in one answer where the caller does not say.
 const LINES: u32 = 1_000;
@@ -90,19 +95,27 @@ async fn list(
 
 /// One run, by id or number
 #[utoipa::path(get, path = "/api/v1/runs/{id}", tag = "runs", operation_id = "getRun",
-    params(("id" = String, Path, description = "The run's id, or its number (`1042`, `R-1042`)")),
+    params(("id" = String, Path, description = "The run's id, or its number (`1042`, `R-1042`)"),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer when the run has ended, within a minute at most")),
     responses((status = 200, description = "The run", body = RunDetail)),
     extensions(("x-rondo-operation" = json!("run.read"))))]
 async fn get(
     State(portal): State<Portal>,
     SignedIn(caller): SignedIn,
     Place(key): Place<String>,
-) -> Answer<Json<RunDetail>> {
-    if let Ok(number) = key.strip_prefix("R-").unwrap_or(&key).parse::<i64>() {
-        return Ok(Json(portal.service.run_by_number(&caller, number).await?));
-    }
-    let id: RunId = key.parse().map_err(|_| Problem::new(ErrorCode::NotFound))?;
-    Ok(Json(portal.service.run(&caller, id).await?))
+    patience: Patience,
+) -> Answer<(Applied, Json<RunDetail>)> {
+    let run = match key.strip_prefix("R-").unwrap_or(&key).parse::<i64>() {
+        Ok(number) => portal.service.run_by_number(&caller, number).await?,
+        Err(_) => {
+            let id = key.parse().map_err(|_| Problem::new(ErrorCode::NotFound))?;
+            portal.service.run(&caller, id).await?
+        }
+    };
+    let id = run.summary.id;
+    let applied = patience.until_ended(&portal, &caller, id).await?;
+    let run = if patience.is_some() { portal.service.run(&caller, id).await? } else { run };
+    Ok((applied, Json(run)))
 }
 
 /// The tasks of a run in order of start

@@ -11,7 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Asked, Created, Place, Sent, whole};
-use crate::http::{Portal, identify::SignedIn, problem::Answer};
+use crate::http::{
+    Portal,
+    identify::SignedIn,
+    prefer::{Applied, Patience},
+    problem::Answer,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Portal> {
     OpenApiRouter::default()
@@ -138,7 +143,8 @@ struct Launched {
 
 /// Launch a workflow
 #[utoipa::path(post, path = "/api/v1/workflows/{namespace}/{name}/runs", tag = "catalogue", operation_id = "launchRun",
-    params(("namespace" = String, Path), ("name" = String, Path)),
+    params(("namespace" = String, Path), ("name" = String, Path),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: answer when the run has ended, within a minute at most")),
     request_body = Launch,
     responses((status = 201, description = "The run", body = Launched)),
     extensions(("x-rondo-operation" = json!("run.launch"))))]
@@ -146,10 +152,13 @@ async fn launch(
     State(portal): State<Portal>,
     SignedIn(caller): SignedIn,
     Place((namespace, name)): Place<(Name, Name)>,
+    patience: Patience,
     Sent(launch): Sent<Launch>,
-) -> Answer<Created<Launched>> {
+) -> Answer<(Applied, Created<Launched>)> {
     let workflow = WorkflowRef { namespace, name };
     let RunSummary { id, number, status, .. } =
         portal.service.launch(&caller, &workflow, launch.version, launch.input).await?;
-    Ok(Created(format!("/runs/{id}"), Launched { id, number, status }))
+    let applied = patience.until_ended(&portal, &caller, id).await?;
+    let status = if patience.is_some() { portal.service.run_state(&caller, id).await?.status } else { status };
+    Ok((applied, Created(format!("/runs/{id}"), Launched { id, number, status })))
 }
