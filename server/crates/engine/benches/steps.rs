@@ -121,11 +121,12 @@ impl Bench {
         let mut changes = self.lab.parts().live.runs();
         let began = now();
         let mut open = HashSet::new();
-        for _ in 0..runs {
+        let launches = (0..runs).map(|_| async {
             let id = self.lab.relaunch(like).await;
             self.engine.waker().wake(id);
-            open.insert(id);
-        }
+            id
+        });
+        open.extend(futures::future::join_all(launches).await);
         self.finish(&mut open, &mut changes).await?;
         Ok(began.elapsed())
     }

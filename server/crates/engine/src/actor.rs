@@ -11,7 +11,7 @@ use domain::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{
     StoreError, UnitOfWork,
-    runs::{Lease, Run, Taken},
+    runs::{Hold, Lease, Run, Taken},
 };
 use tokio::{
     sync::mpsc,
@@ -26,6 +26,7 @@ use crate::{
     bell::Bell,
     children,
     dispatch::{self, Report},
+    exchange::Ending,
     node::{LoadError, Node},
     step::{self, Step},
 };
@@ -165,37 +166,38 @@ async fn employed(
         Employment::Woken(run) => {
             let EngineSettings { node: name, lease: length, .. } = &node.settings;
             bell.stop();
-            let mut unit = node.parts.store.begin().await?;
-            let Some((claimed, run)) = unit.claim_run(run, name, node.now(), *length).await? else {
+            let now = node.now();
+            let mut reading = node.parts.store.snapshot().await?;
+            let Some((epoch, run)) = reading.vacant_run(run, now).await? else {
                 node.parts.live.woken_elsewhere(run);
-                return Ok(unit.rollback().await?);
+                return Ok(());
             };
-            let mut actor = Actor::load(Arc::clone(node), unit.as_mut(), claimed.clone(), run).await?;
-            if actor.has_outstanding() {
-                unit.commit().await?;
-                *lease = Some(claimed);
-                actor.take_up().await?;
-                return actor.run_until_rest(bell, true).await;
-            }
-            actor.take_up_timers();
-            let (events, taken) = actor.read_inbox(unit.as_mut()).await?;
-            match actor.advance_within(unit, events, taken).await {
-                Ok(true) => Ok(()),
-                Ok(false) => {
-                    *lease = Some(claimed);
-                    actor.run_until_rest(bell, false).await
-                }
-                // With the unit, the claim was lost.
-                Err(StoreError::Heard) => {
-                    let mut unit = node.parts.store.begin().await?;
-                    let Some((claimed, _)) = unit.claim_run(claimed.run, name, node.now(), *length).await? else {
+            // It is taken with the first step, so that none is taken for nothing.
+            let next = Lease { run: run.id, owner: name.clone(), epoch: epoch + 1, until: now + *length };
+            let mut actor = Actor::load(Arc::clone(node), reading.as_mut(), next.clone(), run).await?;
+            if !actor.has_outstanding() {
+                actor.take_up_timers();
+                let (events, taken) = actor.read_inbox(reading.as_mut()).await?;
+                match actor.advance_first(reading, events, taken).await {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {
+                        *lease = Some(next);
+                        return actor.run_until_rest(bell, false).await;
+                    }
+                    Err(StoreError::Conflict) => {
+                        node.parts.live.woken_elsewhere(next.run);
                         return Ok(());
-                    };
-                    unit.commit().await?;
-                    Box::pin(employed(node, Employment::Leased(claimed), lease, bell)).await
+                    }
+                    Err(StoreError::Heard) => {}
+                    Err(other) => return Err(other.into()),
                 }
-                Err(other) => Err(other.into()),
             }
+            let mut unit = node.parts.store.begin().await?;
+            let Some((claimed, _)) = unit.claim_run(next.run, name, node.now(), *length).await? else {
+                return Ok(());
+            };
+            unit.commit().await?;
+            Box::pin(employed(node, Employment::Leased(claimed), lease, bell)).await
         }
     }
 }
@@ -398,18 +400,24 @@ impl Actor {
         Ok(rests)
     }
 
-    /// The same in a unit that holds more than the step, and is lost with it.
-    async fn advance_within(
+    /// The same for the first step of a run that nobody holds, from what was read of it. It is lost when somebody else was
+    /// quicker.
+    async fn advance_first(
         &mut self,
-        unit: Box<dyn UnitOfWork>,
+        mut reading: Box<dyn UnitOfWork>,
         mut events: Vec<Event>,
         taken: Option<Taken>,
     ) -> store::Result<bool> {
         events.extend(self.due_timers());
         let mut step = self.prepare(events, taken);
+        step.takes = true;
         step.unheard = true;
+        let ending = if step.ends(&self.run) { Some(Ending::of(reading.as_mut(), &self.run).await?) } else { None };
+        drop(reading);
+        let store = Arc::clone(&self.node.parts.store);
         let rests = step.rests;
-        step::write(self, unit, &step).await?;
+        self.lease.until = self.node.now() + self.node.settings.lease;
+        step::write(self, store.begin().await?, &step, ending).await?;
         self.written(&step);
         self.act(step.effects);
         Ok(rests)
@@ -474,12 +482,7 @@ impl Actor {
         let mut pauses = WRITE_PAUSES.iter();
         let mut conflicted = false;
         loop {
-            let store = Arc::clone(&self.node.parts.store);
-            let outcome = match store.begin().await {
-                Ok(unit) => step::write(self, unit, &step).await,
-                Err(error) => Err(error),
-            };
-            match outcome {
+            match self.try_to_write(&step).await {
                 Ok(()) => {
                     self.written(&step);
                     return Ok(step.effects);
@@ -499,6 +502,16 @@ impl Actor {
                 Err(other) => return Err(other.into()),
             }
         }
+    }
+
+    async fn try_to_write(&mut self, step: &Step) -> store::Result<()> {
+        let store = Arc::clone(&self.node.parts.store);
+        let ending = if step.ends(&self.run) {
+            Some(Ending::of(store.snapshot().await?.as_mut(), &self.run).await?)
+        } else {
+            None
+        };
+        step::write(self, store.begin().await?, step, ending).await
     }
 
     fn written(&mut self, step: &Step) {
@@ -556,7 +569,7 @@ impl Actor {
         // A time that has passed without anything to do would bring the run back at once, for ever.
         if self.in_flight.is_empty() && self.run.wake_at.is_some_and(|at| at <= now) {
             self.run.wake_at = self.wake_at(now, false);
-            unit.advance_run(&self.lease, &self.run, self.run.journal_version, &[], None, true).await?;
+            unit.advance_run(&self.lease, &self.run, self.run.journal_version, &[], None, Hold::Release).await?;
         } else {
             unit.release_lease(&self.lease).await?;
         }

@@ -1,10 +1,11 @@
 //! Dispatching an actor's calls, and finding out what became of those that a lost owner left behind.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_trait::async_trait;
 use connectors::{CallContext, LogLevel, Messages, Repetition, StoredConnections, TaskLog};
 use domain::{Clock, Name, RunId};
+use futures::FutureExt as _;
 use serde_json::Value;
 use store::runs::Run;
 use tokio::sync::{mpsc, oneshot};
@@ -65,7 +66,8 @@ pub(crate) fn dispatch(
     };
     tokio::spawn(async move {
         // A connector that panics must not leave its run waiting for ever: nobody knows how far it came.
-        let kind = tokio::spawn(work).await.unwrap_or(Some(EventKind::CallUnknown { call }));
+        let made = AssertUnwindSafe(work).catch_unwind().await;
+        let kind = made.unwrap_or(Some(EventKind::CallUnknown { call }));
         if let Some(kind) = kind {
             // An error only says that the actor has gone; the next owner finds out by itself.
             let _ = report.send(Report { event: Event::new(node.now(), kind), durable: None });

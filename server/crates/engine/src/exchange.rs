@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{RunId, Timestamp};
-use store::{UnitOfWork, children::ChildRun, events::Subscriber, runs::Run};
+use store::{UnitOfWork, children::ChildRun, events::Subscriber, runs::Run, users::User};
 use workflow::{CloudEvent, Effect, Event, EventKind};
 
 use crate::{
@@ -23,10 +23,20 @@ pub(crate) struct Exchanged {
     pub(crate) started: Vec<(Run, String)>,
 }
 
-/// The run ends with this step.
-pub(crate) struct End {
+/// What has to be known of a run that ends, and does not change.
+pub(crate) struct Ending {
     /// What started it, if a run did.
     pub(crate) child: Option<ChildRun>,
+    /// Who asked for it, unless a run did.
+    pub(crate) requester: Option<User>,
+}
+
+impl Ending {
+    pub(crate) async fn of(unit: &mut dyn UnitOfWork, run: &Run) -> store::Result<Self> {
+        let child = unit.child(run.id).await?;
+        let requester = if child.is_none() { unit.user(run.requester_id).await? } else { None };
+        Ok(Self { child, requester })
+    }
 }
 
 /// Does what the step asks for.
@@ -37,7 +47,7 @@ pub(crate) async fn exchange(
     actor: &Actor,
     run: &Run,
     step: &Step,
-    end: Option<&End>,
+    ending: Option<&Ending>,
     now: Timestamp,
 ) -> store::Result<Exchanged> {
     let mut post = Post::default();
@@ -67,9 +77,9 @@ pub(crate) async fn exchange(
     } else {
         stream::tell(unit, now, run, &step.lifecycle, &mut post).await?;
     }
-    if let Some(end) = end {
+    if let Some(ending) = ending {
         unit.close_subscriptions(run.id).await?;
-        if let Some(child) = &end.child {
+        if let Some(child) = &ending.child {
             children::answer(child, run, &mut post);
         }
         if let Some(after) = actor.definition.schedule().and_then(|schedule| schedule.after) {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use store::{
     StoreError, UnitOfWork,
     approvals::ApprovalFilter,
-    runs::{JournalEntry, Run, Taken, Task, Visibility},
+    runs::{Hold, JournalEntry, Run, Taken, Task, Visibility},
     users::User,
 };
 use workflow::{
@@ -21,7 +21,7 @@ use workflow::{
 use crate::{
     actor::{Actor, Snapshot, Stop},
     approvals, children,
-    exchange::{End, exchange},
+    exchange::{Ending, exchange},
     live::{RunChange, Topic},
     notices::{Notice, NoticeKind, notify},
 };
@@ -41,6 +41,8 @@ pub(crate) struct Step {
     pub(crate) snapshot: bool,
     /// Whether it is assumed that nobody listens to that. If somebody does, the step is refused by [`StoreError::Heard`].
     pub(crate) unheard: bool,
+    /// Whether the lease is taken with it.
+    pub(crate) takes: bool,
     /// Whether the lease is given up, since there is nothing to do until something comes in.
     pub(crate) rests: bool,
 }
@@ -59,8 +61,35 @@ struct Written {
     schedules: bool,
 }
 
+impl Step {
+    fn hold(&self) -> Hold {
+        match (self.takes, self.rests) {
+            (false, false) => Hold::Keep,
+            (false, true) => Hold::Release,
+            (true, false) => Hold::Take,
+            (true, true) => Hold::Pass,
+        }
+    }
+
+    /// Whether this run ends with it.
+    pub(crate) fn ends(&self, run: &Run) -> bool {
+        let last = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Run(record) => Some(record.status),
+            _ => None,
+        });
+        last.is_some_and(|status| status.is_final() && status != run.status)
+    }
+}
+
 /// Writes events and what follows from them, and ends the unit. Nothing of the actor changes unless it is durable.
-pub(crate) async fn write(actor: &mut Actor, mut unit: Box<dyn UnitOfWork>, step: &Step) -> store::Result<()> {
+///
+/// What has to be known of a run that ends is read before: what is read by the unit is waited for by all that write.
+pub(crate) async fn write(
+    actor: &mut Actor,
+    mut unit: Box<dyn UnitOfWork>,
+    step: &Step,
+    ending: Option<Ending>,
+) -> store::Result<()> {
     let Step { events, effects, .. } = step;
     let node = actor.node.clone();
     let now = node.now();
@@ -94,11 +123,8 @@ pub(crate) async fn write(actor: &mut Actor, mut unit: Box<dyn UnitOfWork>, step
     run.needs_attention |= blocked && !run.status.is_final();
     let calls_follow = effects.iter().any(children::is_dispatch);
     run.wake_at = if run.status.is_final() && !calls_follow { None } else { actor.wake_at(now, calls_follow) };
-    let ends = run.status.is_final() && actor.run.status != run.status;
-    let end = if ends { Some(End { child: unit.child(run.id).await? }) } else { None };
-    let is_child = end.as_ref().is_some_and(|end| end.child.is_some());
-    announce(unit.as_mut(), actor, &run, events, is_child, now, &mut written).await?;
-    let exchanged = exchange(unit.as_mut(), actor, &run, step, end.as_ref(), now).await?;
+    announce(unit.as_mut(), actor, &run, events, ending.as_ref(), now, &mut written).await?;
+    let exchanged = exchange(unit.as_mut(), actor, &run, step, ending.as_ref(), now).await?;
     for (child, task) in exchanged.started {
         written.audit.push(launch_entry(actor, &child, &task, now));
     }
@@ -111,7 +137,7 @@ pub(crate) async fn write(actor: &mut Actor, mut unit: Box<dyn UnitOfWork>, step
     }
     unit.put_tasks(&written.tasks).await?;
     audit::append_all(unit.as_mut(), &written.audit).await?;
-    unit.advance_run(&actor.lease, &run, expected, &entries, step.taken, step.rests).await?;
+    unit.advance_run(&actor.lease, &run, expected, &entries, step.taken, step.hold()).await?;
     unit.commit().await?;
     node.parts.observer.after_commit(actor.lease.run, version);
 
@@ -331,7 +357,7 @@ async fn announce(
     actor: &Actor,
     run: &Run,
     events: &[Event],
-    is_child: bool,
+    ending: Option<&Ending>,
     now: Timestamp,
     written: &mut Written,
 ) -> store::Result<()> {
@@ -340,9 +366,7 @@ async fn announce(
         let cause = format!("attention:{}:{}", run.id, run.journal_version);
         alert_operators(unit, actor, now, &cause, written).await?;
     }
-    if !run.status.is_final() || before.status == run.status {
-        return Ok(());
-    }
+    let Some(ending) = ending else { return Ok(()) };
     let detail = json!({
         "workflow": run.workflow.to_string(),
         "version": run.version,
@@ -354,17 +378,14 @@ async fn announce(
     });
     let outcome = if run.status == RunStatus::Completed { Outcome::Done } else { Outcome::Failed };
     written.audit.push(run_entry(actor, run, "run.end", outcome, detail, now));
-    // Nobody asked for it but the run that started it, and that one is told.
-    if is_child {
-        return Ok(());
-    }
     let kind = match run.status {
         RunStatus::Completed => NoticeKind::RunCompleted,
         RunStatus::Cancelled => NoticeKind::RunCancelled,
         _ if run.rejected => NoticeKind::RunRejected,
         _ => NoticeKind::RunFaulted,
     };
-    let Some(requester) = unit.user(run.requester_id).await? else { return Ok(()) };
+    // Nobody asked for a run but the one that started it, and that one is told.
+    let Some(requester) = &ending.requester else { return Ok(()) };
     let own_doing = events
         .iter()
         .any(|event| matches!(&event.kind, EventKind::CancelRequested { by, .. } if *by == requester.login));
@@ -383,7 +404,7 @@ async fn announce(
         cause: format!("run:{}:{}", run.id, run.journal_version),
     };
     if requester.id != UserId::SCHEDULE {
-        return send(unit, actor, &[requester], &notice, now, written).await;
+        return send(unit, actor, std::slice::from_ref(requester), &notice, now, written).await;
     }
     // Nobody waits for it, so a failure would be seen by nobody.
     if kind == NoticeKind::RunFaulted && !run.needs_attention {
@@ -455,7 +476,7 @@ pub(crate) async fn unblock(actor: &mut Actor, request: &ApprovalRequest) -> Res
     let mut freed = actor.run.clone();
     freed.needs_attention = false;
     freed.updated_at = now;
-    unit.advance_run(&actor.lease, &freed, freed.journal_version, &[], None, false).await?;
+    unit.advance_run(&actor.lease, &freed, freed.journal_version, &[], None, Hold::Keep).await?;
     unit.commit().await?;
     written.run = Some(freed);
     settle(actor, written);

@@ -52,11 +52,13 @@ impl Post {
             let locked: BTreeSet<RunId> = addressed.iter().copied().chain(own).collect();
             unit.lock_runs(&locked.into_iter().collect::<Vec<_>>()).await?;
         }
+        let mut texts = Vec::with_capacity(self.events.len());
         for (run, kind) in self.events {
-            let event = serde_json::to_string(&Event::new(now, kind))
-                .map_err(|_| StoreError::Inconsistent("inbox".to_owned()))?;
-            unit.push_inbox(run, &event, now).await?;
+            let event = serde_json::to_string(&Event::new(now, kind));
+            texts.push((run, event.map_err(|_| StoreError::Inconsistent("inbox".to_owned()))?));
         }
+        let events: Vec<_> = texts.iter().map(|(run, event)| (*run, event.as_str())).collect();
+        unit.push_inboxes(&events, now).await?;
         Ok(addressed)
     }
 }

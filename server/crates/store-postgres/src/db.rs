@@ -50,6 +50,12 @@ pub(crate) const CREATE_HISTORY: &str = "\
     number BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, \
     applied_at TIMESTAMPTZ NOT NULL DEFAULT now())";
 
+/// Appends what stands for the value with this number.
+pub(crate) fn push_placeholder(text: &mut String, number: usize, _is_batch: bool) {
+    text.push('$');
+    text.push_str(&number.to_string());
+}
+
 /// Members of a batch are common table expressions of one statement.
 pub(crate) fn begin_member(batch: &mut Statement, name: &'static str, is_first: bool) {
     batch.push(if is_first { "WITH " } else { "), " }).push(name).push(" AS (");

@@ -44,6 +44,16 @@ pub(crate) const CREATE_HISTORY: &str = "\
     number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, \
     applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
 
+/// Appends what stands for the value with this number. Batches are sent together, so theirs have none.
+pub(crate) fn push_placeholder(text: &mut String, number: usize, is_batch: bool) {
+    if is_batch {
+        text.push('?');
+    } else {
+        text.push('$');
+        text.push_str(&number.to_string());
+    }
+}
+
 /// Members of a batch are statements one after the other, sent as one text.
 pub(crate) fn begin_member(batch: &mut Statement, _name: &'static str, is_first: bool) {
     if !is_first {

@@ -1,8 +1,12 @@
 //! What needs to reach inside: a disk that is full, and units that share a transaction.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use store::{Store, StoreError, UnitOfWork};
+use store::{
+    Store, StoreError, UnitOfWork,
+    runs::{Hold, Lease, Run},
+};
+use store_testkit::fixtures::{at, entries, organisation, run, user_id};
 use tokio::task::JoinHandle;
 
 use super::SqliteStore;
@@ -164,4 +168,53 @@ async fn many_units_at_once_lose_nothing() {
     writers.join_all().await;
     assert_eq!(setting(&store, "count").await.as_deref(), Some("384"));
     store.close().await;
+}
+
+/// A unit of one batch: a step of this run from `expected`.
+async fn step(store: &SqliteStore, lease: &Lease, before: &Run, expected: i64) -> store::Result<()> {
+    let mut unit = store.begin().await?;
+    let run = Run { journal_version: expected + 1, ..before.clone() };
+    unit.advance_run(lease, &run, expected, &entries(expected + 1..=expected + 1), None, Hold::Keep).await?;
+    unit.commit().await
+}
+
+#[tokio::test]
+async fn units_of_one_batch_are_written_together_and_refused_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(&folder.path().join("rondo.sqlite")).await.unwrap());
+    store.migrate().await.unwrap();
+    let mut unit = store.begin().await.unwrap();
+    organisation(unit.as_mut()).await;
+    let runs: Vec<_> = (1..=20).map(|number| run(number, user_id(1))).collect();
+    for run in &runs {
+        unit.insert_run(run).await.unwrap();
+    }
+    let mut leases = Vec::new();
+    for run in &runs {
+        let claimed = unit.claim_run(run.id, "node", at(1_000), Duration::from_secs(9)).await;
+        leases.push(claimed.unwrap().unwrap().0);
+    }
+    unit.commit().await.unwrap();
+
+    // They collect behind this one. Every third of them is about another state of its run.
+    let first = turn(&store).await;
+    let mut steps = tokio::task::JoinSet::new();
+    for (number, (lease, run)) in leases.into_iter().zip(runs.clone()).enumerate() {
+        let store = Arc::clone(&store);
+        let expected = i64::from(number % 3 == 0);
+        steps.spawn(async move { (number, step(&store, &lease, &run, expected).await) });
+    }
+    while store.writer.collected() < 20 {
+        tokio::task::yield_now().await;
+    }
+    drop(first);
+    for (number, outcome) in steps.join_all().await {
+        let is_refused = matches!(outcome, Err(StoreError::Conflict));
+        assert_eq!(is_refused, number % 3 == 0, "{number}: {outcome:?}");
+    }
+    let mut unit = store.snapshot().await.unwrap();
+    for (number, run) in runs.iter().enumerate() {
+        let journal = unit.journal(run.id, 0, 9).await.unwrap();
+        assert_eq!(journal.len(), usize::from(number % 3 != 0), "{number}");
+    }
 }

@@ -6,10 +6,14 @@
 //!
 //! Turns are given in the order of asking, and so is the one that ends the transaction: no unit waits for more than those
 //! that had asked before it ended.
+//!
+//! SQLite works on a thread of its own, and each statement is handed there and back. So units that are one batch each are
+//! collected while they wait, and have one turn together, in as few statements as can be prepared beforehand.
 
 use std::{
+    fmt, mem,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -24,31 +28,46 @@ use tokio::{
 
 use crate::{
     db::{self, Connection, Db},
-    statement::Statement,
+    statement::{Statement, query_of},
 };
 
 /// What takes back a unit that shares a transaction.
 const TAKE_BACK: &str = "ROLLBACK TO unit; RELEASE unit";
+/// So many batches are written by one statement at most. There is one to be prepared for each number.
+const TOGETHER: usize = 8;
 /// How long a unit waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Gives turns at the connection.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Writer(Arc<Shared>);
 
-#[derive(Debug)]
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
 struct Shared {
     group: Arc<Mutex<Group>>,
     queue: Arc<Queue>,
 }
 
 /// Who waits for a turn, and for the end of the transaction.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Queue {
+    /// Units of one batch each, which will have one turn together.
+    batches: std::sync::Mutex<Vec<Waiter>>,
     /// Units that wait for a turn.
     units: AtomicUsize,
     /// Rung when the transaction should end after the turns that are asked for now.
     end: Notify,
+}
+
+/// A unit of one batch that waits to be written.
+struct Waiter {
+    batch: Statement,
+    tell: oneshot::Sender<Result<()>>,
 }
 
 /// The transaction that units share.
@@ -106,6 +125,12 @@ impl Writer {
         self.0.queue.units.load(Ordering::Relaxed)
     }
 
+    /// Units of one batch that wait to be written.
+    #[cfg(test)]
+    pub(crate) fn collected(&self) -> usize {
+        self.0.queue.batches().len()
+    }
+
     /// Closes the connection.
     pub(crate) async fn close(&self) {
         let mut group = self.0.group.lock().await;
@@ -120,6 +145,51 @@ impl Writer {
         turn.map_err(|_| StoreError::Unavailable(Box::new(NoTurn)))
     }
 
+    /// Writes a batch as the whole of a unit, and waits until it is durable.
+    async fn write(&self, batch: Statement) -> Result<()> {
+        batch.check()?;
+        let (tell, told) = oneshot::channel();
+        let is_first = {
+            let mut batches = self.0.queue.batches();
+            batches.push(Waiter { batch, tell });
+            batches.len() == 1
+        };
+        if is_first {
+            // In a task, for others depend on it.
+            tokio::spawn(self.clone().write_batches());
+        }
+        told.await.unwrap_or_else(|_| lost("nobody wrote it"))
+    }
+
+    /// Writes what has been collected until the turn comes.
+    async fn write_batches(self) {
+        let begun = async {
+            let mut group = self.wait().await?;
+            group.connect().await?;
+            Ok(group)
+        };
+        let begun = begun.await;
+        let mut waiters = mem::take(&mut *self.0.queue.batches());
+        let mut group = match begun {
+            Ok(group) => group,
+            Err(error) => return tell_all(waiters, &error),
+        };
+        // None of them can depend on another, for none has been told that it is written.
+        waiters.sort_by(|one, other| one.batch.text.cmp(&other.batch.text));
+        while let Some(first) = waiters.first() {
+            let alike =
+                waiters.iter().take(TOGETHER).take_while(|waiter| waiter.batch.text == first.batch.text).count();
+            let chunk = waiters.drain(..alike).collect();
+            let is_last = waiters.is_empty() && self.waiting() == 0;
+            if let Err(error) = group.write(chunk, is_last).await {
+                return tell_all(waiters, &error);
+            }
+        }
+        if group.open {
+            self.end_soon();
+        }
+    }
+
     /// Has the transaction end after the turns that are asked for now.
     fn end_soon(&self) {
         self.0.queue.end.notify_one();
@@ -129,6 +199,18 @@ impl Writer {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.queue.end.notify_one();
+    }
+}
+
+impl Queue {
+    fn batches(&self) -> std::sync::MutexGuard<'_, Vec<Waiter>> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn tell_all(waiters: impl IntoIterator<Item = Waiter>, error: &StoreError) {
+    for waiter in waiters {
+        let _ = waiter.tell.send(lost(&error.to_string()));
     }
 }
 
@@ -211,6 +293,9 @@ impl Turn {
 
     /// Writes a batch as the last of the turn, or as all of it, and waits until it is durable.
     pub(crate) async fn write(self, batch: Statement) -> Result<()> {
+        if self.group.is_none() {
+            return self.writer.write(batch).await;
+        }
         until_durable(tokio::spawn(self.keep_batch(batch))).await
     }
 
@@ -227,14 +312,10 @@ impl Turn {
     }
 
     async fn keep_batch(mut self, batch: Statement) -> Over {
-        let before = match self.begin_with().await {
-            Ok(before) => before,
-            Err(error) => return Over::Known(Err(error)),
-        };
         let Some(group) = &mut self.group else { return Over::Known(lost("its turn was over")) };
         let is_last = self.writer.waiting() == 0;
         let after = if is_last { "; RELEASE unit; COMMIT" } else { "; RELEASE unit" };
-        if let Err(error) = group.execute(batch.between(before, after)).await {
+        if let Err(error) = group.execute(&[batch], "", after).await {
             let _ = self.rollback().await;
             return Over::Known(Err(error));
         }
@@ -319,8 +400,40 @@ impl Group {
         }
     }
 
-    async fn execute(&mut self, statement: Statement) -> Result<()> {
-        let query = statement.into_query()?;
+    /// Writes batches that differ only in their values. Each is told what becomes of it; an error says that all is lost.
+    async fn write(&mut self, waiters: Vec<Waiter>, is_last: bool) -> Result<()> {
+        let before = if self.open { "SAVEPOINT unit; " } else { "BEGIN IMMEDIATE; SAVEPOINT unit; " };
+        let after = if is_last { "; RELEASE unit; COMMIT" } else { "; RELEASE unit" };
+        let (batches, tells): (Vec<_>, Vec<_>) = waiters.into_iter().map(|one| (one.batch, one.tell)).unzip();
+        let outcome = self.execute(&batches, before, after).await;
+        self.open = true;
+        let waiters = batches.into_iter().zip(tells).map(|(batch, tell)| Waiter { batch, tell });
+        let Err(error) = outcome else {
+            self.members.extend(waiters.map(|waiter| waiter.tell));
+            if is_last {
+                self.ended();
+            }
+            return Ok(());
+        };
+        if self.control(TAKE_BACK).await.is_err() {
+            // The transaction did not begin, could not end, or SQLite has rolled everything back by itself.
+            tell_all(waiters, &error);
+            self.give_up(&error.to_string());
+            return Err(error);
+        }
+        let mut waiters: Vec<_> = waiters.collect();
+        if waiters.len() > 1 {
+            for waiter in waiters {
+                Box::pin(self.write(vec![waiter], false)).await?;
+            }
+        } else if let Some(waiter) = waiters.pop() {
+            let _ = waiter.tell.send(Err(error));
+        }
+        Ok(())
+    }
+
+    async fn execute(&mut self, statements: &[Statement], before: &'static str, after: &'static str) -> Result<()> {
+        let query = query_of(statements, before, after)?;
         match self.connection.as_deref_mut() {
             Some(connection) => query.execute(connection).await.map(|_| ()).map_err(db::error),
             None => lost("its connection was closed"),

@@ -5,7 +5,7 @@
 
 use crate::{
     db,
-    statement::{Statement, sql},
+    statement::{self, Statement},
 };
 
 /// Writes gathered so far, as one statement. They must not depend on each other.
@@ -21,7 +21,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn new() -> Self {
-        Self { statement: sql(""), members: Vec::new(), required: None, refusal: None }
+        Self { statement: statement::batch(), members: Vec::new(), required: None, refusal: None }
     }
 
     pub(crate) fn has(&self, member: &'static str) -> bool {
@@ -53,9 +53,9 @@ impl Batch {
         self.refusal = Some(member);
     }
 
-    /// Whether a value of it cannot be stored.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.statement.is_refused()
+    /// Fails if a value of it cannot be stored.
+    pub(crate) fn check(&self) -> store::Result<()> {
+        self.statement.check()
     }
 
     /// Whether one of its members must write something.

@@ -1,10 +1,10 @@
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use domain::{RunId, RunStatus, Timestamp, UserId, WorkflowRef};
 use store::{
     Result, StoreError,
-    runs::{InboxItem, JournalEntry, Lease, Run, RunFilter, RunStatistics, Runs, Taken, Task, Visibility},
+    runs::{Hold, InboxItem, JournalEntry, Lease, Run, RunFilter, RunStatistics, Runs, Taken, Task, Visibility},
     search,
 };
 
@@ -245,6 +245,15 @@ impl Runs for Unit {
         })
     }
 
+    async fn vacant_run(&mut self, id: RunId, now: Timestamp) -> Result<Option<(i64, Run)>> {
+        let statement = sql(concat!(
+            "SELECT lease_epoch, ",
+            columns!(),
+            " FROM runs WHERE id = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until <= $2)"
+        ));
+        first(&self.fetch(statement.bind(id).bind(now)).await?, |row| Ok((row.integer("lease_epoch")?, run(row)?)))
+    }
+
     async fn renew_lease(&mut self, lease: &Lease, until: Timestamp) -> Result<()> {
         let statement = sql("UPDATE runs SET lease_until = $4 WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3")
             .bind(lease.run)
@@ -279,7 +288,7 @@ impl Runs for Unit {
         expected: i64,
         entries: &[JournalEntry],
         taken: Option<Taken>,
-        release: bool,
+        hold: Hold,
     ) -> Result<()> {
         let numbered = entries.iter().map(|entry| entry.version).eq(expected + 1..=run.journal_version);
         if !numbered || expected < 0 || run.id != lease.run {
@@ -299,11 +308,21 @@ impl Runs for Unit {
                 update.push(", inbox_open = inbox_open - ").value(taken.items);
                 update.push(", inbox_since = CASE WHEN inbox_open > ").value(taken.items).push(" THEN inbox_since END");
             }
-            if release {
+            if hold.gives_up() {
                 update.push(", lease_owner = NULL, lease_until = NULL");
             }
-            update.push(" WHERE id = ").value(run.id).push(" AND lease_owner = ").value(&lease.owner);
-            update.push(" AND lease_epoch = ").value(lease.epoch).push(" AND journal_version = ").value(expected);
+            if hold == Hold::Take {
+                update.push(", lease_owner = ").value(&lease.owner).push(", lease_until = ").value(lease.until);
+            }
+            if hold.takes() {
+                update.push(", lease_epoch = ").value(lease.epoch);
+                update.push(" WHERE id = ").value(run.id).push(" AND lease_epoch = ").value(lease.epoch - 1);
+                update.push(" AND (lease_until IS NULL OR lease_until <= ").value(run.updated_at).push(")");
+            } else {
+                update.push(" WHERE id = ").value(run.id).push(" AND lease_epoch = ").value(lease.epoch);
+                update.push(" AND lease_owner = ").value(&lease.owner);
+            }
+            update.push(" AND journal_version = ").value(expected);
             update.push(" RETURNING 1 AS done");
         })
         .await?;
@@ -363,20 +382,31 @@ impl Runs for Unit {
         Ok(())
     }
 
-    async fn push_inbox(&mut self, run: RunId, event: &str, at: Timestamp) -> Result<()> {
-        // The run's row first: holding it, events of one run get their `seq` in the order in which they become visible,
-        // so that whoever takes up to a `seq` never takes one that it has not seen.
-        let wake = sql(concat!(
-            "UPDATE runs SET inbox_since = COALESCE(inbox_since, $2), inbox_open = inbox_open + 1 WHERE id = $1"
-        ));
-        if self.execute(wake.bind(run).bind(at)).await? == 0 {
-            return Err(StoreError::Reference("inbox.run_id".to_owned()));
+    async fn push_inboxes(&mut self, events: &[(RunId, &str)], at: Timestamp) -> Result<()> {
+        let mut rest = events;
+        while !rest.is_empty() {
+            // The runs' rows first: holding them, events of one run get their `seq` in the order in which they become
+            // visible, so that whoever takes up to a `seq` never takes one that it has not seen.
+            let mut addressed = BTreeSet::new();
+            let alike = rest.iter().take(ROWS_PER_INSERT).take_while(|(run, _)| addressed.insert(*run)).count();
+            let (some, others) = rest.split_at(alike);
+            rest = others;
+            let mut wake = sql("UPDATE runs SET inbox_open = inbox_open + 1, inbox_since = COALESCE(inbox_since, $1)");
+            wake = wake.bind(at);
+            wake.push(" WHERE id IN (").values(addressed).push(")");
+            if self.execute(wake).await? < some.len() as u64 {
+                return Err(StoreError::Reference("inbox.run_id".to_owned()));
+            }
+            self.gather("inbox_rows", |insert| {
+                insert.push("INSERT INTO inbox (run_id, event, at) VALUES ");
+                for (index, (run, event)) in some.iter().enumerate() {
+                    insert.push(if index == 0 { "(" } else { ", (" });
+                    insert.value(*run).push(", ").value(*event).push(", ").value(at).push(")");
+                }
+            })
+            .await?;
         }
-        self.gather("inbox_rows", |insert| {
-            insert.push("INSERT INTO inbox (run_id, event, at) VALUES (");
-            insert.value(run).push(", ").value(event).push(", ").value(at).push(")");
-        })
-        .await
+        Ok(())
     }
 
     async fn inbox(&mut self, run: RunId) -> Result<Vec<InboxItem>> {

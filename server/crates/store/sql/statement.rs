@@ -6,23 +6,63 @@ use domain::{
     ApprovalId, ConnectionId, DecisionId, DraftId, GrantId, LinkId, NotificationId, RunId, SessionId, TeamId,
     Timestamp, TokenId, UserId,
 };
-use sqlx::{Arguments, AssertSqlSafe, Database, Encode, Type, query::Query};
+use sqlx::{Arguments, AssertSqlSafe, Database, query::Query};
 use store::{Result, StoreError};
 
-use crate::db::Db;
+use crate::db::{self, Db};
 
 /// What sqlx binds.
 type Bound = <Db as Database>::Arguments;
 
 /// A statement under construction. Text can only be appended as literals, so no value ever becomes text.
 pub(crate) struct Statement {
-    text: Cow<'static, str>,
+    pub(crate) text: Cow<'static, str>,
     values: Values,
+    is_batch: bool,
 }
 
 /// A statement whose text is known as a whole; values are bound to `$1`, `$2` … in order.
 pub(crate) fn sql(text: &'static str) -> Statement {
-    Statement { text: Cow::Borrowed(text), values: Values { bound: Bound::default(), refused: None } }
+    Statement { text: Cow::Borrowed(text), values: Values::default(), is_batch: false }
+}
+
+/// What writes are gathered in.
+pub(crate) fn batch() -> Statement {
+    Statement { is_batch: true, ..sql("") }
+}
+
+/// One query of several statements for sqlx, with text before and after them. Several are sent together only where
+/// placeholders have no numbers. Fails if a value cannot be stored.
+pub(crate) fn query_of(
+    statements: &[Statement],
+    before: &'static str,
+    after: &'static str,
+) -> Result<Query<'static, Db, Bound>> {
+    let text = match statements {
+        [only] if before.is_empty() && after.is_empty() => only.text.clone(),
+        several => {
+            let mut text = before.to_owned();
+            for (index, statement) in several.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { "; " });
+                text.push_str(&statement.text);
+            }
+            text.push_str(after);
+            Cow::Owned(text)
+        }
+    };
+    let mut bound = Bound::default();
+    for statement in statements {
+        statement.check()?;
+        for value in &statement.values.list {
+            let added = match value {
+                Value::Integer(integer) => bound.add(*integer),
+                Value::Flag(flag) => bound.add(*flag),
+                Value::Text(text) => bound.add(text.as_deref()),
+            };
+            added.map_err(StoreError::Driver)?;
+        }
+    }
+    Ok(sqlx::query_with(AssertSqlSafe(text), bound))
 }
 
 impl Statement {
@@ -41,9 +81,7 @@ impl Statement {
     /// Appends a placeholder and binds its value.
     pub(crate) fn value(&mut self, value: impl Parameter) -> &mut Self {
         value.bind_to(&mut self.values);
-        let text = self.text.to_mut();
-        text.push('$');
-        text.push_str(&self.values.bound.len().to_string());
+        db::push_placeholder(self.text.to_mut(), self.values.list.len(), self.is_batch);
         self
     }
 
@@ -63,50 +101,40 @@ impl Statement {
         self.push(" LIMIT ").value(limit)
     }
 
-    /// Puts text before and after it.
-    pub(crate) fn between(mut self, before: &'static str, after: &'static str) -> Self {
-        if !(before.is_empty() && after.is_empty()) {
-            self.text = [before, &self.text, after].concat().into();
-        }
-        self
+    /// Fails if a value cannot be stored.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.values.has_nul { Err(StoreError::NulCharacter) } else { Ok(()) }
     }
 
-    /// Whether a value cannot be stored.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.values.refused.is_some()
-    }
-
-    /// The same, unless a value cannot be stored.
-    pub(crate) fn accepted(mut self) -> Result<Self> {
-        self.values.refused.take().map_or(Ok(self), Err)
-    }
-
-    /// The query for sqlx, unless a value cannot be stored.
+    /// The query for sqlx. Fails if a value cannot be stored.
     pub(crate) fn into_query(self) -> Result<Query<'static, Db, Bound>> {
-        let accepted = self.accepted()?;
-        Ok(sqlx::query_with(AssertSqlSafe(accepted.text), accepted.values.bound))
+        query_of(&[self], "", "")
     }
 }
 
-/// Bound values, and why one of them cannot be stored.
+/// What the database stores.
+enum Value {
+    Integer(Option<i64>),
+    Flag(bool),
+    Text(Option<String>),
+}
+
+/// Bound values.
+#[derive(Default)]
 pub(crate) struct Values {
-    bound: Bound,
-    refused: Option<StoreError>,
+    list: Vec<Value>,
+    /// PostgreSQL has no text with NUL characters; refused here, so that both databases say so in the same words.
+    has_nul: bool,
 }
 
 impl Values {
-    fn add<'t, T: Encode<'t, Db> + Type<Db>>(&mut self, value: T) {
-        if let Err(error) = self.bound.add(value) {
-            self.refused = Some(StoreError::Driver(error));
-        }
+    fn add(&mut self, value: Value) {
+        self.list.push(value);
     }
 
     fn add_text(&mut self, text: Option<&str>) {
-        // PostgreSQL has no text with NUL characters; refused here, so that both databases say so in the same words.
-        if text.is_some_and(|text| text.contains('\0')) {
-            self.refused = Some(StoreError::NulCharacter);
-        }
-        self.add(text);
+        self.has_nul |= text.is_some_and(|text| text.contains('\0'));
+        self.add(Value::Text(text.map(ToOwned::to_owned)));
     }
 }
 
@@ -114,16 +142,6 @@ impl Values {
 pub(crate) trait Parameter {
     /// Binds this value next.
     fn bind_to(self, values: &mut Values);
-}
-
-macro_rules! bound_as_is {
-    ($($kind:ty),+) => {$(
-        impl Parameter for $kind {
-            fn bind_to(self, values: &mut Values) {
-                values.add(self);
-            }
-        }
-    )+};
 }
 
 macro_rules! bound_as_text {
@@ -142,7 +160,6 @@ macro_rules! bound_as_text {
     )+};
 }
 
-bound_as_is!(i64, bool);
 bound_as_text!(
     ApprovalId,
     ConnectionId,
@@ -158,27 +175,39 @@ bound_as_text!(
     UserId,
 );
 
+impl Parameter for bool {
+    fn bind_to(self, values: &mut Values) {
+        values.add(Value::Flag(self));
+    }
+}
+
+impl Parameter for i64 {
+    fn bind_to(self, values: &mut Values) {
+        values.add(Value::Integer(Some(self)));
+    }
+}
+
 impl Parameter for Option<i64> {
     fn bind_to(self, values: &mut Values) {
-        values.add(self);
+        values.add(Value::Integer(self));
     }
 }
 
 impl Parameter for u32 {
     fn bind_to(self, values: &mut Values) {
-        values.add(i64::from(self));
+        values.add(Value::Integer(Some(self.into())));
     }
 }
 
 impl Parameter for Timestamp {
     fn bind_to(self, values: &mut Values) {
-        values.add(self.as_micros());
+        values.add(Value::Integer(Some(self.as_micros())));
     }
 }
 
 impl Parameter for Option<Timestamp> {
     fn bind_to(self, values: &mut Values) {
-        values.add(self.map(Timestamp::as_micros));
+        values.add(Value::Integer(self.map(Timestamp::as_micros)));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     batch::Batch,
     db::{self, Connection, Db, Row},
     pooled::Pooled,
-    statement::Statement,
+    statement::{Statement, query_of},
     transaction::{self, Transaction},
 };
 
@@ -67,10 +67,10 @@ impl Unit {
 
     /// Runs a statement that reads.
     pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<Row>> {
-        let statement = statement.accepted()?;
+        statement.check()?;
         self.send_gathered().await?;
         let beginning = self.usable()?.begin_with().await.map_err(|error| self.note(error))?;
-        let query = statement.between(beginning, "").into_query()?;
+        let query = query_of(&[statement], beginning, "")?;
         let outcome = db::within_deadline(query.fetch_all(self.begun().await?)).await;
         outcome.map_err(|error| self.note(error))
     }
@@ -116,12 +116,10 @@ impl Unit {
         self.usable()?;
         let batch = self.gathered.get_or_insert_with(Batch::new);
         add(batch);
-        if batch.is_refused() {
-            // What was gathered before is lost with it.
-            self.failed = true;
-            return Err(StoreError::NulCharacter);
-        }
-        Ok(())
+        let checked = batch.check();
+        // What was gathered before is lost with it.
+        self.failed |= checked.is_err();
+        checked
     }
 
     /// Sends what was gathered.

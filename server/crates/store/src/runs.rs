@@ -87,6 +87,33 @@ pub struct InboxItem {
     pub event: String,
 }
 
+/// What becomes of a lease when its owner writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It is held, and kept.
+    Keep,
+    /// It is held, and given up.
+    Release,
+    /// It is taken, unless somebody else holds one at the time of the update, and kept.
+    Take,
+    /// It is taken, unless somebody else holds one at the time of the update, and given up.
+    Pass,
+}
+
+impl Hold {
+    /// Whether the lease is not held yet.
+    #[must_use]
+    pub const fn takes(self) -> bool {
+        matches!(self, Self::Take | Self::Pass)
+    }
+
+    /// Whether it is given up.
+    #[must_use]
+    pub const fn gives_up(self) -> bool {
+        matches!(self, Self::Release | Self::Pass)
+    }
+}
+
 /// The first of what is in an inbox, which a run's owner has taken into the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -217,6 +244,9 @@ pub trait Runs: Send {
         now: Timestamp,
         lease: Duration,
     ) -> Result<Option<(Lease, Run)>>;
+    /// A run that could be claimed, without claiming it, and the epoch of its last lease. The next one can be taken by
+    /// [`Runs::advance_run`], if nobody else has taken it until then.
+    async fn vacant_run(&mut self, run: RunId, now: Timestamp) -> Result<Option<(i64, Run)>>;
     /// Prolongs a lease; [`crate::StoreError::Conflict`] when it was lost.
     async fn renew_lease(&mut self, lease: &Lease, until: Timestamp) -> Result<()>;
     /// Gives a lease up; no error when it was lost already.
@@ -224,7 +254,7 @@ pub trait Runs: Send {
     /// Gives up all leases of all owners. Only for a node that knows that no other is alive.
     async fn release_all_leases(&mut self) -> Result<()>;
 
-    /// Writes the derived columns of a run and appends to its journal, if the lease still holds and the journal still has `expected` entries; [`crate::StoreError::Conflict`] otherwise, and the unit is lost. `release` gives the lease up with it, and `taken` is taken out of the run's inbox.
+    /// Writes the derived columns of a run and appends to its journal, if the lease still holds and the journal still has `expected` entries; [`crate::StoreError::Conflict`] otherwise, and the unit is lost. `hold` says what becomes of the lease, and `taken` is taken out of the run's inbox.
     ///
     /// `run.journal_version` must be `expected` plus the number of entries. Id, number, workflow, requester, input and creation are not written.
     async fn advance_run(
@@ -234,7 +264,7 @@ pub trait Runs: Send {
         expected: i64,
         entries: &[JournalEntry],
         taken: Option<Taken>,
-        release: bool,
+        hold: Hold,
     ) -> Result<()>;
     /// Entries after `after`, in order.
     async fn journal(&mut self, run: RunId, after: i64, limit: u32) -> Result<Vec<JournalEntry>>;
@@ -247,7 +277,11 @@ pub trait Runs: Send {
     /// other in a circle. Nothing where there is one writer at a time anyway.
     async fn lock_runs(&mut self, runs: &[RunId]) -> Result<()>;
     /// Puts an event into a run's inbox and makes the run claimable.
-    async fn push_inbox(&mut self, run: RunId, event: &str, at: Timestamp) -> Result<()>;
+    async fn push_inbox(&mut self, run: RunId, event: &str, at: Timestamp) -> Result<()> {
+        self.push_inboxes(&[(run, event)], at).await
+    }
+    /// The same for many, in their order.
+    async fn push_inboxes(&mut self, events: &[(RunId, &str)], at: Timestamp) -> Result<()>;
     /// What is in a run's inbox, in order of arrival.
     async fn inbox(&mut self, run: RunId) -> Result<Vec<InboxItem>>;
 

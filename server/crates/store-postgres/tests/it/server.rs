@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{Database, server};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use store::{Store, StoreError};
+use store::{Store, StoreError, runs::Hold};
 use store_postgres::{PoolSizes, PostgresStore};
 use store_testkit::{
     TestDatabase as _,
@@ -55,7 +55,7 @@ async fn evidence_cannot_be_changed_even_by_hand() {
     let (lease, _) = unit.claim_run(fixtures::run_id(1), "n", at(0), Duration::from_secs(1)).await.unwrap().unwrap();
     let mut run = unit.run(fixtures::run_id(1)).await.unwrap().unwrap();
     run.journal_version = 1;
-    unit.advance_run(&lease, &run, 0, &fixtures::entries(1..=1), None, false).await.unwrap();
+    unit.advance_run(&lease, &run, 0, &fixtures::entries(1..=1), None, Hold::Keep).await.unwrap();
     let approval = fixtures::approval(1, run.id, user_id(1), None);
     unit.insert_approval(&approval, &[fixtures::approver(user_id(2))]).await.unwrap();
     unit.insert_decision(&fixtures::decision(1, approval.id, user_id(2))).await.unwrap();

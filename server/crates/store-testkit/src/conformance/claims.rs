@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, time::Duration};
 use domain::RunStatus;
 use store::{
     StoreError,
-    runs::{Lease, Taken},
+    runs::{Hold, Lease, Taken},
 };
 
 use super::Subject;
@@ -99,6 +99,39 @@ fn epoch_of(lease: &Lease, epoch: i64) -> Lease {
     Lease { epoch, ..lease.clone() }
 }
 
+pub(super) async fn a_lease_can_be_taken_with_the_first_step(subject: Subject) {
+    subject.organisation(1).await;
+    let step = async |hold: Hold, owner: &str, epoch: i64, now: i64, expected: i64| {
+        let mut unit = subject.unit().await;
+        let mut state = unit.run(run_id(1)).await.unwrap().unwrap();
+        state.journal_version = expected + 1;
+        state.updated_at = at(now);
+        state.wake_at = Some(at(0));
+        let lease = Lease { run: run_id(1), owner: owner.to_owned(), epoch, until: at(now + 30) };
+        unit.advance_run(&lease, &state, expected, &entries(expected + 1..=expected + 1), None, hold).await.unwrap();
+        unit.commit().await
+    };
+    let vacant = async |now: i64| {
+        let found = subject.reading().await.vacant_run(run_id(1), at(now)).await.unwrap();
+        found.map(|(epoch, run)| (epoch, run.journal_version))
+    };
+    assert_eq!(vacant(0).await, Some((0, 0)));
+    step(Hold::Take, "node-a", 1, 0, 0).await.unwrap();
+    assert_eq!((vacant(29).await, vacant(30).await), (None, Some((1, 1))));
+    // Somebody else was quicker, and is not yet gone; or has written meanwhile.
+    for (epoch, now, expected) in [(1, 0, 1), (2, 29, 1), (2, 30, 0), (3, 30, 1)] {
+        let outcome = step(Hold::Take, "node-b", epoch, now, expected).await;
+        assert!(matches!(outcome, Err(StoreError::Conflict)), "{epoch} at {now}: {outcome:?}");
+    }
+    // Whoever takes it, holds it; the one before does not.
+    step(Hold::Take, "node-b", 2, 30, 1).await.unwrap();
+    assert!(matches!(step(Hold::Keep, "node-a", 1, 31, 2).await, Err(StoreError::Conflict)));
+    step(Hold::Release, "node-b", 2, 31, 2).await.unwrap();
+    step(Hold::Pass, "node-a", 3, 32, 3).await.unwrap();
+    assert_eq!(vacant(33).await, Some((3, 4)));
+    assert!(matches!(step(Hold::Keep, "node-a", 3, 33, 4).await, Err(StoreError::Conflict)));
+}
+
 pub(super) async fn a_late_writer_is_fenced_off(subject: Subject) {
     subject.organisation(1).await;
     let old = claim(&subject, "node-a", 0, 1).await.remove(0);
@@ -112,7 +145,7 @@ pub(super) async fn a_late_writer_is_fenced_off(subject: Subject) {
     for late in [old, forged] {
         let mut unit = subject.unit().await;
         unit.put_tasks(&[task(run_id(1), "/do/0/late", 1)]).await.unwrap();
-        unit.advance_run(&late, &state, 0, &entries(1..=1), None, false).await.unwrap();
+        unit.advance_run(&late, &state, 0, &entries(1..=1), None, Hold::Keep).await.unwrap();
         let outcome = unit.commit().await;
         assert!(matches!(outcome, Err(StoreError::Conflict)), "{outcome:?}");
     }
@@ -120,7 +153,7 @@ pub(super) async fn a_late_writer_is_fenced_off(subject: Subject) {
     for lost in [true, false] {
         let mut unit = subject.unit().await;
         unit.put_setting("late", "1").await.unwrap();
-        unit.advance_run(&epoch_of(&new, 1), &state, 0, &entries(1..=1), None, false).await.unwrap();
+        unit.advance_run(&epoch_of(&new, 1), &state, 0, &entries(1..=1), None, Hold::Keep).await.unwrap();
         assert!(matches!(unit.count_users().await, Err(StoreError::Conflict)));
         if lost {
             assert!(unit.commit().await.is_err());
@@ -129,7 +162,7 @@ pub(super) async fn a_late_writer_is_fenced_off(subject: Subject) {
         }
     }
     let mut unit = subject.unit().await;
-    unit.advance_run(&new, &state, 0, &entries(1..=1), None, true).await.unwrap();
+    unit.advance_run(&new, &state, 0, &entries(1..=1), None, Hold::Release).await.unwrap();
     unit.commit().await.unwrap();
     let mut unit = subject.unit().await;
     assert!(matches!(unit.renew_lease(&new, at(99)).await, Err(StoreError::Conflict)), "the lease was given up");
@@ -161,26 +194,26 @@ pub(super) async fn a_journal_grows_without_gaps_or_forks(subject: Subject) {
     // These are not written.
     "changed".clone_into(&mut state.input);
     state.requester_id = user_id(2);
-    unit.advance_run(&lease, &state, 0, &entries(1..=1200), None, false).await.unwrap();
+    unit.advance_run(&lease, &state, 0, &entries(1..=1200), None, Hold::Keep).await.unwrap();
     state.input.clone_from(&before.input);
     state.requester_id = before.requester_id;
     assert_eq!(unit.run(run_id(1)).await.unwrap(), Some(state.clone()));
     assert_eq!(unit.journal(run_id(1), 1195, 3).await.unwrap(), entries(1196..=1198));
     assert_eq!(unit.journal(run_id(1), 1200, 3).await.unwrap(), []);
-    unit.advance_run(&lease, &state, 1200, &[], None, false).await.unwrap();
+    unit.advance_run(&lease, &state, 1200, &[], None, Hold::Keep).await.unwrap();
     unit.commit().await.unwrap();
 
     let mut unit = subject.unit().await;
     state.journal_version = 1201;
-    unit.advance_run(&lease, &state, 1199, &entries(1200..=1201), None, false).await.unwrap();
+    unit.advance_run(&lease, &state, 1199, &entries(1200..=1201), None, Hold::Keep).await.unwrap();
     let outdated = unit.commit().await;
     assert!(matches!(outdated, Err(StoreError::Conflict)), "{outdated:?}");
     let mut unit = subject.unit().await;
     for (expected, given) in [(1200, entries(1202..=1202)), (1200, entries(1201..=1202)), (1200, vec![])] {
-        let wrong = unit.advance_run(&lease, &state, expected, &given, None, false).await;
+        let wrong = unit.advance_run(&lease, &state, expected, &given, None, Hold::Keep).await;
         assert!(matches!(wrong, Err(StoreError::Inconsistent(_))), "{wrong:?}");
     }
-    unit.advance_run(&lease, &state, 1200, &entries(1201..=1201), None, false).await.unwrap();
+    unit.advance_run(&lease, &state, 1200, &entries(1201..=1201), None, Hold::Keep).await.unwrap();
     unit.commit().await.unwrap();
 }
 
@@ -202,13 +235,13 @@ pub(super) async fn an_event_makes_a_run_claimable_until_it_is_taken(subject: Su
     let mut unit = subject.unit().await;
     let items = unit.inbox(run_id(1)).await.unwrap();
     assert_eq!(items.iter().map(|item| item.event.as_str()).collect::<Vec<_>>(), ["{\"n\":1}", "{\"n\":2}"]);
-    unit.advance_run(&lease, &sleeping, 0, &[], Taken::all(&items[..1]), true).await.unwrap();
+    unit.advance_run(&lease, &sleeping, 0, &[], Taken::all(&items[..1]), Hold::Release).await.unwrap();
     assert_eq!(unit.inbox(run_id(1)).await.unwrap(), items[1..]);
     unit.commit().await.unwrap();
     // One is left.
     let lease = claim(&subject, "node-b", 20, 1).await.remove(0);
     let mut unit = subject.unit().await;
-    unit.advance_run(&lease, &sleeping, 0, &[], Taken::all(&items[1..]), true).await.unwrap();
+    unit.advance_run(&lease, &sleeping, 0, &[], Taken::all(&items[1..]), Hold::Release).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(claim(&subject, "node-a", 100, 1).await, []);
     let error = subject.unit().await.push_inbox(run_id(9), "{}", at(0)).await.unwrap_err();
@@ -240,7 +273,7 @@ pub(super) async fn events_pushed_at_once_are_all_seen(subject: Subject) {
                 let mut unit = subject.unit().await;
                 if let Some((lease, state)) = unit.claim_run(run_id(1), "node-a", at(100), LEASE).await.unwrap() {
                     let items = unit.inbox(run_id(1)).await.unwrap();
-                    unit.advance_run(&lease, &state, 0, &[], Taken::all(&items), true).await.unwrap();
+                    unit.advance_run(&lease, &state, 0, &[], Taken::all(&items), Hold::Release).await.unwrap();
                     seen.extend(items.into_iter().map(|item| item.event));
                 }
                 unit.commit().await.unwrap();

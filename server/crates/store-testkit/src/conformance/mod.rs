@@ -90,6 +90,7 @@ cases! { $;
         runs_with_something_to_do_are_claimed_oldest_first,
         two_nodes_never_claim_the_same_run,
         a_lease_is_renewed_released_and_taken_over,
+        a_lease_can_be_taken_with_the_first_step,
         a_late_writer_is_fenced_off,
         a_journal_grows_without_gaps_or_forks,
         an_event_makes_a_run_claimable_until_it_is_taken,

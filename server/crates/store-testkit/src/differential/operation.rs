@@ -10,7 +10,7 @@ use store::{
     credentials::LinkPurpose,
     events::{EventKey, Filter, KeptEvent, NewEvent, Subscriber},
     process_permissions::ProcessPermission,
-    runs::{JournalEntry, Lease, RunFilter, Taken, Visibility},
+    runs::{Hold, JournalEntry, Lease, RunFilter, Taken, Visibility},
     schedules::Schedule,
     workflows::VersionState,
 };
@@ -391,6 +391,7 @@ impl Operation {
                 let Some(mut state) = unit.run(run_id(a)).await? else { return Ok("no run".to_owned()) };
                 let expected = state.journal_version - i64::from(self.c == 13);
                 let more = i64::from(self.limit);
+                let hold = pick(&[Hold::Keep, Hold::Release, Hold::Take, Hold::Pass], b);
                 let inbox = unit.inbox(run_id(a)).await?;
                 let taken = Taken::all(inbox.get(..self.limit as usize / 2).unwrap_or(&inbox));
                 state.journal_version = expected + more;
@@ -404,7 +405,7 @@ impl Operation {
                         event: self.text.to_owned(),
                     })
                     .collect();
-                unit.advance_run(&self.lease(), &state, expected, &entries, taken, b.is_multiple_of(3)).await?;
+                unit.advance_run(&self.lease(), &state, expected, &entries, taken, hold).await?;
                 // What is gathered is sent before the next question: each database names another of several faults.
                 shown(unit.journal(run_id(a), expected, 10).await?)
             }
