@@ -474,6 +474,35 @@ fn approvals_that_lie_ahead_are_asked_anew() {
     assert_eq!(run.with(call(&effects)), json!({"n": 3}));
 }
 
+#[test]
+fn a_change_is_no_way_around_an_approval_that_the_data_decide_about() {
+    let definition = definition(
+        "do:
+- prepare: {call: echo, with: {}}
+- judge: {switch: [{high: {when: '${ .risk > 1 }', then: ask}}, {low: {then: act}}]}
+- ask: {call: approval, with: {approvers: {user: ana}}, output: {as: '${ $input }'}}
+- act: {call: echo, with: {}}
+",
+    );
+    for answered in [false, true] {
+        let (mut run, started) = Run::start(&definition, json!({}));
+        let effects = run.done(call(&started), json!({"risk": 2}));
+        let first = asked(&effects).unwrap().call;
+        if answered {
+            let effects = run.done(first, json!({}));
+            run.fail(call(&effects));
+        }
+        // By the changed data nobody would be asked; so those who were are asked about the change.
+        let effects = run.command(resume("/do/1/judge", 1, json!({"risk": 1})));
+        assert!(tickets(&effects).is_empty());
+        let question = asked(&effects).unwrap();
+        assert_eq!((question.reference.as_str(), &question.input), ("/do/1/judge", &json!({"risk": 1})));
+        let effects = run.done(question.call, json!({}));
+        run.done(call(&effects), json!({}));
+        assert_eq!(run.status(), RunStatus::Completed);
+    }
+}
+
 const APPROVED: &str = "do:
 - ask: {call: approval, with: {approvers: [{user: ana}], title: 'May it?'}, output: {as: '${ $input }'}}
 - both: {call: approval, with: {approvers: [{team: security}], quorum: 2}, output: {as: '${ $input }'}}

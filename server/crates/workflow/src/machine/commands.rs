@@ -16,7 +16,7 @@ use super::state::{
 };
 use super::{Machine, depth_problem};
 use crate::approval::ApprovalRule;
-use crate::definition::model::{ListIndex, Task, TaskIndex, TaskKind};
+use crate::definition::model::{ListIndex, Task, TaskIndex, TaskKind, Then};
 use crate::{Definition, Effect, EventKind, FunctionCatalogue, RunError, process};
 
 /// Why [`EventKind::TaskSkipped`] or [`EventKind::ResumedFrom`] would be ignored. Displayed in words for operators.
@@ -170,7 +170,8 @@ fn skippable(
         return Err(Refusal::Invalid(error));
     }
     validate(task.output.schema.as_ref(), output, "output").map_err(Refusal::Invalid)?;
-    Ok((frame, asked_before(state, state_of.record.sequence)?))
+    let sequence = state_of.record.sequence;
+    Ok((frame, asked(state, state.gates.iter().filter(|gate| gate.at <= sequence))?))
 }
 
 /// Whether the outcome of a task's call is unknown; none if it has no call in flight. A subscription is none: it waits.
@@ -188,7 +189,7 @@ fn place(
     reference: &str,
     occurrence: u32,
     input: &Value,
-) -> Result<(FrameId, usize, Vec<ApprovalRule>), Refusal> {
+) -> Result<(Place, Vec<ApprovalRule>), Refusal> {
     let failed = failed(state)?;
     let index = definition.index_of(reference).ok_or(Refusal::NotStarted)?;
     let started = |(id, frame): (&FrameId, &super::state::Frame)| {
@@ -227,16 +228,24 @@ fn place(
     if let Some(error) = depth_problem(input) {
         return Err(Refusal::Invalid(error));
     }
-    Ok((list, position, asked_before(state, sequence)?))
+    let here = Place { list, position };
+    let open = state.descendants(list).into_iter().filter_map(|frame| {
+        let request = state.task(frame)?.work.call()?.approval.as_ref()?;
+        gate(state, frame, Asks::People(request.rule.clone()))
+    });
+    let gates: Vec<Gate> = state.gates.iter().cloned().chain(open).collect();
+    let asked =
+        asked(state, gates.iter().filter(|gate| gate.at <= sequence || !here.leads_to(definition, state, gate)));
+    Ok((here, asked?))
 }
 
-/// The rules by which people were asked before a task began, each once.
-fn asked_before(state: &RunState, sequence: u32) -> Result<Vec<ApprovalRule>, Refusal> {
+/// The rules by which people were asked, each once.
+fn asked<'g>(state: &RunState, gates: impl Iterator<Item = &'g Gate>) -> Result<Vec<ApprovalRule>, Refusal> {
     if state.runtime.get("parent").is_some() {
         return Err(Refusal::AskedElsewhere);
     }
     let mut rules = Vec::new();
-    for gate in state.gates.iter().filter(|gate| gate.at <= sequence) {
+    for gate in gates {
         match &gate.asks {
             Asks::Workflow => return Err(Refusal::AskedElsewhere),
             Asks::People(rule) if !rules.contains(rule) => rules.push(rule.clone()),
@@ -244,6 +253,40 @@ fn asked_before(state: &RunState, sequence: u32) -> Result<Vec<ApprovalRule>, Re
         }
     }
     Ok(rules)
+}
+
+/// The gate that a task is. Asking about a change is none of its own: it asks those who were asked before.
+fn gate(state: &RunState, frame: FrameId, asks: Asks) -> Option<Gate> {
+    let task = state.task(frame).filter(|task| task.correction.is_none())?;
+    let within = state.ancestors(frame).filter(|ancestor| state.list(*ancestor).is_some()).collect();
+    Some(Gate { asks, at: state.counters.sequence, within, position: task.position })
+}
+
+/// Where a task can be started again.
+struct Place {
+    list: FrameId,
+    position: usize,
+}
+
+impl Place {
+    /// Whether a run that goes on from here is sure to come to a gate again before anything behind it. With conditions in
+    /// between that is for the data to say, and those were changed.
+    fn leads_to(&self, definition: &Definition, state: &RunState, gate: &Gate) -> bool {
+        let Some(list) = state.list(self.list).filter(|_| gate.within.first() == Some(&self.list)) else {
+            return false;
+        };
+        let tasks: &[TaskIndex] = match &list.place {
+            ListPlace::Single(task) => std::slice::from_ref(task),
+            ListPlace::List(list) => definition.list(*list).map_or(&[], |list| &list.tasks),
+        };
+        let task = |position: usize| tasks.get(position).and_then(|index| definition.task(*index));
+        let straight = |task: &Task| {
+            !matches!(task.kind, TaskKind::Switch(_)) && matches!(task.then, Then::Unset | Then::Continue)
+        };
+        gate.position >= self.position
+            && (self.position..gate.position).all(|position| task(position).is_some_and(straight))
+            && task(gate.position).is_some_and(|task| task.condition.is_none())
+    }
 }
 
 /// The first task on which a decision rests: the task itself, or one that it would execute. What its extensions do before
@@ -282,14 +325,11 @@ fn decides(definition: &Definition, task: TaskIndex, behind: bool) -> Option<(&T
 impl Machine<'_> {
     /// Remembers that people were asked, or may have been.
     pub(super) fn note_gate(&mut self, frame: FrameId, asks: Asks) {
-        // Asking about a change is no gate of its own: it asks those who were asked before.
-        if self.state.task(frame).is_none_or(|task| task.correction.is_some()) {
-            return;
-        }
-        let within = self.state.ancestors(frame).filter(|ancestor| self.state.list(*ancestor).is_some()).collect();
-        let gate = Gate { asks, at: self.state.counters.sequence, within };
+        let Some(gate) = gate(self.state, frame, asks) else { return };
         // In a loop the first time is what counts: everything since then came after it.
-        if !self.state.gates.iter().any(|other| other.asks == gate.asks && other.within == gate.within) {
+        let same =
+            |other: &Gate| other.asks == gate.asks && other.within == gate.within && other.position == gate.position;
+        if !self.state.gates.iter().any(same) {
             self.state.gates.push(gate);
         }
     }
@@ -349,13 +389,16 @@ impl Machine<'_> {
 
     /// Goes on from a task with another input; false if that is refused.
     pub(super) fn resume_from(&mut self, reference: &str, occurrence: u32, input: &Value, word: &Word<'_>) -> bool {
-        let Ok((list, position, rules)) = place(self.definition, self.state, reference, occurrence, input) else {
+        let Ok((here, rules)) = place(self.definition, self.state, reference, occurrence, input) else {
             return false;
         };
+        let Place { list, position } = here;
         let since = self.state.list(list).and_then(|list| list.starts.get(&position)).copied().unwrap_or_default();
         self.discard_inside(list);
         // What lies ahead again is asked anew.
-        self.state.gates.retain(|gate| gate.at <= since || !gate.within.contains(&list));
+        let mut gates = std::mem::take(&mut self.state.gates);
+        gates.retain(|gate| gate.at <= since || !here.leads_to(self.definition, self.state, gate));
+        self.state.gates = gates;
         if self.state.failed.is_some() {
             self.reopen(None);
             if self.state.ended() {

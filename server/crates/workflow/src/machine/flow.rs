@@ -579,6 +579,7 @@ impl Machine<'_> {
             self.state.calls.clear();
             self.state.completed.clear();
             self.state.attempts.clear();
+            self.state.gates.clear();
         }
     }
 

@@ -186,8 +186,10 @@ pub(crate) struct Gate {
     pub(crate) asks: Asks,
     /// The number that the next task record had when it was passed: those with a higher one, or this, came after it.
     pub(crate) at: u32,
-    /// The lists that it lies in.
+    /// The lists that it lies in, inside out.
     pub(crate) within: Vec<FrameId>,
+    /// Its position in the innermost.
+    pub(crate) position: usize,
 }
 
 /// Whom a gate asks.
