@@ -127,7 +127,7 @@ struct Launch {
 
 /// A run that was just launched.
 #[derive(Serialize, ToSchema)]
-struct Launched {
+pub(super) struct Launched {
     /// Its id.
     id: RunId,
     /// Its number for people.
@@ -149,7 +149,11 @@ async fn launch(
     Sent(launch): Sent<Launch>,
 ) -> Answer<Created<Launched>> {
     let workflow = WorkflowRef { namespace, name };
-    let RunSummary { id, number, status, .. } =
-        portal.service.launch(&caller, &workflow, launch.version, launch.input).await?;
-    Ok(Created(format!("/runs/{id}"), Launched { id, number, status }))
+    Ok(launched(portal.service.launch(&caller, &workflow, launch.version, launch.input).await?))
+}
+
+/// What whoever launches a workflow is told.
+pub(super) fn launched(run: RunSummary) -> Created<Launched> {
+    let RunSummary { id, number, status, .. } = run;
+    Created(format!("/runs/{id}"), Launched { id, number, status })
 }

@@ -65,15 +65,15 @@ impl Service {
         let (gate, run) = self.enter_run(caller, id, Operation::RunSkip).await?;
         let reason = check_reason(reason)?;
         output.as_ref().map_or(Ok(()), input::check_replacement)?;
+        let detail = json!({"task": reference, "reason": reason, "after": {"status": "skipped", "output": output}});
         let make = |state: &RunState| EventKind::TaskSkipped {
             reference: reference.to_owned(),
             occurrence: occurrence.unwrap_or_else(|| state.executions(reference)),
-            output: output.clone(),
-            reason: reason.clone(),
+            output,
+            reason,
             by: caller.login.clone(),
         };
-        let after = json!({"status": "skipped", "output": output});
-        self.correct(gate, &run, reference, occurrence, make, &reason, after).await
+        self.correct(gate, &run, reference, occurrence, make, detail).await
     }
 
     /// Lets a run that failed, waits or is halted go on from a task that was started before, with another input. What
@@ -90,18 +90,17 @@ impl Service {
         let (gate, run) = self.enter_run(caller, id, Operation::RunResumeFrom).await?;
         let reason = check_reason(reason)?;
         input::check_replacement(&input)?;
+        let detail = json!({"task": reference, "reason": reason, "after": {"input": input}});
         let make = |state: &RunState| EventKind::ResumedFrom {
             reference: reference.to_owned(),
             occurrence: state.executions(reference),
-            input: input.clone(),
-            reason: reason.clone(),
+            input,
+            reason,
             by: caller.login.clone(),
         };
-        let after = json!({"input": input});
-        self.correct(gate, &run, reference, None, make, &reason, after).await
+        self.correct(gate, &run, reference, None, make, detail).await
     }
 
-    #[expect(clippy::too_many_arguments, reason = "two commands that differ in the event share all of it")]
     async fn correct(
         &self,
         mut gate: Gate<'_>,
@@ -109,8 +108,7 @@ impl Service {
         reference: &str,
         occurrence: Option<u32>,
         make: impl FnOnce(&RunState) -> EventKind,
-        reason: &str,
-        after: Value,
+        mut detail: Value,
     ) -> Result<RunSummary, Problem> {
         let version = gate.unit.workflow_version(&run.workflow, &run.version).await.or_problem()?;
         let definition = self.parse(&version.ok_or_else(not_found)?)?;
@@ -130,7 +128,9 @@ impl Service {
         });
         push(&mut gate, run.id, event).await?;
         let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
-        let detail = json!({"task": reference, "reason": reason, "before": before, "after": after});
+        if let Value::Object(detail) = &mut detail {
+            detail.insert("before".to_owned(), json!(before));
+        }
         gate.finish(&run_target(run), detail).await?;
         self.wake(run.id);
         Ok(views::run_summary(run, &people))
