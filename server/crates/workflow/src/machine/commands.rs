@@ -97,11 +97,11 @@ pub(super) struct Word<'a> {
 
 impl Word<'_> {
     fn correction(&self, rules: Vec<ApprovalRule>, data: Corrected) -> Option<Box<Correction>> {
-        let ask = || {
-            let (by, reason) = (self.by.to_owned(), self.reason.chars().take(2_000).collect());
-            Box::new(Correction { by, reason, rules: VecDeque::from(rules.clone()), data })
-        };
-        (!rules.is_empty()).then(ask)
+        if rules.is_empty() {
+            return None;
+        }
+        let (by, reason) = (self.by.to_owned(), self.reason.chars().take(2_000).collect());
+        Some(Box::new(Correction { by, reason, rules: VecDeque::from(rules), data }))
     }
 }
 
