@@ -189,6 +189,17 @@ fn an_output_that_breaks_the_schema_is_refused() {
 }
 
 #[test]
+fn an_output_that_cannot_be_exported_is_refused() {
+    let definition = definition("do: [{one: {call: echo, with: {}, export: {as: '${ {id: .id} }'}}}]\n");
+    let (mut run, started) = Run::start(&definition, json!({}));
+    run.fail(call(&started));
+    let why = run.refused(skip("/do/0/one", Some(json!([1]))));
+    assert!(why.to_string().starts_with("export.as: "), "{why}");
+    run.command(skip("/do/0/one", Some(json!({"id": 1}))));
+    assert_eq!(run.status(), RunStatus::Completed);
+}
+
+#[test]
 fn what_waits_can_be_skipped() {
     let definition = definition(
         "do:

@@ -9,7 +9,8 @@ use std::collections::{BTreeSet, VecDeque};
 use domain::TaskStatus;
 use serde_json::Value;
 
-use super::flow::validate;
+use super::flow::{exported, validate};
+use super::scope::Scope;
 use super::state::{
     Asks, Corrected, Correction, Ending, FrameId, FrameKind, Gate, ListPlace, Phase, RunState, Stage, Step, TaskFrame,
     Work,
@@ -170,6 +171,9 @@ fn skippable(
         return Err(Refusal::Invalid(error));
     }
     validate(task.output.schema.as_ref(), output, "output").map_err(Refusal::Invalid)?;
+    let mut scope = Scope::new(definition, state, Some(frame));
+    scope.raw_output = Some(output);
+    exported(&task.export, output, scope).map_err(Refusal::Invalid)?;
     let sequence = state_of.record.sequence;
     Ok((frame, asked(state, state.gates.iter().filter(|gate| gate.at <= sequence))?))
 }
@@ -371,7 +375,7 @@ impl Machine<'_> {
         if let Some(output) = &output {
             let mut scope = self.scope(Some(frame));
             scope.raw_output = Some(output);
-            match self.exported(&task.export, output, scope) {
+            match exported(&task.export, output, scope) {
                 Ok(Some(context)) => self.state.context = context,
                 Ok(None) => {}
                 Err(error) => {

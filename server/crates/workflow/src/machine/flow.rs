@@ -388,31 +388,10 @@ impl Machine<'_> {
         scope.extra = variables;
         let published = transform(output, raw_output, &scope, "output.as")?;
         validate(output.schema.as_ref(), &published, "output")?;
-        if let Some(context) = self.exported(export, &published, scope)? {
+        if let Some(context) = exported(export, &published, scope)? {
             self.state.context = context;
         }
         Ok(published)
-    }
-
-    /// What `$context` becomes by the output of a task, if that is exported.
-    pub(super) fn exported(
-        &self,
-        export: &DataStep,
-        output: &Value,
-        scope: Scope<'_>,
-    ) -> Result<Option<Value>, RunError> {
-        if export.transform.is_none() && export.schema.is_none() {
-            return Ok(None);
-        }
-        let scope = scope.with("output", output.clone());
-        let context = match &export.transform {
-            Some(template) => {
-                template.evaluate(output, &scope).map_err(|error| expression_error(&error, "export.as"))?
-            }
-            None => self.state.context.clone(),
-        };
-        validate(export.schema.as_ref(), &context, "export")?;
-        Ok(Some(context))
     }
 
     /// Remembers how to take the task back.
@@ -655,6 +634,20 @@ pub(super) fn validate(schema: Option<&Schema>, value: &Value, place: &str) -> R
         return Ok(());
     }
     Err(RunError::new(StandardError::Validation, faults.join("; ")))
+}
+
+/// What `$context` becomes by the output of a task, if that is exported.
+pub(super) fn exported(export: &DataStep, output: &Value, scope: Scope<'_>) -> Result<Option<Value>, RunError> {
+    if export.transform.is_none() && export.schema.is_none() {
+        return Ok(None);
+    }
+    let scope = scope.with("output", output.clone());
+    let context = match &export.transform {
+        Some(template) => template.evaluate(output, &scope).map_err(|error| expression_error(&error, "export.as"))?,
+        None => scope.state.context.clone(),
+    };
+    validate(export.schema.as_ref(), &context, "export")?;
+    Ok(Some(context))
 }
 
 /// A length of time, evaluated if need be.
