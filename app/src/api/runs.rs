@@ -153,6 +153,34 @@ pub async fn resolve_task(
     server_side::steered(service.resolve_task(&caller, id, &reference, occurrence, resolution).await?)
 }
 
+/// Passes over a task. `text` is what stands for its output, as JSON, or empty.
+#[server(protocol = Door, prefix = "/ui", endpoint = "skip-task")]
+pub async fn skip_task(
+    id: RunId,
+    reference: String,
+    occurrence: u32,
+    reason: String,
+    #[server(default)] text: String,
+) -> Result<RunSummary, AppError> {
+    let (service, caller) = scope()?;
+    let output = if text.trim().is_empty() { None } else { Some(server_side::json(&text)?) };
+    let skipped = service.skip_task(&caller, id, &reference, Some(occurrence), output, &reason);
+    server_side::steered(skipped.await?)
+}
+
+/// Lets a run go on from a task with another input. `text` is that, as JSON.
+#[server(protocol = Door, prefix = "/ui", endpoint = "resume-run-from")]
+pub async fn resume_run_from(
+    id: RunId,
+    reference: String,
+    reason: String,
+    text: String,
+) -> Result<RunSummary, AppError> {
+    let (service, caller) = scope()?;
+    let input = server_side::json(&text)?;
+    server_side::steered(service.resume_run_from(&caller, id, &reference, input, &reason).await?)
+}
+
 /// The states that a list can be narrowed to by one word.
 pub fn statuses_of(state: &str) -> Vec<RunStatus> {
     match state {
@@ -203,22 +231,24 @@ mod server_side {
         Ok(run)
     }
 
+    /// The field `text` as JSON.
+    pub(super) fn json(text: &str) -> Result<Value, Problem> {
+        serde_json::from_str(text).map_err(|cause| {
+            let error = FieldError {
+                pointer: "/text".to_owned(),
+                rule: "json".to_owned(),
+                expected: Value::Null,
+                message: cause.to_string(),
+            };
+            Problem::new(ErrorCode::InvalidInput).with_errors(vec![error])
+        })
+    }
+
     pub(super) fn resolution(word: &str, text: &str) -> Result<RunResolution, AppError> {
         let text = text.trim();
         match word {
             "done" if text.is_empty() => Ok(RunResolution::Done { output: json!({}) }),
-            "done" => {
-                let output: Value = serde_json::from_str(text).map_err(|cause| {
-                    let error = FieldError {
-                        pointer: "/text".to_owned(),
-                        rule: "json".to_owned(),
-                        expected: Value::Null,
-                        message: cause.to_string(),
-                    };
-                    Problem::new(ErrorCode::InvalidInput).with_errors(vec![error])
-                })?;
-                Ok(RunResolution::Done { output })
-            }
+            "done" => Ok(RunResolution::Done { output: json(text)? }),
             "failed" => Ok(RunResolution::Failed { reason: text.to_owned() }),
             "try-again" => Ok(RunResolution::TryAgain),
             _ => Err(Problem::new(ErrorCode::BadRequest).into()),

@@ -9,11 +9,12 @@ use axum::{
 };
 use domain::{ErrorCode, Problem};
 use serde::{Deserialize, Serialize};
-use service::{Caller, MaybeCaller, Remembered};
+use service::{Caller, MaybeCaller, Remembered, Reservation};
 
 use super::{
     Portal, body,
     problem::{self, Rejection},
+    rest,
     trace::TraceId,
 };
 
@@ -44,21 +45,23 @@ pub(super) async fn answer_once(State(portal): State<Portal>, request: Request, 
         return Rejection::from(ErrorCode::TooLarge).into_response();
     };
     let path = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |path| path.as_str()).to_owned();
-    match portal.service.recall(&caller, &key, parts.method.as_str(), &path, &body).await {
+    let reservation = match portal.service.recall(&caller, &key, parts.method.as_str(), &path, &body).await {
         Err(problem) => return Rejection(problem).into_response(),
         Ok(Remembered::Done { status, body }) => return again(status, &body),
-        Ok(Remembered::New) => {}
-    }
-    let request = Request::from_parts(parts, Body::from(body));
+        Ok(Remembered::Launched(run)) => return replayed(rest::launched(&path, *run)),
+        Ok(Remembered::New(reservation)) => reservation,
+    };
+    let mut request = Request::from_parts(parts, Body::from(body));
+    request.extensions_mut().insert(MaybeCaller(Some(Caller { reservation: Some(reservation.clone()), ..caller })));
     // In a task of its own: a client that hangs up must not leave a request half known.
     let task = tokio::spawn(async move {
         let response = next.run(request).await;
-        keep(&portal, &caller, &key, &trace_id, response).await
+        keep(&portal, &reservation, &trace_id, response).await
     });
     task.await.unwrap_or_else(|_| Rejection::from(ErrorCode::Internal).into_response())
 }
 
-async fn keep(portal: &Portal, caller: &Caller, key: &str, trace_id: &str, mut response: Response) -> Response {
+async fn keep(portal: &Portal, reservation: &Reservation, trace_id: &str, mut response: Response) -> Response {
     if let Some(rejection) = response.extensions_mut().remove::<Rejection>() {
         response = problem::fill(response, rejection, trace_id);
     }
@@ -73,8 +76,8 @@ async fn keep(portal: &Portal, caller: &Caller, key: &str, trace_id: &str, mut r
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     let kept = serde_json::to_string(&kept).unwrap_or_default();
-    if let Err(problem) = portal.service.remember(caller, key, parts.status.as_u16(), &kept).await {
-        // It was done, and the answer is right; only a repetition will be told that nobody knows.
+    if let Err(problem) = portal.service.remember(reservation, parts.status.as_u16(), &kept).await {
+        // It was done, and the answer is right; a repetition is told what was done, but not in these words.
         tracing::warn!(%problem, "the answer to a request with an idempotency key could not be kept");
     }
     Response::from_parts(parts, Body::from(body))
@@ -93,6 +96,10 @@ fn again(status: u16, kept: &str) -> Response {
             headers.insert(name, value);
         }
     }
-    headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
+    replayed(response)
+}
+
+fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     response
 }

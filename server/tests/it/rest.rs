@@ -177,6 +177,42 @@ async fn the_same_request_with_the_same_key_is_done_once() {
 }
 
 #[tokio::test]
+async fn an_operator_changes_an_input_and_skips_no_approval() {
+    let server = shared();
+    let (staff, operator, manager) = (server.token("staff"), server.token("operator"), server.token("manager"));
+    let run = server.launch(&staff, "Joan").await;
+    let approval = server.approval(&run, &manager).await;
+    let task = approval["reference"].as_str().unwrap();
+    let post = |token: &str, command: &str, body: Value| {
+        server.rest(Method::POST, &format!("/runs/{run}/{command}"), token).json(&body).send()
+    };
+    let skip = json!({"task": task, "reason": "in a hurry", "output": null});
+    refused(post(&operator, "skip", skip.clone()).await.unwrap(), 409, "not-skippable").await;
+    refused(post(&staff, "skip", skip).await.unwrap(), 403, "forbidden").await;
+    // Without a place it is the command that it always was.
+    refused(post(&operator, "resume", json!({})).await.unwrap(), 409, "conflict").await;
+    let silent = json!({"from": task, "input": onboarding("June"), "reason": ""});
+    let silent = refused(post(&operator, "resume-from", silent).await.unwrap(), 422, "invalid-input").await;
+    assert_eq!(silent["errors"][0]["pointer"], "/reason");
+    let changed = json!({"from": task, "input": onboarding("June"), "reason": "a wrong name"});
+    let again = server.rest(Method::POST, &format!("/runs/{run}/resume-from"), &operator);
+    let answer = again.header("idempotency-key", "june").json(&changed).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    for _ in 0..400 {
+        let other = server.approval(&run, &manager).await;
+        if other["id"] != approval["id"] {
+            let id = other["id"].as_str().unwrap();
+            assert_eq!(server.get(&format!("/approvals/{id}"), &manager).await["about"]["givenName"], "June");
+            let old = server.get(&format!("/approvals/{}", approval["id"].as_str().unwrap()), &manager).await;
+            assert_eq!(old["state"], "void");
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("nothing was asked anew\n{}", server.log());
+}
+
+#[tokio::test]
 async fn of_two_decisions_at_the_same_moment_one_counts_and_the_other_is_told() {
     let server = TestServer::demo();
     let staff = server.token("staff");

@@ -103,6 +103,14 @@ pub(super) fn Cockpit(
                     <Card title=t.approvals.answers()>
                         <InputList input=detail.input.clone() schema=detail.input_schema.clone()/>
                     </Card>
+                    {detail
+                        .about
+                        .clone()
+                        .map(|about| {
+                            let title = t.approvals.about();
+                            let about = if about.is_object() { about } else { serde_json::json!({ title: about }) };
+                            view! { <Card title=title><InputList input=about schema=None/></Card> }
+                        })}
                     {(!detail.steps.is_empty())
                         .then(|| {
                             view! {

@@ -8,7 +8,7 @@ use leptos_router::{
 };
 
 use crate::{
-    api::runs::{CancelRun, ResolveTask, ResumeRun, RetryRun, SuspendRun},
+    api::runs::{CancelRun, ResolveTask, ResumeRun, ResumeRunFrom, RetryRun, SkipTask, SuspendRun},
     components::{Button, ButtonLook, Dialog, FormFeedback, Glyph, LinkButton, TextArea, dialog_href, use_toasts},
     i18n::use_texts,
     live::{Topic, use_live},
@@ -25,6 +25,8 @@ pub(super) struct RunActions {
     resume: Submission<ResumeRun>,
     retry: Submission<RetryRun>,
     resolve: Submission<ResolveTask>,
+    skip: Submission<SkipTask>,
+    resume_from: Submission<ResumeRunFrom>,
 }
 
 impl RunActions {
@@ -51,12 +53,16 @@ impl RunActions {
             resume: Submission::new(),
             retry: Submission::new(),
             resolve: Submission::new(),
+            skip: Submission::new(),
+            resume_from: Submission::new(),
         };
         when_done(actions.cancel, done(|t, run| t.cancelled(run)));
         when_done(actions.suspend, done(|t, run| t.suspended(run)));
         when_done(actions.resume, done(|t, run| t.resumed(run)));
         when_done(actions.retry, done(|t, run| t.retried(run)));
         when_done(actions.resolve, done(|t, run| t.resolved(run)));
+        when_done(actions.skip, done(|t, run| t.resolved(run)));
+        when_done(actions.resume_from, done(|t, run| t.resolved(run)));
         actions
     }
 
@@ -67,6 +73,8 @@ impl RunActions {
             + self.resume.version().get()
             + self.retry.version().get()
             + self.resolve.version().get()
+            + self.skip.version().get()
+            + self.resume_from.version().get()
     }
 }
 
@@ -221,5 +229,84 @@ pub(super) fn ResolveForm(actions: RunActions, id: RunId, reference: String, occ
                 <Button look=ButtonLook::Primary busy=resolve.pending()>{t.resolve()}</Button>
             </div>
         </SubmitForm>
+    }
+}
+
+/// Passes over a task, folded away: it is the exception.
+#[component]
+pub(super) fn SkipForm(actions: RunActions, id: RunId, reference: String, occurrence: u32) -> impl IntoView {
+    let t = use_texts().runs;
+    let skip = actions.skip;
+    view! {
+        <details class="json-block" open=move || skip.problem().get().is_some()>
+            <summary class="json-block__title">{t.skip()}</summary>
+            <SubmitForm to=skip>
+                <FormFeedback problem=skip.problem()/>
+                <input type="hidden" name="id" value=id.to_string()/>
+                <input type="hidden" name="reference" value=reference/>
+                <input type="hidden" name="occurrence" value=occurrence.to_string()/>
+                <p>{t.skip_text()}</p>
+                <TextArea
+                    name="reason"
+                    id="skip-reason"
+                    label=t.reason()
+                    hint=t.reason_hint()
+                    error=skip.error("/reason")
+                    maxlength=2_000_u32
+                    rows=2
+                />
+                <TextArea
+                    name="text"
+                    id="skip-output"
+                    label=t.output()
+                    hint=t.skip_output_hint()
+                    error=skip.error("/text")
+                    optional=true
+                    rows=3
+                />
+                <div class="dialog__foot">
+                    <Button look=ButtonLook::Danger busy=skip.pending()>{t.skip()}</Button>
+                </div>
+            </SubmitForm>
+        </details>
+    }
+}
+
+/// Goes on from a task with another input, which begins as the one that the task had.
+#[component]
+pub(super) fn ResumeFromForm(actions: RunActions, id: RunId, reference: String, input: String) -> impl IntoView {
+    let t = use_texts().runs;
+    let resume = actions.resume_from;
+    view! {
+        <details class="json-block" open=move || resume.problem().get().is_some()>
+            <summary class="json-block__title">{t.resume_from()}</summary>
+            <SubmitForm to=resume>
+                <FormFeedback problem=resume.problem()/>
+                <input type="hidden" name="id" value=id.to_string()/>
+                <input type="hidden" name="reference" value=reference/>
+                <p>{t.resume_from_text()}</p>
+                <TextArea
+                    name="reason"
+                    id="resume-from-reason"
+                    label=t.reason()
+                    hint=t.reason_hint()
+                    error=resume.error("/reason")
+                    maxlength=2_000_u32
+                    rows=2
+                />
+                <TextArea
+                    name="text"
+                    id="resume-from-input"
+                    label=t.input()
+                    value=Signal::stored(input)
+                    hint=t.resume_from_input_hint()
+                    error=resume.error("/text")
+                    rows=6
+                />
+                <div class="dialog__foot">
+                    <Button look=ButtonLook::Danger busy=resume.pending()>{t.resume_from()}</Button>
+                </div>
+            </SubmitForm>
+        </details>
     }
 }

@@ -7,7 +7,7 @@ use domain::{
 use leptos::prelude::*;
 
 use super::{
-    actions::{ResolveForm, RunActions},
+    actions::{ResolveForm, ResumeFromForm, RunActions, SkipForm},
     json::JsonBlock,
     story::{detail, remedy},
 };
@@ -45,6 +45,12 @@ pub(super) fn TaskPanel(
     );
     let approvals: Vec<_> =
         approvals.into_iter().filter(|approval| approval.summary.reference == task.reference).collect();
+    let may = |action: &str| !task.compensation && allowed.iter().any(|allowed| allowed == action);
+    // Whether it really can be is for the server to say, which knows all that is under way.
+    let halted =
+        matches!(task.status, TaskStatus::Faulted | TaskStatus::Waiting | TaskStatus::Retrying | TaskStatus::Unknown);
+    let skippable = halted && may("skip");
+    let resumable = may("resume-from");
     let resolvable = task.status == TaskStatus::Unknown && allowed.iter().any(|action| action == "resolve");
     let reference = task.reference.clone();
     Effect::new(move |_| store.show(run, &reference));
@@ -101,6 +107,22 @@ pub(super) fn TaskPanel(
                 <DefinitionList items=facts/>
                 {task.input.clone().map(|value| view! { <JsonBlock title=t.runs.input() value/> })}
                 {task.output.clone().map(|value| view! { <JsonBlock title=t.runs.output() value/> })}
+                {skippable
+                    .then(|| {
+                        view! { <SkipForm actions id=run reference=task.reference.clone() occurrence=task.occurrence/> }
+                    })}
+                {resumable
+                    .then(|| {
+                        let input = task.input.as_ref().and_then(|input| serde_json::to_string_pretty(input).ok());
+                        view! {
+                            <ResumeFromForm
+                                actions
+                                id=run
+                                reference=task.reference.clone()
+                                input=input.unwrap_or_default()
+                            />
+                        }
+                    })}
                 {(!earlier.is_empty())
                     .then(|| {
                         view! {

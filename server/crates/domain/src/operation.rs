@@ -100,6 +100,10 @@ operations! {
     RunResume = "run.resume" Change,
     /// Retry the failed task of a run.
     RunRetry = "run.retry" Change,
+    /// Pass over a task of a run that failed or waits.
+    RunSkip = "run.skip" Change,
+    /// Let a run go on from an earlier task with another input.
+    RunResumeFrom = "run.resume-from" Change,
     /// Say what became of a call whose outcome is unknown.
     RunResolve = "run.resolve" Change,
     /// Publish events that runs listen to.

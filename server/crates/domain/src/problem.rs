@@ -62,6 +62,8 @@ error_codes! {
     AlreadyDecided = "already-decided" 409 "The decision has been taken",
     /// The digest that was sent is not that of what would run now.
     DigestMismatch = "digest-mismatch" 409 "What is to be decided has changed",
+    /// Skipping the task would pass over a decision; says which.
+    NotSkippable = "not-skippable" 409 "This task cannot be skipped",
     /// The same idempotency key came with another request.
     IdempotencyMismatch = "idempotency-mismatch" 409 "The idempotency key was used for another request",
     /// The link was used, has expired or never existed.

@@ -1,14 +1,12 @@
 //! An actor: one leased run, from claim to rest.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
 
 use domain::{RunId, Timestamp};
-use serde::{Deserialize, Serialize};
 use store::{
     StoreError, UnitOfWork,
     runs::{Hold, Lease, Run, Taken},
@@ -27,14 +25,11 @@ use crate::{
     children,
     dispatch::{self, Report},
     exchange::Ending,
+    history::{History, SNAPSHOT_EVERY},
     node::{LoadError, Node},
     step::{self, Step},
 };
 
-/// Journal entries read at once when a run is loaded.
-const JOURNAL_PAGE: u32 = 1_000;
-/// A snapshot is written when this many entries have come since the last one.
-const SNAPSHOT_EVERY: i64 = 200;
 /// Pauses between attempts to write a step while the database is away.
 const WRITE_PAUSES: [Duration; 5] = [
     Duration::from_millis(50),
@@ -47,13 +42,6 @@ const WRITE_PAUSES: [Duration; 5] = [
 const LOAD_PAUSE: Duration = Duration::from_mins(1);
 /// A run that waits for people whom nobody could name is looked at again after this time.
 const BLOCKED_PAUSE: Duration = Duration::from_mins(5);
-
-/// What a snapshot holds.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Snapshot<'a> {
-    pub(crate) state: Cow<'a, RunState>,
-    pub(crate) lifecycle: Cow<'a, Lifecycle>,
-}
 
 /// A call in flight.
 struct InFlight {
@@ -228,45 +216,22 @@ impl Drop for Actor {
 impl Actor {
     async fn load(node: Arc<Node>, unit: &mut dyn UnitOfWork, lease: Lease, run: Run) -> Result<Self, Stop> {
         let definition = node.definition(unit, &run.workflow, &run.version).await?;
-        let kept = if run.journal_version < SNAPSHOT_EVERY { None } else { unit.snapshot_of(lease.run).await? };
-        // One that this program cannot read is no loss: the journal has it all.
-        let kept = kept.and_then(|(version, text)| Some((version, serde_json::from_str::<Snapshot<'_>>(&text).ok()?)));
-        let (mut version, mut state, mut lifecycle) = if let Some((version, kept)) = kept {
-            (version, kept.state.into_owned(), kept.lifecycle.into_owned())
-        } else {
-            let lifecycle = Lifecycle::new(&definition, lease.run, node.settings.base_url.as_str());
-            (0, RunState::default(), lifecycle)
-        };
-        let snapshot_version = version;
-        let mut begun = BTreeSet::new();
-        while version < run.journal_version {
-            let page = unit.journal(lease.run, version, JOURNAL_PAGE).await?;
-            let Some(last) = page.last() else { break };
-            version = last.version;
-            for entry in &page {
-                let event: Event = serde_json::from_str(&entry.event).map_err(LoadError::Unreadable)?;
-                if let EventKind::CallStarted { call } = event.kind {
-                    begun.insert(call);
-                }
-                let effects = workflow::apply(&definition, &mut state, &event);
-                lifecycle.observe(event.at, &effects);
-            }
-        }
+        let history = History::read(unit, &definition, &run, node.settings.base_url.as_str()).await?;
         let (report, results) = mpsc::unbounded_channel();
         Ok(Self {
             node,
             lease,
             definition,
             run,
-            state,
-            lifecycle,
-            begun,
+            state: history.state,
+            lifecycle: history.lifecycle,
+            begun: history.begun,
             blocked: BTreeSet::new(),
             timers: BTreeMap::new(),
             in_flight: HashMap::new(),
             results,
             report,
-            snapshot_version,
+            snapshot_version: history.snapshot_version,
             is_heard: false,
         })
     }

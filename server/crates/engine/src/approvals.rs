@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{ApprovalId, ApprovalState, Ids, Name, Role, Timestamp, UserId};
+use domain::{ApprovalId, ApprovalState, Ids, Role, Timestamp, UserId};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use store::{
@@ -58,24 +58,28 @@ pub(crate) async fn open(
         due_at: request.due,
         closed_at: None,
     };
-    let people = resolve(unit, &run.workflow.namespace, run.requester_id, &request.rule.approvers, now).await?;
+    let people = resolve(unit, run, request, now).await?;
     let asked_rows: Vec<AskedPerson> =
         people.iter().map(|(user, via)| AskedPerson { user_id: user.id, via: via.clone() }).collect();
     unit.insert_approval(&approval, &asked_rows).await?;
     Ok(Opened { approval, asked: people.into_iter().map(|(user, _)| user).collect() })
 }
 
-/// The people whom the rule asks, each once, with why. Never the requester, never somebody disabled.
+/// The people whom the rule asks, each once, with why. Never the requester, nor whoever changed what is asked about, never
+/// somebody disabled.
 pub(crate) async fn resolve(
     unit: &mut dyn UnitOfWork,
-    namespace: &Name,
-    requester: UserId,
-    approvers: &[Approver],
+    run: &Run,
+    request: &ApprovalRequest,
     now: Timestamp,
 ) -> store::Result<Vec<(User, String)>> {
     let mut people = Vec::new();
+    let requester = run.requester_id;
     let mut seen = BTreeSet::from([requester]);
-    for approver in approvers {
+    if let Some(login) = &request.changed_by {
+        seen.extend(unit.user_by_login(login).await?.map(|user| user.id));
+    }
+    for approver in &request.rule.approvers {
         let (ids, via) = match approver {
             Approver::User(login) => {
                 let user = unit.user_by_login(login).await?;
@@ -91,7 +95,7 @@ pub(crate) async fn resolve(
             }
             Approver::Role(role) => {
                 let holders = match role.parse::<Role>() {
-                    Ok(role) => unit.users_with_role(role, namespace, now).await?,
+                    Ok(role) => unit.users_with_role(role, &run.workflow.namespace, now).await?,
                     Err(_) => Vec::new(),
                 };
                 (holders, format!("role {role}"))

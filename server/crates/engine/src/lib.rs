@@ -25,6 +25,7 @@ mod calls;
 mod children;
 mod dispatch;
 mod exchange;
+mod history;
 pub mod launch;
 pub mod live;
 pub mod local;
@@ -48,6 +49,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use workflow::Capability;
 
+pub use history::prospect;
 pub use live::{Live, RunChange, Topic};
 pub use processes::Processes;
 pub use task_log::TaskLogs;

@@ -19,9 +19,10 @@ use workflow::{
 };
 
 use crate::{
-    actor::{Actor, Snapshot, Stop},
+    actor::{Actor, Stop},
     approvals, children,
     exchange::{Ending, exchange},
+    history::Snapshot,
     live::{RunChange, Topic},
     notices::{Notice, NoticeKind, notify},
 };
@@ -460,9 +461,7 @@ pub(crate) async fn unblock(actor: &mut Actor, request: &ApprovalRequest) -> Res
         return Ok(());
     }
     let run = &actor.run;
-    let people =
-        approvals::resolve(unit.as_mut(), &run.workflow.namespace, run.requester_id, &request.rule.approvers, now)
-            .await?;
+    let people = approvals::resolve(unit.as_mut(), run, request, now).await?;
     if people.is_empty() {
         actor.blocked.insert(request.call);
         return Ok(());

@@ -29,7 +29,7 @@ use zeroize::Zeroize;
 use crate::{Secret, random::Random};
 
 pub use key::{KEY_VARIABLE, KeySource};
-pub use token::{contains_sealed, redact, redact_str};
+pub use token::{contains_redacted, contains_sealed, redact, redact_str};
 
 const CHECK_SETTING: &str = "vault.check";
 const CHECK_CONTEXT: &str = "vault-check";

@@ -273,7 +273,7 @@ impl Service {
         gate.authorize(&own, &account(caller).1).await?;
         gate.unit.mark_read(caller.user, id, gate.now).await.or_problem()?;
         // No audit entry: having read a notice is nobody else's business and changes nothing.
-        gate.unit.commit().await.or_problem()?;
+        gate.finish_unaudited("").await?;
         self.parts.live.changed(engine::Topic::Notifications(caller.user));
         Ok(())
     }

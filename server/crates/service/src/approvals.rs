@@ -168,6 +168,7 @@ impl Service {
             message: approval.message.clone(),
             input: shown.get("input").cloned().unwrap_or_default(),
             input_schema: definition.input_schema().cloned(),
+            about: shown.get("about").filter(|about| shown.get("input") != Some(about)).cloned(),
             steps: self.steps(unit, &definition, approval.requester_id, shown.get("input")).await?,
             quorum: rule_of(&approval)
                 .and_then(|rule| serde_json::to_value(rule.quorum).ok())

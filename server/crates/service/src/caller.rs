@@ -4,6 +4,7 @@ use domain::{SessionId, TokenId, UserId};
 use policy::Principal;
 
 pub use audit::Door;
+pub use store::requests::Reservation;
 
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Caller {
     pub token: Option<TokenId>,
     /// Where the call came from.
     pub origin: Origin,
+    /// The idempotency key under which it came. What is done is done under it, in the same unit of work.
+    pub reservation: Option<Reservation>,
 }
 
 /// Where a call came from, signed in or not.

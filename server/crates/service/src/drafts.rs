@@ -82,7 +82,7 @@ impl Service {
         };
         gate.unit.put_draft(&draft).await.or_problem()?;
         // No audit entry: a draft is the person's own note and changes nothing for anybody until it is sent.
-        gate.unit.commit().await.or_problem()?;
+        gate.finish_unaudited(&draft.id.to_string()).await?;
         Ok(view(draft))
     }
 
@@ -94,7 +94,7 @@ impl Service {
         if !gate.unit.delete_draft(caller.user, id).await.or_problem()? {
             return Err(not_found());
         }
-        gate.unit.commit().await.or_problem()
+        gate.finish_unaudited(&id.to_string()).await
     }
 
     /// Sends a request. Sending it again gives the same run, so a double click or a reload harms nothing.

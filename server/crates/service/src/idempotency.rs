@@ -1,24 +1,33 @@
 //! Idempotency keys: the same request sent twice is done once and answered twice alike.
+//!
+//! A request reserves its key, and the unit of work that does what is asked writes so under the key. When the end of a unit
+//! was not heard of, the key therefore knows whether it happened.
 
-use domain::{ErrorCode, Problem};
+use std::{fmt, time::Duration};
+
+use domain::{ErrorCode, Operation, Problem, RunId, view::RunSummary};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use store::{StoreError, requests::Answered};
+use store::{StoreError, UnitOfWork, requests::Answered};
 
 use crate::{
-    Caller, Service,
+    Caller, Reservation, Service,
     problems::{OrProblem as _, from_store},
+    views::{self, People},
 };
 
 /// The longest key, in bytes.
 const KEY_LIMIT: usize = 255;
 /// The largest answer that is kept.
 const BODY_LIMIT: usize = 256 * 1024;
+/// A request that has done nothing for so long was cut off with its server; if it was not, it does nothing any more.
+const ABANDONED: Duration = Duration::from_mins(2);
 
 /// What is known of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Remembered {
-    /// Nothing: do it, and say the answer with [`Service::remember`].
-    New,
+    /// Nothing: do it as a [`Caller`] with this reservation, and say the answer with [`Service::remember`].
+    New(Reservation),
     /// It was done; this was the answer.
     Done {
         /// HTTP status.
@@ -26,6 +35,22 @@ pub enum Remembered {
         /// Body.
         body: String,
     },
+    /// It launched this run, and its answer was lost.
+    Launched(Box<RunSummary>),
+}
+
+/// What was done under a key, as long as there is no answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Done {
+    pub(crate) operation: Operation,
+    /// On what.
+    pub(crate) id: String,
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
 }
 
 /// What makes two requests the same.
@@ -61,38 +86,65 @@ impl Service {
             created_at: self.now(),
         };
         let mut unit = self.parts.store.begin().await.or_problem()?;
-        match unit.answered(caller.user, key).await.or_problem()? {
-            None => match unit.insert_answered(&answered).await {
+        let Some(earlier) = unit.answered(caller.user, key).await.or_problem()? else {
+            return match unit.insert_answered(&answered).await {
                 Ok(()) => {
                     unit.commit().await.or_problem()?;
-                    Ok(Remembered::New)
+                    Ok(Remembered::New(answered.reservation()))
                 }
                 Err(StoreError::Duplicate(_)) => Err(under_way()),
                 Err(other) => Err(from_store(other)),
-            },
-            Some(earlier) if earlier.request_digest != answered.request_digest => {
-                Err(Problem::new(ErrorCode::IdempotencyMismatch))
-            }
-            Some(earlier) if earlier.status == 0 => Err(under_way()),
-            Some(earlier) => Ok(Remembered::Done { status: earlier.status, body: earlier.body }),
+            };
+        };
+        if earlier.request_digest != answered.request_digest {
+            return Err(Problem::new(ErrorCode::IdempotencyMismatch));
         }
+        if earlier.status != 0 {
+            return Ok(Remembered::Done { status: earlier.status, body: earlier.body });
+        }
+        if !earlier.body.is_empty() {
+            return done(unit.as_mut(), &earlier.body).await;
+        }
+        let abandoned = answered.created_at.since(earlier.created_at) > ABANDONED;
+        if !abandoned || !unit.take_over_answered(&earlier.reservation(), answered.created_at).await.or_problem()? {
+            return Err(under_way());
+        }
+        unit.commit().await.or_problem()?;
+        Ok(Remembered::New(answered.reservation()))
     }
 
-    /// Keeps the answer to the request that reserved the key. A failure of the server is none: when the end of a
-    /// transaction was not heard of it may have happened, so the key stays reserved, and whoever repeats the request is
-    /// told to look. The same goes for an answer that is too large to be kept.
-    pub async fn remember(&self, caller: &Caller, key: &str, status: u16, body: &str) -> Result<(), Problem> {
-        if status >= 500 || body.len() > BODY_LIMIT {
+    /// Keeps the answer to the request that made the reservation. After a failure of the server the key is free again if
+    /// nothing was done under it: whoever repeats the request has it done, or is told what came of it.
+    pub async fn remember(&self, reservation: &Reservation, status: u16, body: &str) -> Result<(), Problem> {
+        if body.len() > BODY_LIMIT {
             return Ok(());
         }
         let mut unit = self.parts.store.begin().await.or_problem()?;
-        unit.finish_answered(caller.user, key, status, body).await.or_problem()?;
+        if status >= 500 {
+            unit.release_answered(reservation).await.or_problem()?;
+        } else {
+            unit.finish_answered(reservation, status, body).await.or_problem()?;
+        }
         unit.commit().await.or_problem()
     }
 }
 
+/// What was done by a request whose answer was lost.
+async fn done(unit: &mut dyn UnitOfWork, done: &str) -> Result<Remembered, Problem> {
+    let lost = || {
+        Problem::new(ErrorCode::Conflict)
+            .with_detail("a request with this key was done, and its answer was lost: look at what came of it")
+    };
+    let done: Done = serde_json::from_str(done).map_err(|_| lost())?;
+    if done.operation != Operation::RunLaunch {
+        return Err(lost());
+    }
+    let id: RunId = done.id.parse().map_err(|_| lost())?;
+    let run = unit.run(id).await.or_problem()?.ok_or_else(lost)?;
+    let people = People::load(unit, [run.requester_id]).await.or_problem()?;
+    Ok(Remembered::Launched(Box::new(views::run_summary(&run, &people))))
+}
+
 fn under_way() -> Problem {
-    Problem::new(ErrorCode::Conflict).with_detail(
-        "a request with this key is under way, failed or was cut off: look whether it happened before you use another key",
-    )
+    Problem::new(ErrorCode::Conflict).with_detail("a request with this key is under way; repeat it in a moment")
 }

@@ -1,7 +1,7 @@
 //! Input against its schema: the one judge of what may be sent, whatever the door.
 
 use domain::{ErrorCode, FieldError, Problem};
-use identity::vault::contains_sealed;
+use identity::vault::{contains_redacted, contains_sealed};
 use jsonschema::{Draft, Validator, error::ValidationErrorKind};
 use serde_json::{Value, json};
 
@@ -40,6 +40,16 @@ pub(crate) fn check_size(input: &Value) -> Result<(), Problem> {
     // Sealed values are opened when a call is built; one that a person copied from elsewhere must not be.
     if contains_sealed(input) {
         return Err(Problem::new(ErrorCode::BadRequest).with_detail("the input holds a sealed value of Rondo's own"));
+    }
+    Ok(())
+}
+
+/// Checks data that a person puts in place of a run's own.
+pub(crate) fn check_replacement(data: &Value) -> Result<(), Problem> {
+    check_size(data)?;
+    if contains_redacted(data) {
+        return Err(Problem::new(ErrorCode::BadRequest)
+            .with_detail("the data hold the mask of a secret; a secret cannot be copied from what is shown"));
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ use store::Store;
 pub use administration::{NewUser, UserChange};
 pub use approvals::ApprovalQuery;
 pub use audit_log::{AuditExport, ExportFormat};
-pub use caller::{Caller, Door, MaybeCaller, Origin};
+pub use caller::{Caller, Door, MaybeCaller, Origin, Reservation};
 pub use connections::{ConnectionKind, NewConnection};
 pub use console::WayIn;
 use definitions::Definitions;

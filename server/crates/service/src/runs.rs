@@ -1,5 +1,7 @@
 //! Following and steering runs.
 
+mod corrections;
+
 use std::collections::BTreeMap;
 
 use domain::{
@@ -19,6 +21,7 @@ use workflow::{Event, EventKind, Resolution, RunError, StandardError};
 use crate::{
     Caller, Gate, Service, cursor,
     gate::Target,
+    input,
     problems::{OrProblem as _, internal, not_found},
     views::{self, People},
 };
@@ -193,6 +196,11 @@ impl Service {
         if run.needs_attention && may(Operation::RunResolve) {
             detail.actions.push("resolve".to_owned());
         }
+        for (operation, name) in [(Operation::RunSkip, "skip"), (Operation::RunResumeFrom, "resume-from")] {
+            if corrections::may_fit(run) && may(operation) {
+                detail.actions.push(name.to_owned());
+            }
+        }
         Ok(detail)
     }
 
@@ -297,7 +305,12 @@ impl Service {
     }
 
     /// Enters an operation on a run. Who may see it is told what is missing; to others it does not exist.
-    async fn enter_run(&self, caller: &Caller, id: RunId, operation: Operation) -> Result<(Gate<'_>, Run), Problem> {
+    pub(crate) async fn enter_run(
+        &self,
+        caller: &Caller,
+        id: RunId,
+        operation: Operation,
+    ) -> Result<(Gate<'_>, Run), Problem> {
         let mut gate = self.enter(caller, operation).await?;
         let run = gate.unit.run(id).await.or_problem()?.ok_or_else(not_found)?;
         let resource = run_resource(gate.unit.as_mut(), &run).await?;
@@ -332,6 +345,9 @@ impl Service {
             .call
             .filter(|_| task.status == TaskStatus::Unknown)
             .ok_or_else(|| Problem::new(ErrorCode::Conflict).with_detail("the outcome of this task is not unknown"))?;
+        if let RunResolution::Done { output } = &resolution {
+            input::check_replacement(output)?;
+        }
         let detail = json!({"task": reference, "occurrence": occurrence, "resolution": &resolution});
         let resolution = match resolution {
             RunResolution::Done { output } => Resolution::Done { output },

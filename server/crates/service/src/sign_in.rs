@@ -119,7 +119,16 @@ impl Service {
     ) -> Result<Option<Caller>, Problem> {
         let Some(user) = unit.user(user).await.or_problem()?.filter(|user| user.active) else { return Ok(None) };
         let principal = people::principal(unit, &user, self.now()).await.or_problem()?;
-        Ok(Some(Caller { user: user.id, login: user.login, name: user.name, principal, session, token, origin }))
+        Ok(Some(Caller {
+            user: user.id,
+            login: user.login,
+            name: user.name,
+            principal,
+            session,
+            token,
+            origin,
+            reservation: None,
+        }))
     }
 
     /// Enters a sign-out in the audit log. The caller ends the session itself.

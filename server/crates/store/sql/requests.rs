@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use domain::{DraftId, Timestamp, UserId};
 use store::{
     Result,
-    requests::{Answered, Draft, Requests},
+    requests::{Answered, Draft, Requests, Reservation},
 };
 
 use crate::{
@@ -105,13 +105,52 @@ impl Requests for Unit {
         Ok(())
     }
 
-    async fn finish_answered(&mut self, user: UserId, key: &str, status: u16, body: &str) -> Result<()> {
-        let statement = sql("UPDATE idempotency_keys SET status = $3, body = $4 WHERE user_id = $1 AND key = $2")
-            .bind(user)
-            .bind(key)
-            .bind(i64::from(status))
-            .bind(body);
+    async fn mark_answered(&mut self, reservation: &Reservation, done: &str) -> Result<()> {
+        let statement = sql(concat!(
+            "UPDATE idempotency_keys SET body = $4 ",
+            "WHERE user_id = $1 AND key = $2 AND created_at = $3 AND status = 0"
+        ))
+        .bind(reservation.user_id)
+        .bind(&reservation.key)
+        .bind(reservation.made_at)
+        .bind(done);
         self.execute_one(statement).await
+    }
+
+    async fn finish_answered(&mut self, reservation: &Reservation, status: u16, body: &str) -> Result<()> {
+        let statement = sql(concat!(
+            "UPDATE idempotency_keys SET status = $4, body = $5 ",
+            "WHERE user_id = $1 AND key = $2 AND created_at = $3"
+        ))
+        .bind(reservation.user_id)
+        .bind(&reservation.key)
+        .bind(reservation.made_at)
+        .bind(i64::from(status))
+        .bind(body);
+        self.execute_one(statement).await
+    }
+
+    async fn release_answered(&mut self, reservation: &Reservation) -> Result<bool> {
+        let statement = sql(concat!(
+            "DELETE FROM idempotency_keys ",
+            "WHERE user_id = $1 AND key = $2 AND created_at = $3 AND status = 0 AND body = ''"
+        ))
+        .bind(reservation.user_id)
+        .bind(&reservation.key)
+        .bind(reservation.made_at);
+        Ok(self.execute(statement).await? > 0)
+    }
+
+    async fn take_over_answered(&mut self, reservation: &Reservation, now: Timestamp) -> Result<bool> {
+        let statement = sql(concat!(
+            "UPDATE idempotency_keys SET created_at = $4 ",
+            "WHERE user_id = $1 AND key = $2 AND created_at = $3 AND status = 0 AND body = ''"
+        ))
+        .bind(reservation.user_id)
+        .bind(&reservation.key)
+        .bind(reservation.made_at)
+        .bind(now);
+        Ok(self.execute(statement).await? > 0)
     }
 
     async fn prune_answered(&mut self, before: Timestamp) -> Result<u64> {

@@ -33,12 +33,30 @@ pub struct Answered {
     pub key: String,
     /// Hex SHA-256 of method, path and body.
     pub request_digest: String,
-    /// Status of the answer; 0 while the request is under way.
+    /// Status of the answer; 0 while there is none.
     pub status: u16,
-    /// Body of the answer.
+    /// Body of the answer. Without one: what was done, once that is durable, or empty.
     pub body: String,
-    /// Given at.
+    /// Reserved at.
     pub created_at: Timestamp,
+}
+
+impl Answered {
+    /// The claim of the request that reserved the key.
+    pub fn reservation(&self) -> Reservation {
+        Reservation { user_id: self.user_id, key: self.key.clone(), made_at: self.created_at }
+    }
+}
+
+/// The claim of one request on a key. Another request can take over what was abandoned; the claim is void then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// Whose key.
+    pub user_id: UserId,
+    /// The key.
+    pub key: String,
+    /// When it was reserved.
+    pub made_at: Timestamp,
 }
 
 /// Drafts and idempotency keys.
@@ -59,8 +77,15 @@ pub trait Requests: Send {
     async fn answered(&mut self, user: UserId, key: &str) -> Result<Option<Answered>>;
     /// Keeps an answer; [`crate::StoreError::Duplicate`] when the key has one.
     async fn insert_answered(&mut self, answered: &Answered) -> Result<()>;
-    /// Writes status and body of a kept answer; [`crate::StoreError::Conflict`] when there is none.
-    async fn finish_answered(&mut self, user: UserId, key: &str, status: u16, body: &str) -> Result<()>;
+    /// Writes what was done under a reservation, in the unit that does it; [`crate::StoreError::Conflict`] when it is void.
+    async fn mark_answered(&mut self, reservation: &Reservation, done: &str) -> Result<()>;
+    /// Writes status and body of the answer; [`crate::StoreError::Conflict`] when the reservation is void.
+    async fn finish_answered(&mut self, reservation: &Reservation, status: u16, body: &str) -> Result<()>;
+    /// Gives a key back under which nothing was done; false when something was, or the reservation is void. Waits for a unit
+    /// that is about to mark it.
+    async fn release_answered(&mut self, reservation: &Reservation) -> Result<bool>;
+    /// Takes over a reservation under which nothing was done, and makes it void; false when that is not so.
+    async fn take_over_answered(&mut self, reservation: &Reservation, now: Timestamp) -> Result<bool>;
     /// Forgets answers given before `before`.
     async fn prune_answered(&mut self, before: Timestamp) -> Result<u64>;
 }

@@ -148,6 +148,9 @@ pub struct ApprovalRequest {
     pub due: Option<Timestamp>,
     /// The task's input: what is decided about.
     pub input: Value,
+    /// The login name of whoever changed what is decided about, and is not asked therefore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<String>,
 }
 
 /// One execution of a task, as pages and REST show it. Structural tasks (`do`, `try`, `for`, `fork`) have records, too.

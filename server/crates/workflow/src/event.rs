@@ -6,6 +6,7 @@ use domain::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::effect::null_is_a_value;
 use crate::{CloudEvent, RunError};
 
 /// One attempt of one call (or one approval), numbered within its run. A retry is a new `CallId`, so an answer to an
@@ -55,7 +56,7 @@ pub struct Event {
 
 impl Event {
     /// The version of the encoding of events. A journal row carries it; a change that old readers cannot read raises it.
-    pub const FORMAT: u32 = 2;
+    pub const FORMAT: u32 = 3;
 
     /// An event at a time.
     pub fn new(at: Timestamp, kind: EventKind) -> Self {
@@ -158,6 +159,35 @@ pub enum EventKind {
     },
     /// Runs the failed task of a faulted run again. Ignored once compensation has begun.
     RetryRequested {
+        /// Who.
+        by: String,
+    },
+    /// Passes over the task at which a run failed, or one that waits, as if it had completed. [`crate::refusal`] says when
+    /// this is ignored.
+    TaskSkipped {
+        /// JSON pointer to the task.
+        reference: String,
+        /// Which execution of it.
+        occurrence: u32,
+        /// What stands for its transformed output; absent: its raw input, as for a task whose `if` is false.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
+        output: Option<Value>,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: String,
+    },
+    /// Goes on from a task that was started before, with another input; what followed it runs again. A halted run goes on
+    /// with that. [`crate::refusal`] says when this is ignored.
+    ResumedFrom {
+        /// JSON pointer to the task.
+        reference: String,
+        /// How often it has been executed so far, so that nobody goes back further than was meant.
+        occurrence: u32,
+        /// Its raw input.
+        input: Value,
+        /// Why.
+        reason: String,
         /// Who.
         by: String,
     },

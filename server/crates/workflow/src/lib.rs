@@ -74,7 +74,8 @@ pub use effect::{
 pub use error::{RunError, StandardError};
 pub use event::{CallId, Event, EventKind, Resolution, SubscriptionId, TimerId};
 pub use machine::{
-    CallRequest, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, RunState, SecretSource, apply, build_call, outstanding,
+    CallRequest, Decides, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, Refusal, RunState, SecretSource, apply, build_call,
+    outstanding, refusal,
 };
 pub use plan::{Plan, PlannedStep};
 pub use schedule::{Gathering, Schedule};

@@ -127,7 +127,8 @@ impl Lifecycle {
         // Of a task that has ended well nothing more comes; a loop would keep all of them.
         let before = match record.status {
             TaskStatus::Completed => self.tasks.remove(&key),
-            TaskStatus::Skipped => return None,
+            // One that was begun was not brought to its end; one whose `if` is false never was.
+            TaskStatus::Skipped => Some(self.tasks.remove(&key)?),
             _ => self.tasks.insert(key, now),
         };
         let about = |name: &str, time: Timestamp| {
@@ -144,7 +145,7 @@ impl Lifecycle {
                 let error = record.error.as_ref().map(crate::RunError::to_value);
                 Some(("task.faulted", with(about("faultedAt", ended), "error", error)))
             }
-            TaskStatus::Cancelled => Some(("task.cancelled", about("cancelledAt", ended))),
+            TaskStatus::Cancelled | TaskStatus::Skipped => Some(("task.cancelled", about("cancelledAt", ended))),
             _ => None,
         };
         match before {

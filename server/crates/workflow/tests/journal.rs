@@ -73,6 +73,31 @@ impl workflow::harness::Responder for Quiet {
     }
 }
 
+/// Older programs wrote these. Their snapshots are not used, but their journals are, and end where they did.
+#[test]
+fn journals_of_earlier_formats_are_read() {
+    let folder = file().parent().unwrap().to_owned();
+    let mut earlier = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path == file() {
+            continue;
+        }
+        earlier += 1;
+        let written: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let journal: Vec<Event> = serde_json::from_value(written["journal"].clone()).unwrap();
+        let mut state = RunState::new();
+        for event in &journal {
+            apply(&definition(), &mut state, event);
+        }
+        let state = serde_json::to_value(&state).unwrap();
+        for part in ["calls", "timers", "subscriptions", "detached", "attempts", "completed", "context", "shown"] {
+            assert_eq!(state[part], written["state"][part], "{part}");
+        }
+    }
+    assert!(earlier > 0);
+}
+
 #[test]
 fn what_was_written_in_the_current_format_is_read() {
     if std::env::var_os("RONDO_WRITE_JOURNAL").is_some() {

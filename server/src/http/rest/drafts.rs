@@ -116,6 +116,10 @@ async fn send(
     SignedIn(caller): SignedIn,
     Place(id): Place<DraftId>,
 ) -> Answer<Created<RunSummary>> {
-    let run = portal.service.send_draft(&caller, id).await?;
-    Ok(Created(format!("/runs/{}", run.id), run))
+    Ok(sent(portal.service.send_draft(&caller, id).await?))
+}
+
+/// What whoever sends a request is told.
+pub(super) fn sent(run: RunSummary) -> Created<RunSummary> {
+    Created(format!("/runs/{}", run.id), run)
 }

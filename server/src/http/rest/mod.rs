@@ -22,7 +22,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{ErrorCode, view::Page};
+use domain::{
+    ErrorCode,
+    view::{Page, RunSummary},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -83,5 +86,14 @@ impl<T: Serialize> IntoResponse for Created<T> {
             response.headers_mut().insert(header::LOCATION, place);
         }
         response
+    }
+}
+
+/// The answer to the launch of a run, by the path that launched it.
+pub(super) fn launched(path: &str, run: RunSummary) -> Response {
+    if path.starts_with("/api/v1/drafts/") {
+        drafts::sent(run).into_response()
+    } else {
+        workflows::launched(run).into_response()
     }
 }

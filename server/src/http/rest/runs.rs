@@ -5,7 +5,7 @@ use domain::{
     ErrorCode, Name, Problem, RunId, RunStatus, WorkflowRef,
     view::{JournalEntryView, LogLine, Page, RunDetail, RunSummary, TaskView},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use service::{RunQuery, RunResolution};
 use utoipa::{IntoParams, ToSchema};
@@ -33,6 +33,8 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(suspend))
         .routes(routes!(resume))
         .routes(routes!(retry))
+        .routes(routes!(skip))
+        .routes(routes!(resume_from))
         .routes(routes!(resolve))
 }
 
@@ -246,6 +248,80 @@ async fn retry(
     Sent(_nothing): Sent<Nothing>,
 ) -> Answer<Json<RunSummary>> {
     Ok(Json(portal.service.retry_run(&caller, id).await?))
+}
+
+/// A task to pass over.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"task": "/do/2/createAccount", "reason": "it exists already", "output": {"id": 7}}))]
+struct Skipped {
+    /// The task's reference.
+    task: String,
+    /// Which execution of it; the latest unless told.
+    occurrence: Option<u32>,
+    /// Why, for the journal and the audit log.
+    reason: String,
+    /// What stands for the task's output, `null` included; its input unless told.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Object)]
+    output: Option<Value>,
+}
+
+/// What is there is given: `null` is an output, too.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// Pass over a task at which a run failed, or that waits
+///
+/// The run goes on as if the task had completed: by its `then`, with its `export`. Nobody passes over an approval. After an
+/// approval, an output is used once those who were asked have approved it.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/skip", tag = "runs", operation_id = "skipTask",
+    params(("id" = RunId, Path)),
+    request_body = Skipped,
+    responses((status = 200, description = "The run as it was; it goes on soon", body = RunSummary)),
+    extensions(("x-rondo-operation" = json!("run.skip"))))]
+async fn skip(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(id): Place<RunId>,
+    Sent(skipped): Sent<Skipped>,
+) -> Answer<Json<RunSummary>> {
+    let Skipped { task, occurrence, reason, output } = skipped;
+    Ok(Json(portal.service.skip_task(&caller, id, &task, occurrence, output, &reason).await?))
+}
+
+/// Where a run is to go on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"from": "/do/2/createAccount", "input": {"login": "ana"}, "reason": "a wrong name"}))]
+struct Correction {
+    /// The reference of a task that was started before.
+    from: String,
+    /// The task's input, before its `input.from`.
+    #[schema(value_type = Object)]
+    input: Value,
+    /// Why, for the journal and the audit log.
+    reason: String,
+}
+
+/// Let a run that failed, waits or is halted go on from an earlier task with another input
+///
+/// What followed the task runs again, and what is asked from there on is asked anew. Where people were asked before it, the
+/// input is used once they have approved it.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/resume-from", tag = "runs", operation_id = "resumeRunFrom",
+    params(("id" = RunId, Path)),
+    request_body = Correction,
+    responses((status = 200, description = "The run as it was; it goes on soon", body = RunSummary)),
+    extensions(("x-rondo-operation" = json!("run.resume-from"))))]
+async fn resume_from(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(id): Place<RunId>,
+    Sent(correction): Sent<Correction>,
+) -> Answer<Json<RunSummary>> {
+    let Correction { from, input, reason } = correction;
+    Ok(Json(portal.service.resume_run_from(&caller, id, &from, input, &reason).await?))
 }
 
 /// What became of a call whose outcome is unknown.

@@ -132,7 +132,7 @@ struct Launch {
 
 /// A run that was just launched.
 #[derive(Serialize, ToSchema)]
-struct Launched {
+pub(super) struct Launched {
     /// Its id.
     id: RunId,
     /// Its number for people.
@@ -156,9 +156,16 @@ async fn launch(
     Sent(launch): Sent<Launch>,
 ) -> Answer<(Applied, Created<Launched>)> {
     let workflow = WorkflowRef { namespace, name };
-    let RunSummary { id, number, status, .. } =
-        portal.service.launch(&caller, &workflow, launch.version, launch.input).await?;
-    let applied = patience.until_ended(&portal, &caller, id).await?;
-    let status = if patience.is_some() { portal.service.run_state(&caller, id).await?.status } else { status };
-    Ok((applied, Created(format!("/runs/{id}"), Launched { id, number, status })))
+    let mut run = portal.service.launch(&caller, &workflow, launch.version, launch.input).await?;
+    let applied = patience.until_ended(&portal, &caller, run.id).await?;
+    if patience.is_some() {
+        run.status = portal.service.run_state(&caller, run.id).await?.status;
+    }
+    Ok((applied, launched(run)))
+}
+
+/// What whoever launches a workflow is told.
+pub(super) fn launched(run: RunSummary) -> Created<Launched> {
+    let RunSummary { id, number, status, .. } = run;
+    Created(format!("/runs/{id}"), Launched { id, number, status })
 }

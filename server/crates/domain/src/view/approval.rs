@@ -127,6 +127,10 @@ pub struct ApprovalDetail {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub input_schema: Option<Value>,
+    /// What the step works with, where that is something else: tasks before it have made it, or an operator has changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub about: Option<Value>,
     /// What will happen after an approval.
     #[serde(default)]
     pub steps: Vec<PlanStep>,

@@ -10,6 +10,7 @@ mod flow;
 mod lab;
 mod local;
 mod messages;
+mod operators;
 mod postgres;
 mod processes;
 mod schedules;

@@ -48,6 +48,16 @@ async fn a_script_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_after_an_approval_is_asked_about() {
+    let Some((mut admin, name, url)) = database("change").await else { return };
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { units: 3, logs: 1 }).await.unwrap());
+    let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
+    crate::operators::a_change_asks_those_who_approved_before(&lab).await;
+    store.close().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_runs_than_connections_do_not_wait_for_each_other() {
     let Some((mut admin, name, url)) = database("crowd").await else { return };
     let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { units: 3, logs: 1 }).await.unwrap());

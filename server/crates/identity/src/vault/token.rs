@@ -130,14 +130,24 @@ pub fn redact(value: &mut Value) {
     });
 }
 
+/// Whether any string or member name holds what [`redact`] put in place of a secret.
+#[must_use]
+pub fn contains_redacted(value: &Value) -> bool {
+    holds(value, REDACTED)
+}
+
 /// Whether any string or member name holds what looks like a sealed secret. What people send (inputs, comments) is
 /// refused when it does: nobody sends one but to have it opened elsewhere.
 #[must_use]
 pub fn contains_sealed(value: &Value) -> bool {
+    holds(value, PREFIX)
+}
+
+fn holds(value: &Value, part: &str) -> bool {
     match value {
-        Value::String(text) => text.contains(PREFIX),
-        Value::Array(items) => items.iter().any(contains_sealed),
-        Value::Object(members) => members.iter().any(|(name, member)| name.contains(PREFIX) || contains_sealed(member)),
+        Value::String(text) => text.contains(part),
+        Value::Array(items) => items.iter().any(|item| holds(item, part)),
+        Value::Object(members) => members.iter().any(|(name, member)| name.contains(part) || holds(member, part)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

@@ -7,6 +7,7 @@ mod events;
 mod idempotency;
 mod office;
 mod onboarding;
+mod operators;
 mod processes;
 mod real_systems;
 mod roles;

@@ -86,6 +86,15 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             let (run, _) = office.request().await;
             code(service.retry_run(caller, run).await)
         }
+        Operation::RunSkip => {
+            let (run, _) = office.request().await;
+            code(service.skip_task(caller, run, "/do/0/managerApproval", None, None, "because").await)
+        }
+        Operation::RunResumeFrom => {
+            let (run, _) = office.request().await;
+            let newcomer = Office::newcomer();
+            code(service.resume_run_from(caller, run, "/do/0/managerApproval", newcomer, "because").await)
+        }
         Operation::RunResolve => {
             let (run, _) = office.request().await;
             let reference = "/do/0/managerApproval";

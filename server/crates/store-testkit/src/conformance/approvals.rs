@@ -187,8 +187,8 @@ pub(super) async fn an_idempotency_key_has_one_answer(subject: Subject) {
     let mut unit = subject.unit().await;
     unit.insert_answered(&begun).await.unwrap();
     unit.insert_answered(&answered(user_id(2), "key")).await.unwrap();
-    unit.finish_answered(user_id(1), "key", 201, "{\"id\":1}").await.unwrap();
-    let missing = unit.finish_answered(user_id(1), "none", 201, "{}").await;
+    unit.finish_answered(&begun.reservation(), 201, "{\"id\":1}").await.unwrap();
+    let missing = unit.finish_answered(&answered(user_id(1), "none").reservation(), 201, "{}").await;
     assert!(matches!(missing, Err(StoreError::Conflict)), "{missing:?}");
     unit.commit().await.unwrap();
     let mut unit = subject.unit().await;
@@ -201,4 +201,54 @@ pub(super) async fn an_idempotency_key_has_one_answer(subject: Subject) {
     drop(unit);
     let mut unit = subject.unit().await;
     assert_eq!(unit.prune_answered(at(1)).await.unwrap(), 2);
+}
+
+pub(super) async fn a_key_is_given_back_or_taken_over_unless_something_was_done(subject: Subject) {
+    subject.organisation(0).await;
+    let mut begun = answered(user_id(1), "key");
+    begun.status = 0;
+    begun.body.clear();
+    let first = begun.reservation();
+    let mut unit = subject.unit().await;
+    unit.insert_answered(&begun).await.unwrap();
+    unit.commit().await.unwrap();
+
+    // Whoever takes it over makes the first claim void.
+    let mut unit = subject.unit().await;
+    assert!(unit.take_over_answered(&first, at(5)).await.unwrap());
+    assert!(!unit.take_over_answered(&first, at(6)).await.unwrap());
+    unit.commit().await.unwrap();
+    let mut unit = subject.unit().await;
+    let void = unit.mark_answered(&first, "done").await;
+    assert!(matches!(void, Err(StoreError::Conflict)), "{void:?}");
+    drop(unit);
+    let mut unit = subject.unit().await;
+    let void = unit.finish_answered(&first, 201, "{}").await;
+    assert!(matches!(void, Err(StoreError::Conflict)), "{void:?}");
+    drop(unit);
+    let mut unit = subject.unit().await;
+    assert!(!unit.release_answered(&first).await.unwrap());
+
+    // Under the second something is done, in the unit that does it.
+    let second = unit.answered(user_id(1), "key").await.unwrap().unwrap().reservation();
+    unit.mark_answered(&second, "done").await.unwrap();
+    unit.rollback().await.unwrap();
+    let mut unit = subject.unit().await;
+    assert_eq!(unit.answered(user_id(1), "key").await.unwrap().unwrap().body, "");
+    unit.mark_answered(&second, "done").await.unwrap();
+    unit.commit().await.unwrap();
+    let mut unit = subject.unit().await;
+    assert!(!unit.release_answered(&second).await.unwrap());
+    assert!(!unit.take_over_answered(&second, at(9)).await.unwrap());
+    let done = unit.answered(user_id(1), "key").await.unwrap().unwrap();
+    assert_eq!((done.status, done.body.as_str()), (0, "done"));
+    drop(unit);
+
+    let mut other = answered(user_id(1), "other");
+    other.status = 0;
+    other.body.clear();
+    let mut unit = subject.unit().await;
+    unit.insert_answered(&other).await.unwrap();
+    assert!(unit.release_answered(&other.reservation()).await.unwrap());
+    assert_eq!(unit.answered(user_id(1), "other").await.unwrap(), None);
 }

@@ -103,7 +103,8 @@ cases! { $;
         a_closed_approval_stays_closed,
         more_people_can_be_asked,
         a_draft_is_sent_once,
-        an_idempotency_key_has_one_answer;
+        an_idempotency_key_has_one_answer,
+        a_key_is_given_back_or_taken_over_unless_something_was_done;
     messages:
         notices_are_paged_and_marked_as_read,
         a_message_is_taken_held_and_settled,

@@ -574,7 +574,7 @@ impl Operation {
             60 => {
                 unit.insert_answered(&answered(user_id(a), self.text)).await?;
                 if self.flag {
-                    unit.finish_answered(user_id(b), self.text, 409, "{}").await?;
+                    unit.finish_answered(&answered(user_id(b), self.text).reservation(), 409, "{}").await?;
                 }
                 shown(unit.answered(user_id(a), self.text).await?)
             }

@@ -215,6 +215,12 @@ impl Definition {
         self.tasks.iter().any(asks)
     }
 
+    /// The task with this reference.
+    pub(crate) fn index_of(&self, reference: &str) -> Option<TaskIndex> {
+        let place = self.tasks.iter().position(|task| &*task.reference == reference)?;
+        TaskIndex::try_from(place).ok()
+    }
+
     pub(crate) fn task(&self, index: TaskIndex) -> Option<&Task> {
         self.tasks.get(index as usize)
     }

@@ -7,8 +7,8 @@ use domain::{RunId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
-    CallId, CloudEvent, Definition, Effect, Event, EventKind, Resolution, RunError, RunState, Subscription,
-    SubscriptionId, TimerId, apply, build_call, outstanding,
+    CallId, CloudEvent, Definition, Effect, Event, EventKind, Refusal, Resolution, RunError, RunState, Subscription,
+    SubscriptionId, TimerId, apply, build_call, outstanding, refusal,
 };
 
 use super::{replay, uuid_of_test};
@@ -29,6 +29,7 @@ pub fn walk(definition: &Definition, input: &Value, choices: &[u8]) -> Vec<Strin
         open: Open::default(),
         unknown: BTreeSet::new(),
         emitted: Vec::new(),
+        executions: Vec::new(),
         highest: Open::default(),
         violations: Vec::new(),
     };
@@ -90,6 +91,8 @@ struct Walk<'d> {
     /// Calls of which nobody knows what became of them.
     unknown: BTreeSet<CallId>,
     emitted: Vec<CloudEvent>,
+    /// The reference and occurrence of each task that was started.
+    executions: Vec<(String, u32)>,
     /// The last number of each kind.
     highest: Open,
     violations: Vec<String>,
@@ -125,7 +128,7 @@ impl Walk<'_> {
         let call = nth(self.open.calls.keys().copied().collect::<Vec<_>>().into_iter(), which);
         let timer = nth(self.open.timers.keys().copied().collect::<Vec<_>>().into_iter(), which);
         let by = || "somebody".to_owned();
-        let kind = match what % 20 {
+        let kind = match what % 22 {
             0..6 => call.map(|call| EventKind::CallCompleted { call, output: output(which) }),
             6 | 7 => {
                 call.map(|call| EventKind::CallFailed { call, error: error(which), retryable: which.is_multiple_of(2) })
@@ -164,6 +167,24 @@ impl Walk<'_> {
                 self.unfit(which);
                 None
             }
+            20 => self.execution(which).map(|(reference, occurrence)| EventKind::TaskSkipped {
+                reference,
+                occurrence,
+                output: which.is_multiple_of(2).then(|| output(which)),
+                reason: "why not".to_owned(),
+                by: by(),
+            }),
+            21 => self.execution(which).map(|(reference, _)| {
+                let times = self.executions.iter().filter(|(other, _)| *other == reference).count();
+                let occurrence = u32::try_from(times).unwrap_or(u32::MAX);
+                EventKind::ResumedFrom {
+                    reference,
+                    occurrence,
+                    input: output(which),
+                    reason: "why not".to_owned(),
+                    by: by(),
+                }
+            }),
             _ => {
                 // Clocks of different nodes may disagree.
                 self.now = self.now - std::time::Duration::from_secs(u64::try_from(which).unwrap_or_default());
@@ -173,6 +194,10 @@ impl Walk<'_> {
         if let Some(kind) = kind {
             self.deliver(kind);
         }
+    }
+
+    fn execution(&self, which: usize) -> Option<(String, u32)> {
+        nth(self.executions.iter().collect::<Vec<_>>().into_iter(), which).cloned()
     }
 
     /// An event for a subscription: one that the run emitted, or one that its filters ask for.
@@ -228,7 +253,11 @@ impl Walk<'_> {
     fn deliver(&mut self, kind: EventKind) {
         self.now = self.now + std::time::Duration::from_millis(1);
         let event = Event::new(self.now, kind);
+        let refused = refusal(self.definition, &self.state, &event.kind);
         let effects = apply(self.definition, &mut self.state, &event);
+        if matches!(event.kind, EventKind::TaskSkipped { .. } | EventKind::ResumedFrom { .. }) {
+            self.commanded(&event, refused.as_ref(), &effects);
+        }
         self.over(&event.kind);
         self.journal.push(event);
         for effect in &effects {
@@ -238,11 +267,30 @@ impl Walk<'_> {
             }
             self.fresh(effect);
             self.open.begin(effect);
-            if let Effect::Emit(event) = effect {
-                self.emitted.push((**event).clone());
+            match effect {
+                Effect::Emit(event) => self.emitted.push((**event).clone()),
+                Effect::Task(record) => {
+                    let execution = (record.reference.clone(), record.occurrence);
+                    if !self.executions.contains(&execution) {
+                        self.executions.push(execution);
+                    }
+                }
+                _ => {}
             }
         }
         self.compare();
+    }
+
+    /// A command does something if it was not refused, and the second time nothing.
+    fn commanded(&mut self, event: &Event, refused: Option<&Refusal>, effects: &[Effect]) {
+        if refused.is_some() != effects.is_empty() {
+            self.violations.push(format!("{event:?} was refused by {refused:?}, and had effects: {effects:?}"));
+        }
+        let before = self.state.clone();
+        let again = apply(self.definition, &mut self.state, event);
+        if !again.is_empty() || before != self.state {
+            self.violations.push(format!("{event:?} was not ignored the second time: {again:?}"));
+        }
     }
 
     /// What an event by itself brings to its end.

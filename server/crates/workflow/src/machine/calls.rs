@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::faults::invalid_arguments;
 use super::scope::{Scope, expression_error};
-use super::state::{Detached, FrameId, RunState, Step, Target, Work};
+use super::state::{Asks, Detached, FrameId, RunState, Step, Target, Work};
 use super::{Machine, depth_problem};
 use crate::approval::ApprovalArguments;
 use crate::definition::authentication::{endpoints, policies};
@@ -104,6 +104,9 @@ impl Machine<'_> {
             work.idempotent = idempotent;
             work.context = context;
         }
+        if call.function == process::WORKFLOW {
+            self.note_gate(frame, Asks::Workflow);
+        }
         if call.function == FunctionCatalogue::APPROVAL {
             self.open_approval(frame, id, call);
         } else if matches!(kind, TaskKind::Run(run) if !run.awaited) {
@@ -136,6 +139,9 @@ impl Machine<'_> {
 
     /// A call was answered with a result.
     pub(super) fn call_done(&mut self, frame: FrameId, answer: &Value) {
+        if self.correction_approved(frame) {
+            return;
+        }
         if let Some(error) = depth_problem(answer) {
             self.raise(frame, error);
             return;
@@ -194,6 +200,7 @@ impl Machine<'_> {
             message: arguments.message,
             due,
             input,
+            changed_by: None,
         });
         state.record.status = TaskStatus::Waiting;
         if let Work::Call(work) = &mut state.work {
@@ -211,8 +218,10 @@ impl Machine<'_> {
         let state = self.state.task_mut(frame)?;
         if let Some(work) = state.work.call_mut() {
             work.call = None;
-            work.approval = None;
             work.unknown = false;
+            if let Some(request) = work.approval.take() {
+                self.note_gate(frame, Asks::People(request.rule));
+            }
         }
         self.clear_timers(|target| target == Target::Due(frame));
         Some(frame)

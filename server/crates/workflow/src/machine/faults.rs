@@ -1,5 +1,6 @@
 //! Errors: raising, catching, retrying, ending the run, taking back what was done.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::TaskStatus;
@@ -9,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Machine;
 use super::flow::{definition_of, span};
 use super::scope::expression_error;
-use super::state::{Ending, FrameId, FrameKind, ListFrame, ListPlace, Phase, Role, Step, Target, Work};
+use super::state::{Corrected, Ending, FrameId, FrameKind, ListFrame, ListPlace, Phase, Role, Step, Target, Work};
 use crate::definition::model::{Backoff, ErrorFilter, RetryPolicy, TaskKind, Try};
 use crate::duration::LONGEST;
 use crate::error::normalized_type;
@@ -68,9 +69,10 @@ impl Machine<'_> {
             self.remove(*inner);
         }
         let pending = |step: &Step| match step {
-            Step::Start { list: frame, .. } | Step::Dispatch { task: frame } | Step::Retry { task: frame } => {
-                !inside.contains(frame)
-            }
+            Step::Start { list: frame, .. }
+            | Step::Begin { task: frame }
+            | Step::Dispatch { task: frame }
+            | Step::Retry { task: frame } => !inside.contains(frame),
         };
         self.queue.retain(pending);
         self.state.deferred.retain(pending);
@@ -329,7 +331,9 @@ impl Machine<'_> {
                 role: Role::Compensation,
                 variables,
                 key: format!("~{}", completed.key),
-                visits: std::collections::BTreeMap::new(),
+                visits: BTreeMap::new(),
+                starts: BTreeMap::new(),
+                correction: None,
                 compensation: true,
             };
             let list = self.add_frame(None, FrameKind::List(frame));
@@ -343,9 +347,16 @@ impl Machine<'_> {
 
     /// An operator has the failed task of a faulted run done again, and whatever was stopped with it.
     pub(super) fn retry_failed(&mut self) -> bool {
-        if self.state.phase != Phase::Ended(Ending::Faulted) || self.state.failed.take().is_none() {
+        if self.state.phase != Phase::Ended(Ending::Faulted) || self.state.failed.is_none() {
             return false;
         }
+        self.reopen(None);
+        true
+    }
+
+    /// A faulted run goes on where it was; the task that is set apart is left as it is.
+    pub(super) fn reopen(&mut self, apart: Option<FrameId>) {
+        self.state.failed = None;
         self.state.phase = Phase::Running;
         self.state.error = None;
         self.state.ended_at = None;
@@ -355,15 +366,14 @@ impl Machine<'_> {
         let frames: Vec<FrameId> = self.state.frames.keys().copied().collect();
         for frame in frames {
             if self.state.ended() {
-                return true;
+                return;
             }
             if parents.contains(&frame) {
                 self.revive(frame);
-            } else {
+            } else if apart != Some(frame) {
                 self.restart(frame);
             }
         }
-        true
     }
 
     /// A task with others inside goes on as if nothing had happened.
@@ -385,16 +395,19 @@ impl Machine<'_> {
     /// A task without others inside starts afresh, under the same idempotency key.
     fn restart(&mut self, frame: FrameId) {
         let Some(list) = self.state.parent(frame) else { return };
-        let Some(state) = self.state.task(frame) else {
+        let Some(state) = self.state.task_mut(frame) else {
             return;
         };
         let (position, input) = (state.position, state.raw_input.clone());
+        // An input that was not approved still has to be; an output is dropped, since the task itself is done.
+        let correction = state.correction.take().filter(|correction| correction.data == Corrected::Input);
         // Kept: the attempts of this key go on counting.
         self.state.frames.remove(&frame);
-        if let Some(list) = self.state.list_mut(list)
-            && let Some(visits) = list.visits.get_mut(&position)
-        {
-            *visits = visits.saturating_sub(1);
+        if let Some(list) = self.state.list_mut(list) {
+            list.correction = correction;
+            if let Some(visits) = list.visits.get_mut(&position) {
+                *visits = visits.saturating_sub(1);
+            }
         }
         self.queue.push_back(Step::Start { list, position, input });
     }

@@ -1,5 +1,6 @@
 //! Starting and completing tasks, and going from one to the next.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::TaskStatus;
@@ -7,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::scope::{Scope, expression_error};
 use super::state::{
-    CallWork, Completed, Ending, ForWork, ForkWork, Frame, FrameId, FrameKind, ListFrame, ListPlace, Phase, Role, Step,
-    Target, TaskFrame, TryWork, Work,
+    Asks, CallWork, Completed, Ending, ForWork, ForkWork, Frame, FrameId, FrameKind, ListFrame, ListPlace, Phase, Role,
+    Step, Target, TaskFrame, TryWork, Work,
 };
 use super::{Machine, depth_problem};
 use crate::definition::model::{DataStep, Schema, Span, Task, TaskIndex, TaskKind, Then};
@@ -36,7 +37,9 @@ impl Machine<'_> {
             role: Role::Top,
             variables: Map::new(),
             key: String::new(),
-            visits: std::collections::BTreeMap::new(),
+            visits: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            correction: None,
             compensation: false,
         };
         let list = self.add_frame(None, FrameKind::List(top));
@@ -75,7 +78,9 @@ impl Machine<'_> {
             role,
             variables,
             key: format!("{}/{key_step}", task.key),
-            visits: std::collections::BTreeMap::new(),
+            visits: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            correction: None,
             compensation: task.record.compensation,
         };
         let list = self.add_frame(Some(parent), FrameKind::List(list));
@@ -85,6 +90,7 @@ impl Machine<'_> {
     /// Starts the task at a position of a list.
     pub(super) fn start(&mut self, list_id: FrameId, position: usize, raw_input: Value) {
         let definition = self.definition;
+        let sequence = self.state.counters.sequence;
         let Some(list) = self.state.list_mut(list_id) else { return };
         let index = match list.place {
             ListPlace::Single(task) => Some(task),
@@ -95,6 +101,8 @@ impl Machine<'_> {
             self.list_done(list_id, raw_input, false);
             return;
         };
+        list.starts.insert(position, sequence);
+        let correction = list.correction.take();
         let visit = list.visits.entry(position).or_insert(0);
         *visit += 1;
         let key = format!("{}/{position}#{visit}", list.key);
@@ -104,7 +112,7 @@ impl Machine<'_> {
         let occurrence = self.state.occurrences.entry(task.reference.to_string()).or_insert(0);
         *occurrence += 1;
         let record = TaskRecord {
-            sequence: self.state.counters.sequence,
+            sequence,
             reference: task.reference.to_string(),
             name: task.name.clone(),
             kind: task.kind.name().to_owned(),
@@ -123,9 +131,17 @@ impl Machine<'_> {
             parent,
         };
         self.state.counters.sequence += 1;
-        let frame = TaskFrame { task: index, record, raw_input, position, key, work: Work::Plain, extended: None };
+        let work = Work::Plain;
+        let frame = TaskFrame { task: index, record, raw_input, position, key, work, extended: None, correction };
         let frame = self.add_frame(Some(list_id), FrameKind::Task(Box::new(frame)));
         self.show(frame);
+        if !self.ask_about_correction(frame) {
+            self.begin_task(frame, index, task);
+        }
+    }
+
+    /// Begins a task that may have its input.
+    pub(super) fn begin_task(&mut self, frame: FrameId, index: TaskIndex, task: &Task) {
         match self.prepare_task(frame, task) {
             Ok(true) => self.begin_extended(frame, index, task),
             Ok(false) => self.skip(frame),
@@ -166,17 +182,9 @@ impl Machine<'_> {
     }
 
     fn skip(&mut self, frame: FrameId) {
-        let now = self.state.now;
         let Some(task) = self.state.task_mut(frame) else { return };
-        task.record.status = TaskStatus::Skipped;
-        task.record.ended_at = Some(now);
-        let (position, output) = (task.position, task.raw_input.clone());
-        self.show(frame);
-        let list = self.state.parent(frame);
-        self.remove(frame);
-        if let Some(list) = list {
-            self.advance(list, position, Then::Continue, output);
-        }
+        let output = task.raw_input.clone();
+        self.leave(frame, TaskStatus::Skipped, output, Then::Continue);
     }
 
     /// Does the task's own part.
@@ -266,7 +274,7 @@ impl Machine<'_> {
             TaskKind::Fork(fork) => {
                 let branches = self.definition.list(fork.branches).map(|list| list.tasks.clone()).unwrap_or_default();
                 if let Some(state) = self.state.task_mut(frame) {
-                    state.work = Work::Fork(ForkWork { outputs: std::collections::BTreeMap::new() });
+                    state.work = Work::Fork(ForkWork { outputs: BTreeMap::new() });
                 }
                 for (position, branch) in branches.into_iter().enumerate() {
                     let place = ListPlace::Single(branch);
@@ -344,11 +352,18 @@ impl Machine<'_> {
 
     /// The task is over, and the next one starts.
     pub(super) fn finish_task(&mut self, frame: FrameId, output: Value, then: Then) {
+        if let Some(state) = self.state.task_mut(frame) {
+            state.record.output = Some(output.clone());
+            state.record.error = None;
+        }
+        self.leave(frame, TaskStatus::Completed, output, then);
+    }
+
+    /// Goes on from a task that has ended well.
+    pub(super) fn leave(&mut self, frame: FrameId, status: TaskStatus, output: Value, then: Then) {
         let now = self.state.now;
         let Some(state) = self.state.task_mut(frame) else { return };
-        state.record.status = TaskStatus::Completed;
-        state.record.output = Some(output.clone());
-        state.record.error = None;
+        state.record.status = status;
         state.record.ended_at = Some(now);
         let position = state.position;
         self.show(frame);
@@ -373,20 +388,10 @@ impl Machine<'_> {
         scope.extra = variables;
         let published = transform(output, raw_output, &scope, "output.as")?;
         validate(output.schema.as_ref(), &published, "output")?;
-        let output = published;
-        if export.transform.is_none() && export.schema.is_none() {
-            return Ok(output);
+        if let Some(context) = exported(export, &published, scope)? {
+            self.state.context = context;
         }
-        let scope = scope.with("output", output.clone());
-        let context = match &export.transform {
-            Some(template) => {
-                template.evaluate(&output, &scope).map_err(|error| expression_error(&error, "export.as"))?
-            }
-            None => self.state.context.clone(),
-        };
-        validate(export.schema.as_ref(), &context, "export")?;
-        self.state.context = context;
-        Ok(output)
+        Ok(published)
     }
 
     /// Remembers how to take the task back.
@@ -553,6 +558,7 @@ impl Machine<'_> {
             self.state.calls.clear();
             self.state.completed.clear();
             self.state.attempts.clear();
+            self.state.gates.clear();
         }
     }
 
@@ -564,9 +570,8 @@ impl Machine<'_> {
         if let Some(work) = task.work.call_mut()
             && let Some(call) = work.call.take()
         {
-            let approval = work.approval.take().is_some();
             work.unknown = false;
-            stopped = Some((call, approval));
+            stopped = Some((call, work.approval.take()));
         }
         task.record.status = status;
         task.record.error = error.cloned();
@@ -575,7 +580,12 @@ impl Machine<'_> {
         if let Some((call, approval)) = stopped
             && self.state.calls.remove(&call).is_some()
         {
-            self.effects.push(if approval { Effect::CloseApproval { call } } else { Effect::StopCall { call } });
+            if let Some(request) = approval {
+                self.note_gate(frame, Asks::People(request.rule));
+                self.effects.push(Effect::CloseApproval { call });
+            } else {
+                self.effects.push(Effect::StopCall { call });
+            }
         }
         self.stop_listening(frame, false);
         self.clear_timers(|target| target.frame() == Some(frame));
@@ -591,7 +601,7 @@ impl Machine<'_> {
         let gone = |frame: &FrameId| inside.contains(frame);
         let pending = |step: &Step| match step {
             Step::Start { list, .. } => !gone(list),
-            Step::Dispatch { task } | Step::Retry { task } => !gone(task),
+            Step::Begin { task } | Step::Dispatch { task } | Step::Retry { task } => !gone(task),
         };
         self.queue.retain(pending);
         self.state.deferred.retain(pending);
@@ -612,7 +622,7 @@ fn transform(step: &DataStep, raw: &Value, scope: &Scope<'_>, place: &str) -> Re
 }
 
 /// Checks data against a schema; the error names up to five places, not the data.
-fn validate(schema: Option<&Schema>, value: &Value, place: &str) -> Result<(), RunError> {
+pub(super) fn validate(schema: Option<&Schema>, value: &Value, place: &str) -> Result<(), RunError> {
     let Some(schema) = schema else { return Ok(()) };
     let faults: Vec<String> = schema
         .validator
@@ -624,6 +634,20 @@ fn validate(schema: Option<&Schema>, value: &Value, place: &str) -> Result<(), R
         return Ok(());
     }
     Err(RunError::new(StandardError::Validation, faults.join("; ")))
+}
+
+/// What `$context` becomes by the output of a task, if that is exported.
+pub(super) fn exported(export: &DataStep, output: &Value, scope: Scope<'_>) -> Result<Option<Value>, RunError> {
+    if export.transform.is_none() && export.schema.is_none() {
+        return Ok(None);
+    }
+    let scope = scope.with("output", output.clone());
+    let context = match &export.transform {
+        Some(template) => template.evaluate(output, &scope).map_err(|error| expression_error(&error, "export.as"))?,
+        None => scope.state.context.clone(),
+    };
+    validate(export.schema.as_ref(), &context, "export")?;
+    Ok(Some(context))
 }
 
 /// A length of time, evaluated if need be.

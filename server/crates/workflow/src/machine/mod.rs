@@ -3,10 +3,12 @@
 //! A run is a tree of frames in which task lists and tasks alternate (`state`). An event finds its frame by call or
 //! timer; what it causes is put into a queue of steps, and the queue is worked off until nothing can go on without
 //! another event. `flow` starts and completes tasks, `faults` raises, catches, retries and takes back, `calls` talks to
-//! the outside.
+//! the outside, `commands` lets operators skip and go back, `corrections` asks about what they change.
 
 mod calls;
+mod commands;
 mod consuming;
+mod corrections;
 mod extending;
 mod faults;
 mod flow;
@@ -21,12 +23,14 @@ use domain::{RunStatus, TaskStatus, Timestamp};
 use serde_json::Value;
 
 pub use calls::{CallRequest, SecretSource, build_call};
+pub use commands::{Decides, Refusal, refusal};
 pub use state::RunState;
 
 use crate::{
     Attention, Definition, Effect, Event, EventKind, Resolution, RunError, RunRecord, StandardError, TaskRecord,
     TimerId,
 };
+use commands::Word;
 use scope::Scope;
 use state::{Ending, FrameId, FrameKind, Phase, Step, Target, Timer, Work};
 
@@ -129,8 +133,15 @@ impl Machine<'_> {
     }
 
     fn accept_in_run(&mut self, kind: &EventKind) -> bool {
-        if let EventKind::RetryRequested { .. } = kind {
-            return self.retry_failed();
+        match kind {
+            EventKind::RetryRequested { .. } => return self.retry_failed(),
+            EventKind::TaskSkipped { reference, occurrence, output, reason, by } => {
+                return self.skip_task(reference, *occurrence, output.as_ref(), &Word { by, reason });
+            }
+            EventKind::ResumedFrom { reference, occurrence, input, reason, by } => {
+                return self.resume_from(reference, *occurrence, input, &Word { by, reason });
+            }
+            _ => {}
         }
         if let EventKind::CallCompleted { call, .. }
         | EventKind::CallFailed { call, .. }
@@ -143,7 +154,11 @@ impl Machine<'_> {
             return false;
         }
         match kind {
-            EventKind::Started { .. } | EventKind::RetryRequested { .. } | EventKind::CallStarted { .. } => false,
+            EventKind::Started { .. }
+            | EventKind::CallStarted { .. }
+            | EventKind::RetryRequested { .. }
+            | EventKind::TaskSkipped { .. }
+            | EventKind::ResumedFrom { .. } => false,
             EventKind::CallCompleted { call, output } => self.answered(*call).is_some_and(|frame| {
                 self.call_done(frame, output);
                 true
@@ -229,6 +244,7 @@ impl Machine<'_> {
             }
             match step {
                 Step::Start { list, position, input } => self.start(list, position, input),
+                Step::Begin { task } => self.begin_corrected(task),
                 Step::Dispatch { task } => self.dispatch(task),
                 Step::Retry { task } => self.start_attempt(task),
             }

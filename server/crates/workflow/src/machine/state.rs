@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::matching::Progress;
+use crate::approval::ApprovalRule;
 use crate::definition::model::{ListIndex, TaskIndex, Then};
 use crate::effect::null_is_a_value;
 use crate::{
@@ -51,6 +52,8 @@ pub struct RunState {
     pub(crate) attempts: BTreeMap<String, u32>,
     /// Completed tasks that can be taken back, in order of completion.
     pub(crate) completed: Vec<Completed>,
+    /// What people were asked about so far.
+    pub(crate) gates: Vec<Gate>,
     /// The task at which an unhandled error arose, while the run can be retried from there.
     pub(crate) failed: Option<FrameId>,
     pub(crate) compensation: Compensation,
@@ -119,6 +122,11 @@ pub(crate) struct ListFrame {
     pub(crate) key: String,
     /// How often each position has been started.
     pub(crate) visits: BTreeMap<usize, u32>,
+    /// The number of the latest task record of each position that has been started.
+    pub(crate) starts: BTreeMap<usize, u32>,
+    /// What must be approved before the next task starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) correction: Option<Box<Correction>>,
     pub(crate) compensation: bool,
 }
 
@@ -166,6 +174,52 @@ pub(crate) struct TaskFrame {
     /// What is done around it, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) extended: Option<Box<Extended>>,
+    /// What must be approved before it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) correction: Option<Box<Correction>>,
+}
+
+/// A task after which data may not be changed without asking.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Gate {
+    pub(crate) asks: Asks,
+    /// The number that the next task record had when it was passed: those with a higher one, or this, came after it.
+    pub(crate) at: u32,
+    /// The lists that it lies in, inside out.
+    pub(crate) within: Vec<FrameId>,
+    /// Its position in the innermost.
+    pub(crate) position: usize,
+}
+
+/// Whom a gate asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Asks {
+    /// An approval, decided or not, by its rule.
+    People(ApprovalRule),
+    /// Another workflow, which may have asked whomever it wanted.
+    Workflow,
+}
+
+/// Data that an operator has put in place of the run's own. They are used once all whom the run had asked before agree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Correction {
+    pub(crate) by: String,
+    pub(crate) reason: String,
+    /// The rules by which is yet to be asked.
+    pub(crate) rules: VecDeque<ApprovalRule>,
+    pub(crate) data: Corrected,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Corrected {
+    /// The raw input with which the task begins.
+    Input,
+    /// The output that stands for that of the task, which is skipped.
+    Output(Value),
 }
 
 /// How far the extensions of a task have come.
@@ -355,6 +409,8 @@ impl Target {
 pub(crate) enum Step {
     /// The task at a position of a list, with its raw input.
     Start { list: FrameId, position: usize, input: Value },
+    /// A task whose input was corrected, and may be used.
+    Begin { task: FrameId },
     /// The (next) attempt of a call.
     Dispatch { task: FrameId },
     /// The next attempt of a `try`.
@@ -382,7 +438,7 @@ pub(crate) struct Completed {
 
 impl RunState {
     /// The version of the snapshot's form.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
 
     /// The state before the first event.
     pub fn new() -> Self {
@@ -407,6 +463,7 @@ impl RunState {
             occurrences: BTreeMap::new(),
             attempts: BTreeMap::new(),
             completed: Vec::new(),
+            gates: Vec::new(),
             failed: None,
             compensation: Compensation::None,
             left_behind: None,
@@ -435,6 +492,11 @@ impl RunState {
     /// `$context`.
     pub fn context(&self) -> &Value {
         &self.context
+    }
+
+    /// How often the task with this reference has been executed.
+    pub fn executions(&self, reference: &str) -> u32 {
+        self.occurrences.get(reference).copied().unwrap_or_default()
     }
 
     pub(crate) fn task(&self, frame: FrameId) -> Option<&TaskFrame> {
