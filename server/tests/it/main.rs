@@ -12,6 +12,7 @@ mod local_run;
 mod portal;
 mod processes;
 mod rest;
+mod secrets;
 mod server;
 mod start_and_stop;
 mod streams;

@@ -293,7 +293,7 @@ impl Actor {
             match effect {
                 // What a call has started was started with the step that asked for it.
                 Effect::Call(ticket) if children::is_child(&ticket) => {}
-                Effect::Call(ticket) => self.dispatch(ticket, true),
+                Effect::Call(ticket) => self.dispatch(ticket, true).await?,
                 Effect::OpenApproval(request) => {
                     step::unblock(self, &request).await?;
                 }
@@ -394,7 +394,7 @@ impl Actor {
         }
         let rests = step.rests;
         let effects = self.write(step).await?;
-        self.act(effects);
+        self.act(effects).await?;
         Ok(rests)
     }
 
@@ -411,7 +411,7 @@ impl Actor {
         let rests = step.rests;
         step::write(self, unit, &step).await?;
         self.written(&step);
-        self.act(step.effects);
+        self.act(step.effects).await?;
         Ok(rests)
     }
 
@@ -508,10 +508,10 @@ impl Actor {
     }
 
     /// Does what the durable step asks for.
-    fn act(&mut self, effects: Vec<Effect>) {
+    async fn act(&mut self, effects: Vec<Effect>) -> Result<(), Stop> {
         for effect in effects {
             match effect {
-                Effect::Call(ticket) if !children::is_child(&ticket) => self.dispatch(ticket, false),
+                Effect::Call(ticket) if !children::is_child(&ticket) => self.dispatch(ticket, false).await?,
                 Effect::StopCall { call } => {
                     if let Some(call) = self.in_flight.remove(&call) {
                         call.cancelled.cancel();
@@ -520,13 +520,16 @@ impl Actor {
                 _ => {}
             }
         }
+        Ok(())
     }
 
-    fn dispatch(&mut self, ticket: CallTicket, taken_over: bool) {
+    async fn dispatch(&mut self, ticket: CallTicket, taken_over: bool) -> Result<(), Stop> {
         let token = CancellationToken::new();
         self.in_flight.insert(ticket.call, InFlight { cancelled: token.clone(), subscribes: ticket.subscribes });
         let begun = self.begun.contains(&ticket.call);
-        dispatch::dispatch(self, ticket, dispatch::History { taken_over, begun }, token, self.report.clone());
+        let history = dispatch::History { taken_over, begun };
+        dispatch::dispatch(self, ticket, history, token, self.report.clone()).await?;
+        Ok(())
     }
 
     fn next_timer_in(&self) -> Duration {

@@ -1,9 +1,9 @@
 //! The catalogue that ships: definitions in files, stored as published versions.
 
 use domain::{Name, Operation, Problem, WorkflowRef};
-use engine::schedules;
+use engine::{schedules, secrets};
 use store::workflows::{VersionState, WorkflowVersion};
-use tracing::info;
+use tracing::{info, warn};
 use workflow::Definition;
 
 use crate::{Service, problems::from_store};
@@ -86,6 +86,11 @@ impl Service {
                 serde_json::json!({"version": version, "digest": row.digest, "source": "shipped"}),
             ));
             info!(%workflow, version, "definition stored");
+            if let Some(secret) =
+                secrets::missing(unit.as_mut(), &workflow.namespace, &definition).await.map_err(store)?
+            {
+                warn!(%workflow, version, secret, "cannot be launched until its namespace has this secret");
+            }
         }
         audit::append_all(unit.as_mut(), &entries).await.map_err(store)?;
         unit.commit().await.map_err(store)?;

@@ -13,3 +13,4 @@ mod messages;
 mod postgres;
 mod processes;
 mod schedules;
+mod secrets;

@@ -11,4 +11,5 @@ mod processes;
 mod real_systems;
 mod roles;
 mod schedules;
+mod secrets;
 mod sign_in;
