@@ -6,6 +6,7 @@ mod conformance;
 mod counterpart;
 mod crash;
 mod documents;
+mod elsewhere;
 mod events;
 mod feature;
 mod local_run;

@@ -26,6 +26,7 @@ mod approvals;
 mod bell;
 mod calls;
 mod children;
+pub mod definitions;
 mod dispatch;
 mod exchange;
 pub mod launch;

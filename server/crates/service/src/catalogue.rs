@@ -6,7 +6,10 @@ use domain::{
     ErrorCode, Operation, Problem, Trigger, WorkflowRef,
     view::{CatalogueItem, PlanStep, RunSummary, ScheduleView, WorkflowVersionView},
 };
-use engine::launch::{Cause, Launch};
+use engine::{
+    definitions,
+    launch::{Cause, Launch},
+};
 use policy::Resource;
 use serde_json::{Value, json};
 use store::{
@@ -41,7 +44,7 @@ fn target(workflow: &WorkflowRef) -> Target {
 impl Service {
     /// A stored definition, parsed. What is stored was valid when it was saved.
     pub(crate) fn parse(&self, version: &WorkflowVersion) -> Result<Arc<Definition>, Problem> {
-        Definition::parse(&version.source, self.parts.connectors.function_catalogue()).map(Arc::new).map_err(|found| {
+        definitions::read(version, self.parts.connectors.function_catalogue()).map(Arc::new).map_err(|found| {
             let first = found.into_iter().next().map(|diagnostic| diagnostic.to_string()).unwrap_or_default();
             internal("a stored definition does not parse", &std::io::Error::other(first))
         })

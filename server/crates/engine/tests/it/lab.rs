@@ -168,6 +168,7 @@ impl Lab {
             version: version.to_owned(),
             state,
             source: source.clone(),
+            resources: engine::definitions::resources(&definition),
             digest: definition.digest().to_owned(),
             title: "Sample".to_owned(),
             created_by: None,

@@ -5,6 +5,7 @@
 mod approvals;
 mod children;
 mod crash;
+mod definitions;
 mod events;
 mod flow;
 mod lab;

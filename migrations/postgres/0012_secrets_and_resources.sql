@@ -10,3 +10,6 @@ CREATE TABLE secrets (
     updated_at   BIGINT NOT NULL,
     PRIMARY KEY (namespace, name)
 );
+
+-- The texts elsewhere that a definition refers to, as they were when it was stored: a JSON object by URI.
+ALTER TABLE workflow_versions ADD COLUMN resources TEXT COLLATE "C" NOT NULL DEFAULT '{}';
