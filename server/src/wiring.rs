@@ -37,7 +37,7 @@ use workflow::{Capability, FunctionCatalogue};
 use crate::{
     clock::{SystemClock, SystemIds},
     config::{Config, Database},
-    definition_resources::DefinitionResources,
+    definition_resources::{DefinitionResources, FUNCTIONS},
     directory_changes::AuditedChanges,
     processes::{Executor, runner_process},
 };
@@ -80,7 +80,9 @@ impl Foundation {
         };
         let http = http(&Arc::new(config.egress.clone()))?;
         let resources = Resources::remote(Arc::clone(&http));
-        let registry = registry(config.egress.clone(), &http, &resources, portal, config.data.join("mail"))?;
+        let mut registry = registry(config.egress.clone(), &http, &resources, portal, config.data.join("mail"))?;
+        let elsewhere = DefinitionResources::new(resources.clone(), config.workflows.clone());
+        registry.resolve_with(Arc::new(elsewhere));
         let runner = runner_process(config.runner_user.clone(), config.runner_limits);
         Ok(Self {
             store,
@@ -296,15 +298,17 @@ pub(crate) struct WithoutDatabase {
     pub(crate) connectors: Arc<Registry>,
     /// External resources, among them files.
     pub(crate) resources: Resources,
+    /// The folder of the definition, and of the default catalog.
+    folder: PathBuf,
 }
 
 impl WithoutDatabase {
     /// Relative paths of resources begin at `folder`.
     pub(crate) fn set_up(folder: PathBuf) -> Result<Self> {
         let http = http(&Arc::new(EgressPolicy::default()))?;
-        let resources = Resources::with_files(Arc::clone(&http), folder);
+        let resources = Resources::with_files(Arc::clone(&http), folder.clone());
         let connectors = assemble(connectors_without_database(&http, &resources))?;
-        Ok(Self { connectors: Arc::new(connectors), resources })
+        Ok(Self { connectors: Arc::new(connectors), resources, folder })
     }
 
     /// What can be executed here, with the reasons why the rest cannot.
@@ -331,7 +335,8 @@ impl WithoutDatabase {
 
     fn complete(&self, mut catalogue: FunctionCatalogue) -> FunctionCatalogue {
         catalogue.allow(Capability::ALL);
-        catalogue.resolve_with(Arc::new(DefinitionResources::new(self.resources.clone())));
+        let elsewhere = DefinitionResources::new(self.resources.clone(), Some(self.folder.clone()));
+        catalogue.resolve_with(Arc::new(elsewhere));
         catalogue
     }
 }
@@ -339,21 +344,25 @@ impl WithoutDatabase {
 /// The catalogue that ships: file names and texts.
 pub(crate) const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/workflows.rs"));
 
-/// The definitions of the directory `workflows`, in order of their paths: file names and texts.
+/// The definitions of the directory `workflows`, in order of their paths: file names and texts. Its folder `functions` is the
+/// default catalog, and holds none.
 pub(crate) fn own_definitions(config: &Config) -> Result<Vec<(String, String)>> {
     let Some(folder) = &config.workflows else { return Ok(Vec::new()) };
     let mut files = Vec::new();
-    collect_definitions(folder, &mut files)
+    collect_definitions(folder, &folder.join(FUNCTIONS), &mut files)
         .with_context(|| format!("the workflows in {} cannot be read; check the key `workflows`", folder.display()))?;
     files.sort();
     Ok(files)
 }
 
-fn collect_definitions(folder: &Path, files: &mut Vec<(String, String)>) -> std::io::Result<()> {
+fn collect_definitions(folder: &Path, except: &Path, files: &mut Vec<(String, String)>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
+        if path == except {
+            continue;
+        }
         if path.is_dir() {
-            collect_definitions(&path, files)?;
+            collect_definitions(&path, except, files)?;
         } else if path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known)) {
             files.push((path.display().to_string(), fs::read_to_string(&path)?));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     ConnectionId, GrantId, Role, TeamId, UserId,
-    view::{ConnectionCheck, ConnectionView, GrantView, Page, ProcessPermissionView, TeamView, UserView},
+    view::{ConnectionCheck, ConnectionView, GrantView, Page, ProcessPermissionView, SecretView, TeamView, UserView},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -170,6 +170,40 @@ pub async fn forbid_processes(#[server(default)] namespace: String) -> Result<()
     let (service, caller) = scope()?;
     service.forbid_processes(&caller, &subjects::namespace(&namespace)?).await?;
     go_on("/admin/grants");
+    Ok(())
+}
+
+/// The secrets of the namespaces that one administers, without their values.
+#[server(protocol = Door, prefix = "/ui", endpoint = "secrets")]
+pub async fn secrets() -> Result<Vec<SecretView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.secrets(&caller).await?)
+}
+
+/// Gives a namespace a secret, or the one of this name a new value: text, or a JSON object.
+#[server(protocol = Door, prefix = "/ui", endpoint = "put-secret")]
+pub async fn put_secret(
+    #[server(default)] namespace: String,
+    #[server(default)] name: String,
+    #[server(default)] value: String,
+) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    // A form sends the ends of lines as a network does; a key is not to be altered by that.
+    let value = service::secret_of_text(&value.replace("\r\n", "\n"));
+    service.put_secret(&caller, subjects::namespace(&namespace)?, name.trim(), &value).await?;
+    go_on("/admin/connections");
+    Ok(())
+}
+
+/// Deletes a secret.
+#[server(protocol = Door, prefix = "/ui", endpoint = "delete-secret")]
+pub async fn delete_secret(
+    #[server(default)] namespace: String,
+    #[server(default)] name: String,
+) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.delete_secret(&caller, &subjects::namespace(&namespace)?, &name).await?;
+    go_on("/admin/connections");
     Ok(())
 }
 

@@ -192,13 +192,9 @@ impl Given {
     }
 }
 
-/// Secrets by name. One that is a JSON object is that object, so that it can hold the parts of an authentication.
+/// Secrets by name.
 fn secrets(given: Vec<NamedSecret>) -> BTreeMap<String, Value> {
-    let read = |secret: &Secret| {
-        let object = serde_json::from_str(secret.expose()).ok().filter(Value::is_object);
-        object.unwrap_or_else(|| Value::String(secret.expose().to_owned()))
-    };
-    given.into_iter().map(|NamedSecret { name, value }| (name, read(&value))).collect()
+    given.into_iter().map(|NamedSecret { name, value }| (name, engine::secrets::value_of(value.expose()))).collect()
 }
 
 /// Data in JSON or YAML.

@@ -5,7 +5,7 @@ use domain::{
 use leptos::prelude::*;
 use serde_json::Value;
 
-use super::{close_dialog, connection_form::ConnectionDialogs};
+use super::{close_dialog, connection_form::ConnectionDialogs, secrets::Secrets};
 use crate::{
     api::admin::{DeleteConnection, PutConnection, TestConnection, connection_kinds, connections},
     components::{
@@ -97,6 +97,7 @@ pub fn ConnectionsPage() -> impl IntoView {
                 }
             },
         )}
+        <Secrets/>
     }
 }
 

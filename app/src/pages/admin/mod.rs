@@ -6,6 +6,7 @@ mod grants;
 mod people;
 mod person_dialogs;
 mod processes;
+mod secrets;
 mod teams;
 
 pub use connections::ConnectionsPage;

@@ -14,11 +14,11 @@ use crate::{
 };
 
 /// Groups of actions that have a chip, by the first part of the action's name.
-const AREAS: [&str; 8] = ["run", "approval", "session", "user", "grant", "process", "connection", "audit"];
+const AREAS: [&str; 9] = ["run", "approval", "session", "user", "grant", "process", "connection", "secret", "audit"];
 
 /// The kinds of resources that can be filtered by.
-const KINDS: [&str; 10] =
-    ["run", "approval", "workflow", "user", "team", "grant", "namespace", "connection", "session", "token"];
+const KINDS: [&str; 11] =
+    ["run", "approval", "workflow", "user", "team", "grant", "namespace", "connection", "secret", "session", "token"];
 
 /// The filter that a query stands for. What cannot be read is left out.
 pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {

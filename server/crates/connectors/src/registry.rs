@@ -9,7 +9,7 @@ use domain::{
 use jsonschema::Validator;
 use serde_json::Value;
 use store::StoreError;
-use workflow::{Capability, FunctionCatalogue, RunError, StandardError};
+use workflow::{Capability, FunctionCatalogue, ResourceResolver, RunError, StandardError};
 
 use crate::{
     CallContext, ConnectionKind, Connections, Connector, Failure, FunctionSpec, Outcome, Probe, Repetition, Request,
@@ -107,6 +107,12 @@ impl Registry {
     /// Says what the engine behind these connectors can do beside calling them.
     pub fn allow(&mut self, capabilities: impl IntoIterator<Item = Capability>) {
         self.catalogue.allow(capabilities);
+    }
+
+    /// Has functions of catalogs and schemas that are elsewhere read by this, when a definition is stored: see
+    /// [`FunctionCatalogue::resolve_with`].
+    pub fn resolve_with(&mut self, resolver: Arc<dyn ResourceResolver>) {
+        self.catalogue.resolve_with(resolver);
     }
 
     /// Says of a function that it is not served here, and why: see [`FunctionCatalogue::withhold`].

@@ -142,6 +142,12 @@ operations! {
     ProcessPermit = "process.permit" Change,
     /// Take that permission back.
     ProcessForbid = "process.forbid" Change,
+    /// See the names of secrets of namespaces.
+    SecretList = "secret.list" Read,
+    /// Add a secret to a namespace, or replace its value.
+    SecretUpdate = "secret.update" Change,
+    /// Delete a secret of a namespace.
+    SecretDelete = "secret.delete" Change,
     /// See connections, without their secrets.
     ConnectionList = "connection.list" Read,
     /// Create or change a connection and its secret.

@@ -60,6 +60,8 @@ error_codes! {
     Conflict = "conflict" 409 "The state has changed",
     /// Somebody else decided first, or the approval has ended.
     AlreadyDecided = "already-decided" 409 "The decision has been taken",
+    /// The workflow needs a secret that its namespace does not have.
+    SecretMissing = "secret-missing" 409 "A secret is missing",
     /// The digest that was sent is not that of what would run now.
     DigestMismatch = "digest-mismatch" 409 "What is to be decided has changed",
     /// Skipping the task would pass over a decision; says which.

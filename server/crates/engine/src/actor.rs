@@ -260,7 +260,7 @@ impl Actor {
             match effect {
                 // What a call has started was started with the step that asked for it.
                 Effect::Call(ticket) if children::is_child(&ticket) => {}
-                Effect::Call(ticket) => self.dispatch(ticket, true),
+                Effect::Call(ticket) => self.dispatch(ticket, true).await?,
                 Effect::OpenApproval(request) => {
                     step::unblock(self, &request).await?;
                 }
@@ -361,7 +361,7 @@ impl Actor {
         }
         let rests = step.rests;
         let effects = self.write(step).await?;
-        self.act(effects);
+        self.act(effects).await?;
         Ok(rests)
     }
 
@@ -384,7 +384,7 @@ impl Actor {
         self.lease.until = self.node.now() + self.node.settings.lease;
         step::write(self, store.begin().await?, &step, ending).await?;
         self.written(&step);
-        self.act(step.effects);
+        self.act(step.effects).await?;
         Ok(rests)
     }
 
@@ -486,10 +486,10 @@ impl Actor {
     }
 
     /// Does what the durable step asks for.
-    fn act(&mut self, effects: Vec<Effect>) {
+    async fn act(&mut self, effects: Vec<Effect>) -> Result<(), Stop> {
         for effect in effects {
             match effect {
-                Effect::Call(ticket) if !children::is_child(&ticket) => self.dispatch(ticket, false),
+                Effect::Call(ticket) if !children::is_child(&ticket) => self.dispatch(ticket, false).await?,
                 Effect::StopCall { call } => {
                     if let Some(call) = self.in_flight.remove(&call) {
                         call.cancelled.cancel();
@@ -498,13 +498,16 @@ impl Actor {
                 _ => {}
             }
         }
+        Ok(())
     }
 
-    fn dispatch(&mut self, ticket: CallTicket, taken_over: bool) {
+    async fn dispatch(&mut self, ticket: CallTicket, taken_over: bool) -> Result<(), Stop> {
         let token = CancellationToken::new();
         self.in_flight.insert(ticket.call, InFlight { cancelled: token.clone(), subscribes: ticket.subscribes });
         let begun = self.begun.contains(&ticket.call);
-        dispatch::dispatch(self, ticket, dispatch::History { taken_over, begun }, token, self.report.clone());
+        let history = dispatch::History { taken_over, begun };
+        dispatch::dispatch(self, ticket, history, token, self.report.clone()).await?;
+        Ok(())
     }
 
     fn next_timer_in(&self) -> Duration {

@@ -70,7 +70,8 @@ impl Made {
         }
     }
 
-    fn redacted(mut self, redaction: &Redaction) -> Self {
+    /// Without the secrets of the call.
+    pub(crate) fn redacted(mut self, redaction: &Redaction) -> Self {
         match &mut self {
             Self::Done(output) => redaction.value(output),
             Self::Failed { error, .. } | Self::Unknown(error) => redaction.error(error),

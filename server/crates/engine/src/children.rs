@@ -16,10 +16,10 @@ use workflow::{
 
 use crate::{
     actor::Actor,
-    dispatch::NoSecrets,
     launch::{Cause, Launch},
     node::LoadError,
     processes::not_permitted,
+    secrets,
     stream::Post,
 };
 
@@ -94,9 +94,9 @@ async fn begin(
     Ok(Ok(run))
 }
 
-/// What the call asks for. Sealed values stay sealed: the other run opens them where it hands them to a connector.
+/// What the call asks for: no secrets, for it is stored. Sealed values stay sealed: the other run opens them where it hands them to a connector.
 fn order(actor: &Actor, call: CallId) -> Result<Workflow, RunError> {
-    let request = workflow::build_call(&actor.definition, &actor.state, &call, &NoSecrets)?;
+    let request = workflow::build_call(&actor.definition, &actor.state, &call, &())?;
     serde_json::from_value(request.with)
         .map_err(|cause| RunError::new(StandardError::Validation, format!("run.workflow: {cause}")))
 }
@@ -126,7 +126,7 @@ async fn version(unit: &mut dyn UnitOfWork, order: &Workflow) -> store::Result<R
     }
 }
 
-/// Refuses a workflow that runs processes in a namespace that may run none.
+/// Refuses a workflow that runs processes in a namespace that may run none, or needs a secret that its namespace lacks.
 async fn permit(
     unit: &mut dyn UnitOfWork,
     actor: &Actor,
@@ -141,10 +141,15 @@ async fn permit(
             return Ok(Err(RunError::new(StandardError::Configuration, detail)));
         }
     };
-    if !definition.runs_processes() || unit.process_permission(&workflow.namespace).await?.is_some() {
-        return Ok(Ok(()));
+    let namespace = &workflow.namespace;
+    let refuse = |detail: String| Ok(Err(RunError::new(StandardError::Authorization, detail)));
+    if definition.runs_processes() && unit.process_permission(namespace).await?.is_none() {
+        return refuse(not_permitted(namespace));
     }
-    Ok(Err(RunError::new(StandardError::Authorization, not_permitted(&workflow.namespace))))
+    match secrets::missing(unit, namespace, &definition).await? {
+        Some(name) => refuse(secrets::not_there(namespace, &name)),
+        None => Ok(Ok(())),
+    }
 }
 
 /// Cancels the run that a call has started, if it is one, and still under way.

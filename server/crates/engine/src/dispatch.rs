@@ -19,6 +19,7 @@ use crate::{
     node::Node,
     processes,
     redaction::Redaction,
+    secrets::Secrets,
     task_log::TaskLogs,
 };
 
@@ -40,16 +41,19 @@ pub(crate) struct Report {
 }
 
 /// Makes a call in the background and reports its result as an event of the run.
-pub(crate) fn dispatch(
+///
+/// # Errors
+/// The secrets that the call needs cannot be read at the moment; it was not made.
+pub(crate) async fn dispatch(
     actor: &Actor,
     ticket: CallTicket,
     history: History,
     cancelled: CancellationToken,
     report: mpsc::UnboundedSender<Report>,
-) {
+) -> store::Result<()> {
     let node = Arc::clone(&actor.node);
     // Arguments are built here, from the state that the dispatch belongs to, and live only as long as the call.
-    let built = workflow::build_call(&actor.definition, &actor.state, &ticket.call, &NoSecrets);
+    let built = build(actor, &ticket.call).await?;
     let run = actor.run.clone();
     let span = info_span!("call", function = ticket.function, reference = ticket.reference, attempt = ticket.attempt);
     let call = ticket.call;
@@ -73,15 +77,26 @@ pub(crate) fn dispatch(
             let _ = report.send(Report { event: Event::new(node.now(), kind), durable: None });
         }
     });
+    Ok(())
 }
 
-/// Secrets of `use.secrets`: none are configured in this release, so a definition that names one is told so.
-pub(crate) struct NoSecrets;
-
-impl workflow::SecretSource for NoSecrets {
-    fn secret(&self, _name: &str) -> Option<Value> {
-        None
-    }
+/// Builds a call with the secrets that it reads, as they are now.
+async fn build(actor: &Actor, call: &CallId) -> store::Result<Result<CallRequest, RunError>> {
+    let Actor { node, definition, state, run, .. } = actor;
+    let names = workflow::secrets_of_call(definition, state, call);
+    let secrets = if names.is_empty() {
+        Secrets::default()
+    } else {
+        let mut unit = node.parts.store.snapshot().await?;
+        match Secrets::open(unit.as_mut(), &node.parts.vault, &run.workflow.namespace, &names).await? {
+            Ok(secrets) => secrets,
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "a secret cannot be opened");
+                return Ok(Err(RunError::new(StandardError::Runtime, "a secret cannot be opened")));
+            }
+        }
+    };
+    Ok(workflow::build_call(definition, state, call, &secrets))
 }
 
 /// What became of the call; none when the run has gone elsewhere before it was made.
@@ -127,7 +142,7 @@ async fn make(
     if history.taken_over {
         match calls.after_loss(&prepared, &context, history.begun).await {
             AfterLoss::Make => {}
-            AfterLoss::Happened(output) => return Some(Made::Done(output)),
+            AfterLoss::Happened(output) => return Some(Made::Done(output).redacted(&redaction)),
             AfterLoss::Unknown => {
                 return Some(Made::Unknown(RunError::new(StandardError::Runtime, "its answer was lost")));
             }

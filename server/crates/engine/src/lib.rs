@@ -13,6 +13,9 @@
 //! 6. When nothing is in flight nor due soon the lease is given up; the run sleeps in the store until `wake_at` or its
 //!    inbox wakes it.
 //!
+//! Secrets are opened when a call is built, here on the node ([`secrets`]), and masked in whatever comes of the call
+//! ([`redaction`]).
+//!
 //! Runs that begin by themselves are put there by [`schedules`].
 //!
 //! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
@@ -23,6 +26,7 @@ mod approvals;
 mod bell;
 mod calls;
 mod children;
+pub mod definitions;
 mod dispatch;
 mod exchange;
 mod history;
@@ -35,6 +39,7 @@ pub mod processes;
 mod redaction;
 mod relay;
 pub mod schedules;
+pub mod secrets;
 mod step;
 pub mod stream;
 mod task_log;

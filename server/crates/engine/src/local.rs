@@ -13,16 +13,17 @@ mod events;
 mod report;
 mod run;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use connectors::{Registry, TaskLog};
 use domain::{Clock, Ids};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use workflow::{CloudEvent, Definition, RunError, SecretSource};
+use workflow::{CloudEvent, Definition, RunError};
 
 pub use report::{Report, TaskReport};
 
+pub use crate::secrets::Secrets;
 use crate::{processes::Processes, redaction::Redaction};
 use events::Board;
 use run::{Run, Shared};
@@ -44,24 +45,6 @@ pub struct Local {
     pub ids: Arc<dyn Ids>,
     /// Where calls write what they do.
     pub log: Arc<dyn TaskLog>,
-}
-
-/// Secrets by name. Has no `Debug`.
-#[derive(Clone, Default)]
-pub struct Secrets(BTreeMap<String, Value>);
-
-impl Secrets {
-    /// These secrets.
-    #[must_use]
-    pub fn new(secrets: BTreeMap<String, Value>) -> Self {
-        Self(secrets)
-    }
-}
-
-impl SecretSource for Secrets {
-    fn secret(&self, name: &str) -> Option<Value> {
-        self.0.get(name).cloned()
-    }
 }
 
 /// Finds the definitions that `run: workflow` names.
@@ -88,7 +71,7 @@ pub struct Order {
 impl Local {
     /// Executes a definition to its end, and waits for the end of all that it has started.
     pub async fn execute(&self, order: Order) -> Report {
-        let redaction = Redaction::of_values(self.secrets.0.values());
+        let redaction = Redaction::of_values(self.secrets.values());
         let shared = Arc::new(Shared { local: self.clone(), board: Board::new(order.events), redaction });
         let run = Run::begin(Arc::clone(&shared), order.definition, order.input, 0);
         let record = run.finish(order.cancelled).await;

@@ -20,6 +20,7 @@ use crate::{
     EngineSettings, Parts,
     actor::{self, Employment},
     bell::Bell,
+    definitions,
     task_log::TaskLogs,
 };
 
@@ -183,7 +184,7 @@ impl Node {
             return Ok(Arc::clone(known));
         }
         let stored = unit.workflow_version(workflow, version).await?.ok_or(LoadError::NoDefinition)?;
-        let definition = Definition::parse(&stored.source, self.parts.connectors.function_catalogue())
+        let definition = definitions::read(&stored, self.parts.connectors.function_catalogue())
             .map_err(|diagnostics| LoadError::Invalid(diagnostics.len()))?;
         let definition = Arc::new(definition);
         let mut definitions = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);

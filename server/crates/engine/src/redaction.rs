@@ -23,7 +23,7 @@ pub(crate) struct Redaction {
 }
 
 impl Redaction {
-    /// Masks these texts, and the forms in which they travel: percent-encoded and in base64.
+    /// Masks these texts, and the forms in which they travel: percent-encoded, in base64, and within JSON text.
     pub(crate) fn of(secrets: impl IntoIterator<Item = String>) -> Self {
         let mut redaction = Self::default();
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
@@ -33,6 +33,8 @@ impl Redaction {
             }
             redaction.inside.push(urlencoding::encode(&secret).into_owned());
             redaction.inside.push(STANDARD.encode(&secret));
+            let json = Value::from(secret.as_str()).to_string();
+            redaction.inside.extend(json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::to_owned));
             if secret.lines().nth(1).is_some() {
                 // A log has it line by line.
                 let lines = secret.lines().map(str::trim).filter(|line| line.chars().count() >= TELLING_LINE);
@@ -124,6 +126,13 @@ mod tests {
         let redaction = Redaction::of(["-----BEGIN KEY-----\nMIIEvQIBADAN\n}\n".to_owned()]);
         assert_eq!(redaction.text("key: MIIEvQIBADAN"), "key: [redacted]");
         assert_eq!(redaction.text("}"), "}");
+    }
+
+    #[test]
+    fn a_secret_within_json_text_is_masked_however_it_is_escaped() {
+        let redaction = Redaction::of(["say \"yes\"".to_owned()]);
+        let body = json!({"echo": "say \"yes\""}).to_string();
+        assert_eq!(redaction.text(&body), r#"{"echo":"[redacted]"}"#);
     }
 
     #[test]

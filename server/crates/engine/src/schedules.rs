@@ -22,9 +22,10 @@ use store::{
     workflows::{VersionState, WorkflowVersion},
 };
 use tracing::warn;
-use workflow::{CloudEvent, Definition, FunctionCatalogue, Gathering, Schedule};
+use workflow::{CloudEvent, FunctionCatalogue, Gathering, Schedule};
 
 use crate::{
+    definitions,
     launch::{Cause, Launch},
     node::{LoadError, Node},
 };
@@ -58,7 +59,7 @@ pub async fn follow(
     }
     unit.delete_schedules(workflow).await?;
     let Some(version) = launchable else { return Ok(()) };
-    let definition = Definition::parse(&version.source, functions)
+    let definition = definitions::read(&version, functions)
         .map_err(|_| StoreError::Inconsistent(format!("the definition {workflow} {}", version.version)))?;
     let Some(schedule) = definition.schedule() else { return Ok(()) };
     for trigger in schedule.triggers() {

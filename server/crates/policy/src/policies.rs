@@ -129,6 +129,7 @@ impl Policies {
             ResourceKind::Connection => {
                 vec![Resource::connection(ConnectionId::from_uuid(id), std::slice::from_ref(scope))]
             }
+            ResourceKind::Secret => vec![Resource::secret(namespace, "some")],
             ResourceKind::Team => vec![Resource::team(TeamId::from_uuid(id), [])],
             ResourceKind::Grant => vec![Resource::grant(GrantId::from_uuid(id), scope, [])],
         }

@@ -103,7 +103,9 @@ impl EntityTypes {
         let person = |id: UserId| RestrictedExpression::new_entity_uid(self.user(id));
         let people = || RestrictedExpression::new_set(resource.people.iter().copied().map(person));
         Ok(match resource.kind {
-            ResourceKind::System | ResourceKind::Workflow | ResourceKind::Connection => HashMap::new(),
+            ResourceKind::System | ResourceKind::Workflow | ResourceKind::Connection | ResourceKind::Secret => {
+                HashMap::new()
+            }
             ResourceKind::Session
             | ResourceKind::Token
             | ResourceKind::Draft

@@ -40,6 +40,8 @@ resource_kinds! {
     Approval,
     /// A configured target.
     Connection,
+    /// A secret of a namespace.
+    Secret,
     /// A team.
     Team,
     /// A role given to somebody on a scope.
@@ -119,6 +121,11 @@ impl Resource {
             _ => None,
         };
         Self::new(ResourceKind::Connection, &id, namespace)
+    }
+
+    /// A secret of a namespace.
+    pub fn secret(namespace: &Name, name: &str) -> Self {
+        Self::new(ResourceKind::Secret, &format!("{namespace}/{name}"), Some(namespace.clone()))
     }
 
     /// A team, and the people who would hold more roles by the change: those it adds, if the team holds any grant.

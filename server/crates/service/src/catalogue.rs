@@ -21,7 +21,7 @@ use crate::{
     gate::Target,
     input,
     problems::{OrProblem as _, not_found},
-    processes,
+    processes, secrets,
     views::{self, People},
 };
 
@@ -245,6 +245,7 @@ impl Service {
         if definition.runs_processes() {
             processes::require_permission(gate, &workflow.namespace, &target(workflow)).await?;
         }
+        secrets::require(gate, &definition, &workflow.namespace, &target(workflow)).await?;
         let requester = gate.unit.user(caller.user).await.or_problem()?.ok_or_else(not_found)?;
         let launch = Launch {
             version: &stored,

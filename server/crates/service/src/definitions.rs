@@ -6,6 +6,7 @@ use std::{
 };
 
 use domain::{Problem, WorkflowRef};
+use engine::definitions;
 use store::{UnitOfWork, workflows::WorkflowVersion};
 use workflow::Definition;
 
@@ -42,7 +43,7 @@ impl Service {
         if let Some(known) = self.definitions.get(&version.workflow, &version.version) {
             return Ok(known);
         }
-        let parsed = Definition::parse(&version.source, self.parts.connectors.function_catalogue());
+        let parsed = definitions::read(version, self.parts.connectors.function_catalogue());
         let definition = parsed.map(Arc::new).map_err(|found| {
             let first = found.into_iter().next().map(|diagnostic| diagnostic.to_string()).unwrap_or_default();
             internal("a stored definition does not parse", &std::io::Error::other(first))

@@ -1,12 +1,15 @@
 //! The catalogue that ships: definitions in files, stored as published versions.
 
 use domain::{Name, Operation, Problem, WorkflowRef};
-use engine::schedules;
+use engine::{definitions, schedules, secrets};
 use store::workflows::{VersionState, WorkflowVersion};
-use tracing::info;
+use tracing::{info, warn};
 use workflow::Definition;
 
-use crate::{Service, problems::from_store};
+use crate::{
+    Service,
+    problems::{from_store, internal},
+};
 
 /// Why a shipped definition cannot be stored.
 #[derive(Debug, thiserror::Error)]
@@ -41,14 +44,13 @@ impl Service {
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
     ) -> Result<(), ShippedError> {
         let store = |cause| ShippedError::Store(from_store(cause));
+        let mut read = Vec::new();
+        for (file, source) in files {
+            read.push((file, self.read_shipped(file, source).await?));
+        }
         let mut unit = self.parts.store.begin().await.map_err(store)?;
         let mut entries = Vec::new();
-        for (file, source) in files {
-            let definition =
-                Definition::parse(source, self.parts.connectors.function_catalogue()).map_err(|found| {
-                    let lines: Vec<String> = found.iter().map(|diagnostic| format!("{file}:{diagnostic}")).collect();
-                    ShippedError::Invalid { file: file.to_owned(), messages: lines.join("\n") }
-                })?;
+        for (file, definition) in read {
             let document = definition.document();
             let workflow = WorkflowRef {
                 namespace: parse_name(&document.namespace, file)?,
@@ -70,7 +72,8 @@ impl Service {
                 sort_key: sort_key(&document.version),
                 version: version.clone(),
                 state: VersionState::Published,
-                source: source.to_owned(),
+                source: definition.source().to_owned(),
+                resources: definitions::resources(&definition),
                 digest: definition.digest().to_owned(),
                 title: document.title.clone().unwrap_or_else(|| workflow.name.to_string()),
                 created_by: None,
@@ -86,11 +89,44 @@ impl Service {
                 serde_json::json!({"version": version, "digest": row.digest, "source": "shipped"}),
             ));
             info!(%workflow, version, "definition stored");
+            if let Some(secret) =
+                secrets::missing(unit.as_mut(), &workflow.namespace, &definition).await.map_err(store)?
+            {
+                warn!(%workflow, version, secret, "cannot be launched until its namespace has this secret");
+            }
         }
         audit::append_all(unit.as_mut(), &entries).await.map_err(store)?;
         unit.commit().await.map_err(store)?;
         self.wake_schedules();
         Ok(())
+    }
+
+    /// Reads a definition. What it refers to elsewhere is read only if the version is not stored yet: before anything is
+    /// locked, and away from the threads that others wait for.
+    async fn read_shipped(&self, file: &str, source: &str) -> Result<Definition, ShippedError> {
+        let catalogue = self.parts.connectors.function_catalogue();
+        let read = match self.stored(source).await.map_err(|cause| ShippedError::Store(from_store(cause)))? {
+            Some(stored) => definitions::read(&WorkflowVersion { source: source.to_owned(), ..stored }, catalogue),
+            None => {
+                let (source, catalogue) = (source.to_owned(), catalogue.clone());
+                let parsing = tokio::task::spawn_blocking(move || Definition::parse(&source, &catalogue));
+                parsing
+                    .await
+                    .map_err(|cause| ShippedError::Store(internal("a definition could not be read", &cause)))?
+            }
+        };
+        read.map_err(|found| {
+            let lines: Vec<String> = found.iter().map(|diagnostic| format!("{file}:{diagnostic}")).collect();
+            ShippedError::Invalid { file: file.to_owned(), messages: lines.join("\n") }
+        })
+    }
+
+    /// The version that a text says it is, if that is stored.
+    async fn stored(&self, source: &str) -> store::Result<Option<WorkflowVersion>> {
+        let Some(document) = Definition::identify(source) else { return Ok(None) };
+        let (Ok(namespace), Ok(name)) = (document.namespace.parse(), document.name.parse()) else { return Ok(None) };
+        let mut unit = self.parts.store.snapshot().await?;
+        unit.workflow_version(&WorkflowRef { namespace, name }, &document.version.to_string()).await
     }
 
     /// An audit entry of the server itself.

@@ -71,6 +71,8 @@ mod row;
 mod runs;
 #[path = "../../store/sql/schedules.rs"]
 mod schedules;
+#[path = "../../store/sql/secrets.rs"]
+mod secrets;
 #[path = "../../store/sql/sessions.rs"]
 mod sessions;
 #[path = "../../store/sql/settings.rs"]

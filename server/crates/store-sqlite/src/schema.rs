@@ -20,6 +20,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(9, "process_permissions", "0009_process_permissions.sql"),
     migration!(10, "schedules", "0010_schedules.sql"),
     migration!(11, "open_inboxes", "0011_open_inboxes.sql"),
+    migration!(12, "secrets_and_resources", "0012_secrets_and_resources.sql"),
 ];
 
 /// Of the file of task logs.
@@ -56,6 +57,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=11).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
     }
 }

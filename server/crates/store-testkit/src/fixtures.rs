@@ -163,6 +163,7 @@ pub fn version(workflow: &WorkflowRef, version: &str) -> WorkflowVersion {
         version: version.to_owned(),
         state: VersionState::Published,
         source: "document: {}".to_owned(),
+        resources: r#"{"https://example.test/schema.json":"{\"type\": \"object\"}"}"#.to_owned(),
         digest: "d".repeat(64),
         title: format!("Title of {workflow}"),
         created_by: None,

@@ -13,7 +13,7 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "namespace, name, version, state, source, digest, title, created_by, created_at, sort_key"
+        "namespace, name, version, state, source, resources, digest, title, created_by, created_at, sort_key"
     };
 }
 
@@ -45,6 +45,7 @@ fn version(row: &Columns<'_>) -> Result<WorkflowVersion> {
         version: row.text("version")?,
         state,
         source: row.text("source")?,
+        resources: row.text("resources")?,
         digest: row.text("digest")?,
         title: row.text("title")?,
         created_by: row.maybe_parsed("created_by")?,
@@ -95,13 +96,14 @@ impl Workflows for Unit {
         let statement = sql(concat!(
             "INSERT INTO workflow_versions (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         ))
         .bind(version.workflow.namespace.as_str())
         .bind(version.workflow.name.as_str())
         .bind(&version.version)
         .bind(state_text(version.state))
         .bind(&version.source)
+        .bind(&version.resources)
         .bind(&version.digest)
         .bind(&version.title)
         .bind(version.created_by)

@@ -46,6 +46,7 @@ pub mod requests;
 pub mod runs;
 pub mod schedules;
 pub mod search;
+pub mod secrets;
 pub mod sessions;
 pub mod settings;
 pub mod users;
@@ -111,6 +112,7 @@ pub trait UnitOfWork:
     + requests::Requests
     + runs::Runs
     + schedules::Schedules
+    + secrets::Secrets
     + sessions::Sessions
     + settings::Settings
     + users::Users

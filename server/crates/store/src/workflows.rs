@@ -18,7 +18,7 @@ pub enum VersionState {
     Retired,
 }
 
-/// A row of `workflow_versions`. Text and digest never change.
+/// A row of `workflow_versions`. Text, resources and digest never change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkflowVersion {
     /// Which workflow.
@@ -29,7 +29,9 @@ pub struct WorkflowVersion {
     pub state: VersionState,
     /// The definition's text.
     pub source: String,
-    /// Hex SHA-256 of the canonical definition.
+    /// The texts elsewhere that it refers to, as they were when it was stored: a JSON object by URI.
+    pub resources: String,
+    /// Hex SHA-256 of the canonical definition and resources.
     pub digest: String,
     /// Title for people.
     pub title: String,

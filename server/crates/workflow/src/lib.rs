@@ -75,7 +75,7 @@ pub use error::{RunError, StandardError};
 pub use event::{CallId, Event, EventKind, Resolution, SubscriptionId, TimerId};
 pub use machine::{
     CallRequest, Decides, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, Refusal, RunState, SecretSource, apply, build_call,
-    outstanding, refusal,
+    outstanding, refusal, secrets_of_call,
 };
 pub use plan::{Plan, PlannedStep};
 pub use schedule::{Gathering, Schedule};

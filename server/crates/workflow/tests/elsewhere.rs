@@ -143,6 +143,79 @@ fn a_schema_can_be_elsewhere() {
     assert_eq!(outcome.run.error.unwrap().status, 400);
 }
 
+const NESTED: &str = "
+document: {dsl: 1.0.3, namespace: test, name: case, version: 1.2.3}
+input: {schema: {resource: {endpoint: 'https://example.com/schema.json'}}}
+do: [{it: {call: 'https://example.com/b/function.yaml'}}, {too: {call: 'https://example.com/b/function.yaml'}}]
+";
+
+#[test]
+fn a_definition_is_restored_from_what_was_read_and_reads_nothing_else() {
+    let texts = Arc::new(Texts {
+        texts: BTreeMap::from([
+            ("https://example.com/schema.json", "type: object # whatever"),
+            ("https://example.com/b/function.yaml", "do: [{inner: {call: 'a:1.0.0@default'}}]"),
+            ("catalog://default/functions/a/1.0.0/function.yaml", "set: {a: 1}"),
+        ]),
+        ..Texts::default()
+    });
+    let definition = Definition::parse(NESTED, &catalogue(&texts)).unwrap();
+    assert_eq!(definition.resources().len(), 3);
+    for (uri, text) in definition.resources() {
+        assert_eq!(texts.texts.get(uri.as_str()).unwrap(), text, "as it was read");
+    }
+    assert_eq!(texts.asked.lock().unwrap().len(), 3, "each once");
+
+    // A catalogue that would read is not asked, and one that cannot is good enough.
+    let before = texts.asked.lock().unwrap().len();
+    let restored = Definition::restore(NESTED, definition.resources(), &catalogue(&texts)).unwrap();
+    assert_eq!(texts.asked.lock().unwrap().len(), before);
+    let without = Definition::restore(NESTED, definition.resources(), &FunctionCatalogue::new()).unwrap();
+    for again in [&restored, &without] {
+        assert_eq!((again.digest(), again.resources()), (definition.digest(), definition.resources()));
+        let outcome = Scenario::new(again, json!({})).drive(&mut |_: &CallRequest| Answer::Silent);
+        assert_eq!(outcome.run.output, Some(json!({"a": 1})));
+    }
+    let mut fewer = definition.resources().clone();
+    fewer.remove("catalog://default/functions/a/1.0.0/function.yaml");
+    let found = Definition::restore(NESTED, &fewer, &catalogue(&texts)).unwrap_err();
+    assert!(found[0].message.contains("never changes"), "{found:?}");
+    let known = Definition::identify(NESTED).unwrap();
+    assert_eq!(
+        (known.namespace.as_str(), known.name.as_str(), known.version.to_string().as_str()),
+        ("test", "case", "1.2.3")
+    );
+    assert!(Definition::identify("document: {dsl: 1.0.3, namespace: test}").is_none());
+}
+
+#[test]
+fn what_is_read_before_a_run_has_no_secrets() {
+    let texts = Arc::new(Texts::default());
+    let head = "use: {secrets: [token], catalogs: {global: {endpoint: {uri: 'https://example.com', authentication: {bearer: {use: token}}}}}}";
+    let found = parse(head, "- one: {call: 'log:0.5.2@global'}", &texts).unwrap_err();
+    assert!(found[0].starts_with("2:55: what is read before a run has neither secrets"), "{found:?}");
+    assert!(texts.asked.lock().unwrap().is_empty());
+}
+
+#[test]
+fn texts_that_are_too_large_together_are_refused() {
+    struct Large;
+    impl ResourceResolver for Large {
+        fn text(&self, _: &str, _: Option<&Value>) -> Result<String, String> {
+            Ok(format!("set: {{a: {}}}", "x".repeat(900_000)))
+        }
+    }
+    let mut functions = FunctionCatalogue::new();
+    functions.resolve_with(Arc::new(Large));
+    let source =
+        |tasks: &str| format!("document: {{dsl: 1.0.3, namespace: test, name: case, version: 1.0.0}}\ndo: [{tasks}]\n");
+    let call = |name: &str| format!("{{{name}: {{call: 'https://example.com/{name}'}}}}");
+    let (two, three) = ([call("a"), call("b")].join(", "), [call("a"), call("b"), call("c")].join(", "));
+    assert!(Definition::parse(&source(&two), &functions).is_ok());
+    let found = Definition::parse(&source(&three), &functions).unwrap_err();
+    assert!(found[0].message.ends_with("refers to texts of more than 2 MiB"), "{}", found[0].message);
+}
+
 fn event(id: u32, kind: &str, room: &str) -> CloudEvent {
     CloudEvent::from_value(json!({"id": id.to_string(), "source": "/s", "type": kind, "roomid": room})).unwrap()
 }

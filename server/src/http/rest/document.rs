@@ -33,6 +33,7 @@ const TAGS: [(&str, &str); 12] = [
     ("teams", "Teams"),
     ("grants", "Roles"),
     ("processes", "Shell commands, scripts and containers"),
+    ("secrets", "Secrets of namespaces, for their workflows"),
     ("connections", "Other systems"),
 ];
 

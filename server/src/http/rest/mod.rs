@@ -13,6 +13,7 @@ mod events;
 mod extract;
 mod processes;
 mod runs;
+mod secrets;
 mod workflows;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(audit::routes())
         .merge(administration::routes())
         .merge(processes::routes())
+        .merge(secrets::routes())
         .merge(connections::routes())
         .split_for_parts();
     (router.method_not_allowed_fallback(method_not_allowed), document::complete(document))

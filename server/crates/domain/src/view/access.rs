@@ -139,6 +139,25 @@ pub struct ProcessPermissionView {
     pub granted_at: Timestamp,
 }
 
+/// A secret of a namespace. Its value never leaves the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SecretView {
+    /// The namespace.
+    pub namespace: Name,
+    /// The name by which its workflows list it under `use.secrets`.
+    pub name: String,
+    /// Who gave it first.
+    pub created_by: Person,
+    /// When.
+    pub created_at: Timestamp,
+    /// Who gave the present value.
+    pub updated_by: Person,
+    /// When.
+    pub updated_at: Timestamp,
+}
+
 /// A signed-in browser.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -56,7 +56,7 @@ pub(crate) struct Lab {
     pub(crate) requester: User,
     pub(crate) manager: User,
     parts: Parts,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Lab {
@@ -106,13 +106,18 @@ impl Lab {
         };
         unit.insert_grant(&grant).await.unwrap();
         unit.commit().await.unwrap();
-        Self { store, script, broker, requester, manager, parts, _directory: directory }
+        Self { store, script, broker, requester, manager, parts, directory }
     }
 
     /// With this clock in the place of the machine's.
     pub(crate) fn by_the_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.parts.clock = clock;
         self
+    }
+
+    /// Where the database lies, if it is a file, and the key.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     pub(crate) fn parts(&self) -> Parts {
@@ -163,6 +168,7 @@ impl Lab {
             version: version.to_owned(),
             state,
             source: source.clone(),
+            resources: engine::definitions::resources(&definition),
             digest: definition.digest().to_owned(),
             title: "Sample".to_owned(),
             created_by: None,

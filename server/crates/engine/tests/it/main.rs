@@ -5,6 +5,7 @@
 mod approvals;
 mod children;
 mod crash;
+mod definitions;
 mod events;
 mod flow;
 mod lab;
@@ -14,3 +15,4 @@ mod operators;
 mod postgres;
 mod processes;
 mod schedules;
+mod secrets;

@@ -47,6 +47,7 @@ pub(crate) fn resource(kind: ResourceKind, owner: UserId, asked: &[UserId], scop
         ResourceKind::Run => run(namespace.as_str(), owner, asked),
         ResourceKind::Approval => approval(namespace.as_str(), owner, asked),
         ResourceKind::Connection => Resource::connection(ConnectionId::from_uuid(id), std::slice::from_ref(scope)),
+        ResourceKind::Secret => Resource::secret(&namespace, "token"),
         ResourceKind::Team => Resource::team(TeamId::from_uuid(id), []),
         ResourceKind::Grant => Resource::grant(GrantId::from_uuid(id), scope, []),
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod decisions;
+mod elsewhere;
 mod events;
 mod idempotency;
 mod office;
@@ -12,4 +13,5 @@ mod processes;
 mod real_systems;
 mod roles;
 mod schedules;
+mod secrets;
 mod sign_in;

@@ -25,6 +25,7 @@ use service::{ApprovalQuery, Caller, Door, Origin, Parts, Service};
 use store::{Store, audit::AuditRow};
 use store_sqlite::SqliteStore;
 use testkit::{CountedIds, SeededRandom, WallClock};
+use workflow::ResourceResolver;
 
 /// How long a test waits for a condition before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,6 +46,11 @@ pub(crate) struct Office {
 
 impl Office {
     pub(crate) async fn open() -> Self {
+        Self::open_with(None).await
+    }
+
+    /// The same, with somebody who reads what definitions refer to elsewhere.
+    pub(crate) async fn open_with(resolver: Option<Arc<dyn ResourceResolver>>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("rondo.sqlite")).await.unwrap());
         store.migrate().await.unwrap();
@@ -75,6 +81,7 @@ impl Office {
         ]);
         let mut connectors = connectors.unwrap();
         connectors.allow(engine::CAPABILITIES);
+        resolver.into_iter().for_each(|resolver| connectors.resolve_with(resolver));
         let connectors = Arc::new(connectors);
         let live = Live::default();
         let engine = Engine::start(

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use domain::{
-    DecisionKind, Operation, OperationKind, Role, Scope, SessionId, TokenId,
+    DecisionKind, Name, Operation, OperationKind, Role, Scope, SessionId, TokenId,
     view::{AuditFilter, SubjectView},
 };
 use serde_json::json;
@@ -159,6 +159,16 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             let namespace = unique.parse().unwrap();
             service.permit_processes(&office.caller("admin").await, unique.parse().unwrap()).await.unwrap();
             code(service.forbid_processes(caller, &namespace).await)
+        }
+        Operation::SecretList => code(service.secrets(caller).await),
+        Operation::SecretUpdate | Operation::SecretDelete => {
+            let (namespace, value): (Name, _) = (unique.parse().unwrap(), json!("s3cret"));
+            if operation == Operation::SecretUpdate {
+                return code(service.put_secret(caller, namespace, "token", &value).await);
+            }
+            let admin = office.caller("admin").await;
+            service.put_secret(&admin, namespace.clone(), "token", &value).await.unwrap();
+            code(service.delete_secret(caller, &namespace, "token").await)
         }
         Operation::ConnectionList => code(service.connections(caller).await),
         Operation::ConnectionUpdate | Operation::ConnectionDelete | Operation::ConnectionTest => {

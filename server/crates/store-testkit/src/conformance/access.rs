@@ -1,5 +1,5 @@
 use domain::{Role, Scope};
-use store::{StoreError, access::Subject as Holder, process_permissions::ProcessPermission};
+use store::{StoreError, access::Subject as Holder, process_permissions::ProcessPermission, secrets::SealedSecret};
 
 use super::Subject;
 use crate::fixtures::{at, grant, grant_id, team, team_id, user_id};
@@ -150,5 +150,41 @@ pub(super) async fn a_namespace_may_run_processes_until_that_is_taken_back(subje
     assert_eq!(unit.process_permission(incident).await.unwrap(), None);
     unit.commit().await.unwrap();
     let error = subject.unit().await.insert_process_permission(&permission(incident, 99)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Reference(_)), "{error:?}");
+}
+
+pub(super) async fn secrets_belong_to_a_namespace_and_are_replaced_and_deleted(subject: Subject) {
+    subject.organisation(0).await;
+    let namespaces = ["incident", "identity"].map(|name| name.parse::<domain::Name>().unwrap());
+    let [incident, identity] = &namespaces;
+    let secret = |namespace: &domain::Name, name: &str, value: &str, number: u128| SealedSecret {
+        namespace: namespace.clone(),
+        name: name.to_owned(),
+        sealed_value: value.to_owned(),
+        created_by: user_id(number),
+        created_at: at(i64::try_from(number).unwrap()),
+        updated_by: user_id(number),
+        updated_at: at(i64::try_from(number).unwrap()),
+    };
+    let mut unit = subject.unit().await;
+    assert_eq!(unit.secrets_of(incident).await.unwrap(), []);
+    for (namespace, name) in [(incident, "b"), (incident, "A/ä"), (identity, "b")] {
+        unit.put_secret(&secret(namespace, name, "sealed", 1)).await.unwrap();
+    }
+    unit.put_secret(&secret(incident, "b", "sealed anew", 2)).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut unit = subject.unit().await;
+    let anew = SealedSecret { created_by: user_id(1), created_at: at(1), ..secret(incident, "b", "sealed anew", 2) };
+    let of_incident = [secret(incident, "A/ä", "sealed", 1), anew];
+    assert_eq!(unit.secrets_of(incident).await.unwrap(), of_incident);
+    let mut all = vec![secret(identity, "b", "sealed", 1)];
+    all.extend(of_incident);
+    assert_eq!(unit.list_secrets().await.unwrap(), all);
+    assert!(unit.delete_secret(incident, "b").await.unwrap());
+    assert!(!unit.delete_secret(incident, "b").await.unwrap());
+    assert_eq!(unit.secrets_of(incident).await.unwrap().len(), 1);
+    assert_eq!(unit.secrets_of(identity).await.unwrap().len(), 1);
+    unit.commit().await.unwrap();
+    let error = subject.unit().await.put_secret(&secret(incident, "c", "sealed", 99)).await.unwrap_err();
     assert!(matches!(error, StoreError::Reference(_)), "{error:?}");
 }

@@ -67,7 +67,8 @@ cases! { $;
         the_same_grant_twice_is_a_duplicate_unless_it_ended,
         a_team_takes_its_grants_along,
         holders_of_a_role_are_found_by_scope_team_and_activity,
-        a_namespace_may_run_processes_until_that_is_taken_back;
+        a_namespace_may_run_processes_until_that_is_taken_back,
+        secrets_belong_to_a_namespace_and_are_replaced_and_deleted;
     credentials:
         sessions_are_replaced_listed_and_revoked,
         failed_attempts_are_counted_and_forgotten,

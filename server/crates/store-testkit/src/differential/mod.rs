@@ -86,7 +86,7 @@ async fn compare_all(left: &dyn Store, right: &dyn Store, seed: u64) {
                 unit.list_users(None, None, 100_000).await.unwrap(),
                 unit.list_teams().await.unwrap(),
                 unit.list_grants().await.unwrap(),
-                unit.list_process_permissions().await.unwrap(),
+                (unit.list_process_permissions().await.unwrap(), unit.list_secrets().await.unwrap()),
                 runs,
                 journals,
                 unit.list_approvals(&everywhere, &store::approvals::ApprovalFilter::default(), None, 100_000)

@@ -12,6 +12,7 @@ use store::{
     process_permissions::ProcessPermission,
     runs::{Hold, JournalEntry, Lease, RunFilter, Taken, Visibility},
     schedules::Schedule,
+    secrets::SealedSecret,
     workflows::VersionState,
 };
 
@@ -259,10 +260,24 @@ impl Operation {
         let namespace = self.workflow().namespace;
         let granted_by = user_id(self.b);
         let permission = ProcessPermission { namespace: namespace.clone(), granted_by, granted_at: self.time };
-        Ok(shown(match self.c % 3 {
-            0 => unit.delete_process_permission(&namespace).await?,
-            _ => unit.insert_process_permission(&permission).await?,
-        }))
+        let name = if self.flag { "token" } else { "Zugang" };
+        Ok(match self.c % 6 {
+            0 => shown(unit.delete_process_permission(&namespace).await?),
+            1 | 2 => shown(unit.insert_process_permission(&permission).await?),
+            3 => shown((unit.delete_secret(&namespace, name).await?, unit.secrets_of(&namespace).await?)),
+            _ => {
+                let secret = SealedSecret {
+                    namespace,
+                    name: name.to_owned(),
+                    sealed_value: self.text.to_owned(),
+                    created_by: granted_by,
+                    created_at: self.time,
+                    updated_by: granted_by,
+                    updated_at: self.time,
+                };
+                shown(unit.put_secret(&secret).await?)
+            }
+        })
     }
 
     async fn secrets(&self, unit: &mut dyn UnitOfWork) -> Result<String> {

@@ -31,6 +31,7 @@ use crate::{Schedule, duration, process, process::Process, source};
 use cursor::{Cursor, Object};
 use model::{DataStep, Extension, ListIndex, Span, Task, TaskIndex, TaskKind, TaskList};
 use parts::{Decoder, Within};
+use resources::Kept;
 
 /// What the definition says about itself (`document`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +127,7 @@ pub struct Definition {
     pub(crate) schedule: Option<Schedule>,
     pub(crate) secrets: BTreeSet<String>,
     pub(crate) systems: BTreeMap<String, String>,
+    resources: BTreeMap<String, String>,
 }
 
 impl Definition {
@@ -137,30 +139,46 @@ impl Definition {
     /// ([`FunctionCatalogue::allow`]) and reads what the definition refers to elsewhere
     /// ([`FunctionCatalogue::resolve_with`]).
     pub fn parse(source: &str, functions: &FunctionCatalogue) -> Result<Self, Vec<Diagnostic>> {
+        Self::read(source, functions, functions.resolver())
+    }
+
+    /// Reads a definition that was parsed before, with what it referred to elsewhere ([`Self::resources`]) as it was then:
+    /// nothing else is read, so that it means the same wherever and whenever this is done.
+    pub fn restore(
+        source: &str,
+        resources: &BTreeMap<String, String>,
+        functions: &FunctionCatalogue,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        Self::read(source, functions, Some(&Kept(resources)))
+    }
+
+    /// What a text says about itself, whether or not the rest is a definition.
+    pub fn identify(source: &str) -> Option<Document> {
         let mut diagnostics = Diagnostics::default();
-        let Some(root) = source::read(source, &mut diagnostics) else {
-            return Err(diagnostics.finish());
-        };
-        let decoder = Decoder {
-            diagnostics,
-            catalogue: functions,
-            tasks: Vec::new(),
-            lists: Vec::new(),
-            locals: Vec::new(),
-            secrets: BTreeSet::new(),
-            authentications: BTreeMap::new(),
-            errors: BTreeMap::new(),
-            retries: BTreeMap::new(),
-            timeouts: BTreeMap::new(),
-            catalogs: BTreeMap::new(),
-            resources: BTreeMap::new(),
-            extensions: Vec::new(),
-            functions: BTreeMap::new(),
-            within: Within::Workflow,
-            concurrent: false,
-            loose: false,
-        };
-        decoder.definition(source, &Cursor::root(&root))
+        let root = source::read(source, &mut diagnostics)?;
+        let functions = FunctionCatalogue::new();
+        let mut decoder = Decoder::new(diagnostics, &functions, None);
+        let root = Cursor::root(&root);
+        let object = root.open_object(&mut decoder.diagnostics)?;
+        decoder.document(&object.get("document")?).map(|(document, _)| document)
+    }
+
+    fn read(
+        source: &str,
+        functions: &FunctionCatalogue,
+        resolver: Option<&dyn ResourceResolver>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut diagnostics = Diagnostics::default();
+        match source::read(source, &mut diagnostics) {
+            Some(root) => Decoder::new(diagnostics, functions, resolver).definition(source, &Cursor::root(&root)),
+            None => Err(diagnostics.finish()),
+        }
+    }
+
+    /// The texts elsewhere that it refers to, by their URI, as they were read: functions of catalogs, and schemas, and what
+    /// these refer to. They are part of its digest.
+    pub fn resources(&self) -> &BTreeMap<String, String> {
+        &self.resources
     }
 
     /// What it says about itself.
@@ -262,6 +280,36 @@ pub(crate) fn humanize(name: &str) -> String {
     words.trim_end().to_owned()
 }
 
+impl<'c> Decoder<'c> {
+    fn new(
+        diagnostics: Diagnostics,
+        catalogue: &'c FunctionCatalogue,
+        resolver: Option<&'c dyn ResourceResolver>,
+    ) -> Self {
+        Self {
+            diagnostics,
+            catalogue,
+            resolver,
+            tasks: Vec::new(),
+            lists: Vec::new(),
+            locals: Vec::new(),
+            secrets: BTreeSet::new(),
+            authentications: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            retries: BTreeMap::new(),
+            timeouts: BTreeMap::new(),
+            catalogs: BTreeMap::new(),
+            resources: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            extensions: Vec::new(),
+            functions: BTreeMap::new(),
+            within: Within::Workflow,
+            concurrent: false,
+            loose: false,
+        }
+    }
+}
+
 impl Decoder<'_> {
     fn definition(mut self, source: &str, root: &Cursor<'_>) -> Result<Definition, Vec<Diagnostic>> {
         let known = ["document", "input", "use", "do", "timeout", "output", "schedule", "evaluate"];
@@ -313,6 +361,7 @@ impl Decoder<'_> {
                     schedule,
                     secrets: self.secrets,
                     systems,
+                    resources: self.texts,
                 })
             }
             _ => {

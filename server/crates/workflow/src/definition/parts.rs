@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::catalogue::{FunctionCatalogue, compile_schema};
+use super::catalogue::{FunctionCatalogue, ResourceResolver, compile_schema};
 use super::cursor::Cursor;
 use super::model::{
     Backoff, DataStep, ErrorFilter, ErrorTemplate, Extension, RetryPolicy, Schema, Span, Task, TaskIndex, TaskList,
@@ -65,6 +65,8 @@ pub(crate) enum Within {
 pub(crate) struct Decoder<'c> {
     pub(crate) diagnostics: Diagnostics,
     pub(crate) catalogue: &'c FunctionCatalogue,
+    /// Reads what is elsewhere.
+    pub(crate) resolver: Option<&'c dyn ResourceResolver>,
     pub(crate) tasks: Vec<Option<Task>>,
     pub(crate) lists: Vec<TaskList>,
     /// Variables of enclosing loops, handlers and compensations.
@@ -78,6 +80,8 @@ pub(crate) struct Decoder<'c> {
     pub(crate) catalogs: BTreeMap<String, Catalog>,
     /// What was read from elsewhere, by its URI.
     pub(crate) resources: BTreeMap<String, Value>,
+    /// The same as it was read.
+    pub(crate) texts: BTreeMap<String, String>,
     pub(crate) extensions: Vec<Extension>,
     pub(crate) functions: BTreeMap<String, TaskIndex>,
     pub(crate) within: Within,

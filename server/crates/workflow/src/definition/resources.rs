@@ -2,12 +2,16 @@
 //! Resources"). They are read when the definition is, so that a run depends on nothing that can change, and they are part
 //! of the definition's digest.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
+use super::catalogue::ResourceResolver;
 use super::cursor::Cursor;
 use super::model::TaskIndex;
 use super::parts::{Decoder, Within, is_uri};
 use crate::diagnostic::{Diagnostics, suggestion};
+use crate::expression::as_expression;
 use crate::source::{self, Node, NodeKind, escape_pointer};
 
 /// A catalog of `use.catalogs`.
@@ -19,6 +23,19 @@ pub(crate) struct Catalog {
 
 /// The most texts that a definition may refer to: each may refer to others.
 const MAX_RESOURCES: usize = 50;
+
+/// The most that these may hold together, in bytes: they are kept with the definition.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
+
+/// Texts as they were when the definition was first read.
+pub(super) struct Kept<'t>(pub(super) &'t BTreeMap<String, String>);
+
+impl ResourceResolver for Kept<'_> {
+    fn text(&self, uri: &str, _: Option<&Value>) -> Result<String, String> {
+        let kept = self.0.get(uri).cloned();
+        kept.ok_or_else(|| "this version was stored without it, and what a version refers to never changes".to_owned())
+    }
+}
 
 /// The catalog that is there without being declared.
 const DEFAULT: &str = "default";
@@ -45,6 +62,12 @@ impl Decoder<'_> {
         if !is_uri(text) || text.contains(['{', ' ']) {
             let message = format!("“{text}” is not an absolute URI that can be read before a run");
             uri.report(&mut self.diagnostics, message);
+            return None;
+        }
+        if authentication.as_ref().is_some_and(has_expression) {
+            let message = "what is read before a run has neither secrets nor anything else of a run: the authentication of this \
+                           address cannot hold an expression or name a secret";
+            at.report(&mut self.diagnostics, message);
             return None;
         }
         Some((text.to_owned(), authentication))
@@ -110,22 +133,32 @@ impl Decoder<'_> {
 
     /// Reads YAML or JSON that is elsewhere.
     fn read(&mut self, uri: &str, authentication: Option<&Value>, at: &Cursor<'_>) -> Option<Node> {
-        let Some(resolver) = self.catalogue.resolver() else {
+        let Some(resolver) = self.resolver else {
             let message = format!("{uri} cannot be read: definitions must be complete in this installation");
             at.report(&mut self.diagnostics, message);
             return None;
         };
-        if self.resources.len() >= MAX_RESOURCES {
-            at.report(&mut self.diagnostics, format!("the definition refers to more than {MAX_RESOURCES} other texts"));
-            return None;
-        }
-        let text = match resolver.text(uri, authentication) {
-            Ok(text) => text,
-            Err(reason) => {
-                at.report(&mut self.diagnostics, format!("{uri} cannot be read: {reason}"));
+        let text = match self.texts.get(uri) {
+            Some(known) => known.clone(),
+            None if self.texts.len() >= MAX_RESOURCES => {
+                let message = format!("the definition refers to more than {MAX_RESOURCES} other texts");
+                at.report(&mut self.diagnostics, message);
                 return None;
             }
+            None => match resolver.text(uri, authentication) {
+                Ok(text) => text,
+                Err(reason) => {
+                    at.report(&mut self.diagnostics, format!("{uri} cannot be read: {reason}"));
+                    return None;
+                }
+            },
         };
+        self.texts.insert(uri.to_owned(), text.clone());
+        if self.texts.values().map(String::len).sum::<usize>() > MAX_BYTES {
+            let message = format!("with {uri}, the definition refers to texts of more than {} MiB", MAX_BYTES >> 20);
+            at.report(&mut self.diagnostics, message);
+            return None;
+        }
         let mut inside = Diagnostics::default();
         let node = source::read(&text, &mut inside);
         for problem in inside.finish() {
@@ -138,6 +171,15 @@ impl Decoder<'_> {
             return None;
         }
         Some(node)
+    }
+}
+
+fn has_expression(value: &Value) -> bool {
+    match value {
+        Value::String(text) => as_expression(text).is_some(),
+        Value::Array(items) => items.iter().any(has_expression),
+        Value::Object(members) => members.values().any(has_expression),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

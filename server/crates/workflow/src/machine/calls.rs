@@ -282,6 +282,15 @@ fn deadline(state: &RunState, frame: FrameId) -> Option<Timestamp> {
     state.timers.values().filter(|timer| covers(timer.target)).map(|timer| timer.at).min()
 }
 
+/// The names of the secrets that [`build_call`] may ask for: all that are declared if the call reads any, else none.
+pub fn secrets_of_call<'d>(definition: &'d Definition, state: &RunState, call: &CallId) -> Vec<&'d str> {
+    let task = state.calls.get(call).and_then(|frame| state.task(*frame));
+    let spec = task.and_then(|task| definition.task(task.task)).and_then(|task| task.kind.call());
+    let mut used = BTreeSet::new();
+    spec.into_iter().for_each(|spec| spec.with.variables(&mut used));
+    if used.contains("secrets") { definition.secrets().collect() } else { Vec::new() }
+}
+
 /// Builds the arguments of a call that is in flight. This is the only place that sees secrets; call it when the call is
 /// dispatched, and journal an error as `CallFailed`.
 pub fn build_call(
@@ -442,10 +451,10 @@ fn check(call: &Call, with: &Value) -> Result<(), RunError> {
     if faults.is_empty() { Ok(()) } else { Err(invalid_arguments(faults.join("; "))) }
 }
 
-/// All text of a secret that is long enough to be told from other text.
+/// All text of a secret.
 fn collect_text(value: &Value, into: &mut Vec<String>) {
     match value {
-        Value::String(text) if text.chars().count() >= 4 => into.push(text.clone()),
+        Value::String(text) if !text.is_empty() => into.push(text.clone()),
         Value::Array(items) => items.iter().for_each(|item| collect_text(item, into)),
         Value::Object(members) => members.values().for_each(|member| collect_text(member, into)),
         _ => {}

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use domain::{RunStatus, TaskStatus, Timestamp};
 use serde_json::Value;
 
-pub use calls::{CallRequest, SecretSource, build_call};
+pub use calls::{CallRequest, SecretSource, build_call, secrets_of_call};
 pub use commands::{Decides, Refusal, refusal};
 pub use state::RunState;
 
