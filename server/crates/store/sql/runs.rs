@@ -155,11 +155,19 @@ impl Runs for Unit {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Run>> {
+        let narrow = |statement: &mut Statement| {
+            push_filter(statement, filter);
+            if let Some(number) = before {
+                statement.push(" AND r.number < ").value(number);
+            }
+        };
         let mut statement = sql(select!("WHERE TRUE"));
-        visibility::push(&mut statement, visible);
-        push_filter(&mut statement, filter);
-        if let Some(number) = before {
-            statement.push(" AND r.number < ").value(number);
+        match visible.person.filter(|_| !visible.everywhere && visible.namespaces.is_empty()) {
+            Some(person) => visibility::push_newest_of(&mut statement, person, limit, narrow),
+            None => {
+                visibility::push(&mut statement, visible);
+                narrow(&mut statement);
+            }
         }
         statement.push(" ORDER BY r.number DESC").limit(limit);
         each(&self.fetch(statement).await?, run)
