@@ -52,6 +52,9 @@ const BLOCKED_PAUSE: Duration = Duration::from_mins(5);
 pub(crate) struct Snapshot<'a> {
     pub(crate) state: Cow<'a, RunState>,
     pub(crate) lifecycle: Cow<'a, Lifecycle>,
+    /// See [`Actor::begun`]. Snapshots of earlier versions have none.
+    #[serde(default)]
+    pub(crate) begun: BTreeSet<CallId>,
 }
 
 /// A call in flight.
@@ -229,14 +232,13 @@ impl Actor {
         let kept = if run.journal_version < SNAPSHOT_EVERY { None } else { unit.snapshot_of(lease.run).await? };
         // One that this program cannot read is no loss: the journal has it all.
         let kept = kept.and_then(|(version, text)| Some((version, serde_json::from_str::<Snapshot<'_>>(&text).ok()?)));
-        let (mut version, mut state, mut lifecycle) = if let Some((version, kept)) = kept {
-            (version, kept.state.into_owned(), kept.lifecycle.into_owned())
+        let (mut version, mut state, mut lifecycle, mut begun) = if let Some((version, kept)) = kept {
+            (version, kept.state.into_owned(), kept.lifecycle.into_owned(), kept.begun)
         } else {
             let lifecycle = Lifecycle::new(&definition, lease.run, node.settings.base_url.as_str());
-            (0, RunState::default(), lifecycle)
+            (0, RunState::default(), lifecycle, BTreeSet::new())
         };
         let snapshot_version = version;
-        let mut begun = BTreeSet::new();
         while version < run.journal_version {
             let page = unit.journal(lease.run, version, JOURNAL_PAGE).await?;
             let Some(last) = page.last() else { break };
@@ -267,6 +269,20 @@ impl Actor {
             snapshot_version,
             is_heard: false,
         })
+    }
+
+    /// What a snapshot of now holds.
+    pub(crate) fn snapshot(&self) -> Snapshot<'_> {
+        // Of calls that are over nobody asks any more.
+        let begun = workflow::outstanding(&self.state).into_iter().filter_map(|effect| match effect {
+            Effect::Call(ticket) => Some(ticket.call).filter(|call| self.begun.contains(call)),
+            _ => None,
+        });
+        Snapshot {
+            state: Cow::Borrowed(&self.state),
+            lifecycle: Cow::Borrowed(&self.lifecycle),
+            begun: begun.collect(),
+        }
     }
 
     /// Whether the last owner left something that has to be taken up before anything else.
