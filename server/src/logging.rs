@@ -18,7 +18,8 @@ pub(crate) fn start_quiet(config: &Config) -> Result<()> {
 }
 
 fn start_with(level: &str, format: LogFormat) -> Result<()> {
-    let filter = EnvFilter::try_new(level)
+    // The library of `call: mcp` logs whole messages, and what goes wrong is the call's own error.
+    let filter = EnvFilter::try_new(format!("rmcp=off,{level}"))
         .map_err(|cause| anyhow!("log.level: “{level}” is not a level or list of targets with levels: {cause}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {

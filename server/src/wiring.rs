@@ -16,6 +16,7 @@ use connectors::{
     egress::EgressPolicy,
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
+    mcp::McpConnector,
     openapi::OpenApiConnector,
     resource::Resources,
     smtp::{self, SmtpConnector},
@@ -266,13 +267,9 @@ fn registry(
 fn assemble(connectors: Vec<Arc<dyn Connector>>) -> Result<Registry> {
     let mut registry = Registry::new(connectors).context("the connectors do not fit together")?;
     registry.withhold(
-        "mcp",
-        "the Model Context Protocol is not served: over stdio it would start a program in the server; a server of it that \
-         takes JSON-RPC over HTTP can be called with `http`",
-    );
-    registry.withhold(
         "a2a",
-        "the Agent2Agent protocol is not served; an agent that takes JSON-RPC over HTTP can be called with `http`",
+        "the Agent2Agent protocol is not served: the methods of the specification are those of its version 0.3, and the \
+         protocol's own library speaks version 1; an agent that takes JSON-RPC over HTTP can be called with `http`",
     );
     Ok(registry)
 }
@@ -284,6 +281,7 @@ fn connectors_without_database(http: &Arc<Http>, resources: &Resources) -> Vec<A
         Arc::new(OpenApiConnector::new(Arc::clone(http), resources.clone())),
         Arc::new(AsyncApiConnector::new(Arc::clone(http), resources.clone())),
         Arc::new(GrpcConnector::new(Arc::clone(http), resources.clone())),
+        Arc::new(McpConnector::new(Arc::clone(http))),
     ]
 }
 

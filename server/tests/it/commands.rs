@@ -170,6 +170,7 @@ fn calls_of_the_specification_are_known_or_refused_in_words() {
     let document = "document: {endpoint: https://fake.com/docs/asyncapi.json}, operation: chat";
     for call in [
         format!("{{call: grpc, with: {{{service}, method: SayHello, arguments: {{name: '${{ .name }}'}}}}}}"),
+        "{call: mcp, with: {method: tools/list, transport: {http: {endpoint: '${ .server }'}}}}".to_owned(),
         format!("{{call: asyncapi, with: {{{document}, message: {{payload: {{id: '${{ .id }}'}}}}}}}}"),
         format!("{{call: asyncapi, with: {{{document}, subscription: {{consume: {{while: '${{ true }}'}}}}}}}}"),
     ] {
@@ -178,8 +179,8 @@ fn calls_of_the_specification_are_known_or_refused_in_words() {
     }
     for (call, expected) in [
         (
-            "{call: mcp, with: {method: tools/list, transport: {stdio: {command: npx}}}}",
-            "3:17: “mcp” cannot be called here:",
+            "{call: mcp, with: {method: tools/list, transport: {stdio: {command: '${ .program }'}}}}",
+            "3:70: `with` of “mcp”: a server that talks over its standard input is a program",
         ),
         ("{call: a2a, with: {method: tasks/list, server: https://agent.test}}", "3:17: “a2a” cannot be called here:"),
     ] {

@@ -5,7 +5,7 @@
 
 pub(crate) mod authentication;
 mod content;
-mod exchange;
+pub(crate) mod exchange;
 pub(crate) mod outgoing;
 pub(crate) mod schema;
 
@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::{
     CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection,
-    System, egress::EgressPolicy, tls,
+    System, egress::EgressPolicy, resource::address, tls,
 };
 use authentication::Credentials;
 use exchange::Shown;
@@ -94,7 +94,7 @@ impl Http {
 
     /// What these credentials show to a service that is called by another protocol. Digest authentication and certificates
     /// show nothing here.
-    #[cfg(any(feature = "asyncapi", feature = "grpc"))]
+    #[cfg(any(feature = "asyncapi", feature = "grpc", feature = "mcp"))]
     pub(crate) async fn shown(
         &self,
         credentials: Option<&Credentials>,
@@ -112,6 +112,31 @@ impl Http {
         true
     }
 
+    /// The way to an endpoint for a library that speaks a protocol over HTTP by itself.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn way(
+        &self,
+        endpoint: &Value,
+        headers: &serde_json::Map<String, Value>,
+        connection: Option<&ResolvedConnection>,
+    ) -> Result<Way, Failure> {
+        let settings = connection.map(ResolvedConnection::settings::<Settings>).transpose()?;
+        let with = serde_json::json!({"method": "post", "endpoint": endpoint, "headers": headers});
+        let outgoing = Outgoing::unmarked(&with, settings.as_ref())?;
+        exchange::permit_literal(&self.policy, &outgoing.url)?;
+        let authority = settings.as_ref().and_then(|settings| settings.ca.as_deref());
+        let client = self.client_showing(&outgoing, authority)?;
+        Ok(Way { client, url: outgoing.url, headers: outgoing.headers, credentials: outgoing.credentials })
+    }
+
+    /// A client that also shows the certificate which the request is to be sent with.
+    fn client_showing(&self, outgoing: &Outgoing, authority: Option<&str>) -> Result<reqwest::Client, Failure> {
+        match &outgoing.credentials {
+            Some(Credentials::Certificate(shown)) => exchange::client(&self.policy, authority, Some(shown)),
+            _ => self.client(authority),
+        }
+    }
+
     fn exchange<'a>(
         &'a self,
         outgoing: &Outgoing,
@@ -119,13 +144,20 @@ impl Http {
         repeatable: bool,
         context: &'a CallContext,
     ) -> Result<exchange::Exchange<'a>, Failure> {
-        let elsewhere = self.client(authority)?;
-        let client = match &outgoing.credentials {
-            Some(Credentials::Certificate(shown)) => exchange::client(&self.policy, authority, Some(shown))?,
-            _ => elsewhere.clone(),
-        };
+        let (client, elsewhere) = (self.client_showing(outgoing, authority)?, self.client(authority)?);
         Ok(exchange::Exchange { http: self, client, elsewhere, repeatable, context })
     }
+}
+
+/// What a library that speaks a protocol over HTTP needs to reach a service.
+#[cfg(feature = "mcp")]
+pub(crate) struct Way {
+    /// Reaches what the policy permits, and follows no redirects.
+    pub(crate) client: reqwest::Client,
+    pub(crate) url: Url,
+    /// Those that the definition wrote.
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) credentials: Option<Credentials>,
 }
 
 /// Settings of a connection of kind `http`.
@@ -186,8 +218,7 @@ impl Connector for HttpConnector {
     }
 
     fn connection_name<'a>(&self, with: &'a Value) -> Option<&'a str> {
-        let rest = endpoint_text(with)?.strip_prefix(CONNECTION_SCHEME)?;
-        rest.split(['/', '?', '#']).next().filter(|name| !name.is_empty())
+        connection_name(with.get("endpoint")?)
     }
 
     fn repetition(&self, request: &Request) -> Repetition {
@@ -238,16 +269,21 @@ impl Connector for HttpConnector {
     }
 
     fn describe(&self, with: &Value) -> System {
-        let target = self.connection_name(with).map(str::to_owned).or_else(|| {
-            let text = endpoint_text(with).filter(|text| !text.trim_start().starts_with("${"))?;
-            Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned))
-        });
-        System { title: "HTTP service".to_owned(), target: target.unwrap_or_default() }
+        System { title: "HTTP service".to_owned(), target: with.get("endpoint").map(target).unwrap_or_default() }
     }
 }
 
-/// The endpoint's URI in either of its two forms.
-fn endpoint_text(with: &Value) -> Option<&str> {
-    let endpoint = with.get("endpoint")?;
-    endpoint.as_str().or_else(|| endpoint.get("uri").and_then(Value::as_str))
+/// The connection that an endpoint names.
+pub(crate) fn connection_name(endpoint: &Value) -> Option<&str> {
+    let rest = address(endpoint)?.strip_prefix(CONNECTION_SCHEME)?;
+    rest.split(['/', '?', '#']).next().filter(|name| !name.is_empty())
+}
+
+/// The system at an endpoint, for people: a connection or a host; empty if an expression decides.
+pub(crate) fn target(endpoint: &Value) -> String {
+    let target = connection_name(endpoint).map(str::to_owned).or_else(|| {
+        let text = address(endpoint).filter(|text| !text.trim_start().starts_with("${"))?;
+        Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned))
+    });
+    target.unwrap_or_default()
 }

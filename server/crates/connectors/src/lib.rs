@@ -45,6 +45,8 @@ pub mod directory;
 pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 #[cfg(feature = "http")]

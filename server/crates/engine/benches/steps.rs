@@ -6,18 +6,17 @@
 #[expect(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/it/lab.rs"]
 mod lab;
+#[path = "parts/stopwatch.rs"]
+mod stopwatch;
 
-use std::{
-    collections::HashSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use domain::{RunId, RunStatus};
 use engine::{Engine, EngineSettings};
 use lab::Lab;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use stopwatch::{Outcome, as_f64, median, milliseconds, now};
 use store::{Store, runs::Run, workflows::VersionState};
 use store_postgres::{PoolSizes, PostgresStore};
 use store_sqlite::SqliteStore;
@@ -42,8 +41,6 @@ fn main() -> std::process::ExitCode {
         }
     }
 }
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 async fn measure() -> Outcome<()> {
     let directory = tempfile::tempdir()?;
@@ -220,25 +217,6 @@ fn calls(count: usize) -> String {
     (0..count)
         .map(|number| format!("\n  - t{number}: {{call: scripted, with: {{step: s{number}, mode: safe}}}}"))
         .collect()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "small counts")]
-fn as_f64(count: usize) -> f64 {
-    count as f64
-}
-
-fn milliseconds(duration: &Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is what measures")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 /// Processor time of this process so far; `man proc`, fields 14 and 15 of `stat`, in hundredths of a second.

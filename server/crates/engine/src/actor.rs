@@ -25,7 +25,7 @@ use crate::{
     children,
     dispatch::{self, Report},
     exchange::Ending,
-    history::{History, SNAPSHOT_EVERY},
+    history::{History, SNAPSHOT_EVERY, Snapshot},
     node::{LoadError, Node},
     step::{self, Step},
 };
@@ -234,6 +234,20 @@ impl Actor {
             snapshot_version: history.snapshot_version,
             is_heard: false,
         })
+    }
+
+    /// What a snapshot of now holds.
+    pub(crate) fn snapshot(&self) -> Snapshot<'_> {
+        // Of calls that are over nobody asks any more.
+        let begun = workflow::outstanding(&self.state).into_iter().filter_map(|effect| match effect {
+            Effect::Call(ticket) => Some(ticket.call).filter(|call| self.begun.contains(call)),
+            _ => None,
+        });
+        Snapshot {
+            state: Cow::Borrowed(&self.state),
+            lifecycle: Cow::Borrowed(&self.lifecycle),
+            begun: begun.collect(),
+        }
     }
 
     /// Whether the last owner left something that has to be taken up before anything else.

@@ -18,6 +18,9 @@ pub(crate) const SNAPSHOT_EVERY: i64 = 200;
 pub(crate) struct Snapshot<'a> {
     pub(crate) state: Cow<'a, RunState>,
     pub(crate) lifecycle: Cow<'a, Lifecycle>,
+    /// See [`History::begun`]. Snapshots of earlier versions have none.
+    #[serde(default)]
+    pub(crate) begun: BTreeSet<CallId>,
 }
 
 /// Where a run stands, as its journal says.
@@ -42,12 +45,12 @@ impl History {
         // One that this program cannot read is no loss: the journal has it all.
         let kept = kept.and_then(|(version, text)| Some((version, serde_json::from_str::<Snapshot<'_>>(&text).ok()?)));
         let kept = kept.filter(|(_, kept)| kept.state.is_current());
-        let (mut version, state, lifecycle) = if let Some((version, kept)) = kept {
-            (version, kept.state.into_owned(), kept.lifecycle.into_owned())
+        let (mut version, state, lifecycle, begun) = if let Some((version, kept)) = kept {
+            (version, kept.state.into_owned(), kept.lifecycle.into_owned(), kept.begun)
         } else {
-            (0, RunState::default(), Lifecycle::new(definition, run.id, base_url))
+            (0, RunState::default(), Lifecycle::new(definition, run.id, base_url), BTreeSet::new())
         };
-        let mut history = Self { state, lifecycle, begun: BTreeSet::new(), snapshot_version: version };
+        let mut history = Self { state, lifecycle, begun, snapshot_version: version };
         while version < run.journal_version {
             let page = unit.journal(run.id, version, JOURNAL_PAGE).await?;
             let Some(last) = page.last() else { break };

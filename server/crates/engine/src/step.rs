@@ -1,9 +1,6 @@
 //! One step of a run, written in one unit of work: journal, run, tasks, approvals, notices, audit.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use audit::{Actor as AuditActor, Door, Entry, Outcome, ResourceRef};
 use domain::{ApprovalState, DecisionKind, Name, Role, RunId, RunStatus, TaskStatus, Timestamp, UserId};
@@ -22,7 +19,6 @@ use crate::{
     actor::{Actor, Stop},
     approvals, children,
     exchange::{Ending, exchange},
-    history::Snapshot,
     live::{RunChange, Topic},
     notices::{Notice, NoticeKind, notify},
 };
@@ -132,8 +128,8 @@ pub(crate) async fn write(
     written.woken = exchanged.woken;
     written.schedules = exchanged.schedules;
     if step.snapshot {
-        let snapshot = Snapshot { state: Cow::Borrowed(&actor.state), lifecycle: Cow::Borrowed(&actor.lifecycle) };
-        let state = serde_json::to_string(&snapshot).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
+        let state =
+            serde_json::to_string(&actor.snapshot()).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
         unit.put_snapshot(run.id, version, &state).await?;
     }
     unit.put_tasks(&written.tasks).await?;

@@ -217,7 +217,8 @@ impl Service {
     }
 
     async fn similar(&self, unit: &mut dyn UnitOfWork, caller: &Caller, run: &Run) -> Result<SimilarRuns, Problem> {
-        let statistics = unit.run_statistics(&run.workflow, catalogue::SAMPLE).await.or_problem()?;
+        let statistics = unit.run_statistics(&run.workflow, catalogue::LATEST).await.or_problem()?;
+        let durations = unit.run_durations(&run.workflow, catalogue::SAMPLE).await.or_problem()?;
         let filter = RunFilter { workflow: Some(run.workflow.clone()), ..RunFilter::default() };
         // Only what the caller might open: a decision page is no way around the list of runs.
         let visible = runs::visibility(self, caller);
@@ -226,7 +227,7 @@ impl Service {
         Ok(SimilarRuns {
             ended: statistics.ended,
             completed: statistics.completed,
-            typical_seconds: views::typical_seconds(&statistics.durations),
+            typical_seconds: views::typical_seconds(&durations),
             recent: rows
                 .into_iter()
                 .map(|run| RecentRun {

@@ -27,6 +27,8 @@ use crate::{
 
 /// Completed runs over which the usual duration is taken.
 pub(crate) const SAMPLE: u32 = 50;
+/// Runs that are looked through for what is said of a workflow or a person: the last ones, however many there are.
+pub(crate) const LATEST: u32 = 1_000;
 
 /// A run that was written and not yet committed.
 pub(crate) struct Launched {
@@ -44,7 +46,8 @@ impl Service {
         let mut gate = self.look(caller, Operation::CatalogueList).await?;
         gate.authorize(&Resource::system(), &Target::new("catalogue", "", "")).await?;
         let versions = gate.unit.launchable_versions().await.or_problem()?;
-        let last_used: BTreeMap<_, _> = gate.unit.last_launches(caller.user).await.or_problem()?.into_iter().collect();
+        let last_used: BTreeMap<_, _> =
+            gate.unit.last_launches(caller.user, LATEST).await.or_problem()?.into_iter().collect();
         let wanted = search.unwrap_or_default().trim().to_lowercase();
         let mut items = Vec::new();
         for version in versions {
@@ -58,8 +61,8 @@ impl Service {
             if !wanted.split_whitespace().all(|word| haystack.contains(word)) {
                 continue;
             }
-            let statistics = gate.unit.run_statistics(&version.workflow, SAMPLE).await.or_problem()?;
-            item.typical_seconds = views::typical_seconds(&statistics.durations);
+            let durations = gate.unit.run_durations(&version.workflow, SAMPLE).await.or_problem()?;
+            item.typical_seconds = views::typical_seconds(&durations);
             item.last_used_at = last_used.get(&version.workflow).copied();
             items.push(item);
         }
@@ -128,8 +131,8 @@ impl Service {
     ) -> Result<WorkflowVersionView, Problem> {
         let definition = self.parse(version)?;
         let mut item = views::catalogue_item(version, &definition);
-        let statistics = unit.run_statistics(&version.workflow, SAMPLE).await.or_problem()?;
-        item.typical_seconds = views::typical_seconds(&statistics.durations);
+        let durations = unit.run_durations(&version.workflow, SAMPLE).await.or_problem()?;
+        item.typical_seconds = views::typical_seconds(&durations);
         Ok(WorkflowVersionView {
             item,
             state: state_name(version.state).to_owned(),

@@ -155,11 +155,19 @@ impl Runs for Unit {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Run>> {
+        let narrow = |statement: &mut Statement| {
+            push_filter(statement, filter);
+            if let Some(number) = before {
+                statement.push(" AND r.number < ").value(number);
+            }
+        };
         let mut statement = sql(select!("WHERE TRUE"));
-        visibility::push(&mut statement, visible);
-        push_filter(&mut statement, filter);
-        if let Some(number) = before {
-            statement.push(" AND r.number < ").value(number);
+        match visible.person.filter(|_| !visible.everywhere && visible.namespaces.is_empty()) {
+            Some(person) => visibility::push_newest_of(&mut statement, person, limit, narrow),
+            None => {
+                visibility::push(&mut statement, visible);
+                narrow(&mut statement);
+            }
         }
         statement.push(" ORDER BY r.number DESC").limit(limit);
         each(&self.fetch(statement).await?, run)
@@ -173,13 +181,19 @@ impl Runs for Unit {
 
     async fn run_statistics(&mut self, workflow: &WorkflowRef, sample: u32) -> Result<RunStatistics> {
         let counts = sql(concat!(
-            "SELECT count(*) AS ended, count(*) FILTER (WHERE status = 'completed') AS completed FROM runs ",
-            "WHERE namespace = $1 AND name = $2 AND status IN ('cancelled', 'faulted', 'completed')"
+            "SELECT count(*) FILTER (WHERE status IN ('cancelled', 'faulted', 'completed')) AS ended, ",
+            "count(*) FILTER (WHERE status = 'completed') AS completed FROM (",
+            "SELECT status FROM runs WHERE namespace = $1 AND name = $2 ORDER BY number DESC LIMIT $3) latest"
         ))
         .bind(workflow.namespace.as_str())
-        .bind(workflow.name.as_str());
-        let (ended, completed) =
-            only(&self.fetch(counts).await?, |row| Ok((row.count("ended")?, row.count("completed")?)))?;
+        .bind(workflow.name.as_str())
+        .bind(sample);
+        only(&self.fetch(counts).await?, |row| {
+            Ok(RunStatistics { ended: row.count("ended")?, completed: row.count("completed")? })
+        })
+    }
+
+    async fn run_durations(&mut self, workflow: &WorkflowRef, sample: u32) -> Result<Vec<i64>> {
         let durations = sql(concat!(
             "SELECT ended_at - created_at AS duration FROM runs WHERE namespace = $1 AND name = $2 ",
             "AND status = 'completed' AND ended_at IS NOT NULL ORDER BY ended_at DESC, number DESC LIMIT $3"
@@ -187,16 +201,17 @@ impl Runs for Unit {
         .bind(workflow.namespace.as_str())
         .bind(workflow.name.as_str())
         .bind(sample);
-        let durations = each(&self.fetch(durations).await?, |row| row.integer("duration"))?;
-        Ok(RunStatistics { ended, completed, durations })
+        each(&self.fetch(durations).await?, |row| row.integer("duration"))
     }
 
-    async fn last_launches(&mut self, requester: UserId) -> Result<Vec<(WorkflowRef, Timestamp)>> {
+    async fn last_launches(&mut self, requester: UserId, sample: u32) -> Result<Vec<(WorkflowRef, Timestamp)>> {
         let statement = sql(concat!(
-            "SELECT namespace, name, max(created_at) AS last FROM runs WHERE requester_id = $1 ",
-            "GROUP BY namespace, name ORDER BY namespace, name"
-        ));
-        each(&self.fetch(statement.bind(requester)).await?, |row| Ok((row.workflow()?, row.time("last")?)))
+            "SELECT namespace, name, max(created_at) AS last FROM (SELECT namespace, name, created_at FROM runs ",
+            "WHERE requester_id = $1 ORDER BY number DESC LIMIT $2) latest GROUP BY namespace, name ORDER BY namespace, name"
+        ))
+        .bind(requester)
+        .bind(sample);
+        each(&self.fetch(statement).await?, |row| Ok((row.workflow()?, row.time("last")?)))
     }
 
     async fn count_runs(&mut self) -> Result<Vec<(RunStatus, u64)>> {

@@ -220,10 +220,12 @@ pub trait Runs: Send {
     ) -> Result<Vec<Run>>;
     /// Whether `visible` lets see this run; the same rule as in [`Runs::list_runs`].
     async fn run_is_visible(&mut self, visible: &Visibility, id: RunId) -> Result<bool>;
-    /// How many runs of a workflow have ended, how many completed, and the durations of the last `sample` completed ones in microseconds from launch to end.
+    /// How the last `sample` runs of a workflow went.
     async fn run_statistics(&mut self, workflow: &WorkflowRef, sample: u32) -> Result<RunStatistics>;
-    /// When a person last launched each workflow.
-    async fn last_launches(&mut self, requester: UserId) -> Result<Vec<(WorkflowRef, Timestamp)>>;
+    /// The durations of the last `sample` runs of a workflow that completed, in microseconds from launch to end, last first.
+    async fn run_durations(&mut self, workflow: &WorkflowRef, sample: u32) -> Result<Vec<i64>>;
+    /// When a person last launched each workflow, among that person's last `sample` runs.
+    async fn last_launches(&mut self, requester: UserId, sample: u32) -> Result<Vec<(WorkflowRef, Timestamp)>>;
     /// How many runs stand in each state.
     async fn count_runs(&mut self) -> Result<Vec<(RunStatus, u64)>>;
 
@@ -297,12 +299,10 @@ pub trait Runs: Send {
 }
 
 /// How runs of a workflow went.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunStatistics {
     /// Ended.
     pub ended: u64,
     /// Ended completed.
     pub completed: u64,
-    /// Microseconds from launch to end of the last completed ones.
-    pub durations: Vec<i64>,
 }

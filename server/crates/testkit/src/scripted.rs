@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -9,8 +10,8 @@ use serde_json::{Value, json};
 
 /// A connector whose outcomes are written down beforehand, and which remembers what it did: the function `scripted`.
 ///
-/// `with.step` names the step; `with.mode` (`safe`, `probe`, `once`) says what may be done about a lost call. A step
-/// without script succeeds. Doing the same thing twice under one idempotency key counts as one effect where the mode is
+/// `with.step` names the step; `with.mode` (`safe`, `probe`, `once`) says what may be done about a lost call; `with.pause`
+/// is how long it takes, in milliseconds. A step without script succeeds. Doing the same thing twice under one idempotency key counts as one effect where the mode is
 /// `probe`, as a system with idempotency keys would have it; [`Scripted::calls`] counts every call.
 #[derive(Debug, Default)]
 pub struct Scripted {
@@ -53,6 +54,7 @@ impl Connector for Scripted {
                 "step": {"type": "string"},
                 "mode": {"enum": ["safe", "probe", "once"]},
                 "value": {},
+                "pause": {"type": "integer", "minimum": 0},
             },
             "additionalProperties": false,
         });
@@ -69,6 +71,9 @@ impl Connector for Scripted {
 
     async fn execute(&self, request: &Request, context: &CallContext) -> Outcome {
         let step = step(request);
+        if let Some(pause) = request.with.get("pause").and_then(Value::as_u64) {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
         let scripted = {
             let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
             scripts.get_mut(&step).and_then(VecDeque::pop_front)

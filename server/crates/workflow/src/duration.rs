@@ -52,8 +52,9 @@ fn scaled(number: &str, seconds: u64) -> Option<Duration> {
     base.checked_add(Duration::from_nanos(nanos.checked_mul(seconds)?))
 }
 
-/// Reads the DSL's two forms of a fixed duration: an ISO 8601 text or an object of days to milliseconds.
-pub(crate) fn from_value(value: &serde_json::Value) -> Option<Duration> {
+/// Reads the DSL's two forms of a fixed duration: an ISO 8601 text or an object of days to milliseconds. `None` if it is
+/// neither, or longer than 100 years.
+pub fn from_value(value: &serde_json::Value) -> Option<Duration> {
     match value {
         serde_json::Value::String(text) => parse_iso8601(text),
         serde_json::Value::Object(parts) if !parts.is_empty() => {

@@ -1,7 +1,7 @@
 //! [`Definition::plan`]: what a run will do, in words, before it starts.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::view::PlanStep;
 use serde_json::{Value, json};
@@ -146,12 +146,14 @@ impl<'d> Planner<'d> {
         if position >= tasks.len() {
             return known;
         }
-        let reachable = reachable(&tasks, position, None);
+        let next = |position| successors(&tasks, position);
+        let reachable = reachable(position, next);
+        let unavoidable = unavoidable(position, tasks.len(), next);
         for (index, task) in tasks.iter().enumerate() {
             if !reachable.contains(&index) || visited.contains(&index) && index != position {
                 continue;
             }
-            let avoidable = index != position && reachable_end(&tasks, position, index);
+            let avoidable = unavoidable.as_ref().is_some_and(|unavoidable| !unavoidable.contains(&index));
             self.task(task, depth, conditional || avoidable || task.condition.is_some(), None);
         }
         None
@@ -308,26 +310,93 @@ fn successors(tasks: &[&Task], position: usize) -> Vec<usize> {
     next
 }
 
-/// What can be reached from a position, without going through `without`.
-fn reachable(tasks: &[&Task], from: usize, without: Option<usize>) -> BTreeSet<usize> {
+/// What can be reached from a position.
+fn reachable(from: usize, next: impl Fn(usize) -> Vec<usize>) -> BTreeSet<usize> {
     let mut reached = BTreeSet::new();
     let mut open = vec![from];
     while let Some(position) = open.pop() {
-        if Some(position) != without && reached.insert(position) {
-            open.extend(successors(tasks, position));
+        if reached.insert(position) {
+            open.extend(next(position));
         }
     }
     reached
 }
 
-/// Whether the end can be reached without going through a task.
-fn reachable_end(tasks: &[&Task], from: usize, without: usize) -> bool {
-    reachable(tasks, from, Some(without)).iter().any(|position| *position >= tasks.len())
+/// The positions that every way to the end goes through; none if no way leads there.
+///
+/// They all lie on any one way. It is walked along, and a place on it can be avoided if something before it leads past it.
+/// So each position is looked at once, and not once for each task of the list.
+fn unavoidable(from: usize, end: usize, next: impl Fn(usize) -> Vec<usize> + Copy) -> Option<BTreeSet<usize>> {
+    let way = way(from, end, next)?;
+    let places: BTreeMap<usize, usize> = way.iter().enumerate().map(|(place, position)| (*position, place)).collect();
+    let mut unavoidable = BTreeSet::new();
+    let mut aside = BTreeSet::new();
+    let mut furthest = 0;
+    for (place, position) in way.iter().enumerate() {
+        if furthest <= place {
+            unavoidable.insert(*position);
+        }
+        let mut open = next(*position);
+        while let Some(reached) = open.pop() {
+            match places.get(&reached) {
+                Some(place) => furthest = furthest.max(*place),
+                None if aside.insert(reached) => open.extend(next(reached)),
+                None => {}
+            }
+        }
+    }
+    Some(unavoidable)
+}
+
+/// A way to the end, if there is one.
+fn way(from: usize, end: usize, next: impl Fn(usize) -> Vec<usize>) -> Option<Vec<usize>> {
+    let mut before = BTreeMap::from([(from, None)]);
+    let mut open = vec![from];
+    while let Some(position) = open.pop() {
+        for reached in next(position) {
+            before.entry(reached).or_insert_with(|| {
+                open.push(reached);
+                Some(position)
+            });
+        }
+    }
+    let mut way = Vec::new();
+    let mut at = before.contains_key(&end).then_some(end);
+    while let Some(position) = at {
+        way.push(position);
+        at = before.get(&position).copied().flatten();
+    }
+    way.reverse();
+    (!way.is_empty()).then_some(way)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_cannot_be_avoided_is_what_no_way_leads_around(
+            ways in proptest::collection::vec(proptest::collection::vec(0_usize..12, 0..3), 11), from in 0_usize..11,
+        ) {
+            let end = ways.len();
+            let next = |position: usize| ways.get(position).cloned().unwrap_or_default();
+            let around = |without: usize| {
+                let rest = |position: usize| {
+                    if position == without { Vec::new() } else { next(position) }
+                };
+                without != from && without != end && reachable(from, rest).contains(&end)
+            };
+            let found = unavoidable(from, end, next);
+            prop_assert_eq!(found.is_some(), reachable(from, next).contains(&end));
+            for position in 0..end {
+                let avoidable = found.as_ref().is_some_and(|found| !found.contains(&position));
+                prop_assert_eq!(avoidable, around(position), "{} from {} in {:?}", position, from, ways);
+            }
+        }
+    }
     use crate::FunctionCatalogue;
 
     fn definition(tasks: &str) -> Definition {

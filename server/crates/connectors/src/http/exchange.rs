@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The largest content that is taken in.
-pub(super) const CONTENT_LIMIT: usize = 5 * 1024 * 1024;
+pub(crate) const CONTENT_LIMIT: usize = 5 * 1024 * 1024;
 /// How many redirects are followed.
 const REDIRECT_LIMIT: usize = 5;
 /// How long an answer may take, if the task has no timeout of its own.
@@ -200,7 +200,7 @@ impl Exchange<'_> {
 
     /// The answer as far as its headers.
     async fn request(&self, outgoing: &Outgoing, authorization: Option<HeaderValue>) -> Result<Answer, Failure> {
-        self.permit_literal(&outgoing.url)?;
+        permit_literal(&self.http.policy, &outgoing.url)?;
         let client = if outgoing.away { &self.elsewhere } else { &self.client };
         let mut request =
             client.request(outgoing.method.clone(), outgoing.url.clone()).headers(outgoing.headers.clone());
@@ -250,19 +250,9 @@ impl Exchange<'_> {
         }
     }
 
-    /// Addresses written as numbers never reach the resolver.
-    fn permit_literal(&self, url: &Url) -> Result<(), Failure> {
-        let address = match url.host() {
-            Some(Host::Ipv4(v4)) => v4.into(),
-            Some(Host::Ipv6(v6)) => v6.into(),
-            _ => return Ok(()),
-        };
-        self.http.policy.permit(address).map_err(|refused| DialError::from(refused).into())
-    }
-
     /// Gets a document that the call needs. Nothing of the call itself has been sent when this fails.
     pub(super) async fn fetch(&self, url: Url) -> Result<(u16, Vec<u8>), Failure> {
-        self.permit_literal(&url)?;
+        permit_literal(&self.http.policy, &url)?;
         self.ask(self.http.client.get(url).header(ACCEPT, "application/json")).await
     }
 
@@ -274,7 +264,7 @@ impl Exchange<'_> {
         body: Vec<u8>,
         authorization: Option<HeaderValue>,
     ) -> Result<(u16, Vec<u8>), Failure> {
-        self.permit_literal(&url)?;
+        permit_literal(&self.http.policy, &url)?;
         let mut request = self.http.client.post(url).header(ACCEPT, "application/json").body(body);
         request = request.header(CONTENT_TYPE, content_type);
         if let Some(value) = authorization {
@@ -294,23 +284,37 @@ impl Exchange<'_> {
         Ok((status, content))
     }
 
-    /// What a failure of the client means, by whether anything was sent.
     fn failed(&self, error: &reqwest::Error) -> Failure {
-        if let Some(refused) = refused_by_policy(error) {
-            return Failure::configuration(refused.to_string());
-        }
-        if error.is_builder() {
-            return Failure::configuration(chain(error));
-        }
-        let words = chain(error);
-        if error.is_connect() {
-            return Failure::unreachable(words);
-        }
-        self.after_sending(RunError::communication(503, words))
+        failed(error, |error| self.after_sending(error))
     }
 
     fn after_sending(&self, error: RunError) -> Failure {
         if self.repeatable { Failure::retryable(error) } else { Failure::unknown(error) }
+    }
+}
+
+/// Addresses written as numbers never reach the resolver.
+pub(super) fn permit_literal(policy: &EgressPolicy, url: &Url) -> Result<(), Failure> {
+    let address = match url.host() {
+        Some(Host::Ipv4(v4)) => v4.into(),
+        Some(Host::Ipv6(v6)) => v6.into(),
+        _ => return Ok(()),
+    };
+    policy.permit(address).map_err(|refused| DialError::from(refused).into())
+}
+
+/// What a failure of the client means; `after_sending` makes the one of a request that may have arrived.
+pub(crate) fn failed(error: &reqwest::Error, after_sending: impl FnOnce(RunError) -> Failure) -> Failure {
+    if let Some(refused) = refused_by_policy(error) {
+        return Failure::configuration(refused.to_string());
+    }
+    let words = chain(error);
+    if error.is_builder() {
+        Failure::configuration(words)
+    } else if error.is_connect() {
+        Failure::unreachable(words)
+    } else {
+        after_sending(RunError::communication(503, words))
     }
 }
 
@@ -338,12 +342,13 @@ fn refusal(response: &Response) -> Failure {
     let said = if excerpt.is_empty() { String::new() } else { format!(": {excerpt}") };
     let shown = without_query(&response.url);
     let detail = format!("{} {shown} answered with status {}{said}", response.method, response.status);
-    let error = RunError::communication(response.status, detail);
-    if response.status >= 500 || LATER.contains(&response.status) {
-        Failure::retryable(error)
-    } else {
-        Failure::permanent(error)
-    }
+    refused(response.status, detail)
+}
+
+/// The service answered with a status that says no: for good, or for now.
+pub(crate) fn refused(status: u16, detail: String) -> Failure {
+    let error = RunError::communication(status, detail);
+    if status >= 500 || LATER.contains(&status) { Failure::retryable(error) } else { Failure::permanent(error) }
 }
 
 fn redirect_target(response: &Response) -> Option<Url> {

@@ -67,6 +67,10 @@ enum Endpoint {
 
 impl Outgoing {
     pub(super) fn build(with: &Value, connection: Option<&Settings>, key: &str) -> Result<Self, Failure> {
+        Self::unmarked(with, connection)?.marked(key)
+    }
+
+    pub(super) fn unmarked(with: &Value, connection: Option<&Settings>) -> Result<Self, Failure> {
         // The message of serde may quote a value, and the value may be a secret.
         let with = With::deserialize(with).map_err(|_| Failure::configuration("the arguments cannot be read"))?;
         let method = Method::from_bytes(with.method.to_ascii_uppercase().as_bytes())
@@ -84,9 +88,7 @@ impl Outgoing {
             Some(authentication) => Some(Credentials::try_from(authentication)?),
             None => connection.map(stored_authorization).transpose()?.flatten().or(inline).map(Credentials::Header),
         };
-        let request =
-            Self { method, url, headers, body, credentials, away: false, output: with.output, redirect: with.redirect };
-        request.marked(key)
+        Ok(Self { method, url, headers, body, credentials, away: false, output: with.output, redirect: with.redirect })
     }
 
     /// With the idempotency key where it matters, and one way of authentication only.

@@ -134,7 +134,7 @@ pub(crate) fn authentication_definitions() -> Value {
 }
 
 /// The same for protocols in which the other side cannot answer with a challenge: without `digest`.
-#[cfg(any(feature = "asyncapi", feature = "grpc"))]
+#[cfg(any(feature = "asyncapi", feature = "grpc", feature = "mcp"))]
 pub(crate) fn authentication_by_header() -> Value {
     let mut definitions = authentication_definitions();
     if let Some(Value::Object(schemes)) = definitions.pointer_mut("/authentication/properties") {

@@ -14,6 +14,7 @@ mod builtin;
 mod grpc;
 mod http;
 mod ldap;
+mod mcp;
 mod openapi;
 mod registry;
 mod shipped;

@@ -15,6 +15,7 @@ use connectors::{
     egress::EgressPolicy,
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
+    mcp::McpConnector,
     openapi::OpenApiConnector,
     resource::Resources,
     smtp::SmtpConnector,
@@ -80,7 +81,8 @@ impl Bench {
             Arc::new(HttpConnector::over(http.clone())),
             Arc::new(OpenApiConnector::new(http.clone(), resources.clone())),
             Arc::new(GrpcConnector::new(http.clone(), resources.clone())),
-            Arc::new(AsyncApiConnector::new(http, resources)),
+            Arc::new(AsyncApiConnector::new(http.clone(), resources)),
+            Arc::new(McpConnector::new(http)),
             Arc::new(DirectoryConnector::new(policy.clone(), portal)),
             Arc::new(SmtpConnector::new(policy, folder.path().join("mail"))),
         ];

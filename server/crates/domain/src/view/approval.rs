@@ -78,7 +78,7 @@ pub struct DecisionView {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SimilarRuns {
-    /// How many runs of this workflow have ended.
+    /// How many of the last 1,000 runs of this workflow have ended.
     pub ended: u64,
     /// How many of them completed.
     pub completed: u64,

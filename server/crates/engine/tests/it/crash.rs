@@ -100,6 +100,43 @@ async fn a_node_may_die_at_any_place_of_the_journal() {
     }
 }
 
+/// Kills the actor once, as soon as its journal is so long.
+struct LateKiller {
+    from: i64,
+    struck: AtomicBool,
+}
+
+impl Observer for LateKiller {
+    fn after_commit(&self, _run: RunId, version: i64) {
+        assert!(version < self.from || self.struck.swap(true, Ordering::SeqCst), "killed by the test at {version}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_begun_before_the_last_snapshot_is_not_done_again() {
+    let lab = Lab::new().await;
+    // A snapshot is written after 200 entries.
+    let engine = lab.start(Arc::new(LateKiller { from: 220, struck: AtomicBool::new(false) }));
+    let id = lab
+        .launch(
+            "
+  - both:
+      fork:
+        branches:
+          - slow: {call: scripted, with: {step: slow, mode: once, pause: 60000}}
+          - busy:
+              for: {in: '${ [range(250)] }'}
+              do: [{one: {call: scripted, with: {step: busy, mode: safe}}}]
+",
+        )
+        .await;
+    lab.wait(id, |run| run.needs_attention).await;
+    let tasks = lab.tasks(id).await;
+    let slow = tasks.iter().find(|task| task.name == "slow").unwrap();
+    assert_eq!((slow.status, slow.attempts), (domain::TaskStatus::Unknown, 1));
+    engine.shut_down().await;
+}
+
 /// Speaks, hears itself, and has another run do the same.
 const CONVERSATION: &str = "
   - say: {emit: {event: {with: {source: /outer, type: begun, data: {n: 1}}}}}

@@ -203,11 +203,14 @@ pub(super) async fn statistics_count_what_ended(subject: Subject) {
         run.ended_at = run.status.is_final().then_some(at(100 + seconds * 2));
         unit.insert_run(&run).await.unwrap();
     }
-    let statistics = unit.run_statistics(&workflow(), 3).await.unwrap();
-    assert_eq!((statistics.ended, statistics.completed), (7, 5));
-    assert_eq!(statistics.durations, [105_000_000, 104_000_000, 103_000_000]);
-    assert_eq!(unit.last_launches(user_id(1)).await.unwrap(), [(workflow(), at(8))]);
-    assert_eq!(unit.last_launches(user_id(2)).await.unwrap(), []);
+    for (sample, ended, completed) in [(100, 7, 5), (8, 7, 5), (4, 3, 1), (1, 0, 0)] {
+        let statistics = unit.run_statistics(&workflow(), sample).await.unwrap();
+        assert_eq!(statistics, RunStatistics { ended, completed }, "of the last {sample}");
+    }
+    assert_eq!(unit.run_durations(&workflow(), 3).await.unwrap(), [105_000_000, 104_000_000, 103_000_000]);
+    assert_eq!(unit.last_launches(user_id(1), 3).await.unwrap(), [(workflow(), at(8))]);
+    assert_eq!(unit.last_launches(user_id(1), 0).await.unwrap(), []);
+    assert_eq!(unit.last_launches(user_id(2), 3).await.unwrap(), []);
     let mut counts = unit.count_runs().await.unwrap();
     counts.sort();
     let expected =

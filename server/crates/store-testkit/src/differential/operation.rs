@@ -381,7 +381,8 @@ impl Operation {
             }
             39 => shown((
                 unit.run_statistics(&workflow, self.limit).await?,
-                unit.last_launches(user_id(a)).await?,
+                unit.run_durations(&workflow, self.limit).await?,
+                unit.last_launches(user_id(a), self.limit).await?,
                 unit.count_runs().await?,
             )),
             40 => shown(

@@ -340,7 +340,7 @@ impl Decoder<'_> {
         for error in validator.iter_errors(value) {
             let pointer = error.instance_path().to_string();
             let found = value.pointer(&pointer).unwrap_or(&Value::Null);
-            if excused(error.kind(), found, self.loose) {
+            if refusal(&error, Some(schema)).is_none() && excused(error.kind(), found, self.loose) {
                 continue;
             }
             for Fault { pointer, message, in_name } in explain(&error, Some(schema)) {
@@ -513,6 +513,9 @@ fn explain(error: &jsonschema::ValidationError<'_>, schema: Option<&Value>) -> V
                 None => "the value has none of the accepted forms".to_owned(),
             })
         }
+        Kind::Not { .. } if refusal(error, schema).is_some() => {
+            fault(refusal(error, schema).unwrap_or_default().to_owned())
+        }
         Kind::Not { .. } if excluded(schema, &error.schema_path().to_string()).is_some() => {
             let place = error.schema_path().to_string();
             let names = excluded(schema, &place).unwrap_or_default();
@@ -532,6 +535,14 @@ fn required(schema: &Value) -> Option<Vec<&str>> {
 fn alternatives<'s>(schema: Option<&'s Value>, path: &str) -> Option<Vec<&'s str>> {
     let all: Option<Vec<Vec<&str>>> = schema?.pointer(path)?.as_array()?.iter().map(required).collect();
     Some(all?.concat())
+}
+
+/// Why a property may not be there at all: its schema is `{not: {}, description: …}`.
+fn refusal<'s>(error: &jsonschema::ValidationError<'_>, schema: Option<&'s Value>) -> Option<&'s str> {
+    let place = error.schema_path().to_string();
+    let described = schema?.pointer(place.strip_suffix("/not")?)?;
+    let all = described.get("not")?.as_object()?.is_empty();
+    described.get("description")?.as_str().filter(|_| all)
 }
 
 /// The properties that must not be there, if that is what a schema's `not` says.
