@@ -13,7 +13,8 @@
 //! 6. When nothing is in flight nor due soon the lease is given up; the run sleeps in the store until `wake_at` or its
 //!    inbox wakes it.
 //!
-//! Runs that begin by themselves are put there by [`schedules`].
+//! What is limited takes a place before it begins, or waits for one: [`limits`]. Runs that begin by themselves are put there
+//! by [`schedules`].
 //!
 //! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
 //! outstanding, and each outstanding call is probed, repeated or handed to an operator, by what its connector can tell.
@@ -26,6 +27,7 @@ mod children;
 mod dispatch;
 mod exchange;
 pub mod launch;
+mod limits;
 pub mod live;
 pub mod local;
 mod node;

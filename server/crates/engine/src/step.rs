@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use store::{
     StoreError, UnitOfWork,
     approvals::ApprovalFilter,
+    limits::Claimant,
     runs::{JournalEntry, Run, Taken, Task, Visibility},
     users::User,
 };
@@ -22,6 +23,7 @@ use crate::{
     actor::{Actor, Snapshot, Stop},
     approvals, children,
     exchange::{End, exchange},
+    limits,
     live::{RunChange, Topic},
     notices::{Notice, NoticeKind, notify},
 };
@@ -77,6 +79,7 @@ pub(crate) async fn write(actor: &mut Actor, mut unit: Box<dyn UnitOfWork>, step
     let mut run = actor.run.clone();
     run.journal_version = version;
     run.updated_at = now;
+    run.waits_for = actor.waits_for();
     apply_tasks(actor, effects, now, &mut written);
     for effect in effects {
         match effect {
@@ -109,6 +112,17 @@ pub(crate) async fn write(actor: &mut Actor, mut unit: Box<dyn UnitOfWork>, step
         let state = serde_json::to_string(&snapshot).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
         unit.put_snapshot(run.id, version, &state).await?;
     }
+    let mut left = Vec::new();
+    for effect in effects {
+        if let Effect::StopCall { call } = effect
+            && actor.waits(*call)
+        {
+            left.extend(unit.delete_places(limits::of_call(run.id, *call), None).await?);
+        }
+    }
+    if ends && actor.is_limited() {
+        left.extend(unit.delete_places(Claimant { run: run.id, call: None }, None).await?);
+    }
     unit.put_tasks(&written.tasks).await?;
     audit::append_all(unit.as_mut(), &written.audit).await?;
     unit.advance_run(&actor.lease, &run, expected, &entries, step.taken, step.rests).await?;
@@ -117,6 +131,8 @@ pub(crate) async fn write(actor: &mut Actor, mut unit: Box<dyn UnitOfWork>, step
 
     written.run = Some(run);
     settle(actor, written);
+    left.extend(std::mem::take(&mut actor.others));
+    limits::rouse(&node, left);
     Ok(())
 }
 

@@ -51,6 +51,8 @@ mod credentials;
 mod driver_errors;
 #[path = "../../store/sql/events.rs"]
 mod events;
+#[path = "../../store/sql/limits.rs"]
+mod limits;
 #[path = "../../store/sql/logs.rs"]
 mod logs;
 #[path = "../../store/sql/messages.rs"]

@@ -25,6 +25,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(9, "process_permissions", "0009_process_permissions.sql"),
     migration!(10, "schedules", "0010_schedules.sql"),
     migration!(11, "open_inboxes", "0011_open_inboxes.sql"),
+    migration!(12, "limits", "0012_limits.sql"),
 ];
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(9, "process_permissions", "0009_process_permissions.sql"),
     migration!(10, "schedules", "0010_schedules.sql"),
     migration!(11, "open_inboxes", "0011_open_inboxes.sql"),
+    migration!(12, "limits", "0012_limits.sql"),
 ];
 
 /// Of the file of task logs.

@@ -39,6 +39,7 @@ pub mod connections;
 pub mod credentials;
 mod error;
 pub mod events;
+pub mod limits;
 pub mod logs;
 pub mod messages;
 pub mod process_permissions;
@@ -120,6 +121,7 @@ pub trait UnitOfWork:
     + connections::Connections
     + credentials::Credentials
     + events::Events
+    + limits::Limits
     + messages::Messages
     + process_permissions::ProcessPermissions
     + requests::Requests

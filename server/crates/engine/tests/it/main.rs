@@ -8,6 +8,7 @@ mod crash;
 mod events;
 mod flow;
 mod lab;
+mod limits;
 mod local;
 mod messages;
 mod postgres;
