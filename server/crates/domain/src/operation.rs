@@ -138,6 +138,12 @@ operations! {
     ProcessPermit = "process.permit" Change,
     /// Take that permission back.
     ProcessForbid = "process.forbid" Change,
+    /// See the limits of namespaces.
+    LimitList = "limit.list" Read,
+    /// Limit how many runs and calls of a namespace are executed at once.
+    LimitUpdate = "limit.update" Change,
+    /// Take the limits of a namespace away.
+    LimitDelete = "limit.delete" Change,
     /// See connections, without their secrets.
     ConnectionList = "connection.list" Read,
     /// Create or change a connection and its secret.

@@ -33,6 +33,7 @@ const TAGS: [(&str, &str); 12] = [
     ("teams", "Teams"),
     ("grants", "Roles"),
     ("processes", "Shell commands, scripts and containers"),
+    ("limits", "How many runs and calls of a namespace are executed at once"),
     ("connections", "Other systems"),
 ];
 

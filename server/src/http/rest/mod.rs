@@ -11,6 +11,7 @@ mod document;
 mod drafts;
 mod events;
 mod extract;
+mod limits;
 mod processes;
 mod runs;
 mod workflows;
@@ -43,6 +44,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(audit::routes())
         .merge(administration::routes())
         .merge(processes::routes())
+        .merge(limits::routes())
         .merge(connections::routes())
         .split_for_parts();
     (router.method_not_allowed_fallback(method_not_allowed), document::complete(document))

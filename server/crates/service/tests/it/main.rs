@@ -5,6 +5,7 @@
 mod decisions;
 mod events;
 mod idempotency;
+mod limits;
 mod office;
 mod onboarding;
 mod processes;
