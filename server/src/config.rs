@@ -45,6 +45,9 @@ pub(crate) const KEYS: &[&str] = &[
     "egress.exceptions",
     "engine.calls",
     "engine.lease",
+    "pools.engine",
+    "pools.web",
+    "pools.logs",
     "events.retention",
     "runner.user",
     "runner.memory",
@@ -111,6 +114,7 @@ pub(crate) struct Config {
     pub(crate) egress: EgressPolicy,
     pub(crate) calls: usize,
     pub(crate) lease: Duration,
+    pub(crate) pools: Pools,
     /// How long events are kept for those who listen later.
     pub(crate) event_retention: Duration,
     /// To whom the processes of workflows belong, if this process belongs to root.
@@ -119,6 +123,14 @@ pub(crate) struct Config {
     pub(crate) runner_limits: Limits,
     /// What is odd and does not stop the program.
     pub(crate) remarks: Vec<String>,
+}
+
+/// Connections to the database, by what they are for; none: as many as suit it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pools {
+    pub(crate) engine: Option<u32>,
+    pub(crate) web: Option<u32>,
+    pub(crate) logs: Option<u32>,
 }
 
 /// A value and where it came from, for messages.
@@ -210,6 +222,11 @@ impl Config {
                     .filter(|lease| (Duration::from_secs(1)..=Duration::from_hours(1)).contains(lease))
                     .ok_or_else(|| values.wrong("engine.lease", "an ISO 8601 duration from PT1S to PT1H"))?,
             },
+            pools: Pools {
+                engine: values.connections("pools.engine")?,
+                web: values.connections("pools.web")?,
+                logs: values.connections("pools.logs")?,
+            },
             event_retention: match values.text("events.retention") {
                 None => DEFAULT_EVENT_RETENTION,
                 Some(text) => workflow::duration::parse_iso8601(text)
@@ -223,6 +240,9 @@ impl Config {
         };
         if !(1..=10_000).contains(&config.calls) {
             return Err(values.wrong("engine.calls", "a number from 1 to 10000"));
+        }
+        if config.pools.logs.is_some() && matches!(config.database, Database::Sqlite(_)) {
+            config.remarks.push("`pools.logs` has no meaning on SQLite, which writes over one connection".to_owned());
         }
         if let Some(url) = &mut config.public_url {
             let plain = matches!(url.scheme(), "http" | "https") && url.has_host() && matches!(url.path(), "/" | "");
@@ -276,6 +296,16 @@ impl Values {
         match self.text(key) {
             None => Ok(None),
             Some(text) => text.parse().map(Some).map_err(|_| self.wrong(key, wanted)),
+        }
+    }
+
+    fn connections(&self, key: &str) -> Result<Option<u32>> {
+        let wanted = "a number from 1 to 1000";
+        let given = self.parsed(key, wanted)?;
+        if given.is_some_and(|number| !(1..=1_000).contains(&number)) {
+            Err(self.wrong(key, wanted))
+        } else {
+            Ok(given)
         }
     }
 
@@ -431,6 +461,19 @@ mod tests {
         assert_eq!(kept("").unwrap(), Duration::from_hours(7 * 24));
         assert_eq!(kept("[events]\nretention = 'P30D'").unwrap(), Duration::from_hours(30 * 24));
         assert!(kept("[events]\nretention = 'PT1S'").is_err());
+    }
+
+    #[test]
+    fn pools_have_sizes_from_one_up() {
+        let file = "[pools]\nengine = 20\nlogs = 2";
+        let config = load(file, &[("RONDO_POOLS_WEB", "5")], Flags::default()).unwrap();
+        assert_eq!(config.pools, Pools { engine: Some(20), web: Some(5), logs: Some(2) });
+        assert!(config.remarks.iter().any(|remark| remark.contains("pools.logs")));
+        let postgres = [("DATABASE_URL", "postgres://u@h/d")];
+        assert!(load(file, &postgres, Flags::default()).unwrap().remarks.is_empty());
+        for wrong in ["engine = 0", "web = 1001", "logs = 'many'"] {
+            assert!(load(&format!("[pools]\n{wrong}"), &[], Flags::default()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Throws away what has served its time: ended sessions, old failed attempts, old idempotency keys, forgotten drafts, old
-//! events.
+//! events, places of runs that have ended.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +13,8 @@ use tracing::warn;
 const PAUSE: Duration = Duration::from_mins(30);
 /// How long the answer to a request with an idempotency key is kept.
 const ANSWERS: Duration = Duration::from_hours(48);
+/// How far limits look back at what has begun: the longest `limits.rate.per`.
+const LONGEST_RATE: Duration = Duration::from_hours(24);
 /// How long an unsent request is kept.
 const DRAFTS: Duration = Duration::from_hours(90 * 24);
 /// Events that are forgotten at once; others wait no longer for that.
@@ -45,6 +47,7 @@ async fn tidy(store: &dyn Store, clock: &dyn Clock, events: Duration) -> store::
     unit.prune_throttles(now - throttle::KEPT).await?;
     unit.prune_answered(now - ANSWERS).await?;
     unit.prune_drafts(now - DRAFTS).await?;
+    unit.prune_places(now - LONGEST_RATE).await?;
     unit.commit().await?;
     loop {
         let mut unit = store.begin().await?;

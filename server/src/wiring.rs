@@ -32,12 +32,12 @@ use policy::Policies;
 use service::{Parts, Service};
 use store::Store;
 use store_postgres::{PoolSizes, PostgresStore};
-use store_sqlite::SqliteStore;
+use store_sqlite::{ReaderPools, SqliteStore};
 use workflow::{Capability, FunctionCatalogue};
 
 use crate::{
     clock::{SystemClock, SystemIds},
-    config::{Config, Database},
+    config::{Config, Database, Pools},
     definition_resources::{DefinitionResources, FUNCTIONS},
     directory_changes::AuditedChanges,
     processes::{Executor, runner_process},
@@ -45,7 +45,10 @@ use crate::{
 
 /// What every command works with.
 pub(crate) struct Foundation {
+    /// The database as the engine and what works in the background use it.
     pub(crate) store: Arc<dyn Store>,
+    /// The same over the connections for pages and REST.
+    pub(crate) web: Arc<dyn Store>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) connectors: Arc<Registry>,
     pub(crate) processes: Arc<Executor>,
@@ -67,7 +70,7 @@ impl Foundation {
     /// Opens and migrates the database, and makes sure that the key is the one its secrets were sealed with.
     pub(crate) async fn lay(config: &Config) -> Result<Self> {
         prepare_data(&config.data)?;
-        let store = open(config).await?;
+        let Shares { engine: store, web } = open(config).await?;
         store.migrate().await.map_err(|cause| unusable(config, cause))?;
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let vault = Arc::new(open_vault(config, store.as_ref(), Arc::clone(&random)).await?);
@@ -87,6 +90,7 @@ impl Foundation {
         let runner = runner_process(config.runner_user.clone(), config.runner_limits);
         Ok(Self {
             store,
+            web,
             vault,
             connectors: Arc::new(registry),
             processes: Arc::new(Executor::apart(runner, resources)),
@@ -100,7 +104,7 @@ impl Foundation {
     /// The operations.
     pub(crate) fn service(&self, config: &Config, extras: Extras) -> Result<Service> {
         Ok(Service::new(Parts {
-            store: Arc::clone(&self.store),
+            store: Arc::clone(&self.web),
             policies: Policies::builtin().context("the built-in policies are not valid")?,
             connectors: Arc::clone(&self.connectors),
             vault: Arc::clone(&self.vault),
@@ -145,12 +149,35 @@ pub(crate) fn prepare_data(data: &Path) -> Result<()> {
     fs::remove_file(&trial).with_context(remedy)
 }
 
+/// One database over connections apart, so that slow pages cannot hold up execution.
+pub(crate) struct Shares {
+    pub(crate) engine: Arc<dyn Store>,
+    pub(crate) web: Arc<dyn Store>,
+}
+
 /// Opens the database as it is.
-pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>> {
-    let opened: store::Result<Arc<dyn Store>> = match &config.database {
-        Database::Sqlite(path) => SqliteStore::open(path).await.map(|store| Arc::new(store) as Arc<dyn Store>),
+pub(crate) async fn open(config: &Config) -> Result<Shares> {
+    let Pools { engine, web, logs } = config.pools;
+    let opened = match &config.database {
+        Database::Sqlite(path) => {
+            let usual = ReaderPools::default();
+            let readers = ReaderPools { engine: engine.unwrap_or(usual.engine), web: web.unwrap_or(usual.web) };
+            SqliteStore::open_with(path, readers).await.map(|store| {
+                let web = Arc::new(store.for_web());
+                Shares { engine: Arc::new(store), web }
+            })
+        }
         Database::Postgres(url) => {
-            PostgresStore::connect(url, PoolSizes::default()).await.map(|store| Arc::new(store) as Arc<dyn Store>)
+            let usual = PoolSizes::default();
+            let sizes = PoolSizes {
+                engine: engine.unwrap_or(usual.engine),
+                web: web.unwrap_or(usual.web),
+                logs: logs.unwrap_or(usual.logs),
+            };
+            PostgresStore::connect(url, sizes).await.map(|store| {
+                let web = Arc::new(store.for_web());
+                Shares { engine: Arc::new(store), web }
+            })
         }
     };
     opened.map_err(|cause| unusable(config, cause))

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use domain::{
     ConnectionId, GrantId, Role, TeamId, UserId,
-    view::{ConnectionCheck, ConnectionView, GrantView, Page, ProcessPermissionView, SecretView, TeamView, UserView},
+    view::{
+        ConnectionCheck, ConnectionView, GrantView, NamespaceLimitsView, Page, ProcessPermissionView, SecretView,
+        TeamView, UserView,
+    },
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -204,6 +207,36 @@ pub async fn delete_secret(
     let (service, caller) = scope()?;
     service.delete_secret(&caller, &subjects::namespace(&namespace)?, &name).await?;
     go_on("/admin/connections");
+    Ok(())
+}
+
+/// The namespaces that have limits.
+#[server(protocol = Door, prefix = "/ui", endpoint = "limits")]
+pub async fn namespace_limits() -> Result<Vec<NamespaceLimitsView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.namespace_limits(&caller).await?)
+}
+
+/// Limits how many runs and calls of a namespace are executed at once; empty: as many as come.
+#[server(protocol = Door, prefix = "/ui", endpoint = "limit-namespace")]
+pub async fn limit_namespace(
+    #[server(default)] namespace: String,
+    #[server(default)] runs: String,
+    #[server(default)] calls: String,
+) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    let (runs, calls) = (subjects::number(&runs, "/runs")?, subjects::number(&calls, "/calls")?);
+    service.limit_namespace(&caller, subjects::namespace(&namespace)?, service::NewLimits { runs, calls }).await?;
+    go_on("/admin/grants");
+    Ok(())
+}
+
+/// Takes the limits away.
+#[server(protocol = Door, prefix = "/ui", endpoint = "unlimit-namespace")]
+pub async fn unlimit_namespace(#[server(default)] namespace: String) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.unlimit_namespace(&caller, &subjects::namespace(&namespace)?).await?;
+    go_on("/admin/grants");
     Ok(())
 }
 

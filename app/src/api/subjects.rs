@@ -51,6 +51,15 @@ pub(super) fn namespace(text: &str) -> Result<Name, AppError> {
     Ok(text.trim().parse().map_err(|_| wrong("/namespace", "namespace", "This is no name of a namespace."))?)
 }
 
+/// A number, or none.
+pub(super) fn number(text: &str, pointer: &str) -> Result<Option<u32>, AppError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(text.parse().map_err(|_| wrong(pointer, "integer", "This is no whole number."))?))
+}
+
 /// The end of a day in UTC, or none.
 pub(super) fn end_of_day(text: &str) -> Result<Option<Timestamp>, AppError> {
     let text = text.trim();

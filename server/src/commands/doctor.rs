@@ -66,7 +66,7 @@ async fn examine(config: &Config, findings: &mut Findings) {
         return;
     }
     let store = match wiring::open(config).await {
-        Ok(store) => store,
+        Ok(shares) => shares.engine,
         Err(error) => {
             findings.note("database", Err(error));
             return;

@@ -85,7 +85,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     }
     tasks.close();
 
-    let sessions = StoredSessions::new(Arc::clone(&store), clock, Arc::clone(&foundation.ids));
+    let sessions = StoredSessions::new(Arc::clone(&foundation.web), clock, Arc::clone(&foundation.ids));
     let portal = Portal::new(Inner {
         service: Arc::clone(&service),
         ids: Arc::clone(&foundation.ids),

@@ -54,6 +54,11 @@ pub(super) async fn metrics(
 
 /// What is counted only when somebody looks.
 async fn measure(portal: &Portal) {
+    for pool in portal.service.store().pools() {
+        let gauge = |state| metrics::gauge!("rondo_database_connections", "pool" => pool.name, "state" => state);
+        gauge("held").set(f64::from(pool.held));
+        gauge("limit").set(f64::from(pool.limit));
+    }
     let counts = async {
         let mut unit = portal.service.store().snapshot().await?;
         let runs = unit.count_runs().await?;
@@ -92,6 +97,7 @@ pub(crate) fn describe() {
     metrics::describe_counter!("rondo_log_lines_dropped_total", "Lines of task logs lost because they came too fast");
     metrics::describe_gauge!("rondo_runs", "Runs by status");
     metrics::describe_gauge!("rondo_outbox", "Mails that wait, and mails that were given up");
+    metrics::describe_gauge!("rondo_database_connections", "Connections by pool: held, and at most");
     metrics::describe_gauge!("rondo_database_up", "1 while the database answers");
     metrics::describe_counter!("rondo_database_errors_total", "Failures to read the database for these metrics");
 }

@@ -132,8 +132,13 @@ async fn health_and_metrics_answer_this_machine() {
         assert_eq!(server.client.get(server.at(path)).send().await.unwrap().status(), 200, "{path}");
     }
     let metrics = server.client.get(server.at("/metrics")).send().await.unwrap().text().await.unwrap();
-    for name in ["rondo_http_requests_total", "rondo_database_up 1", "rondo_runs{status=\"completed\"}", "rondo_outbox"]
-    {
+    for name in [
+        "rondo_http_requests_total",
+        "rondo_database_up 1",
+        "rondo_runs{status=\"completed\"}",
+        "rondo_outbox",
+        "rondo_database_connections{pool=\"engine\",state=\"limit\"} 4",
+    ] {
         assert!(metrics.contains(name), "{name} is missing in\n{metrics}");
     }
     let passed_on = server.client.get(server.at("/metrics")).header("x-forwarded-for", "203.0.113.9");

@@ -4,7 +4,7 @@ use domain::{
 };
 use leptos::prelude::*;
 
-use super::{close_dialog, processes::Processes};
+use super::{close_dialog, limits::Limits, processes::Processes};
 use crate::{
     api::admin::{CreateGrant, RevokeGrant, grants, teams},
     components::{
@@ -59,6 +59,7 @@ pub fn GrantsPage() -> impl IntoView {
             move |grants| view! { <Grants grants revoke/> },
         )}
         <Processes/>
+        <Limits/>
         <Dialog name="new" title=t.admin.grant_new()>
             <GrantForm action=create/>
         </Dialog>

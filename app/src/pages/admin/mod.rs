@@ -3,6 +3,7 @@
 mod connection_form;
 mod connections;
 mod grants;
+mod limits;
 mod people;
 mod person_dialogs;
 mod processes;

@@ -1,7 +1,7 @@
 //! The one thing to know about a run, in a sentence.
 
 use domain::{
-    ApprovalState, DecisionKind, RunStatus, TaskStatus, Timestamp,
+    ApprovalState, DecisionKind, RunStatus, TaskStatus, Timestamp, WaitsFor,
     view::{ApprovalDetail, RunDetail, RunError, TaskView},
 };
 use leptos::prelude::*;
@@ -51,6 +51,14 @@ pub(super) fn story(t: Texts, run: &RunDetail, tasks: &[TaskView], approvals: &[
         let story = told(Tone::Danger, key, failed, String::new(), Some(summary.updated_at));
         let error = failed.and_then(|task| task.error.as_ref()).or(run.error.as_ref());
         return Story { quote: detail(error), remedy: Some(t.runs.remedy_attention()), ..story };
+    }
+    if let (Some(limit), false) = (summary.waits_for, summary.status.is_final()) {
+        let key = match limit {
+            WaitsFor::Workflow => "story_limit_workflow",
+            WaitsFor::Namespace => "story_limit_namespace",
+            WaitsFor::Connection => "story_limit_connection",
+        };
+        return told(Tone::Neutral, key, None, String::new(), Some(summary.created_at));
     }
     match summary.status {
         RunStatus::Pending => told(Tone::Neutral, "story_pending", None, String::new(), Some(summary.created_at)),

@@ -1,17 +1,21 @@
 //! Connections as connectors see them: settings and secrets together, in memory only.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::{ConnectionId, FieldError, Name};
+use domain::{ConnectionId, FieldError, Limits, Name, Rate};
 use identity::vault::{Vault, VaultError};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use store::Store;
 use workflow::{RunError, StandardError};
 
 use crate::{Failure, arguments, registry::from_store};
 
+/// The setting of every kind of connection that limits how many calls go over it at once.
+const CALLS_AT_ONCE: &str = "callsAtOnce";
+/// And the one that limits how many begin in any minute.
+const CALLS_PER_MINUTE: &str = "callsPerMinute";
 /// The word in a connection's `namespaces` that lets every namespace use it.
 const EVERY_NAMESPACE: &str = "*";
 
@@ -31,6 +35,18 @@ pub struct ConnectionKind {
 }
 
 impl ConnectionKind {
+    /// The same kind with the settings that every kind has.
+    pub(crate) fn with_limits(mut self) -> Self {
+        let limit = |title: &str, most: u32| json!({"type": "integer", "title": title, "minimum": 1, "maximum": most});
+        if let Some(schema) = self.settings.as_object_mut()
+            && let Value::Object(properties) = schema.entry("properties").or_insert_with(|| json!({}))
+        {
+            properties.insert(CALLS_AT_ONCE.to_owned(), limit("Calls at once", 10_000));
+            properties.insert(CALLS_PER_MINUTE.to_owned(), limit("Calls per minute", 100_000));
+        }
+        self
+    }
+
     /// The names of the secret settings.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.settings
@@ -84,14 +100,23 @@ pub struct ResolvedConnection {
     pub name: String,
     /// Kind.
     pub kind: String,
+    /// How many calls go over it at once, and in what time, on all nodes together.
+    pub limits: Limits,
     settings: Value,
 }
 
 impl ResolvedConnection {
     /// A connection from its parts, for tests and for checks before it is stored.
     #[must_use]
-    pub fn new(id: ConnectionId, name: &str, kind: &str, settings: Value) -> Self {
-        Self { id, name: name.to_owned(), kind: kind.to_owned(), settings }
+    pub fn new(id: ConnectionId, name: &str, kind: &str, mut settings: Value) -> Self {
+        // These are the engine's; no connector knows them.
+        let mut limit = |name| {
+            let value = settings.as_object_mut().and_then(|settings| settings.remove(name));
+            value.and_then(|value| value.as_u64()).and_then(|number| u32::try_from(number).ok())
+        };
+        let concurrency = limit(CALLS_AT_ONCE);
+        let rate = limit(CALLS_PER_MINUTE).map(|count| Rate { count, per: Duration::from_mins(1) });
+        Self { id, name: name.to_owned(), kind: kind.to_owned(), limits: Limits { concurrency, rate }, settings }
     }
 
     /// The place to which a connection's secret is sealed.
@@ -260,8 +285,6 @@ pub fn may_use(namespaces: &str, namespace: &Name) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn kind() -> ConnectionKind {
@@ -287,6 +310,20 @@ mod tests {
         let split = kind().split(&json!({"host": "a", "password": "geheim"}), None).ok().unwrap();
         assert_eq!(split.settings, json!({"host": "a"}));
         assert_eq!(split.secret, Some(json!({"password": "geheim"})));
+    }
+
+    #[test]
+    fn limits_are_taken_out_of_the_settings() {
+        let kind = kind().with_limits();
+        let settings = json!({"host": "a", "password": "geheim", "callsAtOnce": 3, "callsPerMinute": 60});
+        let split = kind.split(&settings, None).ok().unwrap();
+        assert_eq!(split.settings, json!({"host": "a", "callsAtOnce": 3, "callsPerMinute": 60}));
+        assert!(kind.split(&json!({"host": "a", "password": "geheim", "callsAtOnce": 0}), None).is_err());
+        let id = ConnectionId::from_uuid(uuid::Uuid::nil());
+        let connection = ResolvedConnection::new(id, "one", "example", split.settings);
+        assert_eq!(connection.all_settings(), &json!({"host": "a"}));
+        let rate = Rate { count: 60, per: Duration::from_mins(1) };
+        assert_eq!(connection.limits, Limits { concurrency: Some(3), rate: Some(rate) });
     }
 
     #[test]

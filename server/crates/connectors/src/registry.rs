@@ -82,7 +82,7 @@ impl Registry {
                     return Err(RegistryError::FunctionTwice(name));
                 }
             }
-            for kind in connector.connection_kinds() {
+            for kind in connector.connection_kinds().into_iter().map(ConnectionKind::with_limits) {
                 let name = kind.name;
                 arguments::compile(&kind.settings).map_err(|message| RegistryError::Schema(name, message))?;
                 if kinds.insert(name, Kind { kind, connector: Arc::clone(&connector) }).is_some() {

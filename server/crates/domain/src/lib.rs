@@ -12,6 +12,7 @@
 
 pub mod form;
 pub mod id;
+mod limits;
 mod name;
 mod operation;
 mod problem;
@@ -24,9 +25,12 @@ pub use id::{
     ApprovalId, ConnectionId, DecisionId, DraftId, GrantId, Ids, LinkId, NotificationId, RunId, SessionId, TeamId,
     TokenId, UserId,
 };
+pub use limits::{Limits, Rate};
 pub use name::{InvalidName, Name, WorkflowRef};
 pub use operation::{Operation, OperationKind};
 pub use problem::{ErrorCode, FieldError, Problem};
 pub use role::{Role, Scope, UnknownRole};
-pub use state::{ApprovalState, DecisionKind, MissedRuns, Risk, RunStatus, TaskStatus, Trigger, UnknownState};
+pub use state::{
+    ApprovalState, DecisionKind, MissedRuns, Risk, RunStatus, TaskStatus, Trigger, UnknownState, WaitsFor,
+};
 pub use time::{Clock, InvalidTimestamp, Timestamp};

@@ -148,6 +148,12 @@ operations! {
     SecretUpdate = "secret.update" Change,
     /// Delete a secret of a namespace.
     SecretDelete = "secret.delete" Change,
+    /// See the limits of namespaces.
+    LimitList = "limit.list" Read,
+    /// Limit how many runs and calls of a namespace are executed at once.
+    LimitUpdate = "limit.update" Change,
+    /// Take the limits of a namespace away.
+    LimitDelete = "limit.delete" Change,
     /// See connections, without their secrets.
     ConnectionList = "connection.list" Read,
     /// Create or change a connection and its secret.

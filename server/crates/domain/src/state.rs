@@ -70,6 +70,18 @@ impl RunStatus {
 }
 
 states! {
+    /// Whose limit holds a run up.
+    WaitsFor {
+        /// That of its workflow.
+        Workflow = "workflow",
+        /// That of its namespace.
+        Namespace = "namespace",
+        /// That of a connection that a call needs.
+        Connection = "connection",
+    }
+}
+
+states! {
     /// What makes runs of a workflow begin by themselves (Serverless Workflow DSL 1.0.3, dsl-reference.md, "Schedule").
     Trigger {
         /// The time of a cron pattern.

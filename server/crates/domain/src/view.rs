@@ -11,8 +11,8 @@ mod workflow;
 use serde::{Deserialize, Serialize};
 
 pub use access::{
-    DemoSignIn, GrantView, HomeView, LinkView, MeView, NotificationView, ProcessPermissionView, SecretView,
-    SessionView, SubjectView, TeamView, TokenView, UserView,
+    DemoSignIn, GrantView, HomeView, LinkView, MeView, NamespaceLimitsView, NotificationView, ProcessPermissionView,
+    SecretView, SessionView, SubjectView, TeamView, TokenView, UserView,
 };
 pub use approval::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, RecentRun, SimilarRuns};
 pub use audit::{AuditEntryView, AuditFilter, VerificationView};

@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
-use domain::{RunId, Timestamp};
+use domain::{RunId, RunStatus, Timestamp, WaitsFor};
 use store::{
     StoreError, UnitOfWork,
+    limits::Claimant,
     runs::{Hold, Lease, Run, Taken},
 };
 use tokio::{
@@ -23,9 +24,11 @@ use crate::{
     EngineSettings,
     bell::Bell,
     children,
-    dispatch::{self, Report},
+    dispatch::{self, Report, Reports, Waiting},
     exchange::Ending,
     history::{History, SNAPSHOT_EVERY, Snapshot},
+    limits::{self, Answer, Verdict},
+    live::RunChange,
     node::{LoadError, Node},
     step::{self, Step},
 };
@@ -71,12 +74,18 @@ pub(crate) struct Actor {
     pub(crate) begun: BTreeSet<CallId>,
     /// Approvals that nobody could be asked about.
     pub(crate) blocked: BTreeSet<CallId>,
+    /// In what scopes others may go on once the step that is written is durable.
+    pub(crate) others: BTreeSet<String>,
+    /// Calls that wait for their places.
+    waiting: BTreeMap<CallId, Waiting>,
+    /// Something that waits is to be tried again.
+    place_freed: bool,
     timers: BTreeMap<TimerId, Timestamp>,
     in_flight: HashMap<CallId, InFlight>,
     results: mpsc::UnboundedReceiver<Report>,
-    report: mpsc::UnboundedSender<Report>,
+    report: Reports,
     snapshot_version: i64,
-    /// Somebody was found to listen to what is told of the run.
+    /// Somebody was found to listen to what is told of the run, or may.
     is_heard: bool,
 }
 
@@ -166,18 +175,20 @@ async fn employed(
             if !actor.has_outstanding() {
                 actor.take_up_timers();
                 let (events, taken) = actor.read_inbox(reading.as_mut()).await?;
-                match actor.advance_first(reading, events, taken).await {
-                    Ok(true) => return Ok(()),
-                    Ok(false) => {
-                        *lease = Some(next);
-                        return actor.run_until_rest(bell, false).await;
+                if !actor.must_be_admitted(&events) {
+                    match actor.advance_first(reading, events, taken).await {
+                        Ok(true) => return Ok(()),
+                        Ok(false) => {
+                            *lease = Some(next);
+                            return actor.run_until_rest(bell, false).await;
+                        }
+                        Err(StoreError::Conflict) => {
+                            node.parts.live.woken_elsewhere(next.run);
+                            return Ok(());
+                        }
+                        Err(StoreError::Heard) => {}
+                        Err(other) => return Err(other.into()),
                     }
-                    Err(StoreError::Conflict) => {
-                        node.parts.live.woken_elsewhere(next.run);
-                        return Ok(());
-                    }
-                    Err(StoreError::Heard) => {}
-                    Err(other) => return Err(other.into()),
                 }
             }
             let mut unit = node.parts.store.begin().await?;
@@ -227,6 +238,9 @@ impl Actor {
             lifecycle: history.lifecycle,
             begun: history.begun,
             blocked: BTreeSet::new(),
+            others: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            place_freed: false,
             timers: BTreeMap::new(),
             in_flight: HashMap::new(),
             results,
@@ -299,11 +313,19 @@ impl Actor {
             events.extend(self.due_timers());
             if !events.is_empty() {
                 look_into_inbox = false;
-                if self.advance(events, taken).await? {
+                let rests = if self.must_be_admitted(&events) {
+                    let unit = self.node.parts.store.begin().await?;
+                    let Some(unit) = self.admit(unit).await? else { return Ok(()) };
+                    self.advance_within(unit, events, taken).await?
+                } else {
+                    self.advance(events, taken).await?
+                };
+                if rests {
                     return Ok(());
                 }
                 continue;
             }
+            self.try_waiting_again().await?;
             if self.in_flight.is_empty() && !self.is_timer_near() {
                 if look_into_inbox {
                     return self.rest().await;
@@ -336,11 +358,17 @@ impl Actor {
 
     /// Takes what a call tells, together with what other calls have told meanwhile; true when the run rests.
     async fn take(&mut self, first: Report) -> Result<bool, Stop> {
-        let mut events = vec![first.event];
-        let mut waiting = vec![first.durable];
-        while let Ok(report) = self.results.try_recv() {
-            events.push(report.event);
-            waiting.push(report.durable);
+        let (mut events, mut waiting) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(report) = next {
+            match report {
+                Report::Happened { event, durable } => {
+                    events.push(event);
+                    waiting.push(durable);
+                }
+                Report::Waits(waiting) => self.let_wait(waiting),
+            }
+            next = self.results.try_recv().ok();
         }
         let rests = self.advance(events, None).await?;
         for durable in waiting.into_iter().flatten() {
@@ -354,11 +382,110 @@ impl Actor {
     async fn read_inbox(&self, unit: &mut dyn UnitOfWork) -> Result<(Vec<Event>, Option<Taken>), Stop> {
         let inbox = unit.inbox(self.lease.run).await?;
         let taken = Taken::all(&inbox);
-        let mut events = Vec::with_capacity(inbox.len());
+        let mut events: Vec<Event> = Vec::with_capacity(inbox.len());
         for item in inbox {
             events.push(serde_json::from_str(&item.event).map_err(LoadError::Unreadable)?);
         }
+        // A run that was cancelled before it has begun does nothing at all.
+        if self.run.status == RunStatus::Pending
+            && let Some(cancelled) = events.iter().position(|event| is_cancellation(event))
+        {
+            let cancelled = events.remove(cancelled);
+            events.insert(0, cancelled);
+        }
         Ok((events, taken))
+    }
+
+    /// Whether limits hold for the run as a whole.
+    pub(crate) fn is_limited(&self) -> bool {
+        !self.definition.rondo().limits.are_none() || self.runs_in_namespace().is_some()
+    }
+
+    fn runs_in_namespace(&self) -> Option<u32> {
+        self.node.limits_of(&self.run.workflow.namespace).and_then(|limits| limits.runs)
+    }
+
+    /// Whether the run begins with these events, or begins once more, and limits may hold it up.
+    fn must_be_admitted(&self, events: &[Event]) -> bool {
+        let begins = |event: &Event| matches!(event.kind, EventKind::Started { .. } | EventKind::RetryRequested { .. });
+        (self.run.status == RunStatus::Pending || self.run.status.is_final())
+            && (self.run.waits_for.is_some() || self.is_limited())
+            && events.iter().any(begins)
+            && !events.first().is_some_and(is_cancellation)
+    }
+
+    /// Takes the run's places, in a unit that is to hold its first step as well; or leaves it to wait for one, its lease given
+    /// up, and the unit is gone.
+    async fn admit(&mut self, mut unit: Box<dyn UnitOfWork>) -> Result<Option<Box<dyn UnitOfWork>>, Stop> {
+        let now = self.node.now();
+        let limits = self.definition.rondo().limits;
+        let wants = limits::of_run(unit.as_mut(), &self.run, limits, self.runs_in_namespace()).await?;
+        let asking = limits::Asking {
+            claimant: Claimant { run: self.run.id, call: None },
+            epoch: self.lease.epoch,
+            since: self.run.created_at,
+            patience: self.node.settings.lease,
+        };
+        let Answer { verdict, others } = limits::take(unit.as_mut(), &asking, &wants, now).await?;
+        match verdict {
+            Verdict::Taken { .. } => {
+                self.others.extend(others);
+                // It is asked beforehand whether somebody listens: a unit that holds places as well is not to be lost by it.
+                self.is_heard = true;
+                Ok(Some(unit))
+            }
+            Verdict::Waits { whose, until } => {
+                unit.hold_run(&self.lease, whose, until).await?;
+                unit.commit().await?;
+                self.tell_watchers();
+                limits::rouse(&self.node, others);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Pages say what a run waits for.
+    fn tell_watchers(&self) {
+        let Run { id, journal_version, status, .. } = self.run;
+        self.node.parts.live.run_changed(RunChange { run: id, version: journal_version, status });
+    }
+
+    /// Whether the call waits for its place.
+    pub(crate) fn waits(&self, call: CallId) -> bool {
+        self.waiting.contains_key(&call)
+    }
+
+    /// Whose limit holds up a call of the run.
+    pub(crate) fn waits_for(&self) -> Option<WaitsFor> {
+        self.waiting.values().next().map(|waiting| waiting.whose)
+    }
+
+    fn let_wait(&mut self, waiting: Waiting) {
+        let Waiting { call, .. } = waiting;
+        if self.in_flight.remove(&call).is_some() {
+            self.waiting.insert(call, waiting);
+        } else {
+            // It was stopped meanwhile.
+            let (node, lease) = (Arc::clone(&self.node), self.lease.clone());
+            tokio::spawn(async move { limits::leave(&node, &lease, call).await });
+        }
+    }
+
+    /// Dispatches what waits once more, if there may be room for it.
+    async fn try_waiting_again(&mut self) -> store::Result<()> {
+        let now = self.node.now();
+        let all = std::mem::take(&mut self.place_freed);
+        if !self.waiting.values().any(|waiting| all || waiting.until <= now) {
+            return Ok(());
+        }
+        for effect in workflow::outstanding(&self.state) {
+            if let Effect::Call(ticket) = effect
+                && self.waiting.get(&ticket.call).is_some_and(|waiting| all || waiting.until <= now)
+            {
+                self.dispatch(ticket, true).await?;
+            }
+        }
+        Ok(())
     }
 
     fn due_timers(&self) -> Vec<Event> {
@@ -391,15 +518,37 @@ impl Actor {
         let mut step = self.prepare(events, taken);
         step.takes = true;
         step.unheard = true;
-        let ending = if step.ends(&self.run) { Some(Ending::of(reading.as_mut(), &self.run).await?) } else { None };
+        let ending = step.ending(reading.as_mut(), &self.run).await?;
         drop(reading);
-        let store = Arc::clone(&self.node.parts.store);
-        let rests = step.rests;
         self.lease.until = self.node.now() + self.node.settings.lease;
-        step::write(self, store.begin().await?, &step, ending).await?;
+        let store = Arc::clone(&self.node.parts.store);
+        self.carry_out(store.begin().await?, step, ending).await
+    }
+
+    /// The same in a unit that holds more than the step, and is lost with it.
+    async fn advance_within(
+        &mut self,
+        mut unit: Box<dyn UnitOfWork>,
+        mut events: Vec<Event>,
+        taken: Option<Taken>,
+    ) -> store::Result<bool> {
+        events.extend(self.due_timers());
+        let mut step = self.prepare(events, taken);
+        step.unheard = !self.is_heard;
+        let ending = step.ending(unit.as_mut(), &self.run).await?;
+        self.carry_out(unit, step, ending).await
+    }
+
+    async fn carry_out(
+        &mut self,
+        unit: Box<dyn UnitOfWork>,
+        step: Step,
+        ending: Option<Ending>,
+    ) -> store::Result<bool> {
+        step::write(self, unit, &step, ending).await?;
         self.written(&step);
         self.act(step.effects).await?;
-        Ok(rests)
+        Ok(step.rests)
     }
 
     fn prepare(&mut self, events: Vec<Event>, taken: Option<Taken>) -> Step {
@@ -416,6 +565,7 @@ impl Actor {
                 | EventKind::CallUnknown { call } => {
                     self.in_flight.remove(call);
                 }
+                EventKind::PlaceFreed => self.place_freed = true,
                 _ => {}
             }
         }
@@ -431,7 +581,7 @@ impl Actor {
                 _ => {}
             }
         }
-        let works = step.effects.iter().any(children::is_dispatch) || !self.in_flight.is_empty();
+        let works = step.effects.iter().any(children::is_dispatch) || !self.in_flight.is_empty() || self.place_freed;
         step.rests = !works && !self.is_timer_near();
         step
     }
@@ -440,6 +590,9 @@ impl Actor {
     fn apply(&mut self, events: Vec<Event>, taken: Option<Taken>) -> Step {
         let mut step = Step { taken, ..Step::default() };
         for event in events {
+            if event.kind == EventKind::PlaceFreed {
+                continue;
+            }
             let effects = workflow::apply(&self.definition, &mut self.state, &event);
             // Nobody made use of it, and it changed nothing: the journal is as good without.
             let from_others = matches!(event.kind, EventKind::EventReceived { .. } | EventKind::MessageReceived { .. });
@@ -485,11 +638,8 @@ impl Actor {
 
     async fn try_to_write(&mut self, step: &Step) -> store::Result<()> {
         let store = Arc::clone(&self.node.parts.store);
-        let ending = if step.ends(&self.run) {
-            Some(Ending::of(store.snapshot().await?.as_mut(), &self.run).await?)
-        } else {
-            None
-        };
+        let ending =
+            if step.ends(&self.run) { step.ending(store.snapshot().await?.as_mut(), &self.run).await? } else { None };
         step::write(self, store.begin().await?, step, ending).await
     }
 
@@ -500,7 +650,12 @@ impl Actor {
     }
 
     /// Does what the durable step asks for.
-    async fn act(&mut self, effects: Vec<Effect>) -> Result<(), Stop> {
+    async fn act(&mut self, effects: Vec<Effect>) -> store::Result<()> {
+        for effect in &effects {
+            if let Effect::StopCall { call } = effect {
+                self.waiting.remove(call);
+            }
+        }
         for effect in effects {
             match effect {
                 Effect::Call(ticket) if !children::is_child(&ticket) => self.dispatch(ticket, false).await?,
@@ -515,24 +670,26 @@ impl Actor {
         Ok(())
     }
 
-    async fn dispatch(&mut self, ticket: CallTicket, taken_over: bool) -> Result<(), Stop> {
+    async fn dispatch(&mut self, ticket: CallTicket, taken_over: bool) -> store::Result<()> {
         let token = CancellationToken::new();
+        let waited = self.waiting.remove(&ticket.call).is_some() || (taken_over && self.run.waits_for.is_some());
         self.in_flight.insert(ticket.call, InFlight { cancelled: token.clone(), subscribes: ticket.subscribes });
         let begun = self.begun.contains(&ticket.call);
-        let history = dispatch::History { taken_over, begun };
+        let history = dispatch::History { taken_over, begun, waited };
         dispatch::dispatch(self, ticket, history, token, self.report.clone()).await?;
         Ok(())
     }
 
     fn next_timer_in(&self) -> Duration {
         let now = self.node.now();
-        self.timers.values().min().map_or(self.node.settings.lease, |at| at.since(now))
+        let next = self.timers.values().copied().chain(self.waiting.values().map(|waiting| waiting.until)).min();
+        next.map_or(self.node.settings.lease, |at| at.since(now))
     }
 
     /// Whether a timer is due so soon that giving the run up would only bring it back.
     fn is_timer_near(&self) -> bool {
         let near = self.node.now() + self.node.settings.poll * 2;
-        self.timers.values().any(|at| *at <= near)
+        self.timers.values().copied().chain(self.waiting.values().map(|waiting| waiting.until)).any(|at| at <= near)
     }
 
     async fn renew(&mut self) -> Result<(), Stop> {
@@ -549,13 +706,18 @@ impl Actor {
         let now = self.node.now();
         let mut unit = self.node.parts.store.begin().await?;
         // A time that has passed without anything to do would bring the run back at once, for ever.
-        if self.in_flight.is_empty() && self.run.wake_at.is_some_and(|at| at <= now) {
+        let waits = !self.waiting.is_empty();
+        if self.in_flight.is_empty() && (waits || self.run.wake_at.is_some_and(|at| at <= now)) {
+            self.run.waits_for = self.waits_for();
             self.run.wake_at = self.wake_at(now, false);
             unit.advance_run(&self.lease, &self.run, self.run.journal_version, &[], None, Hold::Release).await?;
         } else {
             unit.release_lease(&self.lease).await?;
         }
         unit.commit().await?;
+        if waits {
+            self.tell_watchers();
+        }
         Ok(())
     }
 
@@ -567,9 +729,16 @@ impl Actor {
             tokio::select! {
                 () = sleep_until(deadline) => break,
                 Some(report) = self.results.recv() => {
-                    let call = call_of(&report.event).and_then(|call| self.in_flight.get(&call));
+                    let event = match report {
+                        Report::Happened { event, .. } => event,
+                        Report::Waits(waiting) => {
+                            self.let_wait(waiting);
+                            continue;
+                        }
+                    };
+                    let call = call_of(&event).and_then(|call| self.in_flight.get(&call));
                     if call.is_some_and(|call| !call.subscribes) {
-                        self.record(report.event).await?;
+                        self.record(event).await?;
                     }
                 }
             }
@@ -598,8 +767,13 @@ impl Actor {
             return Some(now);
         }
         let blocked = (!self.blocked.is_empty()).then(|| now + BLOCKED_PAUSE);
-        self.timers.values().copied().chain(blocked).min()
+        let waiting = self.waiting.values().map(|waiting| waiting.until);
+        self.timers.values().copied().chain(blocked).chain(waiting).min()
     }
+}
+
+const fn is_cancellation(event: &Event) -> bool {
+    matches!(event.kind, EventKind::CancelRequested { .. })
 }
 
 /// The call that an event is about.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use connectors::{
     Call, CallContext, Connections, Failure, FailureKind, LogLevel, Outcome, Probe, Registry, Repetition, Request,
-    TaskLog,
+    ResolvedConnection, TaskLog,
 };
 use domain::{Ids, Name};
 use serde_json::Value;
@@ -39,6 +39,14 @@ pub(crate) enum Prepared {
 }
 
 impl Prepared {
+    /// The connection that it goes over.
+    pub(crate) fn connection(&self) -> Option<&ResolvedConnection> {
+        match self {
+            Self::Request(request) => request.connection.as_deref(),
+            Self::Process { .. } => None,
+        }
+    }
+
     /// Whether it is a process.
     pub(crate) fn is_process(&self) -> bool {
         matches!(self, Self::Process { .. })

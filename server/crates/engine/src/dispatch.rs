@@ -1,13 +1,19 @@
 //! Dispatching an actor's calls, and finding out what became of those that a lost owner left behind.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use connectors::{CallContext, LogLevel, Messages, Repetition, StoredConnections, TaskLog};
-use domain::{Clock, Name, RunId};
+use domain::{Clock, Name, RunId, Timestamp, WaitsFor};
 use futures::FutureExt as _;
 use serde_json::Value;
-use store::runs::Run;
+use store::runs::{Lease, Run};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span, warn};
@@ -15,7 +21,8 @@ use workflow::{CallId, CallRequest, CallTicket, Event, EventKind, RunError, Stan
 
 use crate::{
     actor::Actor,
-    calls::{AfterLoss, Calls, Made, RedactedLog},
+    calls::{AfterLoss, Calls, Made, Prepared, RedactedLog},
+    limits::{self, Entry, Want},
     node::Node,
     processes,
     redaction::Redaction,
@@ -30,14 +37,35 @@ pub(crate) struct History {
     pub(crate) taken_over: bool,
     /// The journal says that an earlier owner was about to make it.
     pub(crate) begun: bool,
+    /// It may have waited for its place.
+    pub(crate) waited: bool,
 }
 
+/// The way to an actor.
+pub(crate) type Reports = mpsc::UnboundedSender<Report>;
+
 /// What a call tells its actor.
-pub(crate) struct Report {
-    /// What happened.
-    pub(crate) event: Event,
-    /// Told when the event is durable.
-    pub(crate) durable: Option<oneshot::Sender<()>>,
+pub(crate) enum Report {
+    /// Something happened.
+    Happened {
+        /// What.
+        event: Event,
+        /// Told when the event is durable.
+        durable: Option<oneshot::Sender<()>>,
+    },
+    /// It is not made, but waits for its place, whose row is durable.
+    Waits(Waiting),
+}
+
+/// A call that waits for its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// The call.
+    pub(crate) call: CallId,
+    /// Whose limit it is.
+    pub(crate) whose: WaitsFor,
+    /// When to look again, whatever happens.
+    pub(crate) until: Timestamp,
 }
 
 /// Makes a call in the background and reports its result as an event of the run.
@@ -49,19 +77,22 @@ pub(crate) async fn dispatch(
     ticket: CallTicket,
     history: History,
     cancelled: CancellationToken,
-    report: mpsc::UnboundedSender<Report>,
+    report: Reports,
 ) -> store::Result<()> {
     let node = Arc::clone(&actor.node);
     // Arguments are built here, from the state that the dispatch belongs to, and live only as long as the call.
     let built = build(actor, &ticket.call).await?;
-    let run = actor.run.clone();
+    let (run, lease) = (actor.run.clone(), actor.lease.clone());
     let span = info_span!("call", function = ticket.function, reference = ticket.reference, attempt = ticket.attempt);
     let call = ticket.call;
+    let inside = Arc::new(AtomicBool::new(false));
     let work = {
-        let (node, report) = (Arc::clone(&node), report.clone());
+        let node = Arc::clone(&node);
+        let errand =
+            Errand { history, cancelled, lease: lease.clone(), inside: Arc::clone(&inside), report: report.clone() };
         async move {
             let made = match built {
-                Ok(request) => make(&node, &run, &ticket, request, history, cancelled, &report).await?,
+                Ok(request) => make(&node, &run, &ticket, request, errand).await?,
                 Err(error) => Made::Failed { error, retryable: false },
             };
             Some(made.into_event(call))
@@ -72,12 +103,54 @@ pub(crate) async fn dispatch(
         // A connector that panics must not leave its run waiting for ever: nobody knows how far it came.
         let made = AssertUnwindSafe(work).catch_unwind().await;
         let kind = made.unwrap_or(Some(EventKind::CallUnknown { call }));
+        if inside.load(Ordering::Acquire) {
+            limits::leave(&node, &lease, call).await;
+        }
         if let Some(kind) = kind {
             // An error only says that the actor has gone; the next owner finds out by itself.
-            let _ = report.send(Report { event: Event::new(node.now(), kind), durable: None });
+            let _ = report.send(Report::Happened { event: Event::new(node.now(), kind), durable: None });
         }
     });
     Ok(())
+}
+
+/// What a call is sent out with.
+struct Errand {
+    history: History,
+    cancelled: CancellationToken,
+    lease: Lease,
+    /// Whether it has the places that it needs.
+    inside: Arc<AtomicBool>,
+    report: Reports,
+}
+
+impl Errand {
+    /// Takes the places that the call needs; whether it was never made before. None when it is not to be made now.
+    async fn enter(&self, node: &Arc<Node>, call: CallId, wants: &[Want]) -> Option<bool> {
+        match limits::enter(node, &self.lease, call, wants).await {
+            Entry::Open { anew } => {
+                self.inside.store(true, Ordering::Release);
+                Some(anew)
+            }
+            Entry::Closed(whose, until) => {
+                // Without an actor the row is the next owner's.
+                let _ = self.report.send(Report::Waits(Waiting { call, whose, until }));
+                None
+            }
+            Entry::Lost => None,
+        }
+    }
+}
+
+/// What a call needs places of. A subscription, which waits most of its time, needs none.
+fn wants(node: &Node, ticket: &CallTicket, prepared: &Prepared, namespace: &Name) -> Vec<Want> {
+    if ticket.subscribes {
+        return Vec::new();
+    }
+    let connection = prepared.connection().filter(|connection| !connection.limits.are_none());
+    let connection = connection.map(|connection| Want::connection(connection.id, connection.limits));
+    let in_namespace = node.limits_of(namespace).and_then(|limits| limits.calls);
+    connection.into_iter().chain(in_namespace.map(|most| Want::call_in(namespace, most))).collect()
 }
 
 /// Builds a call with the secrets that it reads, as they are now.
@@ -101,13 +174,11 @@ async fn build(actor: &Actor, call: &CallId) -> store::Result<Result<CallRequest
 
 /// What became of the call; none when the run has gone elsewhere before it was made.
 async fn make(
-    node: &Node,
+    node: &Arc<Node>,
     run: &Run,
     ticket: &CallTicket,
     mut request: CallRequest,
-    history: History,
-    cancelled: CancellationToken,
-    report: &mpsc::UnboundedSender<Report>,
+    errand: Errand,
 ) -> Option<Made> {
     let failed = |detail: &str, retryable: bool| {
         Some(Made::Failed { error: RunError::new(StandardError::Runtime, detail), retryable })
@@ -133,12 +204,19 @@ async fn make(
         ids: parts.ids.as_ref(),
     };
     let redaction = Redaction::of(request.redact.iter().cloned());
-    let context = context(node, run, ticket, &redaction, cancelled, report);
     let workflow = &run.workflow;
     let prepared = match calls.prepare(request, &workflow.namespace, workflow.name.as_str(), ticket.idempotent).await {
         Ok(prepared) => prepared,
         Err(made) => return Some(made),
     };
+    let wants = wants(node, ticket, &prepared, &workflow.namespace);
+    let mut history = errand.history;
+    if history.waited || !wants.is_empty() {
+        history.taken_over &= !errand.enter(node, ticket.call, &wants).await?;
+    }
+    let Errand { cancelled, report, .. } = errand;
+    // Its time begins here.
+    let context = context(node, run, ticket, &redaction, cancelled, &report);
     if history.taken_over {
         match calls.after_loss(&prepared, &context, history.begun).await {
             AfterLoss::Make => {}
@@ -155,7 +233,7 @@ async fn make(
     }
     if calls.repetition(&prepared) == Repetition::Once {
         // What cannot be repeated leaves word that it is about to happen, so that a crash is seen as "may have happened".
-        if !announce(node, ticket.call, report).await {
+        if !announce(node, ticket.call, &report).await {
             return None;
         }
     }
@@ -183,20 +261,20 @@ async fn permit_process(node: &Node, namespace: &Name) -> Result<(), Made> {
 }
 
 /// Puts "about to be made" into the journal and waits until it is durable; false when the run has gone elsewhere.
-async fn announce(node: &Node, call: workflow::CallId, report: &mpsc::UnboundedSender<Report>) -> bool {
+async fn announce(node: &Node, call: workflow::CallId, report: &Reports) -> bool {
     tell(report, Event::new(node.now(), EventKind::CallStarted { call })).await
 }
 
 /// Tells the actor and waits until it is durable; false when the run has gone elsewhere.
-async fn tell(report: &mpsc::UnboundedSender<Report>, event: Event) -> bool {
+async fn tell(report: &Reports, event: Event) -> bool {
     let (durable, told) = oneshot::channel();
-    report.send(Report { event, durable: Some(durable) }).is_ok() && told.await.is_ok()
+    report.send(Report::Happened { event, durable: Some(durable) }).is_ok() && told.await.is_ok()
 }
 
 /// Takes the messages of a call into its run.
 struct Arriving {
     call: CallId,
-    report: mpsc::UnboundedSender<Report>,
+    report: Reports,
     redaction: Redaction,
     clock: Arc<dyn Clock>,
 }
@@ -221,7 +299,7 @@ fn context(
     ticket: &CallTicket,
     redaction: &Redaction,
     cancelled: CancellationToken,
-    report: &mpsc::UnboundedSender<Report>,
+    report: &Reports,
 ) -> CallContext {
     // A subscription goes on for as long as the definition wants it to.
     let limit = (!ticket.subscribes).then(|| node.now() + node.settings.call_limit);

@@ -60,6 +60,7 @@ impl Launch<'_> {
             updated_at: now,
             journal_version: 0,
             wake_at: None,
+            waits_for: None,
         };
         run.number = unit.insert_run(&run).await?;
         let link = |run: &Run| format!("{base_url}/runs/{}", run.number);

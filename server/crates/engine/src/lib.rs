@@ -16,7 +16,8 @@
 //! Secrets are opened when a call is built, here on the node ([`secrets`]), and masked in whatever comes of the call
 //! ([`redaction`]).
 //!
-//! Runs that begin by themselves are put there by [`schedules`].
+//! What is limited takes a place before it begins, or waits for one: [`limits`]. Runs that begin by themselves are put there
+//! by [`schedules`].
 //!
 //! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
 //! outstanding, and each outstanding call is probed, repeated or handed to an operator, by what its connector can tell.
@@ -31,6 +32,7 @@ mod dispatch;
 mod exchange;
 mod history;
 pub mod launch;
+mod limits;
 pub mod live;
 pub mod local;
 mod node;

@@ -1,12 +1,12 @@
 //! A node: finds runs that have something to do, and gives each to an actor.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use domain::{RunId, Timestamp, WorkflowRef};
-use store::{UnitOfWork, runs::Lease};
+use domain::{Name, RunId, Timestamp, WorkflowRef};
+use store::{UnitOfWork, limits::NamespaceLimits, runs::Lease};
 use tokio::{
     sync::{Notify, Semaphore},
     task::JoinSet,
@@ -39,6 +39,10 @@ pub(crate) struct Node {
     knock: Notify,
     crew: Mutex<Crew>,
     definitions: Mutex<HashMap<(WorkflowRef, String), Arc<Definition>>>,
+    /// As of the last look around.
+    limits: Mutex<BTreeMap<Name, NamespaceLimits>>,
+    /// The namespace whose turn was last.
+    served: Mutex<Option<Name>>,
 }
 
 /// Who works on what.
@@ -62,6 +66,8 @@ impl Node {
             knock: Notify::new(),
             crew: Mutex::default(),
             definitions: Mutex::default(),
+            limits: Mutex::default(),
+            served: Mutex::default(),
         }
     }
 
@@ -94,21 +100,20 @@ impl Node {
     /// Employs actors until told to stop, then waits for them.
     ///
     /// Runs that this process has woken are taken up at once. All others (of other nodes, of dead ones, and those whose time
-    /// has come) are found by looking for them now and then.
+    /// has come) are found by looking for them now and then. So are all while there is more to do than this node takes: by
+    /// looking, namespaces take turns.
     pub(crate) async fn work(self: Arc<Self>) {
         let mut actors = JoinSet::new();
         let mut rounds = interval(self.settings.poll);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut look_around = true;
+        self.learn_limits().await;
         while !self.stop.is_cancelled() {
             while actors.try_join_next().is_some() {}
-            while actors.len() < self.settings.runs
-                && let Some(run) = self.next_woken()
-            {
-                self.employ(&mut actors, Employment::Woken(run));
-            }
             let room = self.settings.runs.saturating_sub(actors.len()).min(CLAIM);
             if look_around && room > 0 {
+                // Whoever was woken until now is found as well.
+                self.crew().woken.clear();
                 let claimed = self.claim(room).await;
                 look_around = claimed.len() == room;
                 for lease in claimed {
@@ -116,11 +121,21 @@ impl Node {
                 }
                 continue;
             }
+            while actors.len() < self.settings.runs
+                && let Some(run) = self.next_woken()
+            {
+                self.employ(&mut actors, Employment::Woken(run));
+            }
+            let is_full = actors.len() >= self.settings.runs;
+            look_around |= is_full;
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                () = self.knock.notified(), if room > 0 => {}
-                _ = rounds.tick() => look_around = true,
-                Some(_) = actors.join_next(), if room == 0 => {}
+                () = self.knock.notified(), if !is_full => {}
+                _ = rounds.tick() => {
+                    look_around = true;
+                    self.learn_limits().await;
+                }
+                Some(_) = actors.join_next(), if is_full => {}
             }
         }
         while actors.join_next().await.is_some() {}
@@ -137,18 +152,39 @@ impl Node {
             let now = self.now();
             let mut unit = self.parts.store.begin().await?;
             // Those whose time comes before the next look, too: their actors wait for the moment itself.
-            let leases = unit.claim_runs(node, now, now + *poll, *lease, limit).await?;
-            if leases.is_empty() {
+            let last = self.served.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let claimed = unit.claim_runs(node, now, now + *poll, *lease, limit, last.as_ref()).await?;
+            if claimed.is_empty() {
                 unit.rollback().await?;
             } else {
                 unit.commit().await?;
             }
-            store::Result::Ok(leases)
+            store::Result::Ok(claimed)
         };
-        claim.await.unwrap_or_else(|error| {
+        let claimed = claim.await.unwrap_or_else(|error| {
             warn!(error = &error as &dyn std::error::Error, "runs could not be claimed");
             Vec::new()
-        })
+        });
+        if let Some(last) = claimed.last() {
+            *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(last.namespace.clone());
+        }
+        claimed.into_iter().map(|claimed| claimed.lease).collect()
+    }
+
+    /// What is limited in this namespace, as of the last look around.
+    pub(crate) fn limits_of(&self, namespace: &Name) -> Option<NamespaceLimits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner).get(namespace).cloned()
+    }
+
+    async fn learn_limits(&self) {
+        let read = async { self.parts.store.snapshot().await?.list_namespace_limits().await };
+        match read.await {
+            Ok(all) => {
+                let all = all.into_iter().map(|limits| (limits.namespace.clone(), limits)).collect();
+                *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = all;
+            }
+            Err(error) => warn!(error = &error as &dyn std::error::Error, "the limits of namespaces could not be read"),
+        }
     }
 
     fn employ(self: &Arc<Self>, actors: &mut JoinSet<()>, employment: Employment) {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use store::{
     StoreError, UnitOfWork,
     approvals::ApprovalFilter,
+    limits::Claimant,
     runs::{Hold, JournalEntry, Run, Taken, Task, Visibility},
     users::User,
 };
@@ -19,6 +20,7 @@ use crate::{
     actor::{Actor, Stop},
     approvals, children,
     exchange::{Ending, exchange},
+    limits,
     live::{RunChange, Topic},
     notices::{Notice, NoticeKind, notify},
 };
@@ -68,6 +70,11 @@ impl Step {
         }
     }
 
+    /// What has to be known of the run if it ends with it.
+    pub(crate) async fn ending(&self, unit: &mut dyn UnitOfWork, run: &Run) -> store::Result<Option<Ending>> {
+        if self.ends(run) { Ending::of(unit, run).await.map(Some) } else { Ok(None) }
+    }
+
     /// Whether this run ends with it.
     pub(crate) fn ends(&self, run: &Run) -> bool {
         let last = self.effects.iter().rev().find_map(|effect| match effect {
@@ -103,6 +110,7 @@ pub(crate) async fn write(
     let mut run = actor.run.clone();
     run.journal_version = version;
     run.updated_at = now;
+    run.waits_for = actor.waits_for();
     apply_tasks(actor, effects, now, &mut written);
     for effect in effects {
         match effect {
@@ -132,6 +140,17 @@ pub(crate) async fn write(
             serde_json::to_string(&actor.snapshot()).map_err(|_| StoreError::Inconsistent("snapshots".to_owned()))?;
         unit.put_snapshot(run.id, version, &state).await?;
     }
+    let mut left = Vec::new();
+    for effect in effects {
+        if let Effect::StopCall { call } = effect
+            && actor.waits(*call)
+        {
+            left.extend(unit.delete_places(limits::of_call(run.id, *call), None).await?);
+        }
+    }
+    if ending.is_some() && actor.is_limited() {
+        left.extend(unit.delete_places(Claimant { run: run.id, call: None }, None).await?);
+    }
     unit.put_tasks(&written.tasks).await?;
     audit::append_all(unit.as_mut(), &written.audit).await?;
     unit.advance_run(&actor.lease, &run, expected, &entries, step.taken, step.hold()).await?;
@@ -140,6 +159,8 @@ pub(crate) async fn write(
 
     written.run = Some(run);
     settle(actor, written);
+    left.extend(std::mem::take(&mut actor.others));
+    limits::rouse(&node, left);
     Ok(())
 }
 

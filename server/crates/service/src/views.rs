@@ -57,6 +57,7 @@ pub(crate) fn run_summary(run: &Run, people: &People) -> RunSummary {
         version: run.version.clone(),
         title: run.title.clone(),
         status: run.status,
+        waits_for: run.waits_for,
         needs_attention: run.needs_attention,
         rejected: run.rejected,
         compensated: run.compensated,

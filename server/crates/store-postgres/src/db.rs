@@ -26,17 +26,29 @@ pub(crate) const BEGIN_READ_WITH: Option<&str> = None;
 pub(crate) const LOCK_ROWS: &str = " FOR NO KEY UPDATE";
 /// Keeps others from changing a row, and passes over rows that others keep.
 pub(crate) const SKIP_LOCKED: &str = " FOR NO KEY UPDATE SKIP LOCKED";
+/// Serializes decisions about places of one scope. Any number that nothing else uses.
+pub(crate) const LOCK_SCOPE: Option<&str> = Some("SELECT pg_advisory_xact_lock(1381322840, hashtext($1))");
 /// Serializes publishing and subscribing. Any number that nothing else uses.
 pub(crate) const LOCK_STREAM: Option<&str> = Some("SELECT pg_advisory_xact_lock(5931088219642118)");
 /// `f(text, part)`: place of a part in a text, 0 when it is not there.
 pub(crate) const POSITION: &str = "strpos";
 
-/// Owner, now, until, limit, due. The runs are picked before they are updated (MATERIALIZED), or a plan could pick more.
+/// Owner, now, until, limit, due, the namespace whose turn was last. The namespaces are found by jumping from one to the next
+/// in the index. The runs are picked before they are updated (MATERIALIZED), or a plan could pick more; and locked before
+/// turns are given, so that two nodes get different ones, as many as there are.
 pub(crate) const CLAIM_RUNS: &str = "\
-    WITH due AS MATERIALIZED (SELECT id FROM runs WHERE due_at IS NOT NULL AND due_at <= $5 \
-    AND (lease_until IS NULL OR lease_until <= $2) ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED) \
+    WITH RECURSIVE named (namespace) AS (\
+    (SELECT namespace FROM runs WHERE due_at IS NOT NULL ORDER BY namespace LIMIT 1) \
+    UNION ALL SELECT (SELECT r.namespace FROM runs r WHERE r.due_at IS NOT NULL AND r.namespace > n.namespace \
+    ORDER BY r.namespace LIMIT 1) FROM named n WHERE n.namespace IS NOT NULL), \
+    due AS MATERIALIZED (SELECT n.namespace, d.id, d.due_at FROM named n CROSS JOIN LATERAL (\
+    SELECT id, due_at FROM runs WHERE namespace = n.namespace AND due_at IS NOT NULL AND due_at <= $5 \
+    AND (lease_until IS NULL OR lease_until <= $2) ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED) d), \
+    turns AS MATERIALIZED (SELECT id, namespace, \
+    row_number() OVER (PARTITION BY namespace ORDER BY due_at, id) AS turn FROM due), \
+    chosen AS MATERIALIZED (SELECT id FROM turns ORDER BY turn, namespace <= $6, namespace LIMIT $4) \
     UPDATE runs SET lease_owner = $1, lease_epoch = lease_epoch + 1, lease_until = $3 \
-    FROM due WHERE runs.id = due.id RETURNING runs.id, lease_epoch, due_at";
+    FROM chosen WHERE runs.id = chosen.id RETURNING runs.id, lease_epoch, due_at, namespace";
 
 /// Kind, now, until, limit.
 pub(crate) const TAKE_OUTGOING: &str = "\

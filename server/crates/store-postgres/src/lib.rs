@@ -18,6 +18,8 @@
 //! # How it works
 //! - Writing units are `READ COMMITTED`; rows that a decision rests on are locked where the port says so. Snapshots are
 //!   `REPEATABLE READ READ ONLY`. Claims skip rows that others have locked.
+//! - Engine, web and task logs have pools of their own, so that none can take the last connection from another:
+//!   [`PostgresStore::connect`] gives the engine's share, [`PostgresStore::for_web`] the other one.
 //! - Nodes tell each other hints by `NOTIFY`, heard on a connection of its own.
 //! - Nothing waits for ever: 3 seconds for a lock, 4 for a statement, 5 for a connection or any sign of life. Then it is
 //!   [`store::StoreError::Unavailable`], the connection is thrown away, and the next unit opens another one.
@@ -49,6 +51,8 @@ mod credentials;
 mod driver_errors;
 #[path = "../../store/sql/events.rs"]
 mod events;
+#[path = "../../store/sql/limits.rs"]
+mod limits;
 #[path = "../../store/sql/logs.rs"]
 mod logs;
 #[path = "../../store/sql/messages.rs"]
@@ -91,7 +95,7 @@ use sqlx::{
     Connection as _, Pool,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
-use store::{Result, Store, UnitOfWork, logs::LogStore};
+use store::{PoolState, Result, Store, UnitOfWork, logs::LogStore};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -119,22 +123,27 @@ const DEAF: Duration = Duration::from_secs(1);
 /// How many connections are opened at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolSizes {
-    /// For units of work and snapshots.
-    pub units: u32,
-    /// For task logs.
+    /// For units of work and snapshots of the engine and of what works in the background.
+    pub engine: u32,
+    /// For those of pages and REST, and for reading task logs.
+    pub web: u32,
+    /// For writing task logs.
     pub logs: u32,
 }
 
 impl Default for PoolSizes {
     fn default() -> Self {
-        Self { units: 16, logs: 3 }
+        Self { engine: 16, web: 10, logs: 3 }
     }
 }
 
 /// A PostgreSQL database.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PostgresStore {
+    /// Whose units this handle is for: one of the next two.
     units: Pool<Db>,
+    engine: Pool<Db>,
+    web: Pool<Db>,
     /// For the one connection that listens to other nodes.
     ear: Pool<Db>,
     logs: Arc<Logs>,
@@ -157,10 +166,18 @@ impl PostgresStore {
                 ("idle_in_transaction_session_timeout", milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)),
             ]);
         let pool = |size: u32| PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).max_connections(size);
-        let units = pool(sizes.units).connect_with(options.clone()).await.map_err(db::error)?;
-        let logs = pool(sizes.logs).connect_lazy_with(options.clone());
+        let engine = pool(sizes.engine).connect_with(options.clone()).await.map_err(db::error)?;
+        let web = pool(sizes.web).connect_lazy_with(options.clone());
+        let logs = Logs { write: pool(sizes.logs).connect_lazy_with(options.clone()), read: web.clone() };
         let ear = pool(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
-        Ok(Self { units, ear, logs: Arc::new(Logs { write: logs.clone(), read: logs }) })
+        Ok(Self { units: engine.clone(), engine, web, ear, logs: Arc::new(logs) })
+    }
+
+    /// The same database over the connections for pages and REST. However many of those are held, and for how long, the
+    /// engine has its own.
+    #[must_use]
+    pub fn for_web(&self) -> Self {
+        Self { units: self.web.clone(), ..self.clone() }
     }
 }
 
@@ -221,12 +238,18 @@ impl Store for PostgresStore {
         Ok(Some(heard))
     }
 
+    fn pools(&self) -> Vec<PoolState> {
+        let pools = [("engine", &self.engine), ("web", &self.web), ("logs", &self.logs.write)];
+        pools.map(|(name, pool)| pooled::state(name, pool)).to_vec()
+    }
+
     fn name(&self) -> &'static str {
         "PostgreSQL"
     }
 
     async fn close(&self) {
-        self.units.close().await;
+        self.engine.close().await;
+        self.web.close().await;
         self.logs.write.close().await;
         self.ear.close().await;
     }

@@ -21,17 +21,26 @@ pub(crate) const BEGIN_READ_WITH: Option<&str> = Some("BEGIN DEFERRED; ");
 pub(crate) const LOCK_ROWS: &str = "";
 /// There is one writer, so nobody else holds a row.
 pub(crate) const SKIP_LOCKED: &str = "";
+/// Likewise, nobody else decides about places.
+pub(crate) const LOCK_SCOPE: Option<&str> = None;
 /// Likewise, nobody else publishes or subscribes.
 pub(crate) const LOCK_STREAM: Option<&str> = None;
 /// `f(text, part)`: place of a part in a text, 0 when it is not there.
 pub(crate) const POSITION: &str = "instr";
 
-/// Owner, now, until, limit, due.
+/// Owner, now, until, limit, due, the namespace whose turn was last. The namespaces are found by jumping from one to the next
+/// in the index.
 pub(crate) const CLAIM_RUNS: &str = "\
-    UPDATE runs SET lease_owner = $1, lease_epoch = lease_epoch + 1, lease_until = $3 \
-    WHERE id IN (SELECT id FROM runs WHERE due_at IS NOT NULL AND due_at <= $5 \
-    AND (lease_until IS NULL OR lease_until <= $2) ORDER BY due_at, id LIMIT $4) \
-    RETURNING id, lease_epoch, due_at";
+    UPDATE runs SET lease_owner = $1, lease_epoch = lease_epoch + 1, lease_until = $3 WHERE id IN (\
+    WITH RECURSIVE named (namespace) AS (SELECT min(namespace) FROM runs WHERE due_at IS NOT NULL \
+    UNION ALL SELECT (SELECT min(r.namespace) FROM runs r WHERE r.due_at IS NOT NULL AND r.namespace > n.namespace) \
+    FROM named n WHERE n.namespace IS NOT NULL), \
+    turns AS (SELECT r.id, r.namespace, row_number() OVER (PARTITION BY r.namespace ORDER BY r.due_at, r.id) AS turn \
+    FROM named n JOIN runs r ON r.number IN (SELECT d.number FROM runs d WHERE d.namespace = n.namespace \
+    AND d.due_at IS NOT NULL AND d.due_at <= $5 AND (d.lease_until IS NULL OR d.lease_until <= $2) \
+    ORDER BY d.due_at, d.id LIMIT $4)) \
+    SELECT id FROM turns ORDER BY turn, namespace <= $6, namespace LIMIT $4) \
+    RETURNING id, lease_epoch, due_at, namespace";
 
 /// Kind, now, until, limit.
 pub(crate) const TAKE_OUTGOING: &str = "\

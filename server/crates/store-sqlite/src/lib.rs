@@ -17,7 +17,8 @@
 //!
 //! # How it works
 //! - Write-ahead log with `synchronous=FULL`: a commit survives a power cut. Writing units take turns at one connection,
-//!   and those that wait for each other become durable together (`writer.rs`); snapshots read on four others, which are `query_only`, and never wait for the writer.
+//!   and those that wait for each other become durable together (`writer.rs`); snapshots read on others, which are
+//!   `query_only`, and never wait for the writer. Engine and web have some each, so that neither can hold the last one.
 //! - Other processes may use the same file (`rondo user add` beside a server): a writer waits 5 seconds for them.
 //! - The SQL is shared with `store-postgres`: the same files, compiled against the types in `db` of each crate
 //!   (`docs/adr/0001-one-sql-text-compiled-twice.md`). `db.rs` holds all that is SQLite's own.
@@ -53,6 +54,8 @@ mod credentials;
 mod driver_errors;
 #[path = "../../store/sql/events.rs"]
 mod events;
+#[path = "../../store/sql/limits.rs"]
+mod limits;
 #[path = "../../store/sql/logs.rs"]
 mod logs;
 #[path = "../../store/sql/messages.rs"]
@@ -92,7 +95,7 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use sqlx::{Connection as _, Pool};
-use store::{Result, Store, UnitOfWork, logs::LogStore};
+use store::{PoolState, Result, Store, UnitOfWork, logs::LogStore};
 
 use crate::{
     db::{Connection, Db},
@@ -103,11 +106,29 @@ use crate::{
     writer::Writer,
 };
 
+/// How many connections that only read are opened at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReaderPools {
+    /// For snapshots of the engine and of what works in the background.
+    pub engine: u32,
+    /// For those of pages and REST; and as many for reading task logs.
+    pub web: u32,
+}
+
+impl Default for ReaderPools {
+    fn default() -> Self {
+        Self { engine: 4, web: 4 }
+    }
+}
+
 /// A SQLite database: the given file, and `logs.sqlite` beside it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SqliteStore {
-    writer: Writer,
+    writer: Arc<Writer>,
+    /// Whose snapshots this handle is for: one of the next two.
     read: Pool<Db>,
+    engine: Pool<Db>,
+    web: Pool<Db>,
     logs: Arc<Logs>,
 }
 
@@ -115,12 +136,26 @@ impl SqliteStore {
     /// Opens the database in the file at `path`, and the one of task logs in `logs.sqlite` beside it. Creates what is
     /// missing: folders with mode 0700, files with mode 0600. Apply [`Store::migrate`] next.
     pub async fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, ReaderPools::default()).await
+    }
+
+    /// The same with other sizes of pools.
+    pub async fn open_with(path: &Path, readers: ReaderPools) -> Result<Self> {
         let logs = path.with_file_name("logs.sqlite");
         open::create_private(path)?;
         open::create_private(&logs)?;
-        let (write, read) = open::pools(path, open::Durability::EveryCommit).await?;
-        let (log_write, log_read) = open::pools(&logs, open::Durability::Checkpoints).await?;
-        Ok(Self { writer: Writer::new(write), read, logs: Arc::new(Logs { write: log_write, read: log_read }) })
+        let ReaderPools { engine, web } = readers;
+        let (write, [engine, web]) = open::pools(path, open::Durability::EveryCommit, [engine, web]).await?;
+        let (log_write, [log_read]) = open::pools(&logs, open::Durability::Checkpoints, [readers.web]).await?;
+        let logs = Arc::new(Logs { write: log_write, read: log_read });
+        Ok(Self { writer: Arc::new(Writer::new(write)), read: engine.clone(), engine, web, logs })
+    }
+
+    /// The same database, whose snapshots are read over the connections for pages and REST. However many of those are held,
+    /// and for how long, the engine has its own.
+    #[must_use]
+    pub fn for_web(&self) -> Self {
+        Self { read: self.web.clone(), ..self.clone() }
     }
 }
 
@@ -150,12 +185,18 @@ impl Store for SqliteStore {
         Arc::<Logs>::clone(&self.logs)
     }
 
+    fn pools(&self) -> Vec<PoolState> {
+        let pools = [("engine", &self.engine), ("web", &self.web), ("logs", &self.logs.write)];
+        pools.map(|(name, pool)| pooled::state(name, pool)).to_vec()
+    }
+
     fn name(&self) -> &'static str {
         "SQLite"
     }
 
     async fn close(&self) {
-        self.read.close().await;
+        self.engine.close().await;
+        self.web.close().await;
         if let Ok(mut alone) = self.writer.alone().await
             && let Ok(connection) = alone.connection()
         {

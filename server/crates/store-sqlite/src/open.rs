@@ -19,8 +19,6 @@ use crate::db::{self, Db};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a unit queues for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections that only read.
-const READERS: u32 = 4;
 /// More than there are different statements.
 const STATEMENT_CACHE: usize = 512;
 
@@ -53,8 +51,12 @@ pub(crate) fn create_private(path: &Path) -> Result<()> {
     options.open(path).map(drop).map_err(unavailable)
 }
 
-/// The one connection that writes, and those that read.
-pub(crate) async fn pools(path: &Path, durability: Durability) -> Result<(Pool<Db>, Pool<Db>)> {
+/// The one connection that writes, and for each of these numbers a pool of so many that read.
+pub(crate) async fn pools<const N: usize>(
+    path: &Path,
+    durability: Durability,
+    readers: [u32; N],
+) -> Result<(Pool<Db>, [Pool<Db>; N])> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -70,7 +72,7 @@ pub(crate) async fn pools(path: &Path, durability: Durability) -> Result<(Pool<D
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
     // The writer first: it makes the file a database and puts it into WAL mode.
     let write = pool().max_connections(1).connect_with(options.clone()).await.map_err(db::error)?;
-    let readers = options.pragma("query_only", "ON").optimize_on_close(false, None);
-    let read = pool().max_connections(READERS).min_connections(0).connect_lazy_with(readers);
-    Ok((write, read))
+    let options = options.pragma("query_only", "ON").optimize_on_close(false, None);
+    let read = |size| pool().max_connections(size).min_connections(0).connect_lazy_with(options.clone());
+    Ok((write, readers.map(read)))
 }

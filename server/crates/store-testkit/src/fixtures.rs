@@ -212,6 +212,7 @@ pub fn run(number: u128, requester: UserId) -> Run {
         updated_at: at(0),
         journal_version: 0,
         wake_at: Some(at(0)),
+        waits_for: None,
     }
 }
 

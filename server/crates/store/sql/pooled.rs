@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use sqlx::{Pool, pool::PoolConnection};
-use store::Result;
+use store::{PoolState, Result};
 
 use crate::db::{self, Connection, Db};
 
 /// How long a dropped transaction may take to roll back before its connection is thrown away.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a pool stands.
+pub(crate) fn state(name: &'static str, pool: &Pool<Db>) -> PoolState {
+    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+    PoolState { name, limit: pool.options().get_max_connections(), held: pool.size().saturating_sub(idle) }
+}
 
 /// Rolled back on drop unless committed.
 pub(crate) struct Pooled {

@@ -1,10 +1,15 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use domain::{RunId, RunStatus, Timestamp, UserId, WorkflowRef};
+use domain::{Name, RunId, RunStatus, Timestamp, UserId, WaitsFor, WorkflowRef};
 use store::{
     Result, StoreError,
-    runs::{Hold, InboxItem, JournalEntry, Lease, Run, RunFilter, RunStatistics, Runs, Taken, Task, Visibility},
+    runs::{
+        Claimed, Hold, InboxItem, JournalEntry, Lease, Run, RunFilter, RunStatistics, Runs, Taken, Task, Visibility,
+    },
     search,
 };
 
@@ -24,7 +29,7 @@ macro_rules! columns {
         concat!(
             "id, number, namespace, name, version, definition_digest, title, status, needs_attention, rejected, ",
             "compensated, requester_id, input, output, error, created_at, started_at, ended_at, updated_at, ",
-            "journal_version, wake_at"
+            "journal_version, wake_at, waits_for"
         )
     };
 }
@@ -57,6 +62,7 @@ fn run(row: &Columns<'_>) -> Result<Run> {
         updated_at: row.time("updated_at")?,
         journal_version: row.integer("journal_version")?,
         wake_at: row.maybe_time("wake_at")?,
+        waits_for: row.maybe_parsed("waits_for")?,
     })
 }
 
@@ -105,6 +111,19 @@ fn push_filter(statement: &mut Statement, filter: &RunFilter) {
         }
         statement.push(")");
     }
+}
+
+/// Each namespace's first, then each one's second, and so on, beginning behind the namespace whose turn was last.
+fn by_turns(claimed: impl Iterator<Item = Claimed>, last: Option<&Name>) -> Vec<Claimed> {
+    let mut turns: BTreeMap<Name, u32> = BTreeMap::new();
+    let mut ordered = BTreeMap::new();
+    for claimed in claimed {
+        let turn = turns.entry(claimed.namespace.clone()).or_default();
+        *turn += 1;
+        let waits_longer = last.is_some_and(|last| claimed.namespace <= *last);
+        ordered.insert((*turn, waits_longer, claimed.namespace.clone()), claimed);
+    }
+    ordered.into_values().collect()
 }
 
 #[async_trait]
@@ -226,16 +245,18 @@ impl Runs for Unit {
         due: Timestamp,
         lease: Duration,
         limit: u32,
-    ) -> Result<Vec<Lease>> {
+        last: Option<&Name>,
+    ) -> Result<Vec<Claimed>> {
         let until = now + lease;
         let statement = sql(db::CLAIM_RUNS).bind(owner).bind(now).bind(until).bind(limit).bind(due);
+        let statement = statement.bind(last.map_or("", Name::as_str));
         let mut claimed = each(&self.execute_returning(statement).await?, |row| {
-            let lease =
-                Lease { run: row.parsed("id")?, owner: owner.to_owned(), epoch: row.integer("lease_epoch")?, until };
-            Ok((row.integer("due_at")?, lease))
+            let (run, epoch) = (row.parsed("id")?, row.integer("lease_epoch")?);
+            let lease = Lease { run, owner: owner.to_owned(), epoch, until };
+            Ok((row.integer("due_at")?, Claimed { lease, namespace: row.parsed("namespace")? }))
         })?;
-        claimed.sort_by_key(|(due, lease)| (*due, lease.run));
-        Ok(claimed.into_iter().map(|(_, lease)| lease).collect())
+        claimed.sort_by_key(|(due, claimed)| (*due, claimed.lease.run));
+        Ok(by_turns(claimed.into_iter().map(|(_, claimed)| claimed), last))
     }
 
     async fn claim_run(
@@ -318,6 +339,7 @@ impl Runs for Unit {
             update.push(", error = ").value(run.error.as_deref()).push(", started_at = ").value(run.started_at);
             update.push(", ended_at = ").value(run.ended_at).push(", updated_at = ").value(run.updated_at);
             update.push(", journal_version = ").value(run.journal_version).push(", wake_at = ").value(run.wake_at);
+            update.push(", waits_for = ").value(run.waits_for.map(WaitsFor::as_str));
             if let Some(taken) = taken {
                 // Somebody may be pushing at this moment. That has locked the row, so the numbers are those after it.
                 update.push(", inbox_open = inbox_open - ").value(taken.items);

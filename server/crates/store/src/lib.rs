@@ -39,6 +39,7 @@ pub mod connections;
 pub mod credentials;
 mod error;
 pub mod events;
+pub mod limits;
 pub mod logs;
 pub mod messages;
 pub mod process_permissions;
@@ -90,11 +91,25 @@ pub trait Store: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// How the pools of connections stand, those of other shares of this store included.
+    fn pools(&self) -> Vec<PoolState>;
+
     /// Which database this is, for people: `SQLite` or `PostgreSQL`.
     fn name(&self) -> &'static str;
 
     /// Closes all connections; for SQLite, folds the write-ahead log into the file.
     async fn close(&self);
+}
+
+/// How a pool of connections stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolState {
+    /// Whose it is: `engine`, `web` or `logs`.
+    pub name: &'static str,
+    /// Connections that it may open.
+    pub limit: u32,
+    /// Connections that somebody holds.
+    pub held: u32,
 }
 
 /// One transaction over everything that is kept.
@@ -107,6 +122,7 @@ pub trait UnitOfWork:
     + connections::Connections
     + credentials::Credentials
     + events::Events
+    + limits::Limits
     + messages::Messages
     + process_permissions::ProcessPermissions
     + requests::Requests

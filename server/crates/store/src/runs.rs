@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Name, RunId, RunStatus, TaskStatus, Timestamp, UserId, WorkflowRef};
+use domain::{Name, RunId, RunStatus, TaskStatus, Timestamp, UserId, WaitsFor, WorkflowRef};
 
 use crate::Result;
 
@@ -50,6 +50,8 @@ pub struct Run {
     pub journal_version: i64,
     /// When the engine has to look at it again, whatever happens; none: only when something comes in.
     pub wake_at: Option<Timestamp>,
+    /// Whose limit holds it up; none while nothing does. Not written when it is inserted.
+    pub waits_for: Option<WaitsFor>,
 }
 
 /// A claim of a node on a run. Every write of the engine carries it.
@@ -63,6 +65,15 @@ pub struct Lease {
     pub epoch: i64,
     /// Ends at.
     pub until: Timestamp,
+}
+
+/// A run that was claimed, and of which namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The claim.
+    pub lease: Lease,
+    /// The namespace of its workflow.
+    pub namespace: Name,
 }
 
 /// An entry of a run's journal.
@@ -229,7 +240,10 @@ pub trait Runs: Send {
     /// How many runs stand in each state.
     async fn count_runs(&mut self) -> Result<Vec<(RunStatus, u64)>>;
 
-    /// Leases up to `limit` runs to `owner` that have something to do by `due` (inbox not empty, or `wake_at` reached) and no lease that lives `now`. Oldest waiting first.
+    /// Leases up to `limit` runs to `owner` that have something to do by `due` (inbox not empty, or `wake_at` reached) and no lease that lives `now`.
+    ///
+    /// Namespaces take turns, beginning behind `last`, the one whose turn was last: however many runs of one are due, each other
+    /// gets as many. Within a namespace, oldest waiting first.
     async fn claim_runs(
         &mut self,
         owner: &str,
@@ -237,7 +251,8 @@ pub trait Runs: Send {
         due: Timestamp,
         lease: Duration,
         limit: u32,
-    ) -> Result<Vec<Lease>>;
+        last: Option<&Name>,
+    ) -> Result<Vec<Claimed>>;
     /// The same for this one run, which is given with it; none when it has nothing to do, or somebody is at it.
     async fn claim_run(
         &mut self,

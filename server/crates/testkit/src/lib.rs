@@ -1,16 +1,18 @@
 //! What tests stand on: a clock that is set by hand, ids in order, a seeded source of random bytes, a
-//! connector that follows a script, and one that has messages.
+//! connector that follows a script, one that has messages, and one that counts what is under way.
 //!
 //! Nothing here is used in production; the real ones live in `server`.
 
 mod broker;
 mod clock;
+mod gated;
 mod ids;
 mod random;
 mod scripted;
 
 pub use broker::Broker;
 pub use clock::{ManualClock, WallClock};
+pub use gated::Gated;
 pub use ids::CountedIds;
 pub use random::{SeededRandom, seed};
 pub use scripted::Scripted;

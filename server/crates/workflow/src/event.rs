@@ -68,7 +68,8 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum EventKind {
-    /// The run begins. The first event of every journal, and only there.
+    /// The run begins. The first event of every journal, and only there; but for a [`EventKind::CancelRequested`] before it,
+    /// with which the run ends without having done anything.
     Started {
         /// The run.
         run: RunId,
@@ -139,6 +140,9 @@ pub enum EventKind {
         /// The message: `{payload, headers, correlationId}`.
         message: Value,
     },
+    /// A limit that holds up something of the run has room again. No concern of the machine, and in no journal: the engine
+    /// tries again what waits.
+    PlaceFreed,
     /// A person or the engine cancels the run.
     CancelRequested {
         /// Who.

@@ -397,3 +397,20 @@ do:
     assert_eq!(request.with["header"], json!({"scheme": "Bearer", "parameter": "t0ken-value"}));
     assert_eq!(build_call(&definition, &run.state, &calls(&next)[0], &()).unwrap_err().status, 403);
 }
+
+#[test]
+fn a_run_that_is_cancelled_before_it_begins_does_nothing() {
+    let definition = definition("- say: {set: {said: true}}\n- one: {call: echo, with: {n: 1}}");
+    let mut run = Run { definition: &definition, state: RunState::new(), at: 0 };
+    let cancel = EventKind::CancelRequested { by: by(), reason: Some("no need".to_owned()) };
+    assert_eq!(run.send(cancel.clone()), []);
+    assert_eq!(run.send(cancel), [], "once is enough");
+    let kept = serde_json::from_str(&serde_json::to_string(&run.state).unwrap()).unwrap();
+    run.state = kept;
+    let id = "01930000-0000-7000-8000-000000000001".parse().unwrap();
+    let effects = run.send(EventKind::Started { run: id, input: json!({}), runtime: json!({}) });
+    assert!(matches!(effects.as_slice(), [Effect::Run(_)]), "{effects:?}");
+    assert_eq!(run.status(), RunStatus::Cancelled);
+    assert_eq!(run.state.record().unwrap().error.as_ref().unwrap().detail.as_deref(), Some("no need"));
+    assert_eq!(outstanding(&run.state), []);
+}

@@ -229,6 +229,33 @@ do:
 }
 
 #[test]
+fn limits_are_read_and_checked() {
+    let with = |limits: &str| {
+        format!(
+            "document: {{dsl: 1.0.3, namespace: n, name: w, version: 1.0.0, metadata: {{rondo: {{limits: {limits}}}}}}}\ndo: \
+             [{{a: {{set: {{a: 1}}}}}}]\n"
+        )
+    };
+    let definition = Definition::parse(&with("{concurrency: 5, rate: {count: 100, per: PT1M}}"), &catalogue()).unwrap();
+    let rate = domain::Rate { count: 100, per: std::time::Duration::from_mins(1) };
+    assert_eq!(definition.rondo().limits, domain::Limits { concurrency: Some(5), rate: Some(rate) });
+    for (wrong, expected) in [
+        ("{}", "expected `concurrency`, `rate` or both"),
+        ("{concurrency: 0}", "a whole number from 1 to 10000"),
+        ("{concurrency: '5'}", "a whole number from 1 to 10000"),
+        ("{rate: {count: 5}}", "per"),
+        ("{rate: {count: 5, per: P2D}}", "“P2D” is not an ISO 8601 duration from PT1S to PT24H"),
+        ("{rate: {count: 100001, per: PT1S}}", "a whole number from 1 to 100000"),
+        ("{concurency: 1}", "concurency"),
+    ] {
+        let diagnostics = Definition::parse(&with(wrong), &catalogue()).unwrap_err();
+        let first = &diagnostics[0];
+        assert!(first.message.contains(expected), "{wrong}: {diagnostics:?}");
+        assert_eq!(first.line, 1, "{wrong}: {diagnostics:?}");
+    }
+}
+
+#[test]
 fn definitions_can_be_shared_between_threads() {
     fn shareable<T: Send + Sync>() {}
     shareable::<Definition>();

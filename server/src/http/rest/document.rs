@@ -21,7 +21,7 @@ const DESCRIPTION: &str = "Everything that the portal does. Authenticate with `A
     with a stable `code`. Lists are `{items, next}`: pass `next` as `cursor` for the page after. A POST with an \
     `Idempotency-Key` is done once, however often it is sent.";
 
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("me", "The caller's own account"),
     ("catalogue", "What may be launched"),
     ("drafts", "Requests that are being filled in"),
@@ -34,6 +34,7 @@ const TAGS: [(&str, &str); 12] = [
     ("grants", "Roles"),
     ("processes", "Shell commands, scripts and containers"),
     ("secrets", "Secrets of namespaces, for their workflows"),
+    ("limits", "How many runs and calls of a namespace are executed at once"),
     ("connections", "Other systems"),
 ];
 

@@ -11,6 +11,7 @@ mod document;
 mod drafts;
 mod events;
 mod extract;
+mod limits;
 mod processes;
 mod runs;
 mod secrets;
@@ -48,6 +49,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(administration::routes())
         .merge(processes::routes())
         .merge(secrets::routes())
+        .merge(limits::routes())
         .merge(connections::routes())
         .split_for_parts();
     (router.method_not_allowed_fallback(method_not_allowed), document::complete(document))

@@ -158,6 +158,25 @@ pub struct SecretView {
     pub updated_at: Timestamp,
 }
 
+/// How many runs and calls of a namespace are executed at once, on all nodes together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceLimitsView {
+    /// The namespace.
+    pub namespace: Name,
+    /// Runs at once; none: as many as come.
+    #[serde(default)]
+    pub runs: Option<u32>,
+    /// Calls at once; none: as many as come.
+    #[serde(default)]
+    pub calls: Option<u32>,
+    /// Who said so last.
+    pub changed_by: Person,
+    /// When.
+    pub changed_at: Timestamp,
+}
+
 /// A signed-in browser.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ApprovalSummary, Graph, Person};
-use crate::{Name, RunId, RunStatus, TaskStatus, Timestamp};
+use crate::{Name, RunId, RunStatus, TaskStatus, Timestamp, WaitsFor};
 
 /// A run in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct RunSummary {
     pub title: String,
     /// Where it stands.
     pub status: RunStatus,
+    /// Whose limit holds it up: it waits for its turn.
+    #[serde(default)]
+    pub waits_for: Option<WaitsFor>,
     /// Whether an operator has to look at it.
     pub needs_attention: bool,
     /// Whether it ended because an approver rejected it.

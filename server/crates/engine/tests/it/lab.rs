@@ -23,7 +23,7 @@ use store::{
     workflows::{VersionState, WorkflowVersion},
 };
 use store_sqlite::SqliteStore;
-use testkit::{Broker, CountedIds, Scripted, SeededRandom, WallClock};
+use testkit::{Broker, CountedIds, Gated, Scripted, SeededRandom, WallClock};
 use workflow::{
     CloudEvent, Definition, Event, EventKind,
     process::{Process, ProcessResult},
@@ -53,6 +53,7 @@ pub(crate) struct Lab {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) script: Arc<Scripted>,
     pub(crate) broker: Arc<Broker>,
+    pub(crate) gate: Arc<Gated>,
     pub(crate) requester: User,
     pub(crate) manager: User,
     parts: Parts,
@@ -77,7 +78,8 @@ impl Lab {
         )
         .unwrap();
         let broker = Arc::new(Broker::default());
-        let mut connectors = Registry::new(vec![script.clone(), broker.clone()]).unwrap();
+        let gate = Arc::new(Gated::default());
+        let mut connectors = Registry::new(vec![script.clone(), broker.clone(), gate.clone()]).unwrap();
         connectors.allow(CAPABILITIES);
         let parts = Parts {
             store: Arc::clone(&store),
@@ -106,7 +108,7 @@ impl Lab {
         };
         unit.insert_grant(&grant).await.unwrap();
         unit.commit().await.unwrap();
-        Self { store, script, broker, requester, manager, parts, directory }
+        Self { store, script, broker, gate, requester, manager, parts, directory }
     }
 
     /// With this clock in the place of the machine's.
@@ -156,15 +158,28 @@ impl Lab {
         top: &str,
         tasks: &str,
     ) -> WorkflowVersion {
+        self.define_in("test", name, version, state, top, tasks).await
+    }
+
+    /// The same in another namespace.
+    pub(crate) async fn define_in(
+        &self,
+        namespace: &str,
+        name: &str,
+        version: &str,
+        state: VersionState,
+        top: &str,
+        tasks: &str,
+    ) -> WorkflowVersion {
         let source = format!(
-            "document:\n  {{dsl: 1.0.3, namespace: test, name: {name}, version: {version}, title: Sample{}\ndo:\n{tasks}",
+            "document:\n  {{dsl: 1.0.3, namespace: {namespace}, name: {name}, version: {version}, title: Sample{}\ndo:\n{tasks}",
             if top.is_empty() { "}" } else { top }
         );
         let functions = self.parts.connectors.function_catalogue();
         let definition = Definition::parse(&source, functions).unwrap();
         let now = self.parts.clock.now();
         let stored = WorkflowVersion {
-            workflow: format!("test/{name}").parse().unwrap(),
+            workflow: format!("{namespace}/{name}").parse().unwrap(),
             version: version.to_owned(),
             state,
             source: source.clone(),

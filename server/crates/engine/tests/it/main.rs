@@ -9,6 +9,7 @@ mod definitions;
 mod events;
 mod flow;
 mod lab;
+mod limits;
 mod local;
 mod messages;
 mod operators;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::RunStatus;
+use domain::{RunStatus, view::LogLine};
 use engine::{Engine, EngineSettings, Live, Parts};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -40,7 +40,7 @@ pub(crate) async fn database(of: &str) -> Option<(PgConnection, String, url::Url
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_script_runs() {
     let Some((mut admin, name, url)) = database("script").await else { return };
-    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { units: 3, logs: 1 }).await.unwrap());
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { engine: 3, web: 1, logs: 1 }).await.unwrap());
     let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
     crate::processes::a_script_runs(&lab).await;
     store.close().await;
@@ -60,7 +60,7 @@ async fn a_change_after_an_approval_is_asked_about() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_runs_than_connections_do_not_wait_for_each_other() {
     let Some((mut admin, name, url)) = database("crowd").await else { return };
-    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { units: 3, logs: 1 }).await.unwrap());
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { engine: 3, web: 1, logs: 1 }).await.unwrap());
     let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
     let first = lab.launch("\n  - one: {call: scripted, with: {step: one}}\n").await;
     let template = lab.run(first).await;
@@ -74,6 +74,49 @@ async fn more_runs_than_connections_do_not_wait_for_each_other() {
     }
     node.shut_down().await;
     store.close().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_ends_although_all_connections_of_pages_and_logs_are_held() {
+    let Some((mut admin, name, url)) = database("pools").await else { return };
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { engine: 2, web: 2, logs: 1 }).await.unwrap());
+    let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
+    let pages = store.for_web();
+    let slow = [pages.snapshot().await.unwrap(), pages.begin().await.unwrap()];
+    // Whoever writes a line of a log from here on waits for this lock.
+    let mut other = PgConnection::connect(url.as_str()).await.unwrap();
+    let mut lock = other.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE task_logs IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let line = LogLine {
+        seq: 0,
+        at: lab.parts().clock.now(),
+        reference: "/do/0".into(),
+        level: "info".into(),
+        text: "…".into(),
+    };
+    let id = lab
+        .launch("\n  - one: {call: scripted, with: {step: one}}\n  - two: {call: scripted, with: {step: two}}\n")
+        .await;
+    let logs = store.logs();
+    let writer = tokio::spawn(async move { logs.append(&[(id, line)]).await });
+    let held = |name| store.pools().into_iter().find(|pool| pool.name == name).map(|pool| (pool.held, pool.limit));
+    while held("logs") != Some((1, 1)) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(held("web"), Some((2, 2)));
+
+    let node = Engine::start(lab.parts(), EngineSettings::default());
+    lab.wait_for(id, RunStatus::Completed).await;
+
+    assert_eq!((held("web"), held("logs").map(|(_, limit)| limit)), (Some((2, 2)), Some(1)));
+    drop(slow);
+    lock.rollback().await.unwrap();
+    // Written after all, or given up after the time for which a lock is waited for.
+    let _ = writer.await.unwrap();
+    node.shut_down().await;
+    store.close().await;
+    drop(other);
     sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
 }
 

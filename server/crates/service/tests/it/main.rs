@@ -6,6 +6,7 @@ mod decisions;
 mod elsewhere;
 mod events;
 mod idempotency;
+mod limits;
 mod office;
 mod onboarding;
 mod operators;

@@ -8,7 +8,8 @@ use domain::{
 };
 use serde_json::json;
 use service::{
-    ApprovalQuery, Caller, ExportFormat, NewConnection, NewUser, Publication, RunQuery, RunResolution, UserChange,
+    ApprovalQuery, Caller, ExportFormat, NewConnection, NewLimits, NewUser, Publication, RunQuery, RunResolution,
+    UserChange,
 };
 use store::access::Subject;
 
@@ -169,6 +170,17 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             let admin = office.caller("admin").await;
             service.put_secret(&admin, namespace.clone(), "token", &value).await.unwrap();
             code(service.delete_secret(caller, &namespace, "token").await)
+        }
+        Operation::LimitList => code(service.namespace_limits(caller).await),
+        Operation::LimitUpdate => {
+            let new = NewLimits { runs: Some(5), calls: None };
+            code(service.limit_namespace(caller, unique.parse().unwrap(), new).await)
+        }
+        Operation::LimitDelete => {
+            let (namespace, new) = (unique.parse().unwrap(), NewLimits { runs: None, calls: Some(5) });
+            let admin = office.caller("admin").await;
+            service.limit_namespace(&admin, unique.parse().unwrap(), new).await.unwrap();
+            code(service.unlimit_namespace(caller, &namespace).await)
         }
         Operation::ConnectionList => code(service.connections(caller).await),
         Operation::ConnectionUpdate | Operation::ConnectionDelete | Operation::ConnectionTest => {

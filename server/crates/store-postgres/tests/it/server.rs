@@ -127,7 +127,7 @@ async fn nothing_waits_for_ever() {
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     drop((holder, waiter));
     // A pool that is used up.
-    let small = PostgresStore::connect(database.url(), PoolSizes { units: 1, logs: 1 }).await.unwrap();
+    let small = PostgresStore::connect(database.url(), PoolSizes { engine: 1, web: 1, logs: 1 }).await.unwrap();
     let held = small.begin().await.unwrap();
     assert!(matches!(small.begin().await.err(), Some(StoreError::Unavailable(_))));
     drop(held);
@@ -145,7 +145,7 @@ async fn a_server_that_falls_silent_is_unavailable_and_comes_back() {
     let database = Database::empty(server).await;
     database.store().migrate().await.unwrap();
     let line = Line::to(database.url()).await;
-    let store = PostgresStore::connect(&line.url, PoolSizes { units: 2, logs: 1 }).await.unwrap();
+    let store = PostgresStore::connect(&line.url, PoolSizes { engine: 2, web: 1, logs: 1 }).await.unwrap();
     let mut unit = store.begin().await.unwrap();
     unit.put_setting("a", "lost").await.unwrap();
 

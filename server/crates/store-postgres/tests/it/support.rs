@@ -61,7 +61,7 @@ impl TestDatabase for Database {
     }
 
     async fn open_another(&self) -> Arc<dyn Store> {
-        Arc::new(PostgresStore::connect(&self.url, PoolSizes { units: 8, logs: 1 }).await.unwrap())
+        Arc::new(PostgresStore::connect(&self.url, PoolSizes { engine: 8, web: 1, logs: 1 }).await.unwrap())
     }
 
     async fn dispose(&self) {

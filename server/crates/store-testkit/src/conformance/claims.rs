@@ -1,21 +1,62 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use domain::RunStatus;
+use domain::{Name, RunStatus, WorkflowRef};
 use store::{
     StoreError,
     runs::{Hold, Lease, Taken},
 };
 
 use super::Subject;
-use crate::fixtures::{at, entries, run, run_id, task, user_id};
+use crate::fixtures::{at, entries, run, run_id, task, user_id, version};
 
 const LEASE: Duration = Duration::from_secs(30);
 
 async fn claim(subject: &Subject, owner: &str, now: i64, limit: u32) -> Vec<Lease> {
     let mut unit = subject.unit().await;
-    let leases = unit.claim_runs(owner, at(now), at(now), LEASE, limit).await.unwrap();
+    let claimed = unit.claim_runs(owner, at(now), at(now), LEASE, limit, None).await.unwrap();
     unit.commit().await.unwrap();
-    leases
+    claimed.into_iter().map(|claimed| claimed.lease).collect()
+}
+
+pub(super) async fn namespaces_take_turns(subject: Subject) {
+    subject.organisation(0).await;
+    let mut unit = subject.unit().await;
+    let mut number = 0;
+    for (namespace, runs) in [("busy", 100), ("calm", 1), ("idle", 0), ("quiet", 3)] {
+        let workflow: WorkflowRef = format!("{namespace}/one").parse().unwrap();
+        unit.insert_version(&version(&workflow, "1.0.0")).await.unwrap();
+        for _ in 0..runs {
+            number += 1;
+            let mut run = run(number, user_id(1));
+            run.workflow = workflow.clone();
+            run.wake_at = Some(at(i64::try_from(number).unwrap()));
+            unit.insert_run(&run).await.unwrap();
+        }
+    }
+    unit.commit().await.unwrap();
+    let mut last: Option<Name> = None;
+    let mut order = Vec::new();
+    // However many are taken at once, it is one of each that has any, again and again.
+    for limit in [2, 1, 4, 3] {
+        let mut unit = subject.unit().await;
+        let claimed = unit.claim_runs("node-a", at(999), at(999), LEASE, limit, last.as_ref()).await.unwrap();
+        unit.commit().await.unwrap();
+        last = claimed.last().map(|claimed| claimed.namespace.clone());
+        order.extend(claimed.into_iter().map(|claimed| (claimed.namespace.to_string(), claimed.lease.run)));
+    }
+    let expected = [
+        ("busy", 1),
+        ("calm", 101),
+        ("quiet", 102),
+        ("busy", 2),
+        ("quiet", 103),
+        ("busy", 3),
+        ("quiet", 104),
+        ("busy", 4),
+        ("busy", 5),
+        ("busy", 6),
+    ];
+    assert_eq!(order, expected.map(|(namespace, number)| (namespace.to_owned(), run_id(number))));
 }
 
 pub(super) async fn runs_with_something_to_do_are_claimed_oldest_first(subject: Subject) {
@@ -48,12 +89,13 @@ pub(super) async fn two_nodes_never_claim_the_same_run(subject: Subject) {
             let mut mine = Vec::new();
             for _ in 0..100 {
                 let mut unit = store.begin().await.unwrap();
-                let leases = unit.claim_runs(&format!("node-{number}"), at(100), at(100), LEASE, 5).await.unwrap();
+                let owner = format!("node-{number}");
+                let leases = unit.claim_runs(&owner, at(100), at(100), LEASE, 5, None).await.unwrap();
                 unit.commit().await.unwrap();
                 if leases.is_empty() {
                     break;
                 }
-                mine.extend(leases.into_iter().map(|lease| lease.run));
+                mine.extend(leases.into_iter().map(|claimed| claimed.lease.run));
             }
             mine
         }));
@@ -303,9 +345,10 @@ pub(super) async fn a_run_without_anything_to_do_is_not_claimed(subject: Subject
     }
     unit.release_all_leases().await.unwrap();
     // What is due soon can be claimed ahead of time, and what another holds now can not.
-    let ahead = unit.claim_runs("node-a", at(40), at(49), LEASE, 9).await.unwrap();
-    assert_eq!(ahead.iter().map(|lease| lease.run).collect::<Vec<_>>(), [run_id(3)]);
-    let ahead = unit.claim_runs("node-b", at(40), at(50), LEASE, 9).await.unwrap();
-    assert_eq!(ahead.iter().map(|lease| (lease.run, lease.until)).collect::<Vec<_>>(), [(run_id(1), at(70))]);
+    let ahead = unit.claim_runs("node-a", at(40), at(49), LEASE, 9, None).await.unwrap();
+    assert_eq!(ahead.iter().map(|claimed| claimed.lease.run).collect::<Vec<_>>(), [run_id(3)]);
+    let ahead = unit.claim_runs("node-b", at(40), at(50), LEASE, 9, None).await.unwrap();
+    let ahead: Vec<_> = ahead.iter().map(|claimed| (claimed.lease.run, claimed.lease.until)).collect();
+    assert_eq!(ahead, [(run_id(1), at(70))]);
     unit.commit().await.unwrap();
 }

@@ -7,6 +7,7 @@ mod children;
 mod claims;
 mod credentials;
 mod events;
+mod limits;
 mod messages;
 mod runs;
 mod schedules;
@@ -96,7 +97,14 @@ cases! { $;
         a_journal_grows_without_gaps_or_forks,
         an_event_makes_a_run_claimable_until_it_is_taken,
         events_pushed_at_once_are_all_seen,
-        a_run_without_anything_to_do_is_not_claimed;
+        a_run_without_anything_to_do_is_not_claimed,
+        namespaces_take_turns;
+    limits:
+        limits_of_namespaces_are_replaced_and_removed,
+        a_place_counts_until_its_run_ends_or_its_lease,
+        who_waits_longest_is_served_first,
+        what_has_begun_is_found_by_its_rank,
+        a_held_run_is_claimed_when_it_is_roused_or_its_time_comes;
     approvals:
         the_queue_is_ordered_by_due_time_and_paged,
         a_queue_shows_what_waits_for_a_person,

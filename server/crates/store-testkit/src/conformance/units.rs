@@ -62,7 +62,7 @@ pub(super) async fn a_snapshot_refuses_to_write(subject: Subject) {
     let mut unit = subject.reading().await;
     assert!(matches!(unit.put_setting("a", "b").await, Err(StoreError::ReadOnly)));
     assert!(matches!(unit.insert_user(&user(1, "user1")).await, Err(StoreError::ReadOnly)));
-    let claimed = unit.claim_runs("node", at(0), at(0), Duration::from_secs(1), 1).await;
+    let claimed = unit.claim_runs("node", at(0), at(0), Duration::from_secs(1), 1, None).await;
     assert!(matches!(claimed, Err(StoreError::ReadOnly)));
     // Reading what a writer would lock is fine.
     assert_eq!(unit.audit_head().await.unwrap().seq, 0);

@@ -392,6 +392,7 @@ impl Operation {
                     self.time,
                     Duration::from_secs(9),
                     self.limit,
+                    self.flag.then_some(&workflow.namespace),
                 )
                 .await?,
             ),

@@ -13,10 +13,11 @@ mod run;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{MissedRuns, Risk};
+use domain::{Limits, MissedRuns, Rate, Risk};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -61,6 +62,13 @@ impl Document {
     }
 }
 
+/// The highest `limits.concurrency`.
+const MAX_CONCURRENCY: u64 = 10_000;
+/// The highest `limits.rate.count`.
+const MAX_RATE: u64 = 100_000;
+/// What `limits.rate.per` may be.
+const RATE_SPANS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
+
 /// `document.metadata.rondo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RondoMetadata {
@@ -78,6 +86,8 @@ pub struct RondoMetadata {
     pub controls: Vec<String>,
     /// How its schedule is kept.
     pub schedule: ScheduleMetadata,
+    /// How many of its runs are executed at once, and begin in what time, on all nodes together.
+    pub limits: Limits,
 }
 
 /// `document.metadata.rondo.schedule`: what the language has no place for.
@@ -105,6 +115,7 @@ impl Default for RondoMetadata {
             time_saved: None,
             controls: Vec::new(),
             schedule: ScheduleMetadata::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -449,7 +460,7 @@ impl Decoder<'_> {
 
     fn rondo(&mut self, at: &Cursor<'_>) -> RondoMetadata {
         let mut rondo = RondoMetadata::default();
-        let known = ["category", "icon", "risk", "owner", "timeSaved", "controls", "schedule"];
+        let known = ["category", "icon", "risk", "owner", "timeSaved", "controls", "schedule", "limits"];
         let Some(object) = at.object(&mut self.diagnostics, &known) else { return rondo };
         let mut text = |name: &str| object.get(name).and_then(|at| at.text(&mut self.diagnostics)).map(str::to_owned);
         rondo.category = text("category");
@@ -481,7 +492,39 @@ impl Decoder<'_> {
         if let Some(at) = object.get("schedule") {
             rondo.schedule = self.schedule_metadata(&at);
         }
+        if let Some(at) = object.get("limits") {
+            rondo.limits = self.limits(&at);
+        }
         rondo
+    }
+
+    fn limits(&mut self, at: &Cursor<'_>) -> Limits {
+        let mut limits = Limits::default();
+        let Some(object) = at.object(&mut self.diagnostics, &["concurrency", "rate"]) else { return limits };
+        if object.is_empty() {
+            at.report(&mut self.diagnostics, "expected `concurrency`, `rate` or both");
+        }
+        limits.concurrency = object.get("concurrency").and_then(|at| self.count(&at, MAX_CONCURRENCY));
+        limits.rate = object.get("rate").and_then(|at| self.rate(&at));
+        limits
+    }
+
+    fn rate(&mut self, at: &Cursor<'_>) -> Option<Rate> {
+        let object = at.object(&mut self.diagnostics, &["count", "per"])?;
+        let count = object.require(&mut self.diagnostics, "count").and_then(|at| self.count(&at, MAX_RATE));
+        let per = object.require(&mut self.diagnostics, "per").and_then(|at| {
+            let text = at.text(&mut self.diagnostics)?;
+            let per = duration::parse_iso8601(text).filter(|per| RATE_SPANS.contains(per));
+            if per.is_none() {
+                at.report(&mut self.diagnostics, format!("“{text}” is not an ISO 8601 duration from PT1S to PT24H"));
+            }
+            per
+        });
+        Some(Rate { count: count?, per: per? })
+    }
+
+    fn count(&mut self, at: &Cursor<'_>, most: u64) -> Option<u32> {
+        at.integer(&mut self.diagnostics, 1, most).and_then(|count| u32::try_from(count).ok())
     }
 
     fn schedule_metadata(&mut self, at: &Cursor<'_>) -> ScheduleMetadata {

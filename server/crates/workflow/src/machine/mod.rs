@@ -32,7 +32,7 @@ use crate::{
 };
 use commands::Word;
 use scope::Scope;
-use state::{Ending, FrameId, FrameKind, Phase, Step, Target, Timer, Work};
+use state::{Ending, FrameId, FrameKind, Phase, Step, Target, Timer, Withdrawal, Work};
 
 /// The most steps that one event may cause.
 pub const MAX_STEPS_PER_EVENT: u32 = 10_000;
@@ -116,11 +116,15 @@ impl Machine<'_> {
             self.state.started_at = event.at;
             self.state.phase = Phase::Running;
             self.state.runtime = runtime.clone();
-            self.begin(input);
+            match self.state.withdrawn.take() {
+                None => self.begin(input),
+                Some(Withdrawal { reason }) => self.cancel(reason.as_deref()),
+            }
             return true;
         }
         if self.state.phase == Phase::New {
-            return false;
+            let EventKind::CancelRequested { reason, .. } = &event.kind else { return false };
+            return self.state.withdrawn.replace(Withdrawal { reason: reason.clone() }).is_none();
         }
         let before = self.state.now;
         // Clocks of different nodes may disagree; a run's own time never goes back.
@@ -158,7 +162,8 @@ impl Machine<'_> {
             | EventKind::CallStarted { .. }
             | EventKind::RetryRequested { .. }
             | EventKind::TaskSkipped { .. }
-            | EventKind::ResumedFrom { .. } => false,
+            | EventKind::ResumedFrom { .. }
+            | EventKind::PlaceFreed => false,
             EventKind::CallCompleted { call, output } => self.answered(*call).is_some_and(|frame| {
                 self.call_done(frame, output);
                 true
@@ -288,7 +293,7 @@ impl Machine<'_> {
             self.effects.push(Effect::Task(Box::new(record)));
         }
         let record = self.run_record();
-        if self.state.shown.as_deref() != Some(&record) {
+        if self.state.phase != Phase::New && self.state.shown.as_deref() != Some(&record) {
             self.state.shown = Some(Box::new(record.clone()));
             self.effects.push(Effect::Run(Box::new(record)));
         }

@@ -30,6 +30,9 @@ pub struct RunState {
     pub(crate) run: Option<RunId>,
     pub(crate) phase: Phase,
     pub(crate) suspended: bool,
+    /// It was cancelled before it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) withdrawn: Option<Withdrawal>,
     /// The time of the latest event.
     pub(crate) now: Timestamp,
     pub(crate) started_at: Timestamp,
@@ -65,6 +68,12 @@ pub struct RunState {
     pub(crate) counters: Counters,
     /// What was last shown of the run, to show only changes.
     pub(crate) shown: Option<Box<RunRecord>>,
+}
+
+/// A cancellation that came before the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Withdrawal {
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -448,6 +457,7 @@ impl RunState {
             run: None,
             phase: Phase::New,
             suspended: false,
+            withdrawn: None,
             now: epoch,
             started_at: epoch,
             ended_at: None,
