@@ -21,7 +21,7 @@ const DESCRIPTION: &str = "Everything that the portal does. Authenticate with `A
     with a stable `code`. Lists are `{items, next}`: pass `next` as `cursor` for the page after. A POST with an \
     `Idempotency-Key` is done once, however often it is sent.";
 
-const TAGS: [(&str, &str); 13] = [
+const TAGS: &[(&str, &str)] = &[
     ("me", "The caller's own account"),
     ("catalogue", "What may be launched"),
     ("drafts", "Requests that are being filled in"),
