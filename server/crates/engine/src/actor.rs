@@ -1,6 +1,7 @@
 //! An actor: one leased run, from claim to rest.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,

@@ -50,7 +50,7 @@ async fn a_script_runs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_after_an_approval_is_asked_about() {
     let Some((mut admin, name, url)) = database("change").await else { return };
-    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { units: 3, logs: 1 }).await.unwrap());
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { engine: 3, web: 1, logs: 1 }).await.unwrap());
     let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
     crate::operators::a_change_asks_those_who_approved_before(&lab).await;
     store.close().await;

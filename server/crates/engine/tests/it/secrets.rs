@@ -124,7 +124,7 @@ async fn nothing_on_the_disk_of_sqlite_holds_a_secret_that_calls_were_given() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_in_postgresql_holds_a_secret_that_calls_were_given() {
     let Some((mut admin, name, url)) = crate::postgres::database("secrets").await else { return };
-    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { units: 3, logs: 1 }).await.unwrap());
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { engine: 3, web: 1, logs: 1 }).await.unwrap());
     let lab = Lab::on(Arc::clone(&store) as Arc<dyn Store>, tempfile::tempdir().unwrap()).await;
     a_canary_flies_through(&lab).await;
     let mut own = sqlx::PgConnection::connect(url.as_str()).await.unwrap();

@@ -4,7 +4,7 @@ use domain::{RunStatus, WaitsFor};
 use store::{
     StoreError,
     limits::{Claimant, NamespaceLimits, Place},
-    runs::Taken,
+    runs::{Hold, Taken},
 };
 
 use super::Subject;
@@ -65,7 +65,7 @@ pub(super) async fn a_place_counts_until_its_run_ends_or_its_lease(subject: Subj
     assert!(unit.lease_is_held(&lease).await.unwrap());
     run.status = RunStatus::Completed;
     run.journal_version = 1;
-    unit.advance_run(&lease, &run, 0, &entries(1..=1), None, false).await.unwrap();
+    unit.advance_run(&lease, &run, 0, &entries(1..=1), None, Hold::Keep).await.unwrap();
     assert_eq!(unit.count_taken("w", at(9)).await.unwrap(), 1);
     unit.commit().await.unwrap();
     let mut unit = subject.unit().await;
@@ -148,7 +148,7 @@ pub(super) async fn a_held_run_is_claimed_when_it_is_roused_or_its_time_comes(su
     held.wake_at = None;
     held.journal_version = 1;
     let taken = Taken::all(&unit.inbox(run_id(1)).await.unwrap());
-    unit.advance_run(&lease, &held, 0, &entries(1..=1), taken, true).await.unwrap();
+    unit.advance_run(&lease, &held, 0, &entries(1..=1), taken, Hold::Release).await.unwrap();
     unit.rouse_run(run_id(1), at(101)).await.unwrap();
     assert_eq!(unit.claim_run(run_id(1), "node-a", at(999), LEASE).await.unwrap(), None);
     unit.commit().await.unwrap();
