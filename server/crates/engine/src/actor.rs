@@ -389,7 +389,7 @@ impl Actor {
         }
         // A run that was cancelled before it has begun does nothing at all.
         if self.run.status == RunStatus::Pending
-            && let Some(cancelled) = events.iter().position(|event| is_cancellation(event))
+            && let Some(cancelled) = events.iter().position(is_cancellation)
         {
             let cancelled = events.remove(cancelled);
             events.insert(0, cancelled);

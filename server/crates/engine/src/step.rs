@@ -26,6 +26,7 @@ use crate::{
 };
 
 /// What is written at once.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing about how it is written")]
 #[derive(Default)]
 pub(crate) struct Step {
     /// What happened, as the journal will say.

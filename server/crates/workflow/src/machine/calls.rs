@@ -287,7 +287,9 @@ pub fn secrets_of_call<'d>(definition: &'d Definition, state: &RunState, call: &
     let task = state.calls.get(call).and_then(|frame| state.task(*frame));
     let spec = task.and_then(|task| definition.task(task.task)).and_then(|task| task.kind.call());
     let mut used = BTreeSet::new();
-    spec.into_iter().for_each(|spec| spec.with.variables(&mut used));
+    if let Some(spec) = spec {
+        spec.with.variables(&mut used);
+    }
     if used.contains("secrets") { definition.secrets().collect() } else { Vec::new() }
 }
 
