@@ -164,36 +164,40 @@ async fn employed(
         Employment::Woken(run) => {
             let EngineSettings { node: name, lease: length, .. } = &node.settings;
             bell.stop();
-            let now = node.now();
-            let mut reading = node.parts.store.snapshot().await?;
-            let Some((epoch, run)) = reading.vacant_run(run, now).await? else {
-                node.parts.live.woken_elsewhere(run);
-                return Ok(());
-            };
-            // It is taken with the first step, so that none is taken for nothing.
-            let next = Lease { run: run.id, owner: name.clone(), epoch: epoch + 1, until: now + *length };
-            let mut actor = Actor::load(Arc::clone(node), reading.as_mut(), next.clone(), run).await?;
-            if !actor.has_outstanding() {
-                actor.take_up_timers();
-                let (events, taken) = actor.read_inbox(reading.as_mut()).await?;
-                if !actor.must_be_admitted(&events) {
-                    match actor.advance_first(reading, events, taken).await {
-                        Ok(true) => return Ok(()),
-                        Ok(false) => {
-                            *lease = Some(next);
-                            return actor.run_until_rest(bell, false).await;
+            // Whoever waits for a connection must hold none: what was read from is given back before the run is claimed.
+            let run = {
+                let now = node.now();
+                let mut reading = node.parts.store.snapshot().await?;
+                let Some((epoch, run)) = reading.vacant_run(run, now).await? else {
+                    node.parts.live.woken_elsewhere(run);
+                    return Ok(());
+                };
+                // It is taken with the first step, so that none is taken for nothing.
+                let next = Lease { run: run.id, owner: name.clone(), epoch: epoch + 1, until: now + *length };
+                let mut actor = Actor::load(Arc::clone(node), reading.as_mut(), next.clone(), run).await?;
+                if !actor.has_outstanding() {
+                    actor.take_up_timers();
+                    let (events, taken) = actor.read_inbox(reading.as_mut()).await?;
+                    if !actor.must_be_admitted(&events) {
+                        match actor.advance_first(reading, events, taken).await {
+                            Ok(true) => return Ok(()),
+                            Ok(false) => {
+                                *lease = Some(next);
+                                return actor.run_until_rest(bell, false).await;
+                            }
+                            Err(StoreError::Conflict) => {
+                                node.parts.live.woken_elsewhere(next.run);
+                                return Ok(());
+                            }
+                            Err(StoreError::Heard) => {}
+                            Err(other) => return Err(other.into()),
                         }
-                        Err(StoreError::Conflict) => {
-                            node.parts.live.woken_elsewhere(next.run);
-                            return Ok(());
-                        }
-                        Err(StoreError::Heard) => {}
-                        Err(other) => return Err(other.into()),
                     }
                 }
-            }
+                next.run
+            };
             let mut unit = node.parts.store.begin().await?;
-            let Some((claimed, _)) = unit.claim_run(next.run, name, node.now(), *length).await? else {
+            let Some((claimed, _)) = unit.claim_run(run, name, node.now(), *length).await? else {
                 return Ok(());
             };
             unit.commit().await?;
