@@ -67,8 +67,8 @@ impl Unit {
 
     /// Runs a statement that reads.
     pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<Row>> {
-        statement.check()?;
         self.send_gathered().await?;
+        statement.check()?;
         let beginning = self.usable()?.begin_with().await.map_err(|error| self.note(error))?;
         let query = query_of(&[statement], beginning, "")?;
         let outcome = db::within_deadline(query.fetch_all(self.begun().await?)).await;
@@ -78,8 +78,8 @@ impl Unit {
     /// Runs a statement that writes; how many rows it wrote.
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64> {
         self.writing()?;
-        let query = statement.into_query()?;
         self.send_gathered().await?;
+        let query = statement.into_query()?;
         let outcome = db::within_deadline(query.execute(self.begun().await?)).await;
         outcome.map(|done| done.rows_affected()).map_err(|error| self.note(error))
     }
@@ -122,8 +122,10 @@ impl Unit {
         checked
     }
 
-    /// Sends what was gathered.
+    /// Sends what was gathered. What is wrong with it, or was wrong before, is said before what is wrong with the next
+    /// statement, so that the number of statements that a write takes does not show.
     async fn send_gathered(&mut self) -> Result<()> {
+        self.usable()?;
         let Some(batch) = self.gathered.take() else { return Ok(()) };
         let is_required = batch.is_required();
         let query = batch.into_statement().into_query()?;

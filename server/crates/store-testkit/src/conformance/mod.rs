@@ -147,6 +147,7 @@ cases! { $;
         unicode_comes_back_as_it_went_in,
         a_megabyte_of_json_comes_back_as_it_went_in,
         a_nul_character_is_refused_and_loses_nothing_else,
+        a_lost_unit_says_so_before_it_looks_at_text,
         order_is_by_bytes_in_any_locale;
     units:
         a_dropped_unit_leaves_nothing,

@@ -1,7 +1,10 @@
-use store::StoreError;
+use store::{
+    StoreError,
+    events::{EventKey, NewEvent},
+};
 
 use super::Subject;
-use crate::fixtures::{run, run_id, team, user, user_id};
+use crate::fixtures::{at, run, run_id, team, user, user_id};
 
 pub(super) async fn unicode_comes_back_as_it_went_in(subject: Subject) {
     let texts = [
@@ -58,6 +61,21 @@ pub(super) async fn a_nul_character_is_refused_and_loses_nothing_else(subject: S
     assert_eq!(unit.setting("before").await.unwrap().as_deref(), Some("1"));
     assert_eq!(unit.setting("after").await.unwrap().as_deref(), Some("2"));
     assert_eq!(unit.count_users().await.unwrap(), 0);
+}
+
+pub(super) async fn a_lost_unit_says_so_before_it_looks_at_text(subject: Subject) {
+    let mut unit = subject.unit().await;
+    unit.insert_user(&user(1, "person")).await.unwrap();
+    unit.insert_user(&user(1, "again")).await.unwrap_err();
+    let event = NewEvent {
+        key: EventKey { kind: "opened", source: "/doors", id: "a" },
+        about: None,
+        received_at: at(1),
+        body: "a\0b",
+    };
+    assert!(matches!(unit.insert_event(&event).await, Err(StoreError::Driver(_))));
+    assert!(matches!(unit.put_setting("bad", "a\0b").await, Err(StoreError::Driver(_))));
+    assert!(matches!(unit.setting("a\0b").await, Err(StoreError::Driver(_))));
 }
 
 pub(super) async fn order_is_by_bytes_in_any_locale(subject: Subject) {
