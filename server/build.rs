@@ -53,7 +53,7 @@ fn site_source(site: Option<&Path>) -> io::Result<String> {
         let text = |key: &str| file.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
         let path = text("path");
         let plain = site.join(path.trim_start_matches('/'));
-        let tag: String = Sha256::digest(fs::read(&plain)?).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let tag = hex::encode(Sha256::digest(fs::read(&plain)?).iter().copied().take(8).collect::<Vec<_>>());
         let encodings = file.get("encodings").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
         let compressed = |ending: &str| {
             let there = encodings.iter().any(|encoding| encoding.as_str() == Some(ending));

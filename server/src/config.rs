@@ -146,10 +146,10 @@ struct Values(BTreeMap<&'static str, Given>);
 impl Config {
     /// Reads the configuration of this process.
     pub(crate) fn load(flags: &Flags) -> Result<Self> {
-        Self::from_sources(flags, env::vars().collect())
+        Self::from_sources(flags, &env::vars().collect())
     }
 
-    fn from_sources(flags: &Flags, variables: BTreeMap<String, String>) -> Result<Self> {
+    fn from_sources(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Self> {
         let variable = |name: &str| variables.get(name).filter(|text| !text.is_empty()).cloned();
         let named = flags.config.clone().or_else(|| variable("RONDO_CONFIG").map(PathBuf::from));
         let mut data = flags.data.clone().or_else(|| variable("RONDO_DATA").map(PathBuf::from));
@@ -167,7 +167,7 @@ impl Config {
                 }
             }
         }
-        for (name, text) in &variables {
+        for (name, text) in variables {
             let Some(rest) = name.strip_prefix("RONDO_") else { continue };
             let key = KEYS.iter().find(|key| key.replace('.', "_").to_uppercase() == rest);
             match key {
@@ -274,11 +274,11 @@ impl Values {
     fn read_table(&mut self, prefix: &str, table: &toml::Table, path: &Path) -> Result<()> {
         for (name, value) in table {
             let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-            if let toml::Value::Table(inner) = value {
-                if KEYS.iter().any(|key| key.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.'))) {
-                    self.read_table(&name, inner, path)?;
-                    continue;
-                }
+            if let toml::Value::Table(inner) = value
+                && KEYS.iter().any(|key| key.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.')))
+            {
+                self.read_table(&name, inner, path)?;
+                continue;
             }
             let Some(key) = KEYS.iter().find(|key| **key == name) else {
                 bail!("{}: there is no key `{name}`; did you mean `{}`?", path.display(), nearest(&name));
@@ -439,7 +439,7 @@ mod tests {
         let path = folder.path().join("rondo.toml");
         fs::write(&path, file).unwrap();
         let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        Config::from_sources(&Flags { config: Some(path), ..flags }, variables)
+        Config::from_sources(&Flags { config: Some(path), ..flags }, &variables)
     }
 
     #[test]

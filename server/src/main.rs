@@ -32,11 +32,11 @@ use clap::Parser as _;
 const STACK: usize = 8 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    let arguments = match commands::Arguments::parse().for_runner() {
+    let arguments = commands::Arguments::parse();
+    if let Some(arguments) = arguments.for_runner() {
         // The runner is a small program of its own: nothing of the server is set up for it.
-        Ok(arguments) => return runner::main(&arguments),
-        Err(arguments) => arguments,
-    };
+        return runner::main(arguments);
+    }
     // An error only says that it was installed before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let threads = std::thread::available_parallelism().map_or(2, |processors| processors.get().max(2));

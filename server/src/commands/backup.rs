@@ -83,7 +83,7 @@ async fn write(config: &Config, database: &Path, folder: &Path, file: &Path) -> 
     out.sync_all().context("the backup cannot be finished")
 }
 
-pub(super) async fn restore(config: &Config, file: &Path) -> Result<ExitCode> {
+pub(super) fn restore(config: &Config, file: &Path) -> Result<ExitCode> {
     let Some(path) = sqlite_file(config, "restore") else { return Ok(ExitCode::from(NOT_OURS)) };
     if path.exists() {
         bail!("there is a database at {} already; restore into an empty data directory (--data)", path.display());

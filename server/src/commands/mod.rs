@@ -84,11 +84,11 @@ enum Command {
 }
 
 impl Arguments {
-    /// The arguments of the runner, if it is to be that; else these arguments again.
-    pub(crate) fn for_runner(self) -> Result<Vec<OsString>, Self> {
-        match self.command {
-            Command::Runner { arguments } => Ok(arguments),
-            command => Err(Self { place: self.place, command }),
+    /// The arguments of the runner, if it is to be that.
+    pub(crate) fn for_runner(&self) -> Option<&[OsString]> {
+        match &self.command {
+            Command::Runner { arguments } => Some(arguments),
+            _ => None,
         }
     }
 }
@@ -109,7 +109,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Audit(audit::Command::Export { out }) => audit::export(&quiet(&flags)?, out.as_deref()).await,
         Command::Doctor => doctor::doctor(&flags).await,
         Command::Backup { file } => backup::backup(&quiet(&flags)?, &file).await,
-        Command::Restore { file } => backup::restore(&quiet(&flags)?, &file).await,
+        Command::Restore { file } => backup::restore(&quiet(&flags)?, &file),
         Command::Run(options) => run::run(options).await,
         Command::Validate { files } => validate::validate(&files),
         Command::Runner { arguments } => Ok(runner::main(&arguments)),

@@ -91,7 +91,9 @@ pub(super) async fn run(options: Options) -> Result<ExitCode> {
     let (local, order) = match prepare(options)? {
         Ok(prepared) => prepared,
         Err(Invalid(lines)) => {
-            lines.iter().for_each(|line| eprintln!("{line}"));
+            for line in lines {
+                eprintln!("{line}");
+            }
             return Ok(ExitCode::from(INVALID));
         }
     };

@@ -20,7 +20,9 @@ pub(super) fn validate(files: &[PathBuf]) -> Result<ExitCode> {
         let functions = WithoutDatabase::set_up(folder_of(path))?.known()?;
         if let Err(lines) = read_definition(path, &functions) {
             valid = false;
-            lines.iter().for_each(|line| println!("{line}"));
+            for line in lines {
+                println!("{line}");
+            }
         }
     }
     Ok(if valid { ExitCode::SUCCESS } else { ExitCode::from(INVALID) })

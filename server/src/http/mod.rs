@@ -25,7 +25,7 @@ mod site;
 mod stream;
 mod trace;
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use axum::{
     Router,
@@ -90,7 +90,7 @@ pub(crate) fn router(portal: Portal, sessions: StoredSessions) -> Router {
     let (rest, document) = rest::routes();
     let document = Arc::new(document);
     let api = rest
-        .route("/api/v1/openapi.json", get(move || rest::serve_document(Arc::clone(&document))))
+        .route("/api/v1/openapi.json", get(move || ready(rest::serve_document(&document))))
         .route("/api/v1/stream", get(stream::person))
         .layer(from_fn_with_state(portal.clone(), idempotency::answer_once));
     let identified = api

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// How long an answer may take to begin, streams and exports included: their first bytes come at once.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The id under which the log has this request.
 #[derive(Clone, Debug)]

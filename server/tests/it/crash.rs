@@ -89,7 +89,7 @@ async fn story(place: &str, version: i64) -> (i64, bool) {
             }
         }
     };
-    let ended = tokio::time::timeout(Duration::from_secs(60), to_the_end).await;
+    let ended = tokio::time::timeout(Duration::from_mins(1), to_the_end).await;
     let ended = ended.unwrap_or_else(|_| panic!("{at}: the run does not end\n{}", server.log()));
     assert_eq!(ended["status"], "completed", "{at}: {ended:#}\n{}", server.log());
     assert_eq!(ended["output"]["login"], "alovelace", "{at}");

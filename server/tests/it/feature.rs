@@ -39,7 +39,7 @@ fn read(file: &str, text: &str) -> Vec<Scenario> {
                 .take_while(|line| !line.trim().starts_with("\"\"\""))
                 .map(|line| line.get(indent..).unwrap_or_default())
                 .collect();
-            let step = scenarios.last_mut().and_then(|scenario| scenario.steps.last_mut()).expect("a step above");
+            let step = scenarios.last_mut().and_then(|scenario| scenario.steps.last_mut()).unwrap();
             step.text = Some(block.join("\n"));
         } else if let Some(words) =
             ["Given ", "When ", "Then ", "And "].iter().find_map(|word| trimmed.strip_prefix(word))

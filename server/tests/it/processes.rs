@@ -55,10 +55,10 @@ async fn seen(server: &TestServer, path: &str, wanted: impl Fn(&Value) -> bool) 
             }
         }
     };
-    match tokio::time::timeout(Duration::from_secs(30), looking).await {
-        Ok(seen) => seen,
-        Err(_) => panic!("{path} stays {}\n{}", server.get(path, &token).await, server.log()),
+    if let Ok(seen) = tokio::time::timeout(Duration::from_secs(30), looking).await {
+        return seen;
     }
+    panic!("{path} stays {}\n{}", server.get(path, &token).await, server.log())
 }
 
 /// A family under way: its run, and the numbers it said.

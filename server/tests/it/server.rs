@@ -50,7 +50,8 @@ pub(crate) struct TestServer {
     /// What it printed up to its address.
     pub(crate) greeting: Vec<String>,
     pub(crate) client: Client,
-    _stdout: BufReader<std::process::ChildStdout>,
+    /// Open as long as the server writes to it.
+    stdout: BufReader<std::process::ChildStdout>,
 }
 
 impl TestServer {
@@ -70,20 +71,19 @@ impl TestServer {
         let log = data.path().join("server.log");
         let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut greeting = Vec::new();
-        loop {
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Self { child, data, url: String::new(), greeting: Vec::new(), client: client(), stdout };
+        while server.url.is_empty() {
             let mut line = String::new();
-            if stdout.read_line(&mut line).unwrap() == 0 {
-                let log = std::fs::read_to_string(data.path().join("server.log")).unwrap_or_default();
-                panic!("the server ended: {greeting:?}\n{log}");
+            if server.stdout.read_line(&mut line).unwrap() == 0 {
+                panic!("the server ended: {:?}\n{}", server.greeting, server.log());
             }
-            greeting.push(line.trim_end().to_owned());
+            server.greeting.push(line.trim_end().to_owned());
             if let Some(url) = line.strip_prefix("Rondo is at ") {
-                let url = url.trim().to_owned();
-                return Self { child, data, url, greeting, client: client(), _stdout: stdout };
+                url.trim().clone_into(&mut server.url);
             }
         }
+        server
     }
 
     pub(crate) fn data(&self) -> &Path {

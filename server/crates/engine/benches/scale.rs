@@ -11,7 +11,7 @@
 
 #[path = "parts/database.rs"]
 mod database;
-#[expect(dead_code, reason = "the tests need more of it")]
+#[expect(dead_code, clippy::unwrap_used, clippy::panic, reason = "the tests need more of it, and end by it")]
 #[path = "../tests/it/lab.rs"]
 mod lab;
 #[path = "parts/server.rs"]
@@ -409,9 +409,10 @@ async fn nodes(server: &str) -> Outcome<()> {
 /// Calls a second of so many nodes, over runs that are there when they start.
 async fn work_off(server: &str, nodes: usize, runs: usize, settings: &EngineSettings) -> Outcome<f64> {
     let (database, lab, _) = fresh(Some(server), "nodes").await?;
-    let tasks: String = (0..CROWD_CALLS)
+    let tasks = (0..CROWD_CALLS)
         .map(|number| format!("\n  - t{number}: {{call: scripted, with: {{step: s, mode: safe, pause: {PAUSE}}}}}"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let version = lab.define("slow", "1.0.0", VersionState::Published, &tasks).await;
     launch_all(&lab, &version, runs).await?;
     let mut stores = Vec::new();
@@ -437,7 +438,7 @@ async fn work_off(server: &str, nodes: usize, runs: usize, settings: &EngineSett
 }
 
 fn calls(count: usize) -> String {
-    (0..count).map(|number| format!("\n  - t{number}: {ONE_CALL}")).collect()
+    (0..count).map(|number| format!("\n  - t{number}: {ONE_CALL}")).collect::<Vec<_>>().concat()
 }
 
 /// A number with its thousands apart.
@@ -445,7 +446,7 @@ fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -1,9 +1,9 @@
-//! What a durable step costs, without the web around it: one node on SQLite, and on PostgreSQL where TEST_POSTGRES_URL
+//! What a durable step costs, without the web around it: one node on SQLite, and on PostgreSQL where `TEST_POSTGRES_URL`
 //! names a server. `cargo bench -p engine`; prints a Markdown table.
 //!
 //! The database's own limit is taken in the same run, for a step is as fast as its commits.
 
-#[expect(dead_code, reason = "the tests need more of it")]
+#[expect(dead_code, clippy::unwrap_used, clippy::panic, reason = "the tests need more of it, and end by it")]
 #[path = "../tests/it/lab.rs"]
 mod lab;
 #[path = "parts/stopwatch.rs"]
@@ -216,7 +216,8 @@ impl Bench {
 fn calls(count: usize) -> String {
     (0..count)
         .map(|number| format!("\n  - t{number}: {{call: scripted, with: {{step: s{number}, mode: safe}}}}"))
-        .collect()
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// Processor time of this process so far; `man proc`, fields 14 and 15 of `stat`, in hundredths of a second.

@@ -105,15 +105,13 @@ impl Service {
     /// locked, and away from the threads that others wait for.
     async fn read_shipped(&self, file: &str, source: &str) -> Result<Definition, ShippedError> {
         let catalogue = self.parts.connectors.function_catalogue();
-        let read = match self.stored(source).await.map_err(|cause| ShippedError::Store(from_store(cause)))? {
-            Some(stored) => definitions::read(&WorkflowVersion { source: source.to_owned(), ..stored }, catalogue),
-            None => {
-                let (source, catalogue) = (source.to_owned(), catalogue.clone());
-                let parsing = tokio::task::spawn_blocking(move || Definition::parse(&source, &catalogue));
-                parsing
-                    .await
-                    .map_err(|cause| ShippedError::Store(internal("a definition could not be read", &cause)))?
-            }
+        let stored = self.stored(source).await.map_err(|cause| ShippedError::Store(from_store(cause)))?;
+        let read = if let Some(stored) = stored {
+            definitions::read(&WorkflowVersion { source: source.to_owned(), ..stored }, catalogue)
+        } else {
+            let (source, catalogue) = (source.to_owned(), catalogue.clone());
+            let parsing = tokio::task::spawn_blocking(move || Definition::parse(&source, &catalogue));
+            parsing.await.map_err(|cause| ShippedError::Store(internal("a definition could not be read", &cause)))?
         };
         read.map_err(|found| {
             let lines: Vec<String> = found.iter().map(|diagnostic| format!("{file}:{diagnostic}")).collect();

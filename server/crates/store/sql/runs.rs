@@ -181,12 +181,11 @@ impl Runs for Unit {
             }
         };
         let mut statement = sql(select!("WHERE TRUE"));
-        match visible.person.filter(|_| !visible.everywhere && visible.namespaces.is_empty()) {
-            Some(person) => visibility::push_newest_of(&mut statement, person, limit, narrow),
-            None => {
-                visibility::push(&mut statement, visible);
-                narrow(&mut statement);
-            }
+        if let Some(person) = visible.person.filter(|_| !visible.everywhere && visible.namespaces.is_empty()) {
+            visibility::push_newest_of(&mut statement, person, limit, narrow);
+        } else {
+            visibility::push(&mut statement, visible);
+            narrow(&mut statement);
         }
         statement.push(" ORDER BY r.number DESC").limit(limit);
         each(&self.fetch(statement).await?, run)

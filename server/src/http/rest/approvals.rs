@@ -64,6 +64,7 @@ async fn get(
 /// A decision.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the name is part of the interface")]
 #[schema(example = json!({"decision": "approve", "comment": "", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}))]
 struct Decision {
     /// What the caller says.

@@ -17,8 +17,6 @@ mod runs;
 mod secrets;
 mod workflows;
 
-use std::sync::Arc;
-
 use axum::{
     Json, Router,
     http::{HeaderValue, StatusCode, header},
@@ -56,8 +54,8 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
 }
 
 /// The OpenAPI document. Open to anybody: it is the same for every installation of this version.
-pub(super) async fn serve_document(document: Arc<OpenApi>) -> Response {
-    Json(document.as_ref()).into_response()
+pub(super) fn serve_document(document: &OpenApi) -> Response {
+    Json(document).into_response()
 }
 
 async fn method_not_allowed() -> Rejection {
@@ -98,6 +96,6 @@ pub(super) fn launched(path: &str, run: RunSummary) -> Response {
     if path.starts_with("/api/v1/drafts/") {
         drafts::sent(run).into_response()
     } else {
-        workflows::launched(run).into_response()
+        workflows::launched(&run).into_response()
     }
 }

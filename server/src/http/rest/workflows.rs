@@ -161,11 +161,11 @@ async fn launch(
     if patience.is_some() {
         run.status = portal.service.run_state(&caller, run.id).await?.status;
     }
-    Ok((applied, launched(run)))
+    Ok((applied, launched(&run)))
 }
 
 /// What whoever launches a workflow is told.
-pub(super) fn launched(run: RunSummary) -> Created<Launched> {
-    let RunSummary { id, number, status, .. } = run;
+pub(super) fn launched(run: &RunSummary) -> Created<Launched> {
+    let RunSummary { id, number, status, .. } = *run;
     Created(format!("/runs/{id}"), Launched { id, number, status })
 }

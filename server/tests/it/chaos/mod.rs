@@ -50,7 +50,7 @@ struct Extent {
 }
 
 impl Extent {
-    fn chosen(short: Self) -> Self {
+    fn chosen(short: &Self) -> Self {
         let chosen = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
         Self {
             killing: chosen("CHAOS_SECONDS").map_or(short.killing, Duration::from_secs),
@@ -62,7 +62,7 @@ impl Extent {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_again_and_again_a_node_on_sqlite_does_everything_once() {
     let seed = testkit::seed();
-    let extent = Extent::chosen(Extent { killing: Duration::from_secs(12), orders: 42 });
+    let extent = Extent::chosen(&Extent { killing: Duration::from_secs(12), orders: 42 });
     play(&extent, seed, 1, None).await;
 }
 
@@ -71,7 +71,7 @@ async fn killed_again_and_again_three_nodes_on_postgresql_do_everything_once() {
     let seed = testkit::seed();
     let ours = std::env::var("CHAOS_OWN_POSTGRES").is_ok_and(|text| text == "true");
     let Some(postgres) = Postgres::create(seed, ours).await else { return };
-    let extent = Extent::chosen(Extent { killing: Duration::from_secs(15), orders: 56 });
+    let extent = Extent::chosen(&Extent { killing: Duration::from_secs(15), orders: 56 });
     play(&extent, seed, 3, Some(&postgres)).await;
     postgres.remove();
 }

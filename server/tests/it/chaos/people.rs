@@ -104,7 +104,7 @@ impl People {
         let mut next = String::new();
         loop {
             let mut page = self.get(&format!("{path}limit=200{next}"), token).await;
-            items.extend(page["items"].as_array_mut().unwrap().drain(..));
+            items.append(page["items"].as_array_mut().unwrap());
             let Some(cursor) = page["next"].as_str() else { return items };
             next = format!("&cursor={cursor}");
         }

@@ -151,7 +151,6 @@ impl Authority {
     }
 }
 
-#[expect(clippy::unused_async, reason = "handlers of axum are asynchronous")]
 async fn issue(State(authority): State<Authority>, headers: HeaderMap, body: String) -> Json<Value> {
     authority.asked.lock().unwrap().push((headers, body));
     let number = authority.issued.fetch_add(1, Ordering::SeqCst) + 1;
@@ -160,13 +159,11 @@ async fn issue(State(authority): State<Authority>, headers: HeaderMap, body: Str
     Json(answer)
 }
 
-#[expect(clippy::unused_async, reason = "handlers of axum are asynchronous")]
 async fn discovery(State(authority): State<Authority>) -> Json<Value> {
     let base = authority.base.lock().unwrap().clone();
     Json(json!({"issuer": format!("{base}/realm"), "token_endpoint": format!("{base}/realm/custom/token")}))
 }
 
-#[expect(clippy::unused_async, reason = "handlers of axum are asynchronous")]
 async fn service(State(authority): State<Authority>, headers: HeaderMap) -> Response {
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let number = token.strip_prefix("Bearer t-").and_then(|number| number.parse::<usize>().ok());

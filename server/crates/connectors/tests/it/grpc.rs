@@ -217,13 +217,13 @@ async fn start(greeter: Greeter, reflection: Reflection, tls: Option<ServerConfi
             routes.add_service(description().register_encoded_file_descriptor_set(&encoded).build_v1alpha().unwrap())
         }
     };
-    let router = routes.prepare().into_axum_router();
+    let routed = routes.prepare().into_axum_router();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let service = TowerToHyperService::new(router.clone());
+            let service = TowerToHyperService::new(routed.clone());
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
                 let server = auto::Builder::new(TokioExecutor::new());

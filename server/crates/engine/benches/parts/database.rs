@@ -113,8 +113,8 @@ impl Tables {
     pub(crate) async fn execute(&mut self, statement: String) -> Outcome<()> {
         let statement = sqlx::raw_sql(AssertSqlSafe(statement));
         match self {
-            Self::Sqlite(connection) => drop(statement.execute(connection).await?),
-            Self::Postgres(connection) => drop(statement.execute(connection).await?),
+            Self::Sqlite(connection) => _ = statement.execute(connection).await?,
+            Self::Postgres(connection) => _ = statement.execute(connection).await?,
         }
         Ok(())
     }

@@ -300,10 +300,10 @@ impl Lab {
                 }
             }
         };
-        match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(run) => run,
-            Err(_) => panic!("the run stays as it is: {:?}\n{:#?}", self.run(id).await, self.tasks(id).await),
+        if let Ok(run) = tokio::time::timeout(PATIENCE, waiting).await {
+            return run;
         }
+        panic!("the run stays as it is: {:?}\n{:#?}", self.run(id).await, self.tasks(id).await)
     }
 
     pub(crate) async fn wait_for(&self, id: RunId, status: RunStatus) -> Run {

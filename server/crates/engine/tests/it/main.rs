@@ -1,6 +1,6 @@
 //! The engine on a real SQLite file, and on PostgreSQL where several nodes matter, with a connector that follows a script.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod approvals;
 mod children;

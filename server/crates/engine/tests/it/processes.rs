@@ -131,7 +131,7 @@ async fn a_node_that_has_lost_the_run_ends_its_process() {
     let mut unit = lab.store.begin().await.unwrap();
     unit.release_all_leases().await.unwrap();
     let now = lab.parts().clock.now();
-    let taken = unit.claim_runs("another", now, now, Duration::from_secs(60), 10, None).await.unwrap();
+    let taken = unit.claim_runs("another", now, now, Duration::from_mins(1), 10, None).await.unwrap();
     assert_eq!(taken.iter().map(|claimed| claimed.lease.run).collect::<Vec<_>>(), [id]);
     unit.commit().await.unwrap();
     ended(&pid).await;

@@ -120,7 +120,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn hours(start: &str, range: std::ops::RangeInclusive<u32>) -> Vec<Value> {
+fn hours(start: &str, range: std::ops::Range<u32>) -> Vec<Value> {
     range.map(|hour| json!(at(start) + HOUR * hour)).collect()
 }
 
@@ -176,7 +176,7 @@ async fn distances_do_not_drift_and_runs_are_asked_for_by_the_schedule() {
             bench.set(&engine, &(at(start) + HOUR * hour + Duration::from_secs(7)).to_string());
             bench.wait_until_due(Some(at(start) + HOUR * (hour + 1))).await;
         }
-        assert_eq!(bench.outputs(3).await, hours(start, 1..=3));
+        assert_eq!(bench.outputs(3).await, hours(start, 1..4));
         let run = bench.runs().await.remove(0);
         assert_eq!((run.requester_id, run.input.as_str()), (UserId::SCHEDULE, "{}"));
         let launches = bench.entries("run.launch").await;
@@ -209,7 +209,7 @@ async fn the_next_run_begins_so_long_after_the_end_of_the_one_before() {
         engine.waker().wake(first);
         bench.lab.wait_for(first, RunStatus::Completed).await;
         bench.wait_until_due(Some(at("2026-01-01T16:00:00Z"))).await;
-        bench.pass(&engine, HOUR - Duration::from_secs(1));
+        bench.pass(&engine, Duration::from_secs(59 * 60 + 59));
         bench.pass(&engine, Duration::from_secs(1));
         until("it begins again", async || bench.runs().await.len() == 2).await;
         let second = bench.runs().await[1].clone();
@@ -224,7 +224,7 @@ async fn the_next_run_begins_so_long_after_the_end_of_the_one_before() {
 #[tokio::test]
 async fn missed_times_follow_the_policy() {
     let start = "2026-01-01T10:00:00Z";
-    for (policy, expected) in [("once", 1..=1), ("all", 1..=5), ("skip", 1..=0)] {
+    for (policy, expected) in [("once", 1..2), ("all", 1..6), ("skip", 1..1)] {
         on_both(&format!("missed_{policy}"), start, async |bench| {
             bench.publish("1.0.0", "{every: PT1H}", &format!("{{missed: {policy}}}"), TELL).await;
             // No node is there for five hours and a half.
@@ -242,7 +242,7 @@ async fn missed_times_follow_the_policy() {
             }
             bench.pass(&engine, HOUR / 2);
             bench.wait_until_due(Some(at(start) + HOUR * 7)).await;
-            assert_eq!(bench.outputs(expected.clone().count() + 1).await.last(), hours(start, 6..=6).last());
+            assert_eq!(bench.outputs(expected.clone().count() + 1).await.last(), hours(start, 6..7).last());
             engine.shut_down().await;
         })
         .await;

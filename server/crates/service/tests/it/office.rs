@@ -81,7 +81,9 @@ impl Office {
         ]);
         let mut connectors = connectors.unwrap();
         connectors.allow(engine::CAPABILITIES);
-        resolver.into_iter().for_each(|resolver| connectors.resolve_with(resolver));
+        if let Some(resolver) = resolver {
+            connectors.resolve_with(resolver);
+        }
         let connectors = Arc::new(connectors);
         let live = Live::default();
         let engine = Engine::start(

@@ -34,7 +34,11 @@ async fn secrets_are_listed_without_values_to_those_who_administer_their_namespa
     assert_eq!(code(service.put_secret(&author, incident.clone(), "mine", &login).await), "forbidden");
     assert_eq!(code(service.delete_secret(&author, &incident, "login").await), "forbidden");
 
-    assert_eq!(service.secrets(&author).await.unwrap(), [again.clone()], "only those of the own namespace");
+    assert_eq!(
+        service.secrets(&author).await.unwrap(),
+        std::slice::from_ref(&again),
+        "only those of the own namespace"
+    );
     let all = service.secrets(&admin).await.unwrap();
     assert_eq!(all.iter().map(|secret| secret.namespace.as_str()).collect::<Vec<_>>(), ["identity", "incident"]);
     service.delete_secret(&author, &identity, "login").await.unwrap();

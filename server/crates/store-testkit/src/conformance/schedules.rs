@@ -48,7 +48,7 @@ pub(super) async fn schedules_are_stored_whole_and_end_together(subject: Subject
     unit.delete_schedules(&workflow()).await.unwrap();
     assert!(matches!(unit.advance_schedule(&every).await, Err(StoreError::Conflict)));
     assert_eq!(unit.schedules_of(&workflow()).await.unwrap(), []);
-    assert_eq!(unit.schedules_of(&other()).await.unwrap(), [elsewhere.clone()]);
+    assert_eq!(unit.schedules_of(&other()).await.unwrap(), std::slice::from_ref(&elsewhere));
     assert!(matches!(unit.insert_schedule(&elsewhere, &[]).await, Err(StoreError::Duplicate(_))));
 }
 

@@ -175,8 +175,8 @@ impl Walk<'_> {
                 by: by(),
             }),
             21 => self.execution(which).map(|(reference, _)| {
-                let times = self.executions.iter().filter(|(other, _)| *other == reference).count();
-                let occurrence = u32::try_from(times).unwrap_or(u32::MAX);
+                let before = self.executions.iter().filter(|(other, _)| *other == reference).count();
+                let occurrence = u32::try_from(before).unwrap_or(u32::MAX);
                 EventKind::ResumedFrom {
                     reference,
                     occurrence,

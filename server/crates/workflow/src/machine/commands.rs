@@ -149,11 +149,11 @@ fn skippable(
     if failed.is_some_and(|failed| !state.ancestors(failed).any(|ancestor| ancestor == frame)) {
         return Err(Refusal::NotThere);
     }
-    let stage = state_of.extended.as_ref().map(|extended| &extended.stage);
-    if matches!(stage, Some(Stage::After { .. })) {
+    let passing = state_of.extended.as_ref().map(|extended| &extended.stage);
+    if matches!(passing, Some(Stage::After { .. })) {
         return Err(Refusal::Completed);
     }
-    if let Some((task, why)) = decides(definition, state_of.task, matches!(stage, Some(Stage::Task))) {
+    if let Some((task, why)) = decides(definition, state_of.task, matches!(passing, Some(Stage::Task))) {
         return Err(Refusal::Decides { reference: task.reference.to_string(), why });
     }
     for inside in std::iter::once(frame).chain(state.descendants(frame)) {
