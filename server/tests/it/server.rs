@@ -75,9 +75,8 @@ impl TestServer {
         let mut server = Self { child, data, url: String::new(), greeting: Vec::new(), client: client(), stdout };
         while server.url.is_empty() {
             let mut line = String::new();
-            if server.stdout.read_line(&mut line).unwrap() == 0 {
-                panic!("the server ended: {:?}\n{}", server.greeting, server.log());
-            }
+            let read = server.stdout.read_line(&mut line).unwrap();
+            assert!(read > 0, "the server ended: {:?}\n{}", server.greeting, server.log());
             server.greeting.push(line.trim_end().to_owned());
             if let Some(url) = line.strip_prefix("Rondo is at ") {
                 url.trim().clone_into(&mut server.url);
