@@ -62,7 +62,7 @@ async fn begin(
     call: CallId,
     now: Timestamp,
 ) -> store::Result<Result<Run, RunError>> {
-    let order = match order(actor, call) {
+    let order = match order(unit, actor, call).await? {
         Ok(order) => order,
         Err(error) => return Ok(Err(error)),
     };
@@ -94,11 +94,22 @@ async fn begin(
     Ok(Ok(run))
 }
 
-/// What the call asks for: no secrets, for it is stored. Sealed values stay sealed: the other run opens them where it hands them to a connector.
-fn order(actor: &Actor, call: CallId) -> Result<Workflow, RunError> {
-    let request = workflow::build_call(&actor.definition, &actor.state, &call, &())?;
-    serde_json::from_value(request.with)
-        .map_err(|cause| RunError::new(StandardError::Validation, format!("run.workflow: {cause}")))
+/// What the call asks for. It is stored, so the secrets in it are sealed, and sealed values stay so: the other run opens
+/// them where it hands them to a connector.
+async fn order(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    call: CallId,
+) -> store::Result<Result<Workflow, RunError>> {
+    let secrets = match secrets::of_call(unit, actor, &call).await? {
+        Ok(secrets) => secrets.sealed(&actor.node.parts.vault),
+        Err(error) => return Ok(Err(error)),
+    };
+    let order = workflow::build_call(&actor.definition, &actor.state, &call, &secrets).and_then(|request| {
+        serde_json::from_value(request.with)
+            .map_err(|cause| RunError::new(StandardError::Validation, format!("run.workflow: {cause}")))
+    });
+    Ok(order)
 }
 
 async fn version(unit: &mut dyn UnitOfWork, order: &Workflow) -> store::Result<Result<WorkflowVersion, RunError>> {
