@@ -51,8 +51,7 @@ impl Service {
         let wanted = search.unwrap_or_default().trim().to_lowercase();
         let mut items = Vec::new();
         for version in versions {
-            let launch = Resource::workflow(&version.workflow);
-            if !self.parts.policies.decide(&caller.principal, Operation::RunLaunch, &launch).allowed {
+            if !gate.shows(&Resource::workflow(&version.workflow)) {
                 continue;
             }
             let mut item = views::catalogue_item(&version, self.parse(&version)?.as_ref());

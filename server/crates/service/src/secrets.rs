@@ -61,10 +61,7 @@ impl Service {
         let mut gate = self.look(caller, Operation::SecretList).await?;
         gate.authorize(&Resource::system(), &Target::new("secrets", "", "")).await?;
         let mut secrets = gate.unit.list_secrets().await.or_problem()?;
-        secrets.retain(|secret| {
-            let resource = Resource::secret(&secret.namespace, &secret.name);
-            self.parts.policies.decide(&caller.principal, Operation::SecretList, &resource).allowed
-        });
+        secrets.retain(|secret| gate.shows(&Resource::secret(&secret.namespace, &secret.name)));
         let people = secrets.iter().flat_map(|secret| [secret.created_by, secret.updated_by]);
         let people = People::load(gate.unit.as_mut(), people).await.or_problem()?;
         Ok(secrets.into_iter().map(|secret| view(secret, &people)).collect())
