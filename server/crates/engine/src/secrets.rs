@@ -119,8 +119,7 @@ pub async fn missing(
 }
 
 /// Why a workflow is not launched that lists such a secret, for people.
-#[must_use]
-pub fn not_there(namespace: &Name, name: &str) -> String {
+pub(crate) fn not_there(namespace: &Name, name: &str) -> String {
     format!(
         "the workflow lists the secret “{name}” under `use.secrets`, and the namespace {namespace} has none of this name; \
          an administrator of the namespace can add it"

@@ -371,7 +371,7 @@ impl Service {
         let notice = Notice {
             kind: NoticeKind::ChangesRequested,
             title: run.title.clone(),
-            run_number: run.number,
+            run_number: Some(run.number),
             link: format!("/catalogue/{}/request?draft={}", run.workflow, draft.id),
             cause: format!("changes:{}", approval.id),
         };
