@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, ErrorCode, Operation, Problem, RunId, UserId,
+    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, ErrorCode, Operation, Problem, RunId, Timestamp,
+    UserId,
     view::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, Page, RecentRun, SimilarRuns},
 };
 use engine::{
@@ -81,12 +82,13 @@ impl Service {
         let limit = cursor::limit(limit);
         let filter =
             ApprovalFilter { state: query.state, waiting_for: query.mine.then_some(caller.user), run: query.run };
-        let after = cursor::decode::<(domain::Timestamp, ApprovalId)>(cursor)?.map(|(due, id)| QueueKey { due, id });
+        // In microseconds: what has no due time stands at the end of time, which no date can be written for.
+        let after = cursor::decode::<(i64, ApprovalId)>(cursor)?;
+        let after = after.map(|(due, id)| QueueKey { due: Timestamp::from_micros(due), id });
         let visible = runs::visibility(self, caller);
         let rows = gate.unit.list_approvals(&visible, &filter, after, limit + 1).await.or_problem()?;
-        let page = cursor::page(rows, limit, |approval| {
-            (approval.due_at.unwrap_or(domain::Timestamp::from_micros(i64::MAX)), approval.id)
-        });
+        let page =
+            cursor::page(rows, limit, |approval| (approval.due_at.map_or(i64::MAX, Timestamp::as_micros), approval.id));
         let items = self.approval_summaries(gate.unit.as_mut(), caller, page.items).await?;
         Ok(Page { items, next: page.next })
     }

@@ -199,6 +199,7 @@ fn take<T>(page: Page<T>, onto: &mut Vec<T>) -> Option<String> {
         assert_eq!(page.items.len(), PAGE as usize, "a page that is not the last is full");
     }
     onto.extend(page.items);
+    assert!(onto.len() <= 2 * RUNS, "the pages have no end");
     page.next
 }
 
