@@ -169,19 +169,19 @@ fn fill(template: &str, places: &[(&str, &dyn Display)]) -> String {
 /// A text with its places filled by views, for sentences with links or emphasis in them.
 ///
 /// `template` comes from `by_key`; `fill` is asked for each place by its name.
-pub fn sentence(template: &'static str, mut fill: impl FnMut(&str) -> AnyView) -> Vec<AnyView> {
+pub fn sentence(template: &str, mut fill: impl FnMut(&str) -> AnyView) -> Vec<AnyView> {
     let mut parts = Vec::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let Some((name, tail)) = after.split_once('}') else { break };
         if !before.is_empty() {
-            parts.push(view! { <span>{before}</span> });
+            parts.push(view! { <span>{before.to_owned()}</span> });
         }
         parts.push(fill(name));
         rest = tail;
     }
     if !rest.is_empty() {
-        parts.push(view! { <span>{rest}</span> });
+        parts.push(view! { <span>{rest.to_owned()}</span> });
     }
     parts
 }

@@ -81,7 +81,7 @@ fn Notice(notice: NotificationView, mark: Submission<MarkNotificationsRead>) -> 
         "run-completed" => (Glyph::CircleCheck, Tone::Success),
         "run-rejected" => (Glyph::CircleCross, Tone::Danger),
         "run-faulted" => (Glyph::Octagon, Tone::Danger),
-        "run-needs-attention" => (Glyph::Warning, Tone::Danger),
+        "run-needs-attention" | "schedule-refused" => (Glyph::Warning, Tone::Danger),
         "run-cancelled" => (Glyph::CircleSlash, Tone::Neutral),
         _ => (Glyph::Info, Tone::Neutral),
     };

@@ -185,7 +185,7 @@ fn calls_of_the_specification_are_known_or_refused_in_words() {
         ("{call: a2a, with: {method: tasks/list, server: https://agent.test}}", "3:17: “a2a” cannot be called here:"),
     ] {
         let (code, words) = validate(call);
-        assert!(code == Some(2) && words.contains(expected), "{words}");
+        assert!(code == Some(2) && words.contains(expected) && words.lines().count() == 1, "{words}");
     }
     let kafka = format!("{{call: asyncapi, with: {{{document}, protocol: kafka, message: {{payload: 1}}}}}}");
     let (code, words) = validate(&kafka);

@@ -1,8 +1,15 @@
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
-use domain::{ErrorCode, Operation};
+use domain::{
+    ApprovalState, DecisionKind, ErrorCode, MissedRuns, Operation, Risk, Role, RunStatus, TaskStatus, WaitsFor,
+};
 use reqwest::Method;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::server::{repository, shared};
 
@@ -48,6 +55,48 @@ async fn the_document_is_the_one_that_was_reviewed() {
     }
     let reviewed = fs::read_to_string(&path).unwrap_or_default();
     assert!(reviewed == document, "openapi.json has changed: run again with UPDATE_GOLDEN=1 and review the difference");
+}
+
+/// The names of an enumeration as they are on the wire.
+fn on_the_wire<T: Serialize>(values: &[T]) -> Value {
+    serde_json::to_value(values).unwrap()
+}
+
+/// Whether a value named by the document, anywhere, looks like a name of the program's own.
+fn names_of_rust<'a>(document: &'a Value, found: &mut Vec<&'a str>) {
+    match document {
+        Value::Object(members) => {
+            let names = members.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+            found.extend(names.filter(|name| name.starts_with(|first: char| first.is_ascii_uppercase())));
+            members.values().for_each(|member| names_of_rust(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| names_of_rust(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn enumerations_are_named_as_they_are_on_the_wire() {
+    let document = document().await;
+    let expected = BTreeMap::from([
+        ("ApprovalState", on_the_wire(ApprovalState::ALL)),
+        ("DecisionKind", on_the_wire(DecisionKind::ALL)),
+        ("ErrorCode", on_the_wire(ErrorCode::ALL)),
+        ("MissedRuns", on_the_wire(MissedRuns::ALL)),
+        ("Operation", on_the_wire(Operation::ALL)),
+        ("ResolutionKind", json!(["done", "failed", "try-again"])),
+        ("Risk", on_the_wire(Risk::ALL)),
+        ("Role", on_the_wire(Role::ALL)),
+        ("RunStatus", on_the_wire(RunStatus::ALL)),
+        ("TaskStatus", on_the_wire(TaskStatus::ALL)),
+        ("WaitsFor", on_the_wire(WaitsFor::ALL)),
+    ]);
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let named = schemas.iter().filter_map(|(name, schema)| Some((name.as_str(), schema.get("enum")?.clone())));
+    assert_eq!(named.collect::<BTreeMap<_, _>>(), expected);
+    let mut found = Vec::new();
+    names_of_rust(&document, &mut found);
+    assert_eq!(found, [""; 0]);
 }
 
 #[tokio::test]

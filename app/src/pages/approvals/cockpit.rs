@@ -1,7 +1,7 @@
 //! One approval with all that its decision needs.
 
 use domain::{
-    ApprovalId, ApprovalState, DecisionKind,
+    ApprovalId, ApprovalState, DecisionKind, UserId,
     view::{ApprovalDetail, DecisionView, SimilarRuns},
 };
 use leptos::prelude::*;
@@ -38,6 +38,11 @@ pub(super) fn Cockpit(
     let outcome = outcome(t, &detail);
     let refusal = pending.then_some(detail.refusal).flatten();
     let requester = summary.requester.name.clone();
+    let asks = if summary.requester.id == UserId::SCHEDULE {
+        t.approvals.asks_schedule(&summary.title)
+    } else {
+        t.approvals.asks(&requester, &summary.title)
+    };
     let run = t.common.run_number(summary.run_number);
     let mut facts = vec![
         (t.approvals.run().to_owned(), view! { <a href=format!("/runs/{}", summary.run_number)>{run}</a> }),
@@ -93,7 +98,7 @@ pub(super) fn Cockpit(
                 </div>
                 <p class="cockpit__asks">
                     <Avatar name=requester.clone()/>
-                    <span>{t.approvals.asks(&requester, &summary.title)}</span>
+                    <span>{asks}</span>
                 </p>
                 {(!detail.message.is_empty()).then(|| view! { <p class="cockpit__message">{detail.message.clone()}</p> })}
             </header>

@@ -51,18 +51,25 @@ fn words_of(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {
         "refused" => plain(t, if entry.resource_name.is_empty() { "refused" } else { "refused_on" }),
         _ => plain(t, if entry.resource_name.is_empty() { "failed" } else { "failed_on" }),
     };
-    let actor = match (entry.actor.as_str(), entry.actor_name.as_str()) {
-        ("system", _) => t.audit.system().to_owned(),
-        (login, "") => login.to_owned(),
-        (_, name) => name.to_owned(),
+    let (actor, is_person) = match (entry.actor.as_str(), entry.door.as_str(), entry.actor_name.as_str()) {
+        ("system", ..) => (t.audit.system().to_owned(), false),
+        ("schedule", "engine", _) => (t.audit.schedule().to_owned(), false),
+        (login, _, "") => (login.to_owned(), true),
+        (.., name) => (name.to_owned(), true),
     };
+    let template = if is_person { template.to_owned() } else { impersonal(template, t.audit.honorific()) };
     let resource = if entry.resource_name.is_empty() { entry.resource_id.clone() } else { entry.resource_name.clone() };
-    sentence(template, |place| match place {
+    sentence(&template, |place| match place {
         "actor" => view! { <strong>{actor.clone()}</strong> },
         "action" => view! { <span>{label.clone()}</span> },
         // No link: the sentence itself is what opens the details, where the link is.
         _ => view! { <span class="entry__object">{resource.clone()}</span> },
     })
+}
+
+/// What is said of an actor who is no person: without what follows the name of one.
+fn impersonal(template: &str, honorific: &str) -> String {
+    template.replacen(&format!("{{actor}}{honorific}"), "{actor}", 1)
 }
 
 fn plain(t: Texts, key: &str) -> &'static str {
@@ -177,7 +184,7 @@ mod tests {
     use domain::Operation;
     use serde_json::json;
 
-    use super::changes_of;
+    use super::{changes_of, impersonal};
     use crate::i18n::{Locale, Texts};
 
     #[test]
@@ -188,6 +195,21 @@ mod tests {
             for form in ["did", "do"] {
                 assert!(t.audit.by_key(&format!("{form}_{key}")).is_some(), "{form}_{key}");
             }
+        }
+    }
+
+    #[test]
+    fn nobody_calls_a_schedule_by_the_title_of_a_person() {
+        let said = |locale, key: &str| {
+            let t = Texts::new(locale);
+            impersonal(t.audit.by_key(key).unwrap(), t.audit.honorific()).replace("{actor}", t.audit.schedule())
+        };
+        assert_eq!(said(Locale::Ko, "did_run_launch"), "일정이 {resource}을(를) 시작했습니다");
+        assert_eq!(said(Locale::Ko, "refused"), "일정의 시도가 거부되었습니다: {action}");
+        assert_eq!(said(Locale::En, "did_run_launch"), "A schedule launched {resource}");
+        for operation in Operation::ALL {
+            let said = said(Locale::Ko, &format!("did_{}", operation.as_str().replace(['.', '-'], "_")));
+            assert!(!said.contains('님'), "{said}");
         }
     }
 

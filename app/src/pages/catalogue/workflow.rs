@@ -19,6 +19,7 @@ use crate::{
         Skeleton, duration_text, graph::GraphView, load,
     },
     data::Data,
+    errors,
     i18n::{Texts, use_texts},
     session::may,
     submission::{Submission, SubmitForm},
@@ -76,6 +77,13 @@ fn Workflow(data: WorkflowData, delete: Submission<DeleteDraft>) -> impl IntoVie
                 MissedRuns::All => t.catalogue.missed_all(),
             };
             facts.push((t.catalogue.missed_starts().to_owned(), words(missed.to_owned())));
+        }
+        if let Some(refused) = schedule.refused {
+            let why = errors::title(t, refused.code);
+            facts.push((
+                t.catalogue.refused_start().to_owned(),
+                view! { <Moment at=refused.at/> " · " <span title=refused.detail>{why}</span> },
+            ));
         }
         if let Some(at) = schedule.next {
             facts.push((t.catalogue.next_start().to_owned(), view! { <Moment at=at/> }));

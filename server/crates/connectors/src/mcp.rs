@@ -237,7 +237,9 @@ fn with_schema() -> Value {
             },
             "transport": {
                 "type": "object",
-                "required": ["http"],
+                // Who wrote `stdio` need not be told that `http` is missing as well.
+                "if": {"not": {"required": ["stdio"]}},
+                "then": {"required": ["http"]},
                 "additionalProperties": false,
                 "properties": {
                     "http": {

@@ -11,8 +11,9 @@ pub enum OperationKind {
     Change,
 }
 
+// `tt` for the reason that `state` has.
 macro_rules! operations {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal $kind:ident),+ $(,)?) => {
+    ($($(#[$doc:meta])* $variant:ident = $text:tt $kind:ident),+ $(,)?) => {
         /// An operation: one function of `service`, one Cedar action, one kind of audit entry.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

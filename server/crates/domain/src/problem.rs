@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+// `tt` for the reason that `state` has.
 macro_rules! error_codes {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal $status:literal $title:literal),+ $(,)?) => {
+    ($($(#[$doc:meta])* $variant:ident = $text:tt $status:literal $title:literal),+ $(,)?) => {
         /// What went wrong, as a stable code. Each has a page in `docs/errors/`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

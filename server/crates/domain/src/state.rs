@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 #[error("unknown state")]
 pub struct UnknownState;
 
+// `tt`, not `literal`: what derives the schema of interfaces does not see into a fragment of that kind, and would call the
+// values by their Rust names.
 macro_rules! states {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:tt),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

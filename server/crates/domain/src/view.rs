@@ -20,7 +20,7 @@ pub use connection::{CheckStep, ConnectionCheck, ConnectionView};
 pub use event::PublishedEvents;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
 pub use workflow::{
-    CatalogueItem, DraftView, Graph, GraphEdge, GraphNode, PlanStep, ScheduleView, WorkflowVersionView,
+    CatalogueItem, DraftView, Graph, GraphEdge, GraphNode, PlanStep, ScheduleRefusal, ScheduleView, WorkflowVersionView,
 };
 
 /// A page of a list. The next page is asked for with `cursor = next`.

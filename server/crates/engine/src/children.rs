@@ -16,9 +16,8 @@ use workflow::{
 
 use crate::{
     actor::Actor,
-    launch::{Cause, Launch},
+    launch::{Cause, Launch, obstacle},
     node::LoadError,
-    processes::not_permitted,
     secrets,
     stream::Post,
 };
@@ -62,7 +61,7 @@ async fn begin(
     call: CallId,
     now: Timestamp,
 ) -> store::Result<Result<Run, RunError>> {
-    let order = match order(actor, call) {
+    let order = match order(unit, actor, call).await? {
         Ok(order) => order,
         Err(error) => return Ok(Err(error)),
     };
@@ -94,11 +93,18 @@ async fn begin(
     Ok(Ok(run))
 }
 
-/// What the call asks for: no secrets, for it is stored. Sealed values stay sealed: the other run opens them where it hands them to a connector.
-fn order(actor: &Actor, call: CallId) -> Result<Workflow, RunError> {
-    let request = workflow::build_call(&actor.definition, &actor.state, &call, &())?;
-    serde_json::from_value(request.with)
-        .map_err(|cause| RunError::new(StandardError::Validation, format!("run.workflow: {cause}")))
+/// What the call asks for. It is stored, so the secrets in it are sealed, and sealed values stay so: the other run opens
+/// them where it hands them to a connector.
+async fn order(unit: &mut dyn UnitOfWork, actor: &Actor, call: CallId) -> store::Result<Result<Workflow, RunError>> {
+    let secrets = match secrets::of_call(unit, actor, &call).await? {
+        Ok(secrets) => secrets.sealed(&actor.node.parts.vault),
+        Err(error) => return Ok(Err(error)),
+    };
+    let order = workflow::build_call(&actor.definition, &actor.state, &call, &secrets).and_then(|request| {
+        serde_json::from_value(request.with)
+            .map_err(|cause| RunError::new(StandardError::Validation, format!("run.workflow: {cause}")))
+    });
+    Ok(order)
 }
 
 async fn version(unit: &mut dyn UnitOfWork, order: &Workflow) -> store::Result<Result<WorkflowVersion, RunError>> {
@@ -126,7 +132,7 @@ async fn version(unit: &mut dyn UnitOfWork, order: &Workflow) -> store::Result<R
     }
 }
 
-/// Refuses a workflow that runs processes in a namespace that may run none, or needs a secret that its namespace lacks.
+/// Refuses a workflow that nobody could launch at the moment.
 async fn permit(
     unit: &mut dyn UnitOfWork,
     actor: &Actor,
@@ -141,15 +147,10 @@ async fn permit(
             return Ok(Err(RunError::new(StandardError::Configuration, detail)));
         }
     };
-    let namespace = &workflow.namespace;
-    let refuse = |detail: String| Ok(Err(RunError::new(StandardError::Authorization, detail)));
-    if definition.runs_processes() && unit.process_permission(namespace).await?.is_none() {
-        return refuse(not_permitted(namespace));
-    }
-    match secrets::missing(unit, namespace, &definition).await? {
-        Some(name) => refuse(secrets::not_there(namespace, &name)),
-        None => Ok(Ok(())),
-    }
+    Ok(match obstacle(unit, &workflow.namespace, &definition).await? {
+        Some(obstacle) => Err(RunError::new(StandardError::Authorization, obstacle.detail)),
+        None => Ok(()),
+    })
 }
 
 /// Cancels the run that a call has started, if it is one, and still under way.

@@ -26,7 +26,7 @@ use crate::{
     node::Node,
     processes,
     redaction::Redaction,
-    secrets::Secrets,
+    secrets::{self, Secrets},
     task_log::TaskLogs,
 };
 
@@ -155,18 +155,14 @@ fn wants(node: &Node, ticket: &CallTicket, prepared: &Prepared, namespace: &Name
 
 /// Builds a call with the secrets that it reads, as they are now.
 async fn build(actor: &Actor, call: &CallId) -> store::Result<Result<CallRequest, RunError>> {
-    let Actor { node, definition, state, run, .. } = actor;
-    let names = workflow::secrets_of_call(definition, state, call);
-    let secrets = if names.is_empty() {
+    let Actor { node, definition, state, .. } = actor;
+    let secrets = if workflow::secrets_of_call(definition, state, call).is_empty() {
         Secrets::default()
     } else {
         let mut unit = node.parts.store.snapshot().await?;
-        match Secrets::open(unit.as_mut(), &node.parts.vault, &run.workflow.namespace, &names).await? {
+        match secrets::of_call(unit.as_mut(), actor, call).await? {
             Ok(secrets) => secrets,
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "a secret cannot be opened");
-                return Ok(Err(RunError::new(StandardError::Runtime, "a secret cannot be opened")));
-            }
+            Err(error) => return Ok(Err(error)),
         }
     };
     Ok(workflow::build_call(definition, state, call, &secrets))

@@ -1,9 +1,11 @@
 //! Writing a new run: its row, and the event it begins with.
 
-use domain::{Ids, RunId, RunStatus, Timestamp, Trigger};
+use domain::{ErrorCode, Ids, Name, RunId, RunStatus, Timestamp, Trigger};
 use serde_json::{Value, json};
 use store::{StoreError, UnitOfWork, runs::Run, users::User, workflows::WorkflowVersion};
-use workflow::{Event, EventKind};
+use workflow::{Definition, Event, EventKind};
+
+use crate::{processes, secrets};
 
 /// Why a run begins.
 #[derive(Clone, Copy)]
@@ -19,6 +21,36 @@ pub enum Cause<'a> {
         /// For which time: that of the schedule, of the end of the wait, or of the last event.
         due: Timestamp,
     },
+}
+
+/// Why a definition cannot be launched at the moment, whoever asks for it: a person, a run, a time or an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What is missing.
+    pub code: ErrorCode,
+    /// What is missing and who can help, for people.
+    pub detail: String,
+}
+
+/// What keeps a definition from being launched in a namespace: it runs processes, and the namespace may not, or it lists a
+/// secret that the namespace does not have.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn obstacle(
+    unit: &mut dyn UnitOfWork,
+    namespace: &Name,
+    definition: &Definition,
+) -> store::Result<Option<Obstacle>> {
+    if definition.runs_processes() && unit.process_permission(namespace).await?.is_none() {
+        let detail = processes::not_permitted(namespace);
+        return Ok(Some(Obstacle { code: ErrorCode::ProcessesNotPermitted, detail }));
+    }
+    let missing = secrets::missing(unit, namespace, definition).await?;
+    Ok(missing.map(|name| {
+        let detail = secrets::not_there(namespace, &name);
+        Obstacle { code: ErrorCode::SecretMissing, detail }
+    }))
 }
 
 /// What a new run is made of.

@@ -7,9 +7,10 @@
 //!
 //! What nobody is there for is not pretended: a call of which nobody knows whether it happened fails with its error (there
 //! is no operator to ask), approvals are refused, and a run that waits for an event that nobody is left to send is
-//! cancelled.
+//! cancelled, whether it is the one that was asked for or one that another runs ([`pending`]).
 
 mod events;
+mod pending;
 mod report;
 mod run;
 
@@ -26,6 +27,7 @@ pub use report::{Report, TaskReport};
 pub use crate::secrets::Secrets;
 use crate::{processes::Processes, redaction::Redaction};
 use events::Board;
+use pending::Pending;
 use run::{Run, Shared};
 
 /// What runs in process work with.
@@ -72,8 +74,9 @@ impl Local {
     /// Executes a definition to its end, and waits for the end of all that it has started.
     pub async fn execute(&self, order: Order) -> Report {
         let redaction = Redaction::of_values(self.secrets.values());
-        let shared = Arc::new(Shared { local: self.clone(), board: Board::new(order.events), redaction });
-        let run = Run::begin(Arc::clone(&shared), order.definition, order.input, 0);
+        let (board, pending) = (Board::new(order.events), Pending::default());
+        let shared = Arc::new(Shared { local: self.clone(), board, pending, redaction });
+        let mut run = Run::begin(Arc::clone(&shared), order.definition, order.input, 0);
         let record = run.finish(order.cancelled).await;
         let mut report = Report::of(record, &shared.board.emitted());
         report.redact(&shared.redaction);

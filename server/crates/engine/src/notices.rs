@@ -26,6 +26,8 @@ pub enum NoticeKind {
     RunCancelled,
     /// A run needs an operator.
     RunNeedsAttention,
+    /// A schedule may not launch what it should.
+    ScheduleRefused,
 }
 
 impl NoticeKind {
@@ -40,6 +42,7 @@ impl NoticeKind {
             Self::RunRejected => "run-rejected",
             Self::RunCancelled => "run-cancelled",
             Self::RunNeedsAttention => "run-needs-attention",
+            Self::ScheduleRefused => "schedule-refused",
         }
     }
 }
@@ -51,8 +54,8 @@ pub struct Notice {
     pub kind: NoticeKind,
     /// The workflow's title.
     pub title: String,
-    /// The run's number.
-    pub run_number: i64,
+    /// The run's number, if it is about one.
+    pub run_number: Option<i64>,
     /// Where it leads, within the portal.
     pub link: String,
     /// Makes it unique per recipient: the same cause never mails twice.
@@ -72,8 +75,9 @@ pub struct NoticeMail {
     pub kind: NoticeKind,
     /// The workflow's title.
     pub title: String,
-    /// The run's number.
-    pub run_number: i64,
+    /// The run's number, if it is about one.
+    #[serde(default)]
+    pub run_number: Option<i64>,
     /// Where it leads, within the portal.
     pub link: String,
 }
@@ -93,7 +97,7 @@ pub async fn notify(
             user_id: user.id,
             kind: notice.kind.as_str().to_owned(),
             title: notice.title.clone(),
-            run_number: Some(notice.run_number),
+            run_number: notice.run_number,
             link: notice.link.clone(),
             created_at: now,
             read_at: None,

@@ -8,10 +8,10 @@
 //! The runs are asked for by the schedule itself ([`UserId::SCHEDULE`]), which is nobody: it decides nothing, is nobody's
 //! manager and has none. See `docs/adr/0012-runs-that-begin-by-themselves.md`.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use audit::{Actor, Door, Entry, Outcome, ResourceRef};
-use domain::{RunId, Timestamp, Trigger, UserId, WorkflowRef};
+use domain::{Role, RunId, Timestamp, Trigger, UserId, WorkflowRef, view::ScheduleRefusal};
 use serde_json::{Value, json};
 use store::{
     StoreError, UnitOfWork,
@@ -22,12 +22,14 @@ use store::{
     workflows::{VersionState, WorkflowVersion},
 };
 use tracing::warn;
-use workflow::{CloudEvent, FunctionCatalogue, Gathering, Schedule};
+use workflow::{CloudEvent, Definition, FunctionCatalogue, Gathering, Schedule};
 
 use crate::{
     definitions,
-    launch::{Cause, Launch},
+    launch::{self, Cause, Launch, Obstacle},
+    live::Topic,
     node::{LoadError, Node},
+    notices::{Notice, NoticeKind, notify},
 };
 
 /// How often to look although nothing is known to be due: another node that knew more may be gone.
@@ -71,6 +73,7 @@ pub async fn follow(
             due_at: schedule.first(trigger, now),
             fired_at: None,
             run: None,
+            refused: None,
             seen,
             gathered: None,
         };
@@ -159,19 +162,77 @@ async fn fire(
     let definition = node.definition(unit.as_mut(), &kept.workflow, &kept.version).await?;
     let schedule = definition.schedule().ok_or(LoadError::NoDefinition)?;
     let come = look(unit.as_mut(), schedule, &mut kept, now).await?;
-    let mut runs = Vec::new();
+    let (mut runs, mut told) = (Vec::new(), Vec::new());
     let mut entries = Vec::new();
-    for occasion in come.occasions {
-        let run = launch(unit.as_mut(), node, &version, kept.trigger, occasion, now, &mut entries).await?;
-        kept.run = Some(run);
-        kept.fired_at = Some(now);
-        runs.push(run);
+    let obstacle = launch::obstacle(unit.as_mut(), &kept.workflow.namespace, &definition).await?;
+    match obstacle.filter(|_| !come.occasions.is_empty()) {
+        Some(obstacle) => {
+            entries.push(refusal_entry(&kept, &obstacle, &come.occasions, now));
+            if kept.trigger == Trigger::After {
+                // No run will end.
+                kept.due_at = schedule.after.map(|after| now + after);
+            }
+            if !is_known(&kept, &obstacle) {
+                told = tell(unit.as_mut(), node, &version, &definition, &kept, now).await?;
+            }
+            let refusal = ScheduleRefusal { at: now, code: obstacle.code, detail: obstacle.detail };
+            kept.refused = Some(serde_json::to_string(&refusal).map_err(LoadError::Unreadable)?);
+        }
+        None => {
+            for occasion in come.occasions {
+                let run = launch(unit.as_mut(), node, &version, kept.trigger, occasion, now, &mut entries).await?;
+                kept.run = Some(run);
+                kept.fired_at = Some(now);
+                kept.refused = None;
+                runs.push(run);
+            }
+        }
     }
     entries.extend(come.skipped.map(|first| skip_entry(&kept, first, now)));
     unit.advance_schedule(&kept).await?;
     audit::append_all(unit.as_mut(), &entries).await?;
     unit.commit().await?;
+    for user in told {
+        node.parts.live.changed(Topic::Notifications(user));
+    }
     Ok(runs)
+}
+
+/// Whether the launch before was refused for the same reason.
+fn is_known(kept: &Kept, obstacle: &Obstacle) -> bool {
+    let known = kept.refused.as_deref().and_then(|text| serde_json::from_str::<ScheduleRefusal>(text).ok());
+    known.is_some_and(|known| known.code == obstacle.code && known.detail == obstacle.detail)
+}
+
+/// Tells those who can help that a schedule may not launch: operators and administrators of the namespace, and the team that
+/// owns the workflow. Nobody asked for the run, so nobody else would notice.
+async fn tell(
+    unit: &mut dyn UnitOfWork,
+    node: &Node,
+    version: &WorkflowVersion,
+    definition: &Definition,
+    kept: &Kept,
+    now: Timestamp,
+) -> store::Result<Vec<UserId>> {
+    let mut people = BTreeSet::new();
+    for role in [Role::Operator, Role::Administrator] {
+        people.extend(unit.users_with_role(role, &kept.workflow.namespace, now).await?);
+    }
+    let owner = definition.rondo().owner.as_deref().unwrap_or_default();
+    if let Some(team) = unit.team_by_name(owner).await? {
+        people.extend(unit.team_members(team.id).await?);
+    }
+    let people: Vec<UserId> = people.into_iter().collect();
+    let notice = Notice {
+        kind: NoticeKind::ScheduleRefused,
+        title: version.title.clone(),
+        run_number: None,
+        link: format!("/catalogue/{}", kept.workflow),
+        cause: format!("schedule-refused:{}:{}:{}", kept.workflow, kept.trigger, now.as_micros()),
+    };
+    let users = unit.users_by_id(&people).await?;
+    notify(unit, node.parts.ids.as_ref(), now, node.settings.mail, &users, &notice).await?;
+    Ok(people)
 }
 
 /// What a run is launched for.
@@ -322,10 +383,26 @@ fn launch_entry(run: &Run, trigger: Trigger, due: Timestamp, now: Timestamp) -> 
     entry("run.launch", resource, &run.workflow, detail, now)
 }
 
+/// What was due has no run, because nobody may launch it at the moment.
+fn refusal_entry(kept: &Kept, obstacle: &Obstacle, occasions: &[Occasion], now: Timestamp) -> Entry {
+    let detail = json!({
+        "version": kept.version,
+        "trigger": kept.trigger,
+        "due": occasions.iter().map(|occasion| occasion.due).collect::<Vec<_>>(),
+        "code": obstacle.code,
+        "detail": obstacle.detail,
+    });
+    Entry { outcome: Outcome::Refused, ..workflow_entry("run.launch", kept, detail, now) }
+}
+
 /// Times from the first one until now were missed, and have no run.
 fn skip_entry(kept: &Kept, first: Timestamp, now: Timestamp) -> Entry {
     let detail = json!({"version": kept.version, "trigger": kept.trigger, "from": first, "until": now});
+    workflow_entry("schedule.skip", kept, detail, now)
+}
+
+fn workflow_entry(action: &str, kept: &Kept, detail: Value, now: Timestamp) -> Entry {
     let name = kept.workflow.to_string();
     let resource = ResourceRef { kind: "workflow".to_owned(), id: name.clone(), name };
-    entry("schedule.skip", resource, &kept.workflow, detail, now)
+    entry(action, resource, &kept.workflow, detail, now)
 }

@@ -6,7 +6,10 @@ use domain::Name;
 use identity::vault::{Vault, VaultError};
 use serde_json::Value;
 use store::UnitOfWork;
-use workflow::{Definition, SecretSource};
+use tracing::warn;
+use workflow::{CallId, Definition, RunError, SecretSource, StandardError};
+
+use crate::actor::Actor;
 
 /// Opened secrets by name. Neither printed nor serialized.
 #[derive(Clone, Default)]
@@ -40,12 +43,44 @@ impl Secrets {
         };
         Ok(secrets.into_iter().map(open).collect::<Result<_, _>>().map(Self))
     }
+
+    /// The same, in a form that may be stored: each text is sealed, and opened where a connector or process gets it.
+    pub(crate) fn sealed(mut self, vault: &Vault) -> Self {
+        self.0.values_mut().for_each(|value| seal_texts(vault, value));
+        self
+    }
+}
+
+fn seal_texts(vault: &Vault, value: &mut Value) {
+    match value {
+        Value::String(text) => *text = vault.seal_value(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| seal_texts(vault, item)),
+        Value::Object(members) => members.values_mut().for_each(|member| seal_texts(vault, member)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 impl SecretSource for Secrets {
     fn secret(&self, name: &str) -> Option<Value> {
         self.0.get(name).cloned()
     }
+}
+
+/// Opens the secrets that a call of a run reads; none where it reads none.
+pub(crate) async fn of_call(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    call: &CallId,
+) -> store::Result<Result<Secrets, RunError>> {
+    let names = workflow::secrets_of_call(&actor.definition, &actor.state, call);
+    if names.is_empty() {
+        return Ok(Ok(Secrets::default()));
+    }
+    let opened = Secrets::open(unit, &actor.node.parts.vault, &actor.run.workflow.namespace, &names).await?;
+    Ok(opened.map_err(|error| {
+        warn!(error = &error as &dyn std::error::Error, "a secret cannot be opened");
+        RunError::new(StandardError::Runtime, "a secret cannot be opened")
+    }))
 }
 
 /// The value that a text stands for: an object, if the text is one in JSON, so that it can hold the parts of an
@@ -84,8 +119,7 @@ pub async fn missing(
 }
 
 /// Why a workflow is not launched that lists such a secret, for people.
-#[must_use]
-pub fn not_there(namespace: &Name, name: &str) -> String {
+pub(crate) fn not_there(namespace: &Name, name: &str) -> String {
     format!(
         "the workflow lists the secret “{name}” under `use.secrets`, and the namespace {namespace} has none of this name; \
          an administrator of the namespace can add it"

@@ -327,7 +327,7 @@ async fn ask(
     let notice = Notice {
         kind: NoticeKind::ApprovalRequested,
         title: actor.run.title.clone(),
-        run_number: actor.run.number,
+        run_number: Some(actor.run.number),
         link: format!("/approvals/{}", opened.approval.id),
         cause: format!("approval:{}", opened.approval.id),
     };
@@ -418,7 +418,7 @@ async fn announce(
     let notice = Notice {
         kind,
         title: run.title.clone(),
-        run_number: run.number,
+        run_number: Some(run.number),
         link: format!("/runs/{}", run.number),
         cause: format!("run:{}:{}", run.id, run.journal_version),
     };
@@ -458,7 +458,7 @@ async fn alert_operators(
     let notice = Notice {
         kind: NoticeKind::RunNeedsAttention,
         title: actor.run.title.clone(),
-        run_number: actor.run.number,
+        run_number: Some(actor.run.number),
         link: format!("/runs/{}", actor.run.number),
         cause: cause.to_owned(),
     };

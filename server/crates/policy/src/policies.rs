@@ -123,8 +123,8 @@ impl Policies {
                 Resource::run(RunId::from_uuid(id), namespace, somebody_else, [person]),
             ],
             ResourceKind::Approval => vec![
-                Resource::approval(ApprovalId::from_uuid(id), namespace, person, []),
-                Resource::approval(ApprovalId::from_uuid(id), namespace, somebody_else, [person]),
+                Resource::approval(ApprovalId::from_uuid(id), namespace, person, [], []),
+                Resource::approval(ApprovalId::from_uuid(id), namespace, somebody_else, [person], [person]),
             ],
             ResourceKind::Connection => {
                 vec![Resource::connection(ConnectionId::from_uuid(id), std::slice::from_ref(scope))]

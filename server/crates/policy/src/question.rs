@@ -111,9 +111,14 @@ impl EntityTypes {
             | ResourceKind::Draft
             | ResourceKind::Notification
             | ResourceKind::Account => HashMap::from([("owner".to_owned(), person(owner()?))]),
-            ResourceKind::Run | ResourceKind::Approval => {
+            ResourceKind::Run => {
                 HashMap::from([("requester".to_owned(), person(owner()?)), ("asked".to_owned(), people())])
             }
+            ResourceKind::Approval => HashMap::from([
+                ("requester".to_owned(), person(owner()?)),
+                ("asked".to_owned(), people()),
+                ("involved".to_owned(), RestrictedExpression::new_set(resource.involved.iter().copied().map(person))),
+            ]),
             ResourceKind::Team | ResourceKind::Grant => HashMap::from([("gaining".to_owned(), people())]),
         })
     }

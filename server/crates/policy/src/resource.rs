@@ -61,11 +61,13 @@ pub struct Resource {
     pub(crate) owner: Option<UserId>,
     /// The people asked, of runs and approvals; the people gaining roles, of teams and grants.
     pub(crate) people: Vec<UserId>,
+    /// The people whom any approval of an approval's run asks.
+    pub(crate) involved: Vec<UserId>,
 }
 
 impl Resource {
     fn new(kind: ResourceKind, id: &impl ToString, namespace: Option<Name>) -> Self {
-        Self { kind, id: id.to_string(), namespace, owner: None, people: Vec::new() }
+        Self { kind, id: id.to_string(), namespace, owner: None, people: Vec::new(), involved: Vec::new() }
     }
 
     /// The portal as a whole: for lists (`run.list`, `user.list`, `connection.list` …), `user.create`, the audit log,
@@ -99,16 +101,19 @@ impl Resource {
         }
     }
 
-    /// An approval: the namespace and requester of its run, and everybody who is asked to decide.
+    /// An approval: the namespace and requester of its run, everybody who is asked to decide, and everybody whom any
+    /// approval of its run asks.
     pub fn approval(
         id: ApprovalId,
         namespace: &Name,
         requester: UserId,
         asked: impl IntoIterator<Item = UserId>,
+        involved: impl IntoIterator<Item = UserId>,
     ) -> Self {
         Self {
             owner: Some(requester),
             people: asked.into_iter().collect(),
+            involved: involved.into_iter().collect(),
             ..Self::new(ResourceKind::Approval, &id, Some(namespace.clone()))
         }
     }

@@ -272,12 +272,14 @@ impl Service {
         Ok((gate, team.ok_or_else(not_found)?))
     }
 
-    /// All grants, oldest first.
+    /// The grants on what the caller administers, oldest first.
     pub async fn grants(&self, caller: &Caller) -> Result<Vec<GrantView>, Problem> {
         let mut gate = self.look(caller, Operation::GrantList).await?;
         gate.authorize(&Resource::system(), &Target::new("grants", "", "")).await?;
-        let mut views = Vec::new();
-        for grant in gate.unit.list_grants().await.or_problem()? {
+        let mut grants = gate.unit.list_grants().await.or_problem()?;
+        grants.retain(|grant| gate.shows(&Resource::grant(grant.id, &grant.scope, [])));
+        let mut views = Vec::with_capacity(grants.len());
+        for grant in grants {
             views.push(grant_view(gate.unit.as_mut(), &grant).await?);
         }
         Ok(views)

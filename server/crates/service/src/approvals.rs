@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, ErrorCode, Operation, Problem, RunId, UserId,
+    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, ErrorCode, Operation, Problem, RunId, Timestamp,
+    UserId,
     view::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, Page, RecentRun, SimilarRuns},
 };
 use engine::{
@@ -52,13 +53,15 @@ fn target(approval: &Approval, run: &Run) -> Target {
         .within(&run.workflow.namespace)
 }
 
-fn resource(approval: &Approval, run: &Run, asked: &[Approver]) -> Resource {
-    Resource::approval(
-        approval.id,
-        &run.workflow.namespace,
-        approval.requester_id,
-        asked.iter().map(|approver| approver.user_id),
-    )
+async fn resource(
+    unit: &mut dyn UnitOfWork,
+    approval: &Approval,
+    run: &Run,
+    asked: &[Approver],
+) -> Result<Resource, Problem> {
+    let involved = unit.people_asked_in(run.id).await.or_problem()?;
+    let asked = asked.iter().map(|approver| approver.user_id);
+    Ok(Resource::approval(approval.id, &run.workflow.namespace, approval.requester_id, asked, involved))
 }
 
 fn rule_of(approval: &Approval) -> Option<ApprovalRule> {
@@ -79,12 +82,13 @@ impl Service {
         let limit = cursor::limit(limit);
         let filter =
             ApprovalFilter { state: query.state, waiting_for: query.mine.then_some(caller.user), run: query.run };
-        let after = cursor::decode::<(domain::Timestamp, ApprovalId)>(cursor)?.map(|(due, id)| QueueKey { due, id });
+        // In microseconds: what has no due time stands at the end of time, which no date can be written for.
+        let after = cursor::decode::<(i64, ApprovalId)>(cursor)?;
+        let after = after.map(|(due, id)| QueueKey { due: Timestamp::from_micros(due), id });
         let visible = runs::visibility(self, caller);
         let rows = gate.unit.list_approvals(&visible, &filter, after, limit + 1).await.or_problem()?;
-        let page = cursor::page(rows, limit, |approval| {
-            (approval.due_at.unwrap_or(domain::Timestamp::from_micros(i64::MAX)), approval.id)
-        });
+        let page =
+            cursor::page(rows, limit, |approval| (approval.due_at.map_or(i64::MAX, Timestamp::as_micros), approval.id));
         let items = self.approval_summaries(gate.unit.as_mut(), caller, page.items).await?;
         Ok(Page { items, next: page.next })
     }
@@ -143,8 +147,9 @@ impl Service {
     pub async fn approval(&self, caller: &Caller, id: ApprovalId) -> Result<ApprovalDetail, Problem> {
         let mut gate = self.look(caller, Operation::ApprovalRead).await?;
         let (approval, run, asked) = load(gate.unit.as_mut(), id).await?;
-        gate.authorize_or_hide(&resource(&approval, &run, &asked), &target(&approval, &run)).await?;
-        self.approval_page(gate.unit.as_mut(), caller, approval, run, asked).await
+        let resource = resource(gate.unit.as_mut(), &approval, &run, &asked).await?;
+        gate.authorize_or_hide(&resource, &target(&approval, &run)).await?;
+        self.approval_page(gate.unit.as_mut(), caller, approval, run, asked, &resource).await
     }
 
     async fn approval_page(
@@ -154,6 +159,7 @@ impl Service {
         approval: Approval,
         run: Run,
         asked: Vec<Approver>,
+        resource: &Resource,
     ) -> Result<ApprovalDetail, Problem> {
         let decided = unit.decisions(approval.id).await.or_problem()?;
         let ids = asked.iter().map(|approver| approver.user_id);
@@ -162,7 +168,7 @@ impl Service {
         let summary = self.approval_summary(unit, caller, &approval, &run, &people).await?;
         let definition = self.definition(unit, &run.workflow, &run.version).await?;
         let shown: Value = views::shown(&approval.shown);
-        let refusal = self.refusal(caller, &approval, &run, &asked, &decided);
+        let refusal = self.refusal(caller, &approval, resource, &decided);
         Ok(ApprovalDetail {
             version: run.version.clone(),
             message: approval.message.clone(),
@@ -201,15 +207,13 @@ impl Service {
         &self,
         caller: &Caller,
         approval: &Approval,
-        run: &Run,
-        asked: &[Approver],
+        resource: &Resource,
         decided: &[Decision],
     ) -> Option<ErrorCode> {
         if approval.requester_id == caller.user {
             return Some(ErrorCode::OwnRequest);
         }
-        let resource = resource(approval, run, asked);
-        if !self.parts.policies.decide(&caller.principal, Operation::ApprovalDecide, &resource).allowed {
+        if !self.parts.policies.decide(&caller.principal, Operation::ApprovalDecide, resource).allowed {
             return Some(ErrorCode::Forbidden);
         }
         let ended = approval.state != ApprovalState::Pending;
@@ -253,7 +257,7 @@ impl Service {
         let mut gate = self.enter(caller, Operation::ApprovalDecide).await?;
         // Locks the approval, so that of two people at the same moment one decides and the other is told.
         let (approval, run, asked) = load(gate.unit.as_mut(), id).await?;
-        let resource = resource(&approval, &run, &asked);
+        let resource = resource(gate.unit.as_mut(), &approval, &run, &asked).await?;
         let target = target(&approval, &run);
         if self.parts.policies.decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;
@@ -369,7 +373,7 @@ impl Service {
         let notice = Notice {
             kind: NoticeKind::ChangesRequested,
             title: run.title.clone(),
-            run_number: run.number,
+            run_number: Some(run.number),
             link: format!("/catalogue/{}/request?draft={}", run.workflow, draft.id),
             cause: format!("changes:{}", approval.id),
         };

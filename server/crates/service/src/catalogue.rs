@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use domain::{
     ErrorCode, Operation, Problem, Trigger, WorkflowRef,
-    view::{CatalogueItem, PlanStep, RunSummary, ScheduleView, WorkflowVersionView},
+    view::{CatalogueItem, PlanStep, RunSummary, ScheduleRefusal, ScheduleView, WorkflowVersionView},
 };
-use engine::launch::{Cause, Launch};
+use engine::launch::{self, Cause, Launch, Obstacle};
 use policy::Resource;
 use serde_json::{Value, json};
 use store::{
@@ -21,7 +21,6 @@ use crate::{
     gate::Target,
     input,
     problems::{OrProblem as _, not_found},
-    processes, secrets,
     views::{self, People},
 };
 
@@ -51,8 +50,7 @@ impl Service {
         let wanted = search.unwrap_or_default().trim().to_lowercase();
         let mut items = Vec::new();
         for version in versions {
-            let launch = Resource::workflow(&version.workflow);
-            if !self.parts.policies.decide(&caller.principal, Operation::RunLaunch, &launch).allowed {
+            if !gate.shows(&Resource::workflow(&version.workflow)) {
                 continue;
             }
             let mut item = views::catalogue_item(&version, self.parse(&version)?.as_ref());
@@ -245,10 +243,10 @@ impl Service {
         }
         let definition = self.parse(&stored)?;
         input::check(definition.input_schema(), &input)?;
-        if definition.runs_processes() {
-            processes::require_permission(gate, &workflow.namespace, &target(workflow)).await?;
+        let obstacle = launch::obstacle(gate.unit.as_mut(), &workflow.namespace, &definition).await.or_problem()?;
+        if let Some(Obstacle { code, detail }) = obstacle {
+            return Err(gate.refuse(&target(workflow), Problem::new(code).with_detail(detail)).await);
         }
-        secrets::require(gate, &definition, &workflow.namespace, &target(workflow)).await?;
         let requester = gate.unit.user(caller.user).await.or_problem()?.ok_or_else(not_found)?;
         let launch = Launch {
             version: &stored,
@@ -300,7 +298,12 @@ async fn schedule(
         missed: declared.missed,
         next: kept.iter().filter(|kept| kept.trigger != Trigger::On).filter_map(|kept| kept.due_at).min(),
         last: kept.iter().filter_map(|kept| kept.fired_at).max(),
+        refused: kept.iter().filter_map(refusal).max_by_key(|refusal| refusal.at),
     }))
+}
+
+fn refusal(kept: &store::schedules::Schedule) -> Option<ScheduleRefusal> {
+    serde_json::from_str(kept.refused.as_deref()?).ok()
 }
 
 /// The name of a state as it stands in interfaces.

@@ -58,6 +58,10 @@ fn stored_scopes(connection: &Connection) -> Vec<Scope> {
     names.iter().filter_map(|name| name.parse().ok()).collect()
 }
 
+fn resource(connection: &Connection) -> Resource {
+    Resource::connection(connection.id, &stored_scopes(connection))
+}
+
 fn target(connection: &Connection) -> Target {
     Target::new("connection", connection.id, connection.name.clone())
 }
@@ -94,7 +98,8 @@ impl Service {
     pub async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, Problem> {
         let mut gate = self.look(caller, Operation::ConnectionList).await?;
         gate.authorize(&Resource::system(), &Target::new("connections", "", "")).await?;
-        let connections = gate.unit.list_connections().await.or_problem()?;
+        let mut connections = gate.unit.list_connections().await.or_problem()?;
+        connections.retain(|connection| gate.shows(&resource(connection)));
         Ok(connections.into_iter().map(view).collect())
     }
 
@@ -123,7 +128,7 @@ impl Service {
         let id = known.as_ref().map_or_else(|| ConnectionId::new(self.ids()), |known| known.id);
         let named = Target::new("connection", id, name);
         if let Some(known) = &known {
-            gate.authorize(&Resource::connection(id, &stored_scopes(known)), &named).await?;
+            gate.authorize(&resource(known), &named).await?;
         }
         gate.authorize(&Resource::connection(id, &scopes), &named).await?;
         let stored = match known.as_ref().filter(|known| known.kind == new.kind) {
@@ -175,7 +180,7 @@ impl Service {
     pub async fn delete_connection(&self, caller: &Caller, id: ConnectionId) -> Result<(), Problem> {
         let mut gate = self.enter(caller, Operation::ConnectionDelete).await?;
         let connection = gate.unit.connection(id).await.or_problem()?.ok_or_else(not_found)?;
-        gate.authorize(&Resource::connection(id, &stored_scopes(&connection)), &target(&connection)).await?;
+        gate.authorize(&resource(&connection), &target(&connection)).await?;
         gate.unit.delete_connection(id).await.or_problem()?;
         gate.finish(&target(&connection), json!({"before": facts(&connection), "after": null})).await?;
         self.parts.live.changed(engine::Topic::Administration);
@@ -186,7 +191,7 @@ impl Service {
     pub async fn test_connection(&self, caller: &Caller, id: ConnectionId) -> Result<ConnectionCheck, Problem> {
         let mut gate = self.enter(caller, Operation::ConnectionTest).await?;
         let connection = gate.unit.connection(id).await.or_problem()?.ok_or_else(not_found)?;
-        let resource = Resource::connection(id, &stored_scopes(&connection));
+        let resource = resource(&connection);
         gate.authorize(&resource, &target(&connection)).await?;
         // The writer is not held while another system is asked.
         gate.unit.rollback().await.or_problem()?;

@@ -135,6 +135,12 @@ impl Gate<'_> {
         })
     }
 
+    /// Whether the operation's list shows this: the same question as of the thing itself, so that a list shows exactly what
+    /// its detail pages would. For lists that are read whole; a page of a longer one is filtered where it is cut.
+    pub(crate) fn shows(&self, resource: &Resource) -> bool {
+        self.service.parts.policies.decide(self.principal.as_ref(), self.operation, resource).allowed
+    }
+
     /// Drops what was begun, enters the refusal in the audit log, and gives the problem back.
     pub(crate) async fn refuse(&mut self, target: &Target, problem: Problem) -> Problem {
         let entry =

@@ -190,65 +190,66 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 /// Subject and text in the recipient's language.
 fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
     let title = mail.title.replace(['\r', '\n'], " ");
-    let number = mail.run_number;
+    let number = mail.run_number.map(|number| format!(" (R-{number})")).unwrap_or_default();
     let korean = mail.locale == "ko";
     let (subject, sentence) = match (mail.kind, korean) {
         (NoticeKind::ApprovalRequested, false) => (
-            format!("Your decision is needed: {title} (R-{number})"),
-            format!("\"{title}\" (R-{number}) waits for your decision."),
+            format!("Your decision is needed: {title}{number}"),
+            format!("\"{title}\"{number} waits for your decision."),
         ),
         (NoticeKind::ApprovalRequested, true) => (
-            format!("승인이 필요합니다: {title} (R-{number})"),
-            format!("\"{title}\" (R-{number}) 요청이 승인을 기다리고 있습니다."),
+            format!("승인이 필요합니다: {title}{number}"),
+            format!("\"{title}\"{number} 요청이 승인을 기다리고 있습니다."),
         ),
         (NoticeKind::ChangesRequested, false) => (
-            format!("Changes requested: {title} (R-{number})"),
-            format!(
-                "An approver asks you to change your request \"{title}\" (R-{number}). Your input is kept as a draft."
-            ),
+            format!("Changes requested: {title}{number}"),
+            format!("An approver asks you to change your request \"{title}\"{number}. Your input is kept as a draft."),
         ),
         (NoticeKind::ChangesRequested, true) => (
-            format!("수정이 요청되었습니다: {title} (R-{number})"),
+            format!("수정이 요청되었습니다: {title}{number}"),
             format!(
-                "승인자가 요청 \"{title}\" (R-{number})의 수정을 요청했습니다. 입력한 내용은 초안으로 보관되어 있습니다."
+                "승인자가 요청 \"{title}\"{number}의 수정을 요청했습니다. 입력한 내용은 초안으로 보관되어 있습니다."
             ),
         ),
         (NoticeKind::RunCompleted, false) => {
-            (format!("Completed: {title} (R-{number})"), format!("Your request \"{title}\" (R-{number}) is completed."))
+            (format!("Completed: {title}{number}"), format!("Your request \"{title}\"{number} is completed."))
         }
-        (NoticeKind::RunCompleted, true) => (
-            format!("완료되었습니다: {title} (R-{number})"),
-            format!("요청하신 \"{title}\" (R-{number}) 작업이 완료되었습니다."),
-        ),
+        (NoticeKind::RunCompleted, true) => {
+            (format!("완료되었습니다: {title}{number}"), format!("요청하신 \"{title}\"{number} 작업이 완료되었습니다."))
+        }
         (NoticeKind::RunFaulted, false) => {
-            (format!("Failed: {title} (R-{number})"), format!("Your request \"{title}\" (R-{number}) has failed."))
+            (format!("Failed: {title}{number}"), format!("Your request \"{title}\"{number} has failed."))
         }
-        (NoticeKind::RunFaulted, true) => (
-            format!("실패했습니다: {title} (R-{number})"),
-            format!("요청하신 \"{title}\" (R-{number}) 작업이 실패했습니다."),
-        ),
+        (NoticeKind::RunFaulted, true) => {
+            (format!("실패했습니다: {title}{number}"), format!("요청하신 \"{title}\"{number} 작업이 실패했습니다."))
+        }
         (NoticeKind::RunRejected, false) => {
-            (format!("Rejected: {title} (R-{number})"), format!("Your request \"{title}\" (R-{number}) was rejected."))
+            (format!("Rejected: {title}{number}"), format!("Your request \"{title}\"{number} was rejected."))
         }
-        (NoticeKind::RunRejected, true) => (
-            format!("반려되었습니다: {title} (R-{number})"),
-            format!("요청하신 \"{title}\" (R-{number}) 작업이 반려되었습니다."),
-        ),
-        (NoticeKind::RunCancelled, false) => (
-            format!("Cancelled: {title} (R-{number})"),
-            format!("Your request \"{title}\" (R-{number}) was cancelled."),
-        ),
-        (NoticeKind::RunCancelled, true) => (
-            format!("취소되었습니다: {title} (R-{number})"),
-            format!("요청하신 \"{title}\" (R-{number}) 작업이 취소되었습니다."),
-        ),
+        (NoticeKind::RunRejected, true) => {
+            (format!("반려되었습니다: {title}{number}"), format!("요청하신 \"{title}\"{number} 작업이 반려되었습니다."))
+        }
+        (NoticeKind::RunCancelled, false) => {
+            (format!("Cancelled: {title}{number}"), format!("Your request \"{title}\"{number} was cancelled."))
+        }
+        (NoticeKind::RunCancelled, true) => {
+            (format!("취소되었습니다: {title}{number}"), format!("요청하신 \"{title}\"{number} 작업이 취소되었습니다."))
+        }
         (NoticeKind::RunNeedsAttention, false) => (
-            format!("Needs attention: {title} (R-{number})"),
-            format!("The run \"{title}\" (R-{number}) cannot go on without an operator."),
+            format!("Needs attention: {title}{number}"),
+            format!("The run \"{title}\"{number} cannot go on without an operator."),
         ),
         (NoticeKind::RunNeedsAttention, true) => (
-            format!("조치가 필요합니다: {title} (R-{number})"),
-            format!("실행 \"{title}\" (R-{number})은(는) 운영자의 조치 없이는 계속할 수 없습니다."),
+            format!("조치가 필요합니다: {title}{number}"),
+            format!("실행 \"{title}\"{number}은(는) 운영자의 조치 없이는 계속할 수 없습니다."),
+        ),
+        (NoticeKind::ScheduleRefused, false) => (
+            format!("Not launched: {title}"),
+            format!("The schedule of \"{title}\" may not launch it at the moment. The page of the workflow says why."),
+        ),
+        (NoticeKind::ScheduleRefused, true) => (
+            format!("실행되지 않았습니다: {title}"),
+            format!("일정이 지금 \"{title}\"을(를) 실행할 수 없습니다. 이유는 워크플로 페이지에서 확인하세요."),
         ),
     };
     let signature = if korean { "Rondo에서 보낸 메일입니다." } else { "Sent by Rondo." };
@@ -268,7 +269,7 @@ mod tests {
             locale: "ko".to_owned(),
             kind: NoticeKind::RunCompleted,
             title: "x\r\nBcc: b@example.test".to_owned(),
-            run_number: 7,
+            run_number: Some(7),
             link: "/runs/7".to_owned(),
         };
         let (subject, body) = words(&mail, "https://rondo.example.test");

@@ -1,12 +1,12 @@
 //! Which namespaces may run shell commands, scripts and containers.
 
-use domain::{ErrorCode, Name, Operation, Problem, view::ProcessPermissionView};
+use domain::{Name, Operation, Problem, view::ProcessPermissionView};
 use policy::Resource;
 use serde_json::json;
 use store::process_permissions::ProcessPermission;
 
 use crate::{
-    Caller, Gate, Service,
+    Caller, Service,
     gate::Target,
     problems::{OrProblem as _, not_found},
     views::People,
@@ -55,16 +55,6 @@ impl Service {
         self.parts.live.changed(engine::Topic::Administration);
         Ok(())
     }
-}
-
-/// Refuses the launch of a workflow that runs processes in a namespace that may run none.
-pub(crate) async fn require_permission(gate: &mut Gate<'_>, namespace: &Name, target: &Target) -> Result<(), Problem> {
-    if gate.unit.process_permission(namespace).await.or_problem()?.is_some() {
-        return Ok(());
-    }
-    let problem =
-        Problem::new(ErrorCode::ProcessesNotPermitted).with_detail(engine::processes::not_permitted(namespace));
-    Err(gate.refuse(target, problem).await)
 }
 
 fn view(permission: ProcessPermission, people: &People) -> ProcessPermissionView {

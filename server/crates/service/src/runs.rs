@@ -114,21 +114,13 @@ pub(crate) fn run_target(run: &Run) -> Target {
 
 /// A run as policies see it.
 pub(crate) async fn run_resource(unit: &mut dyn UnitOfWork, run: &Run) -> Result<Resource, Problem> {
-    let approvals = approvals_of(unit, run).await?;
-    resource_with(unit, run, &approvals).await
+    let asked = unit.people_asked_in(run.id).await.or_problem()?;
+    Ok(Resource::run(run.id, &run.workflow.namespace, run.requester_id, asked))
 }
 
 async fn approvals_of(unit: &mut dyn UnitOfWork, run: &Run) -> Result<Vec<Approval>, Problem> {
     let filter = ApprovalFilter { run: Some(run.id), ..ApprovalFilter::default() };
     unit.list_approvals(&Visibility::everything(), &filter, None, RUN_APPROVALS).await.or_problem()
-}
-
-async fn resource_with(unit: &mut dyn UnitOfWork, run: &Run, approvals: &[Approval]) -> Result<Resource, Problem> {
-    let mut asked = Vec::new();
-    for approval in approvals {
-        asked.extend(unit.approvers(approval.id).await.or_problem()?.into_iter().map(|approver| approver.user_id));
-    }
-    Ok(Resource::run(run.id, &run.workflow.namespace, run.requester_id, asked))
 }
 
 /// What the caller may see of runs, as a filter for lists.
@@ -179,12 +171,12 @@ impl Service {
     }
 
     async fn run_page(&self, mut gate: Gate<'_>, caller: &Caller, run: &Run) -> Result<RunDetail, Problem> {
-        let mut approvals = approvals_of(gate.unit.as_mut(), run).await?;
-        let resource = resource_with(gate.unit.as_mut(), run, &approvals).await?;
+        let resource = run_resource(gate.unit.as_mut(), run).await?;
         gate.authorize_or_hide(&resource, &run_target(run)).await?;
         let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
         let mut detail = views::run_detail(run, &people);
         detail.graph = self.definition(gate.unit.as_mut(), &run.workflow, &run.version).await?.graph();
+        let mut approvals = approvals_of(gate.unit.as_mut(), run).await?;
         approvals.sort_by_key(|approval| approval.opened_at);
         detail.approvals = self.approval_summaries(gate.unit.as_mut(), caller, approvals).await?;
         let may = |operation| self.parts.policies.decide(&caller.principal, operation, &resource).allowed;

@@ -5,10 +5,9 @@ use identity::vault::contains_sealed;
 use policy::Resource;
 use serde_json::{Value, json};
 use store::secrets::SealedSecret;
-use workflow::Definition;
 
 use crate::{
-    Caller, Gate, Service,
+    Caller, Service,
     gate::Target,
     people::{all_right, field},
     problems::{OrProblem as _, not_found},
@@ -61,10 +60,7 @@ impl Service {
         let mut gate = self.look(caller, Operation::SecretList).await?;
         gate.authorize(&Resource::system(), &Target::new("secrets", "", "")).await?;
         let mut secrets = gate.unit.list_secrets().await.or_problem()?;
-        secrets.retain(|secret| {
-            let resource = Resource::secret(&secret.namespace, &secret.name);
-            self.parts.policies.decide(&caller.principal, Operation::SecretList, &resource).allowed
-        });
+        secrets.retain(|secret| gate.shows(&Resource::secret(&secret.namespace, &secret.name)));
         let people = secrets.iter().flat_map(|secret| [secret.created_by, secret.updated_by]);
         let people = People::load(gate.unit.as_mut(), people).await.or_problem()?;
         Ok(secrets.into_iter().map(|secret| view(secret, &people)).collect())
@@ -128,23 +124,6 @@ impl Service {
 /// What the audit log keeps of a secret: that there is one, and since when. Not even what it looks like sealed.
 fn facts(secret: &SealedSecret) -> Value {
     json!({"stored": true, "since": secret.updated_at})
-}
-
-/// Refuses the launch of a workflow that lists a secret which its namespace does not have.
-pub(crate) async fn require(
-    gate: &mut Gate<'_>,
-    definition: &Definition,
-    namespace: &Name,
-    target: &Target,
-) -> Result<(), Problem> {
-    match engine::secrets::missing(gate.unit.as_mut(), namespace, definition).await.or_problem()? {
-        None => Ok(()),
-        Some(name) => {
-            let problem =
-                Problem::new(ErrorCode::SecretMissing).with_detail(engine::secrets::not_there(namespace, &name));
-            Err(gate.refuse(target, problem).await)
-        }
-    }
 }
 
 fn view(secret: SealedSecret, people: &People) -> SecretView {

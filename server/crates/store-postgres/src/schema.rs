@@ -27,6 +27,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(11, "open_inboxes", "0011_open_inboxes.sql"),
     migration!(12, "secrets_and_resources", "0012_secrets_and_resources.sql"),
     migration!(13, "limits", "0013_limits.sql"),
+    migration!(14, "refused_launches", "0014_refused_launches.sql"),
 ];
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(11, "open_inboxes", "0011_open_inboxes.sql"),
     migration!(12, "secrets_and_resources", "0012_secrets_and_resources.sql"),
     migration!(13, "limits", "0013_limits.sql"),
+    migration!(14, "refused_launches", "0014_refused_launches.sql"),
 ];
 
 /// Of the file of task logs.
@@ -58,6 +59,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=13).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=14).collect::<Vec<_>>());
     }
 }

@@ -183,6 +183,7 @@ pub fn schedule(workflow: &WorkflowRef, trigger: Trigger) -> Schedule {
         due_at: Some(at(0)),
         fired_at: None,
         run: None,
+        refused: None,
         seen: 0,
         gathered: None,
     }

@@ -144,6 +144,14 @@ impl Approvals for Unit {
         })
     }
 
+    async fn people_asked_in(&mut self, run: RunId) -> Result<Vec<UserId>> {
+        let statement = sql(concat!(
+            "SELECT DISTINCT va.user_id FROM approvals v JOIN approval_approvers va ON va.approval_id = v.id ",
+            "WHERE v.run_id = $1 ORDER BY va.user_id"
+        ));
+        each(&self.fetch(statement.bind(run)).await?, |row| row.parsed("user_id"))
+    }
+
     async fn add_approvers(&mut self, id: ApprovalId, approvers: &[Approver]) -> Result<()> {
         let end = sql("SELECT COALESCE(max(position), 0) AS last FROM approval_approvers WHERE approval_id = $1");
         let mut position = only(&self.fetch(end.bind(id)).await?, |row| row.integer("last"))?;

@@ -181,11 +181,10 @@ impl Runs for Unit {
             }
         };
         let mut statement = sql(select!("WHERE TRUE"));
-        if let Some(person) = visible.person.filter(|_| !visible.everywhere && visible.namespaces.is_empty()) {
-            visibility::push_newest_of(&mut statement, person, limit, narrow);
-        } else {
-            visibility::push(&mut statement, visible);
+        if visible.everywhere {
             narrow(&mut statement);
+        } else {
+            visibility::push_newest(&mut statement, visible, limit, narrow);
         }
         statement.push(" ORDER BY r.number DESC").limit(limit);
         each(&self.fetch(statement).await?, run)

@@ -17,7 +17,7 @@ use crate::{
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT namespace, name, kind, version, anchor, due_at, fired_at, run_id, seen, gathered FROM schedules ",
+            "SELECT namespace, name, kind, version, anchor, due_at, fired_at, run_id, refused, seen, gathered FROM schedules ",
             $rest
         )
     };
@@ -32,6 +32,7 @@ fn schedule(row: &Columns<'_>) -> Result<Schedule> {
         due_at: row.maybe_time("due_at")?,
         fired_at: row.maybe_time("fired_at")?,
         run: row.maybe_parsed("run_id")?,
+        refused: row.maybe_text("refused")?,
         seen: row.integer("seen")?,
         gathered: row.maybe_text("gathered")?,
     })
@@ -49,8 +50,8 @@ impl Schedules for Unit {
     async fn insert_schedule(&mut self, schedule: &Schedule, filters: &[Filter<'_>]) -> Result<()> {
         let workflow = &schedule.workflow;
         let statement = sql(concat!(
-            "INSERT INTO schedules (namespace, name, kind, version, anchor, due_at, fired_at, run_id, seen, gathered) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+            "INSERT INTO schedules (namespace, name, kind, version, anchor, due_at, fired_at, run_id, seen, gathered, ",
+            "refused) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         ))
         .bind(workflow.namespace.as_str())
         .bind(workflow.name.as_str())
@@ -61,7 +62,8 @@ impl Schedules for Unit {
         .bind(schedule.fired_at)
         .bind(schedule.run)
         .bind(schedule.seen)
-        .bind(schedule.gathered.as_deref());
+        .bind(schedule.gathered.as_deref())
+        .bind(schedule.refused.as_deref());
         self.execute(statement).await?;
         for filter in filters {
             let statement = sql(concat!(
@@ -98,7 +100,7 @@ impl Schedules for Unit {
 
     async fn advance_schedule(&mut self, schedule: &Schedule) -> Result<()> {
         let statement = sql(concat!(
-            "UPDATE schedules SET due_at = $5, fired_at = $6, run_id = $7, seen = $8, gathered = $9 ",
+            "UPDATE schedules SET due_at = $5, fired_at = $6, run_id = $7, seen = $8, gathered = $9, refused = $10 ",
             "WHERE namespace = $1 AND name = $2 AND kind = $3 AND version = $4"
         ))
         .bind(schedule.workflow.namespace.as_str())
@@ -109,7 +111,8 @@ impl Schedules for Unit {
         .bind(schedule.fired_at)
         .bind(schedule.run)
         .bind(schedule.seen)
-        .bind(schedule.gathered.as_deref());
+        .bind(schedule.gathered.as_deref())
+        .bind(schedule.refused.as_deref());
         self.execute_one(statement).await
     }
 

@@ -107,6 +107,8 @@ pub trait Approvals: Send {
     async fn count_waiting_for(&mut self, user: UserId) -> Result<u64>;
     /// Who is asked, in the order of asking.
     async fn approvers(&mut self, id: ApprovalId) -> Result<Vec<Approver>>;
+    /// Everybody whom any approval of this run asks or asked, in order of id.
+    async fn people_asked_in(&mut self, run: RunId) -> Result<Vec<UserId>>;
     /// Asks more people, after those who are asked already; who is asked already is left as it is.
     async fn add_approvers(&mut self, id: ApprovalId, approvers: &[Approver]) -> Result<()>;
     /// Ends a pending one; [`crate::StoreError::Conflict`] when it is not pending any more.

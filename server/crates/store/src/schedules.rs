@@ -31,6 +31,8 @@ pub struct Schedule {
     pub fired_at: Option<Timestamp>,
     /// The last run that it launched.
     pub run: Option<RunId>,
+    /// Why its last launch was refused, as JSON; none when it was not.
+    pub refused: Option<String>,
     /// The place in the stream up to which events have been looked at.
     pub seen: i64,
     /// Events that wait for others to start a run with, as JSON.

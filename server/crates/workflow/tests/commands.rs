@@ -9,6 +9,7 @@ use workflow::harness::{Answer, Faults, Scenario};
 use workflow::{
     Attention, CallId, CallRequest, Capability, CloudEvent, Compensation, Definition, Effect, Event, EventKind,
     FunctionCatalogue, Resolution, RunError, RunState, SecretSource, TimerId, apply, build_call, outstanding,
+    secrets_of_call,
 };
 
 fn definition(tasks: &str) -> Definition {
@@ -16,6 +17,7 @@ fn definition(tasks: &str) -> Definition {
     for name in ["echo", "fail"] {
         catalogue.register(name, json!({"type": "object", "properties": {"n": {"type": "integer"}}}), name).unwrap();
     }
+    catalogue.allow([Capability::RunShell]);
     let source = format!(
         "document: {{dsl: 1.0.3, namespace: test, name: case, version: 1.0.0}}\nuse: {{secrets: [token, other]}}\ndo:\n{tasks}"
     );
@@ -194,6 +196,38 @@ fn secrets_reach_the_call_and_nothing_else() {
     assert!(!serde_json::to_string(&run.state).unwrap().contains("s3cret"));
     let error = build_call(&definition, &run.state, &call, &()).unwrap_err();
     assert_eq!((error.status, error.instance.as_deref()), (403, Some("/do/0/one")));
+}
+
+#[test]
+fn what_nobody_waits_for_has_its_secrets_when_it_is_made_and_remembers_the_rest() {
+    let definition = definition(
+        "- one: {run: {shell: {command: '${ .command }', environment: {T: '${ $secrets.token + $context.seen }'}}, await: \
+         false}, export: {as: '{seen: \"later\"}'}}\n- two: {call: echo, with: {}}\n",
+    );
+    let (run, started) = Run::start(&definition, json!({"command": "ls"}));
+    let detached = calls(&started)[0];
+    assert!(calls(&started).len() == 2, "the run has gone on");
+    // As after a restart.
+    let kept = serde_json::to_string(&run.state).unwrap();
+    let state: RunState = serde_json::from_str(&kept).unwrap();
+    assert_eq!(state, run.state);
+    assert_eq!(secrets_of_call(&definition, &state, &detached), ["other", "token"]);
+    let vault = Vault(BTreeMap::from([("token", json!("s3cret-value"))]));
+    let request = build_call(&definition, &state, &detached, &vault).unwrap();
+    assert_eq!((&request.with["command"], &request.with["environment"]), (&json!("ls"), &json!({"T": "s3cret-value"})));
+    assert_eq!(request.redact, ["s3cret-value"]);
+    assert!(!kept.contains("s3cret"));
+    let error = build_call(&definition, &state, &detached, &()).unwrap_err();
+    assert_eq!((error.status, error.instance.as_deref()), (403, Some("/do/0/one")));
+}
+
+#[test]
+fn what_nobody_waits_for_is_not_made_with_a_secret_that_is_not_declared() {
+    let definition = definition("- one: {run: {shell: {command: '${ $secrets.tokn }'}, await: false}}\n");
+    let (run, _) = Run::start(&definition, json!({}));
+    let error = run.state.record().unwrap().error.clone().unwrap();
+    assert_eq!((error.status, error.instance.as_deref()), (403, Some("/do/0/one")));
+    assert!(error.detail.unwrap().contains("did you mean “token”"));
 }
 
 #[test]

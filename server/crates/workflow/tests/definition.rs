@@ -150,8 +150,8 @@ fn every_fault_of_events_processes_and_components_is_reported() {
                 "- one: {run: {shell: {command: ls}, script: {}}}\n- two: {run: {shell: {comand: ls, arguments: x}, return: \
                  stdot}}\n- three: {run: {script: {language: ruby, code: x}}}\n- four: {run: {script: {language: js}}}\n- five: \
                  {run: {container: {image: '', pullPolicy: often, lifetime: {cleanup: always, after: {minuts: 1}}}}}\n- six: \
-                 {run: {workflow: {name: x, input: {a: '${ $secrets.a }'}}}}\n- seven: {run: {await: maybe, shell: {command: \
-                 ls}}}\n- eight: {run: {await: false, shell: {command: '${ $secrets.a }'}}}\n- nine: {run: {}}\n",
+                 {run: {workflow: {name: x}}}\n- seven: {run: {await: maybe, shell: {command: \
+                 ls}}}\n- eight: {run: {await: false, shell: {}}}\n- nine: {run: {}}\n",
             ),
         ),
         (

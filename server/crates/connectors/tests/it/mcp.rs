@@ -399,12 +399,14 @@ async fn arguments_are_checked_before_anything_is_sent() {
         ("/timeout", json!("5 minutes"), "timeout"),
         ("/timeout", json!({"weeks": 1}), "timeout"),
         ("/client", json!({"name": "x"}), "version"),
-        ("/transport", json!({"stdio": {"command": "npx"}}), "transport"),
+        ("/transport", json!({"stdio": {"command": "npx"}}), "/transport/stdio"),
+        ("/transport", json!({}), "http"),
     ] {
         let mut with = fine();
         with[pointer.trim_start_matches('/')] = value;
         let error = bench.call("mcp", "k", with).await.error().unwrap().clone();
         assert!(error.is(StandardError::Validation) && error.to_string().contains(expected), "{pointer}: {error}");
+        assert!(!(expected.contains("stdio") && error.to_string().contains("http")), "one reason is enough: {error}");
     }
 }
 

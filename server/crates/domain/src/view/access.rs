@@ -241,7 +241,8 @@ pub struct LinkView {
 pub struct NotificationView {
     /// Its id.
     pub id: NotificationId,
-    /// `approval-requested`, `run-completed`, `run-faulted`, `run-rejected`, `run-cancelled`, `run-needs-attention`.
+    /// `approval-requested`, `run-completed`, `run-faulted`, `run-rejected`, `run-cancelled`, `run-needs-attention`,
+    /// `schedule-refused`.
     pub kind: String,
     /// The workflow's title.
     pub title: String,

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{DraftId, MissedRuns, Name, Risk, Timestamp};
+use crate::{DraftId, ErrorCode, MissedRuns, Name, Risk, Timestamp};
 
 /// A workflow that the caller may launch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +101,22 @@ pub struct ScheduleView {
     /// When it last launched a run.
     #[serde(default)]
     pub last: Option<Timestamp>,
+    /// Why the last launch was refused; absent when it was not.
+    #[serde(default)]
+    pub refused: Option<ScheduleRefusal>,
+}
+
+/// Why a schedule did not launch what it should have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleRefusal {
+    /// When.
+    pub at: Timestamp,
+    /// What is missing, as it would be answered to a person who launches it.
+    pub code: ErrorCode,
+    /// What is missing and who can help.
+    pub detail: String,
 }
 
 /// One step of what will happen.

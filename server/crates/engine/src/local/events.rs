@@ -12,6 +12,8 @@ use std::sync::{
 use tokio::sync::mpsc;
 use workflow::CloudEvent;
 
+use super::pending::{Hold, Pending};
+
 /// An event on the board.
 pub(super) struct Posted {
     pub(super) event: CloudEvent,
@@ -35,7 +37,14 @@ pub(super) struct Board(Mutex<Events>);
 struct Events {
     posted: Vec<Arc<Posted>>,
     emitted: Vec<CloudEvent>,
-    readers: Vec<mpsc::UnboundedSender<Arc<Posted>>>,
+    readers: Vec<mpsc::UnboundedSender<Arriving>>,
+}
+
+/// An event on its way to a run.
+pub(super) struct Arriving {
+    pub(super) posted: Arc<Posted>,
+    /// Held until the run has it.
+    pub(super) hold: Hold,
 }
 
 impl Board {
@@ -46,23 +55,24 @@ impl Board {
     }
 
     /// Posts an event that a run emits.
-    pub(super) fn emit(&self, event: CloudEvent) {
+    pub(super) fn emit(&self, event: CloudEvent, pending: &Pending) {
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         events.emitted.push(event.clone());
         let posted = Arc::new(Posted { event, consumed: AtomicBool::new(false) });
         // A reader that is gone is a run that has ended.
-        events.readers.retain(|reader| reader.send(Arc::clone(&posted)).is_ok());
+        let arriving = || Arriving { posted: Arc::clone(&posted), hold: pending.hold() };
+        events.readers.retain(|reader| reader.send(arriving()).is_ok());
         events.posted.push(posted);
     }
 
     /// The events that nobody has consumed yet, and all that come.
-    pub(super) fn read(&self) -> mpsc::UnboundedReceiver<Arc<Posted>> {
+    pub(super) fn read(&self, pending: &Pending) -> mpsc::UnboundedReceiver<Arriving> {
         let (reader, reading) = mpsc::unbounded_channel();
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         events.posted.retain(|posted| !posted.is_consumed());
         for posted in &events.posted {
             // The other end is at hand.
-            let _ = reader.send(Arc::clone(posted));
+            let _ = reader.send(Arriving { posted: Arc::clone(posted), hold: pending.hold() });
         }
         events.readers.push(reader);
         reading

@@ -22,7 +22,8 @@ use workflow::{
 
 use super::{
     Local,
-    events::{Board, Posted},
+    events::{Arriving, Board, Posted},
+    pending::{Hold, Pending},
     report::Record,
 };
 use crate::{
@@ -34,11 +35,14 @@ use crate::{
 const CALL_LIMIT: Duration = Duration::from_mins(5);
 /// How deep workflows may run workflows.
 const DEPTH: usize = 16;
+/// Why a run is cancelled that waits in vain.
+const FORSAKEN: &str = "the run waits for an event, and nobody is left who could send it";
 
 /// What all runs of an execution share.
 pub(super) struct Shared {
     pub(super) local: Local,
     pub(super) board: Board,
+    pub(super) pending: Pending,
     /// All secrets of the execution.
     pub(super) redaction: Redaction,
 }
@@ -58,15 +62,31 @@ pub(super) struct Run {
     state: RunState,
     depth: usize,
     timers: BTreeMap<TimerId, Timestamp>,
-    calls: HashMap<CallId, CancellationToken>,
+    calls: HashMap<CallId, Under>,
     subscriptions: BTreeMap<SubscriptionId, Subscription>,
-    arriving: mpsc::UnboundedReceiver<Arc<Posted>>,
+    arriving: mpsc::UnboundedReceiver<Arriving>,
     waiting: Vec<Waiting>,
-    answers: mpsc::UnboundedReceiver<Event>,
-    answer: mpsc::UnboundedSender<Event>,
+    answers: mpsc::UnboundedReceiver<Answer>,
+    answer: mpsc::UnboundedSender<Answer>,
     work: JoinSet<()>,
     tasks: BTreeMap<u32, TaskRecord>,
     record: Option<RunRecord>,
+    /// Given up while the run can only wait for others.
+    hold: Option<Hold>,
+}
+
+/// A call under way.
+struct Under {
+    cancelled: CancellationToken,
+    /// Whether it is another run, which holds for itself.
+    is_run: bool,
+}
+
+/// What comes to a run, but for events.
+struct Answer {
+    kind: EventKind,
+    /// Held until the run has it.
+    _hold: Hold,
 }
 
 impl Run {
@@ -75,7 +95,8 @@ impl Run {
         let (answer, answers) = mpsc::unbounded_channel();
         let id = RunId::new(&*shared.local.ids);
         let mut run = Self {
-            arriving: shared.board.read(),
+            arriving: shared.board.read(&shared.pending),
+            hold: Some(shared.pending.hold()),
             shared,
             definition,
             state: RunState::new(),
@@ -95,45 +116,63 @@ impl Run {
     }
 
     /// Works until the run has ended, and everything that it has started, too.
-    pub(super) async fn finish(mut self, cancelled: CancellationToken) -> Record {
+    pub(super) async fn finish(&mut self, cancelled: CancellationToken) -> Record {
         let mut asked_to_end = false;
         while !self.has_ended() {
             self.deliver();
             if self.has_ended() {
                 break;
             }
-            if self.is_forsaken() {
-                if asked_to_end {
-                    break;
-                }
-                asked_to_end = true;
-                self.cancel("the run waits for an event, and nobody is left who could send it");
-                continue;
+            if self.only_waits() {
+                self.hold = None;
             }
+            // Of those that wait in vain, only one that waits for no other run is the reason.
+            let listens = self.hold.is_none() && self.calls.is_empty();
             let timer = self.next_timer();
             tokio::select! {
+                biased;
                 () = cancelled.cancelled(), if !asked_to_end => {
+                    self.resume();
                     asked_to_end = true;
                     self.cancel("the run was cancelled from outside");
                 }
                 Some(answer) = self.answers.recv() => {
+                    self.resume();
                     self.apply(answer.kind);
                 }
-                Some(posted) = self.arriving.recv() => self.waiting.push(Waiting { posted, fresh: true }),
+                Some(Arriving { posted, hold: _hold }) = self.arriving.recv() => {
+                    self.resume();
+                    self.waiting.push(Waiting { posted, fresh: true });
+                }
                 () = sleep(timer.unwrap_or_default()), if timer.is_some() => self.fire(),
+                () = self.shared.pending.nothing_left(), if listens => {
+                    // Another that waits in vain may have been first, and what it does now may help.
+                    if !self.shared.pending.is_nothing() {
+                        continue;
+                    }
+                    self.resume();
+                    if asked_to_end {
+                        break;
+                    }
+                    asked_to_end = true;
+                    self.cancel(FORSAKEN);
+                }
             }
         }
         // What the run did not wait for ends by itself; what it has given up was told so. A second request ends both.
+        self.hold = None;
+        self.hear_no_more();
         while !self.work.is_empty() {
             tokio::select! {
                 _ = self.work.join_next() => {}
                 () = cancelled.cancelled(), if !asked_to_end => {
                     asked_to_end = true;
-                    self.calls.values().for_each(CancellationToken::cancel);
+                    self.calls.values().for_each(|call| call.cancelled.cancel());
                 }
             }
         }
-        Record { run: self.record, tasks: self.tasks.into_values().collect() }
+        self.resume();
+        Record { run: self.record.take(), tasks: std::mem::take(&mut self.tasks).into_values().collect() }
     }
 
     fn now(&self) -> Timestamp {
@@ -144,10 +183,21 @@ impl Run {
         self.record.as_ref().is_some_and(|record| record.status.is_final())
     }
 
-    /// Whether nothing can happen any more. Of a run inside another one nobody can tell: the other may emit an event.
-    fn is_forsaken(&self) -> bool {
-        let nothing_comes = self.arriving.is_empty() && self.answers.is_empty();
-        self.depth == 0 && self.calls.is_empty() && self.timers.is_empty() && nothing_comes
+    /// Whether nothing happens in the run unless something happens in another one.
+    fn only_waits(&self) -> bool {
+        self.timers.is_empty() && self.calls.values().all(|call| call.is_run)
+    }
+
+    /// What still comes is nothing that others should wait for.
+    fn hear_no_more(&mut self) {
+        self.arriving.close();
+        self.answers.close();
+        while self.arriving.try_recv().is_ok() {}
+        while self.answers.try_recv().is_ok() {}
+    }
+
+    fn resume(&mut self) {
+        self.hold.get_or_insert_with(|| self.shared.pending.hold());
     }
 
     fn cancel(&mut self, reason: &str) {
@@ -191,8 +241,8 @@ impl Run {
         match effect {
             Effect::Call(ticket) => self.dispatch(ticket),
             Effect::StopCall { call } => {
-                if let Some(token) = self.calls.remove(&call) {
-                    token.cancel();
+                if let Some(call) = self.calls.remove(&call) {
+                    call.cancelled.cancel();
                 }
             }
             Effect::SetTimer { timer, at } => {
@@ -213,7 +263,7 @@ impl Run {
             Effect::Unsubscribe { subscription, .. } => {
                 self.subscriptions.remove(&subscription);
             }
-            Effect::Emit(event) => self.shared.board.emit(*event),
+            Effect::Emit(event) => self.shared.board.emit(*event, &self.shared.pending),
             Effect::Task(record) => {
                 self.tasks.insert(record.sequence, *record);
             }
@@ -224,15 +274,16 @@ impl Run {
     /// Answers as if from outside.
     fn send(&self, kind: EventKind) {
         // The other end is this run's own.
-        let _ = self.answer.send(Event::new(self.now(), kind));
+        let _ = self.answer.send(Answer { kind, _hold: self.shared.pending.hold() });
     }
 
     /// Gives events to those who listen for them, the oldest first.
     fn deliver(&mut self) {
         let mut at = 0;
         loop {
-            while let Ok(posted) = self.arriving.try_recv() {
-                self.waiting.push(Waiting { posted, fresh: true });
+            while let Ok(arriving) = self.arriving.try_recv() {
+                self.resume();
+                self.waiting.push(Waiting { posted: arriving.posted, fresh: true });
             }
             let Some(next) = self.waiting.get_mut(at) else { return };
             let fresh = std::mem::take(&mut next.fresh);
@@ -270,7 +321,8 @@ impl Run {
     fn dispatch(&mut self, ticket: CallTicket) {
         let call = ticket.call;
         let cancelled = CancellationToken::new();
-        self.calls.insert(call, cancelled.clone());
+        let is_run = ticket.function == process::WORKFLOW;
+        self.calls.insert(call, Under { cancelled: cancelled.clone(), is_run });
         let built = workflow::build_call(&self.definition, &self.state, &call, &self.shared.local.secrets);
         let request = match built {
             Ok(request) => request,
@@ -285,18 +337,20 @@ impl Run {
             depth: self.depth,
             answer: self.answer.clone(),
         };
-        let (answer, clock) = (self.answer.clone(), Arc::clone(&self.shared.local.clock));
-        let made: Pin<Box<dyn Future<Output = Made> + Send>> = Box::pin(caller.make(request));
+        let (answer, shared) = (self.answer.clone(), Arc::clone(&self.shared));
+        let hold = self.shared.pending.hold();
+        let made: Pin<Box<dyn Future<Output = (Made, Hold)> + Send>> = Box::pin(caller.make(request, hold));
         self.work.spawn(async move {
             // A connector that panics must not leave its run waiting for ever.
-            let broken = || failed(StandardError::Runtime, "the call broke off");
-            let kind = match tokio::spawn(made).await.unwrap_or_else(|_| broken()) {
+            let broken = || (failed(StandardError::Runtime, "the call broke off"), shared.pending.hold());
+            let (made, hold) = tokio::spawn(made).await.unwrap_or_else(|_| broken());
+            let kind = match made {
                 // There is no operator to ask.
                 Made::Unknown(error) => EventKind::CallFailed { call, error, retryable: false },
                 known => known.into_event(call),
             };
             // An error only says that the run has ended.
-            let _ = answer.send(Event::new(clock.now(), kind));
+            let _ = answer.send(Answer { kind, _hold: hold });
         });
     }
 }
@@ -313,22 +367,22 @@ struct Caller {
     ticket: CallTicket,
     cancelled: CancellationToken,
     depth: usize,
-    answer: mpsc::UnboundedSender<Event>,
+    answer: mpsc::UnboundedSender<Answer>,
 }
 
 /// Takes the messages of a call into its run.
-struct Arriving {
+struct Subscribed {
     call: CallId,
-    answer: mpsc::UnboundedSender<Event>,
+    answer: mpsc::UnboundedSender<Answer>,
     shared: Arc<Shared>,
 }
 
 #[async_trait]
-impl Messages for Arriving {
+impl Messages for Subscribed {
     async fn deliver(&self, id: String, mut message: Value) -> bool {
         self.shared.redaction.value(&mut message);
         let kind = EventKind::MessageReceived { call: self.call, id, message };
-        self.answer.send(Event::new(self.shared.local.clock.now(), kind)).is_ok()
+        self.answer.send(Answer { kind, _hold: self.shared.pending.hold() }).is_ok()
     }
 
     /// Nothing is left of a run in process.
@@ -338,14 +392,16 @@ impl Messages for Arriving {
 }
 
 impl Caller {
-    async fn make(self, request: CallRequest) -> Made {
+    /// What became of the call, and what is held until its run knows. A call holds for as long as it takes; another run
+    /// holds for itself.
+    async fn make(self, request: CallRequest, hold: Hold) -> (Made, Hold) {
         match request.function.as_str() {
             process::WORKFLOW => match serde_json::from_value(request.with) {
-                Ok(order) => self.run_workflow(order).await,
+                Ok(order) => self.run_workflow(order, hold).await,
                 // serde's message may quote a value, and the value may be a secret.
-                Err(_) => failed(StandardError::Validation, "the arguments cannot be read"),
+                Err(_) => (failed(StandardError::Validation, "the arguments cannot be read"), hold),
             },
-            _ => self.call(request).await,
+            _ => (self.call(request).await, hold),
         }
     }
 
@@ -366,24 +422,32 @@ impl Caller {
         }
     }
 
-    async fn run_workflow(self, order: Workflow) -> Made {
+    async fn run_workflow(self, order: Workflow, hold: Hold) -> (Made, Hold) {
         if self.depth >= DEPTH {
-            return failed(StandardError::Runtime, format!("workflows run workflows more than {DEPTH} deep"));
+            let detail = format!("workflows run workflows more than {DEPTH} deep");
+            return (failed(StandardError::Runtime, detail), hold);
         }
         let Workflow { namespace, name, version, input } = order;
         let definition = match self.shared.local.workflows.find(&namespace, &name, &version) {
             Ok(definition) => definition,
-            Err(error) => return Made::Failed { error, retryable: false },
+            Err(error) => return (Made::Failed { error, retryable: false }, hold),
         };
-        let run = Run::begin(self.shared, definition, input, self.depth + 1);
-        let Some(record) = run.finish(self.cancelled).await.run else {
-            return failed(StandardError::Runtime, format!("the workflow {namespace}/{name} did not begin"));
+        let mut run = Run::begin(Arc::clone(&self.shared), definition, input, self.depth + 1);
+        drop(hold);
+        let record = run.finish(self.cancelled).await.run;
+        // Before that of the run is dropped.
+        let hold = self.shared.pending.hold();
+        let of = |what: &str| format!("the workflow {namespace}/{name} {what}");
+        let made = match record.map(|record| (record.status, record.error, record.output)) {
+            None => failed(StandardError::Runtime, of("did not begin")),
+            Some((RunStatus::Completed, _, output)) => Made::Done(output.unwrap_or_default()),
+            Some((RunStatus::Faulted, Some(error), _)) => Made::Failed { error, retryable: false },
+            Some((status, error, _)) => {
+                let why = error.and_then(|error| error.detail).map_or_else(String::new, |why| format!(": {why}"));
+                failed(StandardError::Runtime, of(&format!("is {status}{why}")))
+            }
         };
-        match (record.status, record.error) {
-            (RunStatus::Completed, _) => Made::Done(record.output.unwrap_or_default()),
-            (RunStatus::Faulted, Some(error)) => Made::Failed { error, retryable: false },
-            (status, _) => failed(StandardError::Runtime, format!("the workflow {namespace}/{name} is {status}")),
-        }
+        (made, hold)
     }
 
     fn context(&self, limit: Option<Duration>) -> CallContext {
@@ -392,7 +456,7 @@ impl Caller {
         let log = RedactedLog { log: Arc::clone(&local.log), redaction: self.shared.redaction.clone() };
         let messages = self.ticket.subscribes.then(|| {
             let (answer, shared) = (self.answer.clone(), Arc::clone(&self.shared));
-            Arc::new(Arriving { call: self.ticket.call, answer, shared }) as Arc<dyn Messages>
+            Arc::new(Subscribed { call: self.ticket.call, answer, shared }) as Arc<dyn Messages>
         });
         CallContext {
             run: self.run,

@@ -222,6 +222,38 @@ async fn a_run_that_nobody_can_wake_is_cancelled() {
 }
 
 #[tokio::test]
+async fn a_run_within_another_that_nobody_can_wake_is_cancelled_and_both_say_so() {
+    let run = |name: &str| format!("{{run: {{workflow: {{namespace: tests, name: {name}, version: 0.1.0}}}}}}");
+    let hears = "do:\n- hear: {listen: {to: {one: {with: {type: tests.word}}}}}";
+    let bench = || {
+        let mut bench = Bench::new();
+        bench.shelve("hears", hears);
+        bench.shelve("between", &format!("do:\n- inner: {}", run("hears")));
+        bench
+    };
+    let report = bench().run(&format!("do:\n- outer: {}", run("between"))).await;
+    assert_eq!(report.status, RunStatus::Faulted);
+    let why = report.error.unwrap().detail.unwrap();
+    let expected =
+        "the workflow tests/hears is cancelled: the run waits for an event, and nobody is left who could send it";
+    assert_eq!(why, expected);
+
+    // The run around it may still send it.
+    let emit = "{emit: {event: {with: {source: 'urn:t', type: tests.word}}}}";
+    let later = format!(
+        "do:\n- both: {{fork: {{branches: [{{a: {}}}, {{b: {{do: [{{rest: {{wait: PT0.05S}}}}, {{say: {emit}}}]}}}}]}}}}",
+        run("between")
+    );
+    let report = bench().run(&later).await;
+    assert_eq!(report.status, RunStatus::Completed, "{report:?}");
+
+    // Nor does one that nobody waits for keep the execution from ending.
+    let left = run("hears").replace("}}}", "}, await: false}}");
+    let report = bench().run(&format!("do:\n- left: {left}\n- on: {{set: {{done: true}}}}")).await;
+    assert_eq!((report.status, report.output), (RunStatus::Completed, json!({"done": true})));
+}
+
+#[tokio::test]
 async fn a_container_is_called_as_the_specification_recommends() {
     let report = Bench::new().run("do:\n- boxed: {run: {container: {image: x}}}").await;
     let Value::String(name) = report.output else { panic!("{report:?}") };

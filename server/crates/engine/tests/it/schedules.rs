@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{RunStatus, Timestamp, UserId};
-use engine::{Engine, EngineSettings, NoObserver, Parts};
+use engine::{Engine, EngineSettings, NoObserver, Parts, secrets};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -12,6 +12,7 @@ use store::{
     audit::AuditRow,
     runs::Run,
     schedules::Schedule,
+    secrets::SealedSecret,
     workflows::{VersionState, WorkflowVersion},
 };
 use store_postgres::{PoolSizes, PostgresStore};
@@ -443,6 +444,67 @@ async fn a_schedule_ends_with_its_version() {
         bench.pass(&engine, HOUR * 100);
         engine.shut_down().await;
         assert_eq!(bench.runs().await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_may_not_be_launched_is_refused_and_said_and_tried_at_the_next_time() {
+    on_both("refused", "2026-01-01T10:00:00Z", async |bench| {
+        let lacking = "{every: PT1H, after: PT2H}\nuse: {secrets: [token]}";
+        bench.publish("1.0.0", lacking, "{}", TELL).await;
+        let engine = bench.start();
+        let refusals = async || {
+            let mut entries = bench.entries("run.launch").await;
+            entries.retain(|entry| entry.outcome == "refused");
+            entries
+        };
+        let told = async || {
+            let mut unit = bench.lab.store.snapshot().await.unwrap();
+            unit.notifications_of(bench.lab.manager.id, None, 10).await.unwrap()
+        };
+        // `after` begins at once.
+        let due = |text: &str| Some(at(text));
+        until("the first is refused", async || bench.schedules().await[0].due_at == due("2026-01-01T12:00:00Z")).await;
+        bench.set(&engine, "2026-01-01T11:00:00Z");
+        until("the second, too", async || bench.schedules().await[1].due_at == due("2026-01-01T12:00:00Z")).await;
+        bench.set(&engine, "2026-01-01T12:00:00Z");
+        until("both, again", async || refusals().await.len() == 4).await;
+        assert!(bench.runs().await.is_empty());
+        let notices = told().await;
+        assert_eq!(notices.len(), 2, "what is known is not told again: {notices:?}");
+        for notice in notices {
+            let told = (notice.kind.as_str(), notice.run_number, notice.link.as_str());
+            assert_eq!(told, ("schedule-refused", None, "/catalogue/test/clock"));
+        }
+        for entry in refusals().await {
+            assert_eq!((entry.actor.as_str(), entry.resource_name.as_str()), ("schedule", "test/clock"));
+            assert_eq!(detail(&entry)["code"], "secret-missing");
+        }
+        for schedule in bench.schedules().await {
+            let refused: Value = serde_json::from_str(&schedule.refused.unwrap()).unwrap();
+            assert_eq!(refused["code"], "secret-missing");
+            assert!(refused["detail"].as_str().unwrap().contains("“token”"), "{refused}");
+        }
+
+        let (namespace, by, now) = ("test".parse().unwrap(), bench.lab.manager.id, at("2026-01-01T12:00:00Z"));
+        let secret = SealedSecret {
+            sealed_value: secrets::seal(&bench.lab.parts().vault, &namespace, "token", &json!("word")),
+            namespace,
+            name: "token".to_owned(),
+            created_by: by,
+            created_at: now,
+            updated_by: by,
+            updated_at: now,
+        };
+        let mut unit = bench.lab.store.begin().await.unwrap();
+        unit.put_secret(&secret).await.unwrap();
+        unit.commit().await.unwrap();
+        bench.set(&engine, "2026-01-01T13:00:00Z");
+        assert_eq!(bench.outputs(1).await, [json!(at("2026-01-01T13:00:00Z"))]);
+        let kept = bench.schedules().await;
+        assert_eq!(kept.iter().map(|one| one.refused.is_some()).collect::<Vec<_>>(), [true, false]);
+        engine.shut_down().await;
     })
     .await;
 }

@@ -46,7 +46,8 @@ async fn delete(lab: &Lab, name: &str) {
     unit.commit().await.unwrap();
 }
 
-/// A connector is given the secret and repeats it: in its output, in an error, and from a process in its log.
+/// A connector is given the secret and repeats it: in its output, in an error, and from a process in its log. Others are
+/// given it by another run, or by nobody who waits.
 async fn a_canary_flies_through(lab: &Lab) {
     lab.permit_processes().await;
     put(lab, "token", &json!(CANARY)).await;
@@ -61,29 +62,47 @@ async fn a_canary_flies_through(lab: &Lab) {
   - tries:
       try: [{fails: {call: scripted, with: {step: fails, value: '${ $secrets.token | @base64 }'}}}]
       catch: {as: error, do: [{tells: {set: {why: '${ $error.detail }'}}}]}
+  - lets: {run: {shell: {command: 'echo \"$WORD\"', environment: {WORD: '${ $secrets.token }'}}, await: false}}
+  - leaves: {run: {workflow: {namespace: test, name: left, version: latest, input: {token: '${ $secrets.token }'}}, await: false}}
+  - hands: {run: {workflow: {namespace: test, name: inner, version: latest, input: {token: '${ \"Bearer \" + $secrets.token }'}}}}
 ";
+    let given = "
+  - keeps: {set: {token: '${ \"the token: \" + .token }'}, export: {as: .}}
+  - uses: {call: scripted, with: {step: inner, value: '${ .token }'}}
+";
+    for name in ["inner", "left"] {
+        lab.define(name, "1.0.0", VersionState::Published, given).await;
+    }
     let version = lab.define_with("canary", "1.0.0", VersionState::Published, USES_TOKEN, tasks).await;
     let node = lab.start(Arc::new(NoObserver));
     let id = lab.launch_version(&version).await;
     let run = lab.wait_for(id, RunStatus::Completed).await;
-    assert_eq!(Lab::output(&run), json!({"why": "“[redacted]” is no token"}));
+    assert_eq!(Lab::output(&run), json!({"step": "inner", "value": "the token: Bearer [redacted]"}));
+    let why = lab.tasks(id).await.into_iter().find(|task| task.name == "tells").unwrap().output.unwrap();
+    assert!(why.contains("“[redacted]” is no token"), "{why}");
+    let left = lab.runs_of("left").await.remove(0);
+    let left = lab.wait_for(left.id, RunStatus::Completed).await;
+    assert_eq!(Lab::output(&left), json!({"step": "inner", "value": "the token: [redacted]"}));
     let echoed = lab.tasks(id).await.remove(0).output.unwrap();
     assert_eq!(
         serde_json::from_str::<Value>(&echoed).unwrap(),
         json!({"step": "echoes", "value": {"[redacted]": "Bearer [redacted]"}})
     );
     let logs = lab.store.logs();
-    let line = async || logs.read(id, None, 0, 10).await.unwrap().into_iter().next();
+    let lines = async || logs.read(id, None, 0, 10).await.unwrap();
     let mut pause = tokio::time::interval(Duration::from_millis(10));
-    let line = tokio::time::timeout(Duration::from_secs(30), async {
+    let both = tokio::time::timeout(Duration::from_secs(30), async {
         loop {
             pause.tick().await;
-            if let Some(line) = line().await {
-                return line;
+            let lines = lines().await;
+            if lines.len() == 2 {
+                return lines;
             }
         }
     });
-    assert_eq!(line.await.unwrap().text, "[redacted]");
+    for line in both.await.unwrap() {
+        assert_eq!(line.text, "[redacted]");
+    }
     node.shut_down().await;
 }
 

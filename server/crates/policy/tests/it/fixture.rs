@@ -26,7 +26,8 @@ pub(crate) fn run(namespace: &str, requester: UserId, asked: &[UserId]) -> Resou
 }
 
 pub(crate) fn approval(namespace: &str, requester: UserId, asked: &[UserId]) -> Resource {
-    Resource::approval(ApprovalId::from_uuid(Uuid::from_u128(9)), &name(namespace), requester, asked.iter().copied())
+    let asked = || asked.iter().copied();
+    Resource::approval(ApprovalId::from_uuid(Uuid::from_u128(9)), &name(namespace), requester, asked(), asked())
 }
 
 /// A resource of a kind: whose it is, whom it asks, where it is. People gain nothing from it.

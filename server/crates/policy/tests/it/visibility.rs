@@ -2,7 +2,7 @@ use domain::{Operation, Role, Scope};
 use policy::Principal;
 use proptest::prelude::*;
 
-use crate::fixture::{ME, OTHER, POLICIES, me, name, on, run};
+use crate::fixture::{ME, OTHER, POLICIES, approval, me, name, on, run};
 
 fn scopes() -> impl Strategy<Value = Scope> {
     prop_oneof![Just(Scope::Everywhere), prop::sample::select(vec!["a", "b", "c"]).prop_map(on)]
@@ -12,7 +12,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn lists_of_runs_show_exactly_what_their_pages_would(
+    fn lists_of_runs_and_approvals_show_exactly_what_their_pages_would(
         grants in prop::collection::vec((prop::sample::select(Role::ALL), scopes()), 0..6),
         active in prop::bool::weighted(0.9),
         namespace in prop::sample::select(vec!["a", "b", "c", "d"]),
@@ -23,6 +23,8 @@ proptest! {
         for (requester, asked) in [(OTHER, vec![]), (OTHER, vec![OTHER]), (ME, vec![]), (OTHER, vec![OTHER, ME]), (ME, vec![ME])] {
             let own = requester == ME || asked.contains(&ME);
             let decision = policies.decide(&principal, Operation::RunRead, &run(namespace, requester, &asked));
+            prop_assert_eq!(decision.allowed, visibility.includes(&name(namespace), own), "{:?}", decision);
+            let decision = policies.decide(&principal, Operation::ApprovalRead, &approval(namespace, requester, &asked));
             prop_assert_eq!(decision.allowed, visibility.includes(&name(namespace), own), "{:?}", decision);
         }
     }

@@ -7,6 +7,7 @@ mod elsewhere;
 mod events;
 mod idempotency;
 mod limits;
+mod lists;
 mod office;
 mod onboarding;
 mod operators;

@@ -49,6 +49,7 @@ async fn what_is_published_begins_by_itself_and_its_page_says_when_next() {
         missed: MissedRuns::Skip,
         next: view.next,
         last: Some(run.created_at),
+        refused: None,
     };
     assert_eq!(view, expected);
     assert!(view.next.unwrap() > run.created_at);

@@ -55,6 +55,8 @@ pub(super) async fn a_queue_shows_what_waits_for_a_person(subject: Subject) {
         let waiting = unit.count_waiting_for(user_id(person)).await.unwrap();
         assert_eq!(waiting, expected.len() as u64, "person {person}");
     }
+    assert_eq!(unit.people_asked_in(run_id(1)).await.unwrap(), [user_id(2), user_id(3)]);
+    assert_eq!(unit.people_asked_in(run_id(2)).await.unwrap(), [user_id(2)]);
     let of_run = ApprovalFilter { run: Some(run_id(2)), ..ApprovalFilter::default() };
     assert_eq!(unit.list_approvals(&Visibility::everything(), &of_run, None, 10).await.unwrap().len(), 1);
     let approved = ApprovalFilter { state: Some(ApprovalState::Approved), ..ApprovalFilter::default() };

@@ -36,6 +36,7 @@ pub(super) async fn schedules_are_stored_whole_and_end_together(subject: Subject
     every.due_at = None;
     every.fired_at = Some(at(5));
     every.run = Some(run_id(1));
+    every.refused = Some("{}".to_owned());
     every.seen = 7;
     every.gathered = Some("{}".to_owned());
     unit.advance_schedule(&every).await.unwrap();

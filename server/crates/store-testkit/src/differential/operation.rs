@@ -506,6 +506,7 @@ impl Operation {
         let mut planned = schedule(&workflow, pick(Trigger::ALL, self.a));
         planned.due_at = self.flag.then_some(self.time);
         planned.run = self.c.is_multiple_of(3).then_some(run_id(self.a));
+        planned.refused = self.c.is_multiple_of(4).then(|| self.text.to_owned());
         planned.gathered = self.c.is_multiple_of(5).then(|| self.text.to_owned());
         let source = if self.flag { "/tickets" } else { "/doors" };
         let filters = [Filter { kind: Some(self.text), source: None }, Filter { kind: None, source: Some(source) }];
@@ -519,6 +520,7 @@ impl Operation {
                     claimed.fired_at = Some(self.time);
                     claimed.due_at = planned.due_at;
                     claimed.run = planned.run;
+                    claimed.refused = planned.refused;
                     unit.advance_schedule(&claimed).await?;
                 }
                 shown((claimed, unit.next_schedule().await?))

@@ -26,10 +26,8 @@ pub(crate) enum Place {
     BeforeTask,
     /// A task's own properties and its `output.as`.
     Task,
-    /// The `with` of a call: the only place where `$secrets` exists.
+    /// The `with` of a call, or the process of a `run`: the only places where `$secrets` exists.
     CallWith,
-    /// The arguments of a process that may not have secrets.
-    Process,
     Export,
     /// The events that start a run; it does not exist yet.
     Schedule,
@@ -42,9 +40,7 @@ impl Place {
             Self::WorkflowOutput => &["context", "workflow", "runtime"],
             Self::BeforeTask => &["context", "task", "workflow", "runtime"],
             Self::Schedule => &[],
-            Self::Task | Self::CallWith | Self::Process => {
-                &["context", "input", "task", "workflow", "runtime", "authorization"]
-            }
+            Self::Task | Self::CallWith => &["context", "input", "task", "workflow", "runtime", "authorization"],
             Self::Export => &["context", "input", "output", "task", "workflow", "runtime", "authorization"],
         }
     }
@@ -120,13 +116,10 @@ impl Decoder<'_> {
 
     /// Whether a secret is declared is seen when it is used (dsl.md, "Secret"): that is an error of the run.
     fn check_secrets(&mut self, at: &Cursor<'_>, place: Place, used: bool) {
-        let message = match place {
-            _ if !used => return,
-            Place::CallWith => return,
-            Place::Process => "`$secrets` cannot be used here: what another run gets, or nobody waits for, is stored",
-            _ => "`$secrets` can be used only where a call is built: in `with`, or in the process of a `run`",
-        };
-        at.report(&mut self.diagnostics, message);
+        if used && place != Place::CallWith {
+            let message = "`$secrets` can be used only where a call is built: in `with`, or in the process of a `run`";
+            at.report(&mut self.diagnostics, message);
+        }
     }
 
     /// Whether a text stands for the value of an expression.

@@ -30,7 +30,7 @@ impl Decoder<'_> {
         };
         let Some(with) = object.get(name) else { return TaskKind::Unsupported };
         self.needs(&with, *capability);
-        match self.process(&with, function, awaited) {
+        match self.process(&with, function) {
             Some(call) => TaskKind::Run(Box::new(Run { call, returns, awaited })),
             None => TaskKind::Unsupported,
         }
@@ -47,7 +47,7 @@ impl Decoder<'_> {
         })
     }
 
-    fn process(&mut self, at: &Cursor<'_>, function: &str, awaited: bool) -> Option<Call> {
+    fn process(&mut self, at: &Cursor<'_>, function: &str) -> Option<Call> {
         let object = at.open_object(&mut self.diagnostics)?;
         let mut value = at.node.to_value();
         let members = value.as_object_mut()?;
@@ -63,10 +63,7 @@ impl Decoder<'_> {
         let value = self.explicit_authentication(function, at, value);
         let (schema, validator) = process::schema(function)?;
         self.check_arguments(&format!("`{function}`"), schema, validator, &value, at);
-        // What another run gets is stored with it, and what nobody waits for is kept with this one; so neither may hold a
-        // secret.
-        let place = if awaited && function != process::WORKFLOW { Place::CallWith } else { Place::Process };
-        let with = self.template_of(at, &value, place);
+        let with = self.template_of(at, &value, Place::CallWith);
         Some(Call { function: function.to_owned(), with, schema: validator.clone() })
     }
 }

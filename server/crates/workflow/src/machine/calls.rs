@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::faults::invalid_arguments;
 use super::scope::{Scope, expression_error};
-use super::state::{Asks, Detached, FrameId, RunState, Step, Target, Work};
+use super::state::{Asks, Detached, DetachedArguments, FrameId, Remembered, RunState, Step, Target, Work};
 use super::{Machine, depth_problem};
 use crate::approval::ApprovalArguments;
 use crate::definition::authentication::{endpoints, policies};
-use crate::definition::model::{Call, TaskKind};
+use crate::definition::model::{Call, TaskIndex, TaskKind};
 use crate::diagnostic::suggestion;
 use crate::expression::{Template, Variables};
 use crate::{
@@ -121,20 +121,41 @@ impl Machine<'_> {
     /// Dispatches a process that nobody waits for, and goes on.
     fn detach(&mut self, frame: FrameId, id: CallId, call: &Call) {
         let input = self.input(frame);
-        let with = arguments(call, &input, &self.scope(Some(frame)));
+        let arguments = if reads_secrets(call) {
+            self.remembered(frame, call, &input).map(|remembered| DetachedArguments::From(Box::new(remembered)))
+        } else {
+            arguments(call, &input, &self.scope(Some(frame))).map(DetachedArguments::With)
+        };
         let ticket = ticket(self.state, frame);
         self.answered(id);
-        match (with, ticket) {
-            (Ok(with), Some(ticket)) => {
+        match (arguments, ticket) {
+            (Ok(arguments), Some(ticket)) => {
                 // It outlives the task and whatever limits the task's time.
                 let ticket = CallTicket { deadline: None, ..ticket };
-                self.state.detached.insert(id, Detached { ticket: ticket.clone(), with });
+                self.state.detached.insert(id, Detached { ticket: ticket.clone(), arguments });
                 self.effects.push(Effect::Call(ticket));
                 self.complete(frame, &input, None);
             }
             (Err(error), _) => self.raise(frame, error),
             (Ok(_), None) => {}
         }
+    }
+
+    /// What the arguments of a call are evaluated from when its task is over.
+    fn remembered(&self, frame: FrameId, call: &Call, input: &Value) -> Result<Remembered, RunError> {
+        // Nobody is told later on.
+        declared(self.definition, call)?;
+        let scope = self.scope(Some(frame));
+        let mut used = BTreeSet::new();
+        call.with.variables(&mut used);
+        used.remove("secrets");
+        let values = used.into_iter().filter_map(|name| {
+            let value = scope.variable(&name)?.into_owned();
+            Some((name, value))
+        });
+        let task = self.state.task(frame).map(|task| task.task);
+        let task = task.ok_or_else(|| RunError::new(StandardError::Runtime, "the task is gone"))?;
+        Ok(Remembered { task, input: input.clone(), variables: values.collect() })
     }
 
     /// A call was answered with a result.
@@ -284,13 +305,24 @@ fn deadline(state: &RunState, frame: FrameId) -> Option<Timestamp> {
 
 /// The names of the secrets that [`build_call`] may ask for: all that are declared if the call reads any, else none.
 pub fn secrets_of_call<'d>(definition: &'d Definition, state: &RunState, call: &CallId) -> Vec<&'d str> {
-    let task = state.calls.get(call).and_then(|frame| state.task(*frame));
-    let spec = task.and_then(|task| definition.task(task.task)).and_then(|task| task.kind.call());
+    let task = match state.detached.get(call).map(|detached| &detached.arguments) {
+        Some(DetachedArguments::With(_)) => None,
+        Some(DetachedArguments::From(remembered)) => Some(remembered.task),
+        None => state.calls.get(call).and_then(|frame| state.task(*frame)).map(|task| task.task),
+    };
+    let spec = task.and_then(|task| call_of(definition, task));
+    if spec.is_some_and(reads_secrets) { definition.secrets().collect() } else { Vec::new() }
+}
+
+/// The call that a task makes.
+fn call_of(definition: &Definition, task: TaskIndex) -> Option<&Call> {
+    definition.task(task)?.kind.call()
+}
+
+fn reads_secrets(call: &Call) -> bool {
     let mut used = BTreeSet::new();
-    if let Some(spec) = spec {
-        spec.with.variables(&mut used);
-    }
-    if used.contains("secrets") { definition.secrets().collect() } else { Vec::new() }
+    call.with.variables(&mut used);
+    used.contains("secrets")
 }
 
 /// Builds the arguments of a call that is in flight. This is the only place that sees secrets; call it when the call is
@@ -303,38 +335,66 @@ pub fn build_call(
 ) -> Result<CallRequest, RunError> {
     let gone = || RunError::new(StandardError::Runtime, format!("call {call} is not in flight"));
     let run = state.run.ok_or_else(gone)?;
-    if let Some(Detached { ticket, with }) = state.detached.get(call) {
-        return Ok(request(run, ticket.clone(), with.clone(), Vec::new()));
+    if let Some(Detached { ticket, arguments: kept }) = state.detached.get(call) {
+        return match kept {
+            DetachedArguments::With(with) => Ok(request(run, ticket.clone(), with.clone(), Vec::new())),
+            DetachedArguments::From(remembered) => {
+                let Remembered { task, input, variables } = remembered.as_ref();
+                let spec = call_of(definition, *task).ok_or_else(gone)?;
+                let (with, redact) = built(definition, spec, secrets, |revealed| {
+                    let mut variables = variables.clone();
+                    variables.extend(revealed.map(|secrets| ("secrets".to_owned(), secrets)));
+                    arguments(spec, input, &variables)
+                })
+                .map_err(|error| error.at(&ticket.reference))?;
+                Ok(request(run, ticket.clone(), with, redact))
+            }
+        };
     }
     let frame = *state.calls.get(call).ok_or_else(gone)?;
     let task = state.task(frame).ok_or_else(gone)?;
     let ticket = ticket(state, frame).ok_or_else(gone)?;
-    let (Some(spec), Some(work)) = (definition.task(task.task).and_then(|task| task.kind.call()), task.work.call())
-    else {
+    let (Some(spec), Some(work)) = (call_of(definition, task.task), task.work.call()) else {
         return Err(gone());
     };
-    let at = |error: RunError| error.at(&task.record.reference);
     let input = task.record.input.clone().unwrap_or(Value::Null);
-    let mut used = BTreeSet::new();
-    spec.with.variables(&mut used);
     let mut scope = Scope::new(definition, state, Some(frame));
     scope.context = work.context.as_ref();
-    let mut redact = Vec::new();
-    if used.contains("secrets") {
-        let values = reveal(definition, spec, secrets).map_err(at)?;
-        values.values().for_each(|value| collect_text(value, &mut redact));
-        scope = scope.with("secrets", Value::Object(values));
+    let (with, redact) = built(definition, spec, secrets, |revealed| {
+        let scope = match revealed {
+            Some(secrets) => scope.with("secrets", secrets),
+            None => scope,
+        };
+        arguments(spec, &input, &scope)
+    })
+    .map_err(|error| error.at(&task.record.reference))?;
+    Ok(request(run, ticket, with, redact))
+}
+
+/// The arguments of a call, as `evaluate` makes them with the secrets that it reads, if it reads any; and what has to be
+/// masked in what comes back.
+fn built(
+    definition: &Definition,
+    spec: &Call,
+    secrets: &dyn SecretSource,
+    evaluate: impl FnOnce(Option<Value>) -> Result<Value, RunError>,
+) -> Result<(Value, Vec<String>), RunError> {
+    if !reads_secrets(spec) {
+        return Ok((evaluate(None)?, Vec::new()));
     }
-    let with = arguments(spec, &input, &scope).map_err(|error| {
+    let values = reveal(definition, spec, secrets)?;
+    let mut redact = Vec::new();
+    values.values().for_each(|value| collect_text(value, &mut redact));
+    let with = evaluate(Some(Value::Object(values))).map_err(|error| {
         // The message of a failed expression could quote a secret.
         let safe = redact.is_empty() || !error.is(StandardError::Expression);
-        at(if safe { error } else { RunError::new(StandardError::Expression, "with: the expression failed") })
+        if safe { error } else { RunError::new(StandardError::Expression, "with: the expression failed") }
     })?;
     if !redact.is_empty() {
         // What a secret is sent as could come back, too.
         redact.extend(policies(&spec.function).filter_map(|pointer| basic_credentials(with.pointer(&pointer)?)));
     }
-    Ok(request(run, ticket, with, redact))
+    Ok((with, redact))
 }
 
 /// User name and password as basic authentication sends them.
@@ -362,14 +422,7 @@ fn request(run: RunId, ticket: CallTicket, with: Value, redact: Vec<String>) -> 
 /// The values of the declared secrets. One that is named but not declared, or cannot be had, is an error (dsl.md,
 /// "Secret").
 fn reveal(definition: &Definition, call: &Call, secrets: &dyn SecretSource) -> Result<Map<String, Value>, RunError> {
-    let mut named = BTreeSet::new();
-    call.with.secrets(&mut named);
-    let forbidden =
-        |name: &str, why: &str| RunError::new(StandardError::Authorization, format!("the secret “{name}” {why}"));
-    if let Some(name) = named.difference(&definition.secrets).next() {
-        let hint = suggestion(name, definition.secrets.iter().map(String::as_str));
-        return Err(forbidden(name, &format!("is not listed under `use.secrets`{hint}")));
-    }
+    let named = declared(definition, call)?;
     let mut values = Map::new();
     for name in &definition.secrets {
         match secrets.secret(name) {
@@ -385,9 +438,26 @@ fn reveal(definition: &Definition, call: &Call, secrets: &dyn SecretSource) -> R
     Ok(values)
 }
 
+/// The names of the secrets that a call names; all are declared.
+fn declared(definition: &Definition, call: &Call) -> Result<BTreeSet<String>, RunError> {
+    let mut named = BTreeSet::new();
+    call.with.secrets(&mut named);
+    match named.difference(&definition.secrets).next() {
+        None => Ok(named),
+        Some(name) => {
+            let hint = suggestion(name, definition.secrets.iter().map(String::as_str));
+            Err(forbidden(name, &format!("is not listed under `use.secrets`{hint}")))
+        }
+    }
+}
+
+fn forbidden(name: &str, why: &str) -> RunError {
+    RunError::new(StandardError::Authorization, format!("the secret “{name}” {why}"))
+}
+
 /// The arguments of a call, as its function takes them.
-fn arguments(call: &Call, input: &Value, scope: &Scope<'_>) -> Result<Value, RunError> {
-    let with = call.with.evaluate(input, scope);
+fn arguments(call: &Call, input: &Value, variables: &dyn Variables) -> Result<Value, RunError> {
+    let with = call.with.evaluate(input, variables);
     let mut with = with.map_err(|error| expression_error(&error, "with"))?;
     for pointer in policies(&call.function) {
         if let Some(policy) = with.pointer_mut(&pointer) {

@@ -431,7 +431,27 @@ pub(crate) enum Step {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Detached {
     pub(crate) ticket: CallTicket,
-    pub(crate) with: Value,
+    #[serde(flatten)]
+    pub(crate) arguments: DetachedArguments,
+}
+
+/// The arguments of a call that nobody waits for. The task that asked for it is over, and its data may be gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum DetachedArguments {
+    /// Evaluated.
+    With(Value),
+    /// They read secrets, which are not kept: what they are evaluated from, besides, whenever the call is built.
+    From(Box<Remembered>),
+}
+
+/// What an expression of a task that is over sees.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Remembered {
+    pub(crate) task: TaskIndex,
+    pub(crate) input: Value,
+    pub(crate) variables: Map<String, Value>,
 }
 
 /// A completed task that can be taken back.
