@@ -52,6 +52,10 @@ export class Rest {
     return this.ask<T>('POST', path, body, headers)
   }
 
+  put<T>(path: string, body: unknown): Promise<Answer<T>> {
+    return this.ask<T>('PUT', path, body)
+  }
+
   delete<T>(path: string): Promise<Answer<T>> {
     return this.ask<T>('DELETE', path)
   }

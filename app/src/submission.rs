@@ -67,7 +67,7 @@ where
 
     /// Whether a call is on its way.
     pub fn pending(self) -> Signal<bool> {
-        self.calls.pending.into()
+        self.calls.pending()
     }
 
     /// How many calls have been answered, well or not.
@@ -137,7 +137,13 @@ impl Calls {
         });
     }
 
-    fn problem(self) -> Signal<Option<Problem>> {
+    /// Whether a call is on its way.
+    pub fn pending(self) -> Signal<bool> {
+        self.pending.into()
+    }
+
+    /// The problem of the last call.
+    pub fn problem(self) -> Signal<Option<Problem>> {
         Signal::derive(move || {
             self.answer.with(|answer| answer.as_ref().and_then(|answer| answer.as_ref().err().map(|e| e.0.clone())))
         })

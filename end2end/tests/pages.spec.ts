@@ -3,9 +3,9 @@ import AxeBuilder from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
 import { expect, test, visit } from '../fixture.ts'
 import { ONBOARDING, completedRequest, newcomer, waitingRequest } from '../onboarding.ts'
-import type { Rest } from '../rest.ts'
+import type { Page as List, Rest, Run } from '../rest.ts'
 
-test.use({ serverEnvironment: { RONDO_WORKFLOWS: fileURLToPath(new URL('../workflows', import.meta.url)) } })
+test.use({ serverEnvironment: { RONDO_WORKFLOWS: fileURLToPath(new URL('../workflows/showcase', import.meta.url)) } })
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
@@ -18,6 +18,7 @@ interface World {
   rejected: number
   faulted: number
   large: number
+  scheduled: number
   approval: string
   draft: string
   link: string
@@ -36,6 +37,16 @@ test.beforeAll(async ({ rondo }) => {
   const faulted = await staff.launch('showcase/failing', { login: 'guest1', room: 'Hanbit' })
   const large = await staff.launch('showcase/move-office', { floor: 7 })
   for (const run of [faulted, large]) await ended(staff, run.id)
+  const operator = await rondo.rest('operator')
+  const byItself = async () => (await operator.get<List<Run>>('/runs?workflow=showcase/tidy-guests&status=completed')).body.items
+  await expect.poll(async () => (await byItself()).length, { timeout: 30_000 }).toBe(1)
+  const [scheduled] = await byItself()
+  const admin = await rondo.rest('admin')
+  for (const namespace of ['showcase', 'network']) {
+    await admin.put(`/limits/${namespace}`, namespace === 'network' ? { runs: 1 } : { runs: 20, calls: 5 })
+    await admin.put(`/process-permissions/${namespace}`, {})
+    await admin.put(`/secrets/${namespace}/mail-password`, { value: 'slow winds over the sea' })
+  }
   await waitingRequest(staff, manager, newcomer({ givenName: 'Ama', familyName: 'Owusu', note: 'See you on Monday.' }))
   const { run: waiting, approval } = await waitingRequest(staff, manager, ingrid)
   await staff.post('/me/tokens', { name: 'Nightly report' })
@@ -47,6 +58,7 @@ test.beforeAll(async ({ rondo }) => {
     rejected: rejected.number,
     faulted: faulted.number,
     large: large.number,
+    scheduled: scheduled?.number ?? 0,
     approval: approval.id,
     draft: draft.body.id,
     link: new URL(invited.stdout.trim()).pathname,
@@ -68,6 +80,7 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['catalogue', 'staff', () => '/catalogue'],
   ['catalogue-nothing', 'staff', () => '/catalogue?q=nothing+like+this'],
   ['workflow', 'staff', () => `/catalogue/${ONBOARDING}`],
+  ['workflow-scheduled', 'staff', () => '/catalogue/showcase/tidy-guests'],
   ['request', 'staff', () => `/catalogue/${ONBOARDING}/request?draft=${world.draft}`],
   ['request-errors', 'staff', () => `/catalogue/incident/service-down/request?check=true`],
   ['review', 'staff', () => `/requests/drafts/${world.draft}/review`],
@@ -79,6 +92,9 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['run-rejected', 'staff', () => `/runs/${world.rejected}`],
   ['run-faulted', 'operator', () => `/runs/${world.faulted}`],
   ['run-large', 'staff', () => `/runs/${world.large}`],
+  ['run-scheduled', 'operator', () => `/runs/${world.scheduled}`],
+  ['run-skip', 'operator', () => `/runs/${world.waiting}?dialog=skip`],
+  ['run-resume-from', 'operator', () => `/runs/${world.waiting}?dialog=resume-from`],
   ['run-log', 'operator', () => `/runs/${world.completed}?tab=log`],
   ['run-journal', 'operator', () => `/runs/${world.completed}?tab=journal`],
   ['run-cancel', 'staff', () => `/runs/${world.waiting}?dialog=cancel`],
@@ -99,8 +115,12 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['teams', 'admin', () => '/admin/teams'],
   ['grants', 'admin', () => '/admin/grants'],
   ['grants-new', 'admin', () => '/admin/grants?dialog=new'],
+  ['grants-processes', 'admin', () => '/admin/grants?dialog=processes'],
+  ['grants-limits', 'admin', () => '/admin/grants?dialog=limits'],
   ['connections', 'admin', () => '/admin/connections'],
   ['connections-new', 'admin', () => '/admin/connections?dialog=new-ldap'],
+  ['connections-secret', 'admin', () => '/admin/connections?dialog=secret'],
+  ['connections-secret-delete', 'admin', () => '/admin/connections?dialog=delete-network%2Fmail-password'],
   ['not-found', 'staff', () => '/nothing/here'],
 ]
 
@@ -141,6 +161,24 @@ for (const [name, who, path] of PAGES) {
     }
   })
 }
+
+test('a workflow that begins by itself says when, and its run that nobody asked for it', async ({ as }) => {
+  const page = await as('operator')
+  await visit(page, '/catalogue/showcase/tidy-guests')
+  const details = page.getByRole('complementary', { name: 'Details' })
+  await expect(details).toContainText('at 0 7 2 1 * (Asia/Seoul)')
+  await expect(details).toContainText('Missed times')
+  await expect(details).toContainText('are skipped')
+  await expect(details.getByText('Next start')).toBeVisible()
+  await expect(details.locator('time').last()).toHaveAttribute('datetime', /-01-01T22:00:00/)
+  const words = page.locator('.graph').getByRole('listitem')
+  await expect(words.filter({ hasText: 'Before: Set values' })).toHaveCount(1)
+  await expect(words.filter({ hasText: 'After: Set values' })).toHaveCount(1)
+
+  await visit(page, `/runs/${world.scheduled}`)
+  await expect(page.getByText('Started by the schedule of its workflow')).toBeVisible()
+  await expect(page.getByRole('list', { name: 'Timeline' }).getByRole('listitem').filter({ hasText: 'Note the end' })).toHaveCount(2)
+})
 
 test('the pictures of the README', async ({ as }) => {
   for (const [picture, who, path, theme, locale, viewport] of [

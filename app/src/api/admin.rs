@@ -193,7 +193,14 @@ pub async fn put_secret(
     let (service, caller) = scope()?;
     // A form sends the ends of lines as a network does; a key is not to be altered by that.
     let value = service::secret_of_text(&value.replace("\r\n", "\n"));
-    service.put_secret(&caller, subjects::namespace(&namespace)?, name.trim(), &value).await?;
+    let put = service.put_secret(&caller, subjects::namespace(&namespace)?, name.trim(), &value).await;
+    put.map_err(|mut problem| {
+        // The form has one field for all of it.
+        for error in problem.errors.iter_mut().filter(|error| error.pointer.starts_with("/value/")) {
+            error.pointer = "/value".to_owned();
+        }
+        problem
+    })?;
     go_on("/admin/connections");
     Ok(())
 }

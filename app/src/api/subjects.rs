@@ -57,7 +57,7 @@ pub(super) fn number(text: &str, pointer: &str) -> Result<Option<u32>, AppError>
     if text.is_empty() {
         return Ok(None);
     }
-    Ok(Some(text.parse().map_err(|_| wrong(pointer, "integer", "This is no whole number."))?))
+    Ok(Some(text.parse().map_err(|_| wrong(pointer, "type", "This is no whole number."))?))
 }
 
 /// The end of a day in UTC, or none.
@@ -71,7 +71,11 @@ pub(super) fn end_of_day(text: &str) -> Result<Option<Timestamp>, AppError> {
 }
 
 fn wrong(pointer: &str, rule: &str, message: &str) -> Problem {
-    let expected = if rule == "format" { Value::from("date") } else { Value::Null };
+    let expected = match rule {
+        "format" => Value::from("date"),
+        "type" => Value::from("integer"),
+        _ => Value::Null,
+    };
     let error =
         FieldError { pointer: pointer.to_owned(), rule: rule.to_owned(), expected, message: message.to_owned() };
     Problem::new(ErrorCode::InvalidInput).with_errors(vec![error])

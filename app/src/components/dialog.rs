@@ -30,22 +30,18 @@ pub fn Dialog(
 ) -> impl IntoView {
     let location = use_location();
     let query = location.query;
-    let open = {
-        let name = name.clone();
-        Memo::new(move |_| query.with(|query| query.get_str("dialog") == Some(name.as_str())))
-    };
+    let open = Memo::new(move |_| query.with(|query| query.get_str("dialog") == Some(name.as_str())));
     let children = StoredValue::new(children);
     let title = StoredValue::new(title);
-    let name = StoredValue::new(name);
     view! {
         <Show when=move || open.get()>
-            <OpenDialog name=name.get_value() title=title.get_value()>{children.with_value(|children| children())}</OpenDialog>
+            <OpenDialog title=title.get_value()>{children.with_value(|children| children())}</OpenDialog>
         </Show>
     }
 }
 
 #[component]
-fn OpenDialog(name: String, title: String, children: Children) -> impl IntoView {
+fn OpenDialog(title: String, children: Children) -> impl IntoView {
     let t = use_texts().common;
     let node = NodeRef::<html::Dialog>::new();
     let location = use_location();
@@ -62,12 +58,11 @@ fn OpenDialog(name: String, title: String, children: Children) -> impl IntoView 
         event.prevent_default();
         navigate(&away.get_untracked(), NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
     };
-    let heading = format!("{name}-title");
-    let labelled = heading.clone();
+    // No name of a dialog is in it: an id has no spaces. No more than one is open.
     view! {
-        <dialog class="dialog" open=true node_ref=node aria-labelledby=labelled on:cancel=leave>
+        <dialog class="dialog" open=true node_ref=node aria-labelledby="dialog-title" on:cancel=leave>
             <div class="dialog__head">
-                <h2 class="dialog__title" id=heading>{title}</h2>
+                <h2 class="dialog__title" id="dialog-title">{title}</h2>
                 <a class="icon-button" href=move || away.get() aria-label=t.close() data-noscroll="">
                     <Icon glyph=Glyph::Cross/>
                 </a>

@@ -184,13 +184,16 @@ impl Drawing<'_> {
         let Some(node) = self.node_at(placed) else { return ().into_any() };
         let status = self.progression.and_then(|progression| progression.status(node));
         let (glyph, tone, _) = status.map_or((Glyph::CircleDashed, Tone::Neutral, ""), |s| task_state(self.t, s));
-        let kind = self.t.runs.by_key(&format!("kind_{}", node.kind)).unwrap_or_default();
+        let around = self.around(node);
+        let (title, kind) = match &around {
+            Some(words) => (words.clone(), node.label.clone()),
+            None => (node.label.clone(), self.kind(&node.kind).to_owned()),
+        };
+        let state = (self.progression.is_some() && around.is_none())
+            .then(|| view! { <span class=tone_class(tone)><Icon glyph spin=glyph == Glyph::Spinner/></span> });
         let inner = view! {
-            {self
-                .progression
-                .is_some()
-                .then(|| view! { <span class=tone_class(tone)><Icon glyph spin=glyph == Glyph::Spinner/></span> })}
-            <span class="graph__group-title">{node.label.clone()}</span>
+            {state}
+            <span class="graph__group-title">{title}</span>
             <span class="graph__kind">{kind}</span>
         };
         let head = self.linked(node, status, "graph__group-head", inner.into_any());
@@ -248,7 +251,21 @@ impl Drawing<'_> {
         match node.kind.as_str() {
             "start" => self.t.runs.graph_start().to_owned(),
             "end" => self.t.runs.graph_end().to_owned(),
-            _ => node.label.clone(),
+            _ => self.around(node).unwrap_or_else(|| node.label.clone()),
+        }
+    }
+
+    fn kind(&self, kind: &str) -> &'static str {
+        self.t.runs.by_key(&format!("kind_{kind}")).unwrap_or_default()
+    }
+
+    /// Around which tasks that is done which is in the box of an extension, in words.
+    fn around(&self, node: &GraphNode) -> Option<String> {
+        let kind = self.kind(node.function.as_deref().unwrap_or("any"));
+        match node.kind.as_str() {
+            "before" => Some(self.t.runs.before(kind)),
+            "after" => Some(self.t.runs.after(kind)),
+            _ => None,
         }
     }
 
@@ -268,10 +285,7 @@ impl Drawing<'_> {
             }
         });
         let kind = self.progression.is_none().then(|| {
-            let kind = node.function.clone().map_or_else(
-                || self.t.runs.by_key(&format!("kind_{}", node.kind)).unwrap_or_default().to_owned(),
-                |function| function,
-            );
+            let kind = node.function.clone().map_or_else(|| self.kind(&node.kind).to_owned(), |function| function);
             view! { <span class="graph__kind">{kind}</span> }
         });
         let inner = view! {
@@ -287,7 +301,7 @@ impl Drawing<'_> {
         let state = status.map_or("none", TaskStatus::as_str);
         let selected = node.id == self.selected;
         let class = format!("{class} {class}--{state}");
-        match &self.href {
+        match self.href.as_ref().filter(|_| self.around(node).is_none()) {
             Some(href) => {
                 let href = href(&node.id);
                 view! {

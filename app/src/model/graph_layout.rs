@@ -198,10 +198,13 @@ impl Level {
 
         let bundles = bundles(graph, tree, level, &members);
         let sizes: Vec<(f64, f64)> = items.iter().map(|item| (item.width, item.height)).collect();
-        let links: Vec<layers::Link> = bundles
+        let mut links: Vec<layers::Link> = bundles
             .iter()
             .map(|bundle| layers::Link { from: bundle.from, to: bundle.to, labelled: !bundle.label.is_empty() })
             .collect();
+        if level.is_none() {
+            stack_what_stands_alone(graph, &members, &mut links);
+        }
         let arranged = layers::arrange(&sizes, &links, metrics);
         for (item, (x, y)) in items.iter_mut().zip(&arranged.places) {
             (item.x, item.y) = (*x, *y);
@@ -276,6 +279,19 @@ fn bundles(graph: &Graph, tree: &Tree, level: Option<usize>, members: &[usize]) 
         }
     }
     bundles
+}
+
+/// What no way leads to or from, as what is done around tasks, stands below the end and one below the other: ways that are
+/// not drawn keep it there.
+fn stack_what_stands_alone(graph: &Graph, members: &[usize], links: &mut Vec<layers::Link>) {
+    let is_end = |index: &usize| graph.nodes.get(*index).is_some_and(|node| node.kind == "end");
+    let Some(mut above) = members.iter().position(is_end) else { return };
+    for item in 0..members.len() {
+        if item != above && links.iter().all(|link| link.from != item && link.to != item) {
+            links.push(layers::Link { from: above, to: item, labelled: false });
+            above = item;
+        }
+    }
 }
 
 /// Whether the node is the beginning or the end.
@@ -526,6 +542,33 @@ mod tests {
         let picture = layout(&graph, &Metrics::WIDE);
         assert_eq!(picture.groups.len(), 3);
         assert_eq!(picture.ways.iter().filter(|way| way.label == "error").count(), 1);
+    }
+
+    #[test]
+    fn what_is_done_around_tasks_stands_below_the_end_without_a_way() {
+        let graph = graph(
+            &[
+                ("start", None),
+                ("a", None),
+                ("end", None),
+                ("before", None),
+                ("before/x", Some("before")),
+                ("before/y", Some("before")),
+                ("after", None),
+                ("after/z", Some("after")),
+            ],
+            &[("start", "a", ""), ("a", "end", ""), ("before/x", "before/y", "")],
+        );
+        assert_readable(&graph);
+        let picture = layout(&graph, &Metrics::WIDE);
+        let place = |id: &str| {
+            let mut all = picture.groups.iter().chain(&picture.nodes);
+            all.find(|placed| graph.nodes[placed.index].id == id).unwrap().clone()
+        };
+        let bottom = |placed: Placed| placed.y + placed.height;
+        assert!(bottom(place("end")) < place("before").y);
+        assert!(bottom(place("before")) < place("after").y);
+        assert_eq!(picture.ways.len(), 3, "none of them leads to a box");
     }
 
     #[test]

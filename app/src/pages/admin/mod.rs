@@ -4,6 +4,7 @@ mod connection_form;
 mod connections;
 mod grants;
 mod limits;
+mod namespace_card;
 mod people;
 mod person_dialogs;
 mod processes;

@@ -1,9 +1,13 @@
 use domain::{Operation, view::ProcessPermissionView};
 use leptos::prelude::*;
 
+use super::{
+    close_dialog,
+    namespace_card::{Held, NamespaceCard, held},
+};
 use crate::{
     api::admin::{ForbidProcesses, PermitProcesses, process_permissions},
-    components::{Button, ButtonLook, Card, FormFeedback, Glyph, Icon, Moment, Skeleton, TextField, load, use_toasts},
+    components::{Button, ButtonLook, FormFeedback, Glyph, Moment, TextField, use_toasts},
     data::Data,
     i18n::use_texts,
     session::may,
@@ -19,57 +23,56 @@ pub fn Processes() -> impl IntoView {
 
 #[component]
 fn Permissions() -> impl IntoView {
-    let t = use_texts();
+    let t = use_texts().admin;
     let permit = Submission::<PermitProcesses>::new();
     let forbid = Submission::<ForbidProcesses>::new();
     let toasts = use_toasts();
-    when_done(permit, move |()| toasts.done(t.admin.processes_permitted()));
-    when_done(forbid, move |()| toasts.done(t.admin.processes_forbidden()));
+    let close = close_dialog();
+    when_done(permit, move |()| {
+        toasts.done(t.processes_permitted());
+        close();
+    });
+    when_done(forbid, move |()| toasts.done(t.processes_forbidden()));
     let data = Data::new(move || (permit.version().get(), forbid.version().get()), |_| process_permissions());
+    let list = view! {
+        <FormFeedback problem=forbid.problem()/>
+        {held(data, Glyph::Key, t.processes_none(), move |permission| line(permission, forbid))}
+    };
     view! {
-        <Card title=t.admin.processes()>
-            <p>{t.admin.processes_lead()}</p>
-            <FormFeedback problem=forbid.problem()/>
-            {load(
-                data,
-                || view! { <Skeleton lines=2/> },
-                move |permissions| {
-                    let lines: Vec<_> =
-                        permissions.into_iter().map(|permission| view! { <Permission permission forbid/> }).collect();
-                    view! { <ul class="lines">{lines}</ul> }
-                },
-            )}
-            <SubmitForm to=permit>
-                <div class="stack">
-                    <FormFeedback problem=permit.problem()/>
-                    <TextField name="namespace" label=t.admin.place() code=true error=permit.error("/namespace")/>
-                    <Button busy=permit.pending()>{t.admin.processes_permit()}</Button>
-                </div>
-            </SubmitForm>
-        </Card>
+        <NamespaceCard
+            title=t.processes()
+            lead=t.processes_lead()
+            list=list
+            dialog="processes"
+            add=t.processes_permit_one()
+            verb=t.processes_permit()
+            to=permit
+        >
+            <TextField
+                name="namespace"
+                id="process-namespace"
+                label=t.place()
+                code=true
+                maxlength=63_u32
+                error=permit.error("/namespace")
+            />
+        </NamespaceCard>
     }
 }
 
-#[component]
-fn Permission(permission: ProcessPermissionView, forbid: Submission<ForbidProcesses>) -> impl IntoView {
-    let t = use_texts();
-    let namespace = permission.namespace.to_string();
-    view! {
-        <li class="line">
-            <span class="line__glyph"><Icon glyph=Glyph::Key/></span>
-            <span class="line__text">
-                <span class="line__title line__title--plain"><code>{namespace.clone()}</code></span>
-                <span class="line__detail">
-                    <span>{permission.granted_by.name}</span>
-                    <span>{t.admin.granted()} " " <Moment at=permission.granted_at/></span>
-                </span>
-            </span>
-            <span class="line__side">
-                <SubmitForm to=forbid>
-                    <input type="hidden" name="namespace" value=namespace/>
-                    <Button small=true look=ButtonLook::Danger>{t.admin.revoke()}</Button>
-                </SubmitForm>
-            </span>
-        </li>
-    }
+fn line(permission: ProcessPermissionView, forbid: Submission<ForbidProcesses>) -> Held {
+    let t = use_texts().admin;
+    let what = permission.namespace.to_string();
+    let namespace = what.clone();
+    let away = view! {
+        <SubmitForm to=forbid>
+            <input type="hidden" name="namespace" value=namespace/>
+            <Button small=true look=ButtonLook::Danger>{t.revoke()}</Button>
+        </SubmitForm>
+    };
+    let details = vec![
+        view! { <span>{permission.granted_by.name}</span> },
+        view! { <span>{t.granted()} " " <Moment at=permission.granted_at/></span> },
+    ];
+    Held { what, details, away }
 }

@@ -20,6 +20,7 @@ use crate::{
 /// The actions of the run page; the page owns them, so that they outlive what is drawn.
 #[derive(Clone, Copy)]
 pub(super) struct RunActions {
+    done: RwSignal<usize>,
     cancel: Submission<CancelRun>,
     suspend: Submission<SuspendRun>,
     resume: Submission<ResumeRun>,
@@ -37,6 +38,7 @@ impl RunActions {
         let toasts = use_toasts();
         let location = use_location();
         let navigate = use_navigate();
+        let times = RwSignal::new(0);
         let done = move |text: fn(crate::i18n::RunsTexts, String) -> String| {
             let navigate = navigate.clone();
             let (path, query) = (location.pathname, location.query);
@@ -45,9 +47,11 @@ impl RunActions {
                 navigate(&href, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
                 toasts.done(text(t.runs, t.common.run_number(run.number)));
                 live.touch(Topic::Runs);
+                times.update(|times| *times += 1);
             }
         };
         let actions = Self {
+            done: times,
             cancel: Submission::new(),
             suspend: Submission::new(),
             resume: Submission::new(),
@@ -66,15 +70,9 @@ impl RunActions {
         actions
     }
 
-    /// Grows when something was done.
-    pub(super) fn version(self) -> usize {
-        self.cancel.version().get()
-            + self.suspend.version().get()
-            + self.resume.version().get()
-            + self.retry.version().get()
-            + self.resolve.version().get()
-            + self.skip.version().get()
-            + self.resume_from.version().get()
+    /// Grows when something was done; not when it was refused, or what was typed would be gone with the page drawn anew.
+    pub(super) fn done(self) -> usize {
+        self.done.get()
     }
 }
 
@@ -232,81 +230,71 @@ pub(super) fn ResolveForm(actions: RunActions, id: RunId, reference: String, occ
     }
 }
 
-/// Passes over a task, folded away: it is the exception.
+/// Passes over a task.
 #[component]
-pub(super) fn SkipForm(actions: RunActions, id: RunId, reference: String, occurrence: u32) -> impl IntoView {
+pub(super) fn SkipDialog(actions: RunActions, id: RunId, reference: String, occurrence: u32) -> impl IntoView {
     let t = use_texts().runs;
     let skip = actions.skip;
+    let reference = StoredValue::new(reference);
     view! {
-        <details class="json-block" open=move || skip.problem().get().is_some()>
-            <summary class="json-block__title">{t.skip()}</summary>
+        <Dialog name="skip" title=t.skip()>
             <SubmitForm to=skip>
-                <FormFeedback problem=skip.problem()/>
-                <input type="hidden" name="id" value=id.to_string()/>
-                <input type="hidden" name="reference" value=reference/>
-                <input type="hidden" name="occurrence" value=occurrence.to_string()/>
-                <p>{t.skip_text()}</p>
-                <TextArea
-                    name="reason"
-                    id="skip-reason"
-                    label=t.reason()
-                    hint=t.reason_hint()
-                    error=skip.error("/reason")
-                    maxlength=2_000_u32
-                    rows=2
-                />
-                <TextArea
-                    name="text"
-                    id="skip-output"
-                    label=t.output()
-                    hint=t.skip_output_hint()
-                    error=skip.error("/text")
-                    optional=true
-                    rows=3
-                />
-                <div class="dialog__foot">
+                <div class="stack">
+                    <FormFeedback problem=skip.problem()/>
+                    <input type="hidden" name="id" value=id.to_string()/>
+                    <input type="hidden" name="reference" value=reference.get_value()/>
+                    <input type="hidden" name="occurrence" value=occurrence.to_string()/>
+                    <p>{t.skip_text()}</p>
+                    <Reason id="skip-reason" error=skip.error("/reason")/>
+                    <TextArea
+                        name="text"
+                        id="skip-output"
+                        label=t.output()
+                        hint=t.skip_output_hint()
+                        error=skip.error("/text")
+                        optional=true
+                        rows=3
+                    />
                     <Button look=ButtonLook::Danger busy=skip.pending()>{t.skip()}</Button>
                 </div>
             </SubmitForm>
-        </details>
+        </Dialog>
     }
 }
 
 /// Goes on from a task with another input, which begins as the one that the task had.
 #[component]
-pub(super) fn ResumeFromForm(actions: RunActions, id: RunId, reference: String, input: String) -> impl IntoView {
+pub(super) fn ResumeFromDialog(actions: RunActions, id: RunId, reference: String, input: String) -> impl IntoView {
     let t = use_texts().runs;
     let resume = actions.resume_from;
+    let (reference, input) = (StoredValue::new(reference), StoredValue::new(input));
     view! {
-        <details class="json-block" open=move || resume.problem().get().is_some()>
-            <summary class="json-block__title">{t.resume_from()}</summary>
+        <Dialog name="resume-from" title=t.resume_from()>
             <SubmitForm to=resume>
-                <FormFeedback problem=resume.problem()/>
-                <input type="hidden" name="id" value=id.to_string()/>
-                <input type="hidden" name="reference" value=reference/>
-                <p>{t.resume_from_text()}</p>
-                <TextArea
-                    name="reason"
-                    id="resume-from-reason"
-                    label=t.reason()
-                    hint=t.reason_hint()
-                    error=resume.error("/reason")
-                    maxlength=2_000_u32
-                    rows=2
-                />
-                <TextArea
-                    name="text"
-                    id="resume-from-input"
-                    label=t.input()
-                    value=Signal::stored(input)
-                    hint=t.resume_from_input_hint()
-                    error=resume.error("/text")
-                    rows=6
-                />
-                <div class="dialog__foot">
+                <div class="stack">
+                    <FormFeedback problem=resume.problem()/>
+                    <input type="hidden" name="id" value=id.to_string()/>
+                    <input type="hidden" name="reference" value=reference.get_value()/>
+                    <p>{t.resume_from_text()}</p>
+                    <Reason id="resume-from-reason" error=resume.error("/reason")/>
+                    <TextArea
+                        name="text"
+                        id="resume-from-input"
+                        label=t.input()
+                        value=Signal::stored(input.get_value())
+                        hint=t.resume_from_input_hint()
+                        error=resume.error("/text")
+                        rows=6
+                    />
                     <Button look=ButtonLook::Danger busy=resume.pending()>{t.resume_from()}</Button>
                 </div>
             </SubmitForm>
-        </details>
+        </Dialog>
     }
+}
+
+#[component]
+fn Reason(id: &'static str, error: Signal<Option<String>>) -> impl IntoView {
+    let t = use_texts().runs;
+    view! { <TextArea name="reason" id=id label=t.reason() hint=t.reason_hint() error=error maxlength=2_000_u32 rows=2/> }
 }

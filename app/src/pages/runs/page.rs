@@ -48,7 +48,7 @@ pub fn RunPage() -> impl IntoView {
         if dialog.with(String::is_empty) { now } else { held.copied().unwrap_or(now) }
     });
     let data = Data::new(
-        move || (key.get(), task.get(), tab.get(), cursor.get(), version.get(), actions.version()),
+        move || (key.get(), task.get(), tab.get(), cursor.get(), version.get(), actions.done()),
         |(key, task, tab, cursor, ..)| run(key, task, tab, cursor),
     );
     load(

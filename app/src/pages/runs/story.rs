@@ -142,19 +142,19 @@ pub(super) fn detail(error: Option<&RunError>) -> Option<String> {
     (!words.is_empty()).then(|| words.clone())
 }
 
-/// What usually helps against an error of this kind.
+/// What usually helps against an error of this kind. What a target answered says more than that it was reached.
 pub(super) fn remedy(t: Texts, error: &RunError) -> Option<&'static str> {
     let kind = error.kind.rsplit(['/', '#', ':']).next().unwrap_or_default();
-    t.runs.by_key(&format!("remedy_{}", kind.replace('-', "_"))).or_else(|| {
-        let key = match error.status {
-            401 => "remedy_authentication",
-            403 => "remedy_authorization",
-            404 => "remedy_not_found",
-            408 | 504 => "remedy_timeout",
-            409 => "remedy_conflict",
-            400 | 422 => "remedy_validation",
-            _ => "remedy_runtime",
-        };
-        t.runs.by_key(key)
-    })
+    let answered = match error.status {
+        401 => Some("authentication"),
+        403 => Some("authorization"),
+        404 => Some("not_found"),
+        408 | 504 => Some("timeout"),
+        409 => Some("conflict"),
+        400 | 422 => Some("validation"),
+        _ => None,
+    };
+    let by = |kind: &str| t.runs.by_key(&format!("remedy_{kind}"));
+    let by_kind = if kind == "communication" && answered.is_some() { None } else { by(&kind.replace('-', "_")) };
+    by_kind.or_else(|| by(answered.unwrap_or("runtime")))
 }

@@ -7,13 +7,14 @@ use domain::{
 use leptos::prelude::*;
 
 use super::{
-    actions::{ResolveForm, ResumeFromForm, RunActions, SkipForm},
+    actions::{ResolveForm, ResumeFromDialog, RunActions, SkipDialog},
     json::JsonBlock,
     story::{detail, remedy},
 };
 use crate::{
     components::{
         ApprovalBadge, Avatar, Banner, Card, DefinitionList, Glyph, Icon, LinkButton, Moment, TaskBadge, Tone,
+        dialog_href,
         log_view::{LogStore, LogView},
         timeline::span_text,
     },
@@ -77,6 +78,16 @@ pub(super) fn TaskPanel(
     let kind = t.runs.by_key(&format!("kind_{}", task.kind)).unwrap_or_default();
     let file = format!("R-{number}-{}.log", task.name);
     view! {
+        {skippable
+            .then(|| {
+                view! { <SkipDialog actions id=run reference=task.reference.clone() occurrence=task.occurrence/> }
+            })}
+        {resumable
+            .then(|| {
+                let input = task.raw_input.as_ref().or(task.input.as_ref());
+                let input = input.and_then(|input| serde_json::to_string_pretty(input).ok()).unwrap_or_default();
+                view! { <ResumeFromDialog actions id=run reference=task.reference.clone() input/> }
+            })}
         <Card title=title subtitle=kind>
             <div class="task-panel">
                 <div class="task-panel__head">
@@ -105,22 +116,17 @@ pub(super) fn TaskPanel(
                     })}
                 {(!approvals.is_empty()).then(|| view! { <Approvals approvals/> })}
                 <DefinitionList items=facts/>
+                {task.raw_input.clone().map(|value| view! { <JsonBlock title=t.runs.raw_input() value/> })}
                 {task.input.clone().map(|value| view! { <JsonBlock title=t.runs.input() value/> })}
                 {task.output.clone().map(|value| view! { <JsonBlock title=t.runs.output() value/> })}
-                {skippable
+                {(skippable || resumable)
                     .then(|| {
-                        view! { <SkipForm actions id=run reference=task.reference.clone() occurrence=task.occurrence/> }
-                    })}
-                {resumable
-                    .then(|| {
-                        let input = task.input.as_ref().and_then(|input| serde_json::to_string_pretty(input).ok());
+                        let opener = |dialog, words| view! { <LinkButton href=dialog_href(dialog) small=true>{words}</LinkButton> };
                         view! {
-                            <ResumeFromForm
-                                actions
-                                id=run
-                                reference=task.reference.clone()
-                                input=input.unwrap_or_default()
-                            />
+                            <div class="button-row">
+                                {skippable.then(|| opener("skip", t.runs.skip()))}
+                                {resumable.then(|| opener("resume-from", t.runs.resume_from()))}
+                            </div>
                         }
                     })}
                 {(!earlier.is_empty())

@@ -32,9 +32,12 @@ fn target(namespace: &Name) -> Target {
 fn checked(new: NewLimits) -> Result<(), Problem> {
     let mut errors = Vec::new();
     for (pointer, limit) in [("/runs", new.runs), ("/calls", new.calls)] {
-        if limit.is_some_and(|limit| !(1..=MOST).contains(&limit)) {
-            errors.push(field(pointer, "maximum", json!(MOST), "a limit is a number from 1 to 10000"));
-        }
+        let (rule, expected) = match limit {
+            Some(0) => ("minimum", 1),
+            Some(limit) if limit > MOST => ("maximum", MOST),
+            _ => continue,
+        };
+        errors.push(field(pointer, rule, json!(expected), "a limit is a number from 1 to 10000"));
     }
     if new == NewLimits::default() {
         errors.push(field("/runs", "required", Value::Null, "name a limit of runs, of calls, or of both"));

@@ -2,8 +2,6 @@
 
 mod corrections;
 
-use std::collections::BTreeMap;
-
 use domain::{
     ErrorCode, Name, Operation, Problem, RunId, RunStatus, TaskStatus, WorkflowRef,
     view::{JournalEntryView, LogLine, Page, RunDetail, RunSummary, TaskView},
@@ -207,10 +205,16 @@ impl Service {
     /// The tasks of a run in order of start.
     pub async fn run_tasks(&self, caller: &Caller, id: RunId) -> Result<Vec<TaskView>, Problem> {
         let (mut gate, run) = self.look_at_run(caller, id).await?;
-        let graph = self.definition(gate.unit.as_mut(), &run.workflow, &run.version).await?.graph();
-        let titles: BTreeMap<String, String> = graph.nodes.into_iter().map(|node| (node.id, node.label)).collect();
+        let definition = self.definition(gate.unit.as_mut(), &run.workflow, &run.version).await?;
+        let titles = definition.titles();
         let tasks = gate.unit.tasks(id).await.or_problem()?;
-        Ok(tasks.into_iter().map(|task| views::task(task, &titles)).collect())
+        let mut tasks: Vec<TaskView> = tasks.into_iter().map(|task| views::task(task, &titles)).collect();
+        let mut raw_inputs = self.raw_inputs(&mut gate, caller, &run, &definition).await?;
+        for task in tasks.iter_mut().rev() {
+            let raw_input = raw_inputs.remove(&task.reference);
+            task.raw_input = raw_input.filter(|raw| task.input.as_ref() != Some(raw));
+        }
+        Ok(tasks)
     }
 
     /// The journal of a run, oldest first.

@@ -25,12 +25,17 @@ fn target(namespace: &Name, name: &str) -> Target {
 }
 
 fn check_name(name: &str) -> Vec<FieldError> {
-    let fits = !name.is_empty() && name.trim() == name && !name.chars().any(char::is_control);
-    if fits && name.chars().count() <= NAME_LIMIT {
-        return Vec::new();
+    let wrong = |rule: &str, expected: Value, message: &str| vec![field("/name", rule, expected, message)];
+    if name.is_empty() {
+        return wrong("minLength", 1.into(), "it is empty");
     }
-    let message = "a secret's name has 1 to 128 characters, and no space around it";
-    vec![field("/name", "name", Value::Null, message)]
+    if name.chars().count() > NAME_LIMIT {
+        return wrong("maxLength", NAME_LIMIT.into(), "a secret's name has at most 128 characters");
+    }
+    if name.trim() != name || name.chars().any(char::is_control) {
+        return wrong("pattern", Value::Null, "a secret's name has no space around it and no control characters");
+    }
+    Vec::new()
 }
 
 /// A value is text, or an object of texts. Of anything else nobody could tell, where it comes back, that it is the secret.

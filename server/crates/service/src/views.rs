@@ -94,6 +94,7 @@ pub(crate) fn task(task: Task, titles: &BTreeMap<String, String>) -> TaskView {
         attempts: task.attempts,
         compensation: task.compensation,
         input: task.input.as_deref().map(shown),
+        raw_input: None,
         output: task.output.as_deref().map(shown),
         error: task.error.as_deref().and_then(run_error),
         started_at: task.started_at,

@@ -13,13 +13,16 @@ type Exit = (String, String);
 
 impl Definition {
     /// The graph: a node for each task, `start` and `end`, and an edge for each way that control can take. A task that
-    /// contains others is a node before them, and their `parent`. What takes back is not part of it.
+    /// contains others is a node before them, and their `parent`. What takes back is not part of it. What extends tasks is
+    /// there once, with no way to it: a node `before` or `after` for each list of an extension, whose `function` is the
+    /// kind of task that it extends.
     pub fn graph(&self) -> Graph {
         let mut builder = Builder { definition: self, graph: Graph::default() };
         builder.node("start", "Start", "start", None, None);
         let exits = builder.list(self.root, vec![("start".to_owned(), String::new())], None);
         builder.node("end", "End", "end", None, None);
         builder.connect(exits, "end");
+        builder.extensions();
         let mut seen = BTreeSet::new();
         builder.graph.edges.retain(|edge| seen.insert((edge.from.clone(), edge.to.clone(), edge.label.clone())));
         builder.graph
@@ -83,6 +86,18 @@ impl<'d> Builder<'d> {
             }
         }
         exits
+    }
+
+    fn extensions(&mut self) {
+        for extension in &self.definition.extensions {
+            for (kind, list) in [("before", extension.before), ("after", extension.after)] {
+                let Some(list) = list else { continue };
+                let id = format!("{}/{kind}", extension.reference);
+                self.node(&id, &extension.name, kind, extension.target.clone(), None);
+                // Where it ends, the task goes on that it extends, or what comes after that.
+                let _ = self.list(list, Vec::new(), Some(&id));
+            }
+        }
     }
 
     fn tasks(&self, list: ListIndex) -> Vec<&'d Task> {

@@ -471,6 +471,29 @@ do: [{it: {set: {n: 1}}}, {route: {switch: [{one: {when: .n == 1, then: end}}]}}
     }
 
     #[test]
+    fn the_graph_shows_each_extension_once_and_apart() {
+        let source = "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}
+use: {extensions: [{watch: {extend: set, before: [{early: {wait: PT1S}}, {soon: {wait: PT1S}}], after: [{late: {wait: PT1S}}]}}]}
+do: [{it: {set: {n: 1}}}, {that: {set: {n: 2}}}]
+";
+        let graph = Definition::parse(source, &FunctionCatalogue::new()).unwrap().graph();
+        let place = "/use/extensions/0/watch";
+        let box_of = |id: &str| {
+            let node = graph.nodes.iter().find(|node| node.id == id).unwrap();
+            assert_eq!((node.label.as_str(), node.function.as_deref()), ("watch", Some("set")));
+            let inside = graph.nodes.iter().filter(|node| node.parent.as_deref() == Some(id));
+            (node.kind.clone(), inside.map(|node| node.label.clone()).collect::<Vec<_>>())
+        };
+        assert_eq!(box_of(&format!("{place}/before")), ("before".into(), vec!["Early".into(), "Soon".into()]));
+        assert_eq!(box_of(&format!("{place}/after")), ("after".into(), vec!["Late".into()]));
+        let around: Vec<_> =
+            graph.edges.iter().filter(|edge| edge.from.contains(place) || edge.to.contains(place)).collect();
+        let [within] = around.as_slice() else { panic!("{around:?}") };
+        assert_eq!(within.from, format!("{place}/before/0/early"));
+        assert_eq!(within.to, format!("{place}/before/1/soon"));
+    }
+
+    #[test]
     fn the_graph_has_every_way() {
         let graph = definition(BRANCHES).graph();
         let edges: Vec<String> =

@@ -727,3 +727,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_task_got_is_known_where_its_shown_input_is_another() {
+    let definition = definition(
+        "do: [{first: {input: {from: .order}, set: {n: 1}}}, {second: {call: echo, input: {from: '{it: .n}'}}},
+             {third: {call: echo, input: {schema: {document: {type: object, required: [size]}}}}}]",
+    );
+    let order = json!({"order": {"size": 2}});
+    let (mut run, effects) = Run::start(&definition, order.clone());
+    assert_eq!(
+        (&run.row("first").input, &run.row("second").input),
+        (&order.get("order").cloned(), &Some(json!({"it": 1})))
+    );
+    let raw = |run: &Run| run.state.raw_inputs(&definition);
+    let expected = [("/do/0/first".to_owned(), order), ("/do/1/second".to_owned(), json!({"n": 1}))];
+    assert_eq!(raw(&run), expected.clone().into());
+    run.done(call(&effects), json!({"n": 2}));
+    assert_eq!((run.status(), &run.row("third").input), (RunStatus::Faulted, &None));
+    let third = ("/do/2/third".to_owned(), json!({"n": 2}));
+    assert_eq!(raw(&run), expected.into_iter().chain([third]).collect());
+    run.command(resume("/do/1/second", 1, json!({"n": 5})));
+    assert_eq!(run.row("second").input, Some(json!({"it": 5})));
+    assert_eq!(raw(&run)["/do/1/second"], json!({"n": 5}));
+}

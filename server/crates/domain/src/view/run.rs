@@ -121,6 +121,10 @@ pub struct TaskView {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub input: Option<Value>,
+    /// What it was before `input.from`, where the run may be resumed from it by the caller and this is another value.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub raw_input: Option<Value>,
     /// Its output, secrets redacted.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]

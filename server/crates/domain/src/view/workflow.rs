@@ -169,13 +169,13 @@ pub struct Graph {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GraphNode {
-    /// The task's reference, or `start` or `end`.
+    /// The task's reference, or `start` or `end`; of what is done around tasks, where it stands in the document.
     pub id: String,
     /// Its title for people.
     pub label: String,
-    /// Kind of task: `call`, `set`, `switch` …, `start`, `end`.
+    /// Kind of task: `call`, `set`, `switch` …, `start`, `end`; `before` and `after` hold what an extension does.
     pub kind: String,
-    /// The function, for calls.
+    /// The function, for calls; for `before` and `after` the kind of task that is extended, or none for every kind.
     #[serde(default)]
     pub function: Option<String>,
     /// The enclosing task's reference.

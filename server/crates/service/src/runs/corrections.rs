@@ -1,12 +1,15 @@
 //! Skipping a task, and going on from one with another input. Whether either is possible is for the interpreter to say; it is
 //! asked here, on what the journal and the inbox hold, so that whoever asks is told why not.
 
+use std::collections::BTreeMap;
+
 use domain::{ErrorCode, FieldError, Operation, Problem, RunId, RunStatus, view::RunSummary};
+use identity::vault::redact;
 use serde_json::{Value, json};
 use store::runs::{Run, Task};
-use workflow::{EventKind, Refusal, RunState};
+use workflow::{Definition, EventKind, Refusal, RunState};
 
-use super::{push, run_target};
+use super::{push, run_resource, run_target};
 use crate::{
     Caller, Gate, Service, input,
     problems::{OrProblem as _, not_found},
@@ -99,6 +102,28 @@ impl Service {
             by: caller.login.clone(),
         };
         self.correct(gate, &run, reference, None, make, detail).await
+    }
+
+    /// What the tasks of a run got before `input.from`, for whoever may go on from them with something else.
+    pub(super) async fn raw_inputs(
+        &self,
+        gate: &mut Gate<'_>,
+        caller: &Caller,
+        run: &Run,
+        definition: &Definition,
+    ) -> Result<BTreeMap<String, Value>, Problem> {
+        let may_differ = run.status == RunStatus::Faulted || definition.transforms_input();
+        if !may_fit(run) || !may_differ {
+            return Ok(BTreeMap::new());
+        }
+        let resource = run_resource(gate.unit.as_mut(), run).await?;
+        if !self.parts.policies.decide(&caller.principal, Operation::RunResumeFrom, &resource).allowed {
+            return Ok(BTreeMap::new());
+        }
+        let state = engine::prospect(gate.unit.as_mut(), definition, run).await.or_problem()?;
+        let mut inputs = state.raw_inputs(definition);
+        inputs.values_mut().for_each(redact);
+        Ok(inputs)
     }
 
     async fn correct(

@@ -11,11 +11,13 @@ async fn limits_of_a_namespace_are_set_by_administrators_and_audited() {
     let admin = office.caller("admin").await;
     let identity: domain::Name = "identity".parse().unwrap();
     let before = office.audit_end().await;
-    for wrong in
-        [NewLimits::default(), NewLimits { runs: Some(0), calls: None }, NewLimits { runs: None, calls: Some(10_001) }]
-    {
+    for (wrong, rule) in [
+        (NewLimits::default(), "required"),
+        (NewLimits { runs: Some(0), calls: None }, "minimum"),
+        (NewLimits { runs: None, calls: Some(10_001) }, "maximum"),
+    ] {
         let problem = service.limit_namespace(&admin, identity.clone(), wrong).await.unwrap_err();
-        assert_eq!(problem.code, ErrorCode::InvalidInput, "{wrong:?}");
+        assert_eq!((problem.code, problem.errors[0].rule.as_str()), (ErrorCode::InvalidInput, rule), "{wrong:?}");
     }
     service.limit_namespace(&admin, identity.clone(), NewLimits { runs: Some(5), calls: None }).await.unwrap();
     let changed = NewLimits { runs: Some(6), calls: Some(2) };

@@ -79,8 +79,10 @@ async fn a_value_that_could_not_be_masked_is_refused() {
         let wanted = if value.pointer("/a").is_some() { "/value/a/b" } else { "/value" };
         assert_eq!(problem.errors[0].pointer, wanted);
     }
-    for name in ["", " token", "a\nb", &"n".repeat(129)] {
-        assert_eq!(put(name, json!("text")).await.unwrap_err().errors[0].pointer, "/name", "{name}");
+    let long = "n".repeat(129);
+    for (name, rule) in [("", "minLength"), (" token", "pattern"), ("a\nb", "pattern"), (&long, "maxLength")] {
+        let error = put(name, json!("text")).await.unwrap_err().errors.remove(0);
+        assert_eq!((error.pointer.as_str(), error.rule.as_str()), ("/name", rule), "{name}");
     }
     assert_eq!(code(put("token", json!("x".repeat(65 * 1024))).await), "too-large");
     let sealed = json!("rondo-sealed:v1:01234567:AAAA~");

@@ -22,13 +22,13 @@ impl Decoder<'_> {
                 continue;
             };
             let reference = format!("/use/extensions/{position}/{}", escape_pointer(name));
-            if let Some(extension) = self.extension(extension, &reference) {
+            if let Some(extension) = self.extension(extension, name, reference) {
                 self.extensions.push(extension);
             }
         }
     }
 
-    fn extension(&mut self, at: &Cursor<'_>, reference: &str) -> Option<Extension> {
+    fn extension(&mut self, at: &Cursor<'_>, name: &str, reference: String) -> Option<Extension> {
         let object = at.object(&mut self.diagnostics, &["extend", "when", "before", "after"])?;
         let target = object.require(&mut self.diagnostics, "extend")?;
         self.one_of(&target, &TARGETS);
@@ -42,7 +42,7 @@ impl Decoder<'_> {
         let mut list = |name: &str| object.get(name).map(|list| self.task_list(&list, &format!("{reference}/{name}")));
         let (before, after) = (list("before"), list("after"));
         self.within = Within::Workflow;
-        Some(Extension { target, when, before, after })
+        Some(Extension { name: name.to_owned(), reference, target, when, before, after })
     }
 
     /// The positions of the extensions of a kind of task.

@@ -238,6 +238,11 @@ impl Definition {
         self.tasks.iter().map(|task| (task.reference.to_string(), task_title(task))).collect()
     }
 
+    /// Whether any of its tasks makes another input of what it gets (`input.from`).
+    pub fn transforms_input(&self) -> bool {
+        self.tasks.iter().any(|task| task.input.transform.is_some())
+    }
+
     /// Whether any of its tasks runs a shell command, a script or a container.
     pub fn runs_processes(&self) -> bool {
         let asks = |task: &Task| task.kind.call().is_some_and(|call| Process::is_asked_for_by(&call.function));

@@ -65,6 +65,9 @@ pub(crate) enum Span {
 /// What is done around tasks.
 #[derive(Debug)]
 pub(crate) struct Extension {
+    pub(crate) name: String,
+    /// Where it stands in the document, as a JSON pointer.
+    pub(crate) reference: String,
     /// The kind of task; none: every kind.
     pub(crate) target: Option<String>,
     pub(crate) when: Option<Expression>,

@@ -333,6 +333,7 @@ impl Machine<'_> {
                 key: format!("~{}", completed.key),
                 visits: BTreeMap::new(),
                 starts: BTreeMap::new(),
+                raw_inputs: BTreeMap::new(),
                 correction: None,
                 compensation: true,
             };

@@ -39,6 +39,7 @@ impl Machine<'_> {
             key: String::new(),
             visits: BTreeMap::new(),
             starts: BTreeMap::new(),
+            raw_inputs: BTreeMap::new(),
             correction: None,
             compensation: false,
         };
@@ -80,6 +81,7 @@ impl Machine<'_> {
             key: format!("{}/{key_step}", task.key),
             visits: BTreeMap::new(),
             starts: BTreeMap::new(),
+            raw_inputs: BTreeMap::new(),
             correction: None,
             compensation: task.record.compensation,
         };
@@ -92,16 +94,16 @@ impl Machine<'_> {
         let definition = self.definition;
         let sequence = self.state.counters.sequence;
         let Some(list) = self.state.list_mut(list_id) else { return };
-        let index = match list.place {
-            ListPlace::Single(task) => Some(task),
-            ListPlace::List(list) => definition.list(list).and_then(|list| list.tasks.get(position)).copied(),
-        };
+        let index = list.place.task(definition, position);
         let Some((index, task)) = index.and_then(|index| Some((index, definition.task(index)?))) else {
             // The list has ended, or is empty.
             self.list_done(list_id, raw_input, false);
             return;
         };
         list.starts.insert(position, sequence);
+        if task.input.transform.is_some() {
+            list.raw_inputs.insert(position, raw_input.clone());
+        }
         let correction = list.correction.take();
         let visit = list.visits.entry(position).or_insert(0);
         *visit += 1;

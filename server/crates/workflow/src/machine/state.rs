@@ -12,8 +12,8 @@ use crate::approval::ApprovalRule;
 use crate::definition::model::{ListIndex, TaskIndex, Then};
 use crate::effect::null_is_a_value;
 use crate::{
-    ApprovalRequest, CallId, CallTicket, Compensation, RunError, RunRecord, Subscription, SubscriptionId, TaskRecord,
-    TimerId,
+    ApprovalRequest, CallId, CallTicket, Compensation, Definition, RunError, RunRecord, Subscription, SubscriptionId,
+    TaskRecord, TimerId,
 };
 
 /// Number of a frame within its run; never used twice.
@@ -133,6 +133,9 @@ pub(crate) struct ListFrame {
     pub(crate) visits: BTreeMap<usize, u32>,
     /// The number of the latest task record of each position that has been started.
     pub(crate) starts: BTreeMap<usize, u32>,
+    /// The raw input of the same, where `input.from` makes another of it: an operator who changes it must see it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) raw_inputs: BTreeMap<usize, Value>,
     /// What must be approved before the next task starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) correction: Option<Box<Correction>>,
@@ -147,6 +150,16 @@ pub(crate) enum ListPlace {
     List(ListIndex),
     /// A single task: a fork's branch or a function's body.
     Single(TaskIndex),
+}
+
+impl ListPlace {
+    /// The task at a position.
+    pub(crate) fn task(self, definition: &Definition, position: usize) -> Option<TaskIndex> {
+        match self {
+            Self::Single(task) => Some(task),
+            Self::List(list) => definition.list(list)?.tasks.get(position).copied(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -527,6 +540,23 @@ impl RunState {
     /// How often the task with this reference has been executed.
     pub fn executions(&self, reference: &str) -> u32 {
         self.occurrences.get(reference).copied().unwrap_or_default()
+    }
+
+    /// What tasks got from which the run can go on, by reference, unless it is their input as it is shown: of those with
+    /// `input.from`, and of those that are under way or failed, perhaps before they had an input. Of several executions
+    /// the latest.
+    pub fn raw_inputs(&self, definition: &Definition) -> BTreeMap<String, Value> {
+        let mut inputs = BTreeMap::new();
+        for frame in self.frames.values() {
+            match &frame.kind {
+                FrameKind::List(list) => inputs.extend(list.raw_inputs.iter().filter_map(|(position, input)| {
+                    let task = definition.task(list.place.task(definition, *position)?)?;
+                    Some((task.reference.to_string(), input.clone()))
+                })),
+                FrameKind::Task(task) => _ = inputs.insert(task.record.reference.clone(), task.raw_input.clone()),
+            }
+        }
+        inputs
     }
 
     pub(crate) fn task(&self, frame: FrameId) -> Option<&TaskFrame> {
