@@ -107,18 +107,19 @@ impl Organisation {
             }
             holders.push(Subject::Team(team.id));
         }
+        let mut given = BTreeSet::new();
         for _ in 0..12 {
-            let grant = Grant {
-                id: GrantId::new(ids.as_ref()),
-                subject: *holders.choose(&mut self.random).unwrap(),
-                role: *Role::ALL.choose(&mut self.random).unwrap(),
-                scope: self.scope(),
-                expires_at: None,
-                created_by: None,
-                created_at: like.created_at,
-            };
-            // The same twice says nothing more.
-            unit.insert_grant(&grant).await.ok();
+            let (subject, role) =
+                (*holders.choose(&mut self.random).unwrap(), *Role::ALL.choose(&mut self.random).unwrap());
+            let scope = self.scope();
+            // The same twice says nothing more, and is refused.
+            if !given.insert((subject, role, scope.to_string())) {
+                continue;
+            }
+            let id = GrantId::new(ids.as_ref());
+            let created_at = like.created_at;
+            let grant = Grant { id, subject, role, scope, expires_at: None, created_by: None, created_at };
+            unit.insert_grant(&grant).await.unwrap();
         }
         unit.commit().await.unwrap();
     }
