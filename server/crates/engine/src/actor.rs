@@ -444,7 +444,7 @@ impl Actor {
                 self.is_heard = true;
                 Ok(Some(unit))
             }
-            Verdict::Waits { whose, until } => {
+            Verdict::Waits { whose, until, .. } => {
                 unit.hold_run(&self.lease, whose, until).await?;
                 unit.commit().await?;
                 self.tell_watchers();
@@ -470,9 +470,13 @@ impl Actor {
         self.waiting.values().next().map(|waiting| waiting.whose)
     }
 
-    fn let_wait(&mut self, waiting: Waiting) {
+    fn let_wait(&mut self, mut waiting: Waiting) {
         let Waiting { call, .. } = waiting;
-        if self.in_flight.remove(&call).is_some() {
+        if let Some(in_flight) = self.in_flight.remove(&call) {
+            if in_flight.withdrawn.is_cancelled() {
+                // It was withdrawn meanwhile, and need not wait to say that it was never made.
+                waiting.until = self.node.now();
+            }
             self.waiting.insert(call, waiting);
         } else {
             // It was stopped meanwhile.
@@ -689,14 +693,14 @@ impl Actor {
             if call.is_process {
                 call.cancelled.cancel();
             }
-        } else if self.waiting.remove(&call).is_some() {
+        } else if self.waiting.contains_key(&call) {
             let outstanding = workflow::outstanding(&self.state).into_iter();
             let ticket = outstanding.filter_map(|effect| match effect {
                 Effect::Call(ticket) if ticket.call == call => Some(ticket),
                 _ => None,
             });
             if let Some(ticket) = ticket.last() {
-                self.dispatch(ticket, false).await?;
+                self.dispatch(ticket, true).await?;
             }
         }
         Ok(())

@@ -134,6 +134,10 @@ struct Errand {
 }
 
 impl Errand {
+    fn is_withdrawn(&self) -> bool {
+        self.wanted.withdrawn.is_cancelled()
+    }
+
     /// Takes the places that the call needs; whether it was never made before. None when it is not to be made now.
     async fn enter(&self, node: &Arc<Node>, call: CallId, wants: &[Want]) -> Option<bool> {
         match limits::enter(node, &self.lease, call, wants).await {
@@ -141,11 +145,11 @@ impl Errand {
                 self.inside.store(true, Ordering::Release);
                 Some(anew)
             }
-            Entry::Closed(..) if self.wanted.withdrawn.is_cancelled() && !self.history.taken_over => {
+            Entry::Closed { anew, .. } if self.is_withdrawn() && (anew || !self.history.taken_over) => {
                 limits::leave(node, &self.lease, call).await;
                 Some(true)
             }
-            Entry::Closed(whose, until) => {
+            Entry::Closed { whose, until, .. } => {
                 // Without an actor the row is the next owner's.
                 let _ = self.report.send(Report::Waits(Waiting { call, whose, until }));
                 None

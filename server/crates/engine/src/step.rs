@@ -143,7 +143,7 @@ pub(crate) async fn write(
     }
     let mut left = Vec::new();
     for effect in effects {
-        if let Effect::StopCall { call } | Effect::SettleCall { call } = effect
+        if let Effect::StopCall { call } = effect
             && actor.waits(*call)
         {
             left.extend(unit.delete_places(limits::of_call(run.id, *call), None).await?);

@@ -64,6 +64,7 @@ pub enum Effect {
 }
 
 /// A call to dispatch. Carries no arguments: those may hold secrets and are built by [`crate::build_call`] only.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing about the call")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallTicket {
