@@ -27,7 +27,7 @@ use crate::{
     EngineSettings,
     bell::Bell,
     children,
-    dispatch::{self, Report, Reports, Waiting},
+    dispatch::{self, Report, Reports, Waiting, Wanted},
     exchange::Ending,
     history::{History, SNAPSHOT_EVERY, Snapshot},
     limits::{self, Answer, Verdict},
@@ -694,12 +694,11 @@ impl Actor {
                 call.cancelled.cancel();
             }
         } else if self.waiting.contains_key(&call) {
-            let outstanding = workflow::outstanding(&self.state).into_iter();
-            let ticket = outstanding.filter_map(|effect| match effect {
+            let ticket = workflow::outstanding(&self.state).into_iter().find_map(|effect| match effect {
                 Effect::Call(ticket) if ticket.call == call => Some(ticket),
                 _ => None,
             });
-            if let Some(ticket) = ticket.last() {
+            if let Some(ticket) = ticket {
                 self.dispatch(ticket, true).await?;
             }
         }
@@ -721,8 +720,7 @@ impl Actor {
         self.in_flight.insert(ticket.call, in_flight);
         let begun = self.begun.contains(&ticket.call);
         let history = dispatch::History { taken_over, begun, waited };
-        let wanted = dispatch::Wanted { cancelled, withdrawn };
-        dispatch::dispatch(self, ticket, history, wanted, self.report.clone()).await?;
+        dispatch::dispatch(self, ticket, history, Wanted { cancelled, withdrawn }, self.report.clone()).await?;
         Ok(())
     }
 

@@ -69,7 +69,7 @@ pub(crate) async fn exchange(
                 started.extend(child.map(|child| (child, ticket.reference.clone())));
             }
             Effect::StopCall { call } | Effect::SettleCall { call } => {
-                children::stop(unit, run, *call, &mut post).await?
+                children::stop(unit, run, *call, &mut post).await?;
             }
             _ => {}
         }
