@@ -220,11 +220,13 @@ impl TaskLog for NoLog {
 pub enum Outcome {
     /// It happened; this is its output, with secrets sealed.
     Done(Value),
-    /// It did not happen, or may be repeated without harm; another attempt may succeed.
+    /// It did not happen; another attempt may succeed.
     Retryable(RunError),
     /// It did not happen, and another attempt would fail in the same way.
     Permanent(RunError),
-    /// It may have happened.
+    /// It may have happened, and another attempt does no harm.
+    Lost(RunError),
+    /// It may have happened, and another attempt might do the same thing twice.
     Unknown(RunError),
 }
 
@@ -234,7 +236,7 @@ impl Outcome {
     pub fn error(&self) -> Option<&RunError> {
         match self {
             Self::Done(_) => None,
-            Self::Retryable(error) | Self::Permanent(error) | Self::Unknown(error) => Some(error),
+            Self::Retryable(error) | Self::Permanent(error) | Self::Lost(error) | Self::Unknown(error) => Some(error),
         }
     }
 }
@@ -246,6 +248,7 @@ impl From<Result<Value, Failure>> for Outcome {
             Err(failure) => match failure.kind {
                 FailureKind::Retryable => Self::Retryable(*failure.error),
                 FailureKind::Permanent => Self::Permanent(*failure.error),
+                FailureKind::Lost => Self::Lost(*failure.error),
                 FailureKind::Unknown => Self::Unknown(*failure.error),
             },
         }
@@ -255,15 +258,17 @@ impl From<Result<Value, Failure>> for Outcome {
 /// What another attempt would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
-    /// It may succeed, and does no harm.
+    /// It may succeed: nothing happened.
     Retryable,
     /// It would fail in the same way.
     Permanent,
+    /// It does no harm, but this one may have happened.
+    Lost,
     /// It might do the same thing twice.
     Unknown,
 }
 
-/// The three failing outcomes as an error, for `?` inside connectors.
+/// The failing outcomes as an error, for `?` inside connectors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     /// What another attempt would do.
@@ -285,7 +290,13 @@ impl Failure {
         Self { kind: FailureKind::Permanent, error: Box::new(error) }
     }
 
-    /// It may have happened.
+    /// It may have happened, and another attempt does no harm.
+    #[must_use]
+    pub fn lost(error: RunError) -> Self {
+        Self { kind: FailureKind::Lost, error: Box::new(error) }
+    }
+
+    /// It may have happened, and another attempt might do the same thing twice.
     #[must_use]
     pub fn unknown(error: RunError) -> Self {
         Self { kind: FailureKind::Unknown, error: Box::new(error) }

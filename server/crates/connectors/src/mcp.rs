@@ -110,9 +110,10 @@ impl McpConnector {
         }
         let repeatable = request.idempotent || with.method != TOOL_CALL;
         let asked = AtomicBool::new(false);
-        let lost = |error: RunError| {
-            let harmless = repeatable || !asked.load(Ordering::Relaxed);
-            if harmless { Failure::retryable(error) } else { Failure::unknown(error) }
+        let lost = |error: RunError| match (asked.load(Ordering::Relaxed), repeatable) {
+            (false, _) => Failure::retryable(error),
+            (true, true) => Failure::lost(error),
+            (true, false) => Failure::unknown(error),
         };
         let exchange = async {
             let session = self.open(&with, request, context).await?;

@@ -195,7 +195,7 @@ impl Registry {
             return Outcome::Permanent(RunError::new(StandardError::Configuration, detail));
         };
         let stopped = |error: RunError| match self.repetition(request) {
-            Repetition::Safe => Outcome::Retryable(error),
+            Repetition::Safe => Outcome::Lost(error),
             Repetition::Probe | Repetition::Once => Outcome::Unknown(error),
         };
         tokio::select! {

@@ -19,13 +19,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use workflow::{CallId, CallTicket, Definition, Effect, Event, EventKind, RunState, TimerId, lifecycle::Lifecycle};
+use workflow::{
+    CallId, CallTicket, Definition, Effect, Event, EventKind, RunState, TimerId, lifecycle::Lifecycle, process::Process,
+};
 
 use crate::{
     EngineSettings,
     bell::Bell,
     children,
-    dispatch::{self, Report, Reports, Waiting},
+    dispatch::{self, Report, Reports, Waiting, Wanted},
     exchange::Ending,
     history::{History, SNAPSHOT_EVERY, Snapshot},
     limits::{self, Answer, Verdict},
@@ -50,7 +52,10 @@ const BLOCKED_PAUSE: Duration = Duration::from_mins(5);
 /// A call in flight.
 struct InFlight {
     cancelled: CancellationToken,
+    /// Set when all that is wanted is what became of it.
+    withdrawn: CancellationToken,
     subscribes: bool,
+    is_process: bool,
 }
 
 impl Drop for InFlight {
@@ -439,7 +444,7 @@ impl Actor {
                 self.is_heard = true;
                 Ok(Some(unit))
             }
-            Verdict::Waits { whose, until } => {
+            Verdict::Waits { whose, until, .. } => {
                 unit.hold_run(&self.lease, whose, until).await?;
                 unit.commit().await?;
                 self.tell_watchers();
@@ -465,9 +470,13 @@ impl Actor {
         self.waiting.values().next().map(|waiting| waiting.whose)
     }
 
-    fn let_wait(&mut self, waiting: Waiting) {
+    fn let_wait(&mut self, mut waiting: Waiting) {
         let Waiting { call, .. } = waiting;
-        if self.in_flight.remove(&call).is_some() {
+        if let Some(in_flight) = self.in_flight.remove(&call) {
+            if in_flight.withdrawn.is_cancelled() {
+                // It was withdrawn meanwhile, and need not wait to say that it was never made.
+                waiting.until = self.node.now();
+            }
             self.waiting.insert(call, waiting);
         } else {
             // It was stopped meanwhile.
@@ -567,6 +576,7 @@ impl Actor {
                 }
                 EventKind::CallCompleted { call, .. }
                 | EventKind::CallFailed { call, .. }
+                | EventKind::CallLost { call, .. }
                 | EventKind::CallUnknown { call } => {
                     self.in_flight.remove(call);
                 }
@@ -669,19 +679,48 @@ impl Actor {
                         call.cancelled.cancel();
                     }
                 }
+                Effect::SettleCall { call } => self.withdraw(call).await?,
                 _ => {}
             }
         }
         Ok(())
     }
 
+    /// All that is wanted of a call is what became of it. A process can be ended; what waits for its place was never made.
+    async fn withdraw(&mut self, call: CallId) -> store::Result<()> {
+        if let Some(call) = self.in_flight.get(&call) {
+            call.withdrawn.cancel();
+            if call.is_process {
+                call.cancelled.cancel();
+            }
+        } else if self.waiting.contains_key(&call) {
+            let ticket = workflow::outstanding(&self.state).into_iter().find_map(|effect| match effect {
+                Effect::Call(ticket) if ticket.call == call => Some(ticket),
+                _ => None,
+            });
+            if let Some(ticket) = ticket {
+                self.dispatch(ticket, true).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn dispatch(&mut self, ticket: CallTicket, taken_over: bool) -> store::Result<()> {
-        let token = CancellationToken::new();
+        let (cancelled, withdrawn) = (CancellationToken::new(), CancellationToken::new());
+        if ticket.settles {
+            withdrawn.cancel();
+        }
         let waited = self.waiting.remove(&ticket.call).is_some() || (taken_over && self.run.waits_for.is_some());
-        self.in_flight.insert(ticket.call, InFlight { cancelled: token.clone(), subscribes: ticket.subscribes });
+        let in_flight = InFlight {
+            cancelled: cancelled.clone(),
+            withdrawn: withdrawn.clone(),
+            subscribes: ticket.subscribes,
+            is_process: Process::is_asked_for_by(&ticket.function),
+        };
+        self.in_flight.insert(ticket.call, in_flight);
         let begun = self.begun.contains(&ticket.call);
         let history = dispatch::History { taken_over, begun, waited };
-        dispatch::dispatch(self, ticket, history, token, self.report.clone()).await?;
+        dispatch::dispatch(self, ticket, history, Wanted { cancelled, withdrawn }, self.report.clone()).await?;
         Ok(())
     }
 
@@ -787,6 +826,7 @@ const fn call_of(event: &Event) -> Option<CallId> {
         EventKind::CallStarted { call }
         | EventKind::CallCompleted { call, .. }
         | EventKind::CallFailed { call, .. }
+        | EventKind::CallLost { call, .. }
         | EventKind::CallUnknown { call }
         | EventKind::MessageReceived { call, .. } => Some(*call),
         _ => None,

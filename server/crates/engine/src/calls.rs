@@ -64,6 +64,8 @@ pub(crate) enum Made {
         /// Whether another attempt may succeed.
         retryable: bool,
     },
+    /// It may have happened, and making it again would do no harm.
+    Lost(RunError),
     /// Nobody can tell whether it happened.
     Unknown(RunError),
 }
@@ -74,7 +76,16 @@ impl Made {
         match self {
             Self::Done(output) => EventKind::CallCompleted { call, output },
             Self::Failed { error, retryable } => EventKind::CallFailed { call, error, retryable },
+            Self::Lost(error) => EventKind::CallLost { call, error },
             Self::Unknown(_) => EventKind::CallUnknown { call },
+        }
+    }
+
+    /// That an attempt came to nothing says nothing about an earlier one that may have been made.
+    pub(crate) fn after_another(self, may_have_been_made: bool) -> Self {
+        match self {
+            Self::Failed { error, .. } if may_have_been_made => Self::Lost(error),
+            made => made,
         }
     }
 
@@ -82,7 +93,7 @@ impl Made {
     pub(crate) fn redacted(mut self, redaction: &Redaction) -> Self {
         match &mut self {
             Self::Done(output) => redaction.value(output),
-            Self::Failed { error, .. } | Self::Unknown(error) => redaction.error(error),
+            Self::Failed { error, .. } | Self::Lost(error) | Self::Unknown(error) => redaction.error(error),
         }
         self
     }
@@ -126,8 +137,10 @@ impl Calls<'_> {
             Outcome::Done(output) => Made::Done(output),
             Outcome::Retryable(error) => Made::Failed { error, retryable: true },
             Outcome::Permanent(error) => Made::Failed { error, retryable: false },
-            Outcome::Unknown(error) => match self.after_loss(prepared, context, true).await {
+            Outcome::Lost(error) => Made::Lost(error),
+            Outcome::Unknown(error) => match self.after_loss(prepared, &in_its_own_time(context), true).await {
                 AfterLoss::Make => Made::Failed { error, retryable: true },
+                AfterLoss::Repeat => Made::Lost(error),
                 AfterLoss::Happened(output) => Made::Done(output),
                 AfterLoss::Unknown => Made::Unknown(error),
             },
@@ -161,22 +174,30 @@ impl Calls<'_> {
     pub(crate) async fn after_loss(&self, prepared: &Prepared, context: &CallContext, begun: bool) -> AfterLoss {
         let request = match (self.repetition(prepared), prepared) {
             (Repetition::Once, _) if begun => return AfterLoss::Unknown,
+            (Repetition::Once, _) => return AfterLoss::Make,
             (Repetition::Probe, Prepared::Request(request)) => request,
-            _ => return AfterLoss::Make,
+            _ => return AfterLoss::Repeat,
         };
         match self.connectors.probe(request, context).await {
             Probe::Happened(output) => AfterLoss::Happened(output),
             Probe::DidNotHappen => AfterLoss::Make,
-            Probe::CannotTell if request.idempotent => AfterLoss::Make,
+            Probe::CannotTell if request.idempotent => AfterLoss::Repeat,
             Probe::CannotTell => AfterLoss::Unknown,
         }
     }
 }
 
+/// What is asked about a call whose time is over has a time of its own.
+fn in_its_own_time(context: &CallContext) -> CallContext {
+    CallContext { deadline: None, ..context.clone() }
+}
+
 /// What is to be done about a call whose answer is lost.
 pub(crate) enum AfterLoss {
-    /// Make it: it did not happen, or making it again does no harm.
+    /// Make it: it did not happen.
     Make,
+    /// Make it: it may have happened, and making it again does no harm.
+    Repeat,
     /// It happened.
     Happened(Value),
     /// Nobody can tell.
@@ -188,6 +209,7 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Done(_) => "done",
         Outcome::Retryable(_) => "retryable",
         Outcome::Permanent(_) => "permanent",
+        Outcome::Lost(_) => "lost",
         Outcome::Unknown(_) => "unknown",
     }
 }

@@ -32,9 +32,13 @@ pub(crate) fn is_child(ticket: &CallTicket) -> bool {
     ticket.function == process::WORKFLOW
 }
 
-/// Whether a step that has this effect dispatches a call.
+/// Whether a step that has this effect dispatches a call, or lets one go on.
 pub(crate) fn is_dispatch(effect: &Effect) -> bool {
-    matches!(effect, Effect::Call(ticket) if !is_child(ticket))
+    match effect {
+        Effect::Call(ticket) => !is_child(ticket),
+        Effect::SettleCall { .. } => true,
+        _ => false,
+    }
 }
 
 /// Starts the run that a call asks for. If it cannot be started, the call has failed, and none is given.

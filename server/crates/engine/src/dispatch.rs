@@ -41,6 +41,15 @@ pub(crate) struct History {
     pub(crate) waited: bool,
 }
 
+/// What is still wanted of a call.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// Set when nothing is.
+    pub(crate) cancelled: CancellationToken,
+    /// Set when all that is wanted is what became of it: it is not begun any more.
+    pub(crate) withdrawn: CancellationToken,
+}
+
 /// The way to an actor.
 pub(crate) type Reports = mpsc::UnboundedSender<Report>;
 
@@ -76,7 +85,7 @@ pub(crate) async fn dispatch(
     actor: &Actor,
     ticket: CallTicket,
     history: History,
-    cancelled: CancellationToken,
+    wanted: Wanted,
     report: Reports,
 ) -> store::Result<()> {
     let node = Arc::clone(&actor.node);
@@ -89,11 +98,11 @@ pub(crate) async fn dispatch(
     let work = {
         let node = Arc::clone(&node);
         let errand =
-            Errand { history, cancelled, lease: lease.clone(), inside: Arc::clone(&inside), report: report.clone() };
+            Errand { history, wanted, lease: lease.clone(), inside: Arc::clone(&inside), report: report.clone() };
         async move {
             let made = match built {
                 Ok(request) => make(&node, &run, &ticket, request, errand).await?,
-                Err(error) => Made::Failed { error, retryable: false },
+                Err(error) => Made::Failed { error, retryable: false }.after_another(history.taken_over),
             };
             Some(made.into_event(call))
         }
@@ -117,7 +126,7 @@ pub(crate) async fn dispatch(
 /// What a call is sent out with.
 struct Errand {
     history: History,
-    cancelled: CancellationToken,
+    wanted: Wanted,
     lease: Lease,
     /// Whether it has the places that it needs.
     inside: Arc<AtomicBool>,
@@ -125,6 +134,10 @@ struct Errand {
 }
 
 impl Errand {
+    fn is_withdrawn(&self) -> bool {
+        self.wanted.withdrawn.is_cancelled()
+    }
+
     /// Takes the places that the call needs; whether it was never made before. None when it is not to be made now.
     async fn enter(&self, node: &Arc<Node>, call: CallId, wants: &[Want]) -> Option<bool> {
         match limits::enter(node, &self.lease, call, wants).await {
@@ -132,7 +145,11 @@ impl Errand {
                 self.inside.store(true, Ordering::Release);
                 Some(anew)
             }
-            Entry::Closed(whose, until) => {
+            Entry::Closed { anew, .. } if self.is_withdrawn() && (anew || !self.history.taken_over) => {
+                limits::leave(node, &self.lease, call).await;
+                Some(true)
+            }
+            Entry::Closed { whose, until, .. } => {
                 // Without an actor the row is the next owner's.
                 let _ = self.report.send(Report::Waits(Waiting { call, whose, until }));
                 None
@@ -176,10 +193,20 @@ async fn make(
     mut request: CallRequest,
     errand: Errand,
 ) -> Option<Made> {
+    let earlier = errand.history.taken_over;
     let failed = |detail: &str, retryable: bool| {
-        Some(Made::Failed { error: RunError::new(StandardError::Runtime, detail), retryable })
+        Some(Made::Failed { error: RunError::new(StandardError::Runtime, detail), retryable }.after_another(earlier))
     };
-    let slot = Arc::clone(&node.call_slots).acquire_owned().await;
+    let withdrawn = errand.wanted.withdrawn.clone();
+    let not_begun = || {
+        let error = RunError::new(StandardError::Runtime, "the run was over before the call was begun");
+        Some(Made::Failed { error, retryable: false })
+    };
+    let slot = tokio::select! {
+        biased;
+        () = withdrawn.cancelled(), if !earlier => return not_begun(),
+        slot = Arc::clone(&node.call_slots).acquire_owned() => slot,
+    };
     // A subscription waits most of its time, and would keep others from working.
     let Ok(_slot) = slot.map(|slot| (!ticket.subscribes).then_some(slot)) else {
         return failed("the engine is stopping", true);
@@ -203,19 +230,25 @@ async fn make(
     let workflow = &run.workflow;
     let prepared = match calls.prepare(request, &workflow.namespace, workflow.name.as_str(), ticket.idempotent).await {
         Ok(prepared) => prepared,
-        Err(made) => return Some(made),
+        Err(made) => return Some(made.after_another(earlier)),
     };
     let wants = wants(node, ticket, &prepared, &workflow.namespace);
     let mut history = errand.history;
     if history.waited || !wants.is_empty() {
         history.taken_over &= !errand.enter(node, ticket.call, &wants).await?;
     }
-    let Errand { cancelled, report, .. } = errand;
+    let Errand { wanted: Wanted { cancelled, .. }, report, .. } = errand;
     // Its time begins here.
     let context = context(node, run, ticket, &redaction, cancelled, &report);
+    let mut repeats = false;
     if history.taken_over {
         match calls.after_loss(&prepared, &context, history.begun).await {
             AfterLoss::Make => {}
+            // Nobody wants a process any more that is only to be taken back.
+            AfterLoss::Repeat if withdrawn.is_cancelled() && prepared.is_process() => {
+                return Some(Made::Lost(RunError::new(StandardError::Runtime, "its answer was lost")));
+            }
+            AfterLoss::Repeat => repeats = true,
             AfterLoss::Happened(output) => return Some(Made::Done(output).redacted(&redaction)),
             AfterLoss::Unknown => {
                 return Some(Made::Unknown(RunError::new(StandardError::Runtime, "its answer was lost")));
@@ -225,7 +258,7 @@ async fn make(
     if prepared.is_process()
         && let Err(refusal) = permit_process(node, &workflow.namespace).await
     {
-        return Some(refusal);
+        return Some(refusal.after_another(repeats));
     }
     if calls.repetition(&prepared) == Repetition::Once {
         // What cannot be repeated leaves word that it is about to happen, so that a crash is seen as "may have happened".
@@ -233,7 +266,10 @@ async fn make(
             return None;
         }
     }
-    let made = calls.make(&prepared, &context, &redaction).await;
+    if withdrawn.is_cancelled() && !repeats {
+        return not_begun();
+    }
+    let made = calls.make(&prepared, &context, &redaction).await.after_another(repeats);
     parts.observer.after_call(run.id, run.journal_version);
     Some(made)
 }

@@ -68,7 +68,9 @@ pub(crate) async fn exchange(
                 let child = children::start(unit, actor, ticket, now, &mut post).await?;
                 started.extend(child.map(|child| (child, ticket.reference.clone())));
             }
-            Effect::StopCall { call } => children::stop(unit, run, *call, &mut post).await?,
+            Effect::StopCall { call } | Effect::SettleCall { call } => {
+                children::stop(unit, run, *call, &mut post).await?;
+            }
             _ => {}
         }
     }

@@ -121,6 +121,8 @@ pub(crate) enum Verdict {
         whose: WaitsFor,
         /// When to look again, whatever happens.
         until: Timestamp,
+        /// It has waited so far, and had no place before.
+        anew: bool,
     },
 }
 
@@ -152,7 +154,7 @@ pub(crate) async fn take(
                 others.remove(&want.scope);
                 row.scope.clone_from(&want.scope);
                 unit.insert_place(&row).await?;
-                return Ok(Answer { verdict: Verdict::Waits { whose: want.whose, until }, others });
+                return Ok(Answer { verdict: Verdict::Waits { whose: want.whose, until, anew }, others });
             }
             Room::ForOne => _ = others.remove(&want.scope),
             Room::ForMore => roomy.push(want.scope.clone()),
@@ -221,7 +223,14 @@ pub(crate) enum Entry {
         anew: bool,
     },
     /// It has to wait.
-    Closed(WaitsFor, Timestamp),
+    Closed {
+        /// Whose limit it is.
+        whose: WaitsFor,
+        /// When to look again, whatever happens.
+        until: Timestamp,
+        /// It was never made before.
+        anew: bool,
+    },
     /// The run belongs to somebody else.
     Lost,
 }
@@ -233,14 +242,14 @@ pub(crate) async fn enter(node: &Arc<Node>, lease: &Lease, call: CallId, wants: 
             rouse(node, others);
             match verdict {
                 Verdict::Taken { anew } => Entry::Open { anew },
-                Verdict::Waits { whose, until } => Entry::Closed(whose, until),
+                Verdict::Waits { whose, until, anew } => Entry::Closed { whose, until, anew },
             }
         }
         Ok(None) => Entry::Lost,
         Err(error) => {
             warn!(error = &error as &dyn std::error::Error, "no place could be taken for a call, trying again");
             let whose = wants.first().map_or(WaitsFor::Connection, |want| want.whose);
-            Entry::Closed(whose, node.now() + PAUSE)
+            Entry::Closed { whose, until: node.now() + PAUSE, anew: false }
         }
     }
 }

@@ -80,7 +80,7 @@ impl Connector for Scripted {
         };
         let outcome = scripted
             .unwrap_or_else(|| Outcome::Done(json!({"step": step, "value": request.with.get("value").cloned()})));
-        if matches!(outcome, Outcome::Done(_) | Outcome::Unknown(_)) {
+        if matches!(outcome, Outcome::Done(_) | Outcome::Lost(_) | Outcome::Unknown(_)) {
             self.calls.lock().unwrap_or_else(PoisonError::into_inner).push((step, context.key.clone()));
         }
         outcome

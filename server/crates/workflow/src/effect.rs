@@ -17,6 +17,12 @@ pub enum Effect {
         /// The call.
         call: CallId,
     },
+    /// The call's task was stopped, and what the call does may have to be taken back: do not begin it if it was not begun
+    /// (it has failed then), end it if it can be ended, else let it come to its end. What came of it is wanted.
+    SettleCall {
+        /// The call.
+        call: CallId,
+    },
     /// Deliver [`crate::EventKind::TimerFired`] at `at` or as soon as possible thereafter.
     SetTimer {
         /// The timer.
@@ -58,6 +64,7 @@ pub enum Effect {
 }
 
 /// A call to dispatch. Carries no arguments: those may hold secrets and are built by [`crate::build_call`] only.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing about the call")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallTicket {
@@ -84,6 +91,9 @@ pub struct CallTicket {
     /// ([`crate::EventKind::MessageReceived`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub subscribes: bool,
+    /// Whether all that is wanted is what became of it, as [`Effect::SettleCall`] says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settles: bool,
 }
 
 /// What a `listen` task listens to, as far as a router can know it without the run.
@@ -241,9 +251,10 @@ pub enum Attention {
         /// The call to settle.
         call: CallId,
     },
-    /// A compensation failed: something was left behind.
+    /// Something was left behind: a compensation failed, or what a task gave did not fit, so that nobody can say what is to
+    /// be taken back.
     CompensationFailed {
-        /// JSON pointer to the compensating task.
+        /// JSON pointer to the compensating task, or to the task whose output did not fit.
         reference: String,
     },
 }

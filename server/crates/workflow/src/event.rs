@@ -49,6 +49,10 @@ impl fmt::Display for TimerId {
 pub struct Event {
     /// When; the run's only clock.
     pub at: Timestamp,
+    /// By which version of the encoding, and of what follows from an event, it was written down. What an earlier program
+    /// wrote has the consequences that it had then.
+    #[serde(default = "before_it_was_written")]
+    pub format: u32,
     /// What.
     #[serde(flatten)]
     pub kind: EventKind,
@@ -56,12 +60,17 @@ pub struct Event {
 
 impl Event {
     /// The version of the encoding of events. A journal row carries it; a change that old readers cannot read raises it.
-    pub const FORMAT: u32 = 3;
+    pub const FORMAT: u32 = 4;
 
     /// An event at a time.
     pub fn new(at: Timestamp, kind: EventKind) -> Self {
-        Self { at, kind }
+        Self { at, format: Self::FORMAT, kind }
     }
+}
+
+/// The last format that events did not name.
+const fn before_it_was_written() -> u32 {
+    3
 }
 
 /// The kinds of event. Each fits only some states; one that does not fit (late, repeated) changes nothing.
@@ -100,6 +109,15 @@ pub enum EventKind {
         /// Whether the connector holds that another attempt may succeed. Only information: retries are the definition's.
         #[serde(default)]
         retryable: bool,
+    },
+    /// The call failed, but an attempt may have happened all the same: its answer was lost, and another attempt does no
+    /// harm. An error of the task as [`EventKind::CallFailed`]; where the task can be taken back it is remembered that it
+    /// may have to be.
+    CallLost {
+        /// The call.
+        call: CallId,
+        /// The error, already redacted.
+        error: RunError,
     },
     /// Nobody knows whether the call happened (a node died in it, the answer was lost, the probe found nothing).
     CallUnknown {

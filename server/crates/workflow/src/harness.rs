@@ -354,6 +354,8 @@ impl Driver<'_> {
                     self.calls.retain(|ticket| ticket.call != call);
                     self.stopped.push(call);
                 }
+                // It is answered in its turn.
+                Effect::SettleCall { .. } => {}
                 Effect::SetTimer { timer, at } => {
                     self.timers.insert(timer, at);
                 }

@@ -8,7 +8,8 @@
 //!    the [`Effect`]s it gets, in this order and never otherwise.
 //! 3. An [`Effect::Call`] carries no arguments. [`build_call`] makes them when the call is dispatched; that is the only
 //!    place where secrets are seen. The answer comes back as [`EventKind::CallCompleted`], [`EventKind::CallFailed`] or
-//!    [`EventKind::CallUnknown`].
+//!    [`EventKind::CallLost`] or [`EventKind::CallUnknown`]. A task that is stopped while its call is under way asks by
+//!    [`Effect::SettleCall`] what becomes of it, where it can be taken back, else it has it stopped.
 //! 4. An [`Effect::Subscribe`] asks for events; they come as [`EventKind::EventReceived`], and whether one fits is decided
 //!    here. [`Effect::Emit`] gives one to publish. Processes of `run` tasks are calls, too: see [`process`]. A call that
 //!    subscribes stays in flight, and [`EventKind::MessageReceived`] brings what comes of it.

@@ -317,7 +317,7 @@ fn events_read_and_write_as_tagged_json() {
     let text = serde_json::to_value(&event).unwrap();
     assert_eq!(
         text,
-        json!({"at": "1970-01-01T00:00:01.000000Z", "type": "callResolved", "call": 3, "resolution": {"as": "tryAgain"}, "by": "operator"})
+        json!({"at": "1970-01-01T00:00:01.000000Z", "format": Event::FORMAT, "type": "callResolved", "call": 3, "resolution": {"as": "tryAgain"}, "by": "operator"})
     );
     assert_eq!(serde_json::from_value::<Event>(text).unwrap(), event);
 }

@@ -173,7 +173,9 @@ impl People {
                     told = true;
                 }
                 Kind::Halted if status == "suspended" => self.command(&run, "resume", &json!({})).await,
-                Kind::Once if seen["needsAttention"] == true => self.resolve(order, &run, effects).await,
+                Kind::Once | Kind::Cancelled if seen["needsAttention"] == true => {
+                    self.resolve(order, &run, effects).await
+                }
                 _ => {}
             }
             looks += 1;
@@ -222,8 +224,12 @@ impl People {
         let tasks = self.get(&format!("/runs/{run}/tasks"), operator).await;
         for task in tasks["items"].as_array().unwrap().iter().filter(|task| task["status"] == "unknown") {
             let reference = task["reference"].as_str().unwrap();
-            let step = if reference.contains("/first/") { "first" } else { "second" };
+            let step = order.kind.steps().iter().find(|step| reference.contains(&format!("/{step}/"))).unwrap();
             let mut body = json!({"reference": reference, "occurrence": task["occurrence"], "resolution": "try-again"});
+            if order.kind == Kind::Cancelled {
+                body["resolution"] = "failed".into();
+                body["reason"] = "it is not there".into();
+            }
             if let Some(answer) = effects.answer(&order.name, step) {
                 body["resolution"] = "done".into();
                 body["output"] = answer;

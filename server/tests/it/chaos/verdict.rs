@@ -91,7 +91,8 @@ impl<'a> Verdict<'a> {
         self.require(whole, || format!("{name} has a gap in its journal: {versions:?}"));
     }
 
-    /// What completed had its effect and was taken back; what did not complete was not.
+    /// Whatever had its effect was taken back, the latest first, and nothing else; whether its task had completed when the run
+    /// was cancelled, or was under way.
     async fn cancelled(&mut self, name: &str, run: &str) {
         let tasks = self.people.get(&format!("/runs/{run}/tasks"), &self.people.tokens.operator).await;
         let tasks = tasks["items"].as_array().cloned().unwrap_or_default();
@@ -101,10 +102,13 @@ impl<'a> Verdict<'a> {
             let had = self.place(name, step).is_some();
             let undone = self.place(name, &format!("undo-{step}")).is_some();
             self.require(had || !completed, || format!("{name}/{step} completed without its effect"));
-            self.require(undone == completed, || {
-                format!("{name}/{step}: completed: {completed}, taken back: {undone}; {tasks:#?}")
+            self.require(undone == had, || {
+                format!("{name}/{step}: had: {had}, completed: {completed}, taken back: {undone}; {tasks:#?}")
             });
         }
+        let undone: Vec<usize> =
+            ["undo-c", "undo-b", "undo-a"].into_iter().filter_map(|step| self.place(name, step)).collect();
+        self.require(undone.is_sorted(), || format!("{name} was not taken back in reverse order"));
     }
 
     async fn decided(&mut self, order: &Order, run: &str) {

@@ -80,7 +80,7 @@ impl Broker<'_> {
         let mut packets = self.connect(None).await?;
         let lost = |detail: String| {
             let error = RunError::communication(503, format!("the broker: {detail}"));
-            if idempotent { Failure::retryable(error) } else { Failure::unknown(error) }
+            if idempotent { Failure::lost(error) } else { Failure::unknown(error) }
         };
         packets.send(Packet::Publish(publish)).await.map_err(|error| lost(error.to_string()))?;
         if acknowledged {

@@ -58,7 +58,7 @@ impl WebSocket<'_> {
         let mut frames = self.connect(Some(message)).await?;
         let lost = |detail: String| {
             let error = RunError::communication(503, format!("the service: {detail}"));
-            if idempotent { Failure::retryable(error) } else { Failure::unknown(error) }
+            if idempotent { Failure::lost(error) } else { Failure::unknown(error) }
         };
         frames.send(frame).await.map_err(|error| lost(error.to_string()))?;
         frames.close(None).await.map_err(|error| lost(error.to_string()))?;

@@ -46,7 +46,7 @@ impl Client<'_> {
         let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
         let path = PathAndQuery::try_from(path).map_err(|error| Failure::configuration(error.to_string()))?;
         let limit = self.context.time_left();
-        let lost = |error: RunError| if repeatable { Failure::retryable(error) } else { Failure::unknown(error) };
+        let lost = |error: RunError| if repeatable { Failure::lost(error) } else { Failure::unknown(error) };
         let attempts = self.authenticated(|metadata| {
             let codec = MessageCodec(method.output());
             exchange(self.wire, &path, codec, stream::iter(messages.clone()), metadata, limit)

@@ -289,7 +289,7 @@ impl Exchange<'_> {
     }
 
     fn after_sending(&self, error: RunError) -> Failure {
-        if self.repeatable { Failure::retryable(error) } else { Failure::unknown(error) }
+        if self.repeatable { Failure::lost(error) } else { Failure::unknown(error) }
     }
 }
 

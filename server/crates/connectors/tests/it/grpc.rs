@@ -356,7 +356,7 @@ async fn statuses_are_those_of_http_and_say_whether_to_try_again() {
     // These may have happened, unless the description says that it does not matter.
     for (code, status) in [(Code::Cancelled, 499), (Code::DeadlineExceeded, 408)] {
         assert!(matches!(fail("SayHello", code).await, Outcome::Unknown(error) if error.status == status), "{code:?}");
-        assert!(matches!(fail("Look", code).await, Outcome::Retryable(error) if error.status == status), "{code:?}");
+        assert!(matches!(fail("Look", code).await, Outcome::Lost(error) if error.status == status), "{code:?}");
     }
 }
 

@@ -195,7 +195,7 @@ async fn a_connection_cut_after_sending_leaves_a_post_unknown_and_a_get_repeatab
         let with = |method: &str| json!({"method": method, "endpoint": format!("http://{address}/")});
         assert!(matches!(bench.call("http", "k", with("post")).await, Outcome::Unknown(_)));
         assert_eq!(requests.load(Ordering::SeqCst), 1, "it was sent once");
-        assert!(matches!(bench.call("http", "k", with("get")).await, Outcome::Retryable(_)));
+        assert!(matches!(bench.call("http", "k", with("get")).await, Outcome::Lost(_)));
     }
 }
 

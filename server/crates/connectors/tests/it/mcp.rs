@@ -318,7 +318,7 @@ async fn a_call_that_takes_too_long_may_have_happened() {
     let call = Call { function: "mcp", with, namespace: &namespace, idempotent: true };
     let request = bench.registry.prepare(call, &bench.connections).await.unwrap();
     let outcome = bench.registry.execute(&request, &bench.context("k")).await;
-    assert!(matches!(&outcome, Outcome::Retryable(error) if error.is(StandardError::Timeout)), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::Lost(error) if error.is(StandardError::Timeout)), "{outcome:?}");
     let mut context = bench.context("k");
     context.deadline = Some(WallClock.now() + Duration::from_millis(700));
     let outcome = bench.call_in("mcp", tool(&url, "hang"), &context).await;
@@ -350,7 +350,7 @@ async fn an_answer_that_is_lost_or_none_at_all_says_what_is_certain() {
     let outcome = bench.call("mcp", "k", tool(&lost, "say")).await;
     assert!(matches!(&outcome, Outcome::Unknown(error) if error.status == 503), "{outcome:?}");
     let outcome = bench.call("mcp", "k", ask(&lost, "tools/list", json!({}))).await;
-    assert!(matches!(&outcome, Outcome::Retryable(error) if error.status == 503), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::Lost(error) if error.status == 503), "{outcome:?}");
 
     let down = rude(|| StatusCode::SERVICE_UNAVAILABLE.into_response()).await;
     let outcome = bench.call("mcp", "k", tool(&down, "say")).await;

@@ -84,6 +84,7 @@ async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool
                         Outcome::Retryable(error) | Outcome::Permanent(error) => {
                             EventKind::CallFailed { call, error, retryable: false }
                         }
+                        Outcome::Lost(error) => EventKind::CallLost { call, error },
                         Outcome::Unknown(_) => EventKind::CallUnknown { call },
                     });
                 }
@@ -112,7 +113,7 @@ async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool
                     ended.error = record.error.as_ref().map(ToString::to_string);
                     ended.compensated = record.compensation == workflow::Compensation::Done;
                 }
-                Effect::StopCall { .. } | Effect::CloseApproval { .. } => {}
+                Effect::StopCall { .. } | Effect::SettleCall { .. } | Effect::CloseApproval { .. } => {}
                 Effect::Subscribe(_) | Effect::Unsubscribe { .. } | Effect::Emit(_) => {
                     panic!("what ships neither listens nor emits")
                 }

@@ -9,15 +9,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use connectors::{CallContext, Messages, NoConnections};
+use connectors::{CallContext, LogLevel, Messages, NoConnections};
 use domain::{Name, RunId, RunStatus, Timestamp};
 use serde_json::Value;
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use workflow::{
-    CallId, CallRequest, CallTicket, Definition, Effect, Event, EventKind, RunError, RunRecord, RunState,
-    StandardError, Subscription, SubscriptionId, TaskRecord, TimerId,
-    process::{self, Workflow},
+    Attention, CallId, CallRequest, CallTicket, Definition, Effect, Event, EventKind, Resolution, RunError, RunRecord,
+    RunState, StandardError, Subscription, SubscriptionId, TaskRecord, TimerId,
+    process::{self, Process, Workflow},
 };
 
 use super::{
@@ -80,6 +80,8 @@ struct Under {
     cancelled: CancellationToken,
     /// Whether it is another run, which holds for itself.
     is_run: bool,
+    /// Whether it ends, and says how, when it is cancelled.
+    can_be_ended: bool,
 }
 
 /// What comes to a run, but for events.
@@ -223,7 +225,9 @@ impl Run {
             EventKind::TimerFired { timer } => {
                 self.timers.remove(timer);
             }
-            EventKind::CallCompleted { call, .. } | EventKind::CallFailed { call, .. } => {
+            EventKind::CallCompleted { call, .. }
+            | EventKind::CallFailed { call, .. }
+            | EventKind::CallLost { call, .. } => {
                 self.calls.remove(call);
             }
             _ => {}
@@ -243,6 +247,11 @@ impl Run {
             Effect::StopCall { call } => {
                 if let Some(call) = self.calls.remove(&call) {
                     call.cancelled.cancel();
+                }
+            }
+            Effect::SettleCall { call } => {
+                if let Some(token) = self.calls.get(&call).filter(|call| call.can_be_ended) {
+                    token.cancelled.cancel();
                 }
             }
             Effect::SetTimer { timer, at } => {
@@ -267,8 +276,21 @@ impl Run {
             Effect::Task(record) => {
                 self.tasks.insert(record.sequence, *record);
             }
-            Effect::Run(record) => self.record = Some(*record),
+            Effect::Run(record) => {
+                if let Some(Attention::UnknownOutcome { reference, call }) = &record.attention {
+                    self.leave_behind(reference, *call);
+                }
+                self.record = Some(*record);
+            }
         }
+    }
+
+    /// Nobody knows whether a task happened that would have to be taken back, and there is no operator to ask.
+    fn leave_behind(&self, reference: &str, call: CallId) {
+        let detail = "nobody knows whether this happened, and it was not taken back";
+        self.shared.local.log.line(LogLevel::Error, &format!("{reference}: {detail}"));
+        let resolution = Resolution::Failed { error: RunError::new(StandardError::Runtime, detail) };
+        self.send(EventKind::CallResolved { call, resolution, by: "rondo".to_owned() });
     }
 
     /// Answers as if from outside.
@@ -322,7 +344,8 @@ impl Run {
         let call = ticket.call;
         let cancelled = CancellationToken::new();
         let is_run = ticket.function == process::WORKFLOW;
-        self.calls.insert(call, Under { cancelled: cancelled.clone(), is_run });
+        let can_be_ended = is_run || Process::is_asked_for_by(&ticket.function);
+        self.calls.insert(call, Under { cancelled: cancelled.clone(), is_run, can_be_ended });
         let built = workflow::build_call(&self.definition, &self.state, &call, &self.shared.local.secrets);
         let request = match built {
             Ok(request) => request,
@@ -346,7 +369,7 @@ impl Run {
             let (made, hold) = tokio::spawn(made).await.unwrap_or_else(|_| broken());
             let kind = match made {
                 // There is no operator to ask.
-                Made::Unknown(error) => EventKind::CallFailed { call, error, retryable: false },
+                Made::Unknown(error) => EventKind::CallLost { call, error },
                 known => known.into_event(call),
             };
             // An error only says that the run has ended.

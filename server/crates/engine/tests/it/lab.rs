@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use connectors::{CallContext, Failure, Registry};
+use connectors::{CallContext, Failure, Registry, egress::EgressPolicy, http::HttpConnector};
 use domain::{Clock, GrantId, Ids, Role, RunId, RunStatus, Scope, UserId};
 use engine::{
     CAPABILITIES, Engine, EngineSettings, Live, NoObserver, Observer, Parts, Processes,
@@ -79,7 +79,8 @@ impl Lab {
         .unwrap();
         let broker = Arc::new(Broker::default());
         let gate = Arc::new(Gated::default());
-        let mut connectors = Registry::new(vec![script.clone(), broker.clone(), gate.clone()]).unwrap();
+        let http = Arc::new(HttpConnector::new(Arc::new(EgressPolicy::default())).unwrap());
+        let mut connectors = Registry::new(vec![script.clone(), broker.clone(), gate.clone(), http]).unwrap();
         connectors.allow(CAPABILITIES);
         let parts = Parts {
             store: Arc::clone(&store),

@@ -309,6 +309,41 @@ async fn a_call_that_waits_can_be_given_up_and_others_of_its_run_go_on() {
     engine.shut_down().await;
 }
 
+/// Whether the run is held, because another call of it is under way, or sleeps.
+#[tokio::test]
+async fn a_call_that_waits_when_its_run_is_cancelled_is_never_made() {
+    let lab = Lab::new().await;
+    connect(&lab, json!({"callsAtOnce": 1})).await;
+    let holder = lab.define("holder", "1.0.0", VersionState::Published, OVER_CONNECTION).await;
+    let engine = lab.start(Arc::new(NoObserver));
+    let holder = lab.launch_version(&holder).await;
+    lab.wait(holder, |_| lab.gate.under_way() == 1).await;
+    let undo = "metadata: {rondo: {compensate: [{undo: {call: scripted, with: {step: undo}}}]}}";
+    let never = format!("{{never: {{call: gated, with: {{connection: narrow, step: never}}, {undo}}}}}");
+    for (name, branches) in
+        [("sleeps", never.clone()), ("held", format!("{never}, {{free: {{call: gated, with: {{step: free}}}}}}"))]
+    {
+        let tasks = format!("\n  - both: {{fork: {{branches: [{branches}]}}}}\n");
+        let version = lab.define(name, "1.0.0", VersionState::Published, &tasks).await;
+        let id = lab.launch_version(&version).await;
+        if name == "held" {
+            lab.wait(id, |_| lab.gate.under_way() == 2).await;
+        } else {
+            lab.wait(id, waits(WaitsFor::Connection)).await;
+        }
+        lab.push(id, EventKind::CancelRequested { by: "operator".to_owned(), reason: None }).await;
+        assert!(!lab.wait_for(id, RunStatus::Cancelled).await.compensated);
+    }
+    assert!(!lab.gate.begun().contains(&"never".to_owned()));
+    lab.gate.let_end(1);
+    lab.wait_for(holder, RunStatus::Completed).await;
+    let after = lab.define("after", "1.0.0", VersionState::Published, OVER_CONNECTION).await;
+    let after = lab.launch_version(&after).await;
+    lab.gate.let_end(1);
+    lab.wait_for(after, RunStatus::Completed).await;
+    engine.shut_down().await;
+}
+
 #[tokio::test]
 async fn no_more_calls_begin_in_a_minute_than_the_connection_takes() {
     let clock = Arc::new(ManualClock::default());

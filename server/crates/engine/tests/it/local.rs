@@ -212,6 +212,29 @@ async fn a_cancelled_run_stops_what_is_under_way_and_takes_back() {
 }
 
 #[tokio::test]
+async fn what_may_have_happened_is_told_where_there_is_no_operator_to_ask() {
+    let mut bench = Bench::new();
+    let (scripted, processes) = (Arc::clone(&bench.scripted), Arc::clone(&bench.processes));
+    let (lines, cancelled) = (Arc::new(Lines::default()), CancellationToken::new());
+    bench.local.log = lines.clone();
+    let undo = "metadata: {rondo: {compensate: [{undo: {call: scripted, with: {step: undo}}}]}}";
+    let tasks = format!(
+        "do:\n- both: {{fork: {{branches: [{{a: {{run: {{shell: {{command: hang}}}}, {undo}}}}}, \
+             {{b: {{call: scripted, with: {{step: slow, pause: 500}}, {undo}}}}}]}}}}"
+    );
+    let run = bench.run_until(&tasks, cancelled.clone());
+    let cancel = async {
+        processes.hanging.acquire_many(1).await.unwrap().forget();
+        cancelled.cancel();
+    };
+    let (report, ()) = tokio::join!(run, cancel);
+    assert_eq!(report.status, RunStatus::Cancelled);
+    assert_eq!(scripted.steps(), ["slow", "undo"], "what happened is taken back");
+    let told = lines.0.lock().unwrap().join("\n");
+    assert!(told.contains("/do/0/both/fork/branches/0/a: nobody knows whether this happened"), "{told}");
+}
+
+#[tokio::test]
 async fn a_run_that_nobody_can_wake_is_cancelled() {
     let report = Bench::new().run("do:\n- hear: {listen: {to: {one: {with: {type: tests.never}}}}}").await;
     assert_eq!(report.status, RunStatus::Cancelled);

@@ -17,3 +17,4 @@ mod postgres;
 mod processes;
 mod schedules;
 mod secrets;
+mod settling;

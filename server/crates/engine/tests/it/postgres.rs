@@ -58,6 +58,16 @@ async fn a_change_after_an_approval_is_asked_about() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_after_a_cancel_is_taken_back() {
+    let Some((mut admin, name, url)) = database("settling").await else { return };
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { engine: 3, web: 1, logs: 1 }).await.unwrap());
+    let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
+    crate::settling::what_happens_after_a_cancel_is_taken_back(&lab).await;
+    store.close().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_runs_than_connections_do_not_wait_for_each_other() {
     let Some((mut admin, name, url)) = database("crowd").await else { return };
     let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes { engine: 3, web: 1, logs: 1 }).await.unwrap());

@@ -19,7 +19,7 @@ use crate::lab::Lab;
 const WAITING: &str = "\n  - wait: {run: {shell: {command: 'echo $$; exec sleep 1000'}}}\n";
 
 /// Waits until the run's log has this many lines.
-async fn lines(lab: &Lab, run: RunId, count: usize) -> Vec<LogLine> {
+pub(crate) async fn lines(lab: &Lab, run: RunId, count: usize) -> Vec<LogLine> {
     let mut pause = tokio::time::interval(Duration::from_millis(10));
     let waiting = async {
         loop {
@@ -33,7 +33,7 @@ async fn lines(lab: &Lab, run: RunId, count: usize) -> Vec<LogLine> {
     tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap()
 }
 
-async fn ended(pid: &str) {
+pub(crate) async fn ended(pid: &str) {
     let mut pause = tokio::time::interval(Duration::from_millis(10));
     let is_alive = || std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
     let waiting = async {

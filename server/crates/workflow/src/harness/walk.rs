@@ -12,6 +12,7 @@ use crate::{
 };
 
 use super::{replay, uuid_of_test};
+use crate::machine::state::Phase;
 
 /// Applies the events that `choices` stand for to a run of the definition, two bytes for each: what happens, and to which
 /// of the things in flight. Gives what was found wrong:
@@ -19,6 +20,7 @@ use super::{replay, uuid_of_test};
 /// - [`outstanding`] names other things than the effects so far left in flight,
 /// - a call, timer or subscription has the number of an earlier one,
 /// - two calls in flight have the same idempotency key,
+/// - a run that is to end when it is settled has nothing to settle,
 /// - a snapshot, or the replay of the journal, gives another state.
 pub fn walk(definition: &Definition, input: &Value, choices: &[u8]) -> Vec<String> {
     let mut walk = Walk {
@@ -133,6 +135,7 @@ impl Walk<'_> {
             6 | 7 => {
                 call.map(|call| EventKind::CallFailed { call, error: error(which), retryable: which.is_multiple_of(2) })
             }
+            8 if which.is_multiple_of(2) => call.map(|call| EventKind::CallLost { call, error: error(which) }),
             8 => call.map(|call| EventKind::CallUnknown { call }),
             9 => call.map(|call| EventKind::CallStarted { call }),
             10 => {
@@ -296,7 +299,9 @@ impl Walk<'_> {
     /// What an event by itself brings to its end.
     fn over(&mut self, kind: &EventKind) {
         match kind {
-            EventKind::CallCompleted { call, .. } | EventKind::CallFailed { call, .. } => {
+            EventKind::CallCompleted { call, .. }
+            | EventKind::CallFailed { call, .. }
+            | EventKind::CallLost { call, .. } => {
                 self.open.calls.remove(call);
             }
             // Approvals are decided by people, who know what they did.
@@ -353,6 +358,10 @@ impl Walk<'_> {
                 "after {last:?} these are outstanding: {found:?}\nand these are in flight: {:?}",
                 self.open
             ));
+        }
+        let settling = matches!(self.state.phase, Phase::Settling(_));
+        if settling && !self.state.calls.values().any(|frame| self.state.is_apart(*frame)) {
+            self.violations.push("the run settles, and nothing is left to settle".to_owned());
         }
         match serde_json::to_string(&self.state).map(|text| serde_json::from_str::<RunState>(&text)) {
             Ok(Ok(restored)) if restored == self.state => {}

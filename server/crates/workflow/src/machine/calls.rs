@@ -81,7 +81,10 @@ impl Machine<'_> {
         let Some(kind) = definition.task(state.task).map(|task| &task.kind) else { return };
         let Some(call) = kind.call() else { return };
         let key = state.key.clone();
-        let attempts = self.state.attempts.entry(key).or_insert(0);
+        let had = state.work.call().map_or(0, |work| work.attempt);
+        let apart = self.state.is_apart(frame);
+        let superseded = self.supersede(frame);
+        let attempts = self.state.attempts.entry(key).or_insert(had);
         *attempts += 1;
         let attempt = *attempts;
         self.state.counters.call += 1;
@@ -102,7 +105,10 @@ impl Machine<'_> {
             work.attempt = attempt;
             work.unknown = false;
             work.idempotent = idempotent;
-            work.context = context;
+            work.doubtful |= superseded;
+            if !apart {
+                work.context = context;
+            }
         }
         if call.function == process::WORKFLOW {
             self.note_gate(frame, Asks::Workflow);
@@ -164,6 +170,7 @@ impl Machine<'_> {
             return;
         }
         if let Some(error) = depth_problem(answer) {
+            self.remember_without_output(frame);
             self.raise(frame, error);
             return;
         }
@@ -248,6 +255,13 @@ impl Machine<'_> {
         Some(frame)
     }
 
+    /// The attempts that a task's call has had may have happened, or are known not to have.
+    pub(super) fn doubt(&mut self, frame: FrameId, doubtful: bool) {
+        if let Some(work) = self.state.task_mut(frame).and_then(|task| task.work.call_mut()) {
+            work.doubtful = doubtful;
+        }
+    }
+
     /// Nobody knows whether the call happened.
     pub(super) fn call_unknown(&mut self, call: CallId) -> bool {
         let Some(frame) = self.state.calls.get(&call).copied() else { return false };
@@ -258,6 +272,7 @@ impl Machine<'_> {
         }
         if work.idempotent {
             self.answered(call);
+            self.doubt(frame, true);
             self.queue.push_back(Step::Dispatch { task: frame });
         } else {
             work.unknown = true;
@@ -283,6 +298,7 @@ pub(super) fn ticket(state: &RunState, frame: FrameId) -> Option<CallTicket> {
         deadline: deadline(state, frame),
         compensation: task.record.compensation,
         subscribes: matches!(task.work, Work::Listen(_)),
+        settles: work.stopped.as_ref().is_some_and(|stopped| !stopped.again),
     })
 }
 

@@ -138,6 +138,7 @@ fn skippable(
 ) -> Result<(FrameId, Vec<ApprovalRule>), Refusal> {
     let failed = failed(state)?;
     let named = |(id, frame): (&FrameId, &super::state::Frame)| match &frame.kind {
+        FrameKind::Task(_) if state.is_apart(*id) => None,
         FrameKind::Task(task) => {
             (task.record.reference == reference && task.record.occurrence == occurrence).then_some(*id)
         }
@@ -440,6 +441,7 @@ impl Machine<'_> {
 
     /// A task no longer waits for whatever it waits for.
     fn disengage(&mut self, frame: FrameId) {
+        self.set_apart(frame, TaskStatus::Skipped, None);
         let call = self.state.task_mut(frame).and_then(|task| {
             let work = task.work.call_mut()?;
             work.unknown = false;

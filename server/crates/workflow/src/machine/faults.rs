@@ -256,7 +256,8 @@ impl Machine<'_> {
         steps.retain(|step| matches!(step, Step::Start { .. }));
         self.clear_timers(|_| true);
         let path: Vec<FrameId> = failed.map(|frame| self.state.ancestors(frame).collect()).unwrap_or_default();
-        let frames: Vec<FrameId> = self.state.frames.keys().copied().collect();
+        let frames: Vec<FrameId> =
+            self.state.frames.keys().copied().filter(|frame| !self.state.is_apart(*frame)).collect();
         for frame in &frames {
             if path.contains(frame) {
                 self.stop(*frame, TaskStatus::Faulted, Some(&error));
@@ -265,13 +266,9 @@ impl Machine<'_> {
             }
         }
         self.state.error = Some(error);
-        if self.state.completed.is_empty() {
-            self.state.failed = failed;
-            self.state.deferred.extend(steps);
-            self.end(Ending::Faulted);
-        } else {
-            self.start_compensation(Ending::Faulted);
-        }
+        self.state.failed = failed;
+        self.state.deferred.extend(steps);
+        self.settle_and_end(Ending::Faulted);
     }
 
     /// Ends the run by a person's wish.
@@ -285,33 +282,24 @@ impl Machine<'_> {
             detail: reason.map(|reason| reason.chars().take(2_000).collect()),
             instance: None,
         });
-        if self.state.completed.is_empty() {
-            self.end(Ending::Cancelled);
-        } else {
-            self.start_compensation(Ending::Cancelled);
-        }
+        self.settle_and_end(Ending::Cancelled);
     }
 
-    /// Stops and removes everything.
+    /// Stops and removes everything but what is set apart.
     pub(super) fn drop_all(&mut self, status: TaskStatus) {
         self.queue.clear();
         self.state.deferred.clear();
         self.clear_timers(|_| true);
-        let frames: Vec<FrameId> = self.state.frames.keys().copied().collect();
-        for frame in frames {
-            self.stop(frame, status, None);
+        let frames: Vec<FrameId> =
+            self.state.frames.keys().copied().filter(|frame| !self.state.is_apart(*frame)).collect();
+        for frame in &frames {
+            self.stop(*frame, status, None);
         }
-        self.state.frames.clear();
-        self.state.calls.clear();
-    }
-
-    fn start_compensation(&mut self, ending: Ending) {
-        self.state.frames.clear();
-        self.state.calls.clear();
-        self.state.attempts.clear();
-        self.state.phase = Phase::Compensating(ending);
-        self.state.compensation = Compensation::Running;
-        self.next_compensation();
+        for frame in frames {
+            self.state.frames.remove(&frame);
+        }
+        let left = &self.state.frames;
+        self.state.calls.retain(|_, frame| left.contains_key(frame));
     }
 
     /// Takes back the task that completed last among those left; after the first the run ends.
@@ -321,9 +309,14 @@ impl Machine<'_> {
             let Some(list) = self.definition.task(completed.task).and_then(|task| task.metadata.compensate) else {
                 continue;
             };
+            let Some(output) = completed.output else {
+                let reference = self.definition.task(completed.task).map(|task| task.reference.to_string());
+                self.state.left_behind.get_or_insert_with(|| reference.unwrap_or_default());
+                continue;
+            };
             let mut variables = completed.variables;
             variables.insert("input".to_owned(), completed.input.clone());
-            variables.insert("output".to_owned(), completed.output);
+            variables.insert("output".to_owned(), output);
             let error = self.state.error.as_ref().map_or(Value::Null, RunError::to_value);
             variables.insert("error".to_owned(), error);
             let frame = ListFrame {

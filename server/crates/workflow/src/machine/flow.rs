@@ -338,6 +338,7 @@ impl Machine<'_> {
         let output = match self.publish(frame, &task.output, &task.export, raw_output, Map::new()) {
             Ok(output) => output,
             Err(error) => {
+                self.remember_without_output(frame);
                 self.raise(frame, error);
                 return;
             }
@@ -346,7 +347,7 @@ impl Machine<'_> {
             Some(Then::Unset) | None => task.then,
             Some(then) => then,
         };
-        self.remember(frame, task, &output);
+        self.remember(frame, task, Some(&output));
         if !self.begin_after(frame, &output, then) {
             self.finish_task(frame, output, then);
         }
@@ -397,8 +398,8 @@ impl Machine<'_> {
     }
 
     /// Remembers how to take the task back.
-    fn remember(&mut self, frame: FrameId, task: &Task, output: &Value) {
-        if task.metadata.compensate.is_none() || self.state.phase != Phase::Running {
+    pub(super) fn remember(&mut self, frame: FrameId, task: &Task, output: Option<&Value>) {
+        if task.metadata.compensate.is_none() || !matches!(self.state.phase, Phase::Running | Phase::Settling(_)) {
             return;
         }
         let Some(state) = self.state.task(frame) else { return };
@@ -406,12 +407,21 @@ impl Machine<'_> {
             task: state.task,
             key: state.key.clone(),
             input: self.input(frame),
-            output: output.clone(),
+            output: output.cloned(),
             variables: self.scope(Some(frame)).locals(),
         };
         // A repeated `try` does the same thing again, with the same key: it is to be taken back once.
         self.state.completed.retain(|earlier| earlier.key != completed.key);
         self.state.completed.push(completed);
+    }
+
+    /// The same for a task that has happened, and fails by what it gave.
+    pub(super) fn remember_without_output(&mut self, frame: FrameId) {
+        let definition = self.definition;
+        let task = self.state.task(frame).and_then(|task| definition.task(task.task));
+        if let Some(task) = task.filter(|_| self.settles) {
+            self.remember(frame, task, None);
+        }
     }
 
     /// Removes a frame with its calls and timers; nothing may be inside it any more.
@@ -550,6 +560,7 @@ impl Machine<'_> {
     /// The run is over.
     pub(super) fn end(&mut self, ending: Ending) {
         self.clear_timers(|_| true);
+        self.give_up_all();
         self.state.phase = Phase::Ended(ending);
         self.state.suspended = false;
         self.state.ended_at = Some(self.state.now);
@@ -567,6 +578,7 @@ impl Machine<'_> {
     /// Stops whatever the frame has in flight and marks its row.
     pub(super) fn stop(&mut self, frame: FrameId, status: TaskStatus, error: Option<&RunError>) {
         let now = self.state.now;
+        let apart = self.set_apart(frame, status, error);
         let Some(task) = self.state.task_mut(frame) else { return };
         let mut stopped = None;
         if let Some(work) = task.work.call_mut()
@@ -591,6 +603,9 @@ impl Machine<'_> {
         }
         self.stop_listening(frame, false);
         self.clear_timers(|target| target.frame() == Some(frame));
+        if let Some(apart) = apart {
+            self.show_apart(apart);
+        }
     }
 
     /// Cancels everything inside a task.
@@ -616,7 +631,7 @@ fn prepare(step: &DataStep, raw: &Value, scope: &Scope<'_>, place: &str) -> Resu
     transform(step, raw, scope, &format!("{place}.from"))
 }
 
-fn transform(step: &DataStep, raw: &Value, scope: &Scope<'_>, place: &str) -> Result<Value, RunError> {
+pub(super) fn transform(step: &DataStep, raw: &Value, scope: &Scope<'_>, place: &str) -> Result<Value, RunError> {
     match &step.transform {
         None => Ok(raw.clone()),
         Some(template) => template.evaluate(raw, scope).map_err(|error| expression_error(&error, place)),

@@ -3,7 +3,8 @@
 //! A run is a tree of frames in which task lists and tasks alternate (`state`). An event finds its frame by call or
 //! timer; what it causes is put into a queue of steps, and the queue is worked off until nothing can go on without
 //! another event. `flow` starts and completes tasks, `faults` raises, catches, retries and takes back, `calls` talks to
-//! the outside, `commands` lets operators skip and go back, `corrections` asks about what they change.
+//! the outside, `settling` finds out what became of calls that were stopped, `commands` lets operators skip and go back,
+//! `corrections` asks about what they change.
 
 mod calls;
 mod commands;
@@ -15,6 +16,7 @@ mod flow;
 mod listening;
 pub(crate) mod matching;
 mod scope;
+mod settling;
 pub(crate) mod state;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -42,6 +44,8 @@ pub const MAX_STATE_BYTES: usize = 8 * 1024 * 1024;
 const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;
 /// The deepest nesting of data that comes from outside.
 const MAX_DATA_DEPTH: usize = 64;
+/// The format of events since which calls that are stopped are settled. What earlier ones caused is replayed as it was.
+const SETTLES: u32 = 4;
 /// How many steps may pass between two looks at the run's size.
 const STEPS_BETWEEN_SIZE_CHECKS: u32 = 512;
 
@@ -56,6 +60,7 @@ pub fn apply(definition: &Definition, state: &mut RunState, event: &Event) -> Ve
         record_bytes: 0,
         queue: VecDeque::new(),
         steps: 0,
+        settles: event.format >= SETTLES,
     };
     if !machine.accept(event) {
         return Vec::new();
@@ -102,6 +107,8 @@ struct Machine<'a> {
     record_bytes: usize,
     queue: VecDeque<Step>,
     steps: u32,
+    /// Whether calls that are stopped are set apart where they can be taken back.
+    settles: bool,
 }
 
 impl Machine<'_> {
@@ -149,6 +156,7 @@ impl Machine<'_> {
         }
         if let EventKind::CallCompleted { call, .. }
         | EventKind::CallFailed { call, .. }
+        | EventKind::CallLost { call, .. }
         | EventKind::CallUnknown { call } = kind
             && self.state.detached.remove(call).is_some()
         {
@@ -156,6 +164,9 @@ impl Machine<'_> {
         }
         if self.state.ended() {
             return false;
+        }
+        if let Some(fits) = self.accept_apart(kind) {
+            return fits;
         }
         match kind {
             EventKind::Started { .. }
@@ -172,6 +183,11 @@ impl Machine<'_> {
                 self.raise(frame, error.clone());
                 true
             }),
+            EventKind::CallLost { call, error } => self.answered(*call).is_some_and(|frame| {
+                self.doubt(frame, true);
+                self.raise(frame, error.clone());
+                true
+            }),
             EventKind::CallUnknown { call } => self.call_unknown(*call),
             EventKind::CallResolved { call, resolution, .. } => {
                 let unknown = self.state.calls.get(call).and_then(|frame| self.state.task(*frame));
@@ -181,8 +197,14 @@ impl Machine<'_> {
                 let Some(frame) = self.answered(*call) else { return false };
                 match resolution {
                     Resolution::Done { output } => self.call_done(frame, output),
-                    Resolution::Failed { error } => self.raise(frame, error.clone()),
-                    Resolution::TryAgain => self.queue.push_back(Step::Dispatch { task: frame }),
+                    Resolution::Failed { error } => {
+                        self.doubt(frame, false);
+                        self.raise(frame, error.clone());
+                    }
+                    Resolution::TryAgain => {
+                        self.doubt(frame, true);
+                        self.queue.push_back(Step::Dispatch { task: frame });
+                    }
                 }
                 true
             }
@@ -199,7 +221,10 @@ impl Machine<'_> {
             EventKind::Suspended { .. } => !std::mem::replace(&mut self.state.suspended, true),
             EventKind::Resumed { .. } => {
                 let was = std::mem::replace(&mut self.state.suspended, false);
-                self.queue.append(&mut self.state.deferred);
+                // What would go on if the run was retried is no part of its end.
+                if !matches!(self.state.phase, Phase::Settling(_)) {
+                    self.queue.append(&mut self.state.deferred);
+                }
                 was
             }
         }
@@ -263,22 +288,25 @@ impl Machine<'_> {
         self.record_bytes = 0;
         let error = RunError::new(StandardError::Runtime, detail).at("/do");
         let compensating = matches!(self.state.phase, Phase::Compensating(_));
+        let in_doubt = self.is_in_doubt();
         if self.state.phase == Phase::Running && self.state.size() <= 2 * MAX_STATE_BYTES {
             self.fault_run(error, None);
             return;
         }
+        self.settles = false;
+        self.give_up_all();
         self.drop_all(TaskStatus::Cancelled);
-        if compensating || !self.state.completed.is_empty() {
+        if compensating || in_doubt || !self.state.completed.is_empty() {
             self.state.compensation = crate::Compensation::Failed;
             self.state.left_behind.get_or_insert_with(|| "/do".to_owned());
         }
         self.state.completed.clear();
         self.state.error.get_or_insert(error);
-        let Phase::Compensating(ending) = self.state.phase else {
-            self.end(Ending::Faulted);
-            return;
-        };
-        self.end(ending);
+        self.state.failed = None;
+        self.end(match self.state.phase {
+            Phase::Settling(ending) | Phase::Compensating(ending) => ending,
+            _ => Ending::Faulted,
+        });
     }
 
     /// Closes the application: bounds the state, shows what changed.
@@ -309,7 +337,7 @@ impl Machine<'_> {
             error: self.state.error.clone(),
             attention: self.attention(),
             compensation: self.state.compensation,
-            retryable: self.state.failed.is_some(),
+            retryable: ended && self.state.failed.is_some(),
             started_at: self.state.started_at,
             ended_at: self.state.ended_at,
         }
@@ -322,10 +350,12 @@ impl Machine<'_> {
             Phase::Ended(Ending::Faulted) => RunStatus::Faulted,
             Phase::Ended(Ending::Cancelled) => RunStatus::Cancelled,
             _ if self.state.suspended => RunStatus::Suspended,
-            Phase::Compensating(_) => RunStatus::Running,
+            Phase::Settling(_) | Phase::Compensating(_) => RunStatus::Running,
             Phase::Running => {
                 let leaves = self.state.frames.values().filter_map(|frame| match &frame.kind {
                     FrameKind::Task(task) => match &task.work {
+                        // Nothing waits for it.
+                        Work::Call(work) if work.stopped.is_some() => None,
                         Work::Call(work) => Some(work.approval.is_some() || work.unknown),
                         Work::Wait => Some(true),
                         Work::Listen(work) => work.current.is_none().then_some(true),
@@ -347,7 +377,9 @@ impl Machine<'_> {
     fn attention(&self) -> Option<Attention> {
         let unknown = self.state.calls.iter().find_map(|(call, frame)| {
             let task = self.state.task(*frame)?;
-            let unknown = task.work.call().is_some_and(|work| work.unknown);
+            // While the run goes on nobody needs to know what became of a call that was stopped.
+            let settling = matches!(self.state.phase, Phase::Settling(_));
+            let unknown = task.work.call().is_some_and(|work| work.unknown && (settling || work.stopped.is_none()));
             unknown.then(|| Attention::UnknownOutcome { reference: task.record.reference.clone(), call: *call })
         });
         unknown.or_else(|| {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use domain::{RunId, Timestamp};
+use domain::{RunId, TaskStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -91,6 +91,8 @@ pub(crate) struct Counters {
 pub(crate) enum Phase {
     New,
     Running,
+    /// Finds out what happened of what was under way; then takes back what was done, and ends as said.
+    Settling(Ending),
     /// Takes back what was done; then ends as said.
     Compensating(Ending),
     Ended(Ending),
@@ -179,6 +181,8 @@ pub(crate) enum Role {
     Before(usize),
     /// What it does after the task.
     After(usize),
+    /// A call whose task was stopped, until it is known whether it happened.
+    Apart,
 }
 
 /// One execution of a task.
@@ -330,6 +334,23 @@ pub(crate) struct CallWork {
     /// `$context` at dispatch, where another branch could change it before the call is built.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub(crate) context: Option<Value>,
+    /// An earlier attempt may have happened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) doubtful: bool,
+    /// Its task was stopped, and it was set apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stopped: Option<Box<Stopped>>,
+}
+
+/// How a task was stopped whose call may have happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Stopped {
+    /// The status that it has if its call did not happen.
+    pub(crate) status: TaskStatus,
+    pub(crate) error: Option<RunError>,
+    /// An operator wants its call to be made again.
+    pub(crate) again: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -474,13 +495,15 @@ pub(crate) struct Completed {
     pub(crate) task: TaskIndex,
     pub(crate) key: String,
     pub(crate) input: Value,
-    pub(crate) output: Value,
+    /// None if it did not fit: then nobody can say what is to be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
+    pub(crate) output: Option<Value>,
     pub(crate) variables: Map<String, Value>,
 }
 
 impl RunState {
     /// The version of the snapshot's form.
-    pub const VERSION: u32 = 3;
+    pub const VERSION: u32 = 4;
 
     /// The state before the first event.
     pub fn new() -> Self {
@@ -547,7 +570,7 @@ impl RunState {
     /// the latest.
     pub fn raw_inputs(&self, definition: &Definition) -> BTreeMap<String, Value> {
         let mut inputs = BTreeMap::new();
-        for frame in self.frames.values() {
+        for (_, frame) in self.frames.iter().filter(|(id, _)| !self.is_apart(**id)) {
             match &frame.kind {
                 FrameKind::List(list) => inputs.extend(list.raw_inputs.iter().filter_map(|(position, input)| {
                     let task = definition.task(list.place.task(definition, *position)?)?;
@@ -594,6 +617,12 @@ impl RunState {
     /// The frame and all that contain it, inside out.
     pub(crate) fn ancestors(&self, frame: FrameId) -> impl Iterator<Item = FrameId> + '_ {
         std::iter::successors(Some(frame), |frame| self.parent(*frame))
+    }
+
+    /// Whether a frame belongs to a call that was set apart from its task.
+    pub(crate) fn is_apart(&self, frame: FrameId) -> bool {
+        let root = self.ancestors(frame).last().and_then(|root| self.list(root));
+        root.is_some_and(|list| list.role == Role::Apart)
     }
 
     /// All frames inside a frame, outside in. A child always has a higher number than its parent.

@@ -19,9 +19,10 @@ pub(super) mod code {
     pub(crate) const EXISTS: u32 = 68;
 }
 
-/// What a lost connection means: whether the operation may be repeated.
+/// What a lost connection means: whether the operation changes something, and may be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
+    Nothing,
     Repeatable,
     Unknown,
 }
@@ -45,7 +46,8 @@ pub(super) fn broken(error: &LdapError, loss: Loss) -> Failure {
     };
     let error = RunError::communication(503, words);
     match loss {
-        Loss::Repeatable => Failure::retryable(error),
+        Loss::Nothing => Failure::retryable(error),
+        Loss::Repeatable => Failure::lost(error),
         Loss::Unknown => Failure::unknown(error),
     }
 }

@@ -46,7 +46,7 @@ impl Session {
             .set_std_stream(StdStream::Tcp(stream));
         let (connection, ldap) = LdapConnAsync::from_url_with_settings(options, &settings.url)
             .await
-            .map_err(|error| broken(&error, Loss::Repeatable))?;
+            .map_err(|error| broken(&error, Loss::Nothing))?;
         // Ends by itself when the last handle is dropped.
         tokio::spawn(async move {
             if let Err(error) = connection.drive().await {
@@ -64,7 +64,7 @@ impl Session {
             .with_timeout(ANSWER_LIMIT)
             .simple_bind(&self.settings.bind_dn, password.expose())
             .await
-            .map_err(|error| broken(&error, Loss::Repeatable))?;
+            .map_err(|error| broken(&error, Loss::Nothing))?;
         accept(&result, "the sign-in")
     }
 
@@ -107,7 +107,7 @@ impl Session {
             .with_timeout(ANSWER_LIMIT)
             .search(base, scope, filter, attributes.to_vec())
             .await
-            .map_err(|error| broken(&error, Loss::Repeatable))?;
+            .map_err(|error| broken(&error, Loss::Nothing))?;
         let ldap3::SearchResult(entries, result) = answer;
         if !matches!(result.rc, code::SUCCESS | code::NO_SUCH_OBJECT | SIZE_LIMIT_EXCEEDED) {
             return Err(refused(&result, "the search"));
