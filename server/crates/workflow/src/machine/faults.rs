@@ -1,6 +1,5 @@
 //! Errors: raising, catching, retrying, ending the run, taking back what was done.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::TaskStatus;
@@ -320,15 +319,8 @@ impl Machine<'_> {
             let error = self.state.error.as_ref().map_or(Value::Null, RunError::to_value);
             variables.insert("error".to_owned(), error);
             let frame = ListFrame {
-                place: ListPlace::List(list),
-                role: Role::Compensation,
-                variables,
-                key: format!("~{}", completed.key),
-                visits: BTreeMap::new(),
-                starts: BTreeMap::new(),
-                raw_inputs: BTreeMap::new(),
-                correction: None,
                 compensation: true,
+                ..ListFrame::new(ListPlace::List(list), Role::Compensation, variables, format!("~{}", completed.key))
             };
             let list = self.add_frame(None, FrameKind::List(frame));
             self.queue.push_back(Step::Start { list, position: 0, input: completed.input });

@@ -32,17 +32,7 @@ impl Machine<'_> {
             }
         };
         self.set_run_timeout();
-        let top = ListFrame {
-            place: ListPlace::List(self.definition.root),
-            role: Role::Top,
-            variables: Map::new(),
-            key: String::new(),
-            visits: BTreeMap::new(),
-            starts: BTreeMap::new(),
-            raw_inputs: BTreeMap::new(),
-            correction: None,
-            compensation: false,
-        };
+        let top = ListFrame::new(ListPlace::List(self.definition.root), Role::Top, Map::new(), String::new());
         let list = self.add_frame(None, FrameKind::List(top));
         self.queue.push_back(Step::Start { list, position: 0, input: prepared });
     }
@@ -75,15 +65,8 @@ impl Machine<'_> {
     ) {
         let Some(task) = self.state.task(parent) else { return };
         let list = ListFrame {
-            place,
-            role,
-            variables,
-            key: format!("{}/{key_step}", task.key),
-            visits: BTreeMap::new(),
-            starts: BTreeMap::new(),
-            raw_inputs: BTreeMap::new(),
-            correction: None,
             compensation: task.record.compensation,
+            ..ListFrame::new(place, role, variables, format!("{}/{key_step}", task.key))
         };
         let list = self.add_frame(Some(parent), FrameKind::List(list));
         self.queue.push_back(Step::Start { list, position: 0, input });

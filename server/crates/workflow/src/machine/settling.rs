@@ -7,8 +7,6 @@
 //! A run that ends badly takes back what it did once everything is settled ([`Phase::Settling`]); one that ends well needs
 //! to know nothing.
 
-use std::collections::BTreeMap;
-
 use domain::TaskStatus;
 use serde_json::Value;
 
@@ -106,17 +104,7 @@ impl Machine<'_> {
     /// Copies a task, and those that call it as a function, into a tree of their own. Gives the copy of the task.
     fn transplant(&mut self, tasks: &[FrameId]) -> Option<FrameId> {
         let outermost = *tasks.last()?;
-        let list = |place, role, variables| ListFrame {
-            place,
-            role,
-            variables,
-            key: String::new(),
-            visits: BTreeMap::new(),
-            starts: BTreeMap::new(),
-            raw_inputs: BTreeMap::new(),
-            correction: None,
-            compensation: false,
-        };
+        let list = |place, role, variables| ListFrame::new(place, role, variables, String::new());
         let place = ListPlace::Single(self.state.task(outermost)?.task);
         let root = list(place, Role::Apart, self.scope(Some(outermost)).locals());
         let mut parent = self.add_frame(None, FrameKind::List(root));

@@ -144,6 +144,23 @@ pub(crate) struct ListFrame {
     pub(crate) compensation: bool,
 }
 
+impl ListFrame {
+    /// A list of which nothing has been started.
+    pub(crate) fn new(place: ListPlace, role: Role, variables: Map<String, Value>, key: String) -> Self {
+        Self {
+            place,
+            role,
+            variables,
+            key,
+            visits: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            raw_inputs: BTreeMap::new(),
+            correction: None,
+            compensation: false,
+        }
+    }
+}
+
 /// What a list frame works through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
