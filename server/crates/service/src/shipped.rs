@@ -78,6 +78,8 @@ impl Service {
                 title: document.title.clone().unwrap_or_else(|| workflow.name.to_string()),
                 created_by: None,
                 created_at: self.now(),
+                changed_by: None,
+                changed_at: self.now(),
             };
             unit.insert_version(&row).await.map_err(store)?;
             let functions = self.parts.connectors.function_catalogue();
