@@ -5,7 +5,8 @@ use std::{
 };
 
 use domain::{
-    ApprovalState, DecisionKind, ErrorCode, MissedRuns, Operation, Risk, Role, RunStatus, TaskStatus, WaitsFor,
+    ApprovalState, DecisionKind, ErrorCode, MissedRuns, Operation, Risk, Role, RunStatus, TaskStatus, Trigger,
+    VersionState, WaitsFor,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -89,6 +90,8 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("Role", on_the_wire(Role::ALL)),
         ("RunStatus", on_the_wire(RunStatus::ALL)),
         ("TaskStatus", on_the_wire(TaskStatus::ALL)),
+        ("Trigger", on_the_wire(Trigger::ALL)),
+        ("VersionState", on_the_wire(VersionState::ALL)),
         ("WaitsFor", on_the_wire(WaitsFor::ALL)),
     ]);
     let schemas = document["components"]["schemas"].as_object().unwrap();

@@ -248,3 +248,72 @@ async fn of_two_decisions_at_the_same_moment_one_counts_and_the_other_is_told() 
     }
     panic!("the run did not end\n{}", server.log());
 }
+
+#[tokio::test]
+async fn a_definition_is_written_reviewed_and_published_by_rest() {
+    let server = TestServer::demo();
+    let (author, staff, admin) = (server.token("author"), server.token("staff"), server.token("admin"));
+    let person = json!({"login": "reviewer", "name": "Rhea Reviewer"});
+    let created = server.rest(Method::POST, "/users", &admin).json(&person).send().await.unwrap();
+    assert_eq!(created.status(), 201);
+    let users = server.get("/users?search=reviewer", &admin).await;
+    let grant = json!({
+        "subject": {"kind": "user", "id": users["items"][0]["id"]}, "role": "publisher", "scope": "identity",
+    });
+    let granted = server.rest(Method::POST, "/grants", &admin).json(&grant).send().await.unwrap();
+    assert_eq!(granted.status(), 201);
+    let reviewer = server.token("reviewer");
+
+    let place = "/workflows/identity/greet/versions/1.0.0";
+    let text = "document: {dsl: 1.0.3, namespace: identity, name: greet, version: 1.0.0}\ndo: [{say: {set: {a: 1}}}]\n";
+    let send =
+        |method: Method, path: String, token: &str, body: Value| server.rest(method, &path, token).json(&body).send();
+    let at = |step: &str| format!("{place}{step}");
+    let put = |body: Value| send(Method::PUT, at(""), &author, body);
+
+    let checked = send(Method::POST, "/definitions/validate".to_owned(), &author, json!({"source": "do: ["})).await;
+    let checked: Value = checked.unwrap().json().await.unwrap();
+    assert!(checked["items"][0]["line"].is_u64(), "{checked}");
+    let saved: Value = put(json!({"source": text})).await.unwrap().json().await.unwrap();
+    assert_eq!((&saved["version"], &saved["diagnostics"]), (&json!("1.0.0"), &json!([])));
+    refused(put(json!({"source": text})).await.unwrap(), 409, "conflict").await;
+    refused(put(json!({"source": text, "digest": "0"})).await.unwrap(), 409, "digest-mismatch").await;
+    let other = text.replace("1.0.0", "1.0.1");
+    let wrong = refused(put(json!({"source": other, "digest": "0"})).await.unwrap(), 422, "invalid-definition").await;
+    assert_eq!(wrong["errors"][0]["pointer"], "/document/version");
+    refused(server.rest(Method::GET, place, &staff).send().await.unwrap(), 404, "not-found").await;
+    let drafts = server.get("/definitions?state=draft&namespace=identity", &reviewer).await;
+    assert_eq!(drafts["items"][0]["digest"], saved["digest"]);
+
+    let submitted = server.rest(Method::POST, &at("/submit"), &author).send().await.unwrap();
+    let submitted: Value = submitted.json().await.unwrap();
+    assert_eq!((&submitted["state"], &submitted["life"]["warnings"]), (&json!("in-review"), &json!([])));
+    let digest = submitted["digest"].clone();
+    let remark = json!({"comment": "Why 1?", "line": 2, "digest": digest});
+    let comment = send(Method::POST, at("/comments"), &reviewer, remark).await.unwrap();
+    assert_eq!(comment.status(), 201);
+    let comment: Value = comment.json().await.unwrap();
+    let resolve = at(&format!("/comments/{}/resolve", comment["id"].as_str().unwrap()));
+    let resolved: Value = send(Method::POST, resolve, &author, json!({})).await.unwrap().json().await.unwrap();
+    assert_eq!(resolved["resolvedBy"]["login"], "author");
+
+    let publish = |token: String, digest: Value| send(Method::POST, at("/publish"), &token, json!({"digest": digest}));
+    let own = refused(publish(author.clone(), digest.clone()).await.unwrap(), 403, "own-change").await;
+    assert_eq!(own["policies"], json!(["nobody-publishes-their-own-change"]));
+    refused(publish(reviewer.clone(), json!("0")).await.unwrap(), 409, "digest-mismatch").await;
+    let published: Value = publish(reviewer.clone(), digest.clone()).await.unwrap().json().await.unwrap();
+    assert_eq!((&published["state"], &published["digest"]), (&json!("published"), &digest));
+    let seen = server.get(place, &staff).await;
+    assert_eq!((&seen["source"], &seen["life"]), (&json!(text), &Value::Null));
+    let run = json!({"input": {}, "version": "1.0.0"});
+    let launched = send(Method::POST, "/workflows/identity/greet/runs".to_owned(), &staff, run).await.unwrap();
+    assert_eq!(launched.status(), 201);
+    let copied = send(Method::POST, at("/copy"), &author, json!({"version": "1.0.1"})).await.unwrap();
+    assert_eq!(copied.headers()["location"], "/api/v1/workflows/identity/greet/versions/1.0.1");
+    let deleted = server.rest(Method::DELETE, "/workflows/identity/greet/versions/1.0.1", &author).send().await;
+    assert_eq!(deleted.unwrap().status(), 204);
+    let uses = server.get(&at("/uses"), &reviewer).await;
+    assert_eq!((&uses["schedules"], &uses["callers"]), (&json!([]), &json!([])));
+    let retired = send(Method::POST, at("/retire"), &reviewer, json!({"anyway": true})).await.unwrap();
+    assert_eq!(retired.json::<Value>().await.unwrap()["state"], "retired");
+}

@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// Groups of actions that have a chip, by the first part of the action's name.
-const AREAS: [&str; 9] = ["run", "approval", "session", "user", "grant", "process", "connection", "secret", "audit"];
+const AREAS: [&str; 10] =
+    ["run", "approval", "definition", "session", "user", "grant", "process", "connection", "secret", "audit"];
 
 /// The kinds of resources that can be filtered by.
 const KINDS: [&str; 11] =

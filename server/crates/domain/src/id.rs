@@ -77,6 +77,8 @@ typed_ids! {
     DraftId,
     /// A notice to a person in the portal.
     NotificationId,
+    /// Something that a reviewer said of a version of a definition.
+    CommentId,
 }
 
 impl UserId {

@@ -81,6 +81,28 @@ operations! {
     CatalogueList = "catalogue.list" Read,
     /// See one workflow and its versions.
     WorkflowRead = "workflow.read" Read,
+    /// See drafts, reviews and what became of them.
+    DefinitionList = "definition.list" Read,
+    /// See one draft or version under review, with its authors and comments.
+    DefinitionRead = "definition.read" Read,
+    /// Check a text without keeping it.
+    DefinitionValidate = "definition.validate" Read,
+    /// Write a draft of a workflow's version.
+    DefinitionSave = "definition.save" Change,
+    /// Delete a draft.
+    DefinitionDelete = "definition.delete" Change,
+    /// Give a draft to review.
+    DefinitionSubmit = "definition.submit" Change,
+    /// Take a version back from review.
+    DefinitionWithdraw = "definition.withdraw" Change,
+    /// Return a version to its authors.
+    DefinitionReturn = "definition.return" Change,
+    /// Comment on a draft or a version under review, or settle a comment.
+    DefinitionComment = "definition.comment" Change,
+    /// Publish a version that was reviewed, so that it can be launched.
+    DefinitionPublish = "definition.publish" Change,
+    /// Retire a version, so that it can be launched no more.
+    DefinitionRetire = "definition.retire" Change,
     /// Keep a request that is being filled in.
     DraftSave = "draft.save" Change,
     /// See one's own unsent requests.

@@ -49,6 +49,8 @@ error_codes! {
     Forbidden = "forbidden" 403 "Not allowed",
     /// The requester may not decide on the own request.
     OwnRequest = "own-request" 403 "You cannot decide on your own request",
+    /// Nobody publishes what they have written themselves.
+    OwnChange = "own-change" 403 "You cannot publish your own change",
     /// The workflow runs processes, and its namespace may not.
     ProcessesNotPermitted = "processes-not-permitted" 403 "The namespace may not run processes",
     /// The request came from another site.
@@ -63,8 +65,10 @@ error_codes! {
     AlreadyDecided = "already-decided" 409 "The decision has been taken",
     /// The workflow needs a secret that its namespace does not have.
     SecretMissing = "secret-missing" 409 "A secret is missing",
-    /// The digest that was sent is not that of what would run now.
+    /// The digest that was sent is not that of what is there now: of what would run, or of a definition's text.
     DigestMismatch = "digest-mismatch" 409 "What is to be decided has changed",
+    /// The version is still used; `errors` says by what.
+    StillUsed = "still-used" 409 "It is still used",
     /// Skipping the task would pass over a decision; says which.
     NotSkippable = "not-skippable" 409 "This task cannot be skipped",
     /// The same idempotency key came with another request.

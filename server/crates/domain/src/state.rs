@@ -1,4 +1,4 @@
-//! States of runs, tasks and approvals.
+//! States of runs, tasks, approvals and definitions.
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,28 @@ impl RunStatus {
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Cancelled | Self::Faulted | Self::Completed)
+    }
+}
+
+states! {
+    /// Where a version of a definition stands in its life.
+    VersionState {
+        /// Being written: its text may still change.
+        Draft = "draft",
+        /// Waits for a publisher.
+        InReview = "in-review",
+        /// Can be launched.
+        Published = "published",
+        /// Cannot be launched any more.
+        Retired = "retired",
+    }
+}
+
+impl VersionState {
+    /// Whether it is for all who may read the workflow; its text never changes any more.
+    #[must_use]
+    pub const fn has_been_published(self) -> bool {
+        matches!(self, Self::Published | Self::Retired)
     }
 }
 

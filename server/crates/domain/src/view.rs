@@ -4,6 +4,7 @@ mod access;
 mod approval;
 mod audit;
 mod connection;
+mod definition;
 mod event;
 mod run;
 mod workflow;
@@ -17,6 +18,9 @@ pub use access::{
 pub use approval::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, RecentRun, SimilarRuns};
 pub use audit::{AuditEntryView, AuditFilter, VerificationView};
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView};
+pub use definition::{
+    CallerView, CommentView, DefinitionItem, DefinitionLife, DiagnosticView, SavedDefinition, UsesView,
+};
 pub use event::PublishedEvents;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
 pub use workflow::{

@@ -28,6 +28,12 @@ pub enum NoticeKind {
     RunNeedsAttention,
     /// A schedule may not launch what it should.
     ScheduleRefused,
+    /// A version of a definition waits for the recipient's review.
+    DefinitionSubmitted,
+    /// A version that the recipient has written came back from review.
+    DefinitionReturned,
+    /// A version that the recipient has written was published.
+    DefinitionPublished,
 }
 
 impl NoticeKind {
@@ -43,6 +49,9 @@ impl NoticeKind {
             Self::RunCancelled => "run-cancelled",
             Self::RunNeedsAttention => "run-needs-attention",
             Self::ScheduleRefused => "schedule-refused",
+            Self::DefinitionSubmitted => "definition-submitted",
+            Self::DefinitionReturned => "definition-returned",
+            Self::DefinitionPublished => "definition-published",
         }
     }
 }
@@ -52,7 +61,7 @@ impl NoticeKind {
 pub struct Notice {
     /// What it tells.
     pub kind: NoticeKind,
-    /// The workflow's title.
+    /// The workflow's title; with its version, where it is about a definition.
     pub title: String,
     /// The run's number, if it is about one.
     pub run_number: Option<i64>,
@@ -73,7 +82,7 @@ pub struct NoticeMail {
     pub locale: String,
     /// What it tells.
     pub kind: NoticeKind,
-    /// The workflow's title.
+    /// The workflow's title; with its version, where it is about a definition.
     pub title: String,
     /// The run's number, if it is about one.
     #[serde(default)]

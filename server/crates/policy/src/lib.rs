@@ -37,7 +37,8 @@
 //! - **Add a policy**: in the file of its subject, with a comment in plain words, an `@id`, and `@needs` (what a refused
 //!   person would need; `{scope}` becomes "on NAMESPACE" or "everywhere") or, for a `forbid`, `@because`.
 //! - **Change the visibility of runs**: change `runs.cedar` and [`Policies::run_visibility`] together; a property test
-//!   holds them to each other, because a list must show exactly what its detail pages would.
+//!   holds them to each other, because a list must show exactly what its detail pages would. Likewise `definitions.cedar`
+//!   and [`Policies::definition_visibility`].
 
 mod decision;
 mod load;
@@ -52,4 +53,4 @@ pub use load::PolicyError;
 pub use policies::Policies;
 pub use principal::Principal;
 pub use resource::{Resource, ResourceKind};
-pub use visibility::RunVisibility;
+pub use visibility::{DefinitionVisibility, RunVisibility};

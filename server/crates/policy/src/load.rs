@@ -20,6 +20,7 @@ pub(crate) const SCHEMA: &str = include_str!("../../../policies/schema.cedarsche
 pub(crate) const POLICIES: &[(&str, &str)] = &[
     ("everybody.cedar", include_str!("../../../policies/everybody.cedar")),
     ("catalogue.cedar", include_str!("../../../policies/catalogue.cedar")),
+    ("definitions.cedar", include_str!("../../../policies/definitions.cedar")),
     ("runs.cedar", include_str!("../../../policies/runs.cedar")),
     ("events.cedar", include_str!("../../../policies/events.cedar")),
     ("approvals.cedar", include_str!("../../../policies/approvals.cedar")),

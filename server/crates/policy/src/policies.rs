@@ -5,7 +5,7 @@ use domain::{ApprovalId, ConnectionId, GrantId, Name, Operation, Role, RunId, Sc
 use uuid::Uuid;
 
 use crate::{
-    Decision, PolicyError, Principal, Resource, ResourceKind, RunVisibility,
+    Decision, DefinitionVisibility, PolicyError, Principal, Resource, ResourceKind, RunVisibility,
     load::{self, Rules},
     question::EntityTypes,
 };
@@ -118,6 +118,10 @@ impl Policies {
                 namespace: namespace.clone(),
                 name: self.some_namespace.clone(),
             })],
+            ResourceKind::Definition => {
+                let workflow = WorkflowRef { namespace: namespace.clone(), name: self.some_namespace.clone() };
+                [vec![], vec![person]].map(|authors| Resource::definition(&workflow, "1.0.0", authors)).into()
+            }
             ResourceKind::Run => vec![
                 Resource::run(RunId::from_uuid(id), namespace, person, []),
                 Resource::run(RunId::from_uuid(id), namespace, somebody_else, [person]),
@@ -133,6 +137,22 @@ impl Policies {
             ResourceKind::Team => vec![Resource::team(TeamId::from_uuid(id), [])],
             ResourceKind::Grant => vec![Resource::grant(GrantId::from_uuid(id), scope, [])],
         }
+    }
+
+    /// The namespaces whose definitions `principal` may see in every state, to filter lists by; agrees with
+    /// [`Policies::decide`] on `definition.read`.
+    pub fn definition_visibility(&self, principal: &Principal) -> DefinitionVisibility {
+        if !principal.active {
+            return DefinitionVisibility::Within(BTreeSet::new());
+        }
+        let scopes = principal.scopes(Role::Author).chain(principal.scopes(Role::Publisher));
+        let within: Option<BTreeSet<Name>> = scopes
+            .map(|scope| match scope {
+                Scope::Everywhere => None,
+                Scope::Namespace(name) => Some(name.clone()),
+            })
+            .collect();
+        within.map_or(DefinitionVisibility::Everywhere, DefinitionVisibility::Within)
     }
 
     /// Which runs `principal` may see, to filter lists by; agrees with [`Policies::decide`] on `run.read`.

@@ -111,6 +111,7 @@ impl EntityTypes {
             | ResourceKind::Draft
             | ResourceKind::Notification
             | ResourceKind::Account => HashMap::from([("owner".to_owned(), person(owner()?))]),
+            ResourceKind::Definition => HashMap::from([("authors".to_owned(), people())]),
             ResourceKind::Run => {
                 HashMap::from([("requester".to_owned(), person(owner()?)), ("asked".to_owned(), people())])
             }

@@ -34,6 +34,8 @@ resource_kinds! {
     Account,
     /// A workflow, whatever its version.
     Workflow,
+    /// One version of a workflow, with those who wrote it.
+    Definition,
     /// One execution of a workflow.
     Run,
     /// A task that waits for decisions.
@@ -59,7 +61,7 @@ pub struct Resource {
     pub(crate) namespace: Option<Name>,
     /// The owner of a personal thing; the requester of a run or approval.
     pub(crate) owner: Option<UserId>,
-    /// The people asked, of runs and approvals; the people gaining roles, of teams and grants.
+    /// The people asked, of runs and approvals; the authors of a definition; the people gaining roles, of teams and grants.
     pub(crate) people: Vec<UserId>,
     /// The people whom any approval of an approval's run asks.
     pub(crate) involved: Vec<UserId>,
@@ -90,6 +92,14 @@ impl Resource {
     /// A workflow, whatever its version.
     pub fn workflow(workflow: &WorkflowRef) -> Self {
         Self::new(ResourceKind::Workflow, workflow, Some(workflow.namespace.clone()))
+    }
+
+    /// A version of a workflow, and everybody who has saved a change of it.
+    pub fn definition(workflow: &WorkflowRef, version: &str, authors: impl IntoIterator<Item = UserId>) -> Self {
+        Self {
+            people: authors.into_iter().collect(),
+            ..Self::new(ResourceKind::Definition, &format!("{workflow} {version}"), Some(workflow.namespace.clone()))
+        }
     }
 
     /// A run: the namespace of its workflow, who launched it, and everybody whom its approvals ask or asked.

@@ -74,45 +74,48 @@ impl Service {
         self.version_view(gate.unit.as_mut(), caller, &version).await
     }
 
-    /// One version of a workflow.
+    /// One version of a workflow. One that has not been published is there for those who may see definitions.
     pub async fn workflow_version(
         &self,
         caller: &Caller,
         workflow: &WorkflowRef,
         version: &str,
     ) -> Result<WorkflowVersionView, Problem> {
-        let mut gate = self.look_at_workflow(caller, workflow).await?;
-        let version = gate.unit.workflow_version(workflow, version).await.or_problem()?.ok_or_else(not_found)?;
-        self.version_view(gate.unit.as_mut(), caller, &version).await
+        let mut gate = self.look(caller, Operation::WorkflowRead).await?;
+        let stored = gate.unit.workflow_version(workflow, version).await.or_problem()?;
+        if stored.as_ref().is_some_and(|stored| !stored.state.has_been_published()) {
+            drop(gate);
+            return self.unpublished(caller, workflow, version).await;
+        }
+        gate.authorize_or_hide(&Resource::workflow(workflow), &target(workflow)).await?;
+        let stored = stored.ok_or_else(not_found)?;
+        let mut view = self.version_view(gate.unit.as_mut(), caller, &stored).await?;
+        view.life = self.life(gate.unit.as_mut(), caller, &stored).await?;
+        Ok(view)
     }
 
-    /// All versions of a workflow, newest first, without their text, steps and graph.
+    /// All versions of a workflow, newest first, without their text, steps and graph. Those that have not been published are
+    /// among them for those who may see definitions.
     pub async fn workflow_versions(
         &self,
         caller: &Caller,
         workflow: &WorkflowRef,
     ) -> Result<Vec<WorkflowVersionView>, Problem> {
         let mut gate = self.look_at_workflow(caller, workflow).await?;
-        let versions = gate.unit.versions_of(workflow).await.or_problem()?;
+        let mut versions = gate.unit.versions_of(workflow).await.or_problem()?;
+        if !self.parts.policies.definition_visibility(&caller.principal).includes(&workflow.namespace) {
+            versions.retain(|version| version.state.has_been_published());
+        }
         if versions.is_empty() {
             return Err(not_found());
         }
-        versions
+        Ok(versions
             .iter()
-            .map(|version| {
-                let definition = self.parse(version)?;
-                Ok(WorkflowVersionView {
-                    item: views::catalogue_item(version, &definition),
-                    state: state_name(version.state).to_owned(),
-                    digest: version.digest.clone(),
-                    created_at: version.created_at,
-                    source: String::new(),
-                    steps: Vec::new(),
-                    graph: domain::view::Graph::default(),
-                    schedule: None,
-                })
+            .map(|version| match self.restore(version) {
+                Ok(definition) => outline(version, views::catalogue_item(version, &definition)),
+                Err(_) => outline(version, views::unfinished_item(version)),
             })
-            .collect()
+            .collect())
     }
 
     async fn look_at_workflow(&self, caller: &Caller, workflow: &WorkflowRef) -> Result<Gate<'_>, Problem> {
@@ -121,25 +124,30 @@ impl Service {
         Ok(gate)
     }
 
-    async fn version_view(
+    /// A version as its page shows it, but for its life.
+    pub(crate) async fn version_view(
         &self,
         unit: &mut dyn UnitOfWork,
         caller: &Caller,
         version: &WorkflowVersion,
     ) -> Result<WorkflowVersionView, Problem> {
-        let definition = self.parse(version)?;
+        let definition = match self.restore(version) {
+            Ok(definition) => definition,
+            Err(_) if version.state == VersionState::Draft => {
+                let item = views::unfinished_item(version);
+                return Ok(WorkflowVersionView { source: version.source.clone(), ..outline(version, item) });
+            }
+            Err(_) => self.parse(version)?,
+        };
         let mut item = views::catalogue_item(version, &definition);
         let durations = unit.run_durations(&version.workflow, SAMPLE).await.or_problem()?;
         item.typical_seconds = views::typical_seconds(&durations);
         Ok(WorkflowVersionView {
-            item,
-            state: state_name(version.state).to_owned(),
-            digest: version.digest.clone(),
-            created_at: version.created_at,
             source: version.source.clone(),
             steps: self.steps(unit, &definition, caller.user, None).await?,
             graph: definition.graph(),
             schedule: schedule(unit, version, &definition).await?,
+            ..outline(version, item)
         })
     }
 
@@ -236,10 +244,11 @@ impl Service {
             None => gate.unit.launchable_version(workflow).await.or_problem()?,
             Some(version) => gate.unit.workflow_version(workflow, version).await.or_problem()?,
         };
-        let stored = stored.ok_or_else(not_found)?;
+        // Of what has not been published, nobody learns here that it is there.
+        let stored = stored.filter(|stored| stored.state.has_been_published()).ok_or_else(not_found)?;
         if stored.state != VersionState::Published {
             return Err(Problem::new(ErrorCode::Conflict)
-                .with_detail(format!("version {} is not published, so it cannot be launched", stored.version)));
+                .with_detail(format!("version {} is retired, so it cannot be launched", stored.version)));
         }
         let definition = self.parse(&stored)?;
         input::check(definition.input_schema(), &input)?;
@@ -306,12 +315,17 @@ fn refusal(kept: &store::schedules::Schedule) -> Option<ScheduleRefusal> {
     serde_json::from_str(kept.refused.as_deref()?).ok()
 }
 
-/// The name of a state as it stands in interfaces.
-pub(crate) const fn state_name(state: VersionState) -> &'static str {
-    match state {
-        VersionState::Draft => "draft",
-        VersionState::InReview => "in-review",
-        VersionState::Published => "published",
-        VersionState::Retired => "retired",
+/// A version without its text and what is made of it.
+fn outline(version: &WorkflowVersion, item: CatalogueItem) -> WorkflowVersionView {
+    WorkflowVersionView {
+        item,
+        state: version.state.to_string(),
+        digest: version.digest.clone(),
+        created_at: version.created_at,
+        source: String::new(),
+        steps: Vec::new(),
+        graph: domain::view::Graph::default(),
+        schedule: None,
+        life: None,
     }
 }

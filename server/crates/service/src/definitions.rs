@@ -1,4 +1,4 @@
-//! Definitions that are stored, parsed once. A version never changes, so neither does what it parses to.
+//! Definitions that are stored, parsed once. A version that was published never changes, so neither does what it parses to.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
 use domain::{Problem, WorkflowRef};
 use engine::definitions;
 use store::{UnitOfWork, workflows::WorkflowVersion};
-use workflow::Definition;
+use workflow::{Definition, Diagnostic};
 
 use crate::{
     Service,
@@ -38,21 +38,28 @@ impl Definitions {
 }
 
 impl Service {
-    /// A stored definition, parsed. What is stored was valid when it was saved.
+    /// A stored definition, parsed. What is stored was valid when it was published or submitted; a draft may not be.
     pub(crate) fn parse(&self, version: &WorkflowVersion) -> Result<Arc<Definition>, Problem> {
-        if let Some(known) = self.definitions.get(&version.workflow, &version.version) {
-            return Ok(known);
-        }
-        let parsed = definitions::read(version, self.parts.connectors.function_catalogue());
-        let definition = parsed.map(Arc::new).map_err(|found| {
+        self.restore(version).map_err(|found| {
             let first = found.into_iter().next().map(|diagnostic| diagnostic.to_string()).unwrap_or_default();
             internal("a stored definition does not parse", &std::io::Error::other(first))
-        })?;
-        self.definitions.keep(version, &definition);
+        })
+    }
+
+    /// The same for a version that may not be valid.
+    pub(crate) fn restore(&self, version: &WorkflowVersion) -> Result<Arc<Definition>, Vec<Diagnostic>> {
+        let settled = version.state.has_been_published();
+        if settled && let Some(known) = self.definitions.get(&version.workflow, &version.version) {
+            return Ok(known);
+        }
+        let definition = Arc::new(definitions::read(version, self.parts.connectors.function_catalogue())?);
+        if settled {
+            self.definitions.keep(version, &definition);
+        }
         Ok(definition)
     }
 
-    /// The definition of this version, read only if it is not known yet.
+    /// The definition of this version, which was published; read only if it is not known yet.
     pub(crate) async fn definition(
         &self,
         unit: &mut dyn UnitOfWork,

@@ -11,8 +11,11 @@ use crate::{
     problems::{OrProblem as _, from_store},
 };
 
-/// The policy that keeps requesters from deciding on what they asked for; its refusal has a code of its own.
-const OWN_REQUEST: &str = "nobody-decides-on-an-own-request";
+/// The policies of separated duties, whose refusals have codes of their own.
+const SEPARATED: [(&str, ErrorCode); 2] = [
+    ("nobody-decides-on-an-own-request", ErrorCode::OwnRequest),
+    ("nobody-publishes-their-own-change", ErrorCode::OwnChange),
+];
 
 /// An operation under way.
 pub struct Gate<'s> {
@@ -118,11 +121,8 @@ impl Gate<'_> {
         if decision.allowed {
             return Ok(());
         }
-        let code = if decision.policies.iter().any(|policy| policy == OWN_REQUEST) {
-            ErrorCode::OwnRequest
-        } else {
-            ErrorCode::Forbidden
-        };
+        let separated = SEPARATED.iter().find(|(policy, _)| decision.policies.iter().any(|named| named == policy));
+        let code = separated.map_or(ErrorCode::Forbidden, |(_, code)| *code);
         let mut problem = Problem::new(code).with_detail(decision.missing);
         problem.policies = decision.policies;
         Err(self.refuse(target, problem).await)

@@ -17,6 +17,7 @@ mod account;
 mod administration;
 mod approvals;
 mod audit_log;
+mod authoring;
 mod caller;
 mod catalogue;
 mod connections;
@@ -55,6 +56,8 @@ use store::Store;
 pub use administration::{NewUser, UserChange};
 pub use approvals::ApprovalQuery;
 pub use audit_log::{AuditExport, ExportFormat};
+pub use authoring::DefinitionQuery;
+use authoring::Examination;
 pub use caller::{Caller, Door, MaybeCaller, Origin, Reservation};
 pub use connections::{ConnectionKind, NewConnection};
 pub use console::WayIn;
@@ -104,13 +107,14 @@ pub struct Parts {
 pub struct Service {
     parts: Parts,
     definitions: Definitions,
+    examination: Examination,
 }
 
 impl Service {
     /// The operations over these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts, definitions: Definitions::default() }
+        Self { parts, definitions: Definitions::default(), examination: Examination::default() }
     }
 
     fn now(&self) -> Timestamp {

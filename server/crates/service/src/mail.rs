@@ -251,6 +251,28 @@ fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
             format!("실행되지 않았습니다: {title}"),
             format!("일정이 지금 \"{title}\"을(를) 실행할 수 없습니다. 이유는 워크플로 페이지에서 확인하세요."),
         ),
+        (NoticeKind::DefinitionSubmitted, false) => (
+            format!("A review is asked of you: {title}"),
+            format!("\"{title}\" was submitted and waits for a publisher's review."),
+        ),
+        (NoticeKind::DefinitionSubmitted, true) => (
+            format!("검토가 필요합니다: {title}"),
+            format!("\"{title}\" 정의가 제출되어 게시자의 검토를 기다리고 있습니다."),
+        ),
+        (NoticeKind::DefinitionReturned, false) => (
+            format!("Returned: {title}"),
+            format!("\"{title}\" came back from review and is a draft again. The comments say why."),
+        ),
+        (NoticeKind::DefinitionReturned, true) => (
+            format!("반송되었습니다: {title}"),
+            format!("\"{title}\" 정의가 검토에서 반송되어 다시 초안이 되었습니다. 이유는 검토 의견에 있습니다."),
+        ),
+        (NoticeKind::DefinitionPublished, false) => {
+            (format!("Published: {title}"), format!("\"{title}\" was published and can be launched."))
+        }
+        (NoticeKind::DefinitionPublished, true) => {
+            (format!("게시되었습니다: {title}"), format!("\"{title}\" 정의가 게시되어 이제 실행할 수 있습니다."))
+        }
     };
     let signature = if korean { "Rondo에서 보낸 메일입니다." } else { "Sent by Rondo." };
     let body = format!("{sentence}\n\n{base_url}{}\n\n-- \n{signature}\n", mail.link);

@@ -58,6 +58,10 @@ impl Service {
             };
             let version = document.version.to_string();
             if let Some(stored) = unit.workflow_version(&workflow, &version).await.map_err(store)? {
+                if stored.created_by.is_some() {
+                    warn!(%workflow, version, file, "not stored: people have written a version of this number themselves");
+                    continue;
+                }
                 if stored.digest != definition.digest() {
                     return Err(ShippedError::Altered {
                         file: file.to_owned(),
@@ -78,6 +82,8 @@ impl Service {
                 title: document.title.clone().unwrap_or_else(|| workflow.name.to_string()),
                 created_by: None,
                 created_at: self.now(),
+                changed_by: None,
+                changed_at: self.now(),
             };
             unit.insert_version(&row).await.map_err(store)?;
             let functions = self.parts.connectors.function_catalogue();
@@ -119,12 +125,13 @@ impl Service {
         })
     }
 
-    /// The version that a text says it is, if that is stored.
+    /// The version that a text says it is, if that is stored and not by people.
     async fn stored(&self, source: &str) -> store::Result<Option<WorkflowVersion>> {
         let Some(document) = Definition::identify(source) else { return Ok(None) };
         let (Ok(namespace), Ok(name)) = (document.namespace.parse(), document.name.parse()) else { return Ok(None) };
         let mut unit = self.parts.store.snapshot().await?;
-        unit.workflow_version(&WorkflowRef { namespace, name }, &document.version.to_string()).await
+        let stored = unit.workflow_version(&WorkflowRef { namespace, name }, &document.version.to_string()).await?;
+        Ok(stored.filter(|stored| stored.created_by.is_none()))
     }
 
     /// An audit entry of the server itself.
@@ -162,7 +169,7 @@ fn parse_name(text: &str, file: &str) -> Result<Name, ShippedError> {
 }
 
 /// Text that sorts as semantic versions do; a pre-release comes before its release.
-fn sort_key(version: &semver::Version) -> String {
+pub(crate) fn sort_key(version: &semver::Version) -> String {
     let pre: String = if version.pre.is_empty() {
         "~".to_owned()
     } else {

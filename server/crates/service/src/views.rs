@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    UserId,
+    Risk, UserId,
     view::{CatalogueItem, Person, RunDetail, RunError, RunSummary, TaskView},
 };
 use identity::vault::redact;
@@ -117,6 +117,25 @@ pub(crate) fn catalogue_item(version: &WorkflowVersion, definition: &Definition)
         risk: rondo.risk,
         owner: rondo.owner.clone().unwrap_or_default(),
         approvals: definition.plan(None).steps.iter().flat_map(|step| &step.approvers).map(approver_words).collect(),
+        typical_seconds: None,
+        last_used_at: None,
+    }
+}
+
+/// The same of a version whose text is no definition yet.
+pub(crate) fn unfinished_item(version: &WorkflowVersion) -> CatalogueItem {
+    CatalogueItem {
+        namespace: version.workflow.namespace.clone(),
+        name: version.workflow.name.clone(),
+        version: version.version.clone(),
+        title: version.title.clone(),
+        summary: String::new(),
+        input_schema: None,
+        category: version.workflow.namespace.to_string(),
+        icon: String::new(),
+        risk: Risk::Medium,
+        owner: String::new(),
+        approvals: Vec::new(),
         typical_seconds: None,
         last_used_at: None,
     }

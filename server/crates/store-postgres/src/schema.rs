@@ -28,6 +28,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(12, "secrets_and_resources", "0012_secrets_and_resources.sql"),
     migration!(13, "limits", "0013_limits.sql"),
     migration!(14, "refused_launches", "0014_refused_launches.sql"),
+    migration!(15, "life_of_definitions", "0015_life_of_definitions.sql"),
 ];
 
 #[cfg(test)]

@@ -68,6 +68,8 @@ mod pooled;
 mod process_permissions;
 #[path = "../../store/sql/requests.rs"]
 mod requests;
+#[path = "../../store/sql/reviews.rs"]
+mod reviews;
 #[path = "../../store/sql/row.rs"]
 mod row;
 #[path = "../../store/sql/runs.rs"]

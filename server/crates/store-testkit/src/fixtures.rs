@@ -1,9 +1,9 @@
 //! Rows to test with. Ids are made from numbers, so that failures can be read.
 
 use domain::{
-    ApprovalId, ApprovalState, ConnectionId, DecisionId, DecisionKind, DraftId, GrantId, LinkId, NotificationId, Role,
-    RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId, WorkflowRef,
-    view::LogLine,
+    ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId, DecisionKind, DraftId, GrantId, LinkId,
+    NotificationId, Role, RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId,
+    WorkflowRef, view::LogLine,
 };
 use store::{
     UnitOfWork,
@@ -14,6 +14,7 @@ use store::{
     credentials::{ApiToken, LinkPurpose, OneTimeLink, Throttle},
     messages::{Notification, Outgoing},
     requests::{Answered, Draft},
+    reviews::VersionComment,
     runs::{JournalEntry, Run, Task},
     schedules::Schedule,
     sessions::Session,
@@ -57,6 +58,8 @@ ids! {
     draft_id: DraftId,
     /// The notification of a number.
     notification_id: NotificationId,
+    /// The comment of a number.
+    comment_id: CommentId,
 }
 
 /// So many seconds after the beginning of the test's time.
@@ -168,7 +171,26 @@ pub fn version(workflow: &WorkflowRef, version: &str) -> WorkflowVersion {
         title: format!("Title of {workflow}"),
         created_by: None,
         created_at: at(0),
+        changed_by: None,
+        changed_at: at(0),
         sort_key: version.to_owned(),
+    }
+}
+
+/// A comment on a version, not resolved.
+#[must_use]
+pub fn comment(number: u128, workflow: &WorkflowRef, version: &str, by: UserId) -> VersionComment {
+    VersionComment {
+        id: comment_id(number),
+        workflow: workflow.clone(),
+        version: version.to_owned(),
+        digest: "d".repeat(64),
+        line: Some(3),
+        text: "Why?".to_owned(),
+        written_by: by,
+        written_at: at(i64::try_from(number).unwrap()),
+        resolved_by: None,
+        resolved_at: None,
     }
 }
 

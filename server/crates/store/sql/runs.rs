@@ -231,6 +231,17 @@ impl Runs for Unit {
         each(&self.fetch(statement).await?, |row| Ok((row.workflow()?, row.time("last")?)))
     }
 
+    async fn count_open_runs(&mut self, workflow: &WorkflowRef, version: &str) -> Result<u64> {
+        let statement = sql(concat!(
+            "SELECT count(*) AS n FROM runs WHERE namespace = $1 AND name = $2 AND version = $3 ",
+            "AND status IN ('pending', 'running', 'waiting', 'suspended')"
+        ))
+        .bind(workflow.namespace.as_str())
+        .bind(workflow.name.as_str())
+        .bind(version);
+        only(&self.fetch(statement).await?, |row| row.count("n"))
+    }
+
     async fn count_runs(&mut self) -> Result<Vec<(RunStatus, u64)>> {
         let statement = sql("SELECT status, count(*) AS n FROM runs GROUP BY status ORDER BY status");
         each(&self.fetch(statement).await?, |row| Ok((row.parsed("status")?, row.count("n")?)))

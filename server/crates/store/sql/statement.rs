@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use domain::{
-    ApprovalId, ConnectionId, DecisionId, DraftId, GrantId, LinkId, NotificationId, RunId, SessionId, TeamId,
-    Timestamp, TokenId, UserId,
+    ApprovalId, CommentId, ConnectionId, DecisionId, DraftId, GrantId, LinkId, NotificationId, RunId, SessionId,
+    TeamId, Timestamp, TokenId, UserId,
 };
 use sqlx::{Arguments, AssertSqlSafe, Database, query::Query};
 use store::{Result, StoreError};
@@ -162,6 +162,7 @@ macro_rules! bound_as_text {
 
 bound_as_text!(
     ApprovalId,
+    CommentId,
     ConnectionId,
     DecisionId,
     DraftId,

@@ -44,6 +44,7 @@ pub mod logs;
 pub mod messages;
 pub mod process_permissions;
 pub mod requests;
+pub mod reviews;
 pub mod runs;
 pub mod schedules;
 pub mod search;
@@ -126,6 +127,7 @@ pub trait UnitOfWork:
     + messages::Messages
     + process_permissions::ProcessPermissions
     + requests::Requests
+    + reviews::Reviews
     + runs::Runs
     + schedules::Schedules
     + secrets::Secrets

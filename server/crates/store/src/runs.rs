@@ -237,6 +237,8 @@ pub trait Runs: Send {
     async fn run_durations(&mut self, workflow: &WorkflowRef, sample: u32) -> Result<Vec<i64>>;
     /// When a person last launched each workflow, among that person's last `sample` runs.
     async fn last_launches(&mut self, requester: UserId, sample: u32) -> Result<Vec<(WorkflowRef, Timestamp)>>;
+    /// How many runs of a version have not ended.
+    async fn count_open_runs(&mut self, workflow: &WorkflowRef, version: &str) -> Result<u64>;
     /// How many runs stand in each state.
     async fn count_runs(&mut self) -> Result<Vec<(RunStatus, u64)>>;
 

@@ -65,8 +65,8 @@ pub mod timetable;
 
 pub use cloud_event::{CloudEvent, InvalidCloudEvent};
 pub use definition::{
-    Capability, Definition, Document, FunctionCatalogue, InvalidSchema, ResourceResolver, RondoMetadata,
-    ScheduleMetadata, canonical_json, digest,
+    CalledWorkflow, Capability, Definition, Document, FunctionCatalogue, InvalidSchema, ResourceResolver,
+    RondoMetadata, ScheduleMetadata, canonical_json, digest, renumber,
 };
 pub use diagnostic::Diagnostic;
 pub use effect::{

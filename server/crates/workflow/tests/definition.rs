@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use serde_json::json;
-use workflow::{Capability, Definition, FunctionCatalogue};
+use workflow::{Capability, Definition, FunctionCatalogue, renumber};
 
 fn catalogue() -> FunctionCatalogue {
     let mut catalogue = FunctionCatalogue::new();
@@ -287,5 +287,51 @@ fn whatever_is_given_is_answered() {
          http, with: {endpoint: {authentication: 1}}}}]",
     ] {
         assert!(Definition::parse(source, &catalogue()).is_err(), "{source}");
+    }
+}
+
+#[test]
+fn a_definition_says_which_workflows_it_runs() {
+    let mut catalogue = catalogue();
+    catalogue.allow([Capability::RunWorkflow]);
+    let source = with_tasks(
+        "- one: {run: {workflow: {namespace: a, name: b, version: 1.0.0}}}\n\
+         - two: {do: [{three: {run: {workflow: {namespace: a, name: c, input: '${ .x }'}}}}]}\n\
+         - four: {run: {workflow: {namespace: a, name: '${ .name }', version: 1.0.0}}}\n",
+    );
+    let called = Definition::parse(&source, &catalogue).unwrap().called_workflows();
+    let called: Vec<_> = called.iter().map(|it| format!("{}/{} {}", it.namespace, it.name, it.version)).collect();
+    assert_eq!(called, ["a/b 1.0.0", "a/c latest"]);
+}
+
+fn renumbered(text: &str, version: &str) -> Option<String> {
+    renumber(text, &version.parse().unwrap())
+}
+
+#[test]
+fn of_a_renumbered_text_only_the_version_changes() {
+    let flow =
+        "# 김\ndocument: {dsl: 1.0.3, title: 김밥 1.0.0, namespace: a, name: b, version: 1.0.0} # 1.0.0\ndo: []\n";
+    let block = "document:\n  dsl: 1.0.3\n  version: '1.0.0' # the first\n  namespace: a\n  name: b\r\ndo: []\n";
+    let json = "{\"document\": {\"dsl\": \"1.0.3\", \"version\": \"1.0.0\", \"namespace\": \"a\", \"name\": \"b\"}}";
+    for (text, old, new) in [
+        (flow, "version: 1.0.0}", "version: 2.0.0-rc.1}"),
+        (block, "'1.0.0'", "'2.0.0-rc.1'"),
+        (json, "\"version\": \"1.0.0\"", "\"version\": \"2.0.0-rc.1\""),
+    ] {
+        assert_eq!(renumbered(text, "2.0.0-rc.1").as_deref(), Some(text.replace(old, new).as_str()), "{text}");
+    }
+}
+
+#[test]
+fn a_text_without_a_plain_version_is_not_renumbered() {
+    for text in [
+        "",
+        "document: 1.0.0",
+        "document: {dsl: 1.0.3, namespace: a, name: b}",
+        "document: {dsl: 1.0.3, namespace: a, name: b, version: \"1.0.\\x30\"}",
+        "document: {dsl: 1.0.3, namespace: a, name: b, version: 1}",
+    ] {
+        assert_eq!(renumbered(text, "2.0.0"), None, "{text}");
     }
 }

@@ -24,6 +24,7 @@ const DESCRIPTION: &str = "Everything that the portal does. Authenticate with `A
 const TAGS: &[(&str, &str)] = &[
     ("me", "The caller's own account"),
     ("catalogue", "What may be launched"),
+    ("definitions", "Writing, reviewing, publishing and retiring workflows"),
     ("drafts", "Requests that are being filled in"),
     ("runs", "Following and steering runs"),
     ("events", "What other systems tell, and runs listen to"),

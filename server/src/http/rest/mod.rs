@@ -7,6 +7,7 @@ mod administration;
 mod approvals;
 mod audit;
 mod connections;
+mod definitions;
 mod document;
 mod drafts;
 mod events;
@@ -38,6 +39,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(document::base())
         .merge(account::routes())
         .merge(workflows::routes())
+        .merge(definitions::routes())
         .merge(drafts::routes())
         .merge(runs::routes())
         .routes(routes!(super::stream::run))

@@ -62,7 +62,7 @@ async fn workflow(
     Ok(Json(portal.service.workflow(&caller, &WorkflowRef { namespace, name }).await?))
 }
 
-/// All versions of a workflow, newest first, without their texts
+/// All versions of a workflow, newest first, without their texts. Those that were not published are there for authors and publishers
 #[utoipa::path(get, path = "/api/v1/workflows/{namespace}/{name}/versions", tag = "catalogue",
     operation_id = "listWorkflowVersions",
     params(("namespace" = String, Path), ("name" = String, Path)),
@@ -76,12 +76,12 @@ async fn versions(
     Ok(whole(portal.service.workflow_versions(&caller, &WorkflowRef { namespace, name }).await?))
 }
 
-/// One version of a workflow
+/// One version of a workflow. One that was not published is there for authors and publishers
 #[utoipa::path(get, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}", tag = "catalogue",
     operation_id = "getWorkflowVersion",
     params(("namespace" = String, Path), ("name" = String, Path), ("version" = String, Path)),
     responses((status = 200, description = "The version", body = WorkflowVersionView)),
-    extensions(("x-rondo-operation" = json!("workflow.read"))))]
+    extensions(("x-rondo-operation" = json!(["workflow.read", "definition.read"]))))]
 async fn version(
     State(portal): State<Portal>,
     SignedIn(caller): SignedIn,

@@ -242,11 +242,11 @@ pub struct NotificationView {
     /// Its id.
     pub id: NotificationId,
     /// `approval-requested`, `run-completed`, `run-faulted`, `run-rejected`, `run-cancelled`, `run-needs-attention`,
-    /// `schedule-refused`.
+    /// `schedule-refused`, `definition-submitted`, `definition-returned`, `definition-published`.
     pub kind: String,
-    /// The workflow's title.
+    /// The workflow's title; with its version, where it is about a definition.
     pub title: String,
-    /// The run's number.
+    /// The run's number, where it is about a run.
     #[serde(default)]
     pub run_number: Option<i64>,
     /// Where it leads, within the portal.

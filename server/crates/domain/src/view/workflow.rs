@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::DefinitionLife;
 use crate::{DraftId, ErrorCode, MissedRuns, Name, Risk, Timestamp};
 
 /// A workflow that the caller may launch.
@@ -53,11 +54,11 @@ pub struct WorkflowVersionView {
     /// The fields of the catalogue.
     #[serde(flatten)]
     pub item: CatalogueItem,
-    /// `published`, or another state of its life.
+    /// `draft`, `in-review`, `published` or `retired`.
     pub state: String,
-    /// Hex SHA-256 of the canonical definition.
+    /// Hex SHA-256 of the canonical definition and of what it refers to elsewhere; of a draft, of its text.
     pub digest: String,
-    /// When it was published.
+    /// When it was first stored.
     pub created_at: Timestamp,
     /// The definition's text.
     #[serde(default)]
@@ -71,6 +72,9 @@ pub struct WorkflowVersionView {
     /// When runs of it begin by themselves, if they do.
     #[serde(default)]
     pub schedule: Option<ScheduleView>,
+    /// How it came to be; for those who write and publish definitions of its namespace, in a view of it alone.
+    #[serde(default)]
+    pub life: Option<DefinitionLife>,
 }
 
 /// When runs begin by themselves.

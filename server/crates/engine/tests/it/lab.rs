@@ -189,6 +189,8 @@ impl Lab {
             title: "Sample".to_owned(),
             created_by: None,
             created_at: now,
+            changed_by: None,
+            changed_at: now,
             sort_key: version.to_owned(),
         };
         let mut unit = self.store.begin().await.unwrap();
@@ -201,8 +203,8 @@ impl Lab {
     /// Retires a published version.
     pub(crate) async fn retire(&self, version: &WorkflowVersion) {
         let mut unit = self.store.begin().await.unwrap();
-        let (from, to) = (VersionState::Published, VersionState::Retired);
-        unit.move_version(&version.workflow, &version.version, from, to).await.unwrap();
+        let retired = WorkflowVersion { state: VersionState::Retired, ..version.clone() };
+        unit.update_version(&retired, VersionState::Published).await.unwrap();
         let functions = self.parts.connectors.function_catalogue();
         schedules::follow(unit.as_mut(), functions, self.parts.clock.now(), &version.workflow).await.unwrap();
         unit.commit().await.unwrap();

@@ -45,6 +45,9 @@ pub(crate) fn resource(kind: ResourceKind, owner: UserId, asked: &[UserId], scop
         | ResourceKind::Notification
         | ResourceKind::Account => Resource::own(kind, owner),
         ResourceKind::Workflow => Resource::workflow(&WorkflowRef { namespace, name: name("work") }),
+        ResourceKind::Definition => {
+            Resource::definition(&WorkflowRef { namespace, name: name("work") }, "1.0.0", [owner])
+        }
         ResourceKind::Run => run(namespace.as_str(), owner, asked),
         ResourceKind::Approval => approval(namespace.as_str(), owner, asked),
         ResourceKind::Connection => Resource::connection(ConnectionId::from_uuid(id), std::slice::from_ref(scope)),

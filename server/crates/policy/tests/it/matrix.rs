@@ -6,10 +6,11 @@ use policy::{Policies, Principal, Resource, ResourceKind};
 use crate::fixture::{ME, OTHER, me, on, resource};
 
 /// The letters of the table, each with the grant's scope and the resource.
-fn situations(kind: ResourceKind) -> [(char, Scope, Resource); 6] {
+fn situations(kind: ResourceKind) -> [(char, Scope, Resource); 7] {
     let namespaced = |owner, asked: &[_], scope| resource(kind, owner, asked, &on(scope));
     [
         ('o', on("here"), namespaced(ME, &[], "elsewhere")),
+        ('w', on("here"), namespaced(ME, &[], "here")),
         ('a', on("here"), namespaced(OTHER, &[ME], "elsewhere")),
         ('i', on("here"), namespaced(OTHER, &[], "here")),
         ('x', on("here"), namespaced(OTHER, &[], "elsewhere")),
@@ -37,7 +38,8 @@ fn cell(
 fn the_table_of_operations_and_roles_is_as_agreed() {
     let policies = Policies::builtin().unwrap();
     let mut table = String::from(
-        "o: one's own, in another namespace than the role   a: asked about it, likewise\n\
+        "o: one's own, in another namespace than the role   w: one's own, role on its namespace\n\
+         a: asked about it, in another namespace than the role\n\
          i: somebody else's, role on its namespace          x: somebody else's, role on another namespace\n\
          e: somebody else's in a namespace, role everywhere p: of no namespace, role everywhere\n\n",
     );
@@ -56,7 +58,7 @@ fn the_table_of_operations_and_roles_is_as_agreed() {
             for role in Role::ALL {
                 cells.push(cell(&policies, *operation, *kind, &|scope| Some(me(vec![(*role, scope)]))));
             }
-            if cells.iter().any(|cell| cell != "------") {
+            if cells.iter().any(|cell| cell != "-------") {
                 write!(table, "\n{:<20} {:<12}", operation.as_str(), kind.as_str()).unwrap();
                 for cell in cells {
                     write!(table, " {cell:<9}").unwrap();

@@ -55,6 +55,24 @@ fn nobody_gives_a_role_to_themselves_under_any_combination_of_roles() {
 }
 
 #[test]
+fn nobody_publishes_an_own_change_under_any_combination_of_roles() {
+    let policies = Policies::builtin().unwrap();
+    let workflow = "here/work".parse().unwrap();
+    for principal in every_combination_of_roles() {
+        for authors in [&[ME][..], &[OTHER, ME]] {
+            let own = Resource::definition(&workflow, "1.0.0", authors.iter().copied());
+            let decision = policies.decide(&principal, Operation::DefinitionPublish, &own);
+            assert!(!decision.allowed, "{principal:?}");
+            assert_eq!(decision.policies, ["nobody-publishes-their-own-change"]);
+            assert_eq!(decision.missing, "another person than its authors");
+        }
+        let of_others = Resource::definition(&workflow, "1.0.0", [OTHER]);
+        let may = policies.decide(&principal, Operation::DefinitionPublish, &of_others).allowed;
+        assert_eq!(may, principal.grants.iter().any(|(role, _)| *role == Role::Publisher), "{principal:?}");
+    }
+}
+
+#[test]
 fn an_auditor_opens_the_audit_log_and_nothing_that_others_own() {
     let policies = Policies::builtin().unwrap();
     let auditor = me(vec![(Role::Auditor, Scope::Everywhere)]);

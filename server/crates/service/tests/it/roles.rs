@@ -8,14 +8,17 @@ use domain::{
 };
 use serde_json::json;
 use service::{
-    ApprovalQuery, Caller, ExportFormat, NewConnection, NewLimits, NewUser, Publication, RunQuery, RunResolution,
-    UserChange,
+    ApprovalQuery, Caller, DefinitionQuery, ExportFormat, NewConnection, NewLimits, NewUser, Publication, RunQuery,
+    RunResolution, UserChange,
 };
 use store::access::Subject;
 
-use crate::office::{Office, code};
+use crate::{
+    authoring::{greet, greeting},
+    office::{Office, code},
+};
 
-const PEOPLE: [&str; 6] = ["staff", "manager", "operator", "author", "auditor", "admin"];
+const PEOPLE: [&str; 7] = ["staff", "manager", "operator", "author", "publisher", "auditor", "admin"];
 
 /// Changes that need no audit entry, each with its reason. This list may only shrink.
 const UNAUDITED: [(Operation, &str); 3] = [
@@ -55,6 +58,17 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         Operation::NotificationRead => code(service.mark_notifications_read(caller, None).await),
         Operation::CatalogueList => code(service.catalogue(caller, None).await),
         Operation::WorkflowRead => code(service.workflow(caller, &onboarding).await),
+        Operation::DefinitionList => code(service.definitions(caller, DefinitionQuery::default(), None, None).await),
+        Operation::DefinitionValidate => code(service.validate_definition(caller, "").await),
+        Operation::DefinitionRead
+        | Operation::DefinitionSave
+        | Operation::DefinitionDelete
+        | Operation::DefinitionSubmit
+        | Operation::DefinitionWithdraw
+        | Operation::DefinitionReturn
+        | Operation::DefinitionComment
+        | Operation::DefinitionPublish
+        | Operation::DefinitionRetire => define(office, caller, operation).await,
         Operation::DraftSave => code(service.save_draft(caller, &onboarding, None, json!({})).await),
         Operation::DraftRead | Operation::DraftDelete => {
             let staff = office.caller("staff").await;
@@ -204,6 +218,44 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
     }
 }
 
+/// Does an operation as this caller on a version that the author has written.
+async fn define(office: &Office, caller: &Caller, operation: Operation) -> String {
+    let service = &office.service;
+    let (author, publisher) = (office.caller("author").await, office.caller("publisher").await);
+    let version = &format!("1.0.{}", office.ids.next().as_u128() % 1_000_000_000);
+    if matches!(
+        operation,
+        Operation::DefinitionRead
+            | Operation::DefinitionSave
+            | Operation::DefinitionDelete
+            | Operation::DefinitionSubmit
+    ) {
+        let digest = office.draft(&author, version, "hello").await;
+        return match operation {
+            Operation::DefinitionRead => code(service.workflow_version(caller, &greet(), version).await),
+            Operation::DefinitionSave => {
+                let text = greeting(version, "goodbye");
+                code(service.save_definition(caller, &greet(), version, &text, Some(&digest)).await)
+            }
+            Operation::DefinitionDelete => code(service.delete_definition(caller, &greet(), version).await),
+            _ => code(service.submit_definition(caller, &greet(), version).await),
+        };
+    }
+    let digest = &office.in_review(&author, version, "hello").await.digest;
+    match operation {
+        Operation::DefinitionWithdraw => code(service.withdraw_definition(caller, &greet(), version).await),
+        Operation::DefinitionReturn => code(service.return_definition(caller, &greet(), version, "again").await),
+        Operation::DefinitionComment => {
+            code(service.comment_on_definition(caller, &greet(), version, "why?", None, digest).await)
+        }
+        Operation::DefinitionPublish => code(service.publish_definition(caller, &greet(), version, digest).await),
+        _ => {
+            service.publish_definition(&publisher, &greet(), version, digest).await.unwrap();
+            code(service.retire_definition(caller, &greet(), version, true).await)
+        }
+    }
+}
+
 /// A word that nothing else is called.
 fn uuid_word(office: &Office) -> String {
     format!("x{}", office.ids.next().simple())
@@ -212,6 +264,7 @@ fn uuid_word(office: &Office) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_operation_answers_each_role_as_the_table_says_and_leaves_its_entry() {
     let office = Office::open().await;
+    office.hire("publisher", &[Role::Publisher], Scope::Everywhere).await;
     let mut table = format!("{:<22}", "");
     for login in PEOPLE {
         write!(table, "{login:<17}").unwrap();
@@ -250,6 +303,7 @@ async fn every_operation_answers_each_role_as_the_table_says_and_leaves_its_entr
 #[tokio::test]
 async fn what_the_portal_shows_is_what_it_allows() {
     let office = Office::open().await;
+    office.hire("publisher", &[Role::Publisher], Scope::Everywhere).await;
     for login in PEOPLE {
         let caller = office.caller(login).await;
         let me = office.service.me(&caller).await.unwrap();

@@ -79,7 +79,11 @@ cases! { $;
         settings_and_connections_are_replaced;
     workflows:
         the_greatest_published_version_is_launchable,
-        a_version_is_never_overwritten_and_moves_only_from_where_it_is;
+        a_version_is_never_overwritten_and_moves_only_from_where_it_is,
+        only_a_draft_changes_and_only_along_its_life,
+        authors_and_comments_stay_with_their_version,
+        versions_are_listed_by_name_and_newest_first,
+        open_runs_of_a_version_are_counted;
     runs:
         a_run_is_stored_whole_and_numbered,
         numbers_are_distinct_under_concurrency,

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
-use domain::{ApprovalState, Role, RunId, RunStatus, Scope, Timestamp, Trigger, view::AuditFilter};
+use domain::{ApprovalState, Role, RunId, RunStatus, Scope, Timestamp, Trigger, WorkflowRef, view::AuditFilter};
 use rand::{Rng, rngs::StdRng};
 use store::{
     Result, Store, StoreError, UnitOfWork,
@@ -13,13 +13,13 @@ use store::{
     runs::{Hold, JournalEntry, Lease, RunFilter, Taken, Visibility},
     schedules::Schedule,
     secrets::SealedSecret,
-    workflows::VersionState,
+    workflows::{ListedVersion, VersionFilter, VersionState},
 };
 
 use crate::fixtures::{
-    answered, approval, approval_id, approver, at, audit, connection, connection_id, decision, draft, draft_id, grant,
-    grant_id, link, link_id, notification, notification_id, outgoing, run, run_id, schedule, session, session_id, task,
-    team, team_id, throttle, token, token_id, user, user_id, version,
+    answered, approval, approval_id, approver, at, audit, comment, connection, connection_id, decision, draft,
+    draft_id, grant, grant_id, link, link_id, notification, notification_id, outgoing, run, run_id, schedule, session,
+    session_id, task, team, team_id, throttle, token, token_id, user, user_id, version,
 };
 
 /// Numbers that each database gives by itself, as far as they are committed. They may differ; their order may not.
@@ -127,6 +127,17 @@ pub(super) async fn all_schedules(unit: &mut dyn UnitOfWork) -> Vec<Schedule> {
     let mut all = Vec::new();
     for workflow in WORKFLOWS {
         all.extend(unit.schedules_of(&workflow.parse().unwrap()).await.unwrap());
+    }
+    all
+}
+
+/// Every version with its authors and comments.
+pub(super) async fn all_reviews(unit: &mut dyn UnitOfWork) -> Vec<String> {
+    let mut all = Vec::new();
+    for version in unit.list_versions(&VersionFilter::default(), None, 100_000).await.unwrap() {
+        let authors = unit.version_authors(&version.workflow, &version.version).await.unwrap();
+        let comments = unit.version_comments(&version.workflow, &version.version).await.unwrap();
+        all.push(shown((version, authors, comments)));
     }
     all
 }
@@ -336,24 +347,74 @@ impl Operation {
         })
     }
 
+    /// Something in the life of a version. Its name comes from `b`, as those of other operations on versions do.
+    async fn life(&self, unit: &mut dyn UnitOfWork, workflow: &WorkflowRef, text: &str) -> Result<String> {
+        let (person, step) = (user_id(self.b), u128::try_from(self.step).unwrap());
+        let mut changed = version(workflow, text);
+        self.text.clone_into(&mut changed.source);
+        changed.changed_by = self.flag.then_some(person);
+        changed.changed_at = self.time;
+        let moves = [
+            (VersionState::Draft, VersionState::Draft),
+            (VersionState::Draft, VersionState::InReview),
+            (VersionState::InReview, VersionState::Draft),
+            (VersionState::InReview, VersionState::Published),
+            (VersionState::Published, VersionState::Retired),
+            (VersionState::Retired, VersionState::Published),
+        ];
+        Ok(match self.a {
+            1 | 2 => {
+                let (from, to) = pick(&moves, self.c / 3);
+                changed.state = to;
+                if let Some(known) = unit.lock_version(workflow, text).await?
+                    && from != VersionState::Draft
+                    && self.flag
+                {
+                    changed.source = known.source;
+                }
+                shown((unit.update_version(&changed, from).await?, unit.workflow_version(workflow, text).await?))
+            }
+            3 => shown(unit.delete_draft_version(workflow, text).await?),
+            4 => shown(unit.add_version_author(workflow, text, person, self.time).await?),
+            5 => {
+                let mut comment = comment(1000 + step, workflow, text, person);
+                comment.line = self.flag.then_some(self.limit);
+                shown(unit.insert_version_comment(&comment).await?)
+            }
+            6 => {
+                let comments = unit.version_comments(workflow, text).await?;
+                if let Some(first) = comments.first() {
+                    unit.resolve_version_comment(first.id, person, self.time).await?;
+                }
+                shown((comments, unit.version_authors(workflow, text).await?))
+            }
+            _ => {
+                let namespaces = self.flag.then(|| vec![workflow.namespace.clone()]);
+                let filter = VersionFilter { namespaces, state: Some(pick(&moves, self.c).0) };
+                let page = unit.list_versions(&filter, None, self.limit).await?;
+                let after = page.last().map(ListedVersion::key);
+                shown((page, unit.list_versions(&filter, after.as_ref(), self.limit).await?))
+            }
+        })
+    }
+
     async fn runs(&self, unit: &mut dyn UnitOfWork, places: &mut Places) -> Result<String> {
         let (a, b) = (self.a, self.b);
         let workflow = self.workflow();
         let versions = ["1.0.0", "1.1.0", "2.0.0"];
-        let states = [VersionState::Draft, VersionState::InReview, VersionState::Published, VersionState::Retired];
         Ok(match self.kind {
             30 | 31 => {
                 let mut version = version(&workflow, pick(&versions, self.c));
-                version.state = if self.flag { VersionState::Published } else { pick(&states, a) };
+                version.state = if self.flag { VersionState::Published } else { pick(VersionState::ALL, a) };
                 shown(unit.insert_version(&version).await?)
             }
-            32 => {
-                shown(unit.move_version(&workflow, pick(&versions, self.c), pick(&states, a), pick(&states, b)).await?)
-            }
+            32 => self.life(unit, &pick(WORKFLOWS, b).parse().unwrap(), pick(&versions, self.c)).await?,
             33 => shown((
                 unit.launchable_version(&workflow).await?,
                 unit.launchable_versions().await?,
                 unit.versions_of(&workflow).await?,
+                unit.count_open_runs(&workflow, pick(&versions, self.c)).await?,
+                unit.list_versions(&VersionFilter::default(), None, self.limit).await?,
             )),
             34..=36 => {
                 let mut run = run(a, user_id(b));

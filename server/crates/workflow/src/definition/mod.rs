@@ -8,6 +8,7 @@ mod events;
 mod extensions;
 pub(crate) mod model;
 mod parts;
+mod renumber;
 mod resources;
 mod run;
 mod tasks;
@@ -25,6 +26,7 @@ pub use canonical::{canonical_json, digest};
 pub(crate) use catalogue::compile_schema;
 pub use catalogue::{Capability, FunctionCatalogue, InvalidSchema, ResourceResolver};
 pub(crate) use parts::Place;
+pub use renumber::renumber;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, suggestion};
 use crate::timetable::{CronTimes, SHORTEST, Zone};
@@ -118,6 +120,17 @@ impl Default for RondoMetadata {
             limits: Limits::default(),
         }
     }
+}
+
+/// A version of a workflow that another definition runs by `run: workflow`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CalledWorkflow {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its version, or `latest`.
+    pub version: String,
 }
 
 /// A definition that passed every check and can be run. Immutable; share it in an `Arc`.
@@ -241,6 +254,20 @@ impl Definition {
     /// Whether any of its tasks makes another input of what it gets (`input.from`).
     pub fn transforms_input(&self) -> bool {
         self.tasks.iter().any(|task| task.input.transform.is_some())
+    }
+
+    /// The workflows that it runs, as far as it says so itself: what an expression names is known in a run only.
+    pub fn called_workflows(&self) -> BTreeSet<CalledWorkflow> {
+        let calls = self.tasks.iter().filter_map(|task| task.kind.call());
+        let runs = calls.filter(|call| call.function == process::WORKFLOW);
+        runs.filter_map(|run| {
+            let text = |pointer| {
+                let (part, rest) = run.with.at(pointer)?;
+                Some(part.constant()?.pointer(rest)?.as_str()?.to_owned())
+            };
+            Some(CalledWorkflow { namespace: text("/namespace")?, name: text("/name")?, version: text("/version")? })
+        })
+        .collect()
     }
 
     /// Whether any of its tasks runs a shell command, a script or a container.

@@ -1,0 +1,139 @@
+use serde::{Deserialize, Serialize};
+
+use super::Person;
+use crate::{CommentId, Name, Operation, Timestamp, Trigger, VersionState};
+
+/// A version in the list of definitions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DefinitionItem {
+    /// The workflow's namespace.
+    pub namespace: Name,
+    /// The workflow's name.
+    pub name: Name,
+    /// The version.
+    pub version: String,
+    /// Title for people.
+    pub title: String,
+    /// Where it stands in its life.
+    pub state: VersionState,
+    /// As of the version.
+    pub digest: String,
+    /// Who last saved it or moved it along; absent for what ships.
+    #[serde(default)]
+    pub changed_by: Option<Person>,
+    /// When.
+    pub changed_at: Timestamp,
+}
+
+/// How a version came to be, and what the caller may do about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DefinitionLife {
+    /// Everybody who has saved a change of it. None of them may publish it. None for what ships.
+    pub authors: Vec<Person>,
+    /// Who last saved it or moved it along; absent for what ships.
+    #[serde(default)]
+    pub changed_by: Option<Person>,
+    /// When.
+    pub changed_at: Timestamp,
+    /// Comments that nobody has resolved.
+    pub open_comments: u64,
+    /// What would keep it from running today, in words: a secret or a permission that its namespace lacks.
+    pub warnings: Vec<String>,
+    /// What the caller may do with it as it stands.
+    pub actions: Vec<Operation>,
+}
+
+/// One thing that is wrong with a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DiagnosticView {
+    /// Line in the text, from 1.
+    pub line: u64,
+    /// Column in characters, from 1.
+    pub column: u64,
+    /// JSON pointer to the place in the document; empty for the document itself.
+    pub path: String,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+/// A draft that was just saved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SavedDefinition {
+    /// The workflow's namespace.
+    pub namespace: Name,
+    /// The workflow's name.
+    pub name: Name,
+    /// The version.
+    pub version: String,
+    /// What the next one who saves it sends as `digest`.
+    pub digest: String,
+    /// What is wrong with it still; it can be submitted once this is empty.
+    pub diagnostics: Vec<DiagnosticView>,
+}
+
+/// Something that was said of a version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct CommentView {
+    /// Its id.
+    pub id: CommentId,
+    /// The version's digest when it was written.
+    pub digest: String,
+    /// The line of the text that it is about, from 1; absent if it is about the whole.
+    #[serde(default)]
+    pub line: Option<u32>,
+    /// What is said.
+    pub text: String,
+    /// By whom.
+    pub written_by: Person,
+    /// When.
+    pub written_at: Timestamp,
+    /// Who has settled it.
+    #[serde(default)]
+    pub resolved_by: Option<Person>,
+    /// When it was settled.
+    #[serde(default)]
+    pub resolved_at: Option<Timestamp>,
+}
+
+/// What still uses a version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UsesView {
+    /// Its schedules, which launch runs by themselves.
+    pub schedules: Vec<Trigger>,
+    /// Published versions that call it by `run: workflow`, as far as the caller may see them.
+    pub callers: Vec<CallerView>,
+    /// How many more such versions there are.
+    pub other_callers: u64,
+    /// Runs of it that have not ended. They keep the version and go on.
+    pub open_runs: u64,
+}
+
+impl UsesView {
+    /// Whether nothing uses it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A version that calls another workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CallerView {
+    /// Its namespace.
+    pub namespace: Name,
+    /// Its name.
+    pub name: Name,
+    /// Its version.
+    pub version: String,
+}

@@ -1,0 +1,344 @@
+//! Definitions: drafts, reviews, publication and retirement.
+
+use axum::{Json, extract::State, http::StatusCode};
+use domain::{
+    CommentId, Name, VersionState, WorkflowRef,
+    view::{CommentView, DefinitionItem, DiagnosticView, Page, SavedDefinition, UsesView, WorkflowVersionView},
+};
+use serde::Deserialize;
+use service::DefinitionQuery;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Asked, Created, Place, Sent, whole};
+use crate::http::{Portal, identify::SignedIn, problem::Answer};
+
+pub(super) fn routes() -> OpenApiRouter<Portal> {
+    OpenApiRouter::default()
+        .routes(routes!(list))
+        .routes(routes!(validate))
+        .routes(routes!(save, delete))
+        .routes(routes!(copy))
+        .routes(routes!(submit))
+        .routes(routes!(withdraw))
+        .routes(routes!(send_back))
+        .routes(routes!(publish))
+        .routes(routes!(retire))
+        .routes(routes!(uses))
+        .routes(routes!(comments, comment))
+        .routes(routes!(resolve))
+}
+
+/// Namespace, name and version.
+type Version = Place<(Name, Name, String)>;
+
+fn place((namespace, name, version): (Name, Name, String)) -> (WorkflowRef, String) {
+    (WorkflowRef { namespace, name }, version)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct DefinitionsQuery {
+    /// Only those that stand so.
+    state: Option<VersionState>,
+    /// Only those of this namespace.
+    namespace: Option<Name>,
+    /// Items per page, 1 to 200; 50 unless told.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Versions of all states in the namespaces for which one writes or publishes, by name, newest first
+#[utoipa::path(get, path = "/api/v1/definitions", tag = "definitions", operation_id = "listDefinitions",
+    params(DefinitionsQuery),
+    responses((status = 200, description = "A page of them", body = Page<DefinitionItem>)),
+    extensions(("x-rondo-operation" = json!("definition.list"))))]
+async fn list(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Asked(query): Asked<DefinitionsQuery>,
+) -> Answer<Json<Page<DefinitionItem>>> {
+    let filter = DefinitionQuery { state: query.state, namespace: query.namespace };
+    Ok(Json(portal.service.definitions(&caller, filter, query.cursor.as_deref(), query.limit).await?))
+}
+
+/// A text to be checked.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"source": "document: {dsl: 1.0.3, namespace: it, name: hello, version: 1.0.0}\ndo: []\n"}))]
+struct DefinitionText {
+    /// In YAML or JSON.
+    source: String,
+}
+
+/// What is wrong with a text, and where; nothing when it is a definition. It is not kept
+#[utoipa::path(post, path = "/api/v1/definitions/validate", tag = "definitions", operation_id = "validateDefinition",
+    request_body = DefinitionText,
+    responses((status = 200, description = "All of it, in the order of the text", body = Page<DiagnosticView>)),
+    extensions(("x-rondo-operation" = json!("definition.validate"))))]
+async fn validate(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Sent(DefinitionText { source }): Sent<DefinitionText>,
+) -> Answer<Json<Page<DiagnosticView>>> {
+    Ok(whole(portal.service.validate_definition(&caller, &source).await?))
+}
+
+/// A draft.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"source": "document: {dsl: 1.0.3, namespace: it, name: hello, version: 1.0.0}\ndo: []\n"}))]
+struct DefinitionDraft {
+    /// In YAML or JSON. It need not be a definition yet, but must not say that it is another version.
+    source: String,
+    /// The `digest` of the draft that was changed; absent for a new one.
+    digest: Option<String>,
+}
+
+/// Save a draft
+#[utoipa::path(put, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}", tag = "definitions",
+    operation_id = "saveDefinition",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    request_body = DefinitionDraft,
+    responses((status = 200, description = "Its new digest, and what is wrong with it still", body = SavedDefinition)),
+    extensions(("x-rondo-operation" = json!("definition.save"))))]
+async fn save(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+    Sent(DefinitionDraft { source, digest }): Sent<DefinitionDraft>,
+) -> Answer<Json<SavedDefinition>> {
+    let (workflow, version) = place(version);
+    Ok(Json(portal.service.save_definition(&caller, &workflow, &version, &source, digest.as_deref()).await?))
+}
+
+/// Delete a draft, with what was said of it
+#[utoipa::path(delete, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}", tag = "definitions",
+    operation_id = "deleteDefinition",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    responses((status = 204, description = "Done")),
+    extensions(("x-rondo-operation" = json!("definition.delete"))))]
+async fn delete(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+) -> Answer<StatusCode> {
+    let (workflow, version) = place(version);
+    portal.service.delete_definition(&caller, &workflow, &version).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The version that a copy becomes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"version": "1.2.1"}))]
+struct DefinitionCopy {
+    /// A semantic version that the workflow does not have yet.
+    version: String,
+}
+
+/// Make a draft of a published version's text under a new number, to change it or to publish it again
+#[utoipa::path(post, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/copy", tag = "definitions",
+    operation_id = "copyDefinition",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    request_body = DefinitionCopy,
+    responses((status = 201, description = "The draft", body = SavedDefinition)),
+    extensions(("x-rondo-operation" = json!("definition.save"))))]
+async fn copy(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+    Sent(copy): Sent<DefinitionCopy>,
+) -> Answer<Created<SavedDefinition>> {
+    let (workflow, version) = place(version);
+    let saved = portal.service.copy_definition(&caller, &workflow, &version, &copy.version).await?;
+    Ok(Created(format!("/workflows/{workflow}/versions/{}", saved.version), saved))
+}
+
+/// Give a draft to review. It must be a definition; what it refers to elsewhere is read now
+#[utoipa::path(post, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/submit", tag = "definitions",
+    operation_id = "submitDefinition",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    responses((status = 200, description = "The version in review, with its digest and warnings", body = WorkflowVersionView)),
+    extensions(("x-rondo-operation" = json!("definition.submit"))))]
+async fn submit(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+) -> Answer<Json<WorkflowVersionView>> {
+    let (workflow, version) = place(version);
+    Ok(Json(portal.service.submit_definition(&caller, &workflow, &version).await?))
+}
+
+/// Take a version back from review
+#[utoipa::path(post, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/withdraw", tag = "definitions",
+    operation_id = "withdrawDefinition",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    responses((status = 200, description = "The draft", body = WorkflowVersionView)),
+    extensions(("x-rondo-operation" = json!("definition.withdraw"))))]
+async fn withdraw(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+) -> Answer<Json<WorkflowVersionView>> {
+    let (workflow, version) = place(version);
+    Ok(Json(portal.service.withdraw_definition(&caller, &workflow, &version).await?))
+}
+
+/// Why a version is returned.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"comment": "Ask the manager first."}))]
+struct ReturnReason {
+    /// What is to be done; kept as a comment on the version.
+    comment: String,
+}
+
+/// Return a version in review to its authors
+#[utoipa::path(post, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/return", tag = "definitions",
+    operation_id = "returnDefinition",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    request_body = ReturnReason,
+    responses((status = 200, description = "The draft", body = WorkflowVersionView)),
+    extensions(("x-rondo-operation" = json!("definition.return"))))]
+async fn send_back(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+    Sent(ReturnReason { comment }): Sent<ReturnReason>,
+) -> Answer<Json<WorkflowVersionView>> {
+    let (workflow, version) = place(version);
+    Ok(Json(portal.service.return_definition(&caller, &workflow, &version, &comment).await?))
+}
+
+/// What was reviewed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}))]
+struct Reviewed {
+    /// The version's `digest`.
+    digest: String,
+}
+
+/// Publish a version in review. None of its authors may
+#[utoipa::path(post, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/publish", tag = "definitions",
+    operation_id = "publishDefinition",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    request_body = Reviewed,
+    responses((status = 200, description = "The published version", body = WorkflowVersionView)),
+    extensions(("x-rondo-operation" = json!("definition.publish"))))]
+async fn publish(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+    Sent(Reviewed { digest }): Sent<Reviewed>,
+) -> Answer<Json<WorkflowVersionView>> {
+    let (workflow, version) = place(version);
+    Ok(Json(portal.service.publish_definition(&caller, &workflow, &version, &digest).await?))
+}
+
+/// Whether to retire what is used.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Retirement {
+    /// Although something still uses it.
+    #[serde(default)]
+    anyway: bool,
+}
+
+/// Retire a published version: it is launched no more; runs that have not ended go on
+#[utoipa::path(post, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/retire", tag = "definitions",
+    operation_id = "retireDefinition",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    request_body = Retirement,
+    responses((status = 200, description = "The retired version", body = WorkflowVersionView)),
+    extensions(("x-rondo-operation" = json!("definition.retire"))))]
+async fn retire(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+    Sent(Retirement { anyway }): Sent<Retirement>,
+) -> Answer<Json<WorkflowVersionView>> {
+    let (workflow, version) = place(version);
+    Ok(Json(portal.service.retire_definition(&caller, &workflow, &version, anyway).await?))
+}
+
+/// What still uses a version
+#[utoipa::path(get, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/uses", tag = "definitions",
+    operation_id = "listDefinitionUses",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    responses((status = 200, description = "All of it", body = UsesView)),
+    extensions(("x-rondo-operation" = json!("definition.read"))))]
+async fn uses(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+) -> Answer<Json<UsesView>> {
+    let (workflow, version) = place(version);
+    Ok(Json(portal.service.definition_uses(&caller, &workflow, &version).await?))
+}
+
+/// What was said of a version, oldest first
+#[utoipa::path(get, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/comments", tag = "definitions",
+    operation_id = "listDefinitionComments",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    responses((status = 200, description = "All of it", body = Page<CommentView>)),
+    extensions(("x-rondo-operation" = json!("definition.read"))))]
+async fn comments(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+) -> Answer<Json<Page<CommentView>>> {
+    let (workflow, version) = place(version);
+    Ok(whole(portal.service.definition_comments(&caller, &workflow, &version).await?))
+}
+
+/// Something to be said of a version.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"comment": "Why a day?", "line": 12,
+    "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}))]
+struct NewComment {
+    /// At most 4000 characters.
+    comment: String,
+    /// The line of the text that it is about, from 1; absent if it is about the whole.
+    line: Option<u32>,
+    /// The version's `digest`.
+    digest: String,
+}
+
+/// Comment on a draft or on a version in review
+#[utoipa::path(post, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/comments", tag = "definitions",
+    operation_id = "commentOnDefinition",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    request_body = NewComment,
+    responses((status = 201, description = "The comment", body = CommentView)),
+    extensions(("x-rondo-operation" = json!("definition.comment"))))]
+async fn comment(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+    Sent(NewComment { comment, line, digest }): Sent<NewComment>,
+) -> Answer<Created<CommentView>> {
+    let (workflow, version) = place(version);
+    let service = &portal.service;
+    let comment = service.comment_on_definition(&caller, &workflow, &version, &comment, line, &digest).await?;
+    Ok(Created(format!("/workflows/{workflow}/versions/{version}/comments"), comment))
+}
+
+/// Settle a comment
+#[utoipa::path(post, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/comments/{id}/resolve",
+    tag = "definitions", operation_id = "resolveDefinitionComment",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path), ("id" = CommentId, Path)),
+    responses((status = 200, description = "The comment", body = CommentView)),
+    extensions(("x-rondo-operation" = json!("definition.comment"))))]
+async fn resolve(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place((namespace, name, version, id)): Place<(Name, Name, String, CommentId)>,
+) -> Answer<Json<CommentView>> {
+    let workflow = WorkflowRef { namespace, name };
+    Ok(Json(portal.service.resolve_comment(&caller, &workflow, &version, id).await?))
+}
