@@ -145,7 +145,8 @@ impl Service {
             run_number: None,
             link: match kind {
                 NoticeKind::DefinitionPublished => format!("/catalogue/{workflow}"),
-                _ => format!("/definitions/{workflow}/{version}"),
+                // What is not published has no page: it is read and reviewed by REST.
+                _ => "/notifications".to_owned(),
             },
             cause: format!("{}:{workflow} {version}:{}", kind.as_str(), gate.now.as_micros()),
         };
