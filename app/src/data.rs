@@ -64,10 +64,13 @@ where
     }
 
     /// The resource without its type, and how to read its answers.
-    pub(crate) fn parts(self) -> (Resource<Answer, AsJson>, fn(&Answer) -> Result<T, AppError>) {
+    pub(crate) fn parts(self) -> (Resource<Answer, AsJson>, Reader<T>) {
         (self.resource, Answer::read)
     }
 }
+
+/// How an answer is read.
+pub(crate) type Reader<T> = fn(&Answer) -> Result<T, AppError>;
 
 type PendingAnswer = Pin<Box<dyn Future<Output = Answer> + Send>>;
 

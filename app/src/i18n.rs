@@ -11,6 +11,7 @@ use crate::view;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+#[expect(clippy::doc_markdown, reason = "what is said of a text is the text")]
 mod texts {
     use super::{Count, Display, Locale, choose, fill, look_up};
 

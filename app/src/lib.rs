@@ -17,7 +17,11 @@
 
 #![recursion_limit = "256"]
 #![expect(unreachable_pub, reason = "`#[component]` makes public items beside functions that are not")]
-#![expect(clippy::needless_pass_by_value, reason = "components own what they are given")]
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::large_types_passed_by_value,
+    reason = "components own what they are given"
+)]
 
 pub mod api;
 pub mod components;

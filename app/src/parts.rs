@@ -8,6 +8,8 @@
 //! Whether there are parts at all is decided by the feature `parts`, which needs the site builder to cut the program; without
 //! it all of this is one program.
 
+#![expect(clippy::unnecessary_wraps, reason = "where they are parts of their own, loading them can fail")]
+
 use leptos::prelude::*;
 use wasm_split_helpers::SplitLoaderError;
 

@@ -193,7 +193,10 @@ where
     );
 }
 
-fn each_success(calls: Calls, done: Box<dyn Fn(&[u8])>) {
+/// What is done with an answer. Boxed, so that the browser's program has what follows once.
+type Done = Box<dyn Fn(&[u8])>;
+
+fn each_success(calls: Calls, done: Done) {
     Effect::new(move |_| {
         if let Some(Ok(answer)) = calls.answer.get() {
             untrack(|| done(&answer));

@@ -197,7 +197,7 @@ pub async fn put_secret(
     put.map_err(|mut problem| {
         // The form has one field for all of it.
         for error in problem.errors.iter_mut().filter(|error| error.pointer.starts_with("/value/")) {
-            error.pointer = "/value".to_owned();
+            "/value".clone_into(&mut error.pointer);
         }
         problem
     })?;

@@ -114,28 +114,28 @@ pub async fn run_logs(id: RunId, #[server(default)] reference: String, after: i6
 #[server(protocol = Door, prefix = "/ui", endpoint = "cancel-run")]
 pub async fn cancel_run(id: RunId, #[server(default)] reason: String) -> Result<RunSummary, AppError> {
     let (service, caller) = scope()?;
-    server_side::steered(service.cancel_run(&caller, id, &reason).await?)
+    Ok(server_side::steered(service.cancel_run(&caller, id, &reason).await?))
 }
 
 /// Halts a run.
 #[server(protocol = Door, prefix = "/ui", endpoint = "suspend-run")]
 pub async fn suspend_run(id: RunId) -> Result<RunSummary, AppError> {
     let (service, caller) = scope()?;
-    server_side::steered(service.suspend_run(&caller, id).await?)
+    Ok(server_side::steered(service.suspend_run(&caller, id).await?))
 }
 
 /// Lets a halted run go on.
 #[server(protocol = Door, prefix = "/ui", endpoint = "resume-run")]
 pub async fn resume_run(id: RunId) -> Result<RunSummary, AppError> {
     let (service, caller) = scope()?;
-    server_side::steered(service.resume_run(&caller, id).await?)
+    Ok(server_side::steered(service.resume_run(&caller, id).await?))
 }
 
 /// Retries the failed task of a run.
 #[server(protocol = Door, prefix = "/ui", endpoint = "retry-run")]
 pub async fn retry_run(id: RunId) -> Result<RunSummary, AppError> {
     let (service, caller) = scope()?;
-    server_side::steered(service.retry_run(&caller, id).await?)
+    Ok(server_side::steered(service.retry_run(&caller, id).await?))
 }
 
 /// Says what became of a call whose outcome is unknown: `done` (with its output as JSON), `failed` (with a reason), or
@@ -150,7 +150,7 @@ pub async fn resolve_task(
 ) -> Result<RunSummary, AppError> {
     let (service, caller) = scope()?;
     let resolution = server_side::resolution(&resolution, &text)?;
-    server_side::steered(service.resolve_task(&caller, id, &reference, occurrence, resolution).await?)
+    Ok(server_side::steered(service.resolve_task(&caller, id, &reference, occurrence, resolution).await?))
 }
 
 /// Passes over a task. `text` is what stands for its output, as JSON, or empty.
@@ -165,7 +165,7 @@ pub async fn skip_task(
     let (service, caller) = scope()?;
     let output = if text.trim().is_empty() { None } else { Some(server_side::json(&text)?) };
     let skipped = service.skip_task(&caller, id, &reference, Some(occurrence), output, &reason);
-    server_side::steered(skipped.await?)
+    Ok(server_side::steered(skipped.await?))
 }
 
 /// Lets a run go on from a task with another input. `text` is that, as JSON.
@@ -178,7 +178,7 @@ pub async fn resume_run_from(
 ) -> Result<RunSummary, AppError> {
     let (service, caller) = scope()?;
     let input = server_side::json(&text)?;
-    server_side::steered(service.resume_run_from(&caller, id, &reference, input, &reason).await?)
+    Ok(server_side::steered(service.resume_run_from(&caller, id, &reference, input, &reason).await?))
 }
 
 /// The states that a list can be narrowed to by one word.
@@ -226,9 +226,9 @@ mod server_side {
     }
 
     /// Back to the run's page after something was done with it.
-    pub(super) fn steered(run: RunSummary) -> Result<RunSummary, AppError> {
+    pub(super) fn steered(run: RunSummary) -> RunSummary {
         go_on(&format!("/runs/{}", run.number));
-        Ok(run)
+        run
     }
 
     /// The field `text` as JSON.

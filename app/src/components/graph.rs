@@ -285,7 +285,7 @@ impl Drawing<'_> {
             }
         });
         let kind = self.progression.is_none().then(|| {
-            let kind = node.function.clone().map_or_else(|| self.kind(&node.kind).to_owned(), |function| function);
+            let kind = node.function.clone().unwrap_or_else(|| self.kind(&node.kind).to_owned());
             view! { <span class="graph__kind">{kind}</span> }
         });
         let inner = view! {

@@ -41,6 +41,9 @@ where
     show(resource, Arc::new(skeleton), Arc::new(move |answer| Ok(view(read(answer)?))))
 }
 
+/// How an answer is shown.
+type Shown = dyn Fn(&Answer) -> Result<AnyView, AppError> + Send + Sync;
+
 /// The one place where data becomes a view.
 ///
 /// A view has an owner of its own, which lives until the next view is there. Within the transition alone, what the shown
@@ -48,7 +51,7 @@ where
 fn show(
     resource: Resource<Answer, AsJson>,
     skeleton: Arc<dyn Fn() -> AnyView + Send + Sync>,
-    view: Arc<dyn Fn(&Answer) -> Result<AnyView, AppError> + Send + Sync>,
+    view: Arc<Shown>,
 ) -> AnyView {
     let page = Owner::current().unwrap_or_default();
     let shown = StoredValue::new(None::<Owner>);

@@ -1,6 +1,8 @@
 //! A log of any length: only what is in sight is drawn. It follows its end, stops following when somebody scrolls up,
 //! searches, wraps and downloads.
 
+use std::fmt::Write as _;
+
 use domain::{RunId, view::LogLine};
 use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast;
@@ -222,7 +224,7 @@ pub fn LogView(
         let mut text = String::new();
         with_lines(&mut |lines| {
             for line in lines {
-                text.push_str(&format!("{} {} {} {}\n", line.at, line.level, line.reference, line.text));
+                let _ = writeln!(text, "{} {} {} {}", line.at, line.level, line.reference, line.text);
             }
         });
         save(&file, &text);

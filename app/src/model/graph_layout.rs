@@ -6,6 +6,8 @@
 
 mod layers;
 
+use std::fmt::Write as _;
+
 use domain::view::{Graph, GraphNode};
 
 /// Sizes of the picture, in CSS pixels.
@@ -107,8 +109,10 @@ pub fn layout(graph: &Graph, metrics: &Metrics) -> Layout {
     let level = Level::arrange(graph, &tree, None, metrics);
     (picture.width, picture.height) = (level.width, level.height);
     level.draw(0.0, 0.0, metrics, &mut picture);
-    let place = |placed: &Placed| (placed.y.round() as i64, placed.x.round() as i64);
-    picture.nodes.sort_by_key(place);
+    let by_place = |one: &Placed, other: &Placed| {
+        one.y.round().total_cmp(&other.y.round()).then(one.x.round().total_cmp(&other.x.round()))
+    };
+    picture.nodes.sort_by(by_place);
     picture
 }
 
@@ -274,7 +278,7 @@ fn bundles(graph: &Graph, tree: &Tree, level: Option<usize>, members: &[usize]) 
         match bundles.iter_mut().find(same) {
             Some(bundle) => bundle.edges.push(number),
             None => {
-                bundles.push(Bundle { from: outer_from, to: outer_to, label: edge.label.clone(), edges: vec![number] })
+                bundles.push(Bundle { from: outer_from, to: outer_to, label: edge.label.clone(), edges: vec![number] });
             }
         }
     }
@@ -305,11 +309,11 @@ fn flowing(points: &[(f64, f64)]) -> String {
     let mut before: Option<(f64, f64)> = None;
     for &(x, y) in points {
         match before {
-            None => path.push_str(&format!("M{x:.1} {y:.1}")),
-            Some((from_x, _)) if (from_x - x).abs() < 0.5 => path.push_str(&format!("V{y:.1}")),
+            None => _ = write!(path, "M{x:.1} {y:.1}"),
+            Some((from_x, _)) if (from_x - x).abs() < 0.5 => _ = write!(path, "V{y:.1}"),
             Some((from_x, from_y)) => {
                 let middle = f64::midpoint(from_y, y);
-                path.push_str(&format!("C{from_x:.1} {middle:.1} {x:.1} {middle:.1} {x:.1} {y:.1}"));
+                _ = write!(path, "C{from_x:.1} {middle:.1} {x:.1} {middle:.1} {x:.1} {y:.1}");
             }
         }
         before = Some((x, y));
@@ -331,11 +335,11 @@ fn rounded(points: &[(f64, f64)]) -> String {
         if let [before, at, after] = corner {
             let ((x1, y1), (x2, y2)) = (towards(*at, *before), towards(*at, *after));
             let (x, y) = at;
-            path.push_str(&format!("L{x1:.1} {y1:.1}Q{x:.1} {y:.1} {x2:.1} {y2:.1}"));
+            _ = write!(path, "L{x1:.1} {y1:.1}Q{x:.1} {y:.1} {x2:.1} {y2:.1}");
         }
     }
     if let Some((x, y)) = points.last() {
-        path.push_str(&format!("L{x:.1} {y:.1}"));
+        _ = write!(path, "L{x:.1} {y:.1}");
     }
     path
 }

@@ -220,7 +220,7 @@ fn date_time(state: FormState, field: Field) -> AnyView {
 }
 
 /// The offset of the browser's zone from UTC at that date and time.
-#[expect(clippy::cast_possible_truncation, reason = "minutes of a day")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "minutes of a day, without their sign")]
 fn zone_of(local: &str) -> String {
     let minutes = -js_sys::Date::new(&local.into()).get_timezone_offset();
     if !minutes.is_finite() || minutes == 0.0 {

@@ -4,6 +4,7 @@
     clippy::indexing_slicing,
     reason = "the indices are made here and stay within the vectors they were made for"
 )]
+#![expect(clippy::cast_precision_loss, reason = "what is counted here are things in one picture")]
 
 use super::Metrics;
 
@@ -110,6 +111,14 @@ pub(super) fn arrange(sizes: &[(f64, f64)], links: &[Link], metrics: &Metrics) -
     Arranged { width, height: bottoms.last().copied().unwrap_or(0.0), places, routes }
 }
 
+/// How far the walk has come with something.
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    New,
+    Open,
+    Done,
+}
+
 /// Which links lead back to something that comes earlier, found by walking from the first things on.
 fn find_loops(count: usize, links: &[Link]) -> Vec<bool> {
     let mut is_loop: Vec<bool> = links.iter().map(|link| link.from == link.to).collect();
@@ -120,12 +129,6 @@ fn find_loops(count: usize, links: &[Link]) -> Vec<bool> {
             out[link.from].push(number);
             has_entry[link.to] = true;
         }
-    }
-    #[derive(Clone, Copy, PartialEq)]
-    enum Mark {
-        New,
-        Open,
-        Done,
     }
     let mut marks = vec![Mark::New; count];
     let starts = (0..count).filter(|item| !has_entry[*item]).chain(0..count);

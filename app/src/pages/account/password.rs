@@ -25,10 +25,10 @@ pub(super) fn PasswordCard() -> impl IntoView {
     let form = NodeRef::<html::Div>::new();
     when_done(action, move |()| {
         toasts.done(t.password_changed());
-        if let Some(form) = form.get_untracked().and_then(|node| node.closest("form").ok().flatten()) {
-            if let Some(form) = form.dyn_ref::<web_sys::HtmlFormElement>() {
-                form.reset();
-            }
+        if let Some(form) = form.get_untracked().and_then(|node| node.closest("form").ok().flatten())
+            && let Some(form) = form.dyn_ref::<web_sys::HtmlFormElement>()
+        {
+            form.reset();
         }
     });
     view! {

@@ -77,7 +77,7 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, 
             <input type="hidden" name="digest" value=digest.get_value()/>
         }
     };
-    let busy = Signal::from(decide.pending());
+    let busy = decide.pending();
     view! {
         <section class="decide" aria-label=t.approvals.your_decision()>
             <div class="decide__ways">

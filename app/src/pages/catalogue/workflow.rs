@@ -133,8 +133,8 @@ fn starts(t: Texts, schedule: &ScheduleView) -> String {
     let texts = t.catalogue;
     let ways = [
         schedule.cron.as_ref().map(|pattern| texts.starts_cron(pattern, &schedule.zone)),
-        schedule.every_seconds.map(|every| texts.starts_every(&duration_text(t, every))),
-        schedule.after_seconds.map(|after| texts.starts_after(&duration_text(t, after))),
+        schedule.every_seconds.map(|every| texts.starts_every(duration_text(t, every))),
+        schedule.after_seconds.map(|after| texts.starts_after(duration_text(t, after))),
         schedule.on_events.then(|| texts.starts_on().to_owned()),
     ];
     ways.into_iter().flatten().collect::<Vec<_>>().join("; ")

@@ -10,7 +10,7 @@ use leptos_router::{
 use crate::{
     api::runs::{CancelRun, ResolveTask, ResumeRun, ResumeRunFrom, RetryRun, SkipTask, SuspendRun},
     components::{Button, ButtonLook, Dialog, FormFeedback, Glyph, LinkButton, TextArea, dialog_href, use_toasts},
-    i18n::use_texts,
+    i18n::{RunsTexts, use_texts},
     live::{Topic, use_live},
     submission::{Submission, SubmitForm, when_done},
     url_state::href_with,
@@ -39,7 +39,7 @@ impl RunActions {
         let location = use_location();
         let navigate = use_navigate();
         let times = RwSignal::new(0);
-        let done = move |text: fn(crate::i18n::RunsTexts, String) -> String| {
+        let done = move |text: fn(RunsTexts, String) -> String| {
             let navigate = navigate.clone();
             let (path, query) = (location.pathname, location.query);
             move |run: RunSummary| {
@@ -60,13 +60,13 @@ impl RunActions {
             skip: Submission::new(),
             resume_from: Submission::new(),
         };
-        when_done(actions.cancel, done(|t, run| t.cancelled(run)));
-        when_done(actions.suspend, done(|t, run| t.suspended(run)));
-        when_done(actions.resume, done(|t, run| t.resumed(run)));
-        when_done(actions.retry, done(|t, run| t.retried(run)));
-        when_done(actions.resolve, done(|t, run| t.resolved(run)));
-        when_done(actions.skip, done(|t, run| t.resolved(run)));
-        when_done(actions.resume_from, done(|t, run| t.resolved(run)));
+        when_done(actions.cancel, done(RunsTexts::cancelled));
+        when_done(actions.suspend, done(RunsTexts::suspended));
+        when_done(actions.resume, done(RunsTexts::resumed));
+        when_done(actions.retry, done(RunsTexts::retried));
+        when_done(actions.resolve, done(RunsTexts::resolved));
+        when_done(actions.skip, done(RunsTexts::resolved));
+        when_done(actions.resume_from, done(RunsTexts::resolved));
         actions
     }
 

@@ -93,8 +93,8 @@ pub(super) fn story(t: Texts, run: &RunDetail, tasks: &[TaskView], approvals: &[
             Story { quote: took.map(|took| t.runs.took(took)), ..story }
         }
         RunStatus::Faulted if summary.rejected => {
-            let rejections = approvals.iter().flat_map(|approval| &approval.decisions);
-            let by = rejections.filter(|decision| decision.decision != DecisionKind::Approve).last();
+            let mut rejections = approvals.iter().flat_map(|approval| &approval.decisions);
+            let by = rejections.rfind(|decision| decision.decision != DecisionKind::Approve);
             let key = match by.map(|decision| decision.decision) {
                 Some(DecisionKind::RequestChanges) => "story_changes_asked",
                 Some(_) => "story_rejected",

@@ -37,7 +37,7 @@ use crate::{
 /// Texts that are examined at once. Each may wait for the systems that it refers to.
 const EXAMINED_AT_ONCE: usize = 4;
 /// How long a person waits for a text to be examined.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The largest text, in bytes: what the language takes.
 const TEXT_LIMIT: usize = 1024 * 1024;
 

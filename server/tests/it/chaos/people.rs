@@ -174,7 +174,7 @@ impl People {
                 }
                 Kind::Halted if status == "suspended" => self.command(&run, "resume", &json!({})).await,
                 Kind::Once | Kind::Cancelled if seen["needsAttention"] == true => {
-                    self.resolve(order, &run, effects).await
+                    self.resolve(order, &run, effects).await;
                 }
                 _ => {}
             }
