@@ -1,6 +1,6 @@
 //! What becomes of calls that were under way when their task was stopped: what happened is taken back once, what did not is
 //! not, and of what nobody can tell an operator is asked (ADR 17).
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +28,7 @@ fn definition_with(top: &str, tasks: &str) -> Definition {
 
 /// A task that makes something, and how it is taken back.
 fn make(name: &str) -> String {
-    let undo =
-        format!("metadata: {{rondo: {{compensate: [{{undo: {{call: undo, with: {{id: '${{ $output.id }}'}}}}}}]}}}}");
+    let undo = "metadata: {rondo: {compensate: [{undo: {call: undo, with: {id: '${ $output.id }'}}}]}}";
     format!("{name}: {{call: make, with: {{name: {name}}}, {undo}}}")
 }
 
@@ -167,8 +166,8 @@ fn settles(effects: &[Effect], call: CallId) -> bool {
     effects.contains(&Effect::SettleCall { call })
 }
 
-fn unknown(reference: &str, call: CallId) -> Option<Attention> {
-    Some(Attention::UnknownOutcome { reference: reference.to_owned(), call })
+fn unknown(reference: &str, call: CallId) -> Attention {
+    Attention::UnknownOutcome { reference: reference.to_owned(), call }
 }
 
 /// One that has completed and one under way.
@@ -222,7 +221,7 @@ fn what_nobody_can_tell_is_for_an_operator_to_say() {
             } else {
                 run.send(EventKind::CallUnknown { call: second });
             }
-            assert_eq!(run.attention(), unknown("/do/1/second", second));
+            assert_eq!(run.attention(), Some(unknown("/do/1/second", second)));
             assert_eq!((run.status(), run.row("second").status), (RunStatus::Running, TaskStatus::Unknown));
             assert_eq!(outstanding(&run.state), []);
             assert!(run.fail(second).is_empty(), "one attempt says nothing about another");
@@ -260,7 +259,7 @@ fn an_operator_may_have_it_tried_again() {
     assert_eq!(ticket.attempt, 2);
     assert_eq!(run.attention(), None);
     run.fail(ticket.call);
-    assert_eq!(run.attention(), unknown("/do/1/second", ticket.call), "the first attempt may have happened");
+    assert_eq!(run.attention(), Some(unknown("/do/1/second", ticket.call)), "the first attempt may have happened");
     let effects = run.resolve(ticket.call, Resolution::Done { output: json!({"id": "2"}) });
     run.takes_back(&effects, &["2", "1"]);
 }
@@ -272,7 +271,7 @@ fn what_was_unknown_before_the_cancel_still_is() {
     run.send(EventKind::CallUnknown { call: second });
     let effects = run.cancel();
     assert!(!settles(&effects, second), "there is nothing to wait for");
-    assert_eq!(run.attention(), unknown("/do/1/second", second));
+    assert_eq!(run.attention(), Some(unknown("/do/1/second", second)));
     let effects = run.resolve(second, Resolution::Done { output: json!({"id": "2"}) });
     run.takes_back(&effects, &["2", "1"]);
 }
@@ -396,7 +395,7 @@ fn a_loser_of_unknown_outcome_is_asked_about_once_it_matters() {
     let effects = run.send(EventKind::CallCompleted { call: call(&started, "quick"), output: json!({}) });
     run.lose(slow);
     run.fail(call(&effects, "then"));
-    assert_eq!(run.attention(), unknown("/do/0/race/fork/branches/0/slow", slow));
+    assert_eq!(run.attention(), Some(unknown("/do/0/race/fork/branches/0/slow", slow)));
     let effects = run.resolve(slow, Resolution::Done { output: json!({"id": "1"}) });
     run.takes_back(&effects, &["1"]);
 }
@@ -451,7 +450,7 @@ fn a_failed_attempt_says_nothing_about_one_that_was_lost() {
     let effects = run.fire(&effects);
     let second = call(&effects, "one");
     run.fail(second);
-    assert_eq!(run.attention(), unknown("/do/0/attempt/try/0/one", second));
+    assert_eq!(run.attention(), Some(unknown("/do/0/attempt/try/0/one", second)));
     assert_eq!(run.row("one").status, TaskStatus::Unknown);
     let effects = run.resolve(second, Resolution::Done { output: json!({"id": "1"}) });
     run.takes_back(&effects, &["1"]);
@@ -465,7 +464,7 @@ fn a_run_that_is_cancelled_between_two_attempts_asks_about_the_first() {
     run.lose(first);
     assert_eq!(run.attention(), None);
     run.cancel();
-    assert_eq!(run.attention(), unknown("/do/0/attempt/try/0/one", first));
+    assert_eq!(run.attention(), Some(unknown("/do/0/attempt/try/0/one", first)));
     run.resolve(first, Resolution::Failed { error: RunError::communication(500, "no") });
     let record = run.state.record().unwrap();
     assert_eq!((record.status, record.compensation), (RunStatus::Cancelled, Compensation::None));
@@ -572,7 +571,7 @@ fn a_skipped_task_of_unknown_outcome_is_asked_about_if_the_run_ends_badly() {
     let effects = run.send(skip);
     assert_eq!((run.attention(), run.row("second").status), (None, TaskStatus::Skipped));
     run.fail(call(&effects, "then"));
-    assert_eq!(run.attention(), unknown("/do/1/second", second));
+    assert_eq!(run.attention(), Some(unknown("/do/1/second", second)));
     let effects = run.resolve(second, Resolution::Done { output: json!({"id": "2"}) });
     run.takes_back(&effects, &["2", "1"]);
 }

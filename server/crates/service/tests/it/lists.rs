@@ -13,6 +13,7 @@ use serde_json::json;
 use service::{ApprovalQuery, Caller, NewConnection, NewLimits, RunQuery};
 use store::{
     access::{Grant, Subject, Team},
+    approvals::ApprovalFilter,
     connections::Connection,
     runs::{RunFilter, Visibility},
     secrets::SealedSecret,
@@ -189,7 +190,8 @@ impl Organisation {
 
     async fn all_approvals(&self) -> Vec<ApprovalId> {
         let mut unit = self.office.store.snapshot().await.unwrap();
-        let approvals = unit.list_approvals(&Visibility::everything(), &Default::default(), None, 1_000).await.unwrap();
+        let approvals =
+            unit.list_approvals(&Visibility::everything(), &ApprovalFilter::default(), None, 1_000).await.unwrap();
         approvals.into_iter().map(|approval| approval.id).collect()
     }
 }
