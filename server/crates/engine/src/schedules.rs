@@ -164,8 +164,11 @@ async fn fire(
     let come = look(unit.as_mut(), schedule, &mut kept, now).await?;
     let (mut runs, mut told) = (Vec::new(), Vec::new());
     let mut entries = Vec::new();
-    let obstacle = launch::obstacle(unit.as_mut(), &kept.workflow.namespace, &definition).await?;
-    match obstacle.filter(|_| !come.occasions.is_empty()) {
+    let obstacle = match come.occasions.as_slice() {
+        [] => None,
+        _ => launch::obstacle(unit.as_mut(), &kept.workflow.namespace, &definition).await?,
+    };
+    match obstacle {
         Some(obstacle) => {
             entries.push(refusal_entry(&kept, &obstacle, &come.occasions, now));
             if kept.trigger == Trigger::After {
