@@ -29,6 +29,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(13, "limits", "0013_limits.sql"),
     migration!(14, "refused_launches", "0014_refused_launches.sql"),
     migration!(15, "life_of_definitions", "0015_life_of_definitions.sql"),
+    migration!(16, "few_listeners", "0016_few_listeners.sql"),
 ];
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(13, "limits", "0013_limits.sql"),
     migration!(14, "refused_launches", "0014_refused_launches.sql"),
     migration!(15, "life_of_definitions", "0015_life_of_definitions.sql"),
+    migration!(16, "few_listeners", "0016_few_listeners.sql"),
 ];
 
 /// Of the file of task logs.
@@ -60,6 +61,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=15).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=16).collect::<Vec<_>>());
     }
 }

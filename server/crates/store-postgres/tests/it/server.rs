@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{Database, server};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use store::{Store, StoreError, runs::Hold};
 use store_postgres::{PoolSizes, PostgresStore};
 use store_testkit::{
@@ -39,6 +39,36 @@ async fn an_altered_or_unknown_migration_is_refused() {
     execute(&mut connection, "INSERT INTO schema_migrations VALUES (9999, 'later', 'x')").await.unwrap();
     let error = store.migrate().await.unwrap_err();
     assert!(matches!(&error, StoreError::Schema(_)), "{error:?}");
+    connection.close().await.unwrap();
+    database.dispose().await;
+}
+
+/// A plan that is kept for later is made without the values, from what was counted: here that all listen to one kind.
+#[tokio::test]
+async fn whether_anybody_listens_is_asked_of_an_index_however_many_listen_to_another_kind() {
+    let Some(server) = server() else { return };
+    let database = Database::empty(server).await;
+    let store = database.store();
+    store.migrate().await.unwrap();
+    let mut unit = store.begin().await.unwrap();
+    fixtures::organisation(&mut *unit).await;
+    unit.insert_run(&fixtures::run(1, user_id(1))).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut connection = database.connection().await;
+    for text in [
+        "INSERT INTO subscriptions (run_id, subscription, type_key, source_key) \
+         SELECT runs.id, place, 'a kind', '' FROM runs, generate_series(1, 5000) AS place",
+        "ANALYZE subscriptions",
+        "SET plan_cache_mode = force_generic_plan",
+        "PREPARE listening (text, text) AS SELECT 1 FROM subscriptions \
+         WHERE type_key IN ('', $1) AND source_key IN ('', $2) LIMIT 1",
+    ] {
+        execute(&mut connection, text).await.unwrap();
+    }
+    let plan =
+        sqlx::raw_sql("EXPLAIN EXECUTE listening ('another kind', '')").fetch_all(&mut connection).await.unwrap();
+    let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    assert!(plan.iter().any(|line| line.contains("Index Cond")), "{plan:#?}");
     connection.close().await.unwrap();
     database.dispose().await;
 }

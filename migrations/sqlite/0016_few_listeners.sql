@@ -1,0 +1,1 @@
+-- Nothing to do here: this database does not count before it chooses an index.
