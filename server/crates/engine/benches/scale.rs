@@ -4,6 +4,7 @@
 //!   `SCALE_RUNS`     finished runs in the database (default: 1,000,000)
 //!   `SCALE_WAITING`  runs that wait (default: a tenth of that)
 //!   `SCALE_JOURNAL`  entries of the long journal (default: 10,000)
+//!   `SCALE_PARTS`    which of `sqlite`, `postgres`, `nodes` (default: all)
 //!   `RONDO_BINARY`   the release program, for memory and for the time until it is ready; without it they are left out
 //!
 //! Runs that wait are launched and brought to where they wait by the engine. Of finished runs the engine makes one, which is
@@ -101,10 +102,19 @@ async fn measure() -> Outcome<()> {
     let sizes = Sizes::wanted()?;
     let postgres = std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty());
     let program = std::env::var_os("RONDO_BINARY").map(PathBuf::from);
-    measure_on(None, &sizes, program.as_deref()).await?;
+    let parts = std::env::var("SCALE_PARTS").unwrap_or_else(|_| "sqlite,postgres,nodes".to_owned());
+    let wanted = |part: &str| parts.split(',').any(|wanted| wanted == part);
+    if wanted("sqlite") {
+        measure_on(None, &sizes, program.as_deref()).await?;
+    }
     let Some(server) = postgres else { return Ok(()) };
-    measure_on(Some(&server), &sizes, program.as_deref()).await?;
-    nodes(&server).await
+    if wanted("postgres") {
+        measure_on(Some(&server), &sizes, program.as_deref()).await?;
+    }
+    if wanted("nodes") {
+        nodes(&server).await?;
+    }
+    Ok(())
 }
 
 async fn fresh(postgres: Option<&str>, purpose: &str) -> Outcome<(Database, Lab, PathBuf)> {
