@@ -22,7 +22,7 @@ use connectors::{
     smtp::{self, SmtpConnector},
 };
 use domain::{Clock, Ids, view::DemoSignIn};
-use engine::{Live, Waker};
+use engine::{Definitions, Live, Waker};
 use identity::{
     passwords::{Parameters, Passwords},
     random::{OsRandom, Random},
@@ -51,6 +51,7 @@ pub(crate) struct Foundation {
     pub(crate) web: Arc<dyn Store>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) connectors: Arc<Registry>,
+    pub(crate) definitions: Arc<Definitions>,
     pub(crate) processes: Arc<Executor>,
     pub(crate) passwords: Passwords,
     pub(crate) clock: Arc<dyn Clock>,
@@ -87,12 +88,14 @@ impl Foundation {
         let mut registry = registry(config.egress.clone(), &http, &resources, portal, config.data.join("mail"))?;
         let elsewhere = DefinitionResources::new(resources.clone(), config.workflows.clone());
         registry.resolve_with(Arc::new(elsewhere));
+        let connectors = Arc::new(registry);
         let runner = runner_process(config.runner_user.clone(), config.runner_limits);
         Ok(Self {
             store,
             web,
             vault,
-            connectors: Arc::new(registry),
+            definitions: Arc::new(Definitions::new(Arc::clone(&connectors))),
+            connectors,
             processes: Arc::new(Executor::apart(runner, resources)),
             passwords,
             clock: Arc::new(SystemClock),
@@ -107,6 +110,7 @@ impl Foundation {
             store: Arc::clone(&self.web),
             policies: Policies::builtin().context("the built-in policies are not valid")?,
             connectors: Arc::clone(&self.connectors),
+            definitions: Arc::clone(&self.definitions),
             vault: Arc::clone(&self.vault),
             passwords: self.passwords.clone(),
             clock: Arc::clone(&self.clock),

@@ -171,6 +171,7 @@ fn start_engine(config: &Config, foundation: &Foundation, live: &Live, base_url:
     let parts = engine::Parts {
         store: Arc::clone(&foundation.store),
         connectors: Arc::clone(&foundation.connectors),
+        definitions: Arc::clone(&foundation.definitions),
         processes: Arc::<Executor>::clone(&foundation.processes),
         vault: Arc::clone(&foundation.vault),
         clock: Arc::clone(&foundation.clock),

@@ -56,6 +56,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use workflow::Capability;
 
+pub use definitions::Definitions;
 pub use history::prospect;
 pub use live::{Live, RunChange, Topic};
 pub use processes::Processes;
@@ -135,6 +136,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The connectors.
     pub connectors: Arc<Registry>,
+    /// What was read of published definitions.
+    pub definitions: Arc<Definitions>,
     /// Executes shell commands, scripts and containers.
     pub processes: Arc<dyn Processes>,
     /// Secrets at rest.

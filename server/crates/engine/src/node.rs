@@ -20,12 +20,8 @@ use crate::{
     EngineSettings, Parts,
     actor::{self, Employment},
     bell::Bell,
-    definitions,
     task_log::TaskLogs,
 };
-
-/// Parsed definitions kept; a version never changes, so one is parsed once.
-const DEFINITIONS: usize = 256;
 
 /// A node and what its actors share.
 pub(crate) struct Node {
@@ -38,7 +34,6 @@ pub(crate) struct Node {
     pub(crate) schedule_bell: Notify,
     knock: Notify,
     crew: Mutex<Crew>,
-    definitions: Mutex<HashMap<(WorkflowRef, String), Arc<Definition>>>,
     /// As of the last look around.
     limits: Mutex<BTreeMap<Name, NamespaceLimits>>,
     /// The namespace whose turn was last.
@@ -65,7 +60,6 @@ impl Node {
             schedule_bell: Notify::new(),
             knock: Notify::new(),
             crew: Mutex::default(),
-            definitions: Mutex::default(),
             limits: Mutex::default(),
             served: Mutex::default(),
         }
@@ -207,28 +201,19 @@ impl Node {
         );
     }
 
-    /// The definition of a version, parsed. It is read by the unit at hand: actors that each held one connection and waited
-    /// for a second would wait for each other.
+    /// The definition of a version. It is read by the unit at hand: actors that each held one connection and waited for a
+    /// second would wait for each other.
     pub(crate) async fn definition(
         &self,
         unit: &mut dyn UnitOfWork,
         workflow: &WorkflowRef,
         version: &str,
     ) -> Result<Arc<Definition>, LoadError> {
-        let key = (workflow.clone(), version.to_owned());
-        if let Some(known) = self.definitions.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Arc::clone(known));
+        if let Some(known) = self.parts.definitions.known(workflow, version) {
+            return Ok(known);
         }
         let stored = unit.workflow_version(workflow, version).await?.ok_or(LoadError::NoDefinition)?;
-        let definition = definitions::read(&stored, self.parts.connectors.function_catalogue())
-            .map_err(|diagnostics| LoadError::Invalid(diagnostics.len()))?;
-        let definition = Arc::new(definition);
-        let mut definitions = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
-        if definitions.len() >= DEFINITIONS {
-            definitions.clear();
-        }
-        definitions.insert(key, Arc::clone(&definition));
-        Ok(definition)
+        self.parts.definitions.of(&stored).map_err(|diagnostics| LoadError::Invalid(diagnostics.len()))
     }
 }
 

@@ -48,7 +48,7 @@ use std::sync::Arc;
 
 use connectors::Registry;
 use domain::{Clock, Ids, Timestamp, view::DemoSignIn};
-use engine::{Live, Waker};
+use engine::{Definitions, Live, Waker};
 use identity::{passwords::Passwords, random::Random, vault::Vault};
 use policy::Policies;
 use store::Store;
@@ -61,7 +61,6 @@ use authoring::Examination;
 pub use caller::{Caller, Door, MaybeCaller, Origin, Reservation};
 pub use connections::{ConnectionKind, NewConnection};
 pub use console::WayIn;
-use definitions::Definitions;
 pub use demo::demo_organisation;
 pub use engine::secrets::value_of as secret_of_text;
 pub use events::Publication;
@@ -81,6 +80,8 @@ pub struct Parts {
     pub policies: Policies,
     /// The connectors.
     pub connectors: Arc<Registry>,
+    /// What was read of published definitions.
+    pub definitions: Arc<Definitions>,
     /// Secrets at rest.
     pub vault: Arc<Vault>,
     /// Password hashing.
@@ -106,7 +107,6 @@ pub struct Parts {
 /// The operations.
 pub struct Service {
     parts: Parts,
-    definitions: Definitions,
     examination: Examination,
 }
 
@@ -114,7 +114,7 @@ impl Service {
     /// The operations over these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts, definitions: Definitions::default(), examination: Examination::default() }
+        Self { parts, examination: Examination::default() }
     }
 
     fn now(&self) -> Timestamp {

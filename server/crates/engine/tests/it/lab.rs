@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use connectors::{CallContext, Failure, Registry, egress::EgressPolicy, http::HttpConnector};
 use domain::{Clock, GrantId, Ids, Role, RunId, RunStatus, Scope, UserId};
 use engine::{
-    CAPABILITIES, Engine, EngineSettings, Live, NoObserver, Observer, Parts, Processes,
+    CAPABILITIES, Definitions, Engine, EngineSettings, Live, NoObserver, Observer, Parts, Processes,
     launch::{Cause, Launch},
     schedules,
     stream::Published,
@@ -82,9 +82,11 @@ impl Lab {
         let http = Arc::new(HttpConnector::new(Arc::new(EgressPolicy::default())).unwrap());
         let mut connectors = Registry::new(vec![script.clone(), broker.clone(), gate.clone(), http]).unwrap();
         connectors.allow(CAPABILITIES);
+        let connectors = Arc::new(connectors);
         let parts = Parts {
             store: Arc::clone(&store),
-            connectors: Arc::new(connectors),
+            definitions: Arc::new(Definitions::new(Arc::clone(&connectors))),
+            connectors,
             processes: Arc::new(OwnProcesses),
             vault: Arc::new(vault),
             clock: Arc::new(WallClock),

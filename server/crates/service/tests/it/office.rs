@@ -13,7 +13,7 @@ use domain::{
     ApprovalId, Clock, Ids, Problem, RunId, RunStatus, SessionId, UserId, WorkflowRef,
     view::{ApprovalDetail, RunDetail},
 };
-use engine::{Engine, EngineSettings, Live, NoObserver, processes::NoProcesses};
+use engine::{Definitions, Engine, EngineSettings, Live, NoObserver, processes::NoProcesses};
 use identity::{
     passwords::{Parameters, Passwords},
     random::Random,
@@ -85,11 +85,13 @@ impl Office {
             connectors.resolve_with(resolver);
         }
         let connectors = Arc::new(connectors);
+        let definitions = Arc::new(Definitions::new(Arc::clone(&connectors)));
         let live = Live::default();
         let engine = Engine::start(
             engine::Parts {
                 store: Arc::clone(&store),
                 connectors: Arc::clone(&connectors),
+                definitions: Arc::clone(&definitions),
                 processes: Arc::new(NoProcesses),
                 vault: Arc::clone(&vault),
                 clock: Arc::clone(&clock),
@@ -103,6 +105,7 @@ impl Office {
             store: Arc::clone(&store),
             policies: Policies::builtin().unwrap(),
             connectors,
+            definitions,
             vault,
             passwords,
             clock,
