@@ -8,6 +8,7 @@
 use std::{fmt::Display, str::FromStr};
 
 use crate::view;
+use domain::{UserId, view::Person};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +90,13 @@ impl FromStr for Locale {
 /// The texts in the page's language.
 pub fn use_texts() -> Texts {
     Texts::new(use_context::<Locale>().unwrap_or_default())
+}
+
+impl Texts {
+    /// What a person is called. The one whose name is a word of ours is the schedule, in whose name runs begin by themselves.
+    pub fn name_of(self, person: &Person) -> String {
+        if person.id == UserId::SCHEDULE { self.common.schedule_name().to_owned() } else { person.name.clone() }
+    }
 }
 
 /// A number that words depend on.

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Page } from '@playwright/test'
 import { expect, test, visit } from '../fixture.ts'
@@ -12,6 +13,7 @@ interface Task {
   occurrence: number
   input: unknown
   rawInput: unknown
+  output: unknown
 }
 
 const story = (page: Page, words: string | RegExp) => page.getByRole('status').filter({ hasText: words })
@@ -57,6 +59,41 @@ test('a failed step is skipped with a reason, and the run completes', async ({ a
   const auditor = await as('auditor')
   await visit(auditor, '/audit?action=run.skip')
   await expect(auditor.getByRole('listitem').filter({ hasText: 'Omar Operator' }).first()).toBeVisible()
+})
+
+test('what became of a step whose answer was lost is noted, and the run goes on', async ({ as, rondo, tolerate }) => {
+  tolerate(/status of 422/)
+  // Takes what is sent, and never says what it did with it.
+  const service = createServer((connection) => connection.once('data', () => connection.destroy()))
+  await new Promise<void>((listening) => service.listen(0, '127.0.0.1', listening))
+  try {
+    const staff = await rondo.rest('staff')
+    const run = await staff.launch('trial/report-outside', { port: (service.address() as AddressInfo).port })
+    const page = await as('operator')
+    await visit(page, `/runs/${run.number}`)
+    await page.getByRole('link', { name: 'Note the outcome' }).click({ timeout: 30_000 })
+    const dialog = page.getByRole('dialog', { name: 'Note the outcome' })
+    await dialog.getByLabel('Done').check()
+    const detail = dialog.getByLabel('Output or reason')
+    await detail.fill('{"ticket": 7')
+    // News of the run comes while somebody types.
+    const event = { 'ce-specversion': '1.0', 'ce-id': 'news', 'ce-source': '/trial', 'ce-type': 'trial.noticed' }
+    expect((await (await rondo.rest('operator')).post('/events', {}, event)).status).toBe(202)
+    await expect.poll(async () => (await tasks(staff, run)).find((task) => task.name === 'notice')?.status).toBe('completed')
+    await expect(page.getByRole('list', { name: 'Timeline' }).getByRole('listitem').filter({ hasText: 'Hear about it' }))
+      .toContainText('Completed')
+    await expect(detail).toHaveValue('{"ticket": 7')
+    await dialog.getByRole('button', { name: 'Note the outcome' }).click()
+    await expect(detail).toHaveAttribute('aria-invalid', 'true')
+    await detail.fill('{"ticket": 7}')
+    await dialog.getByRole('button', { name: 'Note the outcome' }).click()
+    await expect(dialog).toBeHidden()
+    await expect(story(page, /^Completed/)).toBeVisible({ timeout: 30_000 })
+    const report = (await tasks(staff, run)).find((task) => task.name === 'report')
+    expect(report?.output).toEqual({ ticket: 7 })
+  } finally {
+    service.close()
+  }
 })
 
 test('a run goes on from a step with the input that the step was given', async ({ as, rondo, tolerate }) => {

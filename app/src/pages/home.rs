@@ -93,7 +93,7 @@ fn Decisions(decisions: Vec<ApprovalSummary>) -> impl IntoView {
                             <span class="line__text">
                                 <span class="line__title">{approval.workflow_title}</span>
                                 <span class="line__detail">
-                                    <span>{approval.requester.name}</span>
+                                    <span>{t.name_of(&approval.requester)}</span>
                                     <span>{approval.title}</span>
                                     <span>{t.common.run_number(approval.run_number)}</span>
                                 </span>
@@ -163,7 +163,7 @@ fn run_lines(runs: Vec<RunSummary>, with_requester: bool) -> Vec<impl IntoView> 
                             <span class="line__title">{run.title}</span>
                             <span class="line__detail">
                                 <span>{t.common.run_number(run.number)}</span>
-                                {with_requester.then(|| view! { <span>{run.requester.name}</span> })}
+                                {with_requester.then(|| view! { <span>{t.name_of(&run.requester)}</span> })}
                             </span>
                         </span>
                         <span class="line__side">

@@ -244,7 +244,7 @@ fn History(similar: SimilarRuns) -> impl IntoView {
                 <li class="history__run">
                     <a href=format!("/runs/{}", run.number)>{t.common.run_number(run.number)}</a>
                     <RunBadge status/>
-                    <span class="muted">{run.requester.name} " " <Moment at=run.created_at/></span>
+                    <span class="muted">{t.name_of(&run.requester)} " " <Moment at=run.created_at/></span>
                 </li>
             }
         })

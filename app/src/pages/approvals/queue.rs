@@ -55,7 +55,7 @@ fn row(t: Texts, item: ApprovalSummary, href: String, open: Option<ApprovalId>) 
                 <span class="queue__text">
                     <span class="queue__title">{item.workflow_title}</span>
                     <span class="queue__detail">
-                        <span>{item.requester.name}</span>
+                        <span>{t.name_of(&item.requester)}</span>
                         <span>{item.title}</span>
                         <span>{t.common.run_number(item.run_number)}</span>
                     </span>

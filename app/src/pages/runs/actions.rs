@@ -188,9 +188,10 @@ pub(super) fn ActionDialogs(actions: RunActions, id: RunId, number: i64, allowed
 
 /// What became of a call whose outcome is unknown: the operator finds out and says it.
 #[component]
-pub(super) fn ResolveForm(actions: RunActions, id: RunId, reference: String, occurrence: u32) -> impl IntoView {
+pub(super) fn ResolveDialog(actions: RunActions, id: RunId, reference: String, occurrence: u32) -> impl IntoView {
     let t = use_texts().runs;
     let resolve = actions.resolve;
+    let reference = StoredValue::new(reference);
     let choice = |value: &'static str, title: &'static str, text: &'static str, first: bool| {
         view! {
             <label class="check">
@@ -204,29 +205,32 @@ pub(super) fn ResolveForm(actions: RunActions, id: RunId, reference: String, occ
         }
     };
     view! {
-        <SubmitForm to=resolve>
-            <FormFeedback problem=resolve.problem()/>
-            <input type="hidden" name="id" value=id.to_string()/>
-            <input type="hidden" name="reference" value=reference/>
-            <input type="hidden" name="occurrence" value=occurrence.to_string()/>
-            <fieldset class="checks">
-                <legend class="field__label">{t.resolve_question()}</legend>
-                {choice("try-again", t.resolve_try_again(), t.resolve_try_again_text(), true)}
-                {choice("done", t.resolve_done(), t.resolve_done_text(), false)}
-                {choice("failed", t.resolve_failed(), t.resolve_failed_text(), false)}
-            </fieldset>
-            <TextArea
-                name="text"
-                label=t.resolve_detail()
-                hint=t.resolve_detail_hint()
-                error=resolve.error("/text")
-                optional=true
-                rows=3
-            />
-            <div class="dialog__foot">
-                <Button look=ButtonLook::Primary busy=resolve.pending()>{t.resolve()}</Button>
-            </div>
-        </SubmitForm>
+        <Dialog name="resolve" title=t.resolve()>
+            <SubmitForm to=resolve>
+                <div class="stack">
+                    <FormFeedback problem=resolve.problem()/>
+                    <input type="hidden" name="id" value=id.to_string()/>
+                    <input type="hidden" name="reference" value=reference.get_value()/>
+                    <input type="hidden" name="occurrence" value=occurrence.to_string()/>
+                    <fieldset class="checks">
+                        <legend class="field__label">{t.resolve_question()}</legend>
+                        {choice("try-again", t.resolve_try_again(), t.resolve_try_again_text(), true)}
+                        {choice("done", t.resolve_done(), t.resolve_done_text(), false)}
+                        {choice("failed", t.resolve_failed(), t.resolve_failed_text(), false)}
+                    </fieldset>
+                    <TextArea
+                        name="text"
+                        id="resolve-detail"
+                        label=t.resolve_detail()
+                        hint=t.resolve_detail_hint()
+                        error=resolve.error("/text")
+                        optional=true
+                        rows=3
+                    />
+                    <Button look=ButtonLook::Primary busy=resolve.pending()>{t.resolve()}</Button>
+                </div>
+            </SubmitForm>
+        </Dialog>
     }
 }
 

@@ -202,7 +202,7 @@ fn row(t: Texts, run: RunSummary, own: bool) -> impl IntoView {
                     compensated=run.compensated
                 />
             </td>
-            {(!own).then(|| view! { <td data-label=t.common.requester()>{run.requester.name}</td> })}
+            {(!own).then(|| view! { <td data-label=t.common.requester()>{t.name_of(&run.requester)}</td> })}
             <td data-label=t.common.created()><Moment at=run.created_at/></td>
             <td data-label=t.common.updated()><Moment at=run.updated_at/></td>
         </tr>

@@ -170,7 +170,7 @@ fn Overview(data: RunData, store: LogStore, actions: RunActions) -> impl IntoVie
                 <span class="muted">{summary.version.clone()}</span>
             },
         ),
-        (t.common.requester().to_owned(), words(summary.requester.name.clone())),
+        (t.common.requester().to_owned(), words(t.name_of(&summary.requester))),
         (t.common.created().to_owned(), view! { <Moment at=summary.created_at exact=true/> }),
     ];
     if let Some((from, until)) = summary.started_at.zip(summary.ended_at) {

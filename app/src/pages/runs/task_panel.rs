@@ -7,14 +7,14 @@ use domain::{
 use leptos::prelude::*;
 
 use super::{
-    actions::{ResolveForm, ResumeFromDialog, RunActions, SkipDialog},
+    actions::{ResolveDialog, ResumeFromDialog, RunActions, SkipDialog},
     json::JsonBlock,
     story::{detail, remedy},
 };
 use crate::{
     components::{
-        ApprovalBadge, Avatar, Banner, Card, DefinitionList, Glyph, Icon, LinkButton, Moment, TaskBadge, Tone,
-        dialog_href,
+        ApprovalBadge, Avatar, Banner, ButtonLook, Card, DefinitionList, Glyph, Icon, LinkButton, Moment, TaskBadge,
+        Tone, dialog_href,
         log_view::{LogStore, LogView},
         timeline::span_text,
     },
@@ -78,6 +78,10 @@ pub(super) fn TaskPanel(
     let kind = t.runs.by_key(&format!("kind_{}", task.kind)).unwrap_or_default();
     let file = format!("R-{number}-{}.log", task.name);
     view! {
+        {resolvable
+            .then(|| {
+                view! { <ResolveDialog actions id=run reference=task.reference.clone() occurrence=task.occurrence/> }
+            })}
         {skippable
             .then(|| {
                 view! { <SkipDialog actions id=run reference=task.reference.clone() occurrence=task.occurrence/> }
@@ -111,7 +115,9 @@ pub(super) fn TaskPanel(
                 {resolvable
                     .then(|| {
                         view! {
-                            <ResolveForm actions id=run reference=task.reference.clone() occurrence=task.occurrence/>
+                            <div class="button-row">
+                                <LinkButton href=dialog_href("resolve") look=ButtonLook::Primary>{t.runs.resolve()}</LinkButton>
+                            </div>
                         }
                     })}
                 {(!approvals.is_empty()).then(|| view! { <Approvals approvals/> })}
