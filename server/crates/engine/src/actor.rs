@@ -5,6 +5,7 @@ mod waiting;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
+    convert::Infallible,
     sync::Arc,
     time::Duration,
 };
@@ -15,7 +16,7 @@ use store::{
     runs::{Hold, Lease, Run, Taken},
 };
 use tokio::{
-    sync::mpsc,
+    sync::{OwnedMutexGuard, mpsc},
     time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -223,6 +224,21 @@ async fn postpone(node: &Node, run: RunId, lease: Option<Lease>) {
     };
     // If the database is away, the lease simply runs out; until then nobody tries again, which is the point.
     let _ = keep.await;
+}
+
+/// Renews a lease again and again while something else is waited for. That it is lost is found out by whoever writes.
+async fn keep(node: Arc<Node>, lease: Lease) -> Infallible {
+    loop {
+        sleep(node.settings.lease / 3).await;
+        let renewed = async {
+            let mut unit = node.parts.store.begin().await?;
+            unit.renew_lease(&lease, node.now() + node.settings.lease).await?;
+            unit.commit().await
+        };
+        if let Err(cause) = renewed.await {
+            warn!(error = &cause as &dyn std::error::Error, "a lease could not be renewed");
+        }
+    }
 }
 
 impl Drop for Actor {
@@ -439,6 +455,7 @@ impl Actor {
         drop(reading);
         self.lease.until = self.node.now() + self.node.settings.lease;
         let store = Arc::clone(&self.node.parts.store);
+        let _turn = self.turn(&step).await;
         self.carry_out(store.begin().await?, step, ending).await
     }
 
@@ -527,7 +544,17 @@ impl Actor {
     }
 
     /// Writes a step, again and again while the database is away and the lease may still be ours; gives what is to be done.
-    async fn write(&mut self, mut step: Step) -> Result<Vec<Effect>, Stop> {
+    /// However long that takes, the lease does not run out by it.
+    async fn write(&mut self, step: Step) -> Result<Vec<Effect>, Stop> {
+        let kept = keep(Arc::clone(&self.node), self.lease.clone());
+        tokio::select! {
+            biased;
+            written = self.write_at_last(step) => written,
+            never = kept => match never {},
+        }
+    }
+
+    async fn write_at_last(&mut self, mut step: Step) -> Result<Vec<Effect>, Stop> {
         step.unheard = !self.is_heard;
         let mut pauses = WRITE_PAUSES.iter();
         let mut conflicted = false;
@@ -558,7 +585,16 @@ impl Actor {
         let store = Arc::clone(&self.node.parts.store);
         let ending =
             if step.ends(&self.run) { step.ending(store.snapshot().await?.as_mut(), &self.run).await? } else { None };
+        let _turn = self.turn(step).await;
         step::write(self, store.begin().await?, step, ending).await
+    }
+
+    /// Waits for the turn of a step that publishes or subscribes. The database lets one unit after the other do so; of one
+    /// node no more than one waits for that, so that the others hold no connection meanwhile.
+    async fn turn(&self, step: &Step) -> Option<OwnedMutexGuard<()>> {
+        let exchanges = step.effects.iter().any(|effect| matches!(effect, Effect::Emit(_) | Effect::Subscribe(_)));
+        let tells = !step.unheard && !step.lifecycle.is_empty();
+        if exchanges || tells { Some(Arc::clone(&self.node.stream_turn).lock_owned().await) } else { None }
     }
 
     fn written(&mut self, step: &Step) {

@@ -30,6 +30,8 @@ pub(crate) struct Node {
     pub(crate) logs: TaskLogs,
     pub(crate) stop: CancellationToken,
     pub(crate) call_slots: Arc<Semaphore>,
+    /// Whose turn it is to publish or subscribe.
+    pub(crate) stream_turn: Arc<tokio::sync::Mutex<()>>,
     /// Rung when a schedule may have become due.
     pub(crate) schedule_bell: Notify,
     knock: Notify,
@@ -57,6 +59,7 @@ impl Node {
             settings,
             logs,
             stop,
+            stream_turn: Arc::default(),
             schedule_bell: Notify::new(),
             knock: Notify::new(),
             crew: Mutex::default(),

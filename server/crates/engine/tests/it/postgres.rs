@@ -165,6 +165,71 @@ async fn runs_on_two_nodes_that_all_talk_to_each_other_hear_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_wait_for_their_turn_to_publish_keep_their_leases_and_take_no_connections() {
+    const RUNS: usize = 8;
+    let Some((mut admin, name, url)) = database("turn").await else { return };
+    let pools = PoolSizes { engine: 3, web: 1, logs: 1 };
+    let store = Arc::new(PostgresStore::connect(url.as_str(), pools).await.unwrap());
+    let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
+    let first = lab
+        .launch(
+            "
+  - one: {call: scripted, with: {step: one}}
+  - say: {emit: {event: {with: {source: /turn, type: said}}}}
+",
+        )
+        .await;
+    let template = lab.run(first).await;
+    let mut runs = vec![first];
+    for _ in 1..RUNS {
+        runs.push(lab.relaunch(&template).await);
+    }
+    // Somebody else publishes, and takes its time.
+    let mut other = PgConnection::connect(url.as_str()).await.unwrap();
+    let mut publishing = other.begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(5931088219642118)").execute(&mut *publishing).await.unwrap();
+    let mut nodes = Vec::new();
+    for node in ["one", "two"] {
+        let own = PostgresStore::connect(url.as_str(), pools).await.unwrap();
+        let settings = EngineSettings {
+            node: node.to_owned(),
+            lease: Duration::from_secs(1),
+            poll: Duration::from_millis(50),
+            ..EngineSettings::default()
+        };
+        nodes.push(Engine::start(Parts { store: Arc::new(own), ..lab.parts() }, settings));
+    }
+    let began = lab.parts().clock.now();
+    // Twice as long as a lease that nobody renews.
+    let kept = "SELECT count(*) FROM runs WHERE lease_epoch = 1 AND lease_until > $1";
+    let mut held = 0;
+    let patience = tokio::time::Instant::now() + Duration::from_secs(60);
+    while held < i64::try_from(RUNS).unwrap() {
+        assert!(tokio::time::Instant::now() < patience, "only {held} runs have kept their leases");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let later = (began + Duration::from_secs(2)).as_micros();
+        held = sqlx::query_scalar(kept).bind(later).fetch_one(&mut admin_of(&url).await).await.unwrap();
+    }
+    publishing.rollback().await.unwrap();
+    for id in runs {
+        lab.wait_for(id, RunStatus::Completed).await;
+    }
+    let epochs = "SELECT max(lease_epoch) FROM runs";
+    let highest: i64 = sqlx::query_scalar(epochs).fetch_one(&mut admin_of(&url).await).await.unwrap();
+    assert_eq!(highest, 1, "a run was taken over from a node that was alive");
+    for node in nodes {
+        node.shut_down().await;
+    }
+    drop((lab, other));
+    store.close().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
+}
+
+async fn admin_of(url: &url::Url) -> PgConnection {
+    PgConnection::connect(url.as_str()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_wakes_a_run_that_another_one_holds_and_sees_what_comes_of_it() {
     let Some((mut admin, name, url)) = database("wake").await else { return };
     let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap());
