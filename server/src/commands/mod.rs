@@ -6,6 +6,7 @@ mod doctor;
 mod migrate;
 mod run;
 mod serve;
+mod test;
 mod token;
 mod user;
 mod validate;
@@ -74,6 +75,12 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Run the tests that workflow definitions bring along; nothing is done
+    Test {
+        /// Definitions in YAML or JSON
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Execute one process for a server. Only `rondo serve` calls it
     #[command(hide = true)]
     Runner {
@@ -112,6 +119,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Restore { file } => backup::restore(&quiet(&flags)?, &file),
         Command::Run(options) => run::run(options).await,
         Command::Validate { files } => validate::validate(&files),
+        Command::Test { files } => test::test(&files),
         Command::Runner { arguments } => Ok(runner::main(&arguments)),
     }
 }

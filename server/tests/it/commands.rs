@@ -131,6 +131,27 @@ fn the_doctor_says_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
+fn definitions_are_tested_and_nothing_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hello.yaml");
+    let test = |expected: &str| {
+        let text = format!(
+            "document:\n  dsl: 1.0.3\n  namespace: test\n  name: hello\n  version: 1.0.0\n  metadata:\n    rondo:\n      tests:\n        \
+             - {{title: It says so, expect: {{output: {expected}}}}}\ndo:\n  - tell: {{call: http, with: {{method: post, \
+             endpoint: 'http://127.0.0.1:9/'}}}}\n  - say: {{set: '${{ \"so\" }}'}}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let output = run(folder.path(), &["test", file.to_str().unwrap()]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let path = file.display();
+    assert_eq!(test("so"), (Some(0), format!("passed: {path}: It says so\n")));
+    let failed = format!("{path}:9:11: failed: It says so: expected the output \"no\", but it is \"so\"\n");
+    assert_eq!(test("no"), (Some(1), failed));
+    assert_eq!(test("}").0, Some(2));
+}
+
+#[test]
 fn definitions_are_checked_with_file_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("broken.yaml");

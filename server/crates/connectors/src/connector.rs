@@ -73,6 +73,8 @@ pub struct FunctionSpec {
     pub needs_connection: bool,
     /// The kinds of connection that it works over.
     pub connection_kinds: Vec<&'static str>,
+    /// What a call with these arguments would do, in English for people; none where it cannot be said.
+    pub foresee: fn(&Value) -> Option<String>,
 }
 
 impl FunctionSpec {
@@ -86,7 +88,15 @@ impl FunctionSpec {
         output: Value,
     ) -> Self {
         let (operations, connection_kinds) = (Vec::new(), Vec::new());
-        Self { name, title, system, with, output, operations, needs_connection: false, connection_kinds }
+        let foresee = |_: &Value| None;
+        Self { name, title, system, with, output, operations, needs_connection: false, connection_kinds, foresee }
+    }
+
+    /// Says what its calls would do.
+    #[must_use]
+    pub fn foreseen_by(mut self, foresee: fn(&Value) -> Option<String>) -> Self {
+        self.foresee = foresee;
+        self
     }
 }
 

@@ -107,7 +107,15 @@ pub fn function() -> FunctionSpec {
             .collect(),
         needs_connection: true,
         connection_kinds: vec![BUILTIN, LDAP],
+        foresee,
     }
+}
+
+fn foresee(with: &Value) -> Option<String> {
+    let text = |name: &str| with.get(name).and_then(Value::as_str);
+    let operation = schema::OPERATIONS.iter().find(|operation| Some(operation.name) == text("operation"))?;
+    let about: Vec<&str> = [text("group"), text("login")].into_iter().flatten().collect();
+    Some(format!("{}: {}", operation.title, about.join(", ")))
 }
 
 impl DirectoryConnector {

@@ -104,13 +104,19 @@ fn method(pool: &DescriptorPool, service: &str, name: &str) -> Result<MethodDesc
 #[async_trait]
 impl Connector for GrpcConnector {
     fn functions(&self) -> Vec<FunctionSpec> {
-        vec![FunctionSpec::unconnected(
-            "grpc",
-            "Call a method of a gRPC service",
-            "gRPC service",
-            with_schema(),
-            json!({"description": "The message that the method gives, or an array of those that it streams."}),
-        )]
+        vec![
+            FunctionSpec::unconnected(
+                "grpc",
+                "Call a method of a gRPC service",
+                "gRPC service",
+                with_schema(),
+                json!({"description": "The message that the method gives, or an array of those that it streams."}),
+            )
+            .foreseen_by(|with| {
+                let text = |pointer| with.pointer(pointer).and_then(Value::as_str);
+                Some(format!("{}.{} at {}", text("/service/name")?, text("/method")?, text("/service/host")?))
+            }),
+        ]
     }
 
     /// What a method does is known only when its description has been read, so a lost call may have happened.

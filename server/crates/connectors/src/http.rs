@@ -204,6 +204,7 @@ impl Connector for HttpConnector {
             operations: Vec::new(),
             needs_connection: false,
             connection_kinds: vec!["http"],
+            foresee,
         }]
     }
 
@@ -271,6 +272,11 @@ impl Connector for HttpConnector {
     fn describe(&self, with: &Value) -> System {
         System { title: "HTTP service".to_owned(), target: with.get("endpoint").map(target).unwrap_or_default() }
     }
+}
+
+fn foresee(with: &Value) -> Option<String> {
+    let method = with.get("method").and_then(Value::as_str)?.to_ascii_uppercase();
+    Some(format!("{method} {}", address(with.get("endpoint")?)?))
 }
 
 /// The connection that an endpoint names.

@@ -32,6 +32,7 @@ mod arguments;
 mod connection;
 mod connector;
 pub mod egress;
+mod foresight;
 #[cfg(any(feature = "asyncapi", feature = "openapi"))]
 mod reference;
 mod registry;
@@ -61,4 +62,5 @@ pub use connector::{
     CallContext, Connector, Failure, FailureKind, FunctionSpec, LogLevel, Messages, NoLog, OperationSpec, Outcome,
     Probe, Repetition, Request, System, TaskLog,
 };
+pub use foresight::Foresight;
 pub use registry::{Call, Registry, RegistryError};

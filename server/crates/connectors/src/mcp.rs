@@ -178,6 +178,11 @@ impl Connector for McpConnector {
                 with_schema(),
                 json!({"description": "The result as the server gives it, that of a tool that failed (`isError`) too."}),
             )
+            .foreseen_by(|with| {
+                let method = with.get("method").and_then(Value::as_str)?;
+                let name = with.pointer("/parameters/name").and_then(Value::as_str);
+                Some(name.map_or_else(|| method.to_owned(), |name| format!("{method} {name}")))
+            })
         }]
     }
 

@@ -75,13 +75,19 @@ impl OpenApiConnector {
 #[async_trait]
 impl Connector for OpenApiConnector {
     fn functions(&self) -> Vec<FunctionSpec> {
-        vec![FunctionSpec::unconnected(
-            "openapi",
-            "Call an operation of an OpenAPI document",
-            "HTTP service",
-            with_schema(),
-            json!({"description": "The content, or the response, as `output` asks for."}),
-        )]
+        vec![
+            FunctionSpec::unconnected(
+                "openapi",
+                "Call an operation of an OpenAPI document",
+                "HTTP service",
+                with_schema(),
+                json!({"description": "The content, or the response, as `output` asks for."}),
+            )
+            .foreseen_by(|with| {
+                let operation = with.get("operationId").and_then(Value::as_str)?;
+                Some(format!("{operation} of {}", with.pointer("/document/endpoint").and_then(address)?))
+            }),
+        ]
     }
 
     /// What an operation does is known only when its document has been read, so a lost call may have happened.

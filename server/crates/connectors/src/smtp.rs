@@ -47,7 +47,16 @@ pub fn function() -> FunctionSpec {
         operations: Vec::new(),
         needs_connection: true,
         connection_kinds: vec![SMTP, FILE],
+        foresee,
     }
+}
+
+fn foresee(with: &Value) -> Option<String> {
+    let to = with.get("to")?;
+    let to = to.as_array().map_or_else(|| vec![to], |all| all.iter().collect());
+    let to: Vec<&str> = to.into_iter().filter_map(Value::as_str).collect();
+    let subject = with.get("subject").and_then(Value::as_str).unwrap_or_default();
+    Some(format!("A mail to {}: {subject}", to.join(", ")))
 }
 
 impl SmtpConnector {

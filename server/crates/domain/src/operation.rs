@@ -87,6 +87,8 @@ operations! {
     DefinitionRead = "definition.read" Read,
     /// Check a text without keeping it.
     DefinitionValidate = "definition.validate" Read,
+    /// Try a text out: a run in which nothing is done.
+    DefinitionRehearse = "definition.rehearse" Read,
     /// Write a draft of a workflow's version.
     DefinitionSave = "definition.save" Change,
     /// Delete a draft.

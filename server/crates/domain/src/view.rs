@@ -19,7 +19,8 @@ pub use approval::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, 
 pub use audit::{AuditEntryView, AuditFilter, VerificationView};
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView};
 pub use definition::{
-    CallerView, CommentView, DefinitionItem, DefinitionLife, DiagnosticView, SavedDefinition, UsesView,
+    CallerView, CommentView, DefinitionItem, DefinitionLife, DiagnosticView, RehearsalView, RehearsedCall,
+    RehearsedStep, SavedDefinition, UsesView,
 };
 pub use event::PublishedEvents;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};

@@ -5,6 +5,7 @@
 //! to elsewhere, from its submission on. See `docs/adr/0019-the-life-of-a-definition.md`.
 
 mod comments;
+mod rehearsal;
 mod retirement;
 mod review;
 

@@ -38,7 +38,7 @@
 //! - **Add a function to expressions**: see [`expression`].
 //! - **Change the form of events or state**: raise [`Event::FORMAT`] or [`RunState::VERSION`]. The order of tasks in the
 //!   arena (document order, depth first) is part of the state's form. `tests/journal.rs` says how to write its file.
-//! - **Test a definition**: [`harness`].
+//! - **Test a definition**: [`harness`]; what authors write as `document.metadata.rondo.tests`: [`rehearsal`].
 //!
 //! # Limits
 //! A definition: 1 MiB, 64 levels, 5,000 tasks. An expression: 8 KiB, 500,000 steps, 64 MiB built, 1 MiB of result. A
@@ -59,6 +59,7 @@ pub mod lifecycle;
 mod machine;
 mod plan;
 pub mod process;
+pub mod rehearsal;
 mod schedule;
 mod source;
 pub mod timetable;

@@ -3,9 +3,13 @@
 use axum::{Json, extract::State, http::StatusCode};
 use domain::{
     CommentId, Name, VersionState, WorkflowRef,
-    view::{CommentView, DefinitionItem, DiagnosticView, Page, SavedDefinition, UsesView, WorkflowVersionView},
+    view::{
+        CommentView, DefinitionItem, DiagnosticView, Page, RehearsalView, SavedDefinition, UsesView,
+        WorkflowVersionView,
+    },
 };
 use serde::Deserialize;
+use serde_json::Value;
 use service::DefinitionQuery;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -17,6 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
     OpenApiRouter::default()
         .routes(routes!(list))
         .routes(routes!(validate))
+        .routes(routes!(rehearse))
         .routes(routes!(save, delete))
         .routes(routes!(copy))
         .routes(routes!(submit))
@@ -84,6 +89,32 @@ async fn validate(
     Sent(DefinitionText { source }): Sent<DefinitionText>,
 ) -> Answer<Json<Page<DiagnosticView>>> {
     Ok(whole(portal.service.validate_definition(&caller, &source).await?))
+}
+
+/// A text to be tried out.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"source": "document: {dsl: 1.0.3, namespace: it, name: hello, version: 1.0.0}\ndo: []\n", "input": {}}))]
+struct TrialText {
+    /// In YAML or JSON.
+    source: String,
+    /// The input of the run; absent for the inputs of the tests in `document.metadata.rondo.tests`.
+    #[serde(default, deserialize_with = "super::given")]
+    #[schema(value_type = Value)]
+    input: Option<Value>,
+}
+
+/// Try a text out: runs in which nothing is done, with an input or with those of its tests
+#[utoipa::path(post, path = "/api/v1/definitions/dry-run", tag = "definitions", operation_id = "rehearseDefinition",
+    request_body = TrialText,
+    responses((status = 200, description = "One for each input", body = Page<RehearsalView>)),
+    extensions(("x-rondo-operation" = json!("definition.rehearse"))))]
+async fn rehearse(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Sent(TrialText { source, input }): Sent<TrialText>,
+) -> Answer<Json<Page<RehearsalView>>> {
+    Ok(whole(portal.service.rehearse_definition(&caller, &source, input).await?))
 }
 
 /// A draft.

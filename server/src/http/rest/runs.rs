@@ -5,7 +5,7 @@ use domain::{
     ErrorCode, Name, Problem, RunId, RunStatus, WorkflowRef,
     view::{JournalEntryView, LogLine, Page, RunDetail, RunSummary, TaskView},
 };
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 use service::{RunQuery, RunResolution};
 use utoipa::{IntoParams, ToSchema};
@@ -262,14 +262,9 @@ struct Skipped {
     /// Why, for the journal and the audit log.
     reason: String,
     /// What stands for the task's output, `null` included; its input unless told.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "super::given")]
     #[schema(value_type = Object)]
     output: Option<Value>,
-}
-
-/// What is there is given: `null` is an output, too.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
 }
 
 /// Pass over a task at which a run failed, or that waits

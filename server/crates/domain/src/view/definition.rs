@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::Person;
-use crate::{CommentId, Name, Operation, Timestamp, Trigger, VersionState};
+use super::{Person, RunError};
+use crate::{CommentId, Name, Operation, RunStatus, TaskStatus, Timestamp, Trigger, VersionState};
 
 /// A version in the list of definitions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,76 @@ pub struct DiagnosticView {
     pub path: String,
     /// What is wrong and what was expected.
     pub message: String,
+}
+
+/// What came of trying a definition out. Nothing was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RehearsalView {
+    /// The title of the test; empty where it is none.
+    pub title: String,
+    /// The input.
+    pub input: Value,
+    /// How the run stands in the end.
+    pub status: RunStatus,
+    /// Its output, if it completed.
+    #[serde(default)]
+    pub output: Option<Value>,
+    /// The error that it failed with.
+    #[serde(default)]
+    pub error: Option<RunError>,
+    /// What is different from what the test expects; absent if nothing is, or where it is no test.
+    #[serde(default)]
+    pub difference: Option<String>,
+    /// The tasks in order of start; at most 500.
+    pub steps: Vec<RehearsedStep>,
+}
+
+/// A task of a run in which nothing was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RehearsedStep {
+    /// JSON pointer to the task.
+    pub reference: String,
+    /// Its title for people.
+    pub title: String,
+    /// `call`, `set`, `switch` and so on.
+    pub kind: String,
+    /// The n-th execution of it, from 1.
+    pub occurrence: u32,
+    /// Whether it takes something back.
+    pub compensation: bool,
+    /// How it stands in the end.
+    pub status: TaskStatus,
+    /// Its input.
+    #[serde(default)]
+    pub input: Option<Value>,
+    /// Its output.
+    #[serde(default)]
+    pub output: Option<Value>,
+    /// The error that it failed with.
+    #[serde(default)]
+    pub error: Option<RunError>,
+    /// The calls that it would have made, one for each attempt.
+    pub calls: Vec<RehearsedCall>,
+}
+
+/// A call that was not made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RehearsedCall {
+    /// The function.
+    pub function: String,
+    /// The arguments. No secret in them is real.
+    pub arguments: Value,
+    /// What it would do, in English; absent where its connector cannot say.
+    #[serde(default)]
+    pub would: Option<String>,
+    /// Whether its answer was made up, since the test has none for it.
+    pub made_up: bool,
 }
 
 /// A draft that was just saved.

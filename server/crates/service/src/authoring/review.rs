@@ -1,5 +1,7 @@
 //! From draft to published: submission, review, and who may do what to it.
 
+use std::sync::Arc;
+
 use domain::{
     Operation, Problem, Role, UserId, VersionState, WorkflowRef,
     view::{Person, WorkflowVersionView},
@@ -16,7 +18,7 @@ use super::{Written, comments, digest_of, invalid, must_name, target};
 use crate::{Caller, Gate, Service, problems::OrProblem as _, views::People};
 
 impl Service {
-    /// Gives a draft to review. What it refers to elsewhere is read now and stored with it; from here on its text stays as it
+    /// Gives a draft to review. It has to pass its own tests. What it refers to elsewhere is read now and stored with it; from here on its text stays as it
     /// is, and it is known by the digest of all of that.
     pub async fn submit_definition(
         &self,
@@ -29,7 +31,11 @@ impl Service {
         drop(gate);
         seen.must_be(VersionState::Draft)?;
         must_name(&seen.version.source, workflow, version)?;
-        let definition = self.examine(&seen.version.source).await?.map_err(invalid)?;
+        let definition = Arc::new(self.examine(&seen.version.source).await?.map_err(invalid)?);
+        let failed = self.failed_tests(Arc::clone(&definition)).await?;
+        if !failed.is_empty() {
+            return Err(invalid(failed));
+        }
 
         let mut gate = self.enter(caller, Operation::DefinitionSubmit).await?;
         let written = self.written_by(&mut gate, caller, workflow, version).await?;

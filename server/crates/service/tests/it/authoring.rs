@@ -122,6 +122,74 @@ async fn a_definition_is_written_reviewed_published_and_launched() {
     }
 }
 
+/// A definition that asks and writes a mail, with two tests; the second expects this.
+fn asking(expected: &str) -> String {
+    format!(
+        "document:
+  dsl: 1.0.3
+  namespace: identity
+  name: greet
+  version: 1.0.0
+  metadata:
+    rondo:
+      tests:
+        - {{title: It is told, input: {{to: a@rondo.example}}, expect: {{output: told}}}}
+        - {{title: It is refused, input: {{to: a@rondo.example}}, answers: {{ask: {{output: {{outcome: rejected}}}}}}, expect: {expected}}}
+do:
+  - ask: {{call: approval, with: {{approvers: {{role: approver}}}}}}
+  - tell: {{call: smtp, with: {{connection: mail, to: '${{ $workflow.input.to }}', subject: Hello, text: Hello}}}}
+  - finish: {{set: '${{ \"told\" }}'}}
+"
+    )
+}
+
+#[tokio::test]
+async fn a_definition_is_tried_out_and_nothing_of_it_is_done() {
+    let office = Office::open().await;
+    let service = &office.service;
+    let author = office.caller("author").await;
+    let text = asking("{error: 'https://rondo.dev/errors/rejected'}");
+    let before = office.audit_end().await;
+    let tried = service.rehearse_definition(&author, &text, Some(json!({"to": "b@rondo.example"}))).await.unwrap();
+    let [tried] = tried.as_slice() else { panic!("one input, one run") };
+    assert_eq!((tried.status, tried.output.clone()), (RunStatus::Completed, Some(json!("told"))), "{tried:#?}");
+    let tell = tried.steps.iter().find(|step| step.reference == "/do/1/tell").unwrap();
+    let call = &tell.calls[0];
+    assert_eq!((call.function.as_str(), call.made_up), ("smtp", true));
+    assert_eq!(call.would.as_deref(), Some("A mail to b@rondo.example: Hello"));
+    assert!(office.service.runs(&author, service::RunQuery::default(), None, None).await.unwrap().items.is_empty());
+    assert_eq!(office.audit_after(before).await, [], "what only reads is no entry");
+
+    let passed = service.rehearse_definition(&author, &text, None).await.unwrap();
+    assert_eq!(passed.iter().map(|tried| tried.difference.clone()).collect::<Vec<_>>(), [None, None]);
+
+    // For those who may write it, and nobody else.
+    let staff = office.caller("staff").await;
+    assert_eq!(refused(service.rehearse_definition(&staff, &text, None).await), ErrorCode::Forbidden);
+    let elsewhere = office.hire("elsewhere", &[Role::Author], Scope::Namespace("network".parse().unwrap())).await;
+    assert_eq!(refused(service.rehearse_definition(&elsewhere, &text, None).await), ErrorCode::Forbidden);
+    assert_eq!(refused(service.rehearse_definition(&author, "do: []", None).await), ErrorCode::InvalidDefinition);
+}
+
+#[tokio::test]
+async fn what_fails_its_own_tests_is_not_submitted() {
+    let office = Office::open().await;
+    let service = &office.service;
+    let author = office.caller("author").await;
+    let saved = service.save_definition(&author, &greet(), "1.0.0", &asking("{output: told}"), None).await.unwrap();
+    assert_eq!(saved.diagnostics, []);
+    let problem = service.submit_definition(&author, &greet(), "1.0.0").await.unwrap_err();
+    assert_eq!(problem.code, ErrorCode::InvalidDefinition);
+    assert_eq!(problem.errors[0].expected, json!({"line": 10, "column": 11}));
+    assert!(
+        problem.errors[0].message.contains("the test “It is refused”: expected completed, but it is faulted"),
+        "{problem:?}"
+    );
+    let right = asking("{status: faulted}");
+    service.save_definition(&author, &greet(), "1.0.0", &right, Some(&saved.digest)).await.unwrap();
+    assert_eq!(service.submit_definition(&author, &greet(), "1.0.0").await.unwrap().state, "in-review");
+}
+
 #[tokio::test]
 async fn nobody_publishes_what_they_have_written_even_in_part() {
     let office = Office::open().await;

@@ -27,6 +27,10 @@ const UNAUDITED: [(Operation, &str); 3] = [
     (Operation::NotificationRead, "having read a notice is nobody else's business"),
 ];
 
+/// A definition to be tried out.
+const TRIED: &str =
+    "document: {dsl: 1.0.3, namespace: identity, name: tried, version: 1.0.0}\ndo: [{a: {set: {b: 1}}}]\n";
+
 /// Does an operation as this caller, on things of staff (or of the caller, where an operation is about oneself).
 async fn perform(office: &Office, caller: &Caller, operation: Operation) -> String {
     let service = &office.service;
@@ -60,6 +64,7 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         Operation::WorkflowRead => code(service.workflow(caller, &onboarding).await),
         Operation::DefinitionList => code(service.definitions(caller, DefinitionQuery::default(), None, None).await),
         Operation::DefinitionValidate => code(service.validate_definition(caller, "").await),
+        Operation::DefinitionRehearse => code(service.rehearse_definition(caller, TRIED, Some(json!({}))).await),
         Operation::DefinitionRead
         | Operation::DefinitionSave
         | Operation::DefinitionDelete

@@ -2,6 +2,7 @@
 
 pub(crate) mod authentication;
 mod canonical;
+mod cases;
 mod catalogue;
 mod cursor;
 mod events;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use canonical::{canonical_json, digest};
+pub use cases::{Case, Expectation, Response};
 pub(crate) use catalogue::compile_schema;
 pub use catalogue::{Capability, FunctionCatalogue, InvalidSchema, ResourceResolver};
 pub(crate) use parts::Place;
@@ -141,6 +143,7 @@ pub struct Definition {
     digest: String,
     document: Document,
     rondo: RondoMetadata,
+    cases: Vec<Case>,
     pub(crate) input: DataStep,
     pub(crate) output: DataStep,
     pub(crate) timeout: Option<Span>,
@@ -213,6 +216,11 @@ impl Definition {
     /// What it says to this product.
     pub fn rondo(&self) -> &RondoMetadata {
         &self.rondo
+    }
+
+    /// What it is expected to do, to be tried out by [`crate::rehearsal`]: `document.metadata.rondo.tests`.
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
     }
 
     /// The JSON Schema of the input, if it has one.
@@ -374,6 +382,7 @@ impl Decoder<'_> {
         let kept = document.as_ref().map(|(_, rondo)| rondo.schedule.clone()).unwrap_or_default();
         let schedule = object.get("schedule").and_then(|schedule| self.schedule(&schedule, kept, &input));
         self.check_function_cycles(root);
+        let cases = self.tests(&object);
         let tasks: Option<Vec<Task>> = self.tasks.into_iter().collect();
         match (document, root_list, tasks) {
             (Some((document, rondo)), Some(root), Some(tasks)) if self.diagnostics.is_empty() => {
@@ -394,6 +403,7 @@ impl Decoder<'_> {
                     value,
                     document,
                     rondo,
+                    cases,
                     input,
                     output,
                     timeout,
@@ -492,7 +502,8 @@ impl Decoder<'_> {
 
     fn rondo(&mut self, at: &Cursor<'_>) -> RondoMetadata {
         let mut rondo = RondoMetadata::default();
-        let known = ["category", "icon", "risk", "owner", "timeSaved", "controls", "schedule", "limits"];
+        // Tests name tasks, and are read once these are: see `Decoder::tests`.
+        let known = ["category", "icon", "risk", "owner", "timeSaved", "controls", "schedule", "limits", "tests"];
         let Some(object) = at.object(&mut self.diagnostics, &known) else { return rondo };
         let mut text = |name: &str| object.get(name).and_then(|at| at.text(&mut self.diagnostics)).map(str::to_owned);
         rondo.category = text("category");
