@@ -5,7 +5,6 @@ mod waiting;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
-    convert::Infallible,
     sync::Arc,
     time::Duration,
 };
@@ -226,17 +225,19 @@ async fn postpone(node: &Node, run: RunId, lease: Option<Lease>) {
     let _ = keep.await;
 }
 
-/// Renews a lease again and again while something else is waited for. That it is lost is found out by whoever writes.
-async fn keep(node: Arc<Node>, lease: Lease) -> Infallible {
+/// Renews a lease again and again while something else is waited for; ends when it is lost.
+async fn keep(node: &Node, lease: &Lease) -> StoreError {
     loop {
         sleep(node.settings.lease / 3).await;
         let renewed = async {
             let mut unit = node.parts.store.begin().await?;
-            unit.renew_lease(&lease, node.now() + node.settings.lease).await?;
+            unit.renew_lease(lease, node.now() + node.settings.lease).await?;
             unit.commit().await
         };
-        if let Err(cause) = renewed.await {
-            warn!(error = &cause as &dyn std::error::Error, "a lease could not be renewed");
+        match renewed.await {
+            Ok(()) => {}
+            Err(StoreError::Conflict) => return StoreError::Conflict,
+            Err(cause) => warn!(error = &cause as &dyn std::error::Error, "a lease could not be renewed"),
         }
     }
 }
@@ -544,17 +545,7 @@ impl Actor {
     }
 
     /// Writes a step, again and again while the database is away and the lease may still be ours; gives what is to be done.
-    /// However long that takes, the lease does not run out by it.
-    async fn write(&mut self, step: Step) -> Result<Vec<Effect>, Stop> {
-        let kept = keep(Arc::clone(&self.node), self.lease.clone());
-        tokio::select! {
-            biased;
-            written = self.write_at_last(step) => written,
-            never = kept => match never {},
-        }
-    }
-
-    async fn write_at_last(&mut self, mut step: Step) -> Result<Vec<Effect>, Stop> {
+    async fn write(&mut self, mut step: Step) -> Result<Vec<Effect>, Stop> {
         step.unheard = !self.is_heard;
         let mut pauses = WRITE_PAUSES.iter();
         let mut conflicted = false;
@@ -585,7 +576,12 @@ impl Actor {
         let store = Arc::clone(&self.node.parts.store);
         let ending =
             if step.ends(&self.run) { step.ending(store.snapshot().await?.as_mut(), &self.run).await? } else { None };
-        let _turn = self.turn(step).await;
+        // However long that takes, the lease does not run out by it; and whoever has lost it stands in nobody's way.
+        let _turn = tokio::select! {
+            biased;
+            turn = self.turn(step) => turn,
+            lost = keep(&self.node, &self.lease) => return Err(lost),
+        };
         step::write(self, store.begin().await?, step, ending).await
     }
 
