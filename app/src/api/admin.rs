@@ -274,20 +274,26 @@ pub async fn connection_kinds() -> Result<Vec<ConnectionKind>, AppError> {
 }
 
 /// Creates or changes a connection. The fields of the kind's schema are named by JSON pointer; a list has one entry per
-/// line. Those that the schema marks as write-only are secrets and stay as they are when left empty.
+/// line. Those that the schema marks as write-only are secrets and stay as they are when left empty. The owner is a sign-in
+/// name, `team NAME`, or empty.
 #[server(protocol = Door, prefix = "/ui", endpoint = "put-connection")]
 pub async fn put_connection(
     id: Option<ConnectionId>,
     name: String,
     kind: String,
     #[server(default)] namespaces: String,
+    #[server(default)] owner: String,
     #[server(default)] fields: BTreeMap<String, String>,
 ) -> Result<(), AppError> {
     let (service, caller) = scope()?;
+    let owner = match owner.trim() {
+        "" => None,
+        owner => Some(subjects::subject(&service, &caller, owner, "/owner").await?),
+    };
     let schema = service.connection_kinds().into_iter().find(|known| known.name == kind).map(|known| known.schema);
     let settings = crate::model::connection_settings::settings(schema.as_ref(), fields);
     let namespaces = namespaces.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    let connection = service::NewConnection { name, kind, settings, namespaces };
+    let connection = service::NewConnection { name, kind, settings, namespaces, owner };
     service.put_connection(&caller, id, connection).await?;
     go_on("/admin/connections");
     Ok(())

@@ -1,7 +1,9 @@
 //! Approvals: the queue, one of them, and the decision.
 
+use std::collections::BTreeMap;
+
 use domain::{
-    ApprovalId, DecisionKind,
+    ApprovalId, DecisionKind, RemarkId,
     view::{ApprovalDetail, ApprovalSummary, Page},
 };
 use leptos::prelude::*;
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
 use super::{go_on, scope};
+#[cfg(feature = "ssr")]
+use crate::model::narrowing;
 use crate::{door::Door, errors::AppError};
 
 /// The queue beside the approval that is open.
@@ -51,16 +55,51 @@ pub async fn approvals(query: QueueQuery, #[server(default)] open: Option<Approv
     Ok(QueueData { list, open })
 }
 
-/// Decides. The digest says what exactly is decided; a decision about something else is refused.
+/// Decides. The digest says what exactly is decided; a decision about something else is refused. The fields are what the
+/// approval's form asks for, or what is permitted instead of what was asked for, named by JSON pointer.
 #[server(protocol = Door, prefix = "/ui", endpoint = "decide")]
 pub async fn decide(
     approval: ApprovalId,
     decision: DecisionKind,
     #[server(default)] comment: String,
     digest: String,
+    #[server(default)] fields: BTreeMap<String, String>,
 ) -> Result<ApprovalDetail, AppError> {
     let (service, caller) = scope()?;
-    let decided = service.decide(&caller, approval, decision, comment.trim(), &digest).await?;
+    let mut new = service::NewDecision {
+        kind: decision,
+        comment: comment.trim().to_owned(),
+        digest,
+        filled_in: None,
+        narrowed: BTreeMap::new(),
+    };
+    if matches!(decision, DecisionKind::Approve | DecisionKind::Narrow) {
+        let asked = service.approval(&caller, approval).await?;
+        if decision == DecisionKind::Narrow {
+            new.narrowed = narrowing::changes(&asked, fields);
+        } else if let Some(form) = &asked.form {
+            new.filled_in = Some(crate::model::connection_settings::settings(Some(form), fields));
+        }
+    }
+    let decided = service.decide_on(&caller, approval, new).await?;
     go_on(&format!("/approvals/{approval}?decided={decision}"));
     Ok(decided)
+}
+
+/// Asks something before deciding.
+#[server(protocol = Door, prefix = "/ui", endpoint = "ask")]
+pub async fn ask(approval: ApprovalId, text: String) -> Result<ApprovalDetail, AppError> {
+    let (service, caller) = scope()?;
+    let asked = service.ask(&caller, approval, &text).await?;
+    go_on(&format!("/approvals/{approval}"));
+    Ok(asked)
+}
+
+/// Answers a question.
+#[server(protocol = Door, prefix = "/ui", endpoint = "answer")]
+pub async fn answer(approval: ApprovalId, question: RemarkId, text: String) -> Result<ApprovalDetail, AppError> {
+    let (service, caller) = scope()?;
+    let answered = service.answer(&caller, approval, question, &text).await?;
+    go_on(&format!("/approvals/{approval}"));
+    Ok(answered)
 }

@@ -5,8 +5,8 @@ use std::{
 };
 
 use domain::{
-    ApprovalState, DecisionKind, ErrorCode, MissedRuns, Operation, Risk, Role, RunStatus, TaskStatus, Trigger,
-    VersionState, WaitsFor,
+    ApprovalState, DecisionKind, ErrorCode, MissedRuns, Operation, Risk, Role, RunStatus, StageState, TaskStatus,
+    Trigger, VersionState, WaitsFor,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -89,6 +89,7 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("Risk", on_the_wire(Risk::ALL)),
         ("Role", on_the_wire(Role::ALL)),
         ("RunStatus", on_the_wire(RunStatus::ALL)),
+        ("StageState", on_the_wire(StageState::ALL)),
         ("TaskStatus", on_the_wire(TaskStatus::ALL)),
         ("Trigger", on_the_wire(Trigger::ALL)),
         ("VersionState", on_the_wire(VersionState::ALL)),
@@ -135,6 +136,7 @@ async fn every_route_asks_who_is_calling() {
             .replace("{name}", "onboard-employee")
             .replace("{version}", "1.0.0")
             .replace("{id}", "0198c0de-0000-7000-8000-000000000001")
+            .replace("{question}", "0198c0de-0000-7000-8000-000000000002")
             .replace("{user}", "0198c0de-0000-7000-8000-000000000002");
         assert!(!place.contains('{'), "{place}");
         let response = server.client.request(method.clone(), server.at(&place)).send().await.unwrap();

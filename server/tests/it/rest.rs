@@ -213,6 +213,47 @@ async fn an_operator_changes_an_input_and_skips_no_approval() {
 }
 
 #[tokio::test]
+async fn a_question_is_answered_and_changes_are_asked_about_anew() {
+    let server = shared();
+    let (staff, manager) = (server.token("staff"), server.token("manager"));
+    let run = server.launch(&staff, "Joan").await;
+    let approval = server.approval(&run, &manager).await;
+    let path = format!("/approvals/{}", approval["id"].as_str().unwrap());
+    let post = |token: &str, place: &str, body: Value| {
+        server.rest(Method::POST, &format!("{path}{place}"), token).json(&body).send()
+    };
+    let asked = post(&manager, "/questions", json!({"text": "Which team?"})).await.unwrap();
+    assert_eq!(asked.status(), 201);
+    let asked: Value = asked.json().await.unwrap();
+    let answers = format!("/questions/{}/answers", asked["questions"][0]["id"].as_str().unwrap());
+    refused(post(&staff, &answers, json!({"text": " "})).await.unwrap(), 422, "invalid-input").await;
+    assert_eq!(post(&staff, &answers, json!({"text": "Sales."})).await.unwrap().status(), 201);
+    let changed = json!({"input": onboarding("June")});
+    refused(post(&staff, "/resubmissions", changed.clone()).await.unwrap(), 409, "conflict").await;
+    let back = json!({"decision": "request-changes", "comment": "a wrong name", "digest": approval["digest"]});
+    let back: Value = post(&manager, "/decisions", back).await.unwrap().json().await.unwrap();
+    assert_eq!((&back["state"], &back["returned"]), (&json!("pending"), &json!(true)));
+    refused(post(&manager, "/resubmissions", changed.clone()).await.unwrap(), 403, "forbidden").await;
+    let wrong = post(&staff, "/resubmissions", json!({"input": {}})).await.unwrap();
+    refused(wrong, 422, "invalid-input").await;
+    let sent = post(&staff, "/resubmissions", changed).await.unwrap();
+    assert_eq!(sent.headers()["location"], format!("/api/v1/runs/{run}").as_str());
+    for _ in 0..400 {
+        let other = server.approval(&run, &manager).await;
+        if other["id"] != approval["id"] {
+            let seen = server.get(&format!("/approvals/{}", other["id"].as_str().unwrap()), &manager).await;
+            assert_eq!((&seen["input"]["givenName"], &seen["decisions"]), (&json!("June"), &json!([])));
+            assert_eq!(seen["earlier"][0]["input"]["givenName"], "Joan");
+            assert_eq!(seen["questions"][0]["answers"][0]["text"], "Sales.");
+            assert_ne!(seen["digest"], approval["digest"]);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("nothing was asked anew\n{}", server.log());
+}
+
+#[tokio::test]
 async fn of_two_decisions_at_the_same_moment_one_counts_and_the_other_is_told() {
     let server = TestServer::demo();
     let staff = server.token("staff");

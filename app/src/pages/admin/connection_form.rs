@@ -1,18 +1,15 @@
 //! The dialogs around a connection: its kind, its settings by the kind's schema, its end.
 
-use domain::{FieldError, view::ConnectionView};
+use domain::view::{ConnectionView, OwnerView};
 use leptos::prelude::*;
 use serde_json::Value;
 
 use super::connections::ConnectionActions;
 use crate::{
     api::admin::{ConnectionKind, DeleteConnection, PutConnection},
-    components::{
-        Button, ButtonLook, Dialog, FormFeedback, Glyph, Icon, SelectField, TextArea, TextField, Toggle, dialog_href,
-    },
-    errors::field_message,
+    components::{Button, ButtonLook, Dialog, FormFeedback, Glyph, Icon, SettingField, TextField, dialog_href},
     i18n::use_texts,
-    model::connection_settings::{Control, Setting, form},
+    model::connection_settings::form,
     submission::{Submission, SubmitForm},
     url_state::query_text,
     view,
@@ -89,13 +86,15 @@ fn Settings(
     let settings = form(&kind.schema, &stored, has_secret);
     let namespaces = connection.as_ref().map_or_else(|| "*".to_owned(), |connection| connection.namespaces.join(", "));
     let name = connection.as_ref().map(|connection| connection.name.clone()).unwrap_or_default();
+    let owner =
+        connection.as_ref().and_then(|connection| connection.owner.as_ref()).map(owner_name).unwrap_or_default();
     let id = connection.as_ref().map(|connection| connection.id.to_string());
     let kind = kind.kind;
     view! {
         <Dialog name=dialog title>
             {
-                let (id, kind, name, namespaces, settings) =
-                    (id.clone(), kind.clone(), name.clone(), namespaces.clone(), settings.clone());
+                let (id, kind, name, namespaces, owner, settings) =
+                    (id.clone(), kind.clone(), name.clone(), namespaces.clone(), owner.clone(), settings.clone());
                 view! {
                     <SubmitForm to=action>
                         <div class="stack">
@@ -119,9 +118,19 @@ fn Settings(
                                 code=true
                                 error=action.error("/namespaces")
                             />
+                            <TextField
+                                name="owner"
+                                label=t.admin.owner()
+                                hint=t.admin.owner_hint()
+                                value=owner
+                                optional=true
+                                error=action.error("/owner")
+                            />
                             {settings
                                 .into_iter()
-                                .map(|setting| view! { <SettingField setting has_secret action/> })
+                                .map(|setting| {
+                                    view! { <SettingField setting has_secret problem=action.problem() place="/settings"/> }
+                                })
                                 .collect::<Vec<_>>()}
                             <Button look=ButtonLook::Primary busy=action.pending()>{t.common.save()}</Button>
                         </div>
@@ -132,39 +141,11 @@ fn Settings(
     }
 }
 
-#[component]
-fn SettingField(setting: Setting, has_secret: bool, action: Submission<PutConnection>) -> impl IntoView {
-    let t = use_texts();
-    let Setting { pointer, title, description, optional, control, value } = setting;
-    let name = format!("fields[{pointer}]");
-    let id = format!("setting{}", pointer.replace('/', "-"));
-    let problem = action.problem();
-    let place = format!("/settings{pointer}");
-    let belongs = move |error: &&FieldError| {
-        error.pointer == place || error.pointer.strip_prefix(&place).is_some_and(|rest| rest.starts_with('/'))
-    };
-    let error = Signal::derive(move || {
-        problem.with(|problem| {
-            problem.as_ref()?.errors.iter().find(|error| belongs(error)).map(|error| field_message(t, error))
-        })
-    });
-    let hint = match &control {
-        Control::Secret if has_secret => t.admin.secret_kept().to_owned(),
-        Control::List => format!("{description} {}", t.admin.one_per_line()).trim().to_owned(),
-        _ => description,
-    };
-    match control {
-        Control::Secret => view! {
-            <TextField name id label=title kind="password" hint optional error autocomplete="off"/>
-        },
-        Control::Line(kind) => view! { <TextField name id label=title kind hint optional error value/> },
-        Control::Lines | Control::List => {
-            view! { <TextArea name id label=title hint optional error value/> }
-        }
-        Control::Choice(options) => {
-            view! { <SelectField name id label=title options value hint optional error/> }
-        }
-        Control::Switch => view! { <Toggle name label=title checked=value == "true" hint/> },
+/// The owner as the form takes it: a sign-in name, or `team NAME`.
+pub(super) fn owner_name(owner: &OwnerView) -> String {
+    match owner {
+        OwnerView::User { login, .. } => login.clone(),
+        OwnerView::Team { name, .. } => format!("team {name}"),
     }
 }
 

@@ -5,7 +5,11 @@ use domain::{
 use leptos::prelude::*;
 use serde_json::Value;
 
-use super::{close_dialog, connection_form::ConnectionDialogs, secrets::Secrets};
+use super::{
+    close_dialog,
+    connection_form::{ConnectionDialogs, owner_name},
+    secrets::Secrets,
+};
 use crate::{
     api::admin::{DeleteConnection, PutConnection, TestConnection, connection_kinds, connections},
     components::{
@@ -118,6 +122,9 @@ fn ConnectionCard(connection: ConnectionView, title: String, actions: Connection
         connection.namespaces.join(", ")
     };
     items.push((t.admin.usable_in().to_owned(), namespaces.into_any()));
+    if let Some(owner) = &connection.owner {
+        items.push((t.admin.owner().to_owned(), owner_name(owner).into_any()));
+    }
     items.push((
         t.admin.secret().to_owned(),
         if connection.has_secret { t.admin.secret_stored() } else { t.common.none() }.into_any(),

@@ -1,12 +1,17 @@
 //! One approval with all that its decision needs.
 
 use domain::{
-    ApprovalId, ApprovalState, DecisionKind, UserId,
-    view::{ApprovalDetail, DecisionView, SimilarRuns},
+    ApprovalId, ApprovalState, UserId,
+    view::{ApprovalDetail, SimilarRuns},
 };
 use leptos::prelude::*;
 
-use super::decide::{DecisionForms, Words};
+use super::{
+    decide::{DecisionForms, Narrowing, Words},
+    questions::{Asking, Questions},
+    stages::WhoDecides,
+    versions::{Returned, Versions},
+};
 use crate::{
     api::approvals::Decide,
     components::{
@@ -26,6 +31,7 @@ use crate::{
 pub(super) fn Cockpit(
     detail: ApprovalDetail,
     decide: Submission<Decide>,
+    asking: Asking,
     words: Words,
     /// The one to decide next.
     next: Option<ApprovalId>,
@@ -36,7 +42,8 @@ pub(super) fn Cockpit(
     let pending = state == ApprovalState::Pending;
     let decided = query_text("decided");
     let outcome = outcome(t, &detail);
-    let refusal = pending.then_some(detail.refusal).flatten();
+    // That it is back with the requester says enough.
+    let refusal = (pending && !summary.returned).then_some(detail.refusal).flatten();
     let requester = summary.requester.name.clone();
     let asks = if summary.requester.id == UserId::SCHEDULE {
         t.approvals.asks_schedule(&summary.title)
@@ -66,9 +73,11 @@ pub(super) fn Cockpit(
     let heading = format!("approval-{}", summary.id);
     let labelled = heading.clone();
     let forms = detail.can_decide.then(|| detail.clone());
-    let (whole, similar) = (detail.clone(), detail.similar.clone());
+    let narrowing = (detail.can_decide && !detail.narrow.is_empty()).then(|| detail.clone());
+    let (whole, returned, versions, questions) = (detail.clone(), detail.clone(), detail.clone(), detail.clone());
+    let similar = detail.similar.clone();
     view! {
-        <article class="cockpit" aria-labelledby=labelled>
+        <article class="cockpit" aria-labelledby=labelled on:input=move |event| words.note(&event)>
             <a class="cockpit__back" href="/approvals">
                 <Icon glyph=Glyph::ChevronLeft/>
                 <span>{t.approvals.back()}</span>
@@ -103,8 +112,10 @@ pub(super) fn Cockpit(
                 {(!detail.message.is_empty()).then(|| view! { <p class="cockpit__message">{detail.message.clone()}</p> })}
             </header>
             {outcome}
+            <Returned detail=returned/>
             <div class="cockpit__body">
                 <div class="cockpit__main">
+                    <Versions detail=versions/>
                     <Card title=t.approvals.answers()>
                         <InputList input=detail.input.clone() schema=detail.input_schema.clone()/>
                     </Card>
@@ -124,6 +135,8 @@ pub(super) fn Cockpit(
                                 </Card>
                             }
                         })}
+                    {narrowing.map(|detail| view! { <Narrowing detail decide words/> })}
+                    <Questions detail=questions asking words/>
                 </div>
                 <div class="cockpit__side">
                     <Card title=t.common.details()>
@@ -168,59 +181,6 @@ fn outcome(t: Texts, detail: &ApprovalDetail) -> Option<AnyView> {
             {error.map(|text| view! { <p>{text}</p> })}
         </Banner>
     })
-}
-
-/// Who is asked, why, and what each has said so far.
-#[component]
-fn WhoDecides(detail: ApprovalDetail) -> impl IntoView {
-    let t = use_texts();
-    let decision_of = |id| detail.decisions.iter().find(|decision| decision.person.id == id).cloned();
-    let rows: Vec<_> = detail
-        .approvers
-        .iter()
-        .map(|approver| {
-            let said = decision_of(approver.person.id);
-            view! {
-                <li class="decision">
-                    <Avatar name=approver.person.name.clone()/>
-                    <div>
-                        <p>
-                            <strong>{approver.person.name.clone()}</strong>
-                            " "
-                            <span class="muted">{approver.via.clone()}</span>
-                        </p>
-                        {match said {
-                            Some(decision) => said_line(t, decision).into_any(),
-                            None => view! { <p class="muted">{t.approvals.not_yet()}</p> },
-                        }}
-                    </div>
-                </li>
-            }
-        })
-        .collect();
-    let nobody = rows.is_empty();
-    view! {
-        <Card title=t.approvals.who_decides() subtitle=t.approvals.quorum(&detail.quorum)>
-            {nobody.then(|| view! { <Banner tone=Tone::Warning title=t.approvals.nobody_asked()/> })}
-            <ul class="decisions">{rows}</ul>
-        </Card>
-    }
-}
-
-fn said_line(t: Texts, decision: DecisionView) -> impl IntoView {
-    let tone = if decision.decision == DecisionKind::Approve { "tone tone--success" } else { "tone tone--danger" };
-    let glyph = if decision.decision == DecisionKind::Approve { Glyph::CircleCheck } else { Glyph::CircleCross };
-    let said = t.approvals.by_key(&format!("said_{}", decision.decision.as_str().replace('-', "_")));
-    view! {
-        <p>
-            <span class=tone><Icon glyph/></span>
-            " "
-            {said.unwrap_or_default()}
-            " "
-            <span class="muted"><Moment at=decision.decided_at/></span>
-        </p>
-        {(!decision.comment.is_empty()).then(|| view! { <blockquote class="quote">{decision.comment}</blockquote> })}
-    }
 }
 
 /// How earlier runs of the same workflow went.

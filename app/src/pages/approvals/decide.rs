@@ -1,15 +1,23 @@
-//! The two ways to decide, far enough apart that one is never taken for the other.
+//! The ways to decide, far enough apart that one is never taken for the other.
+
+use std::collections::BTreeMap;
 
 use domain::{DecisionKind, view::ApprovalDetail};
 use leptos::prelude::*;
+use serde_json::Value;
 use server_fn::ServerFn;
+use wasm_bindgen::JsCast;
 
 use super::keys::{APPROVE, REASON};
 use crate::{
     api::approvals::Decide,
-    components::{Button, ButtonLook, Field, Glyph, described_by},
+    components::{Button, ButtonLook, Card, Field, Glyph, SettingField, TextArea, described_by, setting_id},
     i18n::use_texts,
-    submission::Submission,
+    model::{
+        connection_settings::{Setting, form},
+        narrowing,
+    },
+    submission::{Submission, SubmitForm},
     view,
 };
 
@@ -23,6 +31,8 @@ pub(super) struct Words {
     reason: RwSignal<String>,
     /// A rejection was tried without a reason.
     missing: RwSignal<bool>,
+    /// What was typed into other fields, by their ids.
+    typed: RwSignal<BTreeMap<String, String>>,
 }
 
 impl Words {
@@ -31,13 +41,40 @@ impl Words {
             comment: RwSignal::new(String::new()),
             reason: RwSignal::new(String::new()),
             missing: RwSignal::new(false),
+            typed: RwSignal::new(BTreeMap::new()),
         }
+    }
+
+    /// Takes note of what is typed anywhere on the page.
+    pub(super) fn note(self, event: &leptos::ev::Event) {
+        let Some(target) = event.target() else { return };
+        let Some(id) = target.dyn_ref::<web_sys::Element>().map(web_sys::Element::id) else { return };
+        let text = match target.dyn_ref::<web_sys::HtmlInputElement>().filter(|input| input.type_() == "checkbox") {
+            Some(switch) => switch.checked().to_string(),
+            None => event_target_value(event),
+        };
+        self.typed.update_untracked(|typed| drop(typed.insert(id, text)));
+    }
+
+    /// What a field begins with: what was typed into it before it was drawn anew.
+    pub(super) fn begin(self, id: &str, otherwise: String) -> String {
+        self.typed.with_untracked(|typed| typed.get(id).cloned()).unwrap_or(otherwise)
+    }
+
+    fn settings(self, schema: &Value, values: &Value, place: &str) -> Vec<Setting> {
+        let mut settings = form(schema, values, false);
+        for setting in &mut settings {
+            let otherwise = std::mem::take(&mut setting.value);
+            setting.value = self.begin(&setting_id(setting, place), otherwise);
+        }
+        settings
     }
 
     pub(super) fn clear(self) {
         self.comment.set(String::new());
         self.reason.set(String::new());
         self.missing.set(false);
+        self.typed.update(BTreeMap::clear);
     }
 }
 
@@ -49,11 +86,7 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, 
     let digest = StoredValue::new(detail.summary.digest);
     let action = <Decide as ServerFn>::PATH;
     let send = move |decision: DecisionKind, comment: String| {
-        decide.send(&Decide { approval, decision, comment, digest: digest.get_value() });
-    };
-    let approve = move |event: leptos::ev::SubmitEvent| {
-        event.prevent_default();
-        send(DecisionKind::Approve, words.comment.get_untracked());
+        decide.send(&Decide { approval, decision, comment, digest: digest.get_value(), fields: BTreeMap::new() });
     };
     let refuse = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
@@ -78,28 +111,39 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, 
         }
     };
     let busy = decide.pending();
+    let asks = detail.form.as_ref().map(|schema| words.settings(schema, &Value::Null, "/filledIn"));
+    let fields: Vec<_> = asks
+        .into_iter()
+        .flatten()
+        .map(|setting| view! { <SettingField setting problem=decide.problem() place="/filledIn"/> })
+        .collect();
     view! {
         <section class="decide" aria-label=t.approvals.your_decision()>
             <div class="decide__ways">
-                <form class="decide__way decide__way--approve" method="post" action=action on:submit=approve>
-                    {hidden()}
-                    <input type="hidden" name="decision" value="approve"/>
-                    <Field id="comment" label=t.approvals.comment() optional=true>
-                        <textarea
-                            class="input input--area"
-                            id="comment"
-                            name="comment"
-                            rows="2"
-                            maxlength=COMMENT
-                            aria-describedby=described_by("comment")
-                            prop:value=move || words.comment.get()
-                            on:input=move |event| words.comment.set(event_target_value(&event))
-                        ></textarea>
-                    </Field>
-                    <Button look=ButtonLook::Primary icon=Glyph::Check busy=busy attr:id=APPROVE>
-                        {t.approvals.approve()}
-                    </Button>
-                </form>
+                <div class="decide__way decide__way--approve">
+                    <SubmitForm to=decide>
+                        <div class="stack">
+                            {hidden()}
+                            <input type="hidden" name="decision" value="approve"/>
+                            {fields}
+                            <Field id="comment" label=t.approvals.comment() optional=true>
+                                <textarea
+                                    class="input input--area"
+                                    id="comment"
+                                    name="comment"
+                                    rows="2"
+                                    maxlength=COMMENT
+                                    aria-describedby=described_by("comment")
+                                    prop:value=move || words.comment.get()
+                                    on:input=move |event| words.comment.set(event_target_value(&event))
+                                ></textarea>
+                            </Field>
+                            <Button look=ButtonLook::Primary icon=Glyph::Check busy=busy attr:id=APPROVE>
+                                {t.approvals.approve()}
+                            </Button>
+                        </div>
+                    </SubmitForm>
+                </div>
                 <form class="decide__way decide__way--reject" method="post" action=action on:submit=refuse>
                     {hidden()}
                     <Field id=REASON label=t.approvals.reason() hint=t.approvals.reason_hint() error=reason_error>
@@ -133,9 +177,44 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, 
     }
 }
 
-fn focus_reason() {
-    use wasm_bindgen::JsCast;
+/// What may be permitted instead of what was asked for.
+#[component]
+pub(super) fn Narrowing(detail: ApprovalDetail, decide: Submission<Decide>, words: Words) -> impl IntoView {
+    let t = use_texts();
+    let schema = detail.input_schema.as_ref().map(|schema| narrowing::schema(schema, &detail.narrow));
+    let settings = schema.map(|schema| words.settings(&schema, &detail.input, "/narrowed")).unwrap_or_default();
+    if settings.is_empty() {
+        return None;
+    }
+    let fields: Vec<_> = settings
+        .into_iter()
+        .map(|setting| view! { <SettingField setting problem=decide.problem() place="/narrowed"/> })
+        .collect();
+    Some(view! {
+        <Card title=t.approvals.narrow() subtitle=t.approvals.narrow_text()>
+            <SubmitForm to=decide>
+                <div class="stack">
+                    <input type="hidden" name="approval" value=detail.summary.id.to_string()/>
+                    <input type="hidden" name="digest" value=detail.summary.digest.clone()/>
+                    <input type="hidden" name="decision" value="narrow"/>
+                    {fields}
+                    <TextArea
+                        name="comment"
+                        id="narrow-reason"
+                        label=t.approvals.reason()
+                        hint=t.approvals.narrow_reason()
+                        rows=2
+                        value=words.begin("narrow-reason", String::new())
+                        error=decide.error("/comment")
+                    />
+                    <Button icon=Glyph::Undo busy=decide.pending()>{t.approvals.narrow_send()}</Button>
+                </div>
+            </SubmitForm>
+        </Card>
+    })
+}
 
+fn focus_reason() {
     let field = document().get_element_by_id(REASON).and_then(|field| field.dyn_into::<web_sys::HtmlElement>().ok());
     if let Some(field) = field {
         let _ = field.focus();

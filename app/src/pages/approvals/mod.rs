@@ -3,7 +3,10 @@
 mod cockpit;
 mod decide;
 mod keys;
+mod questions;
 mod queue;
+mod stages;
+mod versions;
 
 use domain::{ApprovalId, ErrorCode, Problem};
 use leptos::prelude::*;
@@ -25,6 +28,7 @@ use crate::{
 use cockpit::Cockpit;
 use decide::Words;
 use keys::{KeysDialog, listen};
+use questions::Asking;
 use queue::Queue;
 
 /// The queue, with its first approval open beside it where there is room.
@@ -67,9 +71,11 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
         })
     });
     let decide = Submission::<Decide>::new();
+    let asking = Asking::new();
     let words = Words::new();
+    let changes = move || (decide.version().get(), asking.ask.version().get(), asking.answer.version().get());
     let data = Data::new(
-        move || (narrowed.get(), asked.get(), live.version(Topic::Approvals), decide.version().get()),
+        move || (narrowed.get(), asked.get(), live.version(Topic::Approvals), changes()),
         |(query, asked, ..)| async move {
             match asked {
                 Asked::First => approvals(query, None).await,
@@ -87,6 +93,8 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
         }
         now
     });
+    when_done(asking.ask, move |_| words.clear());
+    when_done(asking.answer, move |_| words.clear());
     let navigate = use_navigate();
     when_done(decide, {
         let navigate = navigate.clone();
@@ -142,7 +150,7 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
                         open.set(shown);
                     });
                     let cockpit = match detail {
-                        Some(detail) => view! { <Cockpit detail decide words next/> },
+                        Some(detail) => view! { <Cockpit detail decide asking words next/> },
                         None => {
                             view! {
                                 <Card>

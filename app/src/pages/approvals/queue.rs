@@ -60,10 +60,12 @@ fn row(t: Texts, item: ApprovalSummary, href: String, open: Option<ApprovalId>) 
                         <span>{t.common.run_number(item.run_number)}</span>
                     </span>
                     <span class="queue__foot">
-                        {if pending {
-                            view! { <RiskBadge risk/> }
+                        {if item.returned {
+                            view! { <span>{t.approvals.with_requester()}</span> }.into_any()
+                        } else if pending {
+                            view! { <RiskBadge risk/> }.into_any()
                         } else {
-                            view! { <ApprovalBadge state/> }
+                            view! { <ApprovalBadge state/> }.into_any()
                         }}
                         <span class="queue__when">{when}</span>
                     </span>

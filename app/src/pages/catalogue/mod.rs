@@ -17,7 +17,7 @@ pub use review::ReviewPage;
 pub use workflow::WorkflowPage;
 
 pub(crate) use input_list::InputList;
-pub(crate) use steps::PlanSteps;
+pub(crate) use steps::{PlanSteps, decider_names};
 
 /// The workflow in the address, as its two parts.
 fn workflow_in_address() -> Memo<(String, String)> {

@@ -70,7 +70,7 @@ fn notes(t: Texts, step: &PlanStep) -> Vec<AnyView> {
 }
 
 /// Those who decide, in words, each once. A name that is already somebody's stays as it is.
-pub(super) fn decider_names(t: Texts, deciders: &[String]) -> String {
+pub(crate) fn decider_names(t: Texts, deciders: &[String]) -> String {
     let mut names: Vec<String> = Vec::new();
     for decider in deciders {
         let name = match decider.split_once(':') {
@@ -78,6 +78,7 @@ pub(super) fn decider_names(t: Texts, deciders: &[String]) -> String {
             Some(("managerOf", login)) => t.catalogue.decider_manager_of(login),
             Some(("team", name)) => t.catalogue.decider_team(name),
             Some(("role", role)) => t.catalogue.decider_role(t.common.by_key(&format!("role_{role}")).unwrap_or(role)),
+            Some(("ownerOf", connection)) => t.catalogue.decider_owner_of(connection),
             Some(("user", login)) => login.to_owned(),
             _ => decider.clone(),
         };

@@ -64,6 +64,13 @@ pub(super) fn story(t: Texts, run: &RunDetail, tasks: &[TaskView], approvals: &[
         RunStatus::Pending => told(Tone::Neutral, "story_pending", None, String::new(), Some(summary.created_at)),
         RunStatus::Waiting => {
             if let Some(approval) = approvals.iter().find(|a| a.summary.state == ApprovalState::Pending) {
+                if approval.summary.returned {
+                    let asked = approval.decisions.last();
+                    let people = approval.summary.requester.name.clone();
+                    let story =
+                        told(Tone::Warning, "story_returned", None, people, asked.map(|asked| asked.decided_at));
+                    return Story { quote: asked.map(|asked| asked.comment.clone()), ..story };
+                }
                 let people = still_asked(t, approval);
                 let key = if people.is_empty() { "story_waiting_decision" } else { "story_waiting_people" };
                 return told(Tone::Warning, key, None, people, Some(approval.summary.opened_at));
@@ -93,7 +100,8 @@ pub(super) fn story(t: Texts, run: &RunDetail, tasks: &[TaskView], approvals: &[
             Story { quote: took.map(|took| t.runs.took(took)), ..story }
         }
         RunStatus::Faulted if summary.rejected => {
-            let mut rejections = approvals.iter().flat_map(|approval| &approval.decisions);
+            let rejected = approvals.iter().filter(|approval| approval.summary.state == ApprovalState::Rejected);
+            let mut rejections = rejected.flat_map(|approval| &approval.decisions);
             let by = rejections.rfind(|decision| decision.decision != DecisionKind::Approve);
             let key = match by.map(|decision| decision.decision) {
                 Some(DecisionKind::RequestChanges) => "story_changes_asked",
@@ -119,13 +127,14 @@ pub(super) fn story(t: Texts, run: &RunDetail, tasks: &[TaskView], approvals: &[
     }
 }
 
-/// Who has been asked and has not decided, in words.
+/// Who has been asked in the stage that is open, and has not decided there, in words.
 fn still_asked(t: Texts, approval: &ApprovalDetail) -> String {
-    let decided = |id| approval.decisions.iter().any(|decision| decision.person.id == id);
+    let stage = approval.summary.stage;
+    let decided = |id| approval.decisions.iter().any(|decision| decision.stage == stage && decision.person.id == id);
     let names: Vec<&str> = approval
         .approvers
         .iter()
-        .filter(|approver| !decided(approver.person.id))
+        .filter(|approver| approver.stage == stage && !decided(approver.person.id))
         .map(|approver| approver.person.name.as_str())
         .collect();
     if names.len() > NAMED {

@@ -71,6 +71,8 @@ typed_ids! {
     ApprovalId,
     /// One person's decision on an approval.
     DecisionId,
+    /// A question about an approval, or an answer to one.
+    RemarkId,
     /// A configured target with credentials.
     ConnectionId,
     /// A request that a person has begun and not yet sent.

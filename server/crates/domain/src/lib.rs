@@ -22,8 +22,8 @@ mod time;
 pub mod view;
 
 pub use id::{
-    ApprovalId, CommentId, ConnectionId, DecisionId, DraftId, GrantId, Ids, LinkId, NotificationId, RunId, SessionId,
-    TeamId, TokenId, UserId,
+    ApprovalId, CommentId, ConnectionId, DecisionId, DraftId, GrantId, Ids, LinkId, NotificationId, RemarkId, RunId,
+    SessionId, TeamId, TokenId, UserId,
 };
 pub use limits::{Limits, Rate};
 pub use name::{InvalidName, Name, WorkflowRef};
@@ -31,6 +31,7 @@ pub use operation::{Operation, OperationKind};
 pub use problem::{ErrorCode, FieldError, Problem};
 pub use role::{Role, Scope, UnknownRole};
 pub use state::{
-    ApprovalState, DecisionKind, MissedRuns, Risk, RunStatus, TaskStatus, Trigger, UnknownState, VersionState, WaitsFor,
+    ApprovalState, DecisionKind, MissedRuns, Risk, RunStatus, StageState, TaskStatus, Trigger, UnknownState,
+    VersionState, WaitsFor,
 };
 pub use time::{Clock, InvalidTimestamp, Timestamp};

@@ -139,6 +139,12 @@ operations! {
     ApprovalRead = "approval.read" Read,
     /// Approve, reject or ask for changes.
     ApprovalDecide = "approval.decide" Change,
+    /// Send changed input after an approver has asked for changes.
+    ApprovalResubmit = "approval.resubmit" Change,
+    /// Ask something about what is to be decided.
+    ApprovalAsk = "approval.ask" Change,
+    /// Answer a question about what is to be decided.
+    ApprovalAnswer = "approval.answer" Change,
     /// Read the audit log.
     AuditRead = "audit.read" Read,
     /// Export the audit log.

@@ -170,6 +170,20 @@ states! {
 }
 
 states! {
+    /// Where one stage of an approval stands.
+    StageState {
+        /// Those whom it asks decide now.
+        Open = "open",
+        /// Enough approvals.
+        Approved = "approved",
+        /// It was rejected here, or something else took the place of what was asked for.
+        Rejected = "rejected",
+        /// It comes later, or will not come any more.
+        Ahead = "ahead",
+    }
+}
+
+states! {
     /// What an approver said.
     DecisionKind {
         /// Let it run.
@@ -178,6 +192,8 @@ states! {
         Reject = "reject",
         /// Send the input back to the requester; a reason is required.
         RequestChanges = "request-changes",
+        /// Permit less of what was asked for; everybody is asked anew about what is left.
+        Narrow = "narrow",
     }
 }
 

@@ -15,9 +15,12 @@ pub use access::{
     DemoSignIn, GrantView, HomeView, LinkView, MeView, NamespaceLimitsView, NotificationView, ProcessPermissionView,
     SecretView, SessionView, SubjectView, TeamView, TokenView, UserView,
 };
-pub use approval::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, RecentRun, SimilarRuns};
+pub use approval::{
+    AnswerView, ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, EarlierVersion, QuestionView, RecentRun,
+    SimilarRuns, StageView,
+};
 pub use audit::{AuditEntryView, AuditFilter, VerificationView};
-pub use connection::{CheckStep, ConnectionCheck, ConnectionView};
+pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};
 pub use definition::{
     CallerView, CommentView, DefinitionItem, DefinitionLife, DiagnosticView, RehearsalView, RehearsedCall,
     RehearsedStep, SavedDefinition, UsesView,

@@ -7,13 +7,17 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use store::{
     UnitOfWork,
+    access::Subject,
     approvals::{Approval, Approver as AskedPerson},
     runs::Run,
     users::User,
 };
-use workflow::{ApprovalRequest, Definition, approval::Approver};
+use workflow::{
+    ApprovalRequest, Definition,
+    approval::{Approver, Owned},
+};
 
-/// An approval as it was opened.
+/// A stage of an approval as it was opened.
 pub(crate) struct Opened {
     /// The row.
     pub(crate) approval: Approval,
@@ -21,7 +25,7 @@ pub(crate) struct Opened {
     pub(crate) asked: Vec<User>,
 }
 
-/// Resolves the rule to people and writes the approval.
+/// Resolves the first stage to people and writes the approval. `returnable`: whether its requester could send other input.
 pub(crate) async fn open(
     unit: &mut dyn UnitOfWork,
     ids: &dyn Ids,
@@ -29,8 +33,9 @@ pub(crate) async fn open(
     run: &Run,
     definition: &Definition,
     request: &ApprovalRequest,
+    returnable: bool,
 ) -> store::Result<Opened> {
-    let shown = json!({
+    let mut shown = json!({
         "workflow": run.workflow.to_string(),
         "version": run.version,
         "definition": definition.digest(),
@@ -41,6 +46,11 @@ pub(crate) async fn open(
         "about": request.input,
         "rule": request.rule,
     });
+    if let serde_json::Value::Object(shown) = &mut shown {
+        shown.extend(request.form.clone().map(|form| ("form".to_owned(), form)));
+        let narrow = Some(&request.narrow).filter(|narrow| !narrow.is_empty());
+        shown.extend(narrow.map(|narrow| ("narrow".to_owned(), json!(narrow))));
+    }
     let canonical = workflow::canonical_json(&shown);
     let approval = Approval {
         id: ApprovalId::new(ids),
@@ -54,23 +64,57 @@ pub(crate) async fn open(
         digest: hex::encode(Sha256::digest(canonical.as_bytes())),
         shown: canonical,
         requester_id: run.requester_id,
+        stage: 0,
+        returnable,
         opened_at: now,
         due_at: request.due,
         closed_at: None,
     };
-    let people = resolve(unit, run, request, now).await?;
-    let asked_rows: Vec<AskedPerson> =
-        people.iter().map(|(user, via)| AskedPerson { user_id: user.id, via: via.clone() }).collect();
-    unit.insert_approval(&approval, &asked_rows).await?;
+    unit.insert_approval(&approval, &[]).await?;
+    ask(unit, now, run, request, approval).await
+}
+
+/// Asks the people of the stage that an approval has come to.
+pub(crate) async fn ask(
+    unit: &mut dyn UnitOfWork,
+    now: Timestamp,
+    run: &Run,
+    request: &ApprovalRequest,
+    approval: Approval,
+) -> store::Result<Opened> {
+    let people = resolve(unit, run, request, &approval, now).await?;
+    let asked: Vec<AskedPerson> = people
+        .iter()
+        .map(|(user, via)| AskedPerson { user_id: user.id, via: via.clone(), stage: approval.stage })
+        .collect();
+    unit.add_approvers(approval.id, &asked).await?;
     Ok(Opened { approval, asked: people.into_iter().map(|(user, _)| user).collect() })
 }
 
-/// The people whom the rule asks, each once, with why. Never the requester, nor whoever changed what is asked about, never
-/// somebody disabled.
-pub(crate) async fn resolve(
+/// The approval of a request, if it is at this stage and nobody is asked there yet.
+pub(crate) async fn unasked(
     unit: &mut dyn UnitOfWork,
     run: &Run,
     request: &ApprovalRequest,
+    stage: Option<u32>,
+) -> store::Result<Option<Approval>> {
+    let approval = unit.approval_of_call(run.id, &request.call.to_string()).await?;
+    let Some(approval) = approval.filter(|approval| {
+        approval.state == ApprovalState::Pending && stage.is_none_or(|stage| approval.stage == stage)
+    }) else {
+        return Ok(None);
+    };
+    let asked = unit.approvers(approval.id).await?;
+    Ok(Some(approval).filter(|approval| asked.iter().all(|person| person.stage != approval.stage)))
+}
+
+/// The people whom the approval's stage asks, each once, with why. Never the requester, nor whoever changed what is asked
+/// about, never somebody disabled; and none of those who decided in an earlier stage, if the rule wants others.
+async fn resolve(
+    unit: &mut dyn UnitOfWork,
+    run: &Run,
+    request: &ApprovalRequest,
+    approval: &Approval,
     now: Timestamp,
 ) -> store::Result<Vec<(User, String)>> {
     let mut people = Vec::new();
@@ -79,7 +123,12 @@ pub(crate) async fn resolve(
     if let Some(login) = &request.changed_by {
         seen.extend(unit.user_by_login(login).await?.map(|user| user.id));
     }
-    for approver in &request.rule.approvers {
+    if request.rule.distinct {
+        let decided = unit.decisions(approval.id).await?.into_iter();
+        seen.extend(decided.filter(|decision| decision.stage < approval.stage).map(|decision| decision.user_id));
+    }
+    let stage = usize::try_from(approval.stage).ok().and_then(|stage| request.rule.stages.get(stage));
+    for approver in stage.iter().flat_map(|stage| &stage.approvers) {
         let (ids, via) = match approver {
             Approver::User(login) => {
                 let user = unit.user_by_login(login).await?;
@@ -108,6 +157,15 @@ pub(crate) async fn resolve(
                 };
                 let name = person.as_ref().map_or_else(|| login.clone(), |person| person.login.clone());
                 (person.and_then(|person| person.manager_id).into_iter().collect(), format!("manager of {name}"))
+            }
+            Approver::OwnerOf(Owned::Connection(name)) => {
+                let owner = unit.connection_by_name(name).await?.and_then(|connection| connection.owner);
+                let owners = match owner {
+                    None => Vec::new(),
+                    Some(Subject::User(user)) => vec![user],
+                    Some(Subject::Team(team)) => unit.team_members(team).await?,
+                };
+                (owners, format!("owner of {name}"))
             }
         };
         let fresh: Vec<UserId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();

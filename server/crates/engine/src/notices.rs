@@ -16,6 +16,10 @@ pub enum NoticeKind {
     ApprovalRequested,
     /// An approver sent the recipient's request back for changes.
     ChangesRequested,
+    /// An approver asks the recipient something about a request.
+    QuestionAsked,
+    /// A question of the recipient about a request was answered.
+    QuestionAnswered,
     /// The recipient's run has completed.
     RunCompleted,
     /// The recipient's run has failed.
@@ -43,6 +47,8 @@ impl NoticeKind {
         match self {
             Self::ApprovalRequested => "approval-requested",
             Self::ChangesRequested => "changes-requested",
+            Self::QuestionAsked => "question-asked",
+            Self::QuestionAnswered => "question-answered",
             Self::RunCompleted => "run-completed",
             Self::RunFaulted => "run-faulted",
             Self::RunRejected => "run-rejected",

@@ -7,7 +7,7 @@ use domain::{ApprovalState, DecisionKind, Name, Role, RunId, RunStatus, TaskStat
 use serde_json::{Value, json};
 use store::{
     StoreError, UnitOfWork,
-    approvals::ApprovalFilter,
+    approvals::{Approval, ApprovalFilter},
     limits::Claimant,
     runs::{Hold, JournalEntry, Run, Taken, Task, Visibility},
     users::User,
@@ -113,13 +113,20 @@ pub(crate) async fn write(
     run.updated_at = now;
     run.waits_for = actor.waits_for();
     apply_tasks(actor, effects, now, &mut written);
+    let resubmitted = events.iter().any(|event| matches!(event.kind, EventKind::Resubmitted { .. }));
+    if resubmitted {
+        run.input = actor.state.input().to_string();
+    }
     for effect in effects {
         match effect {
             Effect::OpenApproval(request) => {
-                open_approval(unit.as_mut(), actor, request, now, &mut written).await?;
+                open_approval(unit.as_mut(), actor, &run, request, now, &mut written).await?;
+            }
+            Effect::AskStage { request, stage } => {
+                ask_stage(unit.as_mut(), actor, request, *stage, now, &mut written).await?;
             }
             Effect::CloseApproval { call } => {
-                close_approval(unit.as_mut(), actor, *call, now, &mut written).await?;
+                close_approval(unit.as_mut(), actor, *call, resubmitted, now, &mut written).await?;
             }
             Effect::Run(record) => apply_run(&mut run, record),
             _ => {}
@@ -151,6 +158,9 @@ pub(crate) async fn write(
     }
     if ending.is_some() && actor.is_limited() {
         left.extend(unit.delete_places(Claimant { run: run.id, call: None }, None).await?);
+    }
+    if resubmitted {
+        unit.replace_input(run.id, &run.input).await?;
     }
     unit.put_tasks(&written.tasks).await?;
     audit::append_all(unit.as_mut(), &written.audit).await?;
@@ -294,30 +304,70 @@ fn apply_run(run: &mut Run, record: &RunRecord) {
 async fn open_approval(
     unit: &mut dyn UnitOfWork,
     actor: &Actor,
+    run: &Run,
     request: &ApprovalRequest,
     now: Timestamp,
     written: &mut Written,
 ) -> store::Result<()> {
     let ids = actor.node.parts.ids.as_ref();
-    let opened = approvals::open(unit, ids, now, &actor.run, &actor.definition, request).await?;
+    // Whoever asks for changes needs somebody who could make them: a schedule cannot, nor can a run that another one began
+    // with data of its own, and what an operator has changed is the operator's.
+    let returnable = run.requester_id != UserId::SCHEDULE && !actor.state.is_child() && request.changed_by.is_none();
+    let opened = approvals::open(unit, ids, now, run, &actor.definition, request, returnable).await?;
+    asked(unit, actor, request, &opened, "approval.open", now, written).await
+}
+
+/// Asks the stage that comes next.
+async fn ask_stage(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    request: &ApprovalRequest,
+    stage: usize,
+    now: Timestamp,
+    written: &mut Written,
+) -> store::Result<()> {
+    let stage = u32::try_from(stage).unwrap_or(u32::MAX);
+    let Some(approval) = approvals::unasked(unit, &actor.run, request, Some(stage)).await? else { return Ok(()) };
+    let opened = approvals::ask(unit, now, &actor.run, request, approval).await?;
+    asked(unit, actor, request, &opened, "approval.stage", now, written).await
+}
+
+/// Tells those who are asked; where there is nobody, that blocks the run and alerts.
+async fn asked(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    request: &ApprovalRequest,
+    opened: &approvals::Opened,
+    action: &str,
+    now: Timestamp,
+    written: &mut Written,
+) -> store::Result<()> {
     written.approvals_changed = true;
     let detail = json!({
         "approval": opened.approval.id,
         "title": opened.approval.title,
         "digest": opened.approval.digest,
+        "stage": opened.approval.stage,
         "asked": opened.asked.iter().map(|user| &user.login).collect::<Vec<_>>(),
     });
-    written.audit.push(run_entry(actor, &actor.run, "approval.open", Outcome::Done, detail, now));
+    written.audit.push(run_entry(actor, &actor.run, action, Outcome::Done, detail, now));
     if opened.asked.is_empty() {
         written.blocked.push(request.call);
-        alert_operators(unit, actor, now, &format!("blocked:{}", opened.approval.id), written).await?;
+        alert_operators(unit, actor, now, &format!("blocked:{}", place(&opened.approval)), written).await
     } else {
-        ask(unit, actor, &opened, now, written).await?;
+        tell(unit, actor, opened, now, written).await
     }
-    Ok(())
 }
 
-async fn ask(
+/// An approval at its stage, for what is to be told once of each.
+fn place(approval: &Approval) -> String {
+    match approval.stage {
+        0 => approval.id.to_string(),
+        stage => format!("{}:{stage}", approval.id),
+    }
+}
+
+async fn tell(
     unit: &mut dyn UnitOfWork,
     actor: &Actor,
     opened: &approvals::Opened,
@@ -329,7 +379,7 @@ async fn ask(
         title: actor.run.title.clone(),
         run_number: Some(actor.run.number),
         link: format!("/approvals/{}", opened.approval.id),
-        cause: format!("approval:{}", opened.approval.id),
+        cause: format!("approval:{}", place(&opened.approval)),
     };
     send(unit, actor, &opened.asked, &notice, now, written).await
 }
@@ -352,6 +402,7 @@ async fn close_approval(
     unit: &mut dyn UnitOfWork,
     actor: &Actor,
     call: workflow::CallId,
+    resubmitted: bool,
     now: Timestamp,
     written: &mut Written,
 ) -> store::Result<()> {
@@ -359,7 +410,7 @@ async fn close_approval(
     if approval.state != ApprovalState::Pending {
         return Ok(());
     }
-    let overdue = approval.due_at.is_some_and(|due| due <= now);
+    let overdue = !resubmitted && approval.due_at.is_some_and(|due| due <= now);
     let (state, action) =
         if overdue { (ApprovalState::Rejected, "approval.expire") } else { (ApprovalState::Void, "approval.void") };
     unit.close_approval(approval.id, state, now).await?;
@@ -472,24 +523,14 @@ pub(crate) async fn unblock(actor: &mut Actor, request: &ApprovalRequest) -> Res
     let node = actor.node.clone();
     let now = node.now();
     let mut unit = node.parts.store.begin().await?;
-    let Some(approval) = unit.approval_of_call(actor.lease.run, &request.call.to_string()).await? else {
-        return Ok(());
-    };
-    if !unit.approvers(approval.id).await?.is_empty() {
-        return Ok(());
-    }
-    let run = &actor.run;
-    let people = approvals::resolve(unit.as_mut(), run, request, now).await?;
-    if people.is_empty() {
+    let Some(approval) = approvals::unasked(unit.as_mut(), &actor.run, request, None).await? else { return Ok(()) };
+    let opened = approvals::ask(unit.as_mut(), now, &actor.run, request, approval).await?;
+    if opened.asked.is_empty() {
         actor.blocked.insert(request.call);
         return Ok(());
     }
-    let asked: Vec<store::approvals::Approver> =
-        people.iter().map(|(user, via)| store::approvals::Approver { user_id: user.id, via: via.clone() }).collect();
-    unit.add_approvers(approval.id, &asked).await?;
     let mut written = Written { approvals_changed: true, ..Written::default() };
-    let opened = approvals::Opened { approval, asked: people.into_iter().map(|(user, _)| user).collect() };
-    ask(unit.as_mut(), actor, &opened, now, &mut written).await?;
+    tell(unit.as_mut(), actor, &opened, now, &mut written).await?;
     let mut freed = actor.run.clone();
     freed.needs_attention = false;
     freed.updated_at = now;

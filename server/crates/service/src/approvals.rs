@@ -1,32 +1,34 @@
-//! Deciding. There is one function that decides, whatever the door: [`Service::decide`].
+//! Deciding. There is one function that decides, whatever the door: [`Service::decide_on`].
 
-use std::collections::BTreeSet;
+mod deliberation;
+mod remarks;
+mod resubmission;
+
+use std::collections::BTreeMap;
 
 use domain::{
-    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, ErrorCode, Operation, Problem, RunId, Timestamp,
-    UserId,
+    ApprovalId, ApprovalState, DecisionId, DecisionKind, ErrorCode, Operation, Problem, RunId, Timestamp,
     view::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, Page, RecentRun, SimilarRuns},
 };
-use engine::{
-    Topic,
-    notices::{Notice, NoticeKind, notify},
-};
+use engine::Topic;
 use policy::Resource;
 use serde_json::{Value, json};
 use store::{
     UnitOfWork,
     approvals::{Approval, ApprovalFilter, Approver, Decision, QueueKey},
-    requests::Draft,
     runs::{Run, RunFilter},
 };
 use workflow::{
     CallId, EventKind, RunError,
-    approval::{ApprovalRule, Tally, tally},
+    approval::{Denied, Standing},
 };
+
+use deliberation::Deliberation;
 
 use crate::{
     Caller, Gate, Service, catalogue, cursor,
     gate::Target,
+    input,
     problems::{OrProblem as _, not_found},
     runs,
     views::{self, People},
@@ -48,6 +50,21 @@ pub struct ApprovalQuery {
     pub run: Option<RunId>,
 }
 
+/// What somebody decides.
+#[derive(Clone, Debug)]
+pub struct NewDecision {
+    /// What they say.
+    pub kind: DecisionKind,
+    /// Why; required unless it is an approval.
+    pub comment: String,
+    /// The digest of what they saw.
+    pub digest: String,
+    /// What they fill in, where the approval has a form and they approve.
+    pub filled_in: Option<Value>,
+    /// What they permit instead of what was asked for, by JSON pointer into the input; for [`DecisionKind::Narrow`].
+    pub narrowed: BTreeMap<String, Value>,
+}
+
 fn target(approval: &Approval, run: &Run) -> Target {
     Target::new("approval", approval.id, format!("R-{}: {}", run.number, approval.title))
         .within(&run.workflow.namespace)
@@ -64,8 +81,17 @@ async fn resource(
     Ok(Resource::approval(approval.id, &run.workflow.namespace, approval.requester_id, asked, involved))
 }
 
-fn rule_of(approval: &Approval) -> Option<ApprovalRule> {
-    serde_json::from_str(&approval.rule).ok()
+fn decision_view(decision: Decision, people: &People) -> DecisionView {
+    DecisionView {
+        id: decision.id,
+        person: people.get(decision.user_id),
+        decision: decision.kind,
+        comment: decision.comment,
+        stage: decision.stage + 1,
+        filled_in: decision.filled_in.as_deref().map(views::shown),
+        narrowed: decision.narrowed.as_deref().map(views::shown),
+        decided_at: decision.decided_at,
+    }
 }
 
 impl Service {
@@ -120,9 +146,7 @@ impl Service {
         let asked = unit.approvers(approval.id).await.or_problem()?;
         let decided = unit.decisions(approval.id).await.or_problem()?;
         let risk = self.definition(unit, &run.workflow, &run.version).await?.rondo().risk;
-        let mine = approval.state == ApprovalState::Pending
-            && asked.iter().any(|approver| approver.user_id == caller.user)
-            && !decided.iter().any(|decision| decision.user_id == caller.user);
+        let deliberation = Deliberation::new(approval, &asked, decided);
         Ok(ApprovalSummary {
             id: approval.id,
             run: approval.run,
@@ -133,13 +157,16 @@ impl Service {
             title: approval.title.clone(),
             reference: approval.reference.clone(),
             state: approval.state,
+            stage: approval.stage + 1,
+            stage_count: u32::try_from(deliberation.rule.stages.len()).unwrap_or(u32::MAX),
+            returned: deliberation.is_returned(),
             digest: approval.digest.clone(),
             due: approval.due_at,
             opened_at: approval.opened_at,
             closed_at: approval.closed_at,
             requester: people.get(approval.requester_id),
             risk,
-            mine,
+            mine: deliberation.waits_for(caller.user),
         })
     }
 
@@ -163,12 +190,21 @@ impl Service {
     ) -> Result<ApprovalDetail, Problem> {
         let decided = unit.decisions(approval.id).await.or_problem()?;
         let ids = asked.iter().map(|approver| approver.user_id);
+        let remarks = unit.remarks_of_run(run.id).await.or_problem()?;
         let ids = ids.chain(decided.iter().map(|decision| decision.user_id)).chain([approval.requester_id]);
+        let ids = ids.chain(remarks.iter().map(|remark| remark.user_id));
         let people = People::load(unit, ids).await.or_problem()?;
         let summary = self.approval_summary(unit, caller, &approval, &run, &people).await?;
         let definition = self.definition(unit, &run.workflow, &run.version).await?;
         let shown: Value = views::shown(&approval.shown);
-        let refusal = self.refusal(caller, &approval, resource, &decided);
+        let others = runs::approvals_of(unit, &run).await?;
+        let earlier = resubmission::earlier(unit, &approval, others).await?;
+        let deliberation = Deliberation::new(&approval, &asked, decided);
+        let refusal = self.refusal(caller, &approval, resource, &deliberation);
+        let may = |operation| self.parts.policies.decide(&caller.principal, operation, resource).allowed;
+        let pending = approval.state == ApprovalState::Pending;
+        let can_resubmit = deliberation.is_returned() && may(Operation::ApprovalResubmit);
+        let draft = if can_resubmit { unit.draft_of_approval(approval.id).await.or_problem()? } else { None };
         Ok(ApprovalDetail {
             version: run.version.clone(),
             message: approval.message.clone(),
@@ -176,24 +212,26 @@ impl Service {
             input_schema: definition.input_schema().cloned(),
             about: shown.get("about").filter(|about| shown.get("input") != Some(about)).cloned(),
             steps: self.steps(unit, &definition, approval.requester_id, shown.get("input")).await?,
-            quorum: rule_of(&approval)
-                .and_then(|rule| serde_json::to_value(rule.quorum).ok())
-                .map(|quorum| quorum.as_str().map_or_else(|| quorum.to_string(), ToOwned::to_owned))
-                .unwrap_or_default(),
+            quorum: deliberation.quorum(),
+            stages: deliberation.stages(),
+            distinct: deliberation.rule.distinct,
+            earlier,
+            form: shown.get("form").cloned(),
+            narrow: resubmission::narrowable(&shown),
+            questions: remarks::questions(remarks, &people),
+            can_ask: pending && may(Operation::ApprovalAsk),
+            can_answer: pending && may(Operation::ApprovalAnswer),
+            can_resubmit,
+            draft: draft.filter(|draft| draft.run.is_none()).map(|draft| draft.id),
             approvers: asked
                 .iter()
-                .map(|approver| ApproverView { person: people.get(approver.user_id), via: approver.via.clone() })
-                .collect(),
-            decisions: decided
-                .into_iter()
-                .map(|decision| DecisionView {
-                    id: decision.id,
-                    person: people.get(decision.user_id),
-                    decision: decision.kind,
-                    comment: decision.comment,
-                    decided_at: decision.decided_at,
+                .map(|approver| ApproverView {
+                    person: people.get(approver.user_id),
+                    via: approver.via.clone(),
+                    stage: approver.stage + 1,
                 })
                 .collect(),
+            decisions: deliberation.decisions.iter().map(|decision| decision_view(decision.clone(), &people)).collect(),
             similar: self.similar(unit, caller, &run).await?,
             can_decide: refusal.is_none(),
             refusal,
@@ -208,7 +246,7 @@ impl Service {
         caller: &Caller,
         approval: &Approval,
         resource: &Resource,
-        decided: &[Decision],
+        deliberation: &Deliberation<'_>,
     ) -> Option<ErrorCode> {
         if approval.requester_id == caller.user {
             return Some(ErrorCode::OwnRequest);
@@ -216,8 +254,10 @@ impl Service {
         if !self.parts.policies.decide(&caller.principal, Operation::ApprovalDecide, resource).allowed {
             return Some(ErrorCode::Forbidden);
         }
-        let ended = approval.state != ApprovalState::Pending;
-        (ended || decided.iter().any(|decision| decision.user_id == caller.user)).then_some(ErrorCode::AlreadyDecided)
+        if approval.state != ApprovalState::Pending {
+            return Some(ErrorCode::AlreadyDecided);
+        }
+        deliberation.admit(caller.user).err().map(|denied| denied_problem(approval, denied).code)
     }
 
     async fn similar(&self, unit: &mut dyn UnitOfWork, caller: &Caller, run: &Run) -> Result<SimilarRuns, Problem> {
@@ -245,7 +285,7 @@ impl Service {
         })
     }
 
-    /// Takes a decision. `digest` says what the person saw; if something else would run by now, nothing is decided.
+    /// Takes a decision that is nothing but a word and a reason.
     pub async fn decide(
         &self,
         caller: &Caller,
@@ -253,6 +293,18 @@ impl Service {
         kind: DecisionKind,
         comment: &str,
         digest: &str,
+    ) -> Result<ApprovalDetail, Problem> {
+        let (comment, digest) = (comment.to_owned(), digest.to_owned());
+        let new = NewDecision { kind, comment, digest, filled_in: None, narrowed: BTreeMap::new() };
+        self.decide_on(caller, id, new).await
+    }
+
+    /// Takes a decision. Its digest says what the person saw; if something else would run by now, nothing is decided.
+    pub async fn decide_on(
+        &self,
+        caller: &Caller,
+        id: ApprovalId,
+        new: NewDecision,
     ) -> Result<ApprovalDetail, Problem> {
         let mut gate = self.enter(caller, Operation::ApprovalDecide).await?;
         // Locks the approval, so that of two people at the same moment one decides and the other is told.
@@ -264,65 +316,98 @@ impl Service {
         } else {
             gate.authorize_or_hide(&resource, &target).await?;
         }
-        let comment = check_comment(kind, comment)?;
-        let mut decided = gate.unit.decisions(id).await.or_problem()?;
-        if approval.state != ApprovalState::Pending || decided.iter().any(|decision| decision.user_id == caller.user) {
+        let comment = check_comment(new.kind, &new.comment)?;
+        let decided = gate.unit.decisions(id).await.or_problem()?;
+        let mut deliberation = Deliberation::new(&approval, &asked, decided);
+        if approval.state != ApprovalState::Pending {
             return Err(gate.refuse(&target, already_decided(&approval)).await);
         }
-        if approval.digest != digest {
+        let stage = match deliberation.admit(caller.user) {
+            Ok(stage) => stage,
+            Err(denied) => return Err(gate.refuse(&target, denied_problem(&approval, denied)).await),
+        };
+        if approval.digest != new.digest {
             let problem = Problem::new(ErrorCode::DigestMismatch)
                 .with_detail("what you saw is not what would run now; read it again and decide on that");
             return Err(gate.refuse(&target, problem).await);
         }
+        let filled_in = check_form(&approval, &new)?;
+        let less = (new.kind == DecisionKind::Narrow).then(|| json!(new.narrowed));
         let decision = Decision {
             id: DecisionId::new(self.ids()),
             approval: id,
             user_id: caller.user,
-            kind,
+            kind: new.kind,
             comment: comment.clone(),
-            digest: digest.to_owned(),
+            digest: new.digest.clone(),
+            stage,
+            filled_in: filled_in.map(|filled_in| filled_in.to_string()),
+            narrowed: less.as_ref().map(Value::to_string),
             decided_at: gate.now,
         };
         gate.unit.insert_decision(&decision).await.or_problem()?;
-        decided.push(decision);
-        let verdict = verdict(&approval, &asked, &decided, kind);
-        self.close(&mut gate, caller, &approval, &run, verdict, &comment, &decided).await?;
+        deliberation.decisions.push(decision);
+        let standing = deliberation.standing();
+        if standing == Standing::Narrowed {
+            let input = resubmission::narrowed(&approval, &run, &new.narrowed)?;
+            let begun = self.begin_again(&mut gate, caller, &approval, &run, &input).await;
+            begun.map_err(|problem| within(problem, "/narrowed"))?;
+        }
+        let has_consequences =
+            self.follow(&mut gate, caller, &approval, &run, standing, &deliberation.decisions).await?;
         let detail = json!({
-            "decision": kind,
+            "decision": new.kind,
             "comment": comment,
-            "digest": digest,
+            "digest": new.digest,
             "run": run.id,
             "step": approval.title,
-            "verdict": verdict_name(verdict),
+            "stage": stage + 1,
+            "narrowed": less,
+            "verdict": verdict_name(standing),
         });
         gate.finish(&target, detail).await?;
-        if verdict != Tally::Pending {
+        // Whoever waits for more decisions, or for the requester, has nothing to do.
+        if has_consequences {
             self.wake(run.id);
         }
         self.parts.live.changed(Topic::Approvals);
         self.approval(caller, id).await
     }
 
-    /// Ends the approval by its verdict and tells the run.
-    #[expect(clippy::too_many_arguments, reason = "all of it is the one decision that is taken")]
-    async fn close(
+    /// Draws the consequences of the last decision: the next stage, the requester's turn, or the end. Whether the
+    /// run is told.
+    async fn follow(
         &self,
         gate: &mut Gate<'_>,
         caller: &Caller,
         approval: &Approval,
         run: &Run,
-        verdict: Tally,
-        comment: &str,
+        standing: Standing,
         decided: &[Decision],
-    ) -> Result<(), Problem> {
+    ) -> Result<bool, Problem> {
         let call = CallId(approval.call.parse().map_err(|_| not_found())?);
-        let (state, event) = match verdict {
-            Tally::Pending => return Ok(()),
-            Tally::Approved => {
+        let last = decided.last();
+        let (state, event) = match standing {
+            Standing::Open { stage } => {
+                let next = u32::try_from(stage).unwrap_or(u32::MAX);
+                if next == approval.stage {
+                    return Ok(false);
+                }
+                gate.unit.advance_approval(approval.id, next).await.or_problem()?;
+                runs::push(gate, run.id, EventKind::StageApproved { call, stage }).await?;
+                return Ok(true);
+            }
+            Standing::Returned => {
+                self.send_back(gate, approval, run).await?;
+                return Ok(false);
+            }
+            Standing::Narrowed => return Ok(true),
+            Standing::Approved => {
                 let output = self.approval_output(gate.unit.as_mut(), decided).await?;
                 (ApprovalState::Approved, EventKind::CallCompleted { call, output })
             }
-            Tally::Rejected => {
+            Standing::Rejected => {
+                let comment = last.map(|decision| decision.comment.as_str()).unwrap_or_default();
                 let words = format!("{}: {comment}", caller.name);
                 (
                     ApprovalState::Rejected,
@@ -331,10 +416,11 @@ impl Service {
             }
         };
         gate.unit.close_approval(approval.id, state, gate.now).await.or_problem()?;
-        if decided.last().is_some_and(|decision| decision.kind == DecisionKind::RequestChanges) {
+        if last.is_some_and(|decision| decision.kind == DecisionKind::RequestChanges) {
             self.send_back(gate, approval, run).await?;
         }
-        runs::push(gate, run.id, event).await
+        runs::push(gate, run.id, event).await?;
+        Ok(true)
     }
 
     /// What the workflow gets from an approval.
@@ -343,43 +429,21 @@ impl Service {
         let decisions: Vec<Value> = decided
             .iter()
             .map(|decision| {
-                json!({
+                let mut said = json!({
                     "by": people.get(decision.user_id).login,
                     "decision": decision.kind,
                     "comment": decision.comment,
+                    "stage": decision.stage + 1,
                     "at": decision.decided_at,
-                })
+                });
+                let filled_in = decision.filled_in.as_deref().and_then(|text| serde_json::from_str(text).ok());
+                if let Value::Object(said) = &mut said {
+                    said.extend(filled_in.map(|filled_in: Value| ("filledIn".to_owned(), filled_in)));
+                }
+                said
             })
             .collect();
         Ok(json!({"outcome": "approved", "decisions": decisions}))
-    }
-
-    /// Gives the requester the input back as a draft; the run that was sent keeps its own. A schedule fills in no forms.
-    async fn send_back(&self, gate: &mut Gate<'_>, approval: &Approval, run: &Run) -> Result<(), Problem> {
-        if approval.requester_id == UserId::SCHEDULE {
-            return Ok(());
-        }
-        let draft = Draft {
-            id: DraftId::new(self.ids()),
-            user_id: approval.requester_id,
-            workflow: run.workflow.clone(),
-            values: run.input.clone(),
-            created_at: gate.now,
-            updated_at: gate.now,
-            run: None,
-        };
-        gate.unit.put_draft(&draft).await.or_problem()?;
-        let Some(requester) = gate.unit.user(approval.requester_id).await.or_problem()? else { return Ok(()) };
-        let notice = Notice {
-            kind: NoticeKind::ChangesRequested,
-            title: run.title.clone(),
-            run_number: Some(run.number),
-            link: format!("/catalogue/{}/request?draft={}", run.workflow, draft.id),
-            cause: format!("changes:{}", approval.id),
-        };
-        notify(gate.unit.as_mut(), self.ids(), gate.now, self.parts.mail_enabled, &[requester], &notice)
-            .await
-            .or_problem()
     }
 }
 
@@ -418,21 +482,46 @@ fn already_decided(approval: &Approval) -> Problem {
     })
 }
 
-/// The rule's verdict. Whoever asks for changes ends the matter: what was sent will not run as it is.
-fn verdict(approval: &Approval, asked: &[Approver], decided: &[Decision], last: DecisionKind) -> Tally {
-    if last == DecisionKind::RequestChanges {
-        return Tally::Rejected;
+fn denied_problem(approval: &Approval, denied: Denied) -> Problem {
+    match denied {
+        Denied::Decided => already_decided(approval),
+        Denied::NotOpen(Standing::Returned) => Problem::new(ErrorCode::AlreadyDecided)
+            .with_detail("somebody has asked for changes: it is back with the requester"),
+        Denied::NotOpen(_) => {
+            Problem::new(ErrorCode::AlreadyDecided).with_detail("something else takes the place of what was asked for")
+        }
+        Denied::DecidedEarlier => Problem::new(ErrorCode::Forbidden)
+            .with_detail("another person than those who have decided in an earlier stage"),
+        Denied::NotAsked => Problem::new(ErrorCode::Forbidden).with_detail("to be asked in this stage"),
     }
-    let mut seen = BTreeSet::new();
-    let asked: Vec<_> = asked.iter().map(|approver| approver.user_id).filter(|id| seen.insert(*id)).collect();
-    let votes: Vec<_> = decided.iter().map(|decision| (decision.user_id, decision.kind)).collect();
-    rule_of(approval).map_or(Tally::Pending, |rule| tally(&rule, &asked, &votes))
 }
 
-const fn verdict_name(verdict: Tally) -> &'static str {
-    match verdict {
-        Tally::Pending => "pending",
-        Tally::Approved => "approved",
-        Tally::Rejected => "rejected",
+/// The same problem of a part of what was sent.
+fn within(mut problem: Problem, place: &str) -> Problem {
+    for error in &mut problem.errors {
+        error.pointer.insert_str(0, place);
+    }
+    problem
+}
+
+/// What an approver fills in, checked against the approval's form. Nothing is filled in but to approve.
+fn check_form(approval: &Approval, new: &NewDecision) -> Result<Option<Value>, Problem> {
+    if new.kind != DecisionKind::Approve {
+        return Ok(None);
+    }
+    let shown = views::shown(&approval.shown);
+    let filled_in = new.filled_in.clone().unwrap_or_else(|| json!({}));
+    let Some(form) = shown.get("form") else { return Ok(None) };
+    let checked = input::check(Some(form), &filled_in).map_err(|problem| within(problem, "/filledIn"));
+    checked.map(|()| Some(filled_in))
+}
+
+const fn verdict_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Open { .. } => "pending",
+        Standing::Returned => "returned",
+        Standing::Narrowed => "narrowed",
+        Standing::Approved => "approved",
+        Standing::Rejected => "rejected",
     }
 }

@@ -192,7 +192,7 @@ impl Service {
                 }
             }
             Approver::User(login) => unit.user_by_login(login).await.or_problem()?,
-            Approver::Team(_) | Approver::Role(_) => None,
+            Approver::Team(_) | Approver::Role(_) | Approver::OwnerOf(_) => None,
         };
         Ok(person.map(|person| person.name))
     }

@@ -3,11 +3,11 @@
 use connectors::ResolvedConnection;
 use domain::{
     ConnectionId, ErrorCode, Name, Operation, Problem, Scope,
-    view::{ConnectionCheck, ConnectionView},
+    view::{ConnectionCheck, ConnectionView, OwnerView},
 };
 use policy::Resource;
 use serde_json::{Value, json};
-use store::connections::Connection;
+use store::{UnitOfWork, access::Subject, connections::Connection};
 
 use crate::{
     Caller, Service,
@@ -27,6 +27,8 @@ pub struct NewConnection {
     pub settings: Value,
     /// Namespaces that may use it; `*` for all.
     pub namespaces: Vec<String>,
+    /// Who answers for it.
+    pub owner: Option<Subject>,
 }
 
 /// A kind of connection that can be made.
@@ -66,8 +68,29 @@ fn target(connection: &Connection) -> Target {
     Target::new("connection", connection.id, connection.name.clone())
 }
 
-fn view(connection: Connection) -> ConnectionView {
+/// The owner by name; an error if there is none such.
+async fn owner(unit: &mut dyn UnitOfWork, owner: Option<Subject>) -> Result<Option<OwnerView>, Problem> {
+    let found = match owner {
+        None => return Ok(None),
+        Some(Subject::User(id)) => {
+            unit.user(id).await.or_problem()?.map(|user| OwnerView::User { id, login: user.login })
+        }
+        Some(Subject::Team(id)) => {
+            unit.team(id).await.or_problem()?.map(|team| OwnerView::Team { id, name: team.name })
+        }
+    };
+    match found {
+        Some(found) => Ok(Some(found)),
+        None => {
+            let error = field("/owner", "person", Value::Null, "there is no such person or team");
+            Err(Problem::new(ErrorCode::InvalidInput).with_errors(vec![error]))
+        }
+    }
+}
+
+fn view(connection: Connection, owner: Option<OwnerView>) -> ConnectionView {
     ConnectionView {
+        owner,
         id: connection.id,
         name: connection.name,
         kind: connection.kind,
@@ -100,7 +123,12 @@ impl Service {
         gate.authorize(&Resource::system(), &Target::new("connections", "", "")).await?;
         let mut connections = gate.unit.list_connections().await.or_problem()?;
         connections.retain(|connection| gate.shows(&resource(connection)));
-        Ok(connections.into_iter().map(view).collect())
+        let mut views = Vec::with_capacity(connections.len());
+        for connection in connections {
+            let owner = owner(gate.unit.as_mut(), connection.owner).await?;
+            views.push(view(connection, owner));
+        }
+        Ok(views)
     }
 
     /// Creates a connection, or changes the one with this id.
@@ -145,6 +173,8 @@ impl Service {
                 .collect();
             Problem::new(ErrorCode::InvalidInput).with_errors(errors)
         })?;
+        let owned_by = owner(gate.unit.as_mut(), new.owner).await?;
+        let owned_before = owner(gate.unit.as_mut(), known.as_ref().and_then(|known| known.owner)).await?;
         let place = ResolvedConnection::sealing_context(id);
         let connection = Connection {
             id,
@@ -153,16 +183,17 @@ impl Service {
             settings: split.settings.to_string(),
             sealed_secret: split.secret.map(|secret| self.parts.vault.seal(&place, &secret.to_string())),
             namespaces: json!(scopes).to_string(),
+            owner: new.owner,
             last_check: None,
             created_at: known.as_ref().map_or(gate.now, |known| known.created_at),
             updated_at: gate.now,
         };
         gate.unit.put_connection(&connection).await.or_problem()?;
-        let before = known.map(|known| facts(&known));
-        let detail = json!({"before": before, "after": facts(&connection)});
+        let before = known.map(|known| facts(&known, owned_before.as_ref()));
+        let detail = json!({"before": before, "after": facts(&connection, owned_by.as_ref())});
         gate.finish(&target(&connection), detail).await?;
         self.parts.live.changed(engine::Topic::Administration);
-        Ok(view(connection))
+        Ok(view(connection, owned_by))
     }
 
     fn stored_secret(&self, connection: &Connection) -> Result<Option<Value>, Problem> {
@@ -181,8 +212,10 @@ impl Service {
         let mut gate = self.enter(caller, Operation::ConnectionDelete).await?;
         let connection = gate.unit.connection(id).await.or_problem()?.ok_or_else(not_found)?;
         gate.authorize(&resource(&connection), &target(&connection)).await?;
+        let owner = owner(gate.unit.as_mut(), connection.owner).await?;
         gate.unit.delete_connection(id).await.or_problem()?;
-        gate.finish(&target(&connection), json!({"before": facts(&connection), "after": null})).await?;
+        let detail = json!({"before": facts(&connection, owner.as_ref()), "after": null});
+        gate.finish(&target(&connection), detail).await?;
         self.parts.live.changed(engine::Topic::Administration);
         Ok(())
     }
@@ -214,8 +247,9 @@ impl Service {
 }
 
 /// What the audit log keeps of a connection: never the secret, only whether there is one.
-fn facts(connection: &Connection) -> Value {
+fn facts(connection: &Connection, owner: Option<&OwnerView>) -> Value {
     json!({
+        "owner": owner,
         "name": connection.name,
         "kind": connection.kind,
         "settings": serde_json::from_str::<Value>(&connection.settings).unwrap_or_default(),

@@ -132,6 +132,7 @@ impl Service {
                 settings: settings.to_string(),
                 sealed_secret: None,
                 namespaces: json!(["*"]).to_string(),
+                owner: None,
                 last_check: None,
                 created_at: now,
                 updated_at: now,

@@ -1,12 +1,12 @@
 //! Requests that are being filled in, and sending them once.
 
 use domain::{
-    DraftId, Operation, Problem, WorkflowRef,
+    ApprovalId, ApprovalState, DraftId, Operation, Problem, WorkflowRef,
     view::{DraftView, RunSummary},
 };
 use policy::{Resource, ResourceKind};
 use serde_json::{Value, json};
-use store::requests::Draft;
+use store::{UnitOfWork, requests::Draft};
 
 use crate::{
     Caller, Service,
@@ -78,6 +78,7 @@ impl Service {
                 created_at: gate.now,
                 updated_at: gate.now,
                 run: None,
+                approval: None,
             },
         };
         gate.unit.put_draft(&draft).await.or_problem()?;
@@ -97,7 +98,14 @@ impl Service {
         gate.finish_unaudited(&id.to_string()).await
     }
 
-    /// Sends a request. Sending it again gives the same run, so a double click or a reload harms nothing.
+    /// The pending approval that waits for what a draft holds.
+    async fn awaiting(&self, unit: &mut dyn UnitOfWork, draft: &Draft) -> Result<Option<ApprovalId>, Problem> {
+        let Some(id) = draft.approval else { return Ok(None) };
+        let approval = unit.approval(id).await.or_problem()?;
+        Ok(approval.filter(|approval| approval.state == ApprovalState::Pending).map(|approval| approval.id))
+    }
+
+    /// Sends a request: it begins a run, or goes to the one that waits for it because an approver has asked for changes. Sending it again gives the same run, so a double click or a reload harms nothing.
     pub async fn send_draft(&self, caller: &Caller, id: DraftId) -> Result<RunSummary, Problem> {
         let mut gate = self.enter(caller, Operation::RunLaunch).await?;
         let mut draft = gate
@@ -113,6 +121,10 @@ impl Service {
             return Ok(views::run_summary(&run, &people));
         }
         let values: Value = serde_json::from_str(&draft.values).unwrap_or_default();
+        if let Some(approval) = self.awaiting(gate.unit.as_mut(), &draft).await? {
+            gate.turn_into(Operation::ApprovalResubmit);
+            return self.resubmit_within(gate, caller, approval, values).await;
+        }
         let launched = self.launch_within(&mut gate, caller, &draft.workflow.clone(), None, values).await?;
         draft.run = Some(launched.run.id);
         draft.updated_at = gate.now;

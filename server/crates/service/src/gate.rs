@@ -128,6 +128,11 @@ impl Gate<'_> {
         Err(self.refuse(target, problem).await)
     }
 
+    /// Becomes another operation of the same unit: what was read has shown that it is that. Before anything is authorized.
+    pub(crate) fn turn_into(&mut self, operation: Operation) {
+        self.operation = operation;
+    }
+
     /// Like [`Gate::authorize`], but a refusal looks as if the resource did not exist: for what the caller may not know of.
     pub(crate) async fn authorize_or_hide(&mut self, resource: &Resource, target: &Target) -> Result<(), Problem> {
         self.authorize(resource, target).await.map_err(|problem| {

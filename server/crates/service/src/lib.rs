@@ -54,7 +54,7 @@ use policy::Policies;
 use store::Store;
 
 pub use administration::{NewUser, UserChange};
-pub use approvals::ApprovalQuery;
+pub use approvals::{ApprovalQuery, NewDecision};
 pub use audit_log::{AuditExport, ExportFormat};
 pub use authoring::DefinitionQuery;
 use authoring::Examination;

@@ -211,6 +211,22 @@ fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
                 "승인자가 요청 \"{title}\"{number}의 수정을 요청했습니다. 입력한 내용은 초안으로 보관되어 있습니다."
             ),
         ),
+        (NoticeKind::QuestionAsked, false) => (
+            format!("A question about your request: {title}{number}"),
+            format!("An approver asks you something about \"{title}\"{number} before deciding."),
+        ),
+        (NoticeKind::QuestionAsked, true) => (
+            format!("요청에 대한 질문이 있습니다: {title}{number}"),
+            format!("승인자가 결정하기 전에 \"{title}\"{number} 요청에 대해 질문했습니다."),
+        ),
+        (NoticeKind::QuestionAnswered, false) => (
+            format!("Your question was answered: {title}{number}"),
+            format!("Your question about \"{title}\"{number} was answered."),
+        ),
+        (NoticeKind::QuestionAnswered, true) => (
+            format!("질문에 답변이 등록되었습니다: {title}{number}"),
+            format!("\"{title}\"{number} 요청에 대한 질문에 답변이 등록되었습니다."),
+        ),
         (NoticeKind::RunCompleted, false) => {
             (format!("Completed: {title}{number}"), format!("Your request \"{title}\"{number} is completed."))
         }

@@ -116,7 +116,7 @@ pub(crate) async fn run_resource(unit: &mut dyn UnitOfWork, run: &Run) -> Result
     Ok(Resource::run(run.id, &run.workflow.namespace, run.requester_id, asked))
 }
 
-async fn approvals_of(unit: &mut dyn UnitOfWork, run: &Run) -> Result<Vec<Approval>, Problem> {
+pub(crate) async fn approvals_of(unit: &mut dyn UnitOfWork, run: &Run) -> Result<Vec<Approval>, Problem> {
     let filter = ApprovalFilter { run: Some(run.id), ..ApprovalFilter::default() };
     unit.list_approvals(&Visibility::everything(), &filter, None, RUN_APPROVALS).await.or_problem()
 }

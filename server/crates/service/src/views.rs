@@ -9,7 +9,10 @@ use domain::{
 use identity::vault::redact;
 use serde_json::Value;
 use store::{UnitOfWork, runs::Run, runs::Task, users::User, workflows::WorkflowVersion};
-use workflow::{Definition, approval::Approver};
+use workflow::{
+    Definition,
+    approval::{Approver, Owned},
+};
 
 /// A person as others see them.
 pub(crate) fn person(user: &User) -> Person {
@@ -142,13 +145,14 @@ pub(crate) fn unfinished_item(version: &WorkflowVersion) -> CatalogueItem {
 }
 
 /// Who is asked, as a word that pages translate where they know it: `managerOf:requester`, `user:LOGIN`, `team:NAME`,
-/// `role:ROLE`.
+/// `role:ROLE`, `ownerOf:CONNECTION`.
 pub(crate) fn approver_words(approver: &Approver) -> String {
     match approver {
         Approver::User(login) => format!("user:{login}"),
         Approver::Team(name) => format!("team:{name}"),
         Approver::Role(role) => format!("role:{role}"),
         Approver::ManagerOf(login) => format!("managerOf:{login}"),
+        Approver::OwnerOf(Owned::Connection(name)) => format!("ownerOf:{name}"),
     }
 }
 

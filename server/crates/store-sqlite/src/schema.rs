@@ -25,6 +25,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(14, "refused_launches", "0014_refused_launches.sql"),
     migration!(15, "life_of_definitions", "0015_life_of_definitions.sql"),
     migration!(16, "few_listeners", "0016_few_listeners.sql"),
+    migration!(17, "stages_of_approvals", "0017_stages_of_approvals.sql"),
 ];
 
 /// Of the file of task logs.

@@ -2,13 +2,13 @@
 
 use domain::{
     ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId, DecisionKind, DraftId, GrantId, LinkId,
-    NotificationId, Role, RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId,
-    WorkflowRef, view::LogLine,
+    NotificationId, RemarkId, Role, RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId,
+    Trigger, UserId, WorkflowRef, view::LogLine,
 };
 use store::{
     UnitOfWork,
     access::{Grant, Subject, Team},
-    approvals::{Approval, Approver, Decision},
+    approvals::{Approval, Approver, Decision, Remark},
     audit::AuditRow,
     connections::Connection,
     credentials::{ApiToken, LinkPurpose, OneTimeLink, Throttle},
@@ -52,6 +52,8 @@ ids! {
     approval_id: ApprovalId,
     /// The decision of a number.
     decision_id: DecisionId,
+    /// The remark of a number.
+    remark_id: RemarkId,
     /// The connection of a number.
     connection_id: ConnectionId,
     /// The draft of a number.
@@ -284,16 +286,31 @@ pub fn approval(number: u128, run: RunId, requester: UserId, due: Option<Timesta
         shown: "{}".to_owned(),
         digest: "d".repeat(64),
         requester_id: requester,
+        stage: 0,
+        returnable: true,
         opened_at: at(0),
         due_at: due,
         closed_at: None,
     }
 }
 
-/// Somebody who is asked.
+/// Somebody who is asked in the first stage.
 #[must_use]
 pub fn approver(user: UserId) -> Approver {
-    Approver { user_id: user, via: "manager of staff".to_owned() }
+    Approver { user_id: user, via: "manager of staff".to_owned(), stage: 0 }
+}
+
+/// A question about an approval.
+#[must_use]
+pub fn remark(number: u128, approval: ApprovalId, user: UserId) -> Remark {
+    Remark {
+        id: remark_id(number),
+        approval,
+        answers: None,
+        user_id: user,
+        text: "For how long?".to_owned(),
+        made_at: at(i64::try_from(number).unwrap()),
+    }
 }
 
 /// A yes.
@@ -306,6 +323,9 @@ pub fn decision(number: u128, approval: ApprovalId, user: UserId) -> Decision {
         kind: DecisionKind::Approve,
         comment: String::new(),
         digest: "d".repeat(64),
+        stage: 0,
+        filled_in: None,
+        narrowed: None,
         decided_at: at(10),
     }
 }
@@ -321,6 +341,7 @@ pub fn draft(number: u128, user: UserId) -> Draft {
         created_at: at(0),
         updated_at: at(i64::try_from(number).unwrap()),
         run: None,
+        approval: None,
     }
 }
 
@@ -377,6 +398,7 @@ pub fn connection(number: u128, name: &str) -> Connection {
         settings: "{}".to_owned(),
         sealed_secret: Some("sealed".to_owned()),
         namespaces: "[\"*\"]".to_owned(),
+        owner: None,
         last_check: None,
         created_at: at(0),
         updated_at: at(0),

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use domain::{ApprovalId, ApprovalState, RunId, Timestamp, UserId};
 use store::{
     Result,
-    approvals::{Approval, ApprovalFilter, Approvals, Approver, Decision, QueueKey},
+    approvals::{Approval, ApprovalFilter, Approvals, Approver, Decision, QueueKey, Remark},
     runs::Visibility,
 };
 
@@ -20,7 +20,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT a.id, a.run_id, a.call, a.reference, a.title, a.message, a.state, a.rule, a.shown, a.digest, ",
-            "a.requester_id, a.opened_at, a.due_at, a.closed_at FROM approvals a ",
+            "a.requester_id, a.stage, a.returnable, a.opened_at, a.due_at, a.closed_at FROM approvals a ",
             $rest
         )
     };
@@ -39,6 +39,8 @@ fn approval(row: &Columns<'_>) -> Result<Approval> {
         shown: row.text("shown")?,
         digest: row.text("digest")?,
         requester_id: row.parsed("requester_id")?,
+        stage: row.count("stage")?,
+        returnable: row.flag("returnable")?,
         opened_at: row.time("opened_at")?,
         due_at: row.maybe_time("due_at")?,
         closed_at: row.maybe_time("closed_at")?,
@@ -53,16 +55,30 @@ fn decision(row: &Columns<'_>) -> Result<Decision> {
         kind: row.parsed("kind")?,
         comment: row.text("comment")?,
         digest: row.text("digest")?,
+        stage: row.count("stage")?,
+        filled_in: row.maybe_text("filled_in")?,
+        narrowed: row.maybe_text("narrowed")?,
         decided_at: row.time("decided_at")?,
     })
 }
 
-/// Appends that the approval `a` asks a person who has not decided.
+fn remark(row: &Columns<'_>) -> Result<Remark> {
+    Ok(Remark {
+        id: row.parsed("id")?,
+        approval: row.parsed("approval_id")?,
+        answers: row.maybe_parsed("answers")?,
+        user_id: row.parsed("user_id")?,
+        text: row.text("text")?,
+        made_at: row.time("made_at")?,
+    })
+}
+
+/// Appends that the approval `a` asks a person in its stage who has not decided there, and that it is not with the requester.
 fn push_waiting_for(statement: &mut Statement, user: UserId) {
-    statement.push(" AND EXISTS (SELECT 1 FROM approval_approvers w WHERE w.approval_id = a.id AND w.user_id = ");
-    statement.value(user);
-    statement.push(") AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND d.user_id = ");
-    statement.value(user).push(")");
+    statement.push(" AND EXISTS (SELECT 1 FROM approval_approvers w WHERE w.approval_id = a.id AND w.stage = a.stage");
+    statement.push(" AND w.user_id = ").value(user);
+    statement.push(") AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND (d.stage = a.stage");
+    statement.push(" AND d.user_id = ").value(user).push(" OR d.kind IN ('request-changes', 'narrow')))");
 }
 
 #[async_trait]
@@ -70,7 +86,8 @@ impl Approvals for Unit {
     async fn insert_approval(&mut self, approval: &Approval, approvers: &[Approver]) -> Result<()> {
         let statement = sql(concat!(
             "INSERT INTO approvals (id, run_id, call, reference, title, message, state, rule, shown, digest, requester_id, ",
-            "opened_at, due_at, closed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+            "stage, returnable, opened_at, due_at, closed_at) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
         ))
         .bind(approval.id)
         .bind(approval.run)
@@ -83,6 +100,8 @@ impl Approvals for Unit {
         .bind(&approval.shown)
         .bind(&approval.digest)
         .bind(approval.requester_id)
+        .bind(approval.stage)
+        .bind(approval.returnable)
         .bind(approval.opened_at)
         .bind(approval.due_at)
         .bind(approval.closed_at);
@@ -138,9 +157,9 @@ impl Approvals for Unit {
 
     async fn approvers(&mut self, id: ApprovalId) -> Result<Vec<Approver>> {
         let statement =
-            sql("SELECT user_id, via FROM approval_approvers WHERE approval_id = $1 ORDER BY position, user_id");
+            sql("SELECT user_id, via, stage FROM approval_approvers WHERE approval_id = $1 ORDER BY position, user_id");
         each(&self.fetch(statement.bind(id)).await?, |row| {
-            Ok(Approver { user_id: row.parsed("user_id")?, via: row.text("via")? })
+            Ok(Approver { user_id: row.parsed("user_id")?, via: row.text("via")?, stage: row.count("stage")? })
         })
     }
 
@@ -156,17 +175,22 @@ impl Approvals for Unit {
         let end = sql("SELECT COALESCE(max(position), 0) AS last FROM approval_approvers WHERE approval_id = $1");
         let mut position = only(&self.fetch(end.bind(id)).await?, |row| row.integer("last"))?;
         for some in approvers.chunks(ROWS_PER_INSERT) {
-            let mut insert = sql("INSERT INTO approval_approvers (approval_id, user_id, via, position) VALUES ");
+            let mut insert = sql("INSERT INTO approval_approvers (approval_id, stage, user_id, via, position) VALUES ");
             for (index, approver) in some.iter().enumerate() {
                 position += 1;
                 insert.push(if index == 0 { "(" } else { ", (" });
-                insert.value(id).push(", ").value(approver.user_id).push(", ").value(&approver.via).push(", ");
-                insert.value(position).push(")");
+                insert.value(id).push(", ").value(approver.stage).push(", ").value(approver.user_id).push(", ");
+                insert.value(&approver.via).push(", ").value(position).push(")");
             }
             insert.push(" ON CONFLICT DO NOTHING");
             self.execute(insert).await?;
         }
         Ok(())
+    }
+
+    async fn advance_approval(&mut self, id: ApprovalId, stage: u32) -> Result<()> {
+        let statement = sql("UPDATE approvals SET stage = $2 WHERE id = $1 AND state = 'pending' AND stage = $2 - 1");
+        self.execute_one(statement.bind(id).bind(stage)).await
     }
 
     async fn close_approval(&mut self, id: ApprovalId, state: ApprovalState, at: Timestamp) -> Result<()> {
@@ -184,8 +208,8 @@ impl Approvals for Unit {
 
     async fn insert_decision(&mut self, decision: &Decision) -> Result<()> {
         let statement = sql(concat!(
-            "INSERT INTO decisions (id, approval_id, user_id, kind, comment, digest, decided_at) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            "INSERT INTO decisions (id, approval_id, user_id, kind, comment, digest, stage, filled_in, narrowed, decided_at) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
         ))
         .bind(decision.id)
         .bind(decision.approval)
@@ -193,6 +217,9 @@ impl Approvals for Unit {
         .bind(decision.kind.as_str())
         .bind(&decision.comment)
         .bind(&decision.digest)
+        .bind(decision.stage)
+        .bind(decision.filled_in.as_deref())
+        .bind(decision.narrowed.as_deref())
         .bind(decision.decided_at);
         self.execute(statement).await?;
         Ok(())
@@ -200,9 +227,32 @@ impl Approvals for Unit {
 
     async fn decisions(&mut self, id: ApprovalId) -> Result<Vec<Decision>> {
         let statement = sql(concat!(
-            "SELECT id, approval_id, user_id, kind, comment, digest, decided_at FROM decisions ",
-            "WHERE approval_id = $1 ORDER BY decided_at, id"
+            "SELECT id, approval_id, user_id, kind, comment, digest, stage, filled_in, narrowed, decided_at FROM decisions ",
+            "WHERE approval_id = $1 ORDER BY stage, decided_at, id"
         ));
         each(&self.fetch(statement.bind(id)).await?, decision)
+    }
+
+    async fn insert_remark(&mut self, remark: &Remark) -> Result<()> {
+        let statement = sql(concat!(
+            "INSERT INTO approval_remarks (id, approval_id, answers, user_id, text, made_at) ",
+            "VALUES ($1, $2, $3, $4, $5, $6)"
+        ))
+        .bind(remark.id)
+        .bind(remark.approval)
+        .bind(remark.answers)
+        .bind(remark.user_id)
+        .bind(&remark.text)
+        .bind(remark.made_at);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    async fn remarks_of_run(&mut self, run: RunId) -> Result<Vec<Remark>> {
+        let statement = sql(concat!(
+            "SELECT m.id, m.approval_id, m.answers, m.user_id, m.text, m.made_at FROM approval_remarks m ",
+            "JOIN approvals a ON a.id = m.approval_id WHERE a.run_id = $1 ORDER BY m.made_at, m.id"
+        ));
+        each(&self.fetch(statement.bind(run)).await?, remark)
     }
 }

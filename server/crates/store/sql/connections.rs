@@ -1,7 +1,8 @@
 use async_trait::async_trait;
 use domain::ConnectionId;
 use store::{
-    Result,
+    Result, StoreError,
+    access::Subject,
     connections::{Connection, Connections},
 };
 
@@ -14,7 +15,8 @@ use crate::{
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, kind, settings, sealed_secret, namespaces, last_check, created_at, updated_at ",
+            "SELECT id, name, kind, settings, sealed_secret, namespaces, owner_user_id, owner_team_id, last_check, ",
+            "created_at, updated_at ",
             "FROM connections ",
             $rest
         )
@@ -22,6 +24,12 @@ macro_rules! select {
 }
 
 fn connection(row: &Columns<'_>) -> Result<Connection> {
+    let owner = match (row.maybe_parsed("owner_user_id")?, row.maybe_parsed("owner_team_id")?) {
+        (None, None) => None,
+        (Some(user), None) => Some(Subject::User(user)),
+        (None, Some(team)) => Some(Subject::Team(team)),
+        (Some(_), Some(_)) => return Err(StoreError::Inconsistent("the owner of a connection".to_owned())),
+    };
     Ok(Connection {
         id: row.parsed("id")?,
         name: row.text("name")?,
@@ -29,6 +37,7 @@ fn connection(row: &Columns<'_>) -> Result<Connection> {
         settings: row.text("settings")?,
         sealed_secret: row.maybe_text("sealed_secret")?,
         namespaces: row.text("namespaces")?,
+        owner,
         last_check: row.maybe_text("last_check")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
@@ -50,9 +59,16 @@ impl Connections for Unit {
     }
 
     async fn put_connection(&mut self, connection: &Connection) -> Result<()> {
+        let (user, team) = match connection.owner {
+            None => (None, None),
+            Some(Subject::User(user)) => (Some(user), None),
+            Some(Subject::Team(team)) => (None, Some(team)),
+        };
         let statement = sql(concat!(
-            "INSERT INTO connections (id, name, kind, settings, sealed_secret, namespaces, last_check, created_at, updated_at) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET name = excluded.name, ",
+            "INSERT INTO connections (id, name, kind, settings, sealed_secret, namespaces, owner_user_id, owner_team_id, ",
+            "last_check, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ",
+            "ON CONFLICT (id) DO UPDATE SET name = excluded.name, ",
+            "owner_user_id = excluded.owner_user_id, owner_team_id = excluded.owner_team_id, ",
             "kind = excluded.kind, settings = excluded.settings, sealed_secret = excluded.sealed_secret, ",
             "namespaces = excluded.namespaces, last_check = excluded.last_check, created_at = excluded.created_at, ",
             "updated_at = excluded.updated_at"
@@ -63,6 +79,8 @@ impl Connections for Unit {
         .bind(&connection.settings)
         .bind(connection.sealed_secret.as_deref())
         .bind(&connection.namespaces)
+        .bind(user)
+        .bind(team)
         .bind(connection.last_check.as_deref())
         .bind(connection.created_at)
         .bind(connection.updated_at);

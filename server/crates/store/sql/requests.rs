@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use domain::{DraftId, Timestamp, UserId};
+use domain::{ApprovalId, DraftId, Timestamp, UserId};
 use store::{
     Result,
     requests::{Answered, Draft, Requests, Reservation},
@@ -13,7 +13,17 @@ use crate::{
 
 macro_rules! select_drafts {
     ($rest:literal) => {
-        concat!("SELECT id, user_id, namespace, name, \"values\", created_at, updated_at, run_id FROM drafts ", $rest)
+        concat!(
+            "SELECT id, user_id, namespace, name, \"values\", created_at, updated_at, run_id, approval_id FROM drafts ",
+            $rest
+        )
+    };
+}
+
+/// Unless an approval waits for what the draft holds.
+macro_rules! unless_awaited {
+    () => {
+        " AND NOT EXISTS (SELECT 1 FROM approvals a WHERE a.id = drafts.approval_id AND a.state = 'pending')"
     };
 }
 
@@ -26,6 +36,7 @@ fn draft(row: &Columns<'_>) -> Result<Draft> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         run: row.maybe_parsed("run_id")?,
+        approval: row.maybe_parsed("approval_id")?,
     })
 }
 
@@ -48,6 +59,12 @@ impl Requests for Unit {
         first(&self.fetch(statement).await?, draft)
     }
 
+    async fn draft_of_approval(&mut self, approval: ApprovalId) -> Result<Option<Draft>> {
+        let mut statement = sql(select_drafts!("WHERE approval_id = $1")).bind(approval);
+        statement.push(self.lock_clause());
+        first(&self.fetch(statement).await?, draft)
+    }
+
     async fn drafts_of(&mut self, user: UserId, limit: u32) -> Result<Vec<Draft>> {
         let statement =
             sql(select_drafts!("WHERE user_id = $1 AND run_id IS NULL ORDER BY updated_at DESC, id DESC LIMIT $2"));
@@ -56,10 +73,10 @@ impl Requests for Unit {
 
     async fn put_draft(&mut self, draft: &Draft) -> Result<()> {
         let statement = sql(concat!(
-            "INSERT INTO drafts (id, user_id, namespace, name, \"values\", created_at, updated_at, run_id) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET namespace = excluded.namespace, ",
+            "INSERT INTO drafts (id, user_id, namespace, name, \"values\", created_at, updated_at, run_id, approval_id) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET namespace = excluded.namespace, ",
             "name = excluded.name, \"values\" = excluded.\"values\", created_at = excluded.created_at, ",
-            "updated_at = excluded.updated_at, run_id = excluded.run_id ",
+            "updated_at = excluded.updated_at, run_id = excluded.run_id, approval_id = excluded.approval_id ",
             "WHERE drafts.user_id = excluded.user_id AND drafts.run_id IS NULL"
         ))
         .bind(draft.id)
@@ -69,17 +86,20 @@ impl Requests for Unit {
         .bind(&draft.values)
         .bind(draft.created_at)
         .bind(draft.updated_at)
-        .bind(draft.run);
+        .bind(draft.run)
+        .bind(draft.approval);
         self.execute_one(statement).await
     }
 
     async fn delete_draft(&mut self, user: UserId, id: DraftId) -> Result<bool> {
-        let statement = sql("DELETE FROM drafts WHERE id = $1 AND user_id = $2 AND run_id IS NULL");
+        let statement =
+            sql(concat!("DELETE FROM drafts WHERE id = $1 AND user_id = $2 AND run_id IS NULL", unless_awaited!()));
         Ok(self.execute(statement.bind(id).bind(user)).await? > 0)
     }
 
     async fn prune_drafts(&mut self, before: Timestamp) -> Result<u64> {
-        self.execute(sql("DELETE FROM drafts WHERE run_id IS NULL AND updated_at < $1").bind(before)).await
+        let statement = sql(concat!("DELETE FROM drafts WHERE run_id IS NULL AND updated_at < $1", unless_awaited!()));
+        self.execute(statement.bind(before)).await
     }
 
     async fn answered(&mut self, user: UserId, key: &str) -> Result<Option<Answered>> {

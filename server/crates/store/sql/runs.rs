@@ -326,6 +326,10 @@ impl Runs for Unit {
         Ok(())
     }
 
+    async fn replace_input(&mut self, id: RunId, input: &str) -> Result<()> {
+        self.execute_one(sql("UPDATE runs SET input = $2 WHERE id = $1").bind(id).bind(input)).await
+    }
+
     async fn advance_run(
         &mut self,
         lease: &Lease,

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use domain::{
-    ApprovalId, CommentId, ConnectionId, DecisionId, DraftId, GrantId, LinkId, NotificationId, RunId, SessionId,
-    TeamId, Timestamp, TokenId, UserId,
+    ApprovalId, CommentId, ConnectionId, DecisionId, DraftId, GrantId, LinkId, NotificationId, RemarkId, RunId,
+    SessionId, TeamId, Timestamp, TokenId, UserId,
 };
 use sqlx::{Arguments, AssertSqlSafe, Database, query::Query};
 use store::{Result, StoreError};
@@ -169,6 +169,7 @@ bound_as_text!(
     GrantId,
     LinkId,
     NotificationId,
+    RemarkId,
     RunId,
     SessionId,
     TeamId,

@@ -1,7 +1,7 @@
 //! Approvals, who is asked, and what they said.
 
 use async_trait::async_trait;
-use domain::{ApprovalId, ApprovalState, DecisionId, DecisionKind, RunId, Timestamp, UserId};
+use domain::{ApprovalId, ApprovalState, DecisionId, DecisionKind, RemarkId, RunId, Timestamp, UserId};
 
 use crate::{Result, runs::Visibility};
 
@@ -30,6 +30,10 @@ pub struct Approval {
     pub digest: String,
     /// Who asked for the run.
     pub requester_id: UserId,
+    /// The stage that is asked, by its position in the rule.
+    pub stage: u32,
+    /// Whether the requester can send other input when somebody asks for changes.
+    pub returnable: bool,
     /// Opened at.
     pub opened_at: Timestamp,
     /// Due at.
@@ -45,6 +49,8 @@ pub struct Approver {
     pub user_id: UserId,
     /// Why (`manager of staff`, `team it-identity` …).
     pub via: String,
+    /// In which stage, by its position.
+    pub stage: u32,
 }
 
 /// A row of `decisions`. Never changed.
@@ -62,8 +68,31 @@ pub struct Decision {
     pub comment: String,
     /// The digest they saw.
     pub digest: String,
+    /// In which stage, by its position.
+    pub stage: u32,
+    /// What they filled in, as JSON, where the approval has a form.
+    pub filled_in: Option<String>,
+    /// What they permitted instead of what was asked for, as a JSON object of pointers and values.
+    pub narrowed: Option<String>,
     /// When.
     pub decided_at: Timestamp,
+}
+
+/// A row of `approval_remarks`: a question about an approval, or an answer to one. Never changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Id.
+    pub id: RemarkId,
+    /// About which approval.
+    pub approval: ApprovalId,
+    /// The question that it answers; none for a question.
+    pub answers: Option<RemarkId>,
+    /// Who.
+    pub user_id: UserId,
+    /// What was said.
+    pub text: String,
+    /// When.
+    pub made_at: Timestamp,
 }
 
 /// What a list of approvals is narrowed to. All given conditions hold at once.
@@ -71,7 +100,7 @@ pub struct Decision {
 pub struct ApprovalFilter {
     /// In this state.
     pub state: Option<ApprovalState>,
-    /// Asks this person, who has not decided yet.
+    /// Asks this person in the open stage, who has not decided there yet; and is not back with the requester.
     pub waiting_for: Option<UserId>,
     /// Of this run.
     pub run: Option<RunId>,
@@ -103,20 +132,26 @@ pub trait Approvals: Send {
         after: Option<QueueKey>,
         limit: u32,
     ) -> Result<Vec<Approval>>;
-    /// How many pending ones ask this person and have no decision of theirs.
+    /// How many pending ones wait for this person, as [`ApprovalFilter::waiting_for`] says.
     async fn count_waiting_for(&mut self, user: UserId) -> Result<u64>;
-    /// Who is asked, in the order of asking.
+    /// Who is asked, and was in earlier stages, in the order of asking.
     async fn approvers(&mut self, id: ApprovalId) -> Result<Vec<Approver>>;
     /// Everybody whom any approval of this run asks or asked, in order of id.
     async fn people_asked_in(&mut self, run: RunId) -> Result<Vec<UserId>>;
-    /// Asks more people, after those who are asked already; who is asked already is left as it is.
+    /// Asks more people, after those who are asked already; who is asked in the same stage already is left as it is.
     async fn add_approvers(&mut self, id: ApprovalId, approvers: &[Approver]) -> Result<()>;
+    /// Goes on to the next stage; [`crate::StoreError::Conflict`] when it is not pending, or `stage` is not the next.
+    async fn advance_approval(&mut self, id: ApprovalId, stage: u32) -> Result<()>;
     /// Ends a pending one; [`crate::StoreError::Conflict`] when it is not pending any more.
     async fn close_approval(&mut self, id: ApprovalId, state: ApprovalState, at: Timestamp) -> Result<()>;
     /// Pending ones whose due time is not after `now`.
     async fn overdue_approvals(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Approval>>;
-    /// Adds a decision; [`crate::StoreError::Duplicate`] when this person decided already.
+    /// Adds a decision; [`crate::StoreError::Duplicate`] when this person decided in this stage already.
     async fn insert_decision(&mut self, decision: &Decision) -> Result<()>;
-    /// The decisions, in order.
+    /// The decisions, stage after stage, in order.
     async fn decisions(&mut self, id: ApprovalId) -> Result<Vec<Decision>>;
+    /// Adds a question or an answer; [`crate::StoreError::Reference`] when what it answers is no remark.
+    async fn insert_remark(&mut self, remark: &Remark) -> Result<()>;
+    /// What was asked and answered about all approvals of a run, in order.
+    async fn remarks_of_run(&mut self, run: RunId) -> Result<Vec<Remark>>;
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::{ConnectionId, Timestamp};
 
-use crate::Result;
+use crate::{Result, access::Subject};
 
 /// A row of `connections`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Connection {
     pub sealed_secret: Option<String>,
     /// Namespaces that may use it, as a JSON array; `["*"]` for all.
     pub namespaces: String,
+    /// Who answers for it, and can be asked to approve its use.
+    pub owner: Option<Subject>,
     /// The last check, as JSON.
     pub last_check: Option<String>,
     /// Created at.

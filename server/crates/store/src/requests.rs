@@ -1,7 +1,7 @@
 //! What makes sending a request safe: drafts and idempotency keys.
 
 use async_trait::async_trait;
-use domain::{DraftId, RunId, Timestamp, UserId, WorkflowRef};
+use domain::{ApprovalId, DraftId, RunId, Timestamp, UserId, WorkflowRef};
 
 use crate::Result;
 
@@ -20,8 +20,10 @@ pub struct Draft {
     pub created_at: Timestamp,
     /// Last kept at.
     pub updated_at: Timestamp,
-    /// The run it became.
+    /// The run it became, or was sent to again.
     pub run: Option<RunId>,
+    /// The approval in which somebody asked for changes of it: as long as that is pending, it is sent to the same run.
+    pub approval: Option<ApprovalId>,
 }
 
 /// A row of `idempotency_keys`: the answer that was given under a key.
@@ -64,13 +66,15 @@ pub struct Reservation {
 pub trait Requests: Send {
     /// One draft. Within a writing unit the row stays locked until its end.
     async fn draft(&mut self, id: DraftId) -> Result<Option<Draft>>;
+    /// The draft in which the input that an approval is about is changed. Within a writing unit the row stays locked.
+    async fn draft_of_approval(&mut self, approval: ApprovalId) -> Result<Option<Draft>>;
     /// A person's unsent drafts, last kept first, at most `limit`.
     async fn drafts_of(&mut self, user: UserId, limit: u32) -> Result<Vec<Draft>>;
     /// Inserts or replaces a draft; [`crate::StoreError::Conflict`] when it is another person's, or became a run already.
     async fn put_draft(&mut self, draft: &Draft) -> Result<()>;
-    /// Throws an unsent draft of a person away; false when there is none such.
+    /// Throws an unsent draft of a person away; false when there is none such, or a pending approval waits for it.
     async fn delete_draft(&mut self, user: UserId, id: DraftId) -> Result<bool>;
-    /// Throws unsent drafts away that were last kept before `before`.
+    /// Throws unsent drafts away that were last kept before `before`, and that no pending approval waits for.
     async fn prune_drafts(&mut self, before: Timestamp) -> Result<u64>;
 
     /// The answer given under a key.

@@ -273,6 +273,8 @@ pub trait Runs: Send {
     /// Gives up all leases of all owners. Only for a node that knows that no other is alive.
     async fn release_all_leases(&mut self) -> Result<()>;
 
+    /// Puts another input in place of a run's, which begins again with it. Within the unit of the step that says so.
+    async fn replace_input(&mut self, id: RunId, input: &str) -> Result<()>;
     /// Writes the derived columns of a run and appends to its journal, if the lease still holds and the journal still has `expected` entries; [`crate::StoreError::Conflict`] otherwise, and the unit is lost. `hold` says what becomes of the lease, and `taken` is taken out of the run's inbox.
     ///
     /// `run.journal_version` must be `expected` plus the number of entries. Id, number, workflow, requester, input and creation are not written.

@@ -1,11 +1,16 @@
-//! Approval rules, and [`tally`]: the one function that decides whether an approval is approved or rejected.
+//! Approval rules. [`Matter`] says where an approval stands and who may decide, and nothing else does.
+
+mod matter;
 
 use domain::DecisionKind;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
+use crate::definition::compile_schema;
 use crate::{RunError, StandardError};
+
+pub use matter::{Denied, Matter, Standing, Vote};
 
 /// Who is asked, as the definition says it. The engine resolves it to people when the approval opens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,7 +24,20 @@ pub enum Approver {
     Role(String),
     /// The manager of the person with this login name; the word `requester` means whoever launched the run.
     ManagerOf(String),
+    /// The owner of this: a person, or every member of a team.
+    OwnerOf(Owned),
 }
+
+/// Something that has an owner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Owned {
+    /// The connection of this name.
+    Connection(String),
+}
+
+/// The most stages of one approval.
+const MOST_STAGES: usize = 20;
 
 impl Approver {
     /// The word that stands for the run's requester in [`Approver::ManagerOf`].
@@ -81,17 +99,71 @@ impl<'de> Deserialize<'de> for Quorum {
     }
 }
 
-/// Who must approve, and how many of them.
+/// Who must approve, one stage after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenRule", into = "WrittenRule")]
+pub struct ApprovalRule {
+    /// In order. Without any it is never approved.
+    pub stages: Vec<Stage>,
+    /// Whether whoever decided in one stage is not asked in a later one.
+    pub distinct: bool,
+}
+
+impl ApprovalRule {
+    /// A rule of one stage.
+    pub fn single(approvers: Vec<Approver>, quorum: Quorum) -> Self {
+        Self { stages: vec![Stage { title: None, approvers, quorum }], distinct: false }
+    }
+}
+
+/// Who must approve at the same time, and how many of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ApprovalRule {
+pub struct Stage {
+    /// What it is called, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Who is asked. The approver set is the union, without the requester.
     pub approvers: Vec<Approver>,
     /// How many must approve.
     pub quorum: Quorum,
 }
 
-/// Where an approval stands.
+/// A rule as it is stored: one of a single stage as rules were before there were several.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum WrittenRule {
+    Staged {
+        stages: Vec<Stage>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        distinct: bool,
+    },
+    Single(Stage),
+}
+
+impl From<WrittenRule> for ApprovalRule {
+    fn from(written: WrittenRule) -> Self {
+        match written {
+            WrittenRule::Staged { stages, distinct } => Self { stages, distinct },
+            WrittenRule::Single(stage) => Self { stages: vec![stage], distinct: false },
+        }
+    }
+}
+
+impl From<ApprovalRule> for WrittenRule {
+    fn from(rule: ApprovalRule) -> Self {
+        let ApprovalRule { mut stages, distinct } = rule;
+        match stages.pop() {
+            Some(only) if stages.is_empty() && !distinct => Self::Single(only),
+            last => {
+                stages.extend(last);
+                Self::Staged { stages, distinct }
+            }
+        }
+    }
+}
+
+/// Where a stage stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Tally {
@@ -103,24 +175,24 @@ pub enum Tally {
     Rejected,
 }
 
-/// Decides. `approvers` are the people asked (already resolved, each once); `decisions` are theirs in order.
+/// Decides a stage. `approvers` are the people asked (already resolved, each once); `decisions` are theirs in order.
 ///
 /// - Only the first decision of each person counts, and only that of a person who was asked.
-/// - `request-changes` is no vote; what it causes is not decided here.
+/// - `request-changes` and `narrow` are no votes; what they cause is for [`Matter`] to say.
 /// - With a quorum of 1 a single rejection rejects. Otherwise it is rejected once the people left cannot reach the
 ///   quorum any more.
 /// - With nobody to ask it stays [`Tally::Pending`]: an empty approver set blocks, it never skips.
-pub fn tally<A: PartialEq>(rule: &ApprovalRule, approvers: &[A], decisions: &[(A, DecisionKind)]) -> Tally {
+pub fn tally<A: PartialEq>(quorum: Quorum, approvers: &[A], decisions: &[(A, DecisionKind)]) -> Tally {
     if approvers.is_empty() {
         return Tally::Pending;
     }
-    let first_vote = |person: &A| {
-        decisions.iter().find(|(by, kind)| by == person && *kind != DecisionKind::RequestChanges).map(|(_, kind)| *kind)
-    };
+    let is_vote = |kind: DecisionKind| matches!(kind, DecisionKind::Approve | DecisionKind::Reject);
+    let first_vote =
+        |person: &A| decisions.iter().find(|(by, kind)| by == person && is_vote(*kind)).map(|(_, kind)| *kind);
     let votes: Vec<DecisionKind> = approvers.iter().filter_map(first_vote).collect();
     let approvals = votes.iter().filter(|vote| **vote == DecisionKind::Approve).count();
     let rejections = votes.len() - approvals;
-    let needed = rule.quorum.needed(approvers.len());
+    let needed = quorum.needed(approvers.len());
     if approvals >= needed {
         return Tally::Approved;
     }
@@ -138,6 +210,8 @@ pub(crate) struct ApprovalArguments {
     pub(crate) title: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) due: Option<std::time::Duration>,
+    pub(crate) form: Option<Value>,
+    pub(crate) narrow: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -149,12 +223,43 @@ enum OneOrMany {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawArguments {
+struct RawStage {
     approvers: Value,
     quorum: Option<Quorum>,
     title: Option<String>,
+}
+
+impl RawStage {
+    fn read(self) -> Result<Stage, String> {
+        let approvers = match serde_json::from_value::<OneOrMany>(self.approvers) {
+            Ok(OneOrMany::One(one)) => vec![one],
+            Ok(OneOrMany::Many(many)) => many,
+            Err(_) => {
+                let words = "approvers must be one of, or a list of, {user}, {team}, {role}, {managerOf}, {ownerOf}";
+                return Err(words.to_owned());
+            }
+        };
+        if approvers.is_empty() {
+            return Err("approvers must name at least one user, team, role, manager or owner".to_owned());
+        }
+        Ok(Stage { title: self.title, approvers, quorum: self.quorum.unwrap_or(Quorum::Count(1)) })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawArguments {
+    approvers: Option<Value>,
+    quorum: Option<Quorum>,
+    stages: Option<Vec<RawStage>>,
+    #[serde(default)]
+    distinct: bool,
+    title: Option<String>,
     message: Option<String>,
     due: Option<String>,
+    form: Option<Value>,
+    #[serde(default)]
+    narrow: Vec<String>,
 }
 
 impl ApprovalArguments {
@@ -164,18 +269,12 @@ impl ApprovalArguments {
         let invalid = |detail: String| RunError::new(StandardError::Validation, detail);
         let raw: RawArguments =
             serde_json::from_value(with).map_err(|error| invalid(format!("approval arguments: {error}")))?;
-        let approvers = match serde_json::from_value::<OneOrMany>(raw.approvers) {
-            Ok(OneOrMany::One(one)) => vec![one],
-            Ok(OneOrMany::Many(many)) => many,
-            Err(_) => {
-                return Err(invalid(
-                    "approvers must be one of, or a list of, {user}, {team}, {role}, {managerOf}".to_owned(),
-                ));
-            }
+        let stages = match (raw.approvers, raw.stages) {
+            (Some(approvers), None) => vec![RawStage { approvers, quorum: raw.quorum, title: None }],
+            (None, Some(stages)) if !stages.is_empty() => stages,
+            _ => return Err(invalid("an approval has either approvers or stages".to_owned())),
         };
-        if approvers.is_empty() {
-            return Err(invalid("approvers must name at least one user, team, role or manager".to_owned()));
-        }
+        let stages: Result<Vec<Stage>, String> = stages.into_iter().map(RawStage::read).collect();
         let due = match raw.due {
             None => None,
             Some(text) => Some(
@@ -183,43 +282,84 @@ impl ApprovalArguments {
                     .ok_or_else(|| invalid(format!("due: “{text}” is not an ISO 8601 duration")))?,
             ),
         };
+        if let Some(form) = &raw.form {
+            check_form(form).map_err(|fault| invalid(format!("form: {fault}")))?;
+        }
         Ok(Self {
-            rule: ApprovalRule { approvers, quorum: raw.quorum.unwrap_or(Quorum::Count(1)) },
+            rule: ApprovalRule { stages: stages.map_err(invalid)?, distinct: raw.distinct },
             title: raw.title,
             message: raw.message,
             due,
+            form: raw.form,
+            narrow: raw.narrow,
         })
+    }
+}
+
+/// Checks the schema of what an approver fills in: an object with fields that stand beside the decision, without more in
+/// them and always the same.
+pub(crate) fn check_form(form: &Value) -> Result<(), String> {
+    if form.get("type").and_then(Value::as_str) != Some("object") {
+        return Err("what an approver fills in is a JSON Schema of type object".to_owned());
+    }
+    let known = ["type", "title", "description", "properties", "required", "additionalProperties"];
+    if let Some(other) = form.as_object().and_then(|form| form.keys().find(|key| !known.contains(&key.as_str()))) {
+        return Err(format!("“{other}” is not served in what an approver fills in"));
+    }
+    compile_schema(form)?;
+    let properties = form.get("properties").and_then(Value::as_object);
+    match properties.and_then(|properties| properties.iter().find(|(_, field)| !is_plain(field))) {
+        Some((name, _)) => Err(format!("“{name}” must be a text, a number, yes or no, a choice, or a list of those")),
+        None => Ok(()),
+    }
+}
+
+/// Whether a schema describes one field of a form, or a list with one field a line.
+pub(crate) fn is_plain(schema: &Value) -> bool {
+    match schema.get("type").and_then(Value::as_str) {
+        Some("string" | "number" | "integer" | "boolean") => true,
+        Some("array") => schema.get("items").is_some_and(|items| is_plain(items) && items.get("items").is_none()),
+        Some(_) => false,
+        None => schema.get("enum").is_some(),
     }
 }
 
 /// JSON Schema of the `with` of `call: approval`.
 pub(crate) fn with_schema() -> Value {
-    let approver = json!({
-        "oneOf": [
-            {"type": "object", "required": ["user"], "additionalProperties": false,
-             "properties": {"user": {"type": "string", "minLength": 1}}},
-            {"type": "object", "required": ["team"], "additionalProperties": false,
-             "properties": {"team": {"type": "string", "minLength": 1}}},
-            {"type": "object", "required": ["role"], "additionalProperties": false,
-             "properties": {"role": {"type": "string", "minLength": 1}}},
-            {"type": "object", "required": ["managerOf"], "additionalProperties": false,
-             "properties": {"managerOf": {"type": "string", "minLength": 1}}}
-        ]
-    });
+    let one = |name: &str, value: Value| json!({"type": "object", "required": [name], "additionalProperties": false, "properties": {name: value}});
+    let text = json!({"type": "string", "minLength": 1});
+    let approver = json!({"oneOf": [
+        one("user", text.clone()),
+        one("team", text.clone()),
+        one("role", text.clone()),
+        one("managerOf", text.clone()),
+        one("ownerOf", one("connection", text.clone()))
+    ]});
+    let approvers = json!({"oneOf": [approver, {"type": "array", "minItems": 1, "items": approver}]});
+    let quorum = json!({"oneOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "string", "pattern": "^(all|([1-9][0-9]?|100)%)$"}
+    ]});
     json!({
         "type": "object",
-        "required": ["approvers"],
         "additionalProperties": false,
         "properties": {
-            "approvers": {"oneOf": [approver, {"type": "array", "minItems": 1, "items": approver}]},
-            "quorum": {"oneOf": [
-                {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": "^(all|([1-9][0-9]?|100)%)$"}
-            ]},
+            "approvers": approvers,
+            "quorum": quorum,
+            "stages": {"type": "array", "minItems": 1, "maxItems": MOST_STAGES, "items": {
+                "type": "object",
+                "required": ["approvers"],
+                "additionalProperties": false,
+                "properties": {"approvers": approvers, "quorum": quorum, "title": {"type": "string", "minLength": 1}}
+            }},
+            "distinct": {"type": "boolean"},
             "title": {"type": "string"},
             "message": {"type": "string"},
             "due": {"type": "string", "pattern": "^P"},
-            "onDue": {"enum": ["reject"]}
+            "onDue": {"enum": ["reject"]},
+            "form": {"type": "object"},
+            "narrow": {"type": "array", "minItems": 1, "uniqueItems": true,
+                       "items": {"type": "string", "pattern": "^/[^/]+$"}}
         }
     })
 }
@@ -227,10 +367,6 @@ pub(crate) fn with_schema() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rule(quorum: Quorum) -> ApprovalRule {
-        ApprovalRule { approvers: vec![Approver::Team("ops".into())], quorum }
-    }
 
     #[test]
     fn decides_by_quorum() {
@@ -258,22 +394,58 @@ mod tests {
         ];
         for (quorum, asked, decisions, expected) in table {
             let people: Vec<usize> = (0..*asked).collect();
-            assert_eq!(tally(&rule(*quorum), &people, decisions), *expected, "{quorum:?} {asked} {decisions:?}");
+            assert_eq!(tally(*quorum, &people, decisions), *expected, "{quorum:?} {asked} {decisions:?}");
         }
     }
 
     #[test]
     fn reads_arguments_in_all_their_forms() {
         let one = ApprovalArguments::read(json!({"approvers": {"managerOf": "requester"}})).unwrap();
-        assert_eq!(one.rule.approvers, [Approver::ManagerOf("requester".into())]);
-        assert_eq!(one.rule.quorum, Quorum::Count(1));
+        let managers = vec![Approver::ManagerOf("requester".into())];
+        assert_eq!(one.rule, ApprovalRule::single(managers.clone(), Quorum::Count(1)));
         let many = ApprovalArguments::read(json!({
             "approvers": [{"user": "ana"}, {"role": "operator"}], "quorum": "60%", "due": "P2D"}))
         .unwrap();
-        assert_eq!(many.rule.quorum, Quorum::Percent(60));
+        assert_eq!(many.rule.stages[0].quorum, Quorum::Percent(60));
         assert_eq!(many.due, Some(std::time::Duration::from_hours(48)));
         assert!(ApprovalArguments::read(json!({"approvers": []})).is_err());
         assert!(ApprovalArguments::read(json!({"approvers": {"user": "a"}, "quorum": 0})).is_err());
         assert!(ApprovalArguments::read(json!({"approvers": {"user": "a"}, "due": "soon"})).is_err());
+        let staged = ApprovalArguments::read(json!({
+        "distinct": true,
+        "stages": [
+            {"title": "Line", "approvers": {"managerOf": "requester"}},
+            {"approvers": [{"ownerOf": {"connection": "directory"}}], "quorum": "all"}
+        ]}))
+        .unwrap();
+        let owner = Approver::OwnerOf(Owned::Connection("directory".into()));
+        let stages = vec![
+            Stage { title: Some("Line".into()), approvers: managers, quorum: Quorum::Count(1) },
+            Stage { title: None, approvers: vec![owner], quorum: Quorum::All },
+        ];
+        assert_eq!(staged.rule, ApprovalRule { stages, distinct: true });
+        for wrong in [
+            json!({}),
+            json!({"stages": [], "approvers": {"user": "a"}}),
+            json!({"stages": [{"approvers": []}]}),
+            json!({"stages": [{"approvers": {"ownerOf": {"team": "a"}}}]}),
+            json!({"approvers": {"user": "a"}, "form": {"type": "string"}}),
+            json!({"approvers": {"user": "a"}, "form": {"type": "object", "properties": {"n": {"type": "nmber"}}}}),
+        ] {
+            assert!(ApprovalArguments::read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_rule_of_one_stage_is_written_as_it_was_before_there_were_stages() {
+        let before = json!({"approvers": [{"user": "ana"}], "quorum": 1});
+        let rule: ApprovalRule = serde_json::from_value(before.clone()).unwrap();
+        assert_eq!(rule, ApprovalRule::single(vec![Approver::User("ana".into())], Quorum::Count(1)));
+        assert_eq!(serde_json::to_value(&rule).unwrap(), before);
+        let staged = json!({"stages": [before, {"title": "Then", "approvers": [{"role": "operator"}], "quorum": "all"}],
+                            "distinct": true});
+        let rule: ApprovalRule = serde_json::from_value(staged.clone()).unwrap();
+        assert_eq!((rule.stages.len(), rule.distinct), (2, true));
+        assert_eq!(serde_json::to_value(&rule).unwrap(), staged);
     }
 }

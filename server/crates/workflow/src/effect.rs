@@ -37,6 +37,13 @@ pub enum Effect {
     },
     /// Open an approval; it completes by `CallCompleted` or `CallFailed`.
     OpenApproval(Box<ApprovalRequest>),
+    /// Ask the next stage of an open approval.
+    AskStage {
+        /// The approval, as it was opened.
+        request: Box<ApprovalRequest>,
+        /// The stage, by its position.
+        stage: usize,
+    },
     /// Close an approval that is no longer wanted.
     CloseApproval {
         /// Its call.
@@ -156,6 +163,12 @@ pub struct ApprovalRequest {
     /// When it counts as rejected if nobody decided. The machine has a timer for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// JSON Schema of what an approver fills in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Value>,
+    /// JSON pointers into the run's input: what an approver may change to something that its schema permits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub narrow: Vec<String>,
     /// The task's input: what is decided about.
     pub input: Value,
     /// The login name of whoever changed what is decided about, and is not asked therefore.

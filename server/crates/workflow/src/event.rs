@@ -60,7 +60,7 @@ pub struct Event {
 
 impl Event {
     /// The version of the encoding of events. A journal row carries it; a change that old readers cannot read raises it.
-    pub const FORMAT: u32 = 4;
+    pub const FORMAT: u32 = 5;
 
     /// An event at a time.
     pub fn new(at: Timestamp, kind: EventKind) -> Self {
@@ -130,6 +130,23 @@ pub enum EventKind {
         call: CallId,
         /// How.
         resolution: Resolution,
+        /// Who.
+        by: String,
+    },
+    /// A stage of an approval approved, and it is not the last.
+    StageApproved {
+        /// The approval's call.
+        call: CallId,
+        /// The stage that comes now, by its position.
+        stage: usize,
+    },
+    /// Other input is sent in place of that which an open approval is about: the run begins again with it, from its first
+    /// task. What it has done stays done, and is taken back if the run ends badly; what follows is another execution.
+    Resubmitted {
+        /// The approval's call.
+        call: CallId,
+        /// The raw input.
+        input: Value,
         /// Who.
         by: String,
     },

@@ -366,6 +366,8 @@ impl Driver<'_> {
                     self.opened.push((*request).clone());
                     self.approvals.push_back(*request);
                 }
+                // What answers approvals here answers for all stages.
+                Effect::AskStage { .. } => {}
                 Effect::CloseApproval { call } => {
                     self.approvals.retain(|request| request.call != call);
                     self.stopped.push(call);

@@ -77,7 +77,7 @@ pub use error::{RunError, StandardError};
 pub use event::{CallId, Event, EventKind, Resolution, SubscriptionId, TimerId};
 pub use machine::{
     CallRequest, Decides, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, Refusal, RunState, SecretSource, apply, build_call,
-    outstanding, refusal, secrets_of_call,
+    outstanding, refusal, secrets_of_call, unsettled,
 };
 pub use plan::{Plan, PlannedStep};
 pub use schedule::{Gathering, Schedule};

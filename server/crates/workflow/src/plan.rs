@@ -7,7 +7,7 @@ use domain::view::PlanStep;
 use serde_json::{Value, json};
 
 use crate::Definition;
-use crate::approval::Approver;
+use crate::approval::{Approver, Owned};
 use crate::definition::model::{Case, Extension, ListIndex, Task, TaskIndex, TaskKind, Then};
 use crate::definition::task_title;
 use crate::expression::{Expression, Template, Variables};
@@ -245,10 +245,7 @@ impl<'d> Planner<'d> {
         if let Some(call) = task.kind.call() {
             system = self.definition.systems.get(&call.function).cloned();
             connection = part(&call.with, "connection").and_then(Value::as_str).map(str::to_owned);
-            if let Some(rule) = part(&call.with, "approvers") {
-                let many = if rule.is_array() { rule.clone() } else { json!([rule]) };
-                approvers = serde_json::from_value(many).unwrap_or_default();
-            }
+            approvers = approvers_of(&call.with);
         }
         let words = approvers.iter().map(in_words).collect();
         let view = PlanStep {
@@ -276,7 +273,20 @@ fn in_words(approver: &Approver) -> String {
         Approver::Role(role) => format!("role {role}"),
         Approver::ManagerOf(login) if login == Approver::REQUESTER => "the requester's manager".to_owned(),
         Approver::ManagerOf(login) => format!("the manager of {login}"),
+        Approver::OwnerOf(Owned::Connection(name)) => format!("the owner of the connection {name}"),
     }
+}
+
+/// Whom the arguments of an approval name, stage after stage, as far as they are no expressions.
+fn approvers_of(with: &Template) -> Vec<Approver> {
+    let stages = part(with, "stages").and_then(Value::as_array).into_iter().flatten();
+    let lists = part(with, "approvers").into_iter().chain(stages.filter_map(|stage| stage.get("approvers")));
+    let mut approvers = Vec::new();
+    for list in lists {
+        let many = if list.is_array() { list.clone() } else { json!([list]) };
+        approvers.extend(serde_json::from_value::<Vec<Approver>>(many).unwrap_or_default());
+    }
+    approvers
 }
 
 /// A member of a call's arguments, if it is no expression.

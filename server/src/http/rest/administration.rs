@@ -278,10 +278,10 @@ struct NewGrant {
     expires_at: Option<Timestamp>,
 }
 
-/// Who holds a grant.
+/// A person or a team: who holds a grant, or owns a connection.
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "camelCase")]
-enum Holder {
+pub(super) enum Holder {
     /// A person.
     User {
         /// Their id.
@@ -294,6 +294,15 @@ enum Holder {
     },
 }
 
+impl From<Holder> for Subject {
+    fn from(holder: Holder) -> Self {
+        match holder {
+            Holder::User { id } => Self::User(id),
+            Holder::Team { id } => Self::Team(id),
+        }
+    }
+}
+
 /// Give a role
 #[utoipa::path(post, path = "/api/v1/grants", tag = "grants", operation_id = "createGrant",
     request_body = NewGrant,
@@ -304,11 +313,7 @@ async fn grant(
     SignedIn(caller): SignedIn,
     Sent(new): Sent<NewGrant>,
 ) -> Answer<Created<GrantView>> {
-    let subject = match new.subject {
-        Holder::User { id } => Subject::User(id),
-        Holder::Team { id } => Subject::Team(id),
-    };
-    let grant = portal.service.grant(&caller, subject, new.role, new.scope, new.expires_at).await?;
+    let grant = portal.service.grant(&caller, new.subject.into(), new.role, new.scope, new.expires_at).await?;
     Ok(Created(format!("/grants/{}", grant.id), grant))
 }
 

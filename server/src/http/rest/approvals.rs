@@ -1,12 +1,15 @@
 //! Decisions.
 
+use std::collections::BTreeMap;
+
 use axum::{Json, extract::State};
 use domain::{
-    ApprovalId, ApprovalState, DecisionKind, RunId,
-    view::{ApprovalDetail, ApprovalSummary, Page},
+    ApprovalId, ApprovalState, DecisionKind, RemarkId, RunId,
+    view::{ApprovalDetail, ApprovalSummary, Page, RunSummary},
 };
 use serde::Deserialize;
-use service::ApprovalQuery;
+use serde_json::Value;
+use service::{ApprovalQuery, NewDecision};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -14,7 +17,13 @@ use super::{Asked, Created, Place, Sent};
 use crate::http::{Portal, identify::SignedIn, problem::Answer};
 
 pub(super) fn routes() -> OpenApiRouter<Portal> {
-    OpenApiRouter::default().routes(routes!(list)).routes(routes!(get)).routes(routes!(decide))
+    OpenApiRouter::default()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .routes(routes!(decide))
+        .routes(routes!(resubmit))
+        .routes(routes!(ask))
+        .routes(routes!(answer))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -63,7 +72,7 @@ async fn get(
 
 /// A decision.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the name is part of the interface")]
 #[schema(example = json!({"decision": "approve", "comment": "", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}))]
 struct Decision {
@@ -74,6 +83,14 @@ struct Decision {
     comment: String,
     /// The approval's `digest`: what was decided about.
     digest: String,
+    /// To approve, where the approval has a `form`: what that asks for.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    filled_in: Option<Value>,
+    /// To narrow: what is permitted instead of what was asked for, by those JSON pointers that the approval lists as `narrow`.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    narrowed: BTreeMap<String, Value>,
 }
 
 /// Decide
@@ -88,7 +105,74 @@ async fn decide(
     Place(id): Place<ApprovalId>,
     Sent(decision): Sent<Decision>,
 ) -> Answer<Created<ApprovalDetail>> {
-    let service = &portal.service;
-    let approval = service.decide(&caller, id, decision.decision, &decision.comment, &decision.digest).await?;
-    Ok(Created(format!("/approvals/{id}"), approval))
+    let Decision { decision: kind, comment, digest, filled_in, narrowed } = decision;
+    let new = NewDecision { kind, comment, digest, filled_in, narrowed };
+    Ok(Created(format!("/approvals/{id}"), portal.service.decide_on(&caller, id, new).await?))
+}
+
+/// Changed input.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Resubmission {
+    /// The whole input, as the workflow's schema has it.
+    #[schema(value_type = Object)]
+    input: Value,
+}
+
+/// Send changed input after an approver has asked for changes
+///
+/// The same run begins again with it, and everybody is asked anew: by another approval, with another digest.
+#[utoipa::path(post, path = "/api/v1/approvals/{id}/resubmissions", tag = "approvals", operation_id = "resubmit",
+    params(("id" = ApprovalId, Path)),
+    request_body = Resubmission,
+    responses((status = 201, description = "The run", body = RunSummary)),
+    extensions(("x-rondo-operation" = json!("approval.resubmit"))))]
+async fn resubmit(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(id): Place<ApprovalId>,
+    Sent(Resubmission { input }): Sent<Resubmission>,
+) -> Answer<Created<RunSummary>> {
+    let run = portal.service.resubmit(&caller, id, input).await?;
+    Ok(Created(format!("/runs/{}", run.id), run))
+}
+
+/// What somebody asks or answers.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "For how long?"}))]
+struct Words {
+    /// Plain text, at most 4,000 characters.
+    text: String,
+}
+
+/// Ask something before deciding
+#[utoipa::path(post, path = "/api/v1/approvals/{id}/questions", tag = "approvals", operation_id = "askAboutApproval",
+    params(("id" = ApprovalId, Path)),
+    request_body = Words,
+    responses((status = 201, description = "The approval with the question", body = ApprovalDetail)),
+    extensions(("x-rondo-operation" = json!("approval.ask"))))]
+async fn ask(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(id): Place<ApprovalId>,
+    Sent(Words { text }): Sent<Words>,
+) -> Answer<Created<ApprovalDetail>> {
+    Ok(Created(format!("/approvals/{id}"), portal.service.ask(&caller, id, &text).await?))
+}
+
+/// Answer a question
+#[utoipa::path(post, path = "/api/v1/approvals/{id}/questions/{question}/answers", tag = "approvals",
+    operation_id = "answerAboutApproval",
+    params(("id" = ApprovalId, Path), ("question" = RemarkId, Path)),
+    request_body = Words,
+    responses((status = 201, description = "The approval with the answer", body = ApprovalDetail)),
+    extensions(("x-rondo-operation" = json!("approval.answer"))))]
+async fn answer(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place((id, question)): Place<(ApprovalId, RemarkId)>,
+    Sent(Words { text }): Sent<Words>,
+) -> Answer<Created<ApprovalDetail>> {
+    Ok(Created(format!("/approvals/{id}"), portal.service.answer(&caller, id, question, &text).await?))
 }

@@ -7,11 +7,11 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use service::NewConnection;
+use service::{NewConnection, Subject};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Created, Place, Sent, whole};
+use super::{Created, Place, Sent, administration::Holder, whole};
 use crate::http::{Portal, identify::SignedIn, problem::Answer};
 
 pub(super) fn routes() -> OpenApiRouter<Portal> {
@@ -45,12 +45,16 @@ struct Connection {
     settings: Value,
     /// Namespaces that may use it; `*` for all.
     namespaces: Vec<String>,
+    /// Who answers for it, and is asked where a workflow names its owner as approver.
+    #[serde(default)]
+    owner: Option<Holder>,
 }
 
 impl From<Connection> for NewConnection {
     fn from(connection: Connection) -> Self {
-        let Connection { name, kind, settings, namespaces } = connection;
-        Self { name, kind, settings, namespaces }
+        let Connection { name, kind, settings, namespaces, owner } = connection;
+        let owner = owner.map(Subject::from);
+        Self { name, kind, settings, namespaces, owner }
     }
 }
 

@@ -113,7 +113,10 @@ async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool
                     ended.error = record.error.as_ref().map(ToString::to_string);
                     ended.compensated = record.compensation == workflow::Compensation::Done;
                 }
-                Effect::StopCall { .. } | Effect::SettleCall { .. } | Effect::CloseApproval { .. } => {}
+                Effect::StopCall { .. }
+                | Effect::SettleCall { .. }
+                | Effect::AskStage { .. }
+                | Effect::CloseApproval { .. } => {}
                 Effect::Subscribe(_) | Effect::Unsubscribe { .. } | Effect::Emit(_) => {
                     panic!("what ships neither listens nor emits")
                 }

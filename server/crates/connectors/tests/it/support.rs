@@ -121,6 +121,7 @@ impl Bench {
             settings: split.settings.to_string(),
             sealed_secret: split.secret.map(|secret| self.vault.seal(&context, &secret.to_string())),
             namespaces: namespaces.to_string(),
+            owner: None,
             last_check: None,
             created_at: WallClock.now(),
             updated_at: WallClock.now(),

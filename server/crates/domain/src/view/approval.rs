@@ -2,7 +2,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Person, PlanStep, RunError};
-use crate::{ApprovalId, ApprovalState, DecisionId, DecisionKind, Name, Risk, RunId, RunStatus, Timestamp};
+use crate::{
+    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, Name, RemarkId, Risk, RunId, RunStatus, StageState,
+    Timestamp,
+};
 
 /// An approval in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,15 @@ pub struct ApprovalSummary {
     pub reference: String,
     /// Where it stands.
     pub state: ApprovalState,
+    /// The stage that is asked, from 1.
+    #[serde(default)]
+    pub stage: u32,
+    /// How many stages it has.
+    #[serde(default)]
+    pub stage_count: u32,
+    /// Whether it is back with the requester, since an approver asked for changes.
+    #[serde(default)]
+    pub returned: bool,
     /// Hex SHA-256 of exactly what would run and was shown; a decision must repeat it.
     pub digest: String,
     /// By when a decision is due.
@@ -53,6 +65,24 @@ pub struct ApproverView {
     pub person: Person,
     /// Why: `manager of staff`, `team it-identity` …
     pub via: String,
+    /// In which stage, from 1.
+    pub stage: u32,
+}
+
+/// One of the stages that an approval goes through.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StageView {
+    /// What it is called; empty if the workflow does not say.
+    #[serde(default)]
+    pub title: String,
+    /// How many approvals are needed, in words (`1`, `all`, `50%`).
+    pub quorum: String,
+    /// Where it stands.
+    pub state: StageState,
+    /// Who will be asked, as words that pages translate, while it is ahead.
+    #[serde(default)]
+    pub asks: Vec<String>,
 }
 
 /// One person's decision.
@@ -69,8 +99,68 @@ pub struct DecisionView {
     /// Their reason.
     #[serde(default)]
     pub comment: String,
+    /// In which stage, from 1.
+    pub stage: u32,
+    /// What they filled in, where the approval has a form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub filled_in: Option<Value>,
+    /// What they permitted instead of what was asked for, by JSON pointer into the input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub narrowed: Option<Value>,
     /// When.
     pub decided_at: Timestamp,
+}
+
+/// What was asked for before it was changed, and what was decided about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct EarlierVersion {
+    /// The approval that was about it.
+    pub approval: ApprovalId,
+    /// The input.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub input: Value,
+    /// What was decided; the last says who had it changed. None of it counts for what came after.
+    pub decisions: Vec<DecisionView>,
+    /// When another version took its place.
+    #[serde(default)]
+    pub replaced_at: Option<Timestamp>,
+}
+
+/// A question about what is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct QuestionView {
+    /// Its id.
+    pub id: RemarkId,
+    /// Who asks.
+    pub person: Person,
+    /// What.
+    pub text: String,
+    /// When.
+    pub asked_at: Timestamp,
+    /// The answers, in order.
+    #[serde(default)]
+    pub answers: Vec<AnswerView>,
+}
+
+/// An answer to a question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerView {
+    /// Its id.
+    pub id: RemarkId,
+    /// Who answers.
+    pub person: Person,
+    /// What.
+    pub text: String,
+    /// When.
+    pub answered_at: Timestamp,
 }
 
 /// How earlier runs of the same workflow went.
@@ -134,9 +224,40 @@ pub struct ApprovalDetail {
     /// What will happen after an approval.
     #[serde(default)]
     pub steps: Vec<PlanStep>,
-    /// How many approvals are needed, in words (`1`, `all`, `50%`).
+    /// How many approvals the stage that is asked needs, in words (`1`, `all`, `50%`).
     pub quorum: String,
-    /// Who is asked.
+    /// The stages, in order.
+    #[serde(default)]
+    pub stages: Vec<StageView>,
+    /// Whether whoever decided in one stage is not asked in a later one.
+    #[serde(default)]
+    pub distinct: bool,
+    /// What was asked for before, oldest first, where it was changed while people were asked.
+    #[serde(default)]
+    pub earlier: Vec<EarlierVersion>,
+    /// JSON Schema of what an approver fills in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub form: Option<Value>,
+    /// JSON pointers into the input: what an approver may change to something that its schema permits.
+    #[serde(default)]
+    pub narrow: Vec<String>,
+    /// What was asked about it, and about earlier versions of it, in order.
+    #[serde(default)]
+    pub questions: Vec<QuestionView>,
+    /// Whether the caller may ask something.
+    #[serde(default)]
+    pub can_ask: bool,
+    /// Whether the caller may answer questions.
+    #[serde(default)]
+    pub can_answer: bool,
+    /// Whether it is the caller's turn to change what was asked for, or to withdraw it.
+    #[serde(default)]
+    pub can_resubmit: bool,
+    /// The caller's draft of the changed input, while it is their turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<DraftId>,
+    /// Who is asked, and was in earlier stages.
     #[serde(default)]
     pub approvers: Vec<ApproverView>,
     /// What was decided so far.

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ConnectionId, Timestamp};
+use crate::{ConnectionId, TeamId, Timestamp, UserId};
 
 /// A configured target. Its secret never leaves the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,11 +21,35 @@ pub struct ConnectionView {
     pub has_secret: bool,
     /// The namespaces that may use it; `*` for all.
     pub namespaces: Vec<String>,
+    /// Who answers for it, and is asked where a workflow names its owner as approver.
+    #[serde(default)]
+    pub owner: Option<OwnerView>,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// The last check.
     #[serde(default)]
     pub last_check: Option<ConnectionCheck>,
+}
+
+/// Who answers for a connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum OwnerView {
+    /// A person.
+    User {
+        /// Their id.
+        id: UserId,
+        /// Their login name.
+        login: String,
+    },
+    /// Everybody in a team.
+    Team {
+        /// Its id.
+        id: TeamId,
+        /// Its short name.
+        name: String,
+    },
 }
 
 /// How a connection test went, step by step.

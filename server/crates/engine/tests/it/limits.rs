@@ -48,6 +48,7 @@ async fn connect(lab: &Lab, settings: Value) {
         settings: settings.to_string(),
         sealed_secret: None,
         namespaces: json!(["*"]).to_string(),
+        owner: None,
         last_check: None,
         created_at: now,
         updated_at: now,

@@ -38,6 +38,21 @@ fn no_role_decides_without_having_been_asked() {
 }
 
 #[test]
+fn nobody_but_the_requester_sends_changed_input_and_none_but_those_asked_ask_back() {
+    let policies = Policies::builtin().unwrap();
+    for principal in every_combination_of_roles() {
+        let may = |operation, of: &Resource| policies.decide(&principal, operation, of).allowed;
+        let (own, asked, neither) =
+            (approval("here", ME, &[OTHER]), approval("here", OTHER, &[ME]), approval("here", OTHER, &[OTHER]));
+        let resubmits = [&own, &asked, &neither].map(|of| may(Operation::ApprovalResubmit, of));
+        let asks = [&own, &asked, &neither].map(|of| may(Operation::ApprovalAsk, of));
+        let answers = [&own, &asked, &neither].map(|of| may(Operation::ApprovalAnswer, of));
+        let expected = ([true, false, false], [false, true, false], [true, true, false]);
+        assert_eq!((resubmits, asks, answers), expected, "{principal:?}");
+    }
+}
+
+#[test]
 fn nobody_gives_a_role_to_themselves_under_any_combination_of_roles() {
     let policies = Policies::builtin().unwrap();
     let id = Uuid::from_u128(9);

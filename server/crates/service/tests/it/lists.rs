@@ -139,6 +139,7 @@ impl Organisation {
                 settings: json!({}).to_string(),
                 sealed_secret: None,
                 namespaces: json!(usable_in).to_string(),
+                owner: None,
                 last_check: None,
                 created_at: at,
                 updated_at: at,
@@ -275,6 +276,7 @@ impl Organisation {
                 kind: connection.kind,
                 settings: serde_json::from_str(&connection.settings).unwrap(),
                 namespaces: serde_json::from_str(&connection.namespaces).unwrap(),
+                owner: None,
             };
             let put = service.put_connection(caller, Some(connection.id), same).await;
             assert_eq!(shown, permitted(put), "{who} and {} for {}", connection.name, connection.namespaces);
@@ -348,6 +350,7 @@ async fn an_administrator_of_one_namespace_sees_what_belongs_to_it_alone() {
             kind: "builtin".to_owned(),
             settings: json!({}),
             namespaces: namespaces.into_iter().map(str::to_owned).collect(),
+            owner: None,
         };
         office.service.put_connection(&admin, None, new).await.unwrap();
     }

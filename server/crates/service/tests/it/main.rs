@@ -18,3 +18,4 @@ mod roles;
 mod schedules;
 mod secrets;
 mod sign_in;
+mod stages;

@@ -64,6 +64,7 @@ impl Lab {
                 kind: kind.to_owned(),
                 settings,
                 namespaces: vec!["*".to_owned()],
+                owner: None,
             };
             let made = office.service.put_connection(&admin, id(name), new).await.unwrap();
             let check = office.service.test_connection(&admin, made.id).await.unwrap();

@@ -134,6 +134,23 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             let digest = &approval.summary.digest;
             code(service.decide(caller, approval.summary.id, DecisionKind::Reject, "no", digest).await)
         }
+        Operation::ApprovalResubmit => {
+            let (_, approval) = office.request().await;
+            let (id, digest) = (approval.summary.id, &approval.summary.digest);
+            let manager = office.caller("manager").await;
+            service.decide(&manager, id, DecisionKind::RequestChanges, "which team?", digest).await.unwrap();
+            code(service.resubmit(caller, id, Office::newcomer()).await)
+        }
+        Operation::ApprovalAsk => {
+            let (_, approval) = office.request().await;
+            code(service.ask(caller, approval.summary.id, "For how long?").await)
+        }
+        Operation::ApprovalAnswer => {
+            let (_, approval) = office.request().await;
+            let manager = office.caller("manager").await;
+            let asked = service.ask(&manager, approval.summary.id, "For how long?").await.unwrap();
+            code(service.answer(caller, approval.summary.id, asked.questions[0].id, "A year.").await)
+        }
         Operation::AuditRead => code(service.audit(caller, AuditFilter::default(), None, None).await),
         Operation::AuditExport => code(service.audit_export(caller, AuditFilter::default(), ExportFormat::Csv).await),
         Operation::UserList => code(service.users(caller, None, None, None).await),
@@ -208,6 +225,7 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
                 kind: "builtin".to_owned(),
                 settings: json!({}),
                 namespaces: vec!["*".to_owned()],
+                owner: None,
             };
             if operation == Operation::ConnectionUpdate {
                 return code(service.put_connection(caller, None, new).await);

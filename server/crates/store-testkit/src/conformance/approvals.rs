@@ -6,7 +6,9 @@ use store::{
 };
 
 use super::Subject;
-use crate::fixtures::{answered, approval, approval_id, approver, at, decision, draft, draft_id, run, run_id, user_id};
+use crate::fixtures::{
+    answered, approval, approval_id, approver, at, decision, draft, draft_id, remark, remark_id, run, run_id, user_id,
+};
 
 pub(super) async fn the_queue_is_ordered_by_due_time_and_paged(subject: Subject) {
     subject.organisation(1).await;
@@ -113,7 +115,7 @@ pub(super) async fn a_closed_approval_stays_closed(subject: Subject) {
     assert_eq!((closed.state, closed.closed_at), (ApprovalState::Rejected, Some(at(12))));
     unit.commit().await.unwrap();
     let error = subject.unit().await.insert_decision(&decision(3, approval_id(1), user_id(2))).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Duplicate(what) if what == "approval_id, user_id"), "{error:?}");
+    assert!(matches!(&error, StoreError::Duplicate(what) if what == "approval_id, stage, user_id"), "{error:?}");
     let error = subject.unit().await.insert_decision(&decision(3, approval_id(9), user_id(2))).await.unwrap_err();
     assert!(matches!(error, StoreError::Reference(_)), "{error:?}");
     let mut twice = approval(2, run_id(1), user_id(1), None);
@@ -133,6 +135,113 @@ pub(super) async fn more_people_can_be_asked(subject: Subject) {
     unit.add_approvers(approval_id(1), &[approver(user_id(1))]).await.unwrap();
     let asked = unit.approvers(approval_id(1)).await.unwrap();
     assert_eq!(asked, [approver(user_id(3)), approver(user_id(2)), approver(user_id(1))]);
+}
+
+pub(super) async fn stages_are_asked_one_after_the_other(subject: Subject) {
+    subject.organisation(1).await;
+    let mut unit = subject.unit().await;
+    let first = [approver(user_id(2)), approver(user_id(3))];
+    unit.insert_approval(&approval(1, run_id(1), user_id(1), None), &first).await.unwrap();
+    let waiting = async |unit: &mut dyn store::UnitOfWork| {
+        let mut found = Vec::new();
+        for person in 1..=3 {
+            let count = unit.count_waiting_for(user_id(person)).await.unwrap();
+            let filter = ApprovalFilter { waiting_for: Some(user_id(person)), ..ApprovalFilter::default() };
+            let listed = unit.list_approvals(&Visibility::everything(), &filter, None, 10).await.unwrap();
+            assert_eq!(count, listed.len() as u64, "person {person}");
+            found.push(count);
+        }
+        found
+    };
+    unit.insert_decision(&decision(1, approval_id(1), user_id(2))).await.unwrap();
+    assert_eq!(waiting(unit.as_mut()).await, [0, 0, 1]);
+    assert!(matches!(unit.advance_approval(approval_id(1), 2).await, Err(StoreError::Conflict)));
+    unit.commit().await.unwrap();
+    let mut unit = subject.unit().await;
+    unit.advance_approval(approval_id(1), 1).await.unwrap();
+    // Nobody is asked yet; then one who was asked before as well.
+    assert_eq!(waiting(unit.as_mut()).await, [0, 0, 0]);
+    let mut second = [approver(user_id(2)), approver(user_id(1))];
+    second.iter_mut().for_each(|approver| approver.stage = 1);
+    unit.add_approvers(approval_id(1), &second).await.unwrap();
+    assert_eq!(waiting(unit.as_mut()).await, [1, 1, 0]);
+    let asked = unit.approvers(approval_id(1)).await.unwrap();
+    assert_eq!(asked, [first.as_slice(), second.as_slice()].concat());
+    assert_eq!(unit.people_asked_in(run_id(1)).await.unwrap(), [1, 2, 3].map(user_id));
+    let mut again = decision(2, approval_id(1), user_id(2));
+    again.stage = 1;
+    again.filled_in = Some("{\"cost\":5}".to_owned());
+    // An earlier time, by the clock of another node: the order is that of the stages.
+    again.decided_at = at(9);
+    unit.insert_decision(&again).await.unwrap();
+    let both = [decision(1, approval_id(1), user_id(2)), again];
+    assert_eq!(unit.decisions(approval_id(1)).await.unwrap(), both);
+    assert_eq!(waiting(unit.as_mut()).await, [1, 0, 0]);
+    let mut narrower = decision(3, approval_id(1), user_id(1));
+    (narrower.stage, narrower.kind) = (1, DecisionKind::Narrow);
+    narrower.narrowed = Some("{\"/days\":3}".to_owned());
+    unit.insert_decision(&narrower).await.unwrap();
+    assert_eq!(unit.decisions(approval_id(1)).await.unwrap().last(), Some(&narrower));
+    assert_eq!(waiting(unit.as_mut()).await, [0, 0, 0]);
+    unit.close_approval(approval_id(1), ApprovalState::Void, at(12)).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut unit = subject.unit().await;
+    assert!(matches!(unit.advance_approval(approval_id(1), 2).await, Err(StoreError::Conflict)));
+    drop(unit);
+    let mut unit = subject.reading().await;
+    let closed = unit.approval(approval_id(1)).await.unwrap().unwrap();
+    assert_eq!((closed.stage, closed.returnable, closed.state), (1, true, ApprovalState::Void));
+}
+
+pub(super) async fn what_was_asked_and_answered_stays(subject: Subject) {
+    subject.organisation(2).await;
+    let mut unit = subject.unit().await;
+    for number in [1, 2] {
+        unit.insert_approval(&approval(number, run_id(number), user_id(1), None), &[]).await.unwrap();
+    }
+    let question = remark(1, approval_id(1), user_id(2));
+    let mut answer = remark(2, approval_id(1), user_id(1));
+    answer.answers = Some(remark_id(1));
+    "사흘".clone_into(&mut answer.text);
+    unit.insert_remark(&question).await.unwrap();
+    unit.insert_remark(&answer).await.unwrap();
+    unit.insert_remark(&remark(3, approval_id(2), user_id(2))).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut unit = subject.reading().await;
+    assert_eq!(unit.remarks_of_run(run_id(1)).await.unwrap(), [question, answer.clone()]);
+    assert_eq!(unit.remarks_of_run(run_id(3)).await.unwrap(), []);
+    drop(unit);
+    (answer.id, answer.answers) = (remark_id(4), Some(remark_id(9)));
+    let error = subject.unit().await.insert_remark(&answer).await.unwrap_err();
+    assert!(matches!(error, StoreError::Reference(_)), "{error:?}");
+}
+
+pub(super) async fn a_draft_that_an_approval_waits_for_stays(subject: Subject) {
+    subject.organisation(1).await;
+    let mut unit = subject.unit().await;
+    unit.insert_approval(&approval(1, run_id(1), user_id(1), None), &[]).await.unwrap();
+    let mut bound = draft(1, user_id(1));
+    bound.approval = Some(approval_id(1));
+    unit.put_draft(&bound).await.unwrap();
+    assert_eq!(unit.draft_of_approval(approval_id(1)).await.unwrap(), Some(bound.clone()));
+    assert_eq!(unit.draft_of_approval(approval_id(2)).await.unwrap(), None);
+    assert_eq!(unit.prune_drafts(at(1000)).await.unwrap(), 0);
+    assert!(!unit.delete_draft(user_id(1), draft_id(1)).await.unwrap());
+    unit.replace_input(run_id(1), "{\"name\":\"other\"}").await.unwrap();
+    unit.close_approval(approval_id(1), ApprovalState::Void, at(12)).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut unit = subject.unit().await;
+    assert_eq!(unit.run(run_id(1)).await.unwrap().unwrap().input, "{\"name\":\"other\"}");
+    assert!(matches!(unit.replace_input(run_id(9), "{}").await, Err(StoreError::Conflict)));
+    drop(unit);
+    let mut unit = subject.unit().await;
+    assert!(unit.delete_draft(user_id(1), draft_id(1)).await.unwrap());
+    let mut second = draft(2, user_id(1));
+    second.approval = Some(approval_id(1));
+    unit.put_draft(&second).await.unwrap();
+    second.id = draft_id(3);
+    let error = unit.put_draft(&second).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Duplicate(what) if what == "approval_id"), "{error:?}");
 }
 
 pub(super) async fn a_draft_is_sent_once(subject: Subject) {

@@ -119,6 +119,7 @@ pub(super) async fn tokens_are_listed_touched_and_revoked(subject: Subject) {
 }
 
 pub(super) async fn settings_and_connections_are_replaced(subject: Subject) {
+    subject.organisation(0).await;
     let mut unit = subject.unit().await;
     assert_eq!(unit.setting("demo").await.unwrap(), None);
     unit.put_setting("demo", "1").await.unwrap();
@@ -130,6 +131,7 @@ pub(super) async fn settings_and_connections_are_replaced(subject: Subject) {
     changed.sealed_secret = None;
     changed.last_check = Some("{\"ok\":true}".to_owned());
     changed.updated_at = at(3);
+    changed.owner = Some(store::access::Subject::User(user_id(1)));
     unit.put_connection(&changed).await.unwrap();
     assert_eq!(unit.connection(connection_id(1)).await.unwrap(), Some(changed.clone()));
     assert_eq!(unit.connection_by_name("mail").await.unwrap(), None);

@@ -115,6 +115,9 @@ cases! { $;
         of_two_decisions_at_once_one_counts,
         a_closed_approval_stays_closed,
         more_people_can_be_asked,
+        stages_are_asked_one_after_the_other,
+        what_was_asked_and_answered_stays,
+        a_draft_that_an_approval_waits_for_stays,
         a_draft_is_sent_once,
         an_idempotency_key_has_one_answer,
         a_key_is_given_back_or_taken_over_unless_something_was_done;

@@ -1,6 +1,8 @@
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
-use domain::{ApprovalState, Role, RunId, RunStatus, Scope, Timestamp, Trigger, WorkflowRef, view::AuditFilter};
+use domain::{
+    ApprovalState, DecisionKind, Role, RunId, RunStatus, Scope, Timestamp, Trigger, WorkflowRef, view::AuditFilter,
+};
 use rand::{Rng, rngs::StdRng};
 use store::{
     Result, Store, StoreError, UnitOfWork,
@@ -18,8 +20,8 @@ use store::{
 
 use crate::fixtures::{
     answered, approval, approval_id, approver, at, audit, comment, connection, connection_id, decision, draft,
-    draft_id, grant, grant_id, link, link_id, notification, notification_id, outgoing, run, run_id, schedule, session,
-    session_id, task, team, team_id, throttle, token, token_id, user, user_id, version,
+    draft_id, grant, grant_id, link, link_id, notification, notification_id, outgoing, remark, remark_id, run, run_id,
+    schedule, session, session_id, task, team, team_id, throttle, token, token_id, user, user_id, version,
 };
 
 /// Numbers that each database gives by itself, as far as they are committed. They may differ; their order may not.
@@ -340,6 +342,8 @@ impl Operation {
             28 => {
                 let mut connection = connection(a, pick(LOGINS, b));
                 connection.last_check = self.flag.then(|| self.text.to_owned());
+                let owner = if self.flag { Holder::User(user_id(b)) } else { Holder::Team(team_id(b)) };
+                connection.owner = self.c.is_multiple_of(3).then_some(owner);
                 shown(unit.put_connection(&connection).await?)
             }
             _ if self.flag => shown(unit.delete_connection(connection_id(a)).await?),
@@ -629,25 +633,48 @@ impl Operation {
             }
             56 => {
                 let step = u128::try_from(self.step).unwrap();
-                shown(unit.insert_decision(&decision(1000 + step, approval_id(self.c % 8), user_id(b))).await?)
+                let mut decided = decision(1000 + step, approval_id(self.c % 8), user_id(b));
+                decided.stage = u32::from(self.flag);
+                decided.kind = pick(DecisionKind::ALL, a);
+                decided.narrowed = (decided.kind == DecisionKind::Narrow).then(|| self.text.to_owned());
+                decided.filled_in = self.c.is_multiple_of(3).then(|| self.text.to_owned());
+                decided.decided_at = self.time;
+                shown(unit.insert_decision(&decided).await?)
             }
             57 => {
                 let id = approval_id(self.c % 8);
-                unit.add_approvers(id, &[approver(user_id(a))]).await?;
+                let mut asked = approver(user_id(a));
+                asked.stage = u32::from(self.flag);
+                unit.add_approvers(id, &[asked]).await?;
+                if b.is_multiple_of(3) {
+                    let mut remark = remark(1000 + u128::try_from(self.step).unwrap(), id, user_id(b));
+                    remark.answers = self.c.is_multiple_of(2).then(|| remark_id(1000 + a));
+                    self.text.clone_into(&mut remark.text);
+                    unit.insert_remark(&remark).await?;
+                }
+                if b.is_multiple_of(4) {
+                    unit.advance_approval(id, 1).await?;
+                }
                 shown((
                     unit.approval(id).await?,
                     unit.approvers(id).await?,
                     unit.decisions(id).await?,
                     unit.approval_of_call(run_id(a), &format!("call-{b}")).await?,
+                    unit.remarks_of_run(run_id(a)).await?,
                 ))
             }
             58 => {
                 let mut draft = draft(a, user_id(b));
                 draft.run = self.c.is_multiple_of(5).then_some(run_id(a));
+                draft.approval = self.c.is_multiple_of(7).then_some(approval_id(self.c % 8));
                 draft.updated_at = self.time;
                 self.text.clone_into(&mut draft.values);
                 unit.put_draft(&draft).await?;
-                shown((unit.draft(draft_id(a)).await?, unit.drafts_of(user_id(b), self.limit).await?))
+                shown((
+                    unit.draft(draft_id(a)).await?,
+                    unit.draft_of_approval(approval_id(self.c % 8)).await?,
+                    unit.drafts_of(user_id(b), self.limit).await?,
+                ))
             }
             59 if self.flag => shown(unit.delete_draft(user_id(b), draft_id(a)).await?),
             59 => shown(unit.prune_drafts(self.time).await?),

@@ -1,5 +1,6 @@
 //! Definitions: the Serverless Workflow DSL 1.0.3, strictly read.
 
+mod approvals;
 pub(crate) mod authentication;
 mod canonical;
 mod cases;
@@ -357,6 +358,7 @@ impl<'c> Decoder<'c> {
             within: Within::Workflow,
             concurrent: false,
             loose: false,
+            narrowed: Vec::new(),
         }
     }
 }
@@ -377,6 +379,7 @@ impl Decoder<'_> {
         }
         let input = self.data_step(object.get("input"), "from", Place::WorkflowInput);
         let root_list = object.require(&mut self.diagnostics, "do").map(|list| self.task_list(&list, "/do"));
+        self.check_narrowed(input.schema.as_ref().map(|schema| &schema.document));
         let timeout = object.get("timeout").and_then(|timeout| self.timeout(&timeout, Place::WorkflowInput));
         let output = self.data_step(object.get("output"), "as", Place::WorkflowOutput);
         let kept = document.as_ref().map(|(_, rondo)| rondo.schedule.clone()).unwrap_or_default();

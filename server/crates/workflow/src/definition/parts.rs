@@ -85,6 +85,8 @@ pub(crate) struct Decoder<'c> {
     pub(crate) concurrent: bool,
     /// Whether every text may be an expression (`evaluate.mode: loose`).
     pub(crate) loose: bool,
+    /// What approvals let approvers narrow: where it is said, and the pointers into the input.
+    pub(crate) narrowed: Vec<(crate::diagnostic::Span, String, String)>,
 }
 
 impl Decoder<'_> {

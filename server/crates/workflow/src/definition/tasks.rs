@@ -11,7 +11,6 @@ use super::model::{
 };
 use super::parts::{Decoder, Place, Within, is_uri};
 use crate::diagnostic::suggestion;
-use crate::duration;
 use crate::expression::{as_expression, contains_expression};
 use crate::source::{NodeKind, escape_pointer};
 
@@ -312,15 +311,8 @@ impl Decoder<'_> {
             return self.consume(place, &subscription.descend("/subscription"), value, schema, reference);
         }
         let is_approval = function == FunctionCatalogue::APPROVAL;
-        if is_approval
-            && let Some(due) = value.get("due").and_then(Value::as_str)
-            && !self.is_dynamic(due)
-            && duration::parse_iso8601(due).is_none()
-            && due.starts_with('P')
-        {
-            let span = place.node.nearest("/due").span;
-            let message = format!("“{due}” is not an ISO 8601 duration such as PT4H or P2D");
-            self.diagnostics.report(span, &format!("{}/due", place.path), message);
+        if is_approval {
+            self.check_approval(place, &value);
         }
         // The arguments of an approval are shown to people and stored.
         let where_ = if is_approval { Place::Task } else { Place::CallWith };

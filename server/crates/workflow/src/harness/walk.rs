@@ -130,7 +130,7 @@ impl Walk<'_> {
         let call = nth(self.open.calls.keys().copied().collect::<Vec<_>>().into_iter(), which);
         let timer = nth(self.open.timers.keys().copied().collect::<Vec<_>>().into_iter(), which);
         let by = || "somebody".to_owned();
-        let kind = match what % 22 {
+        let kind = match what % 24 {
             0..6 => call.map(|call| EventKind::CallCompleted { call, output: output(which) }),
             6 | 7 => {
                 call.map(|call| EventKind::CallFailed { call, error: error(which), retryable: which.is_multiple_of(2) })
@@ -177,6 +177,8 @@ impl Walk<'_> {
                 reason: "why not".to_owned(),
                 by: by(),
             }),
+            22 => call.map(|call| EventKind::StageApproved { call, stage: which % 3 }),
+            23 => call.map(|call| EventKind::Resubmitted { call, input: output(which), by: by() }),
             21 => self.execution(which).map(|(reference, _)| {
                 let before = self.executions.iter().filter(|(other, _)| *other == reference).count();
                 let occurrence = u32::try_from(before).unwrap_or(u32::MAX);
@@ -258,7 +260,10 @@ impl Walk<'_> {
         let event = Event::new(self.now, kind);
         let refused = refusal(self.definition, &self.state, &event.kind);
         let effects = apply(self.definition, &mut self.state, &event);
-        if matches!(event.kind, EventKind::TaskSkipped { .. } | EventKind::ResumedFrom { .. }) {
+        if matches!(
+            event.kind,
+            EventKind::TaskSkipped { .. } | EventKind::ResumedFrom { .. } | EventKind::Resubmitted { .. }
+        ) {
             self.commanded(&event, refused.as_ref(), &effects);
         }
         self.over(&event.kind);

@@ -227,6 +227,8 @@ impl Machine<'_> {
             title: arguments.title,
             message: arguments.message,
             due,
+            form: arguments.form,
+            narrow: arguments.narrow,
             input,
             changed_by: None,
         });

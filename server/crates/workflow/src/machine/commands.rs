@@ -10,6 +10,7 @@ use domain::TaskStatus;
 use serde_json::Value;
 
 use super::flow::{exported, validate};
+use super::resubmission::resubmittable;
 use super::scope::Scope;
 use super::state::{
     Asks, Corrected, Correction, Ending, FrameId, FrameKind, Gate, ListPlace, Phase, RunState, Stage, Step, TaskFrame,
@@ -20,7 +21,8 @@ use crate::approval::ApprovalRule;
 use crate::definition::model::{ListIndex, Task, TaskIndex, TaskKind, Then};
 use crate::{Definition, Effect, EventKind, FunctionCatalogue, RunError, process};
 
-/// Why [`EventKind::TaskSkipped`] or [`EventKind::ResumedFrom`] would be ignored. Displayed in words for operators.
+/// Why [`EventKind::TaskSkipped`], [`EventKind::ResumedFrom`] or [`EventKind::Resubmitted`] would be ignored. Displayed in
+/// words for people.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// There is nothing to go on with.
@@ -106,7 +108,7 @@ impl Word<'_> {
     }
 }
 
-/// Why a command of an operator would be ignored; none if it would not, or is another kind of event.
+/// Why a command of a person would be ignored; none if it would not, or is another kind of event.
 pub fn refusal(definition: &Definition, state: &RunState, command: &EventKind) -> Option<Refusal> {
     match command {
         EventKind::TaskSkipped { reference, occurrence, output, .. } => {
@@ -115,6 +117,7 @@ pub fn refusal(definition: &Definition, state: &RunState, command: &EventKind) -
         EventKind::ResumedFrom { reference, occurrence, input, .. } => {
             place(definition, state, reference, *occurrence, input).err()
         }
+        EventKind::Resubmitted { call, input, .. } => resubmittable(definition, state, *call, input).err(),
         _ => None,
     }
 }
@@ -180,7 +183,7 @@ fn skippable(
 }
 
 /// Whether the outcome of a task's call is unknown; none if it has no call in flight. A subscription is none: it waits.
-fn outcome_unknown(task: &TaskFrame) -> Option<bool> {
+pub(super) fn outcome_unknown(task: &TaskFrame) -> Option<bool> {
     match &task.work {
         Work::Call(work) => (work.call.is_some() && work.approval.is_none()).then_some(work.unknown),
         _ => None,
@@ -246,7 +249,7 @@ fn place(
 
 /// The rules by which people were asked, each once.
 fn asked<'g>(state: &RunState, gates: impl Iterator<Item = &'g Gate>) -> Result<Vec<ApprovalRule>, Refusal> {
-    if state.runtime.get("parent").is_some() {
+    if state.is_child() {
         return Err(Refusal::AskedElsewhere);
     }
     let mut rules = Vec::new();
@@ -420,7 +423,7 @@ impl Machine<'_> {
     }
 
     /// Drops everything inside a frame, and what it was about to start.
-    fn discard_inside(&mut self, frame: FrameId) {
+    pub(super) fn discard_inside(&mut self, frame: FrameId) {
         let inside = self.state.descendants(frame);
         for inner in inside.iter().rev() {
             // What a fault has stopped keeps its row.

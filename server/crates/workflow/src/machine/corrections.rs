@@ -26,6 +26,8 @@ impl Machine<'_> {
             title: None,
             message: Some(format!("{} changed the {what} of this task: {}", correction.by, correction.reason)),
             due: None,
+            form: None,
+            narrow: Vec::new(),
             input,
             changed_by: Some(correction.by.clone()),
         });

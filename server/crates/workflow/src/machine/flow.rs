@@ -609,7 +609,7 @@ impl Machine<'_> {
 }
 
 /// Validates and transforms an input.
-fn prepare(step: &DataStep, raw: &Value, scope: &Scope<'_>, place: &str) -> Result<Value, RunError> {
+pub(super) fn prepare(step: &DataStep, raw: &Value, scope: &Scope<'_>, place: &str) -> Result<Value, RunError> {
     validate(step.schema.as_ref(), raw, place)?;
     transform(step, raw, scope, &format!("{place}.from"))
 }

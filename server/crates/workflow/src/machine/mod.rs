@@ -4,7 +4,7 @@
 //! timer; what it causes is put into a queue of steps, and the queue is worked off until nothing can go on without
 //! another event. `flow` starts and completes tasks, `faults` raises, catches, retries and takes back, `calls` talks to
 //! the outside, `settling` finds out what became of calls that were stopped, `commands` lets operators skip and go back,
-//! `corrections` asks about what they change.
+//! `corrections` asks about what they change, `resubmission` lets a run begin again with what its requester has changed.
 
 mod calls;
 mod commands;
@@ -15,6 +15,7 @@ mod faults;
 mod flow;
 mod listening;
 pub(crate) mod matching;
+mod resubmission;
 mod scope;
 mod settling;
 pub(crate) mod state;
@@ -26,6 +27,7 @@ use serde_json::Value;
 
 pub use calls::{CallRequest, SecretSource, build_call, secrets_of_call};
 pub use commands::{Decides, Refusal, refusal};
+pub use resubmission::unsettled;
 pub use state::RunState;
 
 use crate::{
@@ -208,6 +210,8 @@ impl Machine<'_> {
                 }
                 true
             }
+            EventKind::StageApproved { call, stage } => self.ask_stage(*call, *stage),
+            EventKind::Resubmitted { call, input, .. } => self.resubmit(*call, input),
             EventKind::TimerFired { timer } => self.timer_fired(*timer),
             EventKind::MessageReceived { call, id, message } => self.message_received(*call, id, message),
             EventKind::EventReceived { subscription, event } => self.event_received(*subscription, event),

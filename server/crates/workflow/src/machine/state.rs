@@ -562,6 +562,16 @@ impl RunState {
         self.version == Self::VERSION
     }
 
+    /// Whether another run started this one.
+    pub fn is_child(&self) -> bool {
+        self.runtime.get("parent").is_some()
+    }
+
+    /// The raw input with which the run began, or began again.
+    pub fn input(&self) -> &Value {
+        &self.input
+    }
+
     /// The run, once it has started.
     pub fn run(&self) -> Option<RunId> {
         self.run
