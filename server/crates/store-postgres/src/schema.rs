@@ -30,6 +30,8 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(14, "refused_launches", "0014_refused_launches.sql"),
     migration!(15, "life_of_definitions", "0015_life_of_definitions.sql"),
     migration!(16, "few_listeners", "0016_few_listeners.sql"),
+    migration!(17, "policies_of_administrators", "0017_policies_of_administrators.sql"),
+    migration!(18, "access_reviews", "0018_access_reviews.sql"),
 ];
 
 #[cfg(test)]
