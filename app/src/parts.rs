@@ -22,6 +22,7 @@ use crate::pages::{
     home::HomePage,
     link::LinkPage,
     notifications::NotificationsPage,
+    policies::{AccessReviewPage, AccessReviewsPage, PoliciesPage, PolicyPage, PolicySetPage, ProposePage},
     runs::{RequestsPage, RunPage, RunsPage},
     setup::SetupPage,
     sign_in::SignInPage,
@@ -50,7 +51,7 @@ impl Part {
         match *segments.as_slice() {
             [] | ["catalogue" | "requests" | "runs" | "notifications"] => Some(Self::Overview),
             ["account" | "sign-in"] | ["setup" | "link", _] => Some(Self::Account),
-            ["admin", ..] => Some(Self::Admin),
+            ["admin" | "policies" | "access-reviews", ..] => Some(Self::Admin),
             ["approvals", ..] => Some(Self::Approvals),
             ["audit"] => Some(Self::Audit),
             ["catalogue", _, _] => Some(Self::Workflow),
@@ -102,6 +103,12 @@ pub(crate) enum Admin {
     Teams,
     Grants,
     Connections,
+    Policies,
+    Policy,
+    PolicySet,
+    ProposePolicies,
+    AccessReviews,
+    AccessReview,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -168,6 +175,12 @@ fn admin(page: Admin) -> Result<AnyView, SplitLoaderError> {
         Admin::Teams => view! { <TeamsPage/> },
         Admin::Grants => view! { <GrantsPage/> },
         Admin::Connections => view! { <ConnectionsPage/> },
+        Admin::Policies => view! { <PoliciesPage/> },
+        Admin::Policy => view! { <PolicyPage/> },
+        Admin::PolicySet => view! { <PolicySetPage/> },
+        Admin::ProposePolicies => view! { <ProposePage/> },
+        Admin::AccessReviews => view! { <AccessReviewsPage/> },
+        Admin::AccessReview => view! { <AccessReviewPage/> },
     })
 }
 
@@ -372,6 +385,9 @@ mod tests {
             ("/account", Some(Part::Account)),
             ("/admin/people", Some(Part::Admin)),
             ("/admin/connections/", Some(Part::Admin)),
+            ("/policies/operators-steer-runs", Some(Part::Admin)),
+            ("/policies/sets/3", Some(Part::Admin)),
+            ("/access-reviews", Some(Part::Admin)),
             ("/approvals", Some(Part::Approvals)),
             ("/approvals/apr_1", Some(Part::Approvals)),
             ("/audit", Some(Part::Audit)),

@@ -85,6 +85,12 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/teams") view=|| Page::Admin(Admin::Teams).show() ssr=SsrMode::Async/>
                     <Route path=path!("/admin/grants") view=|| Page::Admin(Admin::Grants).show() ssr=SsrMode::Async/>
                     <Route path=path!("/admin/connections") view=|| Page::Admin(Admin::Connections).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/policies") view=|| Page::Admin(Admin::Policies).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/policies/:id") view=|| Page::Admin(Admin::Policy).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/policies/sets/new") view=|| Page::Admin(Admin::ProposePolicies).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/policies/sets/:version") view=|| Page::Admin(Admin::PolicySet).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/access-reviews") view=|| Page::Admin(Admin::AccessReviews).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/access-reviews/:id") view=|| Page::Admin(Admin::AccessReview).show() ssr=SsrMode::Async/>
                     <Route path=path!("/styleguide") view=crate::pages::styleguide::StyleguidePage ssr=SsrMode::Async/>
                 </Routes>
             </Frame>

@@ -22,6 +22,7 @@ interface World {
   approval: string
   draft: string
   link: string
+  review: string
 }
 
 let world: World
@@ -50,6 +51,13 @@ test.beforeAll(async ({ rondo }) => {
   await waitingRequest(staff, manager, newcomer({ givenName: 'Ama', familyName: 'Owusu', note: 'See you on Monday.' }))
   const { run: waiting, approval } = await waitingRequest(staff, manager, ingrid)
   await staff.post('/me/tokens', { name: 'Nightly report' })
+  const source = `// Whoever works at night lets runs end.
+@id("nobody-calls-off")
+@because("to let it end")
+forbid (principal is User, action == Action::"run.cancel", resource is Run);
+`
+  await admin.post('/policy-sets', { source, note: 'Runs end by themselves' })
+  const review = await admin.post<{ id: string }>('/access-reviews', { title: 'Autumn', scope: '*', dueAt: '2099-12-31T23:59:59Z' })
   const invited = await rondo.command('user', 'add', 'ivo', '--name', 'Ivo Invited')
   const draft = await staff.post<{ id: string }>('/drafts', { namespace: 'identity', name: 'onboard-employee', values: newcomer() })
   world = {
@@ -62,6 +70,7 @@ test.beforeAll(async ({ rondo }) => {
     approval: approval.id,
     draft: draft.body.id,
     link: new URL(invited.stdout.trim()).pathname,
+    review: review.body.id,
   }
 })
 
@@ -117,6 +126,16 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['grants-new', 'admin', () => '/admin/grants?dialog=new'],
   ['grants-processes', 'admin', () => '/admin/grants?dialog=processes'],
   ['grants-limits', 'admin', () => '/admin/grants?dialog=limits'],
+  ['grants-separation', 'admin', () => '/admin/grants?dialog=separation'],
+  ['policies', 'auditor', () => '/policies'],
+  ['policy', 'auditor', () => '/policies/nobody-decides-on-an-own-request'],
+  ['policy-refused', 'staff', () => '/policies/nobody-decides-on-an-own-request'],
+  ['policies-new', 'admin', () => '/policies/sets/new'],
+  ['access-reviews', 'auditor', () => '/access-reviews'],
+  ['access-reviews-new', 'admin', () => '/access-reviews?dialog=new'],
+  ['access-review', 'admin', () => `/access-reviews/${world.review}`],
+  ['policy-set', 'admin', () => '/policies/sets/1'],
+  ['policy-set-change', 'admin', () => '/policies/sets/1?dialog=change'],
   ['connections', 'admin', () => '/admin/connections'],
   ['connections-new', 'admin', () => '/admin/connections?dialog=new-ldap'],
   ['connections-secret', 'admin', () => '/admin/connections?dialog=secret'],
@@ -139,6 +158,7 @@ for (const [name, who, path] of PAGES) {
   test(`${name} can be used by everybody, in any size, theme and language`, async ({ as, visitor, tolerate }) => {
     test.slow()
     if (name === 'not-found') tolerate(/status of 404/)
+    if (name === 'policy-refused') tolerate(/status of 403/)
     for (const language of ['en', 'ko'] as const) {
       const page = who ? await as(who, { locale: language }) : await visitor({ locale: language })
       await visit(page, path())

@@ -30,6 +30,7 @@ impl ChangeRecorder for AuditedChanges {
             namespace: None,
             outcome: Outcome::Done,
             policies: Vec::new(),
+            policy_set: None,
             detail: json!({"run": change.run, "task": change.reference}),
         };
         audit::append(unit, &entry).await?;

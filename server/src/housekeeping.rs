@@ -5,12 +5,15 @@ use std::{sync::Arc, time::Duration};
 
 use domain::Clock;
 use identity::throttle;
+use service::Service;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 /// How often.
 const PAUSE: Duration = Duration::from_mins(30);
+/// How often is looked whether the date of something has come.
+const DATES: Duration = Duration::from_mins(1);
 /// How long the answer to a request with an idempotency key is kept.
 const ANSWERS: Duration = Duration::from_hours(48);
 /// How far limits look back at what has begun: the longest `limits.rate.per`.
@@ -36,6 +39,17 @@ pub(crate) async fn keep_house(
         }
         if let Err(error) = tidy(store.as_ref(), clock.as_ref(), events).await {
             warn!(error = &error as &dyn std::error::Error, "what has ended could not be thrown away");
+        }
+    }
+}
+
+/// Ends the reviews of access whose date has come, until told to stop.
+pub(crate) async fn end_access_reviews(service: Arc<Service>, stop: CancellationToken) {
+    let mut look = tokio::time::interval(DATES);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = look.tick() => service.end_due_access_reviews().await,
         }
     }
 }

@@ -108,7 +108,7 @@ impl Foundation {
     pub(crate) fn service(&self, config: &Config, extras: Extras) -> Result<Service> {
         Ok(Service::new(Parts {
             store: Arc::clone(&self.web),
-            policies: Policies::builtin().context("the built-in policies are not valid")?,
+            policies: Arc::new(Policies::builtin().context("the built-in policies are not valid")?),
             connectors: Arc::clone(&self.connectors),
             definitions: Arc::clone(&self.definitions),
             vault: Arc::clone(&self.vault),

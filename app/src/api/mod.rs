@@ -24,6 +24,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod home;
 pub mod palette;
+pub mod policies;
 pub mod runs;
 pub mod sign_in;
 

@@ -1,6 +1,6 @@
 //! Who and where a form means by what was typed.
 
-use domain::{ErrorCode, FieldError, Name, Problem, Scope, Timestamp, UserId};
+use domain::{AccessReviewId, ErrorCode, FieldError, Name, Problem, Role, Scope, Timestamp, UserId};
 use serde_json::Value;
 use service::{Caller, Service, Subject};
 
@@ -58,6 +58,35 @@ pub(super) fn number(text: &str, pointer: &str) -> Result<Option<u32>, AppError>
         return Ok(None);
     }
     Ok(Some(text.parse().map_err(|_| wrong(pointer, "type", "This is no whole number."))?))
+}
+
+/// The number of a set of policies, or none.
+pub(super) fn version(text: &str) -> Result<Option<i64>, AppError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(text.parse().map_err(|_| wrong("/based_on", "type", "This is no whole number."))?))
+}
+
+/// A review of access by its id; what is none names nothing that there is.
+pub(super) fn access_review(text: &str) -> Result<AccessReviewId, AppError> {
+    Ok(text.parse().map_err(|_| Problem::new(ErrorCode::NotFound))?)
+}
+
+/// The problem of a field that was left empty.
+pub(super) fn missing(pointer: &str) -> Problem {
+    wrong(pointer, "required", "This is needed.")
+}
+
+/// Pairs of roles, each with a space between them.
+pub(super) fn role_pairs(texts: &[String]) -> Result<Vec<(Role, Role)>, AppError> {
+    let pair = |text: &String| {
+        let (one, other) = text.split_once(' ')?;
+        Some((one.parse().ok()?, other.parse().ok()?))
+    };
+    let pairs: Option<Vec<_>> = texts.iter().map(pair).collect();
+    Ok(pairs.ok_or_else(|| wrong("/pairs", "enum", "These are no two roles."))?)
 }
 
 /// The end of a day in UTC, or none.

@@ -42,7 +42,7 @@ pub use icon::{Glyph, Icon};
 pub use loading::{Skeleton, load};
 pub use menu::{Menu, MenuLink, Popover};
 pub use page_header::PageHeader;
-pub use problem_view::{EmptyState, ProblemView};
+pub use problem_view::{EmptyState, PolicyNames, ProblemView};
 pub use progress::Progress;
 pub use select::{Combobox, SelectField};
 pub use setting_field::{SettingField, setting_id};

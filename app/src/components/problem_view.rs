@@ -1,8 +1,31 @@
-use domain::{ErrorCode, Problem};
+use domain::{ErrorCode, NamedPolicy, Operation, Problem};
 use leptos::prelude::*;
 
 use super::{Banner, Button, ButtonLook, Glyph, Icon, Tone};
-use crate::{errors, i18n::use_texts, view};
+use crate::{errors, i18n::use_texts, session::may, view};
+
+/// The policies that determined something, as links for those who may read them.
+#[component]
+pub fn PolicyNames(
+    /// The policies.
+    policies: Vec<NamedPolicy>,
+) -> impl IntoView {
+    let readable = may(Operation::PolicyRead);
+    let names: Vec<_> = policies
+        .into_iter()
+        .enumerate()
+        .map(|(index, NamedPolicy { id, title })| {
+            let between = if index > 0 { ", " } else { "" };
+            let name = if readable {
+                view! { <a href=format!("/policies/{id}")>{title}</a> }
+            } else {
+                view! { <span>{title}</span> }
+            };
+            view! { {between} {name} }
+        })
+        .collect();
+    view! { <span>{names}</span> }
+}
 
 /// A problem in words: what happened, what it means, what to do, and the number to tell an operator.
 #[component]
@@ -24,12 +47,24 @@ pub fn ProblemView(
         .map(|error| view! { <p>{errors::field_message(t, error)}</p> })
         .collect();
     let detail = problem.detail.clone();
+    // A refusal is always explained: by what forbids it, or by that nothing permits it.
+    let why = match problem.code.status() {
+        403 if !problem.policies.is_empty() => {
+            let policies = problem.policies.clone();
+            Some(view! { <p class="problem__why">{t.errors.why_policies()} " " <PolicyNames policies/></p> })
+        }
+        403 if problem.code == ErrorCode::Forbidden => {
+            Some(view! { <p class="problem__why">{t.errors.why_none()}</p> })
+        }
+        _ => None,
+    };
     let retry = problem.retry_after.map(|seconds| t.errors.retry_after(seconds));
     // Who typed something wrong needs no number for the operator.
     let trace = if problem.status >= 500 { problem.trace_id.clone() } else { String::new() };
     let body = view! {
         {(!remedy.is_empty()).then(|| view! { <p>{remedy}</p> })}
         {(!detail.is_empty()).then(|| view! { <p class="problem__detail">{detail}</p> })}
+        {why}
         {whole}
         {retry.map(|text| view! { <p>{text}</p> })}
         {(!trace.is_empty())

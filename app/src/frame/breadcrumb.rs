@@ -61,6 +61,22 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
             };
             vec![Crumb { label: t.group_administer().to_owned(), href: None }, link(label, path)]
         }
+        ["policies", rest @ ..] => {
+            let mut crumbs = vec![link(t.policies(), "/policies")];
+            match rest {
+                [] => {}
+                ["sets", "new"] => crumbs.push(link(t.proposal(), path)),
+                [.., last] => crumbs.push(link(last, path)),
+            }
+            crumbs
+        }
+        ["access-reviews", rest @ ..] => {
+            let mut crumbs = vec![link(t.access_reviews(), "/access-reviews")];
+            if let [id, ..] = rest {
+                crumbs.push(link(&number_or_short(id), path));
+            }
+            crumbs
+        }
         ["audit", ..] => vec![link(t.audit(), "/audit")],
         ["account", ..] => vec![link(t.account(), "/account")],
         ["notifications", ..] => vec![link(t.notifications(), "/notifications")],

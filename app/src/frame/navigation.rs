@@ -53,10 +53,14 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
         },
         Group {
             label: t.group_prove(),
-            places: [place(may(Operation::AuditRead), "/audit", Glyph::Audit, t.audit())]
-                .into_iter()
-                .flatten()
-                .collect(),
+            places: [
+                place(may(Operation::AuditRead), "/audit", Glyph::Audit, t.audit()),
+                place(may(Operation::PolicyRead), "/policies", Glyph::Sliders, t.policies()),
+                place(may(Operation::AccessReviewRead), "/access-reviews", Glyph::Badge, t.access_reviews()),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         },
         Group {
             label: t.group_administer(),

@@ -9,6 +9,7 @@ pub mod home;
 pub mod link;
 pub mod not_found;
 pub mod notifications;
+pub mod policies;
 pub mod runs;
 pub(crate) mod setup;
 pub(crate) mod sign_in;

@@ -76,9 +76,11 @@ fn Notices(page: Page<NotificationView>, mark: Submission<MarkNotificationsRead>
 fn Notice(notice: NotificationView, mark: Submission<MarkNotificationsRead>) -> impl IntoView {
     let t = use_texts();
     let (glyph, tone) = match notice.kind.as_str() {
-        "approval-requested" | "definition-submitted" => (Glyph::Decisions, Tone::Warning),
-        "changes-requested" | "definition-returned" => (Glyph::Undo, Tone::Warning),
-        "run-completed" | "definition-published" => (Glyph::CircleCheck, Tone::Success),
+        "approval-requested" | "definition-submitted" | "policies-proposed" | "access-review-started" => {
+            (Glyph::Decisions, Tone::Warning)
+        }
+        "changes-requested" | "definition-returned" | "policies-withdrawn" => (Glyph::Undo, Tone::Warning),
+        "run-completed" | "definition-published" | "policies-activated" => (Glyph::CircleCheck, Tone::Success),
         "run-rejected" => (Glyph::CircleCross, Tone::Danger),
         "run-faulted" => (Glyph::Octagon, Tone::Danger),
         "run-needs-attention" | "schedule-refused" => (Glyph::Warning, Tone::Danger),

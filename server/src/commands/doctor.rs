@@ -134,6 +134,8 @@ async fn deeper(config: &Config, findings: &mut Findings) {
                 Some(fault) => Err(anyhow::anyhow!("{fault}; compare it with an export or a backup")),
             });
             findings.note("audit log", sound);
+            let usable = service.load_policies().await.map_err(|problem| in_words(&problem));
+            findings.note("policies", usable.map(|()| "those of the administrators can be used".to_owned()));
             let shipped = service.load_shipped(wiring::SHIPPED.iter().copied()).await;
             let valid = shipped.map(|()| format!("{} shipped definitions are valid", wiring::SHIPPED.len()));
             findings.note("workflows", valid.map_err(anyhow::Error::new));

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod doctor;
 mod migrate;
+mod policies;
 mod run;
 mod serve;
 mod test;
@@ -55,6 +56,9 @@ enum Command {
     /// Export the audit log, or verify an export
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Go back to the policies of the program
+    #[command(subcommand)]
+    Policies(policies::Command),
     /// Look whether everything is in order
     Doctor,
     /// Copy database, task logs and key into one file (SQLite)
@@ -114,6 +118,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Token(command) => token::run(&quiet(&flags)?, command).await,
         Command::Audit(audit::Command::Verify { file }) => audit::verify(&file),
         Command::Audit(audit::Command::Export { out }) => audit::export(&quiet(&flags)?, out.as_deref()).await,
+        Command::Policies(command) => policies::run(&quiet(&flags)?, &command).await,
         Command::Doctor => doctor::doctor(&flags).await,
         Command::Backup { file } => backup::backup(&quiet(&flags)?, &file).await,
         Command::Restore { file } => backup::restore(&quiet(&flags)?, &file),

@@ -70,9 +70,16 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
         service = foundation.service(&config, extras(demo_organisation()))?;
         warn_if_public(bound);
     }
+    service.load_policies().await.map_err(|problem| in_words(&problem)).context(
+        "the policies of the administrators cannot be used by this version; \
+         `rondo policies reset` goes back to those of the program, and the audit log will say so",
+    )?;
     let service = Arc::new(service);
 
     let tasks = TaskTracker::new();
+    let (following, told) = (Arc::clone(&service), stop.clone());
+    tasks.spawn(async move { following.follow_policies(told).await });
+    tasks.spawn(housekeeping::end_access_reviews(Arc::clone(&service), stop.clone()));
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));
     let kept = config.event_retention;
     tasks.spawn(housekeeping::keep_house(Arc::clone(&store), Arc::clone(&clock), kept, stop.clone()));

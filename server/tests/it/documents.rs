@@ -5,8 +5,8 @@ use std::{
 };
 
 use domain::{
-    ApprovalState, DecisionKind, ErrorCode, MissedRuns, Operation, Risk, Role, RunStatus, StageState, TaskStatus,
-    Trigger, VersionState, WaitsFor,
+    AccessVerdict, ApprovalState, DecisionKind, ErrorCode, MissedRuns, Operation, PolicySetState, Risk, Role,
+    RunStatus, StageState, TaskStatus, Trigger, VersionState, WaitsFor,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -80,11 +80,14 @@ fn names_of_rust<'a>(document: &'a Value, found: &mut Vec<&'a str>) {
 async fn enumerations_are_named_as_they_are_on_the_wire() {
     let document = document().await;
     let expected = BTreeMap::from([
+        ("AccessVerdict", on_the_wire(AccessVerdict::ALL)),
         ("ApprovalState", on_the_wire(ApprovalState::ALL)),
         ("DecisionKind", on_the_wire(DecisionKind::ALL)),
         ("ErrorCode", on_the_wire(ErrorCode::ALL)),
+        ("LineChange", json!(["kept", "added", "removed"])),
         ("MissedRuns", on_the_wire(MissedRuns::ALL)),
         ("Operation", on_the_wire(Operation::ALL)),
+        ("PolicySetState", on_the_wire(PolicySetState::ALL)),
         ("ResolutionKind", json!(["done", "failed", "try-again"])),
         ("Risk", on_the_wire(Risk::ALL)),
         ("Role", on_the_wire(Role::ALL)),
@@ -137,6 +140,7 @@ async fn every_route_asks_who_is_calling() {
             .replace("{version}", "1.0.0")
             .replace("{id}", "0198c0de-0000-7000-8000-000000000001")
             .replace("{question}", "0198c0de-0000-7000-8000-000000000002")
+            .replace("{grant}", "0198c0de-0000-7000-8000-000000000003")
             .replace("{user}", "0198c0de-0000-7000-8000-000000000002");
         assert!(!place.contains('{'), "{place}");
         let response = server.client.request(method.clone(), server.at(&place)).send().await.unwrap();

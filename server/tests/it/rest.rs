@@ -1,7 +1,7 @@
 use reqwest::{Body, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::{TestServer, onboarding, shared};
+use crate::server::{TestServer, onboarding, printed, shared};
 
 /// Status and code of a problem, whose form is checked.
 async fn problem(response: Response) -> (u16, String, Value) {
@@ -340,7 +340,8 @@ async fn a_definition_is_written_reviewed_and_published_by_rest() {
 
     let publish = |token: String, digest: Value| send(Method::POST, at("/publish"), &token, json!({"digest": digest}));
     let own = refused(publish(author.clone(), digest.clone()).await.unwrap(), 403, "own-change").await;
-    assert_eq!(own["policies"], json!(["nobody-publishes-their-own-change"]));
+    assert_eq!(own["policies"][0]["id"], "nobody-publishes-their-own-change");
+    assert_eq!(own["policies"][0]["title"], "Nobody publishes their own change");
     refused(publish(reviewer.clone(), json!("0")).await.unwrap(), 409, "digest-mismatch").await;
     let published: Value = publish(reviewer.clone(), digest.clone()).await.unwrap().json().await.unwrap();
     assert_eq!((&published["state"], &published["digest"]), (&json!("published"), &digest));
@@ -357,4 +358,58 @@ async fn a_definition_is_written_reviewed_and_published_by_rest() {
     assert_eq!((&uses["schedules"], &uses["callers"]), (&json!([]), &json!([])));
     let retired = send(Method::POST, at("/retire"), &reviewer, json!({"anyway": true})).await.unwrap();
     assert_eq!(retired.json::<Value>().await.unwrap()["state"], "retired");
+}
+
+#[tokio::test]
+async fn policies_are_proposed_reviewed_and_reset() {
+    let server = TestServer::demo();
+    let admin = server.token("admin");
+    let send = |method: Method, path: &'static str, token: &str, body: Value| {
+        server.rest(method, path, token).json(&body).send()
+    };
+    let person = json!({"login": "second", "name": "Second"});
+    let created = send(Method::POST, "/users", &admin, person).await.unwrap().json::<Value>().await.unwrap();
+    let grant = json!({
+        "subject": {"kind": "user", "id": created["user"]["id"]}, "role": "administrator", "scope": "*",
+    });
+    assert_eq!(send(Method::POST, "/grants", &admin, grant).await.unwrap().status(), 201);
+    let second = server.token("second");
+
+    let rule = "@id(\"staff-launches-nothing\")\n@because(\"somebody else than staff\")\n\
+                forbid (principal is User, action == Action::\"run.launch\", resource is Workflow)\n\
+                when { principal.login == \"staff\" };\n";
+    let wrong = json!({"source": rule.replace("login", "logon")});
+    let found =
+        send(Method::POST, "/policy-sets/validate", &admin, wrong).await.unwrap().json::<Value>().await.unwrap();
+    assert_eq!(found["items"][0]["line"], 4, "{found}");
+    let proposal = |source: &str| json!({"source": source, "note": "Staff launches nothing"});
+    let proposed = send(Method::POST, "/policy-sets", &admin, proposal(rule)).await.unwrap();
+    assert_eq!(
+        (proposed.status().as_u16(), proposed.headers()["location"].as_bytes()),
+        (201, &b"/api/v1/policy-sets/1"[..])
+    );
+    let digest = proposed.json::<Value>().await.unwrap()["digest"].clone();
+    let reviewed = json!({"digest": digest});
+    let activate = |token: &str| send(Method::POST, "/policy-sets/1/activate", token, reviewed.clone());
+    refused(activate(&admin).await.unwrap(), 403, "own-policies").await;
+    assert_eq!(activate(&second).await.unwrap().status(), 200);
+    let staff = server.token("staff");
+    let run = json!({"input": onboarding("Nora")});
+    let launch = || send(Method::POST, "/workflows/identity/onboard-employee/runs", &staff, run.clone());
+    let why = refused(launch().await.unwrap(), 403, "forbidden").await;
+    assert_eq!(why["policies"], json!([{"id": "staff-launches-nothing", "title": "Staff launches nothing"}]));
+    let text = server.get("/policies/staff-launches-nothing", &admin).await;
+    assert_eq!((&text["file"], &text["text"]), (&Value::Null, &json!(rule.trim_end())));
+    let replay = server.get("/policy-sets/1/replay", &second).await;
+    assert!(replay["decisions"].as_u64().is_some_and(|decisions| decisions > 0), "{replay}");
+
+    assert!(printed(server.data(), &["policies", "reset"]).contains("no longer in force"));
+    for _ in 0..200 {
+        if server.get("/policies", &admin).await["version"].is_null() {
+            assert_eq!(launch().await.unwrap().status(), 201);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the server did not follow");
 }

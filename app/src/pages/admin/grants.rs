@@ -4,7 +4,7 @@ use domain::{
 };
 use leptos::prelude::*;
 
-use super::{close_dialog, limits::Limits, processes::Processes};
+use super::{close_dialog, limits::Limits, processes::Processes, separation::Separation};
 use crate::{
     api::admin::{CreateGrant, RevokeGrant, grants, teams},
     components::{
@@ -51,13 +51,18 @@ pub fn GrantsPage() -> impl IntoView {
                     }
                 })}
         </PageHeader>
-        <div class="chips">{chips}</div>
+        <div class="chips">
+            {chips}
+            <FilterChip param="end" value="until" label=t.admin.grants_until()/>
+            <FilterChip param="end" value="ended" label=t.admin.grants_ended()/>
+        </div>
         <FormFeedback problem=revoke.problem()/>
         {load(
             data,
             || view! { <Card><Skeleton lines=8/></Card> },
             move |grants| view! { <Grants grants revoke/> },
         )}
+        <Separation/>
         <Processes/>
         <Limits/>
         <Dialog name="new" title=t.admin.grant_new()>
@@ -69,10 +74,17 @@ pub fn GrantsPage() -> impl IntoView {
 #[component]
 fn Grants(grants: Vec<GrantView>, revoke: Submission<RevokeGrant>) -> impl IntoView {
     let t = use_texts();
-    let role = query_text("role");
+    let (role, end) = (query_text("role"), query_text("end"));
     let lines = move || {
-        let role = role.get();
-        let shown = grants.iter().filter(|grant| role.is_empty() || grant.role.as_str() == role);
+        let (role, end) = (role.get(), end.get());
+        let shown = grants.iter().filter(|grant| {
+            let ends = match end.as_str() {
+                "until" => grant.expires_at.is_some() && !grant.ended,
+                "ended" => grant.ended,
+                _ => true,
+            };
+            ends && (role.is_empty() || grant.role.as_str() == role)
+        });
         let lines: Vec<_> = shown.cloned().map(|grant| view! { <Grant grant revoke/> }).collect();
         if lines.is_empty() {
             view! { <EmptyState glyph=Glyph::Key title=t.admin.grants_none()/> }
@@ -109,7 +121,12 @@ fn Grant(grant: GrantView, revoke: Submission<RevokeGrant>) -> impl IntoView {
                 <span class="line__title line__title--plain">{words}</span>
                 <span class="line__detail">
                     <span>{t.admin.granted()} " " <Moment at=grant.created_at/></span>
-                    {grant.expires_at.map(|at| view! { <span>{t.admin.until()} " " <Moment at exact=true/></span> })}
+                    {grant
+                        .expires_at
+                        .map(|at| {
+                            let words = if grant.ended { t.admin.grant_ended() } else { t.admin.until() };
+                            view! { <span>{words} " " <Moment at exact=true/></span> }
+                        })}
                 </span>
             </span>
             <span class="line__side">

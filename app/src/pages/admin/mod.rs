@@ -9,6 +9,7 @@ mod people;
 mod person_dialogs;
 mod processes;
 mod secrets;
+mod separation;
 mod teams;
 
 pub use connections::ConnectionsPage;
@@ -25,7 +26,7 @@ use leptos_router::{
 use crate::url_state::href_with;
 
 /// Closes the page's dialog, after what it asked for was done.
-fn close_dialog() -> impl Fn() + Clone + 'static {
+pub(crate) fn close_dialog() -> impl Fn() + Clone + 'static {
     let location = use_location();
     let navigate = use_navigate();
     move || {

@@ -1,11 +1,11 @@
 //! One entry: a sentence, and on demand all there is to know.
 
-use domain::view::AuditEntryView;
+use domain::{NamedPolicy, view::AuditEntryView};
 use leptos::prelude::*;
 use serde_json::Value;
 
 use crate::{
-    components::{Badge, CopyButton, DefinitionList, Glyph, Icon, Moment, Tone},
+    components::{Badge, CopyButton, DefinitionList, Glyph, Icon, Moment, PolicyNames, Tone},
     i18n::{Texts, sentence, use_texts},
     view,
 };
@@ -95,6 +95,7 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
         let page = match entry.resource_kind.as_str() {
             "run" => Some(format!("/runs/{}", entry.resource_id)),
             "approval" => Some(format!("/approvals/{}", entry.resource_id)),
+            "policies" => Some(format!("/policies/sets/{}", entry.resource_id)),
             _ => None,
         };
         let name = code(format!("{} {}", entry.resource_kind, entry.resource_id));
@@ -108,7 +109,17 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
         items.push((t.audit.field_namespace().to_owned(), code(namespace)));
     }
     if !entry.policies.is_empty() {
-        items.push((t.audit.policies().to_owned(), code(entry.policies.join(", "))));
+        items.push((
+            t.audit.policies().to_owned(),
+            view! { <PolicyNames policies=entry.policies.into_iter().map(NamedPolicy::of).collect()/> },
+        ));
+    }
+    if let Some(digest) = entry.policy_set {
+        let words = digest.chars().take(12).collect::<String>();
+        items.push((
+            t.audit.policy_set().to_owned(),
+            view! { <span class="entry__hash"><code>{words}</code><CopyButton text=digest/></span> },
+        ));
     }
     let changes = changes_of(&entry.detail);
     let detail =

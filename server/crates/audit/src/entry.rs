@@ -121,6 +121,9 @@ pub struct Entry {
     pub outcome: Outcome,
     /// The policies that determined it.
     pub policies: Vec<String>,
+    /// The digest of the set of policies that was asked; none where no policy was.
+    #[serde(default)]
+    pub policy_set: Option<String>,
     /// What else there is to know, before and after included; an object, or null for nothing; anything else becomes
     /// its member `value`. No secrets.
     pub detail: Value,

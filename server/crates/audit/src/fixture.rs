@@ -25,6 +25,7 @@ pub(crate) fn entry() -> Entry {
         namespace: Some("identity".parse().unwrap()),
         outcome: Outcome::Done,
         policies: vec!["asked-people-decide".to_owned()],
+        policy_set: None,
         detail: json!({"name": "김민준", "decision": "approve"}),
     }
 }

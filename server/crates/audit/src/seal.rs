@@ -118,6 +118,7 @@ fn body(seq: i64, entry: &Entry, columns: &Columns) -> Value {
         ("token", entry.token.map(|id| id.to_string())),
         ("address", entry.address.as_deref().map(word)),
         ("namespace", entry.namespace.as_ref().map(ToString::to_string)),
+        ("policySet", entry.policy_set.as_deref().map(word)),
     ];
     let mut members = match required {
         Value::Object(members) => members,

@@ -30,6 +30,7 @@ pub fn view(row: &AuditRow) -> AuditEntryView {
         namespace: text("/namespace"),
         outcome: word("/outcome"),
         policies: policies.filter_map(Value::as_str).map(str::to_owned).collect(),
+        policy_set: text("/policySet"),
         detail: body.get("detail").cloned().unwrap_or_default(),
         hash: row.hash.clone(),
     }
@@ -50,6 +51,7 @@ fn from_columns(row: &AuditRow) -> AuditEntryView {
         namespace: row.namespace.clone(),
         outcome: row.outcome.clone(),
         policies: Vec::new(),
+        policy_set: None,
         detail: json!({"fault": "the stored entry cannot be read: it was altered in the database"}),
         hash: row.hash.clone(),
     }

@@ -81,6 +81,8 @@ typed_ids! {
     NotificationId,
     /// Something that a reviewer said of a version of a definition.
     CommentId,
+    /// A review of who holds which roles.
+    AccessReviewId,
 }
 
 impl UserId {

@@ -22,16 +22,16 @@ mod time;
 pub mod view;
 
 pub use id::{
-    ApprovalId, CommentId, ConnectionId, DecisionId, DraftId, GrantId, Ids, LinkId, NotificationId, RemarkId, RunId,
-    SessionId, TeamId, TokenId, UserId,
+    AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DraftId, GrantId, Ids, LinkId, NotificationId,
+    RemarkId, RunId, SessionId, TeamId, TokenId, UserId,
 };
 pub use limits::{Limits, Rate};
 pub use name::{InvalidName, Name, WorkflowRef};
 pub use operation::{Operation, OperationKind};
-pub use problem::{ErrorCode, FieldError, Problem};
+pub use problem::{ErrorCode, FieldError, NamedPolicy, Problem};
 pub use role::{Role, Scope, UnknownRole};
 pub use state::{
-    ApprovalState, DecisionKind, MissedRuns, Risk, RunStatus, StageState, TaskStatus, Trigger, UnknownState,
-    VersionState, WaitsFor,
+    AccessVerdict, ApprovalState, DecisionKind, MissedRuns, PolicySetState, Risk, RunStatus, StageState, TaskStatus,
+    Trigger, UnknownState, VersionState, WaitsFor,
 };
 pub use time::{Clock, InvalidTimestamp, Timestamp};

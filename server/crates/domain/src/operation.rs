@@ -149,6 +149,14 @@ operations! {
     AuditRead = "audit.read" Read,
     /// Export the audit log.
     AuditExport = "audit.export" Read,
+    /// See the policies, those that are proposed included, and what they would change.
+    PolicyRead = "policy.read" Read,
+    /// Propose other policies of the administrators, or change a proposal.
+    PolicyPropose = "policy.propose" Change,
+    /// Take a proposal of policies back, or turn it down.
+    PolicyWithdraw = "policy.withdraw" Change,
+    /// Put proposed policies into force.
+    PolicyActivate = "policy.activate" Change,
     /// See people and teams.
     UserList = "user.list" Read,
     /// Create a person.
@@ -167,6 +175,18 @@ operations! {
     GrantCreate = "grant.create" Change,
     /// Take a role back.
     GrantRevoke = "grant.revoke" Change,
+    /// See reviews of who holds which roles.
+    AccessReviewRead = "access-review.read" Read,
+    /// Start a review of who holds which roles.
+    AccessReviewStart = "access-review.start" Change,
+    /// Say in a review that a grant stays, or take it back.
+    AccessReviewDecide = "access-review.decide" Change,
+    /// End a review before its date.
+    AccessReviewClose = "access-review.close" Change,
+    /// See who holds roles that conflict.
+    SeparationRead = "separation.read" Read,
+    /// Say which roles nobody may hold together.
+    SeparationUpdate = "separation.update" Change,
     /// See which namespaces may run processes.
     ProcessList = "process.list" Read,
     /// Permit a namespace to run shell commands, scripts and containers.

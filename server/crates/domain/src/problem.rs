@@ -51,6 +51,10 @@ error_codes! {
     OwnRequest = "own-request" 403 "You cannot decide on your own request",
     /// Nobody publishes what they have written themselves.
     OwnChange = "own-change" 403 "You cannot publish your own change",
+    /// Nobody puts policies into force that they have written themselves.
+    OwnPolicies = "own-policies" 403 "You cannot put your own policies into force",
+    /// Somebody would hold two roles that nobody may hold together.
+    ConflictingRoles = "conflicting-roles" 403 "The roles conflict",
     /// The workflow runs processes, and its namespace may not.
     ProcessesNotPermitted = "processes-not-permitted" 403 "The namespace may not run processes",
     /// The request came from another site.
@@ -116,6 +120,27 @@ pub struct FieldError {
     pub message: String,
 }
 
+/// A policy as refusals name it. Whoever may read policies finds it by its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NamedPolicy {
+    /// Its `@id`.
+    pub id: String,
+    /// Its id as a sentence: policies are called after what they say.
+    pub title: String,
+}
+
+impl NamedPolicy {
+    /// The policy with this id.
+    #[must_use]
+    pub fn of(id: impl Into<String>) -> Self {
+        let id = id.into();
+        let mut letters = id.chars().map(|letter| if letter == '-' { ' ' } else { letter });
+        let title = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        Self { id, title }
+    }
+}
+
 /// An error as the caller sees it, in REST (`application/problem+json`), server functions and pages alike.
 ///
 /// It holds nothing that is not meant for the caller; what operators need goes to the log under `trace_id`.
@@ -138,9 +163,9 @@ pub struct Problem {
     /// The places that are wrong, where the problem is with an input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// Policies that determined a refusal.
+    /// Policies that determined a refusal; none when it is refused because none permits it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub policies: Vec<String>,
+    pub policies: Vec<NamedPolicy>,
     /// Seconds after which another attempt makes sense.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,

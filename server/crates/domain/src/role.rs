@@ -44,6 +44,16 @@ impl Role {
         Self::Administrator,
     ];
 
+    /// Roles that one person should not hold together where their scopes meet: whoever does one is checked by the other.
+    pub const CONFLICTS: &'static [(Self, Self)] = &[
+        (Self::Requester, Self::Approver),
+        (Self::Author, Self::Publisher),
+        (Self::Operator, Self::Author),
+        (Self::Operator, Self::Approver),
+        (Self::Administrator, Self::Auditor),
+        (Self::Administrator, Self::Publisher),
+    ];
+
     /// The name as it stands in interfaces, policies and databases.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -89,6 +99,15 @@ impl Scope {
         match self {
             Self::Everywhere => true,
             Self::Namespace(own) => own == namespace,
+        }
+    }
+
+    /// What is within both scopes, if anything is.
+    #[must_use]
+    pub fn meet<'s>(&'s self, other: &'s Self) -> Option<&'s Self> {
+        match (self, other) {
+            (Self::Everywhere, narrower) | (narrower, Self::Everywhere) => Some(narrower),
+            _ => (self == other).then_some(self),
         }
     }
 }

@@ -72,6 +72,38 @@ impl RunStatus {
 }
 
 states! {
+    /// Where a set of policies that administrators have written stands.
+    PolicySetState {
+        /// Waits for another administrator; its text may still change.
+        Proposed = "proposed",
+        /// In force.
+        Active = "active",
+        /// Was in force, until another took its place.
+        Replaced = "replaced",
+        /// Never came into force.
+        Withdrawn = "withdrawn",
+    }
+}
+
+states! {
+    /// What became of a grant in a review of access.
+    AccessVerdict {
+        /// Nobody has said anything yet.
+        Pending = "pending",
+        /// It stays.
+        Confirmed = "confirmed",
+        /// It was taken back.
+        Revoked = "revoked",
+        /// Nobody has confirmed it by the date, so it ended.
+        Lapsed = "lapsed",
+        /// Nobody has confirmed it, and it stays all the same: the portal would be left without an administrator.
+        Kept = "kept",
+        /// It was gone before anybody said anything.
+        Gone = "gone",
+    }
+}
+
+states! {
     /// Where a version of a definition stands in its life.
     VersionState {
         /// Being written: its text may still change.

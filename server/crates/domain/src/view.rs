@@ -6,6 +6,7 @@ mod audit;
 mod connection;
 mod definition;
 mod event;
+mod policy;
 mod run;
 mod workflow;
 
@@ -26,6 +27,10 @@ pub use definition::{
     RehearsedStep, SavedDefinition, UsesView,
 };
 pub use event::PublishedEvents;
+pub use policy::{
+    AccessReviewItem, AccessReviewView, ChangedDecision, ConflictView, HeldRole, LineChange, LineView, PoliciesView,
+    PolicySetItem, PolicySetView, PolicyView, ReplayView, ReviewedGrant, RolePair, SeparationView,
+};
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
 pub use workflow::{
     CatalogueItem, DraftView, Graph, GraphEdge, GraphNode, PlanStep, ScheduleRefusal, ScheduleView, WorkflowVersionView,

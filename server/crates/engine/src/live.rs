@@ -29,6 +29,8 @@ pub enum Topic {
     Notifications(UserId),
     /// Users, teams, grants or connections.
     Administration,
+    /// Other policies are in force.
+    Policies,
 }
 
 /// What nodes tell each other.

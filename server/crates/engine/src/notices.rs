@@ -38,6 +38,14 @@ pub enum NoticeKind {
     DefinitionReturned,
     /// A version that the recipient has written was published.
     DefinitionPublished,
+    /// Policies wait for the recipient's review.
+    PoliciesProposed,
+    /// Policies that the recipient has written are in force.
+    PoliciesActivated,
+    /// Policies that the recipient has written were turned down.
+    PoliciesWithdrawn,
+    /// The recipient is to say who still needs which roles.
+    AccessReviewStarted,
 }
 
 impl NoticeKind {
@@ -58,6 +66,10 @@ impl NoticeKind {
             Self::DefinitionSubmitted => "definition-submitted",
             Self::DefinitionReturned => "definition-returned",
             Self::DefinitionPublished => "definition-published",
+            Self::PoliciesProposed => "policies-proposed",
+            Self::PoliciesActivated => "policies-activated",
+            Self::PoliciesWithdrawn => "policies-withdrawn",
+            Self::AccessReviewStarted => "access-review-started",
         }
     }
 }
@@ -67,7 +79,7 @@ impl NoticeKind {
 pub struct Notice {
     /// What it tells.
     pub kind: NoticeKind,
-    /// The workflow's title; with its version, where it is about a definition.
+    /// The workflow's title; with its version, where it is about a definition; what policies are for.
     pub title: String,
     /// The run's number, if it is about one.
     pub run_number: Option<i64>,
@@ -88,7 +100,7 @@ pub struct NoticeMail {
     pub locale: String,
     /// What it tells.
     pub kind: NoticeKind,
-    /// The workflow's title; with its version, where it is about a definition.
+    /// The workflow's title; with its version, where it is about a definition; what policies are for.
     pub title: String,
     /// The run's number, if it is about one.
     #[serde(default)]

@@ -370,6 +370,7 @@ fn entry(action: &str, resource: ResourceRef, workflow: &WorkflowRef, detail: Va
         namespace: Some(workflow.namespace.clone()),
         outcome: Outcome::Done,
         policies: Vec::new(),
+        policy_set: None,
         detail,
     }
 }

@@ -283,6 +283,7 @@ fn run_entry(actor: &Actor, run: &Run, action: &str, outcome: Outcome, detail: V
         namespace: Some(run.workflow.namespace.clone()),
         outcome,
         policies: Vec::new(),
+        policy_set: None,
         detail,
     }
 }

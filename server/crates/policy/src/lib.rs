@@ -39,9 +39,13 @@
 //! - **Change the visibility of runs**: change `runs.cedar` and [`Policies::run_visibility`] together; a property test
 //!   holds them to each other, because a list must show exactly what its detail pages would. Likewise `definitions.cedar`
 //!   and [`Policies::definition_visibility`].
+//! - **Read what administrators have written**: [`Policies::with_own`]. What such policies may not do, and why, is in
+//!   `docs/adr/0023-policies-of-administrators.md`.
 
 mod decision;
 mod load;
+mod own;
+mod pieces;
 mod policies;
 mod principal;
 mod question;
@@ -50,6 +54,7 @@ mod visibility;
 
 pub use decision::Decision;
 pub use load::PolicyError;
+pub use own::Fault;
 pub use policies::Policies;
 pub use principal::Principal;
 pub use resource::{Resource, ResourceKind};

@@ -9,9 +9,12 @@ use cedar_policy::{
     ActionConstraint, Effect, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, ResourceConstraint,
     Schema, ValidationMode, Validator,
 };
-use domain::Operation;
+use domain::{NamedPolicy, Operation, view::PolicyView};
 
-use crate::ResourceKind;
+use crate::{
+    Fault, ResourceKind, own,
+    pieces::{Piece, pieces, words},
+};
 
 /// The schema of the policies built into this program.
 pub(crate) const SCHEMA: &str = include_str!("../../../policies/schema.cedarschema");
@@ -25,6 +28,8 @@ pub(crate) const POLICIES: &[(&str, &str)] = &[
     ("events.cedar", include_str!("../../../policies/events.cedar")),
     ("approvals.cedar", include_str!("../../../policies/approvals.cedar")),
     ("audit.cedar", include_str!("../../../policies/audit.cedar")),
+    ("policies.cedar", include_str!("../../../policies/policies.cedar")),
+    ("access-reviews.cedar", include_str!("../../../policies/access-reviews.cedar")),
     ("administration.cedar", include_str!("../../../policies/administration.cedar")),
 ];
 
@@ -62,6 +67,22 @@ pub enum PolicyError {
     /// The schema has a resource type that the program does not know.
     #[error("the program does not know the resource type {0}")]
     ResourceType(String),
+    /// What administrators have written cannot be used; in order of the text.
+    #[error("the policies of the administrators cannot be used: {}", in_words(.0))]
+    Own(Vec<Fault>),
+}
+
+fn in_words(faults: &[Fault]) -> String {
+    let faults = faults.iter().map(|Fault { line, column, message }| format!("{line}:{column}: {message}"));
+    faults.collect::<Vec<_>>().join("; ")
+}
+
+/// A policy and how it is written.
+pub(crate) struct Text<'t> {
+    pub(crate) policy: Policy,
+    /// The file of the program that it is from.
+    pub(crate) file: Option<&'t str>,
+    pub(crate) piece: Piece<'t>,
 }
 
 /// All that is needed to decide on one operation.
@@ -78,47 +99,76 @@ pub(crate) struct Rules {
     pub(crate) needs: Vec<(Option<ResourceKind>, String)>,
     /// What a forbid asks for instead, by policy id.
     pub(crate) because: BTreeMap<String, String>,
+    /// Whether a policy of the program forbids it to some: people who do it are kept apart from others.
+    pub(crate) separates_duties: bool,
 }
 
-/// Parses and validates, strictly.
-pub(crate) fn load(schema: &str, files: &[(&str, &str)]) -> Result<BTreeMap<Operation, Rules>, PolicyError> {
+/// Policies that fit together.
+pub(crate) struct Loaded {
+    pub(crate) rules: BTreeMap<Operation, Rules>,
+    /// All of them as they are written, the program's own first.
+    pub(crate) written: Vec<PolicyView>,
+}
+
+/// Parses and validates, strictly: the program's own policies, and beside them the text of the administrators.
+pub(crate) fn load(schema: &str, files: &[(&str, &str)], own: &str) -> Result<Loaded, PolicyError> {
     let (schema, _) = Schema::from_cedarschema_str(schema).map_err(|error| PolicyError::Schema(Box::new(error)))?;
-    let policies = parse(files)?;
-    validate(&schema, &policies)?;
+    let mut texts = parse(files)?;
+    validate(&schema, &texts)?;
     let mut rules = operations(&schema)?;
-    for policy in &policies {
-        sort_in(policy, &mut rules)?;
+    for text in &texts {
+        sort_in(&text.policy, &mut rules)?;
     }
-    Ok(rules)
+    let known = texts.iter().map(|text| text.policy.id().to_string()).collect();
+    let more = own::read(own, &schema, &rules, &known).map_err(PolicyError::Own)?;
+    for text in &more {
+        sort_in(&text.policy, &mut rules)?;
+    }
+    texts.extend(more);
+    let written = texts.iter().map(|text| written(text, &rules)).collect();
+    Ok(Loaded { rules, written })
 }
 
-fn parse(files: &[(&str, &str)]) -> Result<Vec<Policy>, PolicyError> {
+fn written(text: &Text<'_>, rules: &BTreeMap<Operation, Rules>) -> PolicyView {
+    let policy = &text.policy;
+    let forbids = policy.effect() == Effect::Forbid;
+    let NamedPolicy { id, title } = NamedPolicy::of(policy.id().to_string());
+    let needs = policy.annotation(if forbids { "because" } else { "needs" }).unwrap_or_default().to_owned();
+    let about = rules.iter().filter(|(_, rules)| rules.policies.policy(policy.id()).is_some());
+    PolicyView {
+        id,
+        title,
+        forbids,
+        file: text.file.map(ToOwned::to_owned),
+        comment: words(text.piece.comment),
+        needs,
+        text: text.piece.text.to_owned(),
+        operations: about.map(|(operation, _)| *operation).collect(),
+    }
+}
+
+fn parse<'t>(files: &[(&'t str, &'t str)]) -> Result<Vec<Text<'t>>, PolicyError> {
     let mut ids = BTreeSet::new();
     let mut policies = Vec::new();
-    for (file, text) in files {
-        let parsed: PolicySet = text
-            .parse()
-            .map_err(|source| PolicyError::Syntax { file: (*file).to_owned(), source: Box::new(source) })?;
-        // Cedar numbers the policies of a text in order; a set does not keep it.
-        let mut in_order: Vec<_> = parsed.policies().collect();
-        in_order.sort_by_key(|policy| {
-            let id = policy.id().to_string();
-            (id.len(), id)
-        });
-        for policy in in_order {
-            let id = policy.annotation("id").unwrap_or_default().to_owned();
-            if id.is_empty() || !ids.insert(id.clone()) {
-                return Err(PolicyError::Id { file: (*file).to_owned(), id });
-            }
-            policies.push(policy.new_id(PolicyId::new(id)));
+    for &(file, text) in files {
+        let parsed: PolicySet =
+            text.parse().map_err(|source| PolicyError::Syntax { file: file.to_owned(), source: Box::new(source) })?;
+        // Cedar numbers the policies of a text in order.
+        for (number, piece) in pieces(text).into_iter().enumerate() {
+            let numbered = parsed.policy(&PolicyId::new(format!("policy{number}")));
+            let id = numbered.and_then(|policy| policy.annotation("id")).unwrap_or_default().to_owned();
+            let (Some(policy), true) = (numbered, !id.is_empty() && ids.insert(id.clone())) else {
+                return Err(PolicyError::Id { file: file.to_owned(), id });
+            };
+            policies.push(Text { policy: policy.new_id(PolicyId::new(id)), file: Some(file), piece });
         }
     }
     Ok(policies)
 }
 
-fn validate(schema: &Schema, policies: &[Policy]) -> Result<(), PolicyError> {
-    let all =
-        PolicySet::from_policies(policies.iter().cloned()).map_err(|error| PolicyError::Invalid(error.to_string()))?;
+fn validate(schema: &Schema, texts: &[Text<'_>]) -> Result<(), PolicyError> {
+    let all = PolicySet::from_policies(texts.iter().map(|text| text.policy.clone()))
+        .map_err(|error| PolicyError::Invalid(error.to_string()))?;
     let result = Validator::new(schema.clone()).validate(&all, ValidationMode::Strict);
     if result.validation_passed_without_warnings() {
         return Ok(());
@@ -144,6 +194,7 @@ fn operations(schema: &Schema) -> Result<BTreeMap<Operation, Rules>, PolicyError
             anonymous: false,
             needs: Vec::new(),
             because: BTreeMap::new(),
+            separates_duties: false,
         });
         rule.kinds.insert(kind);
         rule.anonymous |= environment.principal().to_string() == "Anonymous";
@@ -187,6 +238,8 @@ fn sort_in(policy: &Policy, rules: &mut BTreeMap<Operation, Rules>) -> Result<()
             Effect::Permit => rule.needs.push((kind, explanation.to_owned())),
             Effect::Forbid => {
                 rule.because.insert(id.clone(), explanation.to_owned());
+                // What disabled people may not do is everything, and separates nothing.
+                rule.separates_duties |= actions.is_some();
             }
         }
     }
@@ -199,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_policies_fit_their_schema_strictly_and_without_warnings() {
-        let rules = load(SCHEMA, POLICIES).unwrap();
+        let rules = load(SCHEMA, POLICIES, "").unwrap().rules;
         assert_eq!(rules.len(), Operation::ALL.len());
     }
 
@@ -219,7 +272,7 @@ mod tests {
 
     #[test]
     fn every_operation_has_a_permit_and_the_inactive_forbid() {
-        for (operation, rules) in load(SCHEMA, POLICIES).unwrap() {
+        for (operation, rules) in load(SCHEMA, POLICIES, "").unwrap().rules {
             assert!(!rules.needs.is_empty(), "{operation} is permitted by no policy");
             assert!(rules.because.contains_key("inactive-people-do-nothing"), "{operation}");
             for kind in &rules.kinds {
@@ -233,7 +286,7 @@ mod tests {
     }
 
     fn refusal(text: &str) -> PolicyError {
-        load(SCHEMA, &[("tried.cedar", text)]).err().unwrap()
+        load(SCHEMA, &[("tried.cedar", text)], "").err().unwrap()
     }
 
     #[test]
@@ -253,8 +306,8 @@ mod tests {
     #[test]
     fn a_schema_with_other_operations_is_refused() {
         let lacking = SCHEMA.replace("\"token.list\", ", "");
-        assert!(matches!(load(&lacking, &[]).err().unwrap(), PolicyError::Operation(_)));
+        assert!(matches!(load(&lacking, &[], "").err().unwrap(), PolicyError::Operation(_)));
         let extra = SCHEMA.replace("\"token.list\", ", "\"token.list\", \"token.lend\", ");
-        assert!(matches!(load(&extra, &[]).err().unwrap(), PolicyError::Operation(_)));
+        assert!(matches!(load(&extra, &[], "").err().unwrap(), PolicyError::Operation(_)));
     }
 }

@@ -1,18 +1,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{Authorizer, Decision as Verdict};
-use domain::{ApprovalId, ConnectionId, GrantId, Name, Operation, Role, RunId, Scope, TeamId, UserId, WorkflowRef};
+use domain::{
+    ApprovalId, ConnectionId, GrantId, Name, Operation, Role, RunId, Scope, TeamId, UserId, WorkflowRef,
+    view::PolicyView,
+};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
     Decision, DefinitionVisibility, PolicyError, Principal, Resource, ResourceKind, RunVisibility,
-    load::{self, Rules},
+    load::{self, Loaded, Rules},
     question::EntityTypes,
 };
 
 /// The policies, ready to decide. Made once; deciding needs no lock and no I/O.
 pub struct Policies {
     rules: BTreeMap<Operation, Rules>,
+    written: Vec<PolicyView>,
+    digest: String,
     types: EntityTypes,
     authorizer: Authorizer,
     /// Stands for any namespace in the question what somebody may do somewhere.
@@ -28,12 +34,35 @@ impl std::fmt::Debug for Policies {
 impl Policies {
     /// The policies that are built into this program (`server/policies/`), validated strictly against their schema.
     pub fn builtin() -> Result<Self, PolicyError> {
+        Self::with_own("")
+    }
+
+    /// The same, and beside them those that administrators have written.
+    ///
+    /// # Errors
+    /// [`PolicyError::Own`] when they do not fit the schema, or break a rule for such policies: each has an `@id` of its own
+    /// that is a name, an explanation, and names its actions; none is about a way into the portal, or about what lists are cut
+    /// by; none permits what a policy of the program forbids to some.
+    pub fn with_own(own: &str) -> Result<Self, PolicyError> {
+        let Loaded { rules, written } = load::load(load::SCHEMA, load::POLICIES, own)?;
         Ok(Self {
-            rules: load::load(load::SCHEMA, load::POLICIES)?,
+            rules,
+            written,
+            digest: digest(own),
             types: EntityTypes::new().map_err(PolicyError::Schema)?,
             authorizer: Authorizer::new(),
             some_namespace: "any".parse().map_err(|error| PolicyError::Schema(Box::new(error)))?,
         })
+    }
+
+    /// What this set is known by: the SHA-256 of the schema and of all texts, in lower-case hex.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// All policies as they are written, the program's own first.
+    pub fn written(&self) -> &[PolicyView] {
+        &self.written
     }
 
     /// Whether `principal` may do `operation` to `resource`; `None` stands for somebody who has not signed in.
@@ -134,6 +163,7 @@ impl Policies {
                 vec![Resource::connection(ConnectionId::from_uuid(id), std::slice::from_ref(scope))]
             }
             ResourceKind::Secret => vec![Resource::secret(namespace, "some")],
+            ResourceKind::PolicySet => vec![Resource::policy_set(0, [])],
             ResourceKind::Team => vec![Resource::team(TeamId::from_uuid(id), [])],
             ResourceKind::Grant => vec![Resource::grant(GrantId::from_uuid(id), scope, [])],
         }
@@ -173,6 +203,17 @@ impl Policies {
             own: true,
         }
     }
+}
+
+/// Each part with its length before it, so that no two sets of parts are alike.
+fn digest(own: &str) -> String {
+    let files = load::POLICIES.iter().flat_map(|(file, text)| [*file, *text]);
+    let mut hash = Sha256::new();
+    for part in [load::SCHEMA].into_iter().chain(files).chain([own]) {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
 }
 
 impl Rules {

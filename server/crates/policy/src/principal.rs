@@ -1,11 +1,12 @@
 use domain::{Role, Scope, UserId};
+use serde::{Deserialize, Serialize};
 
 /// A signed-in person, with what they hold at the time of the decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Principal {
     /// The person.
     pub id: UserId,
-    /// Their sign-in name; policies do not look at it, audit entries do.
+    /// Their sign-in name.
     pub login: String,
     /// Whether the account is enabled. Nothing is allowed to a disabled one.
     pub active: bool,

@@ -95,6 +95,7 @@ impl EntityTypes {
         let mut attributes: HashMap<_, _> =
             Role::ALL.iter().map(|role| (role.as_str().to_owned(), held_on(*role))).collect();
         attributes.insert("active".to_owned(), RestrictedExpression::new_bool(principal.active));
+        attributes.insert("login".to_owned(), RestrictedExpression::new_string(principal.login.clone()));
         attributes
     }
 
@@ -111,7 +112,7 @@ impl EntityTypes {
             | ResourceKind::Draft
             | ResourceKind::Notification
             | ResourceKind::Account => HashMap::from([("owner".to_owned(), person(owner()?))]),
-            ResourceKind::Definition => HashMap::from([("authors".to_owned(), people())]),
+            ResourceKind::Definition | ResourceKind::PolicySet => HashMap::from([("authors".to_owned(), people())]),
             ResourceKind::Run => {
                 HashMap::from([("requester".to_owned(), person(owner()?)), ("asked".to_owned(), people())])
             }

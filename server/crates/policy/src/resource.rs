@@ -1,9 +1,10 @@
 use domain::{ApprovalId, ConnectionId, GrantId, Name, RunId, Scope, TeamId, UserId, WorkflowRef};
+use serde::{Deserialize, Serialize};
 
 macro_rules! resource_kinds {
     ($($(#[$doc:meta])* $variant:ident),+ $(,)?) => {
         /// What an operation is done to: the entity types of the policy schema.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum ResourceKind { $($(#[$doc])* $variant),+ }
 
         impl ResourceKind {
@@ -44,6 +45,8 @@ resource_kinds! {
     Connection,
     /// A secret of a namespace.
     Secret,
+    /// Policies of the administrators, with those who wrote them.
+    PolicySet,
     /// A team.
     Team,
     /// A role given to somebody on a scope.
@@ -53,17 +56,24 @@ resource_kinds! {
 /// What an operation is done to, with what policies look at. Made by one constructor per kind.
 ///
 /// Load what it is made from in the unit of work of the change, so that the decision is about the state that is changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Written as JSON, it can be put to other policies later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
     pub(crate) kind: ResourceKind,
     pub(crate) id: String,
     /// `None`: belongs to no namespace, so only roles held everywhere reach it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) namespace: Option<Name>,
     /// The owner of a personal thing; the requester of a run or approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<UserId>,
-    /// The people asked, of runs and approvals; the authors of a definition; the people gaining roles, of teams and grants.
+    /// The people asked, of runs and approvals; the authors of a definition or of policies; the people gaining roles, of teams
+    /// and grants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) people: Vec<UserId>,
     /// The people whom any approval of an approval's run asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) involved: Vec<UserId>,
 }
 
@@ -141,6 +151,11 @@ impl Resource {
     /// A secret of a namespace.
     pub fn secret(namespace: &Name, name: &str) -> Self {
         Self::new(ResourceKind::Secret, &format!("{namespace}/{name}"), Some(namespace.clone()))
+    }
+
+    /// Policies of the administrators, and everybody who has changed their text.
+    pub fn policy_set(version: i64, authors: impl IntoIterator<Item = UserId>) -> Self {
+        Self { people: authors.into_iter().collect(), ..Self::new(ResourceKind::PolicySet, &version, None) }
     }
 
     /// A team, and the people who would hold more roles by the change: those it adds, if the team holds any grant.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{
-    ApprovalState, ErrorCode, NotificationId, Operation, Problem, RunStatus, SessionId, TokenId,
+    ApprovalState, ErrorCode, NotificationId, Operation, Problem, RunStatus, SessionId, Timestamp, TokenId,
     view::{GrantView, HomeView, MeView, SessionView, SubjectView, TokenView},
 };
 use identity::{Secret, tokens};
@@ -50,7 +50,7 @@ impl Service {
         };
         let mut grants = Vec::new();
         for grant in unit.grants_of(caller.user, gate.now).await.or_problem()? {
-            grants.push(grant_view(unit, &grant).await?);
+            grants.push(grant_view(unit, &grant, gate.now).await?);
         }
         Ok(MeView {
             id: user.id,
@@ -61,7 +61,7 @@ impl Service {
             theme: user.theme.unwrap_or_else(|| "system".to_owned()),
             manager,
             grants,
-            operations: self.parts.policies.operations(&caller.principal),
+            operations: self.in_force().operations(&caller.principal),
             pending_decisions: unit.count_waiting_for(caller.user).await.or_problem()?,
             unread_notifications: unit.count_unread(caller.user).await.or_problem()?,
             must_change_password: user.must_change_password,
@@ -291,7 +291,11 @@ fn token_view(token: ApiToken, secret: Option<String>) -> TokenView {
 }
 
 /// A grant with its holder's name.
-pub(crate) async fn grant_view(unit: &mut dyn store::UnitOfWork, grant: &Grant) -> Result<GrantView, Problem> {
+pub(crate) async fn grant_view(
+    unit: &mut dyn store::UnitOfWork,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<GrantView, Problem> {
     let subject = match grant.subject {
         Subject::User(id) => {
             let name = unit.user(id).await.or_problem()?.map(|user| user.name).unwrap_or_default();
@@ -308,6 +312,7 @@ pub(crate) async fn grant_view(unit: &mut dyn store::UnitOfWork, grant: &Grant) 
         role: grant.role,
         scope: grant.scope.clone(),
         expires_at: grant.expires_at,
+        ended: grant.expires_at.is_some_and(|end| end <= now),
         created_at: grant.created_at,
     })
 }

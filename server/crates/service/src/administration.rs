@@ -19,6 +19,7 @@ use crate::{
     gate::Target,
     people::{all_right, check_login, check_name_and_email, field, user_view},
     problems::{OrProblem as _, not_found},
+    separation::must_stay_apart,
     views,
 };
 
@@ -234,6 +235,15 @@ impl Service {
     pub async fn add_member(&self, caller: &Caller, team: TeamId, user: UserId) -> Result<(), Problem> {
         let (mut gate, team) = self.enter_team(caller, team, Some(user)).await?;
         let user = self.known_user(gate.unit.as_mut(), user).await?;
+        let of_team = gate.unit.list_grants().await.or_problem()?.into_iter();
+        let of_team = of_team.filter(|grant| {
+            grant.subject == Subject::Team(team.id) && grant.expires_at.is_none_or(|end| end > gate.now)
+        });
+        let gained: Vec<_> = of_team.map(|grant| (grant.role, grant.scope)).collect();
+        let now = gate.now;
+        if let Err(problem) = must_stay_apart(gate.unit.as_mut(), &[user.id], &gained, now).await {
+            return Err(gate.refuse(&Target::new("team", team.id, team.name), problem).await);
+        }
         if !gate.unit.add_member(team.id, user.id).await.or_problem()? {
             return Ok(());
         }
@@ -278,9 +288,10 @@ impl Service {
         gate.authorize(&Resource::system(), &Target::new("grants", "", "")).await?;
         let mut grants = gate.unit.list_grants().await.or_problem()?;
         grants.retain(|grant| gate.shows(&Resource::grant(grant.id, &grant.scope, [])));
+        let now = gate.now;
         let mut views = Vec::with_capacity(grants.len());
         for grant in grants {
-            views.push(grant_view(gate.unit.as_mut(), &grant).await?);
+            views.push(grant_view(gate.unit.as_mut(), &grant, now).await?);
         }
         Ok(views)
     }
@@ -318,9 +329,13 @@ impl Service {
             created_at: gate.now,
         };
         let target = grant_target(&grant, &holder);
-        gate.authorize(&Resource::grant(grant.id, &grant.scope, gaining), &target).await?;
+        gate.authorize(&Resource::grant(grant.id, &grant.scope, gaining.iter().copied()), &target).await?;
+        let (now, gained) = (gate.now, [(role, grant.scope.clone())]);
+        if let Err(problem) = must_stay_apart(gate.unit.as_mut(), &gaining, &gained, now).await {
+            return Err(gate.refuse(&target, problem).await);
+        }
         gate.unit.insert_grant(&grant).await.or_problem()?;
-        let view = grant_view(gate.unit.as_mut(), &grant).await?;
+        let view = grant_view(gate.unit.as_mut(), &grant, now).await?;
         let after = json!({"holder": holder, "role": role, "scope": grant.scope, "expiresAt": expires_at});
         gate.finish(&target, json!({"after": after})).await?;
         self.administration_changed();
@@ -338,8 +353,9 @@ impl Service {
         let holder = holder.unwrap_or_default();
         let target = grant_target(&grant, &holder);
         gate.authorize(&Resource::grant(id, &grant.scope, []), &target).await?;
-        if grant.role == Role::Administrator && grant.scope == Scope::Everywhere {
-            self.keep_an_administrator(&mut gate, id).await?;
+        if is_last_administrator(gate.unit.as_mut(), &grant).await? {
+            let detail = "the portal would be left without an administrator";
+            return Err(Problem::new(ErrorCode::Conflict).with_detail(detail));
         }
         gate.unit.delete_grant(id).await.or_problem()?;
         let before = json!({"holder": holder, "role": grant.role, "scope": grant.scope});
@@ -348,30 +364,33 @@ impl Service {
         Ok(())
     }
 
-    /// Nobody could repair a portal without an administrator.
-    async fn keep_an_administrator(&self, gate: &mut Gate<'_>, leaving: GrantId) -> Result<(), Problem> {
-        for grant in gate.unit.list_grants().await.or_problem()? {
-            let other = grant.id != leaving
-                && grant.role == Role::Administrator
-                && grant.scope == Scope::Everywhere
-                && grant.expires_at.is_none();
-            if !other {
-                continue;
-            }
-            let holders = match grant.subject {
-                Subject::User(id) => vec![id],
-                Subject::Team(id) => gate.unit.team_members(id).await.or_problem()?,
-            };
-            if gate.unit.users_by_id(&holders).await.or_problem()?.iter().any(|user| user.active) {
-                return Ok(());
-            }
-        }
-        Err(Problem::new(ErrorCode::Conflict).with_detail("the portal would be left without an administrator"))
-    }
-
     fn administration_changed(&self) {
         self.parts.live.changed(engine::Topic::Administration);
     }
+}
+
+/// Whether a grant is the last that makes somebody an administrator of the whole portal: nobody could repair it without one.
+pub(crate) async fn is_last_administrator(unit: &mut dyn UnitOfWork, leaving: &Grant) -> Result<bool, Problem> {
+    if leaving.role != Role::Administrator || leaving.scope != Scope::Everywhere {
+        return Ok(false);
+    }
+    for grant in unit.list_grants().await.or_problem()? {
+        let other = grant.id != leaving.id
+            && grant.role == Role::Administrator
+            && grant.scope == Scope::Everywhere
+            && grant.expires_at.is_none();
+        if !other {
+            continue;
+        }
+        let holders = match grant.subject {
+            Subject::User(id) => vec![id],
+            Subject::Team(id) => unit.team_members(id).await.or_problem()?,
+        };
+        if unit.users_by_id(&holders).await.or_problem()?.iter().any(|user| user.active) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn grant_target(grant: &Grant, holder: &str) -> Target {

@@ -251,7 +251,7 @@ impl Service {
         if approval.requester_id == caller.user {
             return Some(ErrorCode::OwnRequest);
         }
-        if !self.parts.policies.decide(&caller.principal, Operation::ApprovalDecide, resource).allowed {
+        if !self.in_force().decide(&caller.principal, Operation::ApprovalDecide, resource).allowed {
             return Some(ErrorCode::Forbidden);
         }
         if approval.state != ApprovalState::Pending {
@@ -311,7 +311,7 @@ impl Service {
         let (approval, run, asked) = load(gate.unit.as_mut(), id).await?;
         let resource = resource(gate.unit.as_mut(), &approval, &run, &asked).await?;
         let target = target(&approval, &run);
-        if self.parts.policies.decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
+        if self.in_force().decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;
         } else {
             gate.authorize_or_hide(&resource, &target).await?;

@@ -177,7 +177,7 @@ impl Service {
     ) -> Result<Page<DefinitionItem>, Problem> {
         let mut gate = self.look(caller, Operation::DefinitionList).await?;
         gate.authorize(&Resource::system(), &Target::new("definitions", "", "")).await?;
-        let namespaces = match (query.namespace, self.parts.policies.definition_visibility(&caller.principal)) {
+        let namespaces = match (query.namespace, self.in_force().definition_visibility(&caller.principal)) {
             (Some(one), visible) => Some(if visible.includes(&one) { vec![one] } else { Vec::new() }),
             (None, DefinitionVisibility::Everywhere) => None,
             (None, DefinitionVisibility::Within(some)) => Some(some.into_iter().collect()),
@@ -350,7 +350,7 @@ impl Service {
         let authors = unit.version_authors(&version.workflow, &version.version).await.or_problem()?;
         let written = Written { version: version.clone(), authors };
         let resource = written.resource();
-        let may = |operation| self.parts.policies.decide(&caller.principal, operation, &resource).allowed;
+        let may = |operation| self.in_force().decide(&caller.principal, operation, &resource).allowed;
         if !may(Operation::DefinitionRead) {
             return Ok(None);
         }
@@ -440,7 +440,7 @@ impl Service {
         let authors = gate.unit.version_authors(workflow, version).await.or_problem()?;
         let resource = Resource::definition(workflow, version, authors.iter().copied());
         let target = target(workflow, version);
-        if self.parts.policies.decide(&caller.principal, Operation::DefinitionRead, &resource).allowed {
+        if self.in_force().decide(&caller.principal, Operation::DefinitionRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;
         } else {
             gate.authorize_or_hide(&resource, &target).await?;

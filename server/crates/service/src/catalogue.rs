@@ -103,7 +103,7 @@ impl Service {
     ) -> Result<Vec<WorkflowVersionView>, Problem> {
         let mut gate = self.look_at_workflow(caller, workflow).await?;
         let mut versions = gate.unit.versions_of(workflow).await.or_problem()?;
-        if !self.parts.policies.definition_visibility(&caller.principal).includes(&workflow.namespace) {
+        if !self.in_force().definition_visibility(&caller.principal).includes(&workflow.namespace) {
             versions.retain(|version| version.state.has_been_published());
         }
         if versions.is_empty() {
@@ -234,7 +234,7 @@ impl Service {
         input: Value,
     ) -> Result<Launched, Problem> {
         let resource = Resource::workflow(workflow);
-        let known = self.parts.policies.decide(&caller.principal, Operation::WorkflowRead, &resource).allowed;
+        let known = self.in_force().decide(&caller.principal, Operation::WorkflowRead, &resource).allowed;
         if known {
             gate.authorize(&resource, &target(workflow)).await?;
         } else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use audit::{Actor, Door, Entry, Outcome, ResourceRef};
 use domain::{
-    ErrorCode, GrantId, Name, Operation, Problem, Role, Scope, TokenId, UserId,
+    ErrorCode, GrantId, Name, Operation, PolicySetState, Problem, Role, Scope, TokenId, UserId,
     view::{UserView, VerificationView},
 };
 use identity::{Secret, tokens};
@@ -15,6 +15,7 @@ use store::{
     UnitOfWork,
     access::{Grant, Subject},
     credentials::ApiToken,
+    policy_sets::PolicySet,
     users::User,
 };
 use tokio::sync::mpsc;
@@ -24,6 +25,7 @@ use crate::{
     audit_log::{check_stored, export_lines},
     people::{all_right, check_login, check_name_and_email, field, user_view},
     problems::{OrProblem as _, from_store},
+    separation::must_stay_apart,
 };
 
 /// People listed at once.
@@ -90,6 +92,7 @@ impl Service {
             last_sign_in_at: None,
         };
         unit.insert_user(&user).await.or_problem()?;
+        must_stay_apart(unit.as_mut(), &[user.id], roles, now).await?;
         let mut entries = vec![self.console_entry(
             Operation::UserCreate,
             ("user", user.id.to_string(), user.login.clone()),
@@ -212,6 +215,23 @@ impl Service {
         Ok(made.text)
     }
 
+    /// Goes back to the policies of the program: for when those of administrators cannot be used by it, or let nobody repair
+    /// them. Servers follow within seconds. The set that was in force; none if there was none.
+    pub async fn console_reset_policies(&self) -> Result<Option<i64>, Problem> {
+        let mut unit = self.parts.store.begin().await.or_problem()?;
+        let Some(active) = unit.active_policy_set().await.or_problem()? else { return Ok(None) };
+        let replaced = PolicySet { state: PolicySetState::Replaced, ..active.clone() };
+        unit.update_policy_set(&replaced, PolicySetState::Active).await.or_problem()?;
+        let version = active.version;
+        let target = ("policies", version.to_string(), format!("policies {version}"));
+        let detail = json!({
+            "before": {"version": version, "digest": active.digest},
+            "after": {"version": null, "digest": self.parts.policies.digest()},
+        });
+        finish(unit, &[self.console_entry(Operation::PolicyWithdraw, target, None, detail)]).await?;
+        Ok(Some(version))
+    }
+
     /// Exports the whole audit log as JSON Lines, in pieces.
     pub async fn console_export_audit(&self) -> Result<AuditExport, Problem> {
         let unit = self.parts.store.begin().await.or_problem()?;
@@ -260,6 +280,7 @@ impl Service {
             namespace: namespace.cloned(),
             outcome: Outcome::Done,
             policies: Vec::new(),
+            policy_set: None,
             detail,
         }
     }

@@ -1,8 +1,10 @@
 //! The gate of every operation: one unit of work, one authorization, one audit entry.
 
+use std::sync::Arc;
+
 use audit::{Actor, Entry, Outcome, ResourceRef};
-use domain::{ErrorCode, Name, Operation, OperationKind, Problem, Timestamp};
-use policy::{Principal, Resource};
+use domain::{ErrorCode, Name, NamedPolicy, Operation, OperationKind, Problem, Timestamp};
+use policy::{Policies, Principal, Resource};
 use serde_json::Value;
 use store::UnitOfWork;
 
@@ -12,9 +14,10 @@ use crate::{
 };
 
 /// The policies of separated duties, whose refusals have codes of their own.
-const SEPARATED: [(&str, ErrorCode); 2] = [
+const SEPARATED: [(&str, ErrorCode); 3] = [
     ("nobody-decides-on-an-own-request", ErrorCode::OwnRequest),
     ("nobody-publishes-their-own-change", ErrorCode::OwnChange),
+    ("nobody-activates-their-own-policies", ErrorCode::OwnPolicies),
 ];
 
 /// An operation under way.
@@ -31,7 +34,10 @@ pub struct Gate<'s> {
     pub unit: Box<dyn UnitOfWork>,
     /// The time of the operation.
     pub now: Timestamp,
-    policies: Vec<String>,
+    /// The policies that are asked: the same from beginning to end.
+    in_force: Arc<Policies>,
+    /// Those that determined the answer; none were asked yet without.
+    policies: Option<Vec<String>>,
 }
 
 /// What an operation was done on, as the audit log names it.
@@ -86,7 +92,8 @@ impl Service {
             reservation: caller.reservation.clone(),
             unit,
             now: self.now(),
-            policies: Vec::new(),
+            in_force: self.in_force(),
+            policies: None,
         }
     }
 
@@ -108,7 +115,8 @@ impl Service {
             reservation: None,
             unit: self.parts.store.begin().await.or_problem()?,
             now: self.now(),
-            policies: Vec::new(),
+            in_force: self.in_force(),
+            policies: None,
         })
     }
 }
@@ -116,15 +124,18 @@ impl Service {
 impl Gate<'_> {
     /// Asks the policies. A refusal rolls back, is written to the audit log, and is what the operation returns.
     pub(crate) async fn authorize(&mut self, resource: &Resource, target: &Target) -> Result<(), Problem> {
-        let decision = self.service.parts.policies.decide(self.principal.as_ref(), self.operation, resource);
-        self.policies.clone_from(&decision.policies);
+        let decision = self.in_force.decide(self.principal.as_ref(), self.operation, resource);
+        if let Some(principal) = &self.principal {
+            self.service.questions.note(principal, self.operation, resource, self.now);
+        }
+        self.policies = Some(decision.policies.clone());
         if decision.allowed {
             return Ok(());
         }
         let separated = SEPARATED.iter().find(|(policy, _)| decision.policies.iter().any(|named| named == policy));
         let code = separated.map_or(ErrorCode::Forbidden, |(_, code)| *code);
         let mut problem = Problem::new(code).with_detail(decision.missing);
-        problem.policies = decision.policies;
+        problem.policies = decision.policies.into_iter().map(NamedPolicy::of).collect();
         Err(self.refuse(target, problem).await)
     }
 
@@ -143,7 +154,7 @@ impl Gate<'_> {
     /// Whether the operation's list shows this: the same question as of the thing itself, so that a list shows exactly what
     /// its detail pages would. For lists that are read whole; a page of a longer one is filtered where it is cut.
     pub(crate) fn shows(&self, resource: &Resource) -> bool {
-        self.service.parts.policies.decide(self.principal.as_ref(), self.operation, resource).allowed
+        self.in_force.decide(self.principal.as_ref(), self.operation, resource).allowed
     }
 
     /// Drops what was begun, enters the refusal in the audit log, and gives the problem back.
@@ -180,7 +191,8 @@ impl Gate<'_> {
             resource: ResourceRef { kind: target.kind.to_owned(), id: target.id.clone(), name: target.name.clone() },
             namespace: target.namespace.clone(),
             outcome,
-            policies: self.policies.clone(),
+            policies: self.policies.clone().unwrap_or_default(),
+            policy_set: self.policies.as_ref().map(|_| self.in_force.digest().to_owned()),
             detail,
         }
     }

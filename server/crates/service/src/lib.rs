@@ -13,6 +13,7 @@
 //!
 //! A refusal is a change, too: [`Gate::authorize`] rolls back what was begun and writes the refusal to the audit log.
 
+mod access_reviews;
 mod account;
 mod administration;
 mod approvals;
@@ -36,10 +37,12 @@ mod links;
 mod mail;
 mod notifications;
 mod people;
+mod policies;
 mod problems;
 mod processes;
 mod runs;
 mod secrets;
+mod separation;
 mod shipped;
 mod sign_in;
 mod views;
@@ -50,6 +53,7 @@ use connectors::Registry;
 use domain::{Clock, Ids, Timestamp, view::DemoSignIn};
 use engine::{Definitions, Live, Waker};
 use identity::{passwords::Passwords, random::Random, vault::Vault};
+use policies::{Force, Questions};
 use policy::Policies;
 use store::Store;
 
@@ -68,6 +72,7 @@ pub use gate::Gate;
 pub use idempotency::Remembered;
 pub use limits::NewLimits;
 pub use mail::{MailEncryption, MailError, MailSettings, Mailer};
+pub use policies::NewPolicies;
 pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
 pub use store::access::Subject;
@@ -76,8 +81,8 @@ pub use store::access::Subject;
 pub struct Parts {
     /// The database.
     pub store: Arc<dyn Store>,
-    /// The policies.
-    pub policies: Policies,
+    /// The program's own policies, in force until [`Service::load_policies`] adds those of administrators.
+    pub policies: Arc<Policies>,
     /// The connectors.
     pub connectors: Arc<Registry>,
     /// What was read of published definitions.
@@ -108,13 +113,16 @@ pub struct Parts {
 pub struct Service {
     parts: Parts,
     examination: Examination,
+    force: Force,
+    questions: Questions,
 }
 
 impl Service {
     /// The operations over these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts, examination: Examination::default() }
+        let force = Force::of(Arc::clone(&parts.policies));
+        Self { parts, examination: Examination::default(), force, questions: Questions::default() }
     }
 
     fn now(&self) -> Timestamp {

@@ -283,6 +283,37 @@ fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
             format!("반송되었습니다: {title}"),
             format!("\"{title}\" 정의가 검토에서 반송되어 다시 초안이 되었습니다. 이유는 검토 의견에 있습니다."),
         ),
+        (NoticeKind::PoliciesProposed, false) => (
+            format!("Policies wait for your review: {title}"),
+            format!(
+                "Another administrator proposes policies: \"{title}\". They take effect once you have reviewed them."
+            ),
+        ),
+        (NoticeKind::PoliciesProposed, true) => (
+            format!("정책 검토가 필요합니다: {title}"),
+            format!("다른 관리자가 정책을 제안했습니다: \"{title}\". 검토를 마쳐야 적용됩니다."),
+        ),
+        (NoticeKind::PoliciesActivated, false) => {
+            (format!("Policies in force: {title}"), format!("The policies \"{title}\" were reviewed and are in force."))
+        }
+        (NoticeKind::PoliciesActivated, true) => {
+            (format!("정책이 적용되었습니다: {title}"), format!("정책 \"{title}\"이(가) 검토를 거쳐 적용되었습니다."))
+        }
+        (NoticeKind::PoliciesWithdrawn, false) => (
+            format!("Policies turned down: {title}"),
+            format!("The policies \"{title}\" were taken back and will not take effect."),
+        ),
+        (NoticeKind::PoliciesWithdrawn, true) => {
+            (format!("정책이 철회되었습니다: {title}"), format!("정책 \"{title}\"이(가) 철회되어 적용되지 않습니다."))
+        }
+        (NoticeKind::AccessReviewStarted, false) => (
+            format!("Review who holds which roles: {title}"),
+            format!("In \"{title}\" say which grants stay. What nobody confirms by the date ends."),
+        ),
+        (NoticeKind::AccessReviewStarted, true) => (
+            format!("역할 검토가 필요합니다: {title}"),
+            format!("\"{title}\"에서 어떤 권한을 유지할지 확인하십시오. 기한까지 확인되지 않은 권한은 종료됩니다."),
+        ),
         (NoticeKind::DefinitionPublished, false) => {
             (format!("Published: {title}"), format!("\"{title}\" was published and can be launched."))
         }

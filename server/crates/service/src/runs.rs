@@ -123,7 +123,7 @@ pub(crate) async fn approvals_of(unit: &mut dyn UnitOfWork, run: &Run) -> Result
 
 /// What the caller may see of runs, as a filter for lists.
 pub(crate) fn visibility(service: &Service, caller: &Caller) -> Visibility {
-    let seen = service.parts.policies.run_visibility(&caller.principal);
+    let seen = service.in_force().run_visibility(&caller.principal);
     Visibility { everywhere: seen.everywhere, namespaces: seen.namespaces, person: seen.own.then_some(caller.user) }
 }
 
@@ -177,7 +177,7 @@ impl Service {
         let mut approvals = approvals_of(gate.unit.as_mut(), run).await?;
         approvals.sort_by_key(|approval| approval.opened_at);
         detail.approvals = self.approval_summaries(gate.unit.as_mut(), caller, approvals).await?;
-        let may = |operation| self.parts.policies.decide(&caller.principal, operation, &resource).allowed;
+        let may = |operation| self.in_force().decide(&caller.principal, operation, &resource).allowed;
         detail.actions = Command::ALL
             .into_iter()
             .filter(|command| command.fits(run) && may(command.operation()))
@@ -311,7 +311,7 @@ impl Service {
         let run = gate.unit.run(id).await.or_problem()?.ok_or_else(not_found)?;
         let resource = run_resource(gate.unit.as_mut(), &run).await?;
         let target = run_target(&run);
-        if self.parts.policies.decide(&caller.principal, Operation::RunRead, &resource).allowed {
+        if self.in_force().decide(&caller.principal, Operation::RunRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;
         } else {
             gate.authorize_or_hide(&resource, &target).await?;

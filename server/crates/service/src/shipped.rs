@@ -156,6 +156,7 @@ impl Service {
             namespace: namespace.cloned(),
             outcome: audit::Outcome::Done,
             policies: Vec::new(),
+            policy_set: None,
             detail,
         }
     }

@@ -35,6 +35,8 @@ mod transaction;
 
 #[path = "../../store/sql/access.rs"]
 mod access;
+#[path = "../../store/sql/access_reviews.rs"]
+mod access_reviews;
 #[path = "../../store/sql/approvals.rs"]
 mod approvals;
 #[path = "../../store/sql/audit.rs"]
@@ -59,6 +61,8 @@ mod logs;
 mod messages;
 #[path = "../../store/sql/migrations.rs"]
 mod migrations;
+#[path = "../../store/sql/policy_sets.rs"]
+mod policy_sets;
 #[path = "../../store/sql/pooled.rs"]
 mod pooled;
 #[path = "../../store/sql/process_permissions.rs"]

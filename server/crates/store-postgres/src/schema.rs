@@ -31,6 +31,8 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(15, "life_of_definitions", "0015_life_of_definitions.sql"),
     migration!(16, "few_listeners", "0016_few_listeners.sql"),
     migration!(17, "stages_of_approvals", "0017_stages_of_approvals.sql"),
+    migration!(18, "policies_of_administrators", "0018_policies_of_administrators.sql"),
+    migration!(19, "access_reviews", "0019_access_reviews.sql"),
 ];
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ mod writer;
 
 #[path = "../../store/sql/access.rs"]
 mod access;
+#[path = "../../store/sql/access_reviews.rs"]
+mod access_reviews;
 #[path = "../../store/sql/approvals.rs"]
 mod approvals;
 #[path = "../../store/sql/audit.rs"]
@@ -62,6 +64,8 @@ mod logs;
 mod messages;
 #[path = "../../store/sql/migrations.rs"]
 mod migrations;
+#[path = "../../store/sql/policy_sets.rs"]
+mod policy_sets;
 #[path = "../../store/sql/pooled.rs"]
 mod pooled;
 #[path = "../../store/sql/process_permissions.rs"]

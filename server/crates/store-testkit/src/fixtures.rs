@@ -1,18 +1,20 @@
 //! Rows to test with. Ids are made from numbers, so that failures can be read.
 
 use domain::{
-    ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId, DecisionKind, DraftId, GrantId, LinkId,
-    NotificationId, RemarkId, Role, RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId,
-    Trigger, UserId, WorkflowRef, view::LogLine,
+    AccessReviewId, AccessVerdict, ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId, DecisionKind,
+    DraftId, GrantId, LinkId, NotificationId, PolicySetState, RemarkId, Role, RunId, RunStatus, Scope, SessionId,
+    TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId, WorkflowRef, view::LogLine,
 };
 use store::{
     UnitOfWork,
     access::{Grant, Subject, Team},
+    access_reviews::{AccessReview, ReviewItem},
     approvals::{Approval, Approver, Decision, Remark},
     audit::AuditRow,
     connections::Connection,
     credentials::{ApiToken, LinkPurpose, OneTimeLink, Throttle},
     messages::{Notification, Outgoing},
+    policy_sets::PolicySet,
     requests::{Answered, Draft},
     reviews::VersionComment,
     runs::{JournalEntry, Run, Task},
@@ -58,6 +60,8 @@ ids! {
     connection_id: ConnectionId,
     /// The draft of a number.
     draft_id: DraftId,
+    /// The access review of a number.
+    access_review_id: AccessReviewId,
     /// The notification of a number.
     notification_id: NotificationId,
     /// The comment of a number.
@@ -193,6 +197,53 @@ pub fn comment(number: u128, workflow: &WorkflowRef, version: &str, by: UserId) 
         written_at: at(i64::try_from(number).unwrap()),
         resolved_by: None,
         resolved_at: None,
+    }
+}
+
+/// A review of all grants that goes on.
+#[must_use]
+pub fn access_review(number: u128, by: UserId) -> AccessReview {
+    AccessReview {
+        id: access_review_id(number),
+        title: "Autumn".to_owned(),
+        scope: Scope::Everywhere,
+        due_at: at(100),
+        started_by: by,
+        started_at: at(i64::try_from(number).unwrap()),
+        closed_at: None,
+    }
+}
+
+/// A grant in a review of which nobody has said anything.
+#[must_use]
+pub fn review_item(review: u128, grant: u128) -> ReviewItem {
+    ReviewItem {
+        review: access_review_id(review),
+        grant: grant_id(grant),
+        holder: "Night shift".to_owned(),
+        team: true,
+        role: Role::Operator,
+        scope: Scope::Everywhere,
+        verdict: AccessVerdict::Pending,
+        decided_by: None,
+        decided_at: None,
+        comment: String::new(),
+    }
+}
+
+/// Policies that are proposed.
+#[must_use]
+pub fn policy_set(version: i64) -> PolicySet {
+    PolicySet {
+        version,
+        state: PolicySetState::Proposed,
+        source: format!("// Set {version}."),
+        note: "For the night".to_owned(),
+        digest: "d".repeat(64),
+        based_on: None,
+        changed_at: at(version),
+        settled_by: None,
+        settled_at: None,
     }
 }
 

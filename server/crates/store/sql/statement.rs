@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use domain::{
-    ApprovalId, CommentId, ConnectionId, DecisionId, DraftId, GrantId, LinkId, NotificationId, RemarkId, RunId,
-    SessionId, TeamId, Timestamp, TokenId, UserId,
+    AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DraftId, GrantId, LinkId, NotificationId,
+    RemarkId, RunId, SessionId, TeamId, Timestamp, TokenId, UserId,
 };
 use sqlx::{Arguments, AssertSqlSafe, Database, query::Query};
 use store::{Result, StoreError};
@@ -161,6 +161,7 @@ macro_rules! bound_as_text {
 }
 
 bound_as_text!(
+    AccessReviewId,
     ApprovalId,
     CommentId,
     ConnectionId,

@@ -32,6 +32,7 @@
 //! 3. The implementation in both backends, and cases in `store-testkit`'s conformance and differential suites.
 
 pub mod access;
+pub mod access_reviews;
 pub mod approvals;
 pub mod audit;
 pub mod children;
@@ -42,6 +43,7 @@ pub mod events;
 pub mod limits;
 pub mod logs;
 pub mod messages;
+pub mod policy_sets;
 pub mod process_permissions;
 pub mod requests;
 pub mod reviews;
@@ -117,6 +119,7 @@ pub struct PoolState {
 #[async_trait]
 pub trait UnitOfWork:
     access::Access
+    + access_reviews::AccessReviews
     + approvals::Approvals
     + audit::AuditLog
     + children::Children
@@ -125,6 +128,7 @@ pub trait UnitOfWork:
     + events::Events
     + limits::Limits
     + messages::Messages
+    + policy_sets::PolicySets
     + process_permissions::ProcessPermissions
     + requests::Requests
     + reviews::Reviews

@@ -33,6 +33,7 @@ const TAGS: &[(&str, &str)] = &[
     ("users", "People"),
     ("teams", "Teams"),
     ("grants", "Roles"),
+    ("policies", "Who may do what: the policies in force, and those that administrators propose"),
     ("processes", "Shell commands, scripts and containers"),
     ("secrets", "Secrets of namespaces, for their workflows"),
     ("limits", "How many runs and calls of a namespace are executed at once"),

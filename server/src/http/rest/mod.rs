@@ -2,6 +2,7 @@
 //!
 //! Routes are registered from the same attribute that documents them, so neither can exist without the other.
 
+mod access_reviews;
 mod account;
 mod administration;
 mod approvals;
@@ -13,6 +14,7 @@ mod drafts;
 mod events;
 mod extract;
 mod limits;
+mod policies;
 mod processes;
 mod runs;
 mod secrets;
@@ -48,6 +50,8 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(approvals::routes())
         .merge(audit::routes())
         .merge(administration::routes())
+        .merge(policies::routes())
+        .merge(access_reviews::routes())
         .merge(processes::routes())
         .merge(secrets::routes())
         .merge(limits::routes())

@@ -56,6 +56,9 @@ pub struct GrantView {
     /// When it ends.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
+    /// Whether it has ended: it gives nothing any more, and is replaced when it is given anew.
+    #[serde(default)]
+    pub ended: bool,
     /// When it was given.
     pub created_at: Timestamp,
 }
@@ -242,9 +245,10 @@ pub struct NotificationView {
     /// Its id.
     pub id: NotificationId,
     /// `approval-requested`, `run-completed`, `run-faulted`, `run-rejected`, `run-cancelled`, `run-needs-attention`,
-    /// `schedule-refused`, `definition-submitted`, `definition-returned`, `definition-published`.
+    /// `schedule-refused`, `definition-submitted`, `definition-returned`, `definition-published`, `policies-proposed`,
+    /// `policies-activated`, `policies-withdrawn`, `access-review-started`.
     pub kind: String,
-    /// The workflow's title; with its version, where it is about a definition.
+    /// The workflow's title; with its version, where it is about a definition; the note of policies.
     pub title: String,
     /// The run's number, where it is about a run.
     #[serde(default)]

@@ -41,6 +41,9 @@ pub struct AuditEntryView {
     /// The policies that determined it.
     #[serde(default)]
     pub policies: Vec<String>,
+    /// The digest of the set of policies that was asked; absent where no policy was.
+    #[serde(default)]
+    pub policy_set: Option<String>,
     /// What else there is to know, before and after included.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]

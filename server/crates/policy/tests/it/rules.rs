@@ -88,7 +88,21 @@ fn nobody_publishes_an_own_change_under_any_combination_of_roles() {
 }
 
 #[test]
-fn an_auditor_opens_the_audit_log_and_nothing_that_others_own() {
+fn nobody_puts_own_policies_into_force_under_any_combination_of_roles() {
+    let policies = Policies::builtin().unwrap();
+    for principal in every_combination_of_roles() {
+        let own = Resource::policy_set(3, [OTHER, ME]);
+        let decision = policies.decide(&principal, Operation::PolicyActivate, &own);
+        assert!(!decision.allowed, "{principal:?}");
+        assert_eq!(decision.policies, ["nobody-activates-their-own-policies"]);
+        let of_others = Resource::policy_set(3, [OTHER]);
+        let may = policies.decide(&principal, Operation::PolicyActivate, &of_others).allowed;
+        assert_eq!(may, principal.grants.contains(&(Role::Administrator, Scope::Everywhere)), "{principal:?}");
+    }
+}
+
+#[test]
+fn an_auditor_opens_the_audit_log_and_the_policies_and_nothing_that_others_own() {
     let policies = Policies::builtin().unwrap();
     let auditor = me(vec![(Role::Auditor, Scope::Everywhere)]);
     assert!(policies.decide(&auditor, Operation::AuditRead, &Resource::system()).allowed);
@@ -96,7 +110,10 @@ fn an_auditor_opens_the_audit_log_and_nothing_that_others_own() {
     let nobody = policies.operations(&me(vec![]));
     let gained: Vec<_> =
         policies.operations(&auditor).into_iter().filter(|operation| !nobody.contains(operation)).collect();
-    assert_eq!(gained, [Operation::AuditRead, Operation::AuditExport]);
+    assert_eq!(
+        gained,
+        [Operation::AuditRead, Operation::AuditExport, Operation::PolicyRead, Operation::AccessReviewRead]
+    );
 }
 
 #[test]

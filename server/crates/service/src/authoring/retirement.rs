@@ -76,7 +76,7 @@ impl Service {
         for found in self.callers_of(unit, version).await? {
             let place = WorkflowRef { namespace: found.namespace.clone(), name: found.name.clone() };
             let resource = Resource::workflow(&place);
-            if self.parts.policies.decide(&caller.principal, Operation::WorkflowRead, &resource).allowed {
+            if self.in_force().decide(&caller.principal, Operation::WorkflowRead, &resource).allowed {
                 uses.callers.push(found);
             } else {
                 uses.other_callers += 1;

@@ -117,7 +117,7 @@ impl Service {
             return Ok(BTreeMap::new());
         }
         let resource = run_resource(gate.unit.as_mut(), run).await?;
-        if !self.parts.policies.decide(&caller.principal, Operation::RunResumeFrom, &resource).allowed {
+        if !self.in_force().decide(&caller.principal, Operation::RunResumeFrom, &resource).allowed {
             return Ok(BTreeMap::new());
         }
         let state = engine::prospect(gate.unit.as_mut(), definition, run).await.or_problem()?;

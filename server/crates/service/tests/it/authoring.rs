@@ -210,7 +210,7 @@ async fn nobody_publishes_what_they_have_written_even_in_part() {
     let before = office.audit_end().await;
     let problem = service.publish_definition(&first, &greet(), "1.0.0", &reviewed.digest).await.unwrap_err();
     assert_eq!(problem.code, ErrorCode::OwnChange);
-    assert_eq!(problem.policies, ["nobody-publishes-their-own-change"]);
+    assert_eq!(problem.policies[0].id, "nobody-publishes-their-own-change");
     assert_eq!(problem.detail, "another person than its authors");
     let entries = office.audit_after(before).await;
     assert!(entries.iter().any(|entry| entry.action == "definition.publish" && entry.outcome == "refused"));

@@ -315,6 +315,10 @@ impl Organisation {
             let limited = permitted(service.limit_namespace(caller, namespace, limits).await);
             assert_eq!(permitted(service.namespace_limits(caller).await), limited, "{who}");
         }
+        let policies = permitted(service.policies(caller).await);
+        assert_eq!(permitted(service.policy_sets(caller, None, Some(PAGE)).await), policies, "{who}");
+        assert_eq!(permitted(service.policy(caller, "operators-steer-runs").await), policies, "{who}");
+        assert_eq!(permitted(service.access_reviews(caller, None, None).await), policies, "{who}");
         for namespace in NAMESPACES.map(|namespace| namespace.parse().unwrap()) {
             let processes = permitted(service.permit_processes(caller, namespace).await);
             assert_eq!(permitted(service.process_permissions(caller).await), processes, "{who}");

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
+mod access_reviews;
 mod authoring;
 mod decisions;
 mod elsewhere;
@@ -12,10 +13,12 @@ mod lists;
 mod office;
 mod onboarding;
 mod operators;
+mod policies;
 mod processes;
 mod real_systems;
 mod roles;
 mod schedules;
 mod secrets;
+mod separation;
 mod sign_in;
 mod stages;

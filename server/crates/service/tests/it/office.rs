@@ -38,6 +38,8 @@ const SHIPPED: [(&str, &str); 3] = [
 
 pub(crate) struct Office {
     pub(crate) service: Arc<Service>,
+    /// The operations on another node of the same portal.
+    pub(crate) other_node: Arc<Service>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ids: Arc<dyn Ids>,
     directory: tempfile::TempDir,
@@ -101,25 +103,27 @@ impl Office {
             },
             EngineSettings { poll: Duration::from_millis(50), ..EngineSettings::default() },
         );
-        let service = Service::new(Parts {
+        let policies = Arc::new(Policies::builtin().unwrap());
+        let parts = || Parts {
             store: Arc::clone(&store),
-            policies: Policies::builtin().unwrap(),
-            connectors,
-            definitions,
-            vault,
-            passwords,
-            clock,
+            policies: Arc::clone(&policies),
+            connectors: Arc::clone(&connectors),
+            definitions: Arc::clone(&definitions),
+            vault: Arc::clone(&vault),
+            passwords: passwords.clone(),
+            clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
-            random,
-            live,
+            random: Arc::clone(&random),
+            live: live.clone(),
             waker: Some(engine.waker()),
             mail_enabled: false,
             base_url: "http://rondo.example.test".to_owned(),
             demo: service::demo_organisation(),
-        });
+        };
+        let (service, other_node) = (Service::new(parts()), Arc::new(Service::new(parts())));
         service.load_shipped(SHIPPED).await.unwrap();
         assert!(service.load_demo().await.unwrap());
-        Self { service: Arc::new(service), store, ids, directory, _engine: engine }
+        Self { service: Arc::new(service), other_node, store, ids, directory, _engine: engine }
     }
 
     pub(crate) fn data(&self) -> &Path {

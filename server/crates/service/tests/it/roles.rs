@@ -8,8 +8,8 @@ use domain::{
 };
 use serde_json::json;
 use service::{
-    ApprovalQuery, Caller, DefinitionQuery, ExportFormat, NewConnection, NewLimits, NewUser, Publication, RunQuery,
-    RunResolution, UserChange,
+    ApprovalQuery, Caller, DefinitionQuery, ExportFormat, NewConnection, NewLimits, NewPolicies, NewUser, Publication,
+    RunQuery, RunResolution, UserChange,
 };
 use store::access::Subject;
 
@@ -153,6 +153,33 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         }
         Operation::AuditRead => code(service.audit(caller, AuditFilter::default(), None, None).await),
         Operation::AuditExport => code(service.audit_export(caller, AuditFilter::default(), ExportFormat::Csv).await),
+        Operation::PolicyRead => code(service.policies(caller).await),
+        Operation::PolicyPropose => {
+            code(service.propose_policies(caller, office.new_policies(&format!("// {unique}\n")).await).await)
+        }
+        Operation::PolicyWithdraw | Operation::PolicyActivate => {
+            let second = office.second_administrator().await;
+            let new: NewPolicies = office.new_policies(&format!("// {unique}\n")).await;
+            let proposed = service.propose_policies(&second, new).await.unwrap().item;
+            if operation == Operation::PolicyWithdraw {
+                code(service.withdraw_policies(caller, proposed.version, "no").await)
+            } else {
+                code(service.activate_policies(caller, proposed.version, &proposed.digest).await)
+            }
+        }
+        Operation::AccessReviewRead => code(service.access_reviews(caller, None, None).await),
+        Operation::AccessReviewStart => code(office.access_review(caller).await),
+        Operation::AccessReviewDecide | Operation::AccessReviewClose => {
+            let admin = office.caller("admin").await;
+            let review = office.access_review(&admin).await.unwrap();
+            if operation == Operation::AccessReviewClose {
+                code(service.close_access_review(caller, review.item.id).await)
+            } else {
+                code(service.decide_access(caller, review.item.id, review.items[0].grant, true, "").await)
+            }
+        }
+        Operation::SeparationRead => code(service.separation(caller).await),
+        Operation::SeparationUpdate => code(service.separate_roles(caller, Vec::new()).await),
         Operation::UserList => code(service.users(caller, None, None, None).await),
         Operation::UserCreate => {
             let new = NewUser { login: unique, name: "New".to_owned(), ..NewUser::default() };
@@ -309,7 +336,9 @@ async fn every_operation_answers_each_role_as_the_table_says_and_leaves_its_entr
                 "ok" if operation.kind() == OperationKind::Change && !excepted && !entered("done") => {
                     missing.push(format!("{operation} by {login}: done, not in the audit log"));
                 }
-                "forbidden" | "own-request" | "sign-in-refused" | "link-invalid" if !entered("refused") => {
+                "forbidden" | "own-request" | "own-policies" | "sign-in-refused" | "link-invalid"
+                    if !entered("refused") =>
+                {
                     missing.push(format!("{operation} by {login}: refused, not in the audit log"));
                 }
                 _ => {}

@@ -1,6 +1,7 @@
 //! Cases that every store must pass. Each gets a fresh database.
 
 mod access;
+mod access_reviews;
 mod approvals;
 mod audit;
 mod children;
@@ -9,6 +10,7 @@ mod credentials;
 mod events;
 mod limits;
 mod messages;
+mod policy_sets;
 mod runs;
 mod schedules;
 mod subject;
@@ -142,6 +144,15 @@ cases! { $;
         the_end_of_a_run_makes_what_waits_for_it_due,
         an_event_makes_those_due_that_admit_it,
         the_schedule_is_no_person;
+    access_reviews:
+        a_review_keeps_what_it_began_with,
+        what_became_of_a_grant_is_said_once,
+        the_review_that_is_due_longest_is_ended_first;
+    policy_sets:
+        policies_are_proposed_put_into_force_and_replaced,
+        what_was_settled_stays_as_it_was,
+        of_two_proposals_one_is_in_force,
+        questions_are_kept_once_and_the_oldest_forgotten;
     children:
         a_call_starts_one_run,
         runs_that_wake_each_other_do_not_wait_in_a_circle;

@@ -96,7 +96,11 @@ async fn compare_all(left: &dyn Store, right: &dyn Store, seed: u64) {
                 unit.list_connections().await.unwrap(),
                 unit.count_outgoing().await.unwrap(),
                 operation::all_events(&mut *unit).await,
-                (operation::all_schedules(&mut *unit).await, operation::all_reviews(&mut *unit).await),
+                (
+                    operation::all_schedules(&mut *unit).await,
+                    operation::all_reviews(&mut *unit).await,
+                    operation::all_policies(&mut *unit).await,
+                ),
             )
         ));
     }

@@ -1,16 +1,19 @@
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use domain::{
-    ApprovalState, DecisionKind, Role, RunId, RunStatus, Scope, Timestamp, Trigger, WorkflowRef, view::AuditFilter,
+    AccessVerdict, ApprovalState, DecisionKind, PolicySetState, Role, RunId, RunStatus, Scope, Timestamp, Trigger,
+    WorkflowRef, view::AuditFilter,
 };
 use rand::{Rng, rngs::StdRng};
 use store::{
     Result, Store, StoreError, UnitOfWork,
     access::Subject as Holder,
+    access_reviews::{AccessReview, ReviewItem},
     approvals::{ApprovalFilter, QueueKey},
     children::ChildRun,
     credentials::LinkPurpose,
     events::{EventKey, Filter, KeptEvent, NewEvent, Subscriber},
+    policy_sets::{AskedQuestion, PolicySet},
     process_permissions::ProcessPermission,
     runs::{Hold, JournalEntry, Lease, RunFilter, Taken, Visibility},
     schedules::Schedule,
@@ -19,9 +22,10 @@ use store::{
 };
 
 use crate::fixtures::{
-    answered, approval, approval_id, approver, at, audit, comment, connection, connection_id, decision, draft,
-    draft_id, grant, grant_id, link, link_id, notification, notification_id, outgoing, remark, remark_id, run, run_id,
-    schedule, session, session_id, task, team, team_id, throttle, token, token_id, user, user_id, version,
+    access_review, access_review_id, answered, approval, approval_id, approver, at, audit, comment, connection,
+    connection_id, decision, draft, draft_id, grant, grant_id, link, link_id, notification, notification_id, outgoing,
+    policy_set, remark, remark_id, review_item, run, run_id, schedule, session, session_id, task, team, team_id,
+    throttle, token, token_id, user, user_id, version,
 };
 
 /// Numbers that each database gives by itself, as far as they are committed. They may differ; their order may not.
@@ -46,7 +50,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 74;
+const KINDS: u32 = 77;
 
 const TEXTS: &[&str] = &[
     "",
@@ -144,6 +148,19 @@ pub(super) async fn all_reviews(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all
 }
 
+/// Every set of policies with its authors, every question, and every access review.
+pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
+    let mut all = Vec::new();
+    for set in unit.list_policy_sets(None, 100_000).await.unwrap() {
+        all.push(shown((unit.policy_set_authors(set.version).await.unwrap(), set)));
+    }
+    all.extend(unit.latest_questions(100_000).await.unwrap().into_iter().map(shown));
+    for review in unit.list_access_reviews(None, 100_000).await.unwrap() {
+        all.push(shown((unit.review_items(review.id).await.unwrap(), review)));
+    }
+    all
+}
+
 fn body(event: KeptEvent) -> (Timestamp, String) {
     (event.received_at, event.body)
 }
@@ -211,6 +228,8 @@ impl Operation {
             30..=51 => self.runs(unit, places).await,
             66..=69 => self.events(unit).await,
             70..=73 => self.schedules(unit).await,
+            74 | 75 => self.policies(unit).await,
+            76 => self.access_reviews(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
@@ -603,6 +622,84 @@ impl Operation {
                     unit.is_anybody_listening(&[self.text, "opened"], source, run_id(self.a), &workflow).await?,
                     events.into_iter().map(body).collect::<Vec<_>>(),
                 ))
+            }
+        })
+    }
+
+    async fn access_reviews(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let (a, b) = (self.a, self.b);
+        let id = access_review_id(a);
+        Ok(match self.c % 4 {
+            0 => {
+                let review = AccessReview {
+                    title: self.text.to_owned(),
+                    scope: self.scope(),
+                    due_at: self.time,
+                    ..access_review(a, user_id(b))
+                };
+                let items = [review_item(a, 1), ReviewItem { holder: self.text.to_owned(), ..review_item(a, b + 1) }];
+                shown(unit.insert_access_review(&review, &items).await?)
+            }
+            1 => {
+                let verdict = pick(&AccessVerdict::ALL[1..], b);
+                let decided_by = self.flag.then_some(user_id(b));
+                let item = ReviewItem { verdict, decided_by, decided_at: Some(self.time), ..review_item(a, 1) };
+                shown(unit.decide_review_item(&item).await?)
+            }
+            2 if self.flag => shown(unit.close_access_review(id, self.time).await?),
+            _ => {
+                let page = unit.list_access_reviews(None, self.limit).await?;
+                let after = page.last().map(|review| (review.started_at, review.id));
+                shown((
+                    unit.access_review(id).await?,
+                    unit.due_access_review(self.time).await?,
+                    unit.review_items(id).await?,
+                    unit.list_access_reviews(after, self.limit).await?,
+                    page,
+                ))
+            }
+        })
+    }
+
+    async fn policies(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let version = i64::try_from(self.a).unwrap();
+        let person = user_id(self.b);
+        let state = pick(PolicySetState::ALL, self.b);
+        let settled = state != PolicySetState::Proposed;
+        let set = PolicySet {
+            source: self.text.to_owned(),
+            state,
+            based_on: self.c.is_multiple_of(5).then_some(version - 1),
+            settled_by: settled.then_some(person),
+            settled_at: settled.then_some(self.time),
+            ..policy_set(version)
+        };
+        Ok(match self.c % 6 {
+            0 if self.kind == 74 => shown(unit.insert_policy_set(&PolicySet { based_on: None, ..set }).await?),
+            0 | 1 => shown(unit.insert_policy_set(&policy_set(version)).await?),
+            2 if self.flag => shown(unit.update_policy_set(&set, pick(PolicySetState::ALL, self.c)).await?),
+            2 | 3 => {
+                if let Some(known) = unit.policy_set(version).await? {
+                    let from = known.state;
+                    let moved = PolicySet { state, settled_by: set.settled_by, settled_at: set.settled_at, ..known };
+                    unit.update_policy_set(&moved, from).await?;
+                }
+                shown((unit.active_policy_set().await?, unit.list_policy_sets(Some(version), self.limit).await?))
+            }
+            4 => {
+                unit.add_policy_set_author(version, person, self.time).await?;
+                shown((unit.policy_set_authors(version).await?, unit.list_policy_sets(None, self.limit).await?))
+            }
+            _ => {
+                let asked = AskedQuestion {
+                    digest: format!("question-{}", self.a),
+                    question: self.text.to_owned(),
+                    asked_at: self.time,
+                    times: i64::from(self.limit),
+                };
+                unit.note_questions(&[asked]).await?;
+                let pruned = if self.flag { unit.prune_questions(self.limit).await? } else { 0 };
+                shown((pruned, unit.latest_questions(self.limit).await?))
             }
         })
     }
