@@ -5,6 +5,7 @@ mod waiting;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
+    future::pending,
     sync::Arc,
     time::Duration,
 };
@@ -582,7 +583,17 @@ impl Actor {
             turn = self.turn(step) => turn,
             lost = keep(&self.node, &self.lease) => return Err(lost),
         };
-        step::write(self, store.begin().await?, step, ending).await
+        let (node, lease) = (Arc::clone(&self.node), self.lease.clone());
+        // If it is lost here, the unit says so: it may be about to become durable, and is not left half-way.
+        let kept = async {
+            keep(&node, &lease).await;
+            pending().await
+        };
+        tokio::select! {
+            biased;
+            written = async { step::write(self, store.begin().await?, step, ending).await } => written,
+            () = kept => Ok(()),
+        }
     }
 
     /// Waits for the turn of a step that publishes or subscribes. The database lets one unit after the other do so; of one
