@@ -29,7 +29,7 @@ fn default_site(out: &Path) -> Option<PathBuf> {
 
 fn site_source(site: Option<&Path>) -> io::Result<String> {
     let nothing = "const CSS: Option<&str> = None;\nconst JS: Option<&str> = None;\nconst WASM: Option<&str> = None;\n\
-                   const PARTS_LOADER: Option<&str> = None;\nconst PARTS: &[(&str, &[&str])] = &[];\n\
+                   const EDITOR: Option<&str> = None;\nconst PARTS_LOADER: Option<&str> = None;\nconst PARTS: &[(&str, &[&str])] = &[];\n\
                    const ASSETS: &[Asset] = &[];\n";
     let Some(site) = site.filter(|site| site.join("manifest.json").is_file()) else { return Ok(nothing.to_owned()) };
     let site = site.canonicalize()?;
@@ -37,7 +37,9 @@ fn site_source(site: Option<&Path>) -> io::Result<String> {
     println!("cargo::rerun-if-changed={}", manifest.display());
     let manifest: serde_json::Value = serde_json::from_slice(&fs::read(manifest)?)?;
     let mut source = String::new();
-    for (name, key) in [("CSS", "css"), ("JS", "js"), ("WASM", "wasm"), ("PARTS_LOADER", "parts_loader")] {
+    for (name, key) in
+        [("CSS", "css"), ("JS", "js"), ("WASM", "wasm"), ("EDITOR", "editor"), ("PARTS_LOADER", "parts_loader")]
+    {
         let path = manifest.get(key).and_then(serde_json::Value::as_str);
         // Writing to a string does not fail.
         let _ = writeln!(source, "const {name}: Option<&str> = {path:?};");

@@ -19,6 +19,7 @@ use crate::pages::{
     approvals::{ApprovalPage, ApprovalsPage},
     audit::AuditPage,
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
+    definitions::{DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, NewDefinitionPage},
     home::HomePage,
     link::LinkPage,
     notifications::NotificationsPage,
@@ -37,8 +38,12 @@ pub(crate) enum Part {
     Admin,
     Approvals,
     Audit,
+    /// Writing and reviewing definitions.
+    Definitions,
     /// The first page and the lists that one goes on from.
     Overview,
+    /// The form of a definition, which people will fill in once it is published.
+    Preview,
     Request,
     Run,
     Workflow,
@@ -56,6 +61,8 @@ impl Part {
             ["audit"] => Some(Self::Audit),
             ["catalogue", _, _] => Some(Self::Workflow),
             ["catalogue", _, _, "request"] | ["requests", "drafts", _, "review"] => Some(Self::Request),
+            ["definitions", _, _, _, "form"] => Some(Self::Preview),
+            ["definitions", ..] => Some(Self::Definitions),
             ["runs", _] => Some(Self::Run),
             _ => None,
         }
@@ -68,7 +75,9 @@ impl Part {
             Self::Admin => "admin",
             Self::Approvals => "approvals",
             Self::Audit => "audit",
+            Self::Definitions => "definitions",
             Self::Overview => "overview",
+            Self::Preview => "preview",
             Self::Request => "request",
             Self::Run => "run",
             Self::Workflow => "workflow",
@@ -83,7 +92,9 @@ pub(crate) enum Page {
     Admin(Admin),
     Approvals(Decide),
     Audit,
+    Definitions(Author),
     Overview(Overview),
+    Preview,
     Request(Request),
     Run,
     Workflow,
@@ -118,6 +129,14 @@ pub(crate) enum Decide {
 }
 
 #[derive(Clone, Copy, Debug)]
+pub(crate) enum Author {
+    List,
+    New,
+    Version,
+    Draft,
+}
+
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Overview {
     Home,
     Catalogue,
@@ -149,7 +168,9 @@ impl Page {
             Self::Admin(page) => at_once(admin(page)),
             Self::Approvals(page) => at_once(approvals(page)),
             Self::Audit => at_once(audit()),
+            Self::Definitions(page) => at_once(definitions(page)),
             Self::Overview(page) => at_once(overview(page)),
+            Self::Preview => at_once(preview()),
             Self::Request(page) => at_once(request(page)),
             Self::Run => at_once(run()),
             Self::Workflow => at_once(workflow()),
@@ -197,6 +218,16 @@ fn audit() -> Result<AnyView, SplitLoaderError> {
     Ok(view! { <AuditPage/> })
 }
 
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(definitions, preload(load_definitions), fallible))]
+fn definitions(page: Author) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Author::List => view! { <DefinitionsPage/> },
+        Author::New => view! { <NewDefinitionPage/> },
+        Author::Version => view! { <DefinitionPage/> },
+        Author::Draft => view! { <DraftPage/> },
+    })
+}
+
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(overview, preload(load_overview), fallible))]
 fn overview(page: Overview) -> Result<AnyView, SplitLoaderError> {
     Ok(match page {
@@ -206,6 +237,11 @@ fn overview(page: Overview) -> Result<AnyView, SplitLoaderError> {
         Overview::Runs => view! { <RunsPage/> },
         Overview::Notifications => view! { <NotificationsPage/> },
     })
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(preview, preload(load_preview), fallible))]
+fn preview() -> Result<AnyView, SplitLoaderError> {
+    Ok(view! { <FormPreviewPage/> })
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(request, preload(load_request), fallible))]
@@ -254,15 +290,15 @@ mod loading {
     use wasm_split_helpers::SplitLoaderError;
 
     use super::{
-        Page, Part, load_account, load_admin, load_approvals, load_audit, load_overview, load_request, load_run,
-        load_workflow,
+        Page, Part, load_account, load_admin, load_approvals, load_audit, load_definitions, load_overview,
+        load_preview, load_request, load_run, load_workflow,
     };
     use crate::{
         components::{Card, Skeleton},
         view,
     };
 
-    static LOADED: [AtomicBool; 8] = [const { AtomicBool::new(false) }; 8];
+    static LOADED: [AtomicBool; 10] = [const { AtomicBool::new(false) }; 10];
 
     impl Part {
         fn loaded(self) -> Option<&'static AtomicBool> {
@@ -280,7 +316,9 @@ mod loading {
                 Self::Admin => load_admin().await,
                 Self::Approvals => load_approvals().await,
                 Self::Audit => load_audit().await,
+                Self::Definitions => load_definitions().await,
                 Self::Overview => load_overview().await,
+                Self::Preview => load_preview().await,
                 Self::Request => load_request().await,
                 Self::Run => load_run().await,
                 Self::Workflow => load_workflow().await,
@@ -299,7 +337,9 @@ mod loading {
                 Self::Admin(_) => Part::Admin,
                 Self::Approvals(_) => Part::Approvals,
                 Self::Audit => Part::Audit,
+                Self::Definitions(_) => Part::Definitions,
                 Self::Overview(_) => Part::Overview,
+                Self::Preview => Part::Preview,
                 Self::Request(_) => Part::Request,
                 Self::Run => Part::Run,
                 Self::Workflow => Part::Workflow,
@@ -394,6 +434,11 @@ mod tests {
             ("/catalogue/it/access", Some(Part::Workflow)),
             ("/catalogue/it/access/request", Some(Part::Request)),
             ("/requests/drafts/d_1/review", Some(Part::Request)),
+            ("/definitions", Some(Part::Definitions)),
+            ("/definitions/new", Some(Part::Definitions)),
+            ("/definitions/it/access/1.0.0", Some(Part::Definitions)),
+            ("/definitions/it/access/1.0.0/edit", Some(Part::Definitions)),
+            ("/definitions/it/access/1.0.0/form", Some(Part::Preview)),
             ("/runs/run_1", Some(Part::Run)),
             ("/styleguide", None),
             ("/nothing/here", None),

@@ -14,7 +14,7 @@ use crate::{
     json::InPage,
     live::{Topic, provide_live},
     pages::not_found::NotFoundPage,
-    parts::{Admin, Decide, ForOne, Overview, Page, Request},
+    parts::{Admin, Author, Decide, ForOne, Overview, Page, Request},
     session::{Counts, Visitor, provide_visitor},
     view,
 };
@@ -78,6 +78,11 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/runs/:id") view=|| Page::Run.show() ssr=SsrMode::Async/>
                     <Route path=path!("/approvals") view=|| Page::Approvals(Decide::Next).show() ssr=SsrMode::Async/>
                     <Route path=path!("/approvals/:id") view=|| Page::Approvals(Decide::One).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/definitions") view=|| Page::Definitions(Author::List).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/definitions/new") view=|| Page::Definitions(Author::New).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/definitions/:namespace/:name/:version") view=|| Page::Definitions(Author::Version).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/definitions/:namespace/:name/:version/edit") view=|| Page::Definitions(Author::Draft).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/definitions/:namespace/:name/:version/form") view=|| Page::Preview.show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit") view=|| Page::Audit.show() ssr=SsrMode::Async/>
                     <Route path=path!("/account") view=|| Page::Account(ForOne::Account).show() ssr=SsrMode::Async/>
                     <Route path=path!("/notifications") view=|| Page::Overview(Overview::Notifications).show() ssr=SsrMode::Async/>

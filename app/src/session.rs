@@ -107,6 +107,8 @@ pub struct Assets {
     pub js: String,
     /// Address of the WebAssembly.
     pub wasm: String,
+    /// Address of the editor of definitions, a JavaScript module; none where the site was made without it.
+    pub editor: Option<&'static str>,
     /// Addresses of its parts; none for a program in one piece.
     pub parts: PartAssets,
 }
@@ -133,6 +135,7 @@ impl Default for Assets {
             css: "/pkg/rondo.css".to_owned(),
             js: "/pkg/rondo.js".to_owned(),
             wasm: "/pkg/rondo_bg.wasm".to_owned(),
+            editor: None,
             parts: PartAssets::default(),
         }
     }

@@ -14,11 +14,13 @@ use crate::{
 pub fn shell() -> impl IntoView {
     let locale = use_context::<Locale>().unwrap_or_default();
     let theme = use_context::<Theme>().unwrap_or_default();
-    let Assets { css, js, wasm, parts } = use_context::<Assets>().unwrap_or_default();
+    let Assets { css, js, wasm, editor, parts } = use_context::<Assets>().unwrap_or_default();
     let nonce = use_nonce();
     // All that the page will load is asked for at once, so that the browser need not find out one after the other; and by
     // the script, so that nothing is loaded where scripts do not run.
     let loader = parts.loader.map(|loader| view! { <link rel="modulepreload" href=loader nonce=nonce.clone()/> });
+    // Which page one comes to by links is not known here, so that each says where the editor is; only one loads it.
+    let editor = editor.map(|href| view! { <meta name="rondo-editor" content=href/> });
     let part = use_context::<RequestUrl>().and_then(|url| Part::of(path_of(url.as_ref())));
     let part = part.map_or(&[][..], |part| parts.of(part.name()));
     let script = format!(
@@ -39,6 +41,7 @@ pub fn shell() -> impl IntoView {
                 <link rel="stylesheet" href=css/>
                 <link rel="modulepreload" href=js nonce=nonce.clone()/>
                 {loader}
+                {editor}
                 <MetaTags/>
                 <script type="module" nonce=nonce>{script}</script>
             </head>

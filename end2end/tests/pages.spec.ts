@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import AxeBuilder from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
+import { draft as draftDefinition, lendLaptop, makePublisher, publish, submit, versionPath } from '../definitions.ts'
 import { expect, test, visit } from '../fixture.ts'
 import { ONBOARDING, completedRequest, newcomer, waitingRequest } from '../onboarding.ts'
 import type { Page as List, Rest, Run } from '../rest.ts'
@@ -48,6 +49,7 @@ test.beforeAll(async ({ rondo }) => {
     await admin.put(`/process-permissions/${namespace}`, {})
     await admin.put(`/secrets/${namespace}/mail-password`, { value: 'slow winds over the sea' })
   }
+  await definitions(await rondo.rest('author'), admin)
   await waitingRequest(staff, manager, newcomer({ givenName: 'Ama', familyName: 'Owusu', note: 'See you on Monday.' }))
   const { run: waiting, approval } = await waitingRequest(staff, manager, ingrid)
   await staff.post('/me/tokens', { name: 'Nightly report' })
@@ -74,9 +76,27 @@ forbid (principal is User, action == Action::"run.cancel", resource is Run);
   }
 })
 
+/** A definition in every state of its life, with what was said of it. */
+async function definitions(author: Rest, publisher: Rest): Promise<void> {
+  await makePublisher(publisher, 'admin')
+  await publish(author, publisher, LAPTOP, '1.0.0', lendLaptop(LAPTOP, '1.0.0', 90))
+  await publisher.post(`${versionPath(LAPTOP, '1.0.0')}/retire`, { anyway: true })
+  await publish(author, publisher, LAPTOP, '1.1.0', lendLaptop(LAPTOP, '1.1.0', 60))
+  await draftDefinition(author, LAPTOP, '1.2.0', lendLaptop(LAPTOP, '1.2.0', 30))
+  const digest = await submit(author, LAPTOP, '1.2.0')
+  const say = (who: Rest, comment: string, line?: number) => who.post<{ id: string }>(`${versionPath(LAPTOP, '1.2.0')}/comments`, { comment, line, digest })
+  await say(publisher, 'Sixty days were asked for by the sales team. Do they know?', 19)
+  const settled = await say(publisher, 'Who owns the pool?', 9)
+  await author.post(`${versionPath(LAPTOP, '1.2.0')}/comments/${settled.body.id}/resolve`, {})
+  await say(author, 'They agreed in the meeting of Tuesday.')
+  await draftDefinition(author, LAPTOP, '2.0.0', lendLaptop(LAPTOP, '2.0.0', 30).replace('call: approval', 'call: aproval').replace('then: insure', 'then: nowhere'))
+}
+
 async function ended(rest: Rest, run: string): Promise<void> {
   await expect.poll(async () => (await rest.run(run)).status, { timeout: 30_000 }).toMatch(/completed|faulted/)
 }
+
+const LAPTOP = 'showcase/lend-laptop'
 
 /** Every page: its name, who opens it, and its address. */
 const PAGES: [name: string, who: string | undefined, path: () => string][] = [
@@ -119,6 +139,19 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['audit', 'auditor', () => '/audit'],
   ['audit-filtered', 'auditor', () => '/audit?action=run&outcome=done&actor=staff'],
   ['audit-verified', 'auditor', () => '/audit?verify=now'],
+  ['definitions', 'author', () => '/definitions'],
+  ['definitions-drafts', 'author', () => '/definitions?state=draft'],
+  ['definition-new', 'author', () => '/definitions/new'],
+  ['definition-draft', 'author', () => `/definitions/${LAPTOP}/2.0.0`],
+  ['definition-edit', 'author', () => `/definitions/${LAPTOP}/2.0.0/edit`],
+  ['definition-review', 'admin', () => `/definitions/${LAPTOP}/1.2.0`],
+  ['definition-changes', 'admin', () => `/definitions/${LAPTOP}/1.2.0?compare=1.1.0`],
+  ['definition-return', 'admin', () => `/definitions/${LAPTOP}/1.2.0?dialog=return`],
+  ['definition-published', 'admin', () => `/definitions/${LAPTOP}/1.1.0`],
+  ['definition-retire', 'admin', () => `/definitions/${LAPTOP}/1.1.0?dialog=retire`],
+  ['definition-copy', 'author', () => `/definitions/${LAPTOP}/1.0.0?dialog=copy`],
+  ['definition-delete', 'author', () => `/definitions/${LAPTOP}/2.0.0?dialog=delete`],
+  ['definition-form', 'author', () => `/definitions/${LAPTOP}/1.2.0/form`],
   ['people', 'admin', () => '/admin/people'],
   ['people-new', 'admin', () => '/admin/people?dialog=new'],
   ['teams', 'admin', () => '/admin/teams'],
@@ -162,6 +195,7 @@ for (const [name, who, path] of PAGES) {
     for (const language of ['en', 'ko'] as const) {
       const page = who ? await as(who, { locale: language }) : await visitor({ locale: language })
       await visit(page, path())
+      if (name === 'definition-edit') await page.locator('.cm-content').waitFor()
       await expect(page.locator('html')).toHaveAttribute('lang', language)
       for (const [size, viewport] of Object.entries(SIZES)) {
         await page.setViewportSize(viewport)

@@ -22,6 +22,7 @@ pub mod admin;
 pub mod approvals;
 pub mod audit;
 pub mod catalogue;
+pub mod definitions;
 pub mod home;
 pub mod palette;
 pub mod policies;

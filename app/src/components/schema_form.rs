@@ -13,8 +13,10 @@ use domain::FieldError;
 use leptos::{html, prelude::*};
 
 pub use fields::SchemaFields;
+pub(crate) use kept::storage;
 pub use kept::{KeptForm, forget, kept, remember, typed_before};
 pub use state::{FormState, Pairs};
+pub(crate) use text_area::first_text;
 
 use super::{Glyph, Icon};
 use crate::{errors::field_message, i18n::use_texts, view};

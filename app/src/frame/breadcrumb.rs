@@ -52,6 +52,23 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
             }
             crumbs
         }
+        ["definitions", rest @ ..] => {
+            let mut crumbs = vec![link(t.definitions(), "/definitions")];
+            match rest {
+                [namespace, name, version, tail @ ..] => {
+                    let page = format!("/definitions/{namespace}/{name}/{version}");
+                    crumbs.push(link(&format!("{namespace}/{name} {version}"), &page));
+                    match tail {
+                        ["edit"] => crumbs.push(link(t.editor(), path)),
+                        ["form"] => crumbs.push(link(t.request_form(), path)),
+                        _ => {}
+                    }
+                }
+                ["new"] => crumbs.push(link(t.new_definition(), path)),
+                _ => {}
+            }
+            crumbs
+        }
         ["admin", area, ..] => {
             let label = match *area {
                 "people" => t.people(),
@@ -133,6 +150,7 @@ mod tests {
         assert_eq!(labels("/runs/1042"), ["Runs", "R-1042"]);
         assert_eq!(labels("/catalogue/identity/onboard/request"), ["Catalogue", "identity/onboard", "Request"]);
         assert_eq!(labels("/admin/people"), ["Administer", "People"]);
+        assert_eq!(labels("/definitions/it/access/1.0.0/edit"), ["Definitions", "it/access 1.0.0", "Editor"]);
         assert!(crumbs(t, "/runs/1042").iter().any(|crumb| crumb.href.as_deref() == Some("/runs")));
     }
 }

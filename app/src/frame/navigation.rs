@@ -52,6 +52,13 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
             places: [place(may(Operation::RunSuspend), "/runs", Glyph::Runs, t.runs())].into_iter().flatten().collect(),
         },
         Group {
+            label: t.group_author(),
+            places: [place(may(Operation::DefinitionList), "/definitions", Glyph::Steps, t.definitions())]
+                .into_iter()
+                .flatten()
+                .collect(),
+        },
+        Group {
             label: t.group_prove(),
             places: [
                 place(may(Operation::AuditRead), "/audit", Glyph::Audit, t.audit()),

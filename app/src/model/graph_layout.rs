@@ -357,6 +357,7 @@ mod tests {
             kind: if matches!(id, "start" | "end") { id } else { "call" }.to_owned(),
             function: None,
             parent: parent.map(str::to_owned),
+            line: None,
         }
     }
 

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod approvals;
 pub mod audit;
 pub mod catalogue;
+pub mod definitions;
 pub mod home;
 pub mod link;
 pub mod not_found;

@@ -46,10 +46,10 @@ pub(super) fn harden(headers: &mut HeaderMap) {
 }
 
 /// What a page may load: scripts by this nonce only. The geometry of graphs and bars comes as style attributes, which
-/// run nothing; style sheets come from here only.
+/// run nothing; style sheets come from here only, or from the editor, which has the nonce from the script that loaded it.
 pub(super) fn policy_of_page(nonce: &str) -> String {
     format!(
-        "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; \
+        "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
          style-src-attr 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
          form-action 'self'; frame-ancestors 'none'"
     )

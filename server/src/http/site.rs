@@ -56,6 +56,7 @@ pub(super) fn assets() -> Assets {
         css: CSS.map_or(plain.css, ToOwned::to_owned),
         js: JS.map_or(plain.js, ToOwned::to_owned),
         wasm: WASM.map_or(plain.wasm, ToOwned::to_owned),
+        editor: EDITOR,
         parts: PartAssets { loader: PARTS_LOADER, files: PARTS },
     }
 }

@@ -315,6 +315,9 @@ async fn a_definition_is_written_reviewed_and_published_by_rest() {
     let checked = send(Method::POST, "/definitions/validate".to_owned(), &author, json!({"source": "do: ["})).await;
     let checked: Value = checked.unwrap().json().await.unwrap();
     assert!(checked["items"][0]["line"].is_u64(), "{checked}");
+    let language = server.get("/definitions/language", &author).await;
+    assert_eq!(language["schema"]["properties"]["document"]["type"], "object");
+    assert!(language["functions"]["approval"]["schema"]["properties"]["approvers"].is_object(), "{language}");
     let saved: Value = put(json!({"source": text})).await.unwrap().json().await.unwrap();
     assert_eq!((&saved["version"], &saved["diagnostics"]), (&json!("1.0.0"), &json!([])));
     refused(put(json!({"source": text})).await.unwrap(), 409, "conflict").await;
@@ -352,6 +355,10 @@ async fn a_definition_is_written_reviewed_and_published_by_rest() {
     assert_eq!(launched.status(), 201);
     let copied = send(Method::POST, at("/copy"), &author, json!({"version": "1.0.1"})).await.unwrap();
     assert_eq!(copied.headers()["location"], "/api/v1/workflows/identity/greet/versions/1.0.1");
+    let difference = server.get("/workflows/identity/greet/versions/1.0.1/difference?from=1.0.0", &author).await;
+    let first = &difference["passages"][0][0];
+    assert_eq!((&first["before"]["number"], &first["after"]["number"]), (&json!(1), &json!(1)), "{difference}");
+    assert!(first["after"]["text"].as_str().unwrap().contains("version: 1.0.1"), "{difference}");
     let deleted = server.rest(Method::DELETE, "/workflows/identity/greet/versions/1.0.1", &author).send().await;
     assert_eq!(deleted.unwrap().status(), 204);
     let uses = server.get(&at("/uses"), &reviewer).await;

@@ -38,7 +38,8 @@ pub fn forget(key: &str) {
     }
 }
 
-fn storage() -> Option<Storage> {
+/// What this browser remembers for this portal, if it may.
+pub(crate) fn storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }
 

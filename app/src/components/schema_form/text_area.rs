@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 /// The children of a `<textarea>`. The server's renderer writes them as they are, so they are escaped here; hydration
 /// leaves a textarea's children alone, and in the browser the text goes in as a property.
-fn first_text(text: &str) -> String {
+pub(crate) fn first_text(text: &str) -> String {
     if cfg!(feature = "ssr") {
         // A line end right after the tag is dropped by the parser, so that one is given to it.
         format!("\n{}", text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))

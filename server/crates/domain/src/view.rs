@@ -23,8 +23,9 @@ pub use approval::{
 pub use audit::{AuditEntryView, AuditFilter, VerificationView};
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};
 pub use definition::{
-    CallerView, CommentView, DefinitionItem, DefinitionLife, DiagnosticView, RehearsalView, RehearsedCall,
-    RehearsedStep, SavedDefinition, UsesView,
+    CallerView, CheckedDefinition, CommentView, DefinitionItem, DefinitionLife, DiagnosticView, DifferenceRow,
+    DifferenceView, FunctionView, LanguageView, RehearsalView, RehearsedCall, RehearsedStep, SavedDefinition, TextLine,
+    UsesView,
 };
 pub use event::PublishedEvents;
 pub use policy::{

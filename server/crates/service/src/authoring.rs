@@ -5,6 +5,7 @@
 //! to elsewhere, from its submission on. See `docs/adr/0019-the-life-of-a-definition.md`.
 
 mod comments;
+mod difference;
 mod rehearsal;
 mod retirement;
 mod review;
@@ -13,7 +14,10 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     ErrorCode, FieldError, Name, Operation, Problem, Role, UserId, VersionState, WorkflowRef,
-    view::{DefinitionItem, DefinitionLife, DiagnosticView, Page, SavedDefinition, WorkflowVersionView},
+    view::{
+        CheckedDefinition, DefinitionItem, DefinitionLife, DiagnosticView, FunctionView, LanguageView, Page,
+        SavedDefinition, WorkflowVersionView,
+    },
 };
 use engine::{definitions, launch};
 use policy::{DefinitionVisibility, Resource};
@@ -150,7 +154,7 @@ fn must_name(text: &str, workflow: &WorkflowRef, version: &str) -> Result<(), Pr
         .filter(|(_, found, expected)| found != expected)
         .map(|(part, found, expected)| {
             let message = format!("the document says “{found}”, and is kept as “{expected}”");
-            field(&format!("/document/{part}"), "const", expected.into(), &message)
+            field(&format!("/document/{part}"), "definition", expected.into(), &message)
         })
         .collect();
     if errors.is_empty() { Ok(()) } else { Err(Problem::new(ErrorCode::InvalidDefinition).with_errors(errors)) }
@@ -207,12 +211,27 @@ impl Service {
         }))
     }
 
-    /// What is wrong with a text; nothing when it is a definition. It is not kept.
-    pub async fn validate_definition(&self, caller: &Caller, text: &str) -> Result<Vec<DiagnosticView>, Problem> {
+    /// What is wrong with a text, or its graph when nothing is. It is not kept.
+    pub async fn validate_definition(&self, caller: &Caller, text: &str) -> Result<CheckedDefinition, Problem> {
         let mut gate = self.look(caller, Operation::DefinitionValidate).await?;
         gate.authorize(&Resource::system(), &Target::new("definitions", "", "")).await?;
         drop(gate);
-        Ok(self.examine(text).await?.err().map(diagnostics).unwrap_or_default())
+        Ok(match self.examine(text).await? {
+            Ok(definition) => CheckedDefinition { diagnostics: Vec::new(), graph: Some(definition.graph()) },
+            Err(found) => CheckedDefinition { diagnostics: diagnostics(found), graph: None },
+        })
+    }
+
+    /// The language, and the functions that can be called here, as editors need them to help who writes.
+    pub async fn definition_language(&self, caller: &Caller) -> Result<LanguageView, Problem> {
+        let mut gate = self.look(caller, Operation::DefinitionValidate).await?;
+        gate.authorize(&Resource::system(), &Target::new("definitions", "", "")).await?;
+        let catalogue = self.parts.connectors.function_catalogue();
+        let function = |name: &str| {
+            let (schema, system) = (catalogue.schema(name)?.clone(), catalogue.system(name)?.to_owned());
+            Some((name.to_owned(), FunctionView { schema, system }))
+        };
+        Ok(LanguageView { schema: workflow::language(), functions: catalogue.names().filter_map(function).collect() })
     }
 
     /// Keeps a draft, whether or not it is a definition yet, and says what is wrong with it. `digest` is that of the text

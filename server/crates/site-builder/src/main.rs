@@ -17,7 +17,10 @@ mod site;
 mod style_sheet;
 mod unused_code;
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -39,6 +42,9 @@ struct Arguments {
     /// A folder of files to serve as they are, under the root; need not exist.
     #[arg(long)]
     public: PathBuf,
+    /// The editor of definitions, a JavaScript module that only its page loads; need not exist.
+    #[arg(long)]
+    editor: Option<PathBuf>,
     /// The folder to make.
     #[arg(long)]
     out: PathBuf,
@@ -54,7 +60,10 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let optimizer = if arguments.dev { Optimizer::Off } else { Optimizer::find() };
     let style_root = arguments.style.parent().context("the style sheet lies in no folder")?;
-    let inputs = Inputs::read(&arguments.wasm, &[style_root, &arguments.public], &optimizer.describe(), arguments.dev)?;
+    let editor = arguments.editor.as_deref().filter(|file| file.is_file());
+    let folders = [Some(style_root), Some(&*arguments.public), editor.and_then(Path::parent)];
+    let folders: Vec<&Path> = folders.into_iter().flatten().collect();
+    let inputs = Inputs::read(&arguments.wasm, &folders, &optimizer.describe(), arguments.dev)?;
     if inputs.are_those_of(&arguments.out) {
         println!("    nothing changed: {} is up to date", arguments.out.display());
         return Ok(());
@@ -66,6 +75,9 @@ fn main() -> Result<()> {
     let mut site = Site::new(arguments.out.clone(), effort);
     site.add_public(&arguments.public)?;
     site.add_style(&style)?;
+    if let Some(file) = editor {
+        site.add_editor(&fs::read(file).with_context(|| format!("cannot read {}", file.display()))?)?;
+    }
     let program_size = site.add_program(&program)?;
     site.finish()?;
 

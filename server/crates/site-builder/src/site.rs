@@ -8,6 +8,7 @@
 //!     rondo_bg.wasm  …               the WebAssembly that every page loads
 //!     rondo_parts.js  …              what loads the parts, if there are any
 //!     split_<part>.wasm  …           a part; what several parts share is in chunk_<number>.wasm
+//! pkg/editor.<hash>.js  …            the editor of definitions, if it was made
 //! favicon.svg …                      what lies in the public folder, under its own name
 //! ```
 //!
@@ -30,7 +31,8 @@
 //! ```
 //!
 //! `encodings` names the endings of the compressed files beside the plain one; a file that does not shrink has none.
-//! `parts_loader` and `parts` are missing from a program in one piece.
+//! `parts_loader` and `parts` are missing from a program in one piece; `editor` names the editor of definitions, if it was
+//! made.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -92,6 +94,14 @@ impl Site {
         let path = format!("{HASHED}/{NAME}.{}.css", hash(css.as_bytes()));
         self.enter("css", &path);
         self.add(path, css.as_bytes())?;
+        Ok(())
+    }
+
+    /// Adds the editor of definitions.
+    pub(crate) fn add_editor(&mut self, module: &[u8]) -> Result<()> {
+        let path = format!("{HASHED}/editor.{}.js", hash(module));
+        self.enter("editor", &path);
+        self.add(path, module)?;
         Ok(())
     }
 
@@ -323,6 +333,18 @@ mod tests {
         for name in program(b"wasm").files.keys() {
             assert!(place.parent().unwrap().join(name).is_file(), "{name}");
         }
+    }
+
+    #[test]
+    fn the_editor_is_named_by_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut site = Site::new(folder.path().to_owned(), Effort::Quick);
+        site.add_editor(b"export {}").unwrap();
+        site.finish().unwrap();
+        let manifest: Value = serde_json::from_slice(&fs::read(folder.path().join(MANIFEST)).unwrap()).unwrap();
+        let path = manifest["editor"].as_str().unwrap().trim_start_matches('/');
+        assert_eq!(fs::read(folder.path().join(path)).unwrap(), b"export {}");
+        assert_eq!(manifest["files"][0]["immutable"], true);
     }
 
     #[test]

@@ -18,9 +18,9 @@ impl Definition {
     /// kind of task that it extends.
     pub fn graph(&self) -> Graph {
         let mut builder = Builder { definition: self, graph: Graph::default() };
-        builder.node("start", "Start", "start", None, None);
+        builder.node("start", "Start", "start", None, None, None);
         let exits = builder.list(self.root, vec![("start".to_owned(), String::new())], None);
-        builder.node("end", "End", "end", None, None);
+        builder.node("end", "End", "end", None, None, None);
         builder.connect(exits, "end");
         builder.extensions();
         let mut seen = BTreeSet::new();
@@ -35,13 +35,22 @@ struct Builder<'d> {
 }
 
 impl<'d> Builder<'d> {
-    fn node(&mut self, id: &str, label: &str, kind: &str, function: Option<String>, parent: Option<&str>) {
+    fn node(
+        &mut self,
+        id: &str,
+        label: &str,
+        kind: &str,
+        function: Option<String>,
+        parent: Option<&str>,
+        line: Option<u64>,
+    ) {
         self.graph.nodes.push(GraphNode {
             id: id.to_owned(),
             label: label.to_owned(),
             kind: kind.to_owned(),
             function,
             parent: parent.map(str::to_owned),
+            line,
         });
     }
 
@@ -93,7 +102,7 @@ impl<'d> Builder<'d> {
             for (kind, list) in [("before", extension.before), ("after", extension.after)] {
                 let Some(list) = list else { continue };
                 let id = format!("{}/{kind}", extension.reference);
-                self.node(&id, &extension.name, kind, extension.target.clone(), None);
+                self.node(&id, &extension.name, kind, extension.target.clone(), None, None);
                 // Where it ends, the task goes on that it extends, or what comes after that.
                 let _ = self.list(list, Vec::new(), Some(&id));
             }
@@ -109,7 +118,7 @@ impl<'d> Builder<'d> {
     fn task(&mut self, task: &Task, parent: Option<&str>) -> Vec<Exit> {
         let function = task.kind.function().map(str::to_owned);
         let id = task.reference.to_string();
-        self.node(&id, &task_title(task), task.kind.name(), function, parent);
+        self.node(&id, &task_title(task), task.kind.name(), function, parent, u64::try_from(task.line).ok());
         let enter = |label: &str| vec![(id.clone(), label.to_owned())];
         match &task.kind {
             TaskKind::Do(list) => self.list(*list, enter(""), Some(&id)),

@@ -55,6 +55,7 @@ mod event;
 pub mod expression;
 mod graph;
 pub mod harness;
+mod language;
 pub mod lifecycle;
 mod machine;
 mod plan;
@@ -75,6 +76,7 @@ pub use effect::{
 };
 pub use error::{RunError, StandardError};
 pub use event::{CallId, Event, EventKind, Resolution, SubscriptionId, TimerId};
+pub use language::language;
 pub use machine::{
     CallRequest, Decides, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, Refusal, RunState, SecretSource, apply, build_call,
     outstanding, refusal, secrets_of_call, unsettled,

@@ -504,6 +504,22 @@ do: [{it: {set: {n: 1}}}, {that: {set: {n: 2}}}]
     }
 
     #[test]
+    fn the_graph_says_on_which_line_a_task_begins() {
+        let source = "document: {dsl: 1.0.3, namespace: test, name: plan, version: 1.0.0}
+do:
+  - one:
+      set: {n: 1}
+  - two:
+      do:
+        - three: {wait: PT1S}
+";
+        let graph = Definition::parse(source, &FunctionCatalogue::new()).unwrap().graph();
+        let lines: Vec<_> = graph.nodes.iter().map(|node| (node.label.as_str(), node.line)).collect();
+        let expected = [("Start", None), ("One", Some(3)), ("Two", Some(5)), ("Three", Some(7)), ("End", None)];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
     fn the_graph_has_every_way() {
         let graph = definition(BRANCHES).graph();
         let edges: Vec<String> =

@@ -4,8 +4,8 @@ use axum::{Json, extract::State, http::StatusCode};
 use domain::{
     CommentId, Name, VersionState, WorkflowRef,
     view::{
-        CommentView, DefinitionItem, DiagnosticView, Page, RehearsalView, SavedDefinition, UsesView,
-        WorkflowVersionView,
+        CommentView, DefinitionItem, DiagnosticView, DifferenceView, LanguageView, Page, RehearsalView,
+        SavedDefinition, UsesView, WorkflowVersionView,
     },
 };
 use serde::Deserialize;
@@ -22,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(list))
         .routes(routes!(validate))
         .routes(routes!(rehearse))
+        .routes(routes!(language))
         .routes(routes!(save, delete))
         .routes(routes!(copy))
         .routes(routes!(submit))
@@ -30,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(publish))
         .routes(routes!(retire))
         .routes(routes!(uses))
+        .routes(routes!(difference))
         .routes(routes!(comments, comment))
         .routes(routes!(resolve))
 }
@@ -88,7 +90,15 @@ async fn validate(
     SignedIn(caller): SignedIn,
     Sent(DefinitionText { source }): Sent<DefinitionText>,
 ) -> Answer<Json<Page<DiagnosticView>>> {
-    Ok(whole(portal.service.validate_definition(&caller, &source).await?))
+    Ok(whole(portal.service.validate_definition(&caller, &source).await?.diagnostics))
+}
+
+/// The language as JSON Schema, with the functions that can be called here: for editors
+#[utoipa::path(get, path = "/api/v1/definitions/language", tag = "definitions", operation_id = "readDefinitionLanguage",
+    responses((status = 200, description = "All of it", body = LanguageView)),
+    extensions(("x-rondo-operation" = json!("definition.validate"))))]
+async fn language(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answer<Json<LanguageView>> {
+    Ok(Json(portal.service.definition_language(&caller).await?))
 }
 
 /// A text to be tried out.
@@ -309,6 +319,30 @@ async fn uses(
 ) -> Answer<Json<UsesView>> {
     let (workflow, version) = place(version);
     Ok(Json(portal.service.definition_uses(&caller, &workflow, &version).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct DifferenceQuery {
+    /// The version to compare with, of the same workflow.
+    from: String,
+}
+
+/// How the text of a version differs from that of another one
+#[utoipa::path(get, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/difference", tag = "definitions",
+    operation_id = "compareDefinitions",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path), DifferenceQuery),
+    responses((status = 200, description = "All of it", body = DifferenceView)),
+    extensions(("x-rondo-operation" = json!("definition.read"))))]
+async fn difference(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+    Asked(query): Asked<DifferenceQuery>,
+) -> Answer<Json<DifferenceView>> {
+    let (workflow, version) = place(version);
+    Ok(Json(portal.service.definition_difference(&caller, &workflow, &version, &query.from).await?))
 }
 
 /// What was said of a version, oldest first

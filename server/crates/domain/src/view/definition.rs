@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Person, RunError};
+use super::{Graph, Person, RunError};
 use crate::{CommentId, Name, Operation, RunStatus, TaskStatus, Timestamp, Trigger, VersionState};
 
 /// A version in the list of definitions.
@@ -132,6 +134,16 @@ pub struct RehearsedCall {
     pub made_up: bool,
 }
 
+/// A text that was looked at and not kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CheckedDefinition {
+    /// What is wrong with it, in the order of the text; nothing when it is a definition.
+    pub diagnostics: Vec<DiagnosticView>,
+    /// The graph of its tasks, when it is one.
+    #[serde(default)]
+    pub graph: Option<Graph>,
+}
+
 /// A draft that was just saved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -172,6 +184,68 @@ pub struct CommentView {
     /// When it was settled.
     #[serde(default)]
     pub resolved_at: Option<Timestamp>,
+}
+
+/// What an editor needs to know to help those who write definitions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LanguageView {
+    /// JSON Schema (2020-12) of definitions.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub schema: Value,
+    /// The functions that `call` can name here.
+    pub functions: BTreeMap<String, FunctionView>,
+}
+
+/// A function that can be called.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FunctionView {
+    /// JSON Schema of its `with`, with expressions evaluated.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub schema: Value,
+    /// The system that it touches, in a word or two.
+    pub system: String,
+}
+
+/// How the text of a version differs from that of another one of the same workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DifferenceView {
+    /// The other version, which is what was before.
+    pub other: String,
+    /// What differs, with a few lines around it, in the order of the text; none where the texts are the same.
+    pub passages: Vec<Vec<DifferenceRow>>,
+}
+
+/// Lines of two texts that stand side by side. One of them is absent where a line was added or taken away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DifferenceRow {
+    /// In the other version.
+    #[serde(default)]
+    pub before: Option<TextLine>,
+    /// In this version.
+    #[serde(default)]
+    pub after: Option<TextLine>,
+}
+
+impl DifferenceRow {
+    /// Whether both sides say the same.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        self.before.as_ref().map(|line| &line.text) == self.after.as_ref().map(|line| &line.text)
+    }
+}
+
+/// A line of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TextLine {
+    /// Its number, from 1.
+    pub number: u32,
+    /// What it says, without its end.
+    pub text: String,
 }
 
 /// What still uses a version.

@@ -185,6 +185,9 @@ pub struct GraphNode {
     /// The enclosing task's reference.
     #[serde(default)]
     pub parent: Option<String>,
+    /// The line of the definition's text on which the task begins, from 1; only tasks have one.
+    #[serde(default)]
+    pub line: Option<u64>,
 }
 
 /// A way in the graph.

@@ -151,8 +151,7 @@ impl Service {
             run_number: None,
             link: match kind {
                 NoticeKind::DefinitionPublished => format!("/catalogue/{workflow}"),
-                // What is not published has no page: it is read and reviewed by REST.
-                _ => "/notifications".to_owned(),
+                _ => format!("/definitions/{workflow}/{version}"),
             },
             cause: format!("{}:{workflow} {version}:{}", kind.as_str(), gate.now.as_micros()),
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Clock as _, ErrorCode, Operation, Problem, Role, RunStatus, Scope, Trigger, UserId, VersionState, WorkflowRef,
-    view::{CallerView, UsesView, WorkflowVersionView},
+    view::{CallerView, DifferenceRow, UsesView, WorkflowVersionView},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
@@ -82,7 +82,8 @@ async fn a_definition_is_written_reviewed_published_and_launched() {
     let begun = "document: {dsl: 1.0.3, namespace: identity, name: greet, version: 1.0.0}\ndo: [{say: {set: 5}}]\n";
     let saved = service.save_definition(&author, &greet(), "1.0.0", begun, None).await.unwrap();
     assert_eq!((saved.diagnostics[0].line, saved.diagnostics[0].column), (2, 18), "{:?}", saved.diagnostics);
-    assert_eq!(service.validate_definition(&author, begun).await.unwrap(), saved.diagnostics);
+    let checked = service.validate_definition(&author, begun).await.unwrap();
+    assert_eq!((checked.diagnostics, checked.graph), (saved.diagnostics, None));
     let view = service.workflow_version(&author, &greet(), "1.0.0").await.unwrap();
     assert_eq!((view.state.as_str(), view.source.as_str(), view.steps.len()), ("draft", begun, 0));
     let broken = service.submit_definition(&author, &greet(), "1.0.0").await.unwrap_err();
@@ -93,7 +94,8 @@ async fn a_definition_is_written_reviewed_published_and_launched() {
     let whole = greeting("1.0.0", "hello");
     let saved = service.save_definition(&author, &greet(), "1.0.0", &whole, Some(&saved.digest)).await.unwrap();
     assert_eq!(saved.diagnostics, []);
-    assert_eq!(service.validate_definition(&author, &whole).await.unwrap(), []);
+    let checked = service.validate_definition(&author, &whole).await.unwrap();
+    assert_eq!((checked.diagnostics, checked.graph.unwrap().nodes.len()), (Vec::new(), 3));
 
     let before = office.audit_end().await;
     let in_review = service.submit_definition(&author, &greet(), "1.0.0").await.unwrap();
@@ -101,6 +103,8 @@ async fn a_definition_is_written_reviewed_published_and_launched() {
     assert_eq!((in_review.state.as_str(), life.authors[0].login.as_str()), ("in-review", "author"));
     assert_eq!(life.actions, [Operation::DefinitionWithdraw, Operation::DefinitionComment]);
     assert_eq!(office.notices("publisher").await[0], ("definition-submitted".to_owned(), "Greet 1.0.0".to_owned()));
+    let told = service.notifications(&publisher, None, None).await.unwrap().items;
+    assert_eq!(told[0].link, "/definitions/identity/greet/1.0.0");
     assert_eq!(
         refused(service.launch(&staff, &greet(), Some("1.0.0".to_owned()), json!({})).await),
         ErrorCode::NotFound
@@ -188,6 +192,31 @@ async fn what_fails_its_own_tests_is_not_submitted() {
     let right = asking("{status: faulted}");
     service.save_definition(&author, &greet(), "1.0.0", &right, Some(&saved.digest)).await.unwrap();
     assert_eq!(service.submit_definition(&author, &greet(), "1.0.0").await.unwrap().state, "in-review");
+}
+
+#[tokio::test]
+async fn what_a_version_changes_is_seen_by_those_who_may_see_both() {
+    let office = Office::open().await;
+    let service = &office.service;
+    let (author, staff) = (office.caller("author").await, office.caller("staff").await);
+    let publisher = office.hire("publisher", &[Role::Publisher], Scope::Everywhere).await;
+    office.published(&author, &publisher, "1.0.0", "hello").await;
+    office.draft(&author, "1.1.0", "hi").await;
+
+    let difference = service.definition_difference(&publisher, &greet(), "1.1.0", "1.0.0").await.unwrap();
+    let [rows] = difference.passages.as_slice() else { panic!("{difference:?}") };
+    let changed: Vec<_> = rows.iter().filter(|row| !row.is_same()).collect();
+    assert_eq!(changed.len(), 2, "{rows:?}");
+    let said = |row: &DifferenceRow| (row.before.clone().unwrap().text, row.after.clone().unwrap().text);
+    assert_eq!(said(changed[1]), ("do: [{say: {set: {word: hello}}}]".into(), "do: [{say: {set: {word: hi}}}]".into()));
+
+    let same = service.definition_difference(&author, &greet(), "1.0.0", "1.0.0").await.unwrap();
+    assert_eq!(same.passages, Vec::<Vec<_>>::new());
+    for (version, other) in [("1.1.0", "1.0.0"), ("1.0.0", "1.1.0")] {
+        let hidden = service.definition_difference(&staff, &greet(), version, other).await;
+        assert_eq!(refused(hidden), ErrorCode::NotFound);
+    }
+    assert_eq!(refused(service.definition_difference(&author, &greet(), "1.0.0", "9.9.9").await), ErrorCode::NotFound);
 }
 
 #[tokio::test]

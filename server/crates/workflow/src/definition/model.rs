@@ -26,6 +26,8 @@ pub(crate) struct Task {
     /// JSON pointer: `/do/0/createAccount`.
     pub(crate) reference: Arc<str>,
     pub(crate) name: String,
+    /// The line of its name in the text, from 1.
+    pub(crate) line: usize,
     pub(crate) condition: Option<Expression>,
     pub(crate) input: DataStep,
     pub(crate) output: DataStep,

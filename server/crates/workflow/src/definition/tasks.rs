@@ -124,6 +124,7 @@ impl Decoder<'_> {
         let task = Task {
             reference: Arc::from(reference),
             name: name.to_owned(),
+            line: at.span.line,
             condition,
             input,
             output,
