@@ -344,6 +344,17 @@ async fn asked(
     written: &mut Written,
 ) -> store::Result<()> {
     written.approvals_changed = true;
+    written.audit.push(asking_entry(actor, opened, action, now));
+    if opened.asked.is_empty() {
+        written.blocked.push(request.call);
+        alert_operators(unit, actor, now, &format!("blocked:{}", place(&opened.approval)), written).await
+    } else {
+        tell(unit, actor, opened, now, written).await
+    }
+}
+
+/// Whom a stage asks, for the audit log.
+fn asking_entry(actor: &Actor, opened: &approvals::Opened, action: &str, now: Timestamp) -> Entry {
     let detail = json!({
         "approval": opened.approval.id,
         "title": opened.approval.title,
@@ -351,13 +362,7 @@ async fn asked(
         "stage": opened.approval.stage,
         "asked": opened.asked.iter().map(|user| &user.login).collect::<Vec<_>>(),
     });
-    written.audit.push(run_entry(actor, &actor.run, action, Outcome::Done, detail, now));
-    if opened.asked.is_empty() {
-        written.blocked.push(request.call);
-        alert_operators(unit, actor, now, &format!("blocked:{}", place(&opened.approval)), written).await
-    } else {
-        tell(unit, actor, opened, now, written).await
-    }
+    run_entry(actor, &actor.run, action, Outcome::Done, detail, now)
 }
 
 /// An approval at its stage, for what is to be told once of each.
@@ -532,8 +537,13 @@ pub(crate) async fn unblock(actor: &mut Actor, request: &ApprovalRequest) -> Res
     }
     let mut written = Written { approvals_changed: true, ..Written::default() };
     tell(unit.as_mut(), actor, &opened, now, &mut written).await?;
+    // Whoever takes the run up may come here before the word that a stage approved is read.
+    let action = if opened.approval.stage == 0 { "approval.open" } else { "approval.stage" };
+    audit::append(unit.as_mut(), &asking_entry(actor, &opened, action, now)).await?;
     let mut freed = actor.run.clone();
-    freed.needs_attention = false;
+    // Something else may need an operator still.
+    let attention = actor.state.record().is_some_and(|record| record.attention.is_some());
+    freed.needs_attention = attention || !actor.blocked.is_empty();
     freed.updated_at = now;
     unit.advance_run(&actor.lease, &freed, freed.journal_version, &[], None, Hold::Keep).await?;
     unit.commit().await?;
