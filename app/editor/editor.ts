@@ -130,6 +130,7 @@ class RondoEditor extends HTMLElement {
         keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap]),
         EditorView.contentAttributes.of({
           'aria-labelledby': `${area.id}-label`,
+          tabindex: '0',
           'aria-describedby': area.getAttribute('aria-describedby') ?? '',
         }),
         changed,

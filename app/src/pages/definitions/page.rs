@@ -36,7 +36,7 @@ use crate::{
     view,
 };
 
-/// How many other versions one can compare with by a click.
+/// How many earlier versions one can compare with by a click.
 const COMPARED: usize = 4;
 
 /// The page of a version.
@@ -162,13 +162,14 @@ fn task_at(graph: &Graph, line: u64) -> Option<&str> {
     begun.filter(|(first, _)| *first <= line).max_by_key(|(first, _)| *first).map(|(_, id)| id)
 }
 
-/// The text, or what differs from another version: a link each.
+/// The text, or what differs from an earlier version: a link each. Versions come newest first.
 #[component]
 fn Comparisons(versions: Vec<VersionLine>, at: VersionAddress) -> impl IntoView {
     let t = use_texts().definitions;
     let others: Vec<_> = versions
         .into_iter()
-        .filter(|other| other.version != at.version)
+        .skip_while(|other| other.version != at.version)
+        .skip(1)
         .take(COMPARED)
         .map(|VersionLine { version, .. }| {
             let label = t.changes_since(&version);
