@@ -47,7 +47,7 @@ const WRITE_PAUSES: [Duration; 5] = [
 /// A run that cannot be loaded is looked at again after this time.
 const LOAD_PAUSE: Duration = Duration::from_mins(1);
 /// A run that waits for people whom nobody could name is looked at again after this time.
-const BLOCKED_PAUSE: Duration = Duration::from_mins(5);
+pub(crate) const BLOCKED_PAUSE: Duration = Duration::from_mins(5);
 
 /// A call in flight.
 struct InFlight {

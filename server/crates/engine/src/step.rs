@@ -17,7 +17,7 @@ use workflow::{
 };
 
 use crate::{
-    actor::{Actor, Stop},
+    actor::{Actor, BLOCKED_PAUSE, Stop},
     approvals, children,
     exchange::{Ending, exchange},
     limits,
@@ -135,7 +135,13 @@ pub(crate) async fn write(
     let blocked = actor.blocked.len() + written.blocked.len() > written.unblocked.len();
     run.needs_attention |= blocked && !run.status.is_final();
     let calls_follow = effects.iter().any(children::is_dispatch);
-    run.wake_at = if run.status.is_final() && !calls_follow { None } else { actor.wake_at(now, calls_follow) };
+    // Somebody who can be asked may be there later, of which nobody tells.
+    let look_again = blocked.then(|| now + BLOCKED_PAUSE);
+    run.wake_at = if run.status.is_final() && !calls_follow {
+        None
+    } else {
+        actor.wake_at(now, calls_follow).into_iter().chain(look_again).min()
+    };
     announce(unit.as_mut(), actor, &run, events, ending.as_ref(), now, &mut written).await?;
     let exchanged = exchange(unit.as_mut(), actor, &run, step, ending.as_ref(), now).await?;
     for (child, task) in exchanged.started {

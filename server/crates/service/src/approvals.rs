@@ -201,7 +201,8 @@ impl Service {
         let earlier = resubmission::earlier(unit, &approval, others).await?;
         let deliberation = Deliberation::new(&approval, &asked, decided);
         let refusal = self.refusal(caller, &approval, resource, &deliberation);
-        let may = |operation| self.parts.policies.decide(&caller.principal, operation, resource).allowed;
+        let policies = self.in_force();
+        let may = |operation| policies.decide(&caller.principal, operation, resource).allowed;
         let pending = approval.state == ApprovalState::Pending;
         let can_resubmit = deliberation.is_returned() && may(Operation::ApprovalResubmit);
         let draft = if can_resubmit { unit.draft_of_approval(approval.id).await.or_problem()? } else { None };

@@ -50,7 +50,8 @@ async fn an_approval_with_nobody_to_ask_blocks_and_asks_once_somebody_is_there()
     unit.commit().await.unwrap();
     let engine = lab.start(Arc::new(NoObserver));
     let id = lab.launch(ASK_MANAGER).await;
-    lab.wait(id, |run| run.needs_attention && run.status == RunStatus::Waiting).await;
+    let blocked = lab.wait(id, |run| run.needs_attention && run.status == RunStatus::Waiting).await;
+    assert!(blocked.wake_at.is_some(), "it is looked at again by itself");
     assert!(lab.script.steps().is_empty());
     // The operator hears of it.
     let notices = lab.store.snapshot().await.unwrap().notifications_of(lab.manager.id, None, 10).await.unwrap();

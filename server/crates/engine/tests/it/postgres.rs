@@ -167,6 +167,7 @@ async fn runs_on_two_nodes_that_all_talk_to_each_other_hear_everything() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn runs_that_wait_for_their_turn_to_publish_keep_their_leases_and_take_no_connections() {
     const RUNS: usize = 8;
+    const LEASE: Duration = Duration::from_secs(4);
     let Some((mut admin, name, url)) = database("turn").await else { return };
     let pools = PoolSizes { engine: 3, web: 1, logs: 1 };
     let store = Arc::new(PostgresStore::connect(url.as_str(), pools).await.unwrap());
@@ -193,30 +194,35 @@ async fn runs_that_wait_for_their_turn_to_publish_keep_their_leases_and_take_no_
         let own = PostgresStore::connect(url.as_str(), pools).await.unwrap();
         let settings = EngineSettings {
             node: node.to_owned(),
-            lease: Duration::from_secs(1),
+            lease: LEASE,
             poll: Duration::from_millis(50),
             ..EngineSettings::default()
         };
         nodes.push(Engine::start(Parts { store: Arc::new(own), ..lab.parts() }, settings));
     }
-    let began = lab.parts().clock.now();
-    // Twice as long as a lease that nobody renews.
-    let kept = "SELECT count(*) FROM runs WHERE lease_epoch = 1 AND lease_until > $1";
-    let mut held = 0;
-    let patience = tokio::time::Instant::now() + Duration::from_secs(60);
-    while held < i64::try_from(RUNS).unwrap() {
-        assert!(tokio::time::Instant::now() < patience, "only {held} runs have kept their leases");
+    let patience = tokio::time::Instant::now() + Duration::from_secs(120);
+    while lab.script.steps().len() < RUNS {
+        assert!(tokio::time::Instant::now() < patience, "the calls before are not made");
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let later = (began + Duration::from_secs(2)).as_micros();
-        held = sqlx::query_scalar(kept).bind(later).fetch_one(&mut admin_of(&url).await).await.unwrap();
+    }
+    let owned = leases(&url).await;
+    // Twice as long as a lease that nobody renews.
+    let later = (lab.parts().clock.now() + LEASE * 2).as_micros();
+    loop {
+        let held = leases(&url).await;
+        if held.iter().all(|(.., until)| until.is_some_and(|until| until > later)) {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < patience, "they have not all kept their leases: {held:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     publishing.rollback().await.unwrap();
     for id in runs {
         lab.wait_for(id, RunStatus::Completed).await;
     }
-    let epochs = "SELECT max(lease_epoch) FROM runs";
-    let highest: i64 = sqlx::query_scalar(epochs).fetch_one(&mut admin_of(&url).await).await.unwrap();
-    assert_eq!(highest, 1, "a run was taken over from a node that was alive");
+    let epochs = |leases: Vec<(String, i64, Option<i64>)>| leases.into_iter().map(|(run, epoch, _)| (run, epoch));
+    let (before, after) = (epochs(owned).collect::<Vec<_>>(), epochs(leases(&url).await).collect::<Vec<_>>());
+    assert_eq!(after, before, "a run was taken over from a node that was alive");
     for node in nodes {
         node.shut_down().await;
     }
@@ -225,8 +231,11 @@ async fn runs_that_wait_for_their_turn_to_publish_keep_their_leases_and_take_no_
     sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
 }
 
-async fn admin_of(url: &url::Url) -> PgConnection {
-    PgConnection::connect(url.as_str()).await.unwrap()
+/// Runs, their epochs, and until when they are leased.
+async fn leases(url: &url::Url) -> Vec<(String, i64, Option<i64>)> {
+    let mut connection = PgConnection::connect(url.as_str()).await.unwrap();
+    let rows = sqlx::query_as("SELECT id, lease_epoch, lease_until FROM runs ORDER BY id");
+    rows.fetch_all(&mut connection).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,7 +38,7 @@ impl Service {
         let (approval, run, asked) = load(gate.unit.as_mut(), id).await?;
         let resource = resource(gate.unit.as_mut(), &approval, &run, &asked).await?;
         let target = target(&approval, &run);
-        if self.parts.policies.decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
+        if self.in_force().decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;
         } else {
             gate.authorize_or_hide(&resource, &target).await?;
