@@ -56,7 +56,7 @@ test('policies are written by one administrator, put into force by another, and 
   await expect(rea.locator('.replay__summary')).toContainText(/\d+ decisions?/)
   await rea.getByRole('button', { name: 'Put into force' }).click()
   await expect(rea.getByText('In force', { exact: true })).toBeVisible()
-  await expect(rea.getByText('Rea Reviewer')).toBeVisible()
+  await expect(rea.getByText('Rea Reviewer ·')).toBeVisible()
 
   const refused = await staff.post<{ policies: { id: string; title: string }[] }>(`/runs/${run.id}/cancel`, {})
   expect(refused.status).toBe(403)

@@ -53,7 +53,8 @@ test('two stages, a question, changes by the requester, and both versions side b
 
   await visit(operator, path)
   await expect(operator.getByRole('main')).toContainText('C-1')
-  await operator.getByLabel('Reason').first().fill('Two weeks are enough.')
+  const decision = operator.locator('form', { has: operator.getByRole('button', { name: 'Ask for changes' }) })
+  await decision.getByLabel('Reason').fill('Two weeks are enough.')
   await operator.getByRole('button', { name: 'Ask for changes' }).click()
   await expect(operator.getByText('Back with the requester')).toBeVisible()
 
