@@ -173,6 +173,7 @@ async fn a_definition_is_tried_out_and_nothing_of_it_is_done() {
     let elsewhere = office.hire("elsewhere", &[Role::Author], Scope::Namespace("network".parse().unwrap())).await;
     assert_eq!(refused(service.rehearse_definition(&elsewhere, &text, None).await), ErrorCode::Forbidden);
     assert_eq!(refused(service.rehearse_definition(&author, "do: []", None).await), ErrorCode::InvalidDefinition);
+    assert_eq!(refused(service.rehearse_definition(&staff, "do: []", None).await), ErrorCode::Forbidden);
 }
 
 #[tokio::test]
