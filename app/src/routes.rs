@@ -61,7 +61,8 @@ pub fn App() -> impl IntoView {
         }
     });
     view! {
-        <Title formatter=|text: String| if text.is_empty() { "Rondo".to_owned() } else { format!("{text} · Rondo") }/>
+        // The empty text is that of a page that could not be shown: no heading names it.
+        <Title text="" formatter=|text: String| if text.is_empty() { "Rondo".to_owned() } else { format!("{text} · Rondo") }/>
         <Router>
             <Frame>
                 <Routes fallback=|| view! { <NotFoundPage/> }>
