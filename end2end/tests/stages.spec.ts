@@ -56,7 +56,7 @@ test('two stages, a question, changes by the requester, and both versions side b
   const decision = operator.locator('form', { has: operator.getByRole('button', { name: 'Ask for changes' }) })
   await decision.getByLabel('Reason').fill('Two weeks are enough.')
   await operator.getByRole('button', { name: 'Ask for changes' }).click()
-  await expect(operator.getByText('Back with the requester')).toBeVisible()
+  await expect(operator.getByText('Back with the requester', { exact: true })).toBeVisible()
 
   await expect(staff.getByText('You are asked to change your request')).toBeVisible()
   await staff.getByRole('link', { name: 'Change and send again' }).click()
