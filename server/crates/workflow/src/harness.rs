@@ -354,8 +354,8 @@ impl Driver<'_> {
                     self.calls.retain(|ticket| ticket.call != call);
                     self.stopped.push(call);
                 }
-                // It is answered in its turn.
-                Effect::SettleCall { .. } => {}
+                // A call that is settled is answered in its turn, and what answers approvals here answers for all stages.
+                Effect::SettleCall { .. } | Effect::AskStage { .. } => {}
                 Effect::SetTimer { timer, at } => {
                     self.timers.insert(timer, at);
                 }
@@ -366,8 +366,6 @@ impl Driver<'_> {
                     self.opened.push((*request).clone());
                     self.approvals.push_back(*request);
                 }
-                // What answers approvals here answers for all stages.
-                Effect::AskStage { .. } => {}
                 Effect::CloseApproval { call } => {
                     self.approvals.retain(|request| request.call != call);
                     self.stopped.push(call);

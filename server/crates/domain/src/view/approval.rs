@@ -201,6 +201,7 @@ pub struct RecentRun {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own about the caller")]
 pub struct ApprovalDetail {
     /// The fields of the list.
     #[serde(flatten)]
