@@ -15,7 +15,7 @@ use crate::{
 #[component]
 pub(super) fn Versions(detail: ApprovalDetail) -> impl IntoView {
     let t = use_texts();
-    let Some(before) = detail.earlier.last().cloned() else { return None };
+    let before = detail.earlier.last().cloned()?;
     let schema = detail.input_schema.clone();
     let reason = before.decisions.last().cloned().map(|decision| {
         let name = decision.person.name.clone();

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::version_in_address;
 use crate::{
-    api::definitions::definition_version,
+    api::definitions::{VersionAddress, definition_version},
     components::{
         Card, EmptyState, Glyph, LinkButton, PageHeader, Skeleton, load,
         schema_form::{FormState, SchemaFields},
@@ -24,7 +24,7 @@ pub fn FormPreviewPage() -> impl IntoView {
         data,
         || view! { <div class="request"><Skeleton lines=3/><Skeleton lines=12/></div> },
         move |version| {
-            let back = at.with_untracked(|at| at.href());
+            let back = at.with_untracked(VersionAddress::href);
             let form = match version.item.input_schema {
                 Some(schema) => {
                     let state = FormState::new(schema, None, Vec::new());

@@ -587,7 +587,7 @@ impl Actor {
         // If it is lost here, the unit says so: it may be about to become durable, and is not left half-way.
         let kept = async {
             keep(&node, &lease).await;
-            pending().await
+            pending::<()>().await;
         };
         tokio::select! {
             biased;

@@ -17,11 +17,13 @@ fn vote(by: u8, stage: usize, kind: DecisionKind) -> Vote<'static, u8> {
     Vote { by, stage, kind, digest: "now" }
 }
 
+/// The stages' quorums, whether people must be distinct, who voted in which stage for what, and where that leads.
+type Row<'a> = (&'a [Quorum], bool, &'a [(u8, usize, DecisionKind)], Standing);
+
 #[test]
 fn decides_by_stages() {
     let (first, second) = (Standing::Open { stage: 0 }, Standing::Open { stage: 1 });
     let asked = [(0, 1), (0, 2), (1, 2), (1, 3)];
-    type Row<'a> = (&'a [Quorum], bool, &'a [(u8, usize, DecisionKind)], Standing);
     let table: &[Row<'_>] = &[
         (&[ONE, ONE], false, &[], first),
         (&[ONE, ONE], false, &[(1, 0, A)], second),

@@ -1,5 +1,5 @@
 //! Definitions are tried out by the tests that they bring along.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test ends by it")]
+#![expect(clippy::unwrap_used, reason = "a test ends by it")]
 
 use domain::RunStatus;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 use domain::{ApprovalState, DecisionKind, Timestamp};
 use store::{
     StoreError,
-    approvals::{ApprovalFilter, QueueKey},
+    approvals::{ApprovalFilter, Approver, QueueKey},
     runs::Visibility,
 };
 
@@ -161,8 +161,7 @@ pub(super) async fn stages_are_asked_one_after_the_other(subject: Subject) {
     unit.advance_approval(approval_id(1), 1).await.unwrap();
     // Nobody is asked yet; then one who was asked before as well.
     assert_eq!(waiting(unit.as_mut()).await, [0, 0, 0]);
-    let mut second = [approver(user_id(2)), approver(user_id(1))];
-    second.iter_mut().for_each(|approver| approver.stage = 1);
+    let second = [2, 1].map(|person| Approver { stage: 1, ..approver(user_id(person)) });
     unit.add_approvers(approval_id(1), &second).await.unwrap();
     assert_eq!(waiting(unit.as_mut()).await, [1, 1, 0]);
     let asked = unit.approvers(approval_id(1)).await.unwrap();
