@@ -23,6 +23,7 @@ pub mod approvals;
 pub mod audit;
 pub mod catalogue;
 pub mod definitions;
+pub mod delegations;
 pub mod home;
 pub mod palette;
 pub mod policies;

@@ -1,6 +1,6 @@
 //! Who and where a form means by what was typed.
 
-use domain::{AccessReviewId, ErrorCode, FieldError, Name, Problem, Role, Scope, Timestamp, UserId};
+use domain::{AccessReviewId, DelegationScope, ErrorCode, FieldError, Name, Problem, Role, Scope, Timestamp, UserId};
 use serde_json::Value;
 use service::{Caller, Service, Subject};
 
@@ -89,14 +89,37 @@ pub(super) fn role_pairs(texts: &[String]) -> Result<Vec<(Role, Role)>, AppError
     Ok(pairs.ok_or_else(|| wrong("/pairs", "enum", "These are no two roles."))?)
 }
 
+/// A namespace, a workflow, or everything.
+pub(super) fn decisions(text: &str) -> Result<DelegationScope, AppError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(DelegationScope::Everything);
+    }
+    Ok(text.parse().map_err(|_| wrong("/scope", "namespace", "This is no name of a namespace or workflow."))?)
+}
+
+/// The beginning of a day in UTC, or none.
+pub(super) fn start_of_day(text: &str) -> Result<Option<Timestamp>, AppError> {
+    moment(text, "T00:00:00Z", "/from")
+}
+
 /// The end of a day in UTC, or none.
 pub(super) fn end_of_day(text: &str) -> Result<Option<Timestamp>, AppError> {
+    moment(text, "T23:59:59Z", "/until")
+}
+
+/// The end of a day in UTC.
+pub(super) fn last_day(text: &str) -> Result<Timestamp, AppError> {
+    Ok(end_of_day(text)?.ok_or_else(|| wrong("/until", "required", "A date is needed."))?)
+}
+
+fn moment(text: &str, time: &str, pointer: &str) -> Result<Option<Timestamp>, AppError> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
     }
-    let end = format!("{text}T23:59:59Z").parse();
-    Ok(Some(end.map_err(|_| wrong("/until", "format", "This is no date."))?))
+    let moment = format!("{text}{time}").parse();
+    Ok(Some(moment.map_err(|_| wrong(pointer, "format", "This is no date."))?))
 }
 
 fn wrong(pointer: &str, rule: &str, message: &str) -> Problem {

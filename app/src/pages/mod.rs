@@ -6,6 +6,7 @@ pub mod approvals;
 pub mod audit;
 pub mod catalogue;
 pub mod definitions;
+mod delegations;
 pub mod home;
 pub mod link;
 pub mod not_found;

@@ -84,7 +84,8 @@ fn Notice(notice: NotificationView, mark: Submission<MarkNotificationsRead>) -> 
         "run-rejected" => (Glyph::CircleCross, Tone::Danger),
         "run-faulted" => (Glyph::Octagon, Tone::Danger),
         "run-needs-attention" | "schedule-refused" => (Glyph::Warning, Tone::Danger),
-        "run-cancelled" => (Glyph::CircleSlash, Tone::Neutral),
+        "delegation-given" => (Glyph::PersonClock, Tone::Info),
+        "run-cancelled" | "delegation-revoked" => (Glyph::CircleSlash, Tone::Neutral),
         _ => (Glyph::Info, Tone::Neutral),
     };
     let key = format!("kind_{}", notice.kind.replace('-', "_"));

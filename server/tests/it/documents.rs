@@ -5,8 +5,8 @@ use std::{
 };
 
 use domain::{
-    AccessVerdict, ApprovalState, DecisionKind, ErrorCode, MissedRuns, Operation, PolicySetState, Risk, Role,
-    RunStatus, StageState, TaskStatus, Trigger, VersionState, WaitsFor,
+    AccessVerdict, ApprovalState, DecisionKind, DelegationState, ErrorCode, MissedRuns, Operation, PolicySetState,
+    Risk, Role, RunStatus, StageState, TaskStatus, Trigger, VersionState, WaitsFor,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -83,6 +83,7 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("AccessVerdict", on_the_wire(AccessVerdict::ALL)),
         ("ApprovalState", on_the_wire(ApprovalState::ALL)),
         ("DecisionKind", on_the_wire(DecisionKind::ALL)),
+        ("DelegationState", on_the_wire(DelegationState::ALL)),
         ("ErrorCode", on_the_wire(ErrorCode::ALL)),
         ("LineChange", json!(["kept", "added", "removed"])),
         ("MissedRuns", on_the_wire(MissedRuns::ALL)),

@@ -1,7 +1,8 @@
-//! One's own account: password, sessions, API tokens, language and appearance.
+//! One's own account: password, sessions, API tokens, substitutes, language and appearance.
 
 mod password;
 mod sessions;
+mod substitutes;
 mod tokens;
 
 use leptos::prelude::*;
@@ -16,6 +17,7 @@ use crate::{
 };
 use password::PasswordCard;
 use sessions::SessionsCard;
+use substitutes::SubstitutesCard;
 use tokens::TokensCard;
 
 /// The account page; its parts are in `?tab=`.
@@ -25,6 +27,7 @@ pub fn AccountPage() -> impl IntoView {
     let tab = query_text("tab");
     let tabs = vec![
         Tab { value: "", label: t.account.tab_profile().to_owned(), count: None },
+        Tab { value: "substitutes", label: t.account.substitutes().to_owned(), count: None },
         Tab { value: "sessions", label: t.frame.sessions().to_owned(), count: None },
         Tab { value: "tokens", label: t.frame.tokens().to_owned(), count: None },
     ];
@@ -34,6 +37,7 @@ pub fn AccountPage() -> impl IntoView {
         <div class="page-narrow">
             {move || match tab.get().as_str() {
                 "sessions" => view! { <SessionsCard/> },
+                "substitutes" => view! { <SubstitutesCard/> },
                 "tokens" => view! { <TokensCard/> },
                 _ => view! { <Profile/> },
             }}

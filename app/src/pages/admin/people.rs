@@ -8,11 +8,12 @@ use super::person_dialogs::{ActivityDialog, EditPerson, NewPerson, OneTimeLink, 
 use crate::{
     api::admin::{CreateUser, ResetPassword, SetUserActive, UpdateUser, users},
     components::{
-        Avatar, Badge, Button, ButtonLook, Card, Column, EmptyState, Glyph, LinkButton, Menu, MenuLink, Moment,
+        Avatar, Badge, Button, ButtonLook, Card, Column, Dialog, EmptyState, Glyph, LinkButton, Menu, MenuLink, Moment,
         PageHeader, Pager, Skeleton, Table, Tone, dialog_href, load,
     },
     data::Data,
     i18n::use_texts,
+    pages::delegations::DelegationsOf,
     session::may,
     submission::Submission,
     url_state::query_text,
@@ -111,6 +112,10 @@ fn People(page: Page<UserView>, actions: PeopleActions) -> impl IntoView {
         Some(match what {
             "edit" => view! { <EditPerson name person action=actions.update/> },
             "reset" => view! { <ResetDialog name person action=actions.reset/> },
+            "substitutes" => {
+                let title = t.admin.substitutes_of(&person.name);
+                view! { <Dialog name title><DelegationsOf person=person.id/></Dialog> }
+            }
             "activity" => view! { <ActivityDialog name person action=actions.activity/> },
             _ => return None,
         })
@@ -139,6 +144,9 @@ fn PersonRow(person: UserView) -> impl IntoView {
             <Menu label=t.common.actions_for(&person.name)>
                 <MenuLink href=dialog_href(format!("edit-{id}")) icon=Glyph::Pencil>{t.common.change()}</MenuLink>
                 <MenuLink href=dialog_href(format!("reset-{id}")) icon=Glyph::Key>{t.admin.reset()}</MenuLink>
+                <MenuLink href=dialog_href(format!("substitutes-{id}")) icon=Glyph::PersonClock>
+                    {t.account.substitutes()}
+                </MenuLink>
                 <MenuLink href=dialog_href(format!("activity-{id}")) icon=Glyph::CircleSlash danger=person.active>
                     {if person.active { t.admin.disable() } else { t.admin.enable() }}
                 </MenuLink>

@@ -44,6 +44,7 @@ pub(super) fn Cockpit(
     let outcome = outcome(t, &detail);
     // That it is back with the requester says enough.
     let refusal = (pending && !summary.returned).then_some(detail.refusal).flatten();
+    let for_other = summary.on_behalf_of.clone().filter(|_| detail.can_decide);
     let requester = summary.requester.name.clone();
     let asks = if summary.requester.id == UserId::SCHEDULE {
         t.approvals.asks_schedule(&summary.title)
@@ -151,6 +152,15 @@ pub(super) fn Cockpit(
                     view! {
                         <Banner tone=Tone::Info title=errors::title(t, code)>
                             <p>{errors::remedy(t, code)}</p>
+                        </Banner>
+                    }
+                })}
+            {for_other
+                .map(|other| {
+                    let title = t.approvals.you_stand_in(&other.name);
+                    view! {
+                        <Banner tone=Tone::Info title>
+                            <p>{t.approvals.you_stand_in_text(other.name)}</p>
                         </Banner>
                     }
                 })}

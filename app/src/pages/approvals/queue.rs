@@ -58,6 +58,7 @@ fn row(t: Texts, item: ApprovalSummary, href: String, open: Option<ApprovalId>) 
                         <span>{t.name_of(&item.requester)}</span>
                         <span>{item.title}</span>
                         <span>{t.common.run_number(item.run_number)}</span>
+                        {item.on_behalf_of.map(|other| view! { <strong>{t.approvals.for_other(other.name)}</strong> })}
                     </span>
                     <span class="queue__foot">
                         {if item.returned {

@@ -73,7 +73,10 @@ fn stage_head(t: Texts, stage: &StageView, number: u32) -> impl IntoView {
 
 fn people(t: Texts, detail: &ApprovalDetail, stage: u32) -> Vec<impl IntoView + use<>> {
     let said = |approver: &ApproverView| {
-        let of = |decision: &&DecisionView| decision.stage == stage && decision.person.id == approver.person.id;
+        let of = |decision: &&DecisionView| {
+            let voter = decision.on_behalf_of.as_ref().unwrap_or(&decision.person);
+            decision.stage == stage && voter.id == approver.person.id
+        };
         detail.decisions.iter().find(of).cloned()
     };
     let asked = detail.approvers.iter().filter(|approver| approver.stage == stage);
@@ -92,8 +95,15 @@ fn people(t: Texts, detail: &ApprovalDetail, stage: u32) -> Vec<impl IntoView + 
                         </p>
                         {match said {
                             Some(decision) => said_line(t, decision, schemas).into_any(),
+                            None if approver.gone => view! { <p class="muted">{t.approvals.gone()}</p> }.into_any(),
                             None => view! { <p class="muted">{t.approvals.not_yet()}</p> }.into_any(),
                         }}
+                        {(!approver.substitutes.is_empty())
+                            .then(|| {
+                                let names: Vec<_> =
+                                    approver.substitutes.iter().map(|other| other.name.as_str()).collect();
+                                view! { <p class="muted">{t.approvals.stands_in(names.join(", "))}</p> }
+                            })}
                     </div>
                 </li>
             }
@@ -114,12 +124,14 @@ pub(super) fn said_line(
     };
     let said = t.approvals.by_key(&format!("said_{}", decision.decision.as_str().replace('-', "_")));
     let narrowed = decision.narrowed.map(|changes| by_name(&changes));
+    let by = decision.on_behalf_of.is_some().then(|| t.approvals.said_by(decision.person.name));
     view! {
         <p>
             <span class=tone><Icon glyph/></span>
             " "
             {said.unwrap_or_default()}
             " "
+            {by.map(|by| view! { <span>{by}" "</span> })}
             <span class="muted"><Moment at=decision.decided_at/></span>
         </p>
         {(!decision.comment.is_empty()).then(|| view! { <blockquote class="quote">{decision.comment}</blockquote> })}

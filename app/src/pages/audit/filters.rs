@@ -14,12 +14,35 @@ use crate::{
 };
 
 /// Groups of actions that have a chip, by the first part of the action's name.
-const AREAS: [&str; 10] =
-    ["run", "approval", "definition", "session", "user", "grant", "process", "connection", "secret", "audit"];
+const AREAS: [&str; 11] = [
+    "run",
+    "approval",
+    "delegation",
+    "definition",
+    "session",
+    "user",
+    "grant",
+    "process",
+    "connection",
+    "secret",
+    "audit",
+];
 
 /// The kinds of resources that can be filtered by.
-const KINDS: [&str; 11] =
-    ["run", "approval", "workflow", "user", "team", "grant", "namespace", "connection", "secret", "session", "token"];
+const KINDS: [&str; 12] = [
+    "run",
+    "approval",
+    "delegation",
+    "workflow",
+    "user",
+    "team",
+    "grant",
+    "namespace",
+    "connection",
+    "secret",
+    "session",
+    "token",
+];
 
 /// The filter that a query stands for. What cannot be read is left out.
 pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {

@@ -73,6 +73,8 @@ typed_ids! {
     DecisionId,
     /// A question about an approval, or an answer to one.
     RemarkId,
+    /// A time in which somebody decides for somebody else.
+    DelegationId,
     /// A configured target with credentials.
     ConnectionId,
     /// A request that a person has begun and not yet sent.

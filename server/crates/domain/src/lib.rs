@@ -10,6 +10,7 @@
 //! - **Add an error code**: a variant of [`ErrorCode`] with its status and title, and the page `docs/errors/<code>.md`.
 //! - **Add a view**: a struct in [`view`]; derive `utoipa::ToSchema` behind the feature `openapi`, as the others do.
 
+mod delegation;
 pub mod form;
 pub mod id;
 mod limits;
@@ -21,9 +22,10 @@ mod state;
 mod time;
 pub mod view;
 
+pub use delegation::DelegationScope;
 pub use id::{
-    AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DraftId, GrantId, Ids, LinkId, NotificationId,
-    RemarkId, RunId, SessionId, TeamId, TokenId, UserId,
+    AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, GrantId, Ids, LinkId,
+    NotificationId, RemarkId, RunId, SessionId, TeamId, TokenId, UserId,
 };
 pub use limits::{Limits, Rate};
 pub use name::{InvalidName, Name, WorkflowRef};
@@ -31,7 +33,7 @@ pub use operation::{Operation, OperationKind};
 pub use problem::{ErrorCode, FieldError, NamedPolicy, Problem};
 pub use role::{Role, Scope, UnknownRole};
 pub use state::{
-    AccessVerdict, ApprovalState, DecisionKind, MissedRuns, PolicySetState, Risk, RunStatus, StageState, TaskStatus,
-    Trigger, UnknownState, VersionState, WaitsFor,
+    AccessVerdict, ApprovalState, DecisionKind, DelegationState, MissedRuns, PolicySetState, Risk, RunStatus,
+    StageState, TaskStatus, Trigger, UnknownState, VersionState, WaitsFor,
 };
 pub use time::{Clock, InvalidTimestamp, Timestamp};

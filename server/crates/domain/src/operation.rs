@@ -145,6 +145,12 @@ operations! {
     ApprovalAsk = "approval.ask" Change,
     /// Answer a question about what is to be decided.
     ApprovalAnswer = "approval.answer" Change,
+    /// See who stands in for a person, and for whom that person stands in.
+    DelegationList = "delegation.list" Read,
+    /// Name a substitute of one's own.
+    DelegationCreate = "delegation.create" Change,
+    /// End a delegation before its time.
+    DelegationRevoke = "delegation.revoke" Change,
     /// Read the audit log.
     AuditRead = "audit.read" Read,
     /// Export the audit log.

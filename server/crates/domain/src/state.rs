@@ -44,6 +44,20 @@ macro_rules! states {
 }
 
 states! {
+    /// Where a delegation stands.
+    DelegationState {
+        /// Its time has not come.
+        Upcoming = "upcoming",
+        /// The substitute may decide.
+        Active = "active",
+        /// Its time is over.
+        Ended = "ended",
+        /// It was ended before its time.
+        Revoked = "revoked",
+    }
+}
+
+states! {
     /// Status of a run (Serverless Workflow DSL 1.0.3, dsl.md, "Status phases").
     RunStatus {
         /// Launched, not yet begun.

@@ -5,6 +5,7 @@ mod approval;
 mod audit;
 mod connection;
 mod definition;
+mod delegation;
 mod event;
 mod policy;
 mod run;
@@ -27,6 +28,7 @@ pub use definition::{
     DifferenceView, FunctionView, LanguageView, RehearsalView, RehearsedCall, RehearsedStep, SavedDefinition, TextLine,
     UsesView,
 };
+pub use delegation::DelegationView;
 pub use event::PublishedEvents;
 pub use policy::{
     AccessReviewItem, AccessReviewView, ChangedDecision, ConflictView, HeldRole, LineChange, LineView, PoliciesView,

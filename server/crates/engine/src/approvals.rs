@@ -1,4 +1,5 @@
-//! Opening approvals: who is asked, and what exactly is decided about.
+//! Opening approvals: who is asked, and what exactly is decided about. And looking for somebody else where those who were
+//! asked have left.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +9,38 @@ use sha2::{Digest, Sha256};
 use store::{
     UnitOfWork,
     access::Subject,
-    approvals::{Approval, Approver as AskedPerson},
+    approvals::{Approval, Approver as AskedPerson, Decision},
     runs::Run,
     users::User,
 };
 use workflow::{
     ApprovalRequest, Definition,
-    approval::{Approver, Owned},
+    approval::{ApprovalRule, Approver, Matter, Owned, Vote},
 };
 
 /// A stage of an approval as it was opened.
 pub(crate) struct Opened {
     /// The row.
     pub(crate) approval: Approval,
-    /// Those who are asked; empty when nobody could be found, which blocks the run and alerts.
+    /// Those who are asked with this.
     pub(crate) asked: Vec<User>,
+    /// Those who are told: they, and who stands in for them.
+    pub(crate) told: Vec<User>,
+    /// Whether they are asked beside others, who may have left.
+    pub(crate) again: bool,
+    /// Whether the stage has too few people for an approval (nobody, for instance), which blocks the run and alerts.
+    pub(crate) is_short: bool,
+}
+
+impl Opened {
+    /// What the audit log calls it.
+    pub(crate) const fn action(&self) -> &'static str {
+        match (self.again, self.approval.stage) {
+            (true, _) => "approval.ask-again",
+            (false, 0) => "approval.open",
+            (false, _) => "approval.stage",
+        }
+    }
 }
 
 /// Resolves the first stage to people and writes the approval. `returnable`: whether its requester could send other input.
@@ -69,12 +87,16 @@ pub(crate) async fn open(
         opened_at: now,
         due_at: request.due,
         closed_at: None,
+        changed_by: changed_by(unit, request).await?,
     };
     unit.insert_approval(&approval, &[]).await?;
     ask(unit, now, run, request, approval).await
 }
 
-/// Asks the people of the stage that an approval has come to.
+/// Asks the people of the stage that an approval has come to, as far as they are not asked already. Those who are asked where
+/// others were before come in the place of some who have left.
+///
+/// The approval keeps its digest: who is asked is no part of what would run.
 pub(crate) async fn ask(
     unit: &mut dyn UnitOfWork,
     now: Timestamp,
@@ -82,13 +104,116 @@ pub(crate) async fn ask(
     request: &ApprovalRequest,
     approval: Approval,
 ) -> store::Result<Opened> {
-    let people = resolve(unit, run, request, &approval, now).await?;
+    let known = unit.approvers(approval.id).await?;
+    let here: Vec<UserId> =
+        known.iter().filter(|person| person.stage == approval.stage).map(|person| person.user_id).collect();
+    // Whoever has decided in the place of another has no vote left.
+    let decided = unit.decisions(approval.id).await?.into_iter();
+    let decided: Vec<UserId> =
+        decided.filter(|decision| decision.stage == approval.stage).map(|decision| decision.user_id).collect();
+    let mut people = resolve(unit, run, request, &approval, now).await?;
+    people.retain(|(user, _)| !here.contains(&user.id) && !decided.contains(&user.id));
     let asked: Vec<AskedPerson> = people
         .iter()
-        .map(|(user, via)| AskedPerson { user_id: user.id, via: via.clone(), stage: approval.stage })
+        .map(|(user, via)| AskedPerson {
+            user_id: user.id,
+            via: via.clone(),
+            stage: approval.stage,
+            later: !here.is_empty(),
+        })
         .collect();
     unit.add_approvers(approval.id, &asked).await?;
-    Ok(Opened { approval, asked: people.into_iter().map(|(user, _)| user).collect() })
+    let asked: Vec<User> = people.into_iter().map(|(user, _)| user).collect();
+    let is_short = lacks_people(unit, &approval).await?;
+    let told = with_substitutes(unit, &approval, asked.clone(), now).await?;
+    Ok(Opened { approval, asked, told, again: !here.is_empty(), is_short })
+}
+
+/// An approval's rows as the matter that the interpreter's one rule judges.
+pub fn judged<T>(
+    approval: &Approval,
+    rule: &ApprovalRule,
+    asked: &[AskedPerson],
+    decisions: &[Decision],
+    judge: impl FnOnce(Matter<'_, UserId>, &[Vote<'_, UserId>]) -> T,
+) -> T {
+    let votes: Vec<Vote<'_, UserId>> = decisions
+        .iter()
+        .map(|decision| Vote {
+            of: decision.vote_of(),
+            by: decision.user_id,
+            stage: position(decision.stage),
+            kind: decision.kind,
+            digest: &decision.digest,
+        })
+        .collect();
+    let those = |later| {
+        let people = asked.iter().filter(move |person| person.later == later);
+        people.map(|person| (position(person.stage), person.user_id)).collect::<Vec<_>>()
+    };
+    let (asked, later) = (those(false), those(true));
+    let matter =
+        Matter { rule, digest: &approval.digest, returnable: approval.returnable, asked: &asked, later: &later };
+    judge(matter, &votes)
+}
+
+/// A stage as rows have it, by its position.
+#[must_use]
+pub fn position(stage: u32) -> usize {
+    usize::try_from(stage).unwrap_or(usize::MAX)
+}
+
+/// Whether too few of those whom the open stage asks are left to approve.
+pub async fn lacks_people(unit: &mut dyn UnitOfWork, approval: &Approval) -> store::Result<bool> {
+    // What cannot be read is never approved, whoever is asked.
+    let Ok(rule) = serde_json::from_str::<ApprovalRule>(&approval.rule) else { return Ok(false) };
+    let asked = unit.approvers(approval.id).await?;
+    let decisions = unit.decisions(approval.id).await?;
+    let ids: Vec<UserId> = asked.iter().map(|person| person.user_id).collect();
+    let users = unit.users_by_id(&ids).await?;
+    let active: BTreeSet<UserId> = users.iter().filter(|user| user.active).map(|user| user.id).collect();
+    Ok(judged(approval, &rule, &asked, &decisions, |matter, votes| {
+        matter.lacks_people(votes, |person| active.contains(&person))
+    }))
+}
+
+/// These, and everybody who stands in for one of them in this approval, each once.
+async fn with_substitutes(
+    unit: &mut dyn UnitOfWork,
+    approval: &Approval,
+    mut people: Vec<User>,
+    now: Timestamp,
+) -> store::Result<Vec<User>> {
+    let known: BTreeSet<UserId> = people.iter().map(|user| user.id).collect();
+    let substitutes: BTreeSet<UserId> = unit
+        .substitutes_in(approval.run, now)
+        .await?
+        .into_iter()
+        .filter(|substitute| substitute.approval == approval.id && known.contains(&substitute.represented))
+        .map(|substitute| substitute.user_id)
+        .filter(|id| !known.contains(id))
+        .collect();
+    let substitutes: Vec<UserId> = substitutes.into_iter().collect();
+    people.extend(unit.users_by_id(&substitutes).await?);
+    Ok(people)
+}
+
+async fn changed_by(unit: &mut dyn UnitOfWork, request: &ApprovalRequest) -> store::Result<Option<UserId>> {
+    match &request.changed_by {
+        Some(login) => Ok(unit.user_by_login(login).await?.map(|user| user.id)),
+        None => Ok(None),
+    }
+}
+
+/// The approval of a request while it is pending; locked, so that no decision crosses.
+pub(crate) async fn pending(
+    unit: &mut dyn UnitOfWork,
+    run: &Run,
+    request: &ApprovalRequest,
+) -> store::Result<Option<Approval>> {
+    let Some(known) = unit.approval_of_call(run.id, &request.call.to_string()).await? else { return Ok(None) };
+    let known = unit.approval(known.id).await?;
+    Ok(known.filter(|approval| approval.state == ApprovalState::Pending))
 }
 
 /// The approval of a request, if it is at this stage and nobody is asked there yet.
@@ -96,12 +221,12 @@ pub(crate) async fn unasked(
     unit: &mut dyn UnitOfWork,
     run: &Run,
     request: &ApprovalRequest,
-    stage: Option<u32>,
+    stage: u32,
 ) -> store::Result<Option<Approval>> {
     let approval = unit.approval_of_call(run.id, &request.call.to_string()).await?;
-    let Some(approval) = approval.filter(|approval| {
-        approval.state == ApprovalState::Pending && stage.is_none_or(|stage| approval.stage == stage)
-    }) else {
+    let Some(approval) =
+        approval.filter(|approval| approval.state == ApprovalState::Pending && approval.stage == stage)
+    else {
         return Ok(None);
     };
     let asked = unit.approvers(approval.id).await?;
@@ -120,12 +245,11 @@ async fn resolve(
     let mut people = Vec::new();
     let requester = run.requester_id;
     let mut seen = BTreeSet::from([requester]);
-    if let Some(login) = &request.changed_by {
-        seen.extend(unit.user_by_login(login).await?.map(|user| user.id));
-    }
+    seen.extend(approval.changed_by);
     if request.rule.distinct {
         let decided = unit.decisions(approval.id).await?.into_iter();
-        seen.extend(decided.filter(|decision| decision.stage < approval.stage).map(|decision| decision.user_id));
+        let earlier = decided.filter(|decision| decision.stage < approval.stage);
+        seen.extend(earlier.flat_map(|decision| [decision.user_id, decision.vote_of()]));
     }
     let stage = usize::try_from(approval.stage).ok().and_then(|stage| request.rule.stages.get(stage));
     for approver in stage.iter().flat_map(|stage| &stage.approvers) {

@@ -17,17 +17,18 @@
 //! ([`redaction`]).
 //!
 //! What is limited takes a place before it begins, or waits for one: [`limits`]. Runs that begin by themselves are put there
-//! by [`schedules`].
+//! by [`schedules`]. Approvals whose people have left are seen to by [`departures`].
 //!
 //! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
 //! outstanding, and each outstanding call is probed, repeated or handed to an operator, by what its connector can tell.
 
 mod actor;
-mod approvals;
+pub mod approvals;
 mod bell;
 mod calls;
 mod children;
 pub mod definitions;
+mod departures;
 mod dispatch;
 mod exchange;
 mod history;
@@ -158,6 +159,7 @@ pub struct Engine {
     stop: CancellationToken,
     work: JoinHandle<()>,
     schedules: JoinHandle<()>,
+    departures: JoinHandle<()>,
     log_writer: JoinHandle<()>,
 }
 
@@ -171,7 +173,8 @@ impl Engine {
         tokio::spawn(relay::relay(Arc::clone(&node)));
         let work = tokio::spawn(Arc::clone(&node).work());
         let schedules = tokio::spawn(schedules::keep(Arc::clone(&node)));
-        Self { node, stop, work, schedules, log_writer }
+        let departures = tokio::spawn(departures::keep(Arc::clone(&node)));
+        Self { node, stop, work, schedules, departures, log_writer }
     }
 
     /// A handle to wake the node with.
@@ -191,6 +194,7 @@ impl Engine {
         self.stop.cancel();
         // All end by themselves once told; an error would be a panic that was logged where it happened.
         let _ = self.schedules.await;
+        let _ = self.departures.await;
         let _ = self.work.await;
         drop(self.node);
         let _ = tokio::time::timeout(Duration::from_secs(2), self.log_writer).await;
@@ -211,6 +215,11 @@ impl Waker {
     /// Has the node look at the schedules: one of them is new, or an event has come for it.
     pub fn wake_schedules(&self) {
         self.0.schedule_bell.notify_one();
+    }
+
+    /// Has the node look for approvals of somebody who was disabled.
+    pub fn wake_departures(&self) {
+        self.0.departure_bell.notify_one();
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) stream_turn: Arc<tokio::sync::Mutex<()>>,
     /// Rung when a schedule may have become due.
     pub(crate) schedule_bell: Notify,
+    /// Rung when somebody was disabled.
+    pub(crate) departure_bell: Notify,
     knock: Notify,
     crew: Mutex<Crew>,
     /// As of the last look around.
@@ -61,6 +63,7 @@ impl Node {
             stop,
             stream_turn: Arc::default(),
             schedule_bell: Notify::new(),
+            departure_bell: Notify::new(),
             knock: Notify::new(),
             crew: Mutex::default(),
             limits: Mutex::default(),

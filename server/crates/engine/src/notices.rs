@@ -46,6 +46,10 @@ pub enum NoticeKind {
     PoliciesWithdrawn,
     /// The recipient is to say who still needs which roles.
     AccessReviewStarted,
+    /// The recipient stands in for somebody.
+    DelegationGiven,
+    /// A delegation to or of the recipient was ended before its time.
+    DelegationRevoked,
 }
 
 impl NoticeKind {
@@ -70,6 +74,8 @@ impl NoticeKind {
             Self::PoliciesActivated => "policies-activated",
             Self::PoliciesWithdrawn => "policies-withdrawn",
             Self::AccessReviewStarted => "access-review-started",
+            Self::DelegationGiven => "delegation-given",
+            Self::DelegationRevoked => "delegation-revoked",
         }
     }
 }
@@ -79,7 +85,8 @@ impl NoticeKind {
 pub struct Notice {
     /// What it tells.
     pub kind: NoticeKind,
-    /// The workflow's title; with its version, where it is about a definition; what policies are for.
+    /// The workflow's title; with its version, where it is about a definition; what policies are for; of a delegation, the
+    /// other one's name.
     pub title: String,
     /// The run's number, if it is about one.
     pub run_number: Option<i64>,
@@ -100,7 +107,8 @@ pub struct NoticeMail {
     pub locale: String,
     /// What it tells.
     pub kind: NoticeKind,
-    /// The workflow's title; with its version, where it is about a definition; what policies are for.
+    /// The workflow's title; with its version, where it is about a definition; what policies are for; of a delegation, the
+    /// other one's name.
     pub title: String,
     /// The run's number, if it is about one.
     #[serde(default)]

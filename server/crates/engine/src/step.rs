@@ -53,6 +53,8 @@ struct Written {
     run: Option<Run>,
     blocked: Vec<workflow::CallId>,
     unblocked: Vec<workflow::CallId>,
+    /// Whether people were found for an approval that had too few.
+    freed: bool,
     notified: Vec<UserId>,
     approvals_changed: bool,
     tasks: Vec<Task>,
@@ -133,7 +135,8 @@ pub(crate) async fn write(
         }
     }
     let blocked = actor.blocked.len() + written.blocked.len() > written.unblocked.len();
-    run.needs_attention |= blocked && !run.status.is_final();
+    let attention = if written.freed { needs_operator(actor) } else { run.needs_attention };
+    run.needs_attention = attention || blocked && !run.status.is_final();
     let calls_follow = effects.iter().any(children::is_dispatch);
     // Somebody who can be asked may be there later, of which nobody tells.
     let look_again = blocked.then(|| now + BLOCKED_PAUSE);
@@ -308,6 +311,11 @@ fn apply_run(run: &mut Run, record: &RunRecord) {
     }
 }
 
+/// Whether it needs an operator for something else than people to ask.
+fn needs_operator(actor: &Actor) -> bool {
+    actor.state.record().is_some_and(|record| record.attention.is_some())
+}
+
 async fn open_approval(
     unit: &mut dyn UnitOfWork,
     actor: &Actor,
@@ -316,12 +324,28 @@ async fn open_approval(
     now: Timestamp,
     written: &mut Written,
 ) -> store::Result<()> {
+    if unit.approval_of_call(run.id, &request.call.to_string()).await?.is_some() {
+        return ask_again(unit, actor, request, now, written).await;
+    }
     let ids = actor.node.parts.ids.as_ref();
     // Whoever asks for changes needs somebody who could make them: a schedule cannot, nor can a run that another one began
     // with data of its own, and what an operator has changed is the operator's.
     let returnable = run.requester_id != UserId::SCHEDULE && !actor.state.is_child() && request.changed_by.is_none();
     let opened = approvals::open(unit, ids, now, run, &actor.definition, request, returnable).await?;
-    asked(unit, actor, request, &opened, "approval.open", now, written).await
+    asked(unit, actor, request, &opened, now, written).await
+}
+
+/// Looks for somebody to ask beside those whom an open approval asks already.
+async fn ask_again(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    request: &ApprovalRequest,
+    now: Timestamp,
+    written: &mut Written,
+) -> store::Result<()> {
+    let Some(approval) = approvals::pending(unit, &actor.run, request).await? else { return Ok(()) };
+    let opened = approvals::ask(unit, now, &actor.run, request, approval).await?;
+    asked(unit, actor, request, &opened, now, written).await
 }
 
 /// Asks the stage that comes next.
@@ -334,9 +358,9 @@ async fn ask_stage(
     written: &mut Written,
 ) -> store::Result<()> {
     let stage = u32::try_from(stage).unwrap_or(u32::MAX);
-    let Some(approval) = approvals::unasked(unit, &actor.run, request, Some(stage)).await? else { return Ok(()) };
+    let Some(approval) = approvals::unasked(unit, &actor.run, request, stage).await? else { return Ok(()) };
     let opened = approvals::ask(unit, now, &actor.run, request, approval).await?;
-    asked(unit, actor, request, &opened, "approval.stage", now, written).await
+    asked(unit, actor, request, &opened, now, written).await
 }
 
 /// Tells those who are asked; where there is nobody, that blocks the run and alerts.
@@ -345,30 +369,37 @@ async fn asked(
     actor: &Actor,
     request: &ApprovalRequest,
     opened: &approvals::Opened,
-    action: &str,
     now: Timestamp,
     written: &mut Written,
 ) -> store::Result<()> {
     written.approvals_changed = true;
-    written.audit.push(asking_entry(actor, opened, action, now));
-    if opened.asked.is_empty() {
-        written.blocked.push(request.call);
-        alert_operators(unit, actor, now, &format!("blocked:{}", place(&opened.approval)), written).await
-    } else {
-        tell(unit, actor, opened, now, written).await
+    written.audit.push(asking_entry(actor, opened, now));
+    if !opened.asked.is_empty() {
+        tell(unit, actor, opened, now, written).await?;
     }
+    let was_blocked = actor.blocked.contains(&request.call);
+    if !opened.is_short {
+        written.freed |= was_blocked;
+        written.unblocked.extend(was_blocked.then_some(request.call));
+    } else if !was_blocked {
+        written.blocked.push(request.call);
+        let cause = format!("blocked:{}:{}", place(&opened.approval), actor.run.journal_version);
+        alert_operators(unit, actor, now, &cause, written).await?;
+    }
+    Ok(())
 }
 
 /// Whom a stage asks, for the audit log.
-fn asking_entry(actor: &Actor, opened: &approvals::Opened, action: &str, now: Timestamp) -> Entry {
+fn asking_entry(actor: &Actor, opened: &approvals::Opened, now: Timestamp) -> Entry {
     let detail = json!({
         "approval": opened.approval.id,
         "title": opened.approval.title,
         "digest": opened.approval.digest,
         "stage": opened.approval.stage,
         "asked": opened.asked.iter().map(|user| &user.login).collect::<Vec<_>>(),
+        "enough": !opened.is_short,
     });
-    run_entry(actor, &actor.run, action, Outcome::Done, detail, now)
+    run_entry(actor, &actor.run, opened.action(), Outcome::Done, detail, now)
 }
 
 /// An approval at its stage, for what is to be told once of each.
@@ -393,7 +424,7 @@ async fn tell(
         link: format!("/approvals/{}", opened.approval.id),
         cause: format!("approval:{}", place(&opened.approval)),
     };
-    send(unit, actor, &opened.asked, &notice, now, written).await
+    send(unit, actor, &opened.told, &notice, now, written).await
 }
 
 async fn send(
@@ -498,7 +529,8 @@ async fn announce(
 /// Whether the run was rejected by somebody who asked for changes.
 async fn sent_back(unit: &mut dyn UnitOfWork, run: &Run) -> store::Result<bool> {
     let everything = Visibility::everything();
-    let filter = ApprovalFilter { state: Some(ApprovalState::Rejected), waiting_for: None, run: Some(run.id) };
+    let filter =
+        ApprovalFilter { state: Some(ApprovalState::Rejected), run: Some(run.id), ..ApprovalFilter::default() };
     for approval in unit.list_approvals(&everything, &filter, None, u32::MAX).await? {
         let decisions = unit.decisions(approval.id).await?;
         if decisions.iter().any(|decision| decision.kind == DecisionKind::RequestChanges) {
@@ -508,6 +540,7 @@ async fn sent_back(unit: &mut dyn UnitOfWork, run: &Run) -> store::Result<bool> 
     Ok(false)
 }
 
+/// Tells those who can help: operators of the namespace, and the team that owns the workflow.
 async fn alert_operators(
     unit: &mut dyn UnitOfWork,
     actor: &Actor,
@@ -516,7 +549,13 @@ async fn alert_operators(
     written: &mut Written,
 ) -> store::Result<()> {
     let namespace: &Name = &actor.run.workflow.namespace;
-    let ids = unit.users_with_role(Role::Operator, namespace, now).await?;
+    let mut ids = unit.users_with_role(Role::Operator, namespace, now).await?;
+    let owner = actor.definition.rondo().owner.as_deref().unwrap_or_default();
+    if let Some(team) = unit.team_by_name(owner).await? {
+        ids.extend(unit.team_members(team.id).await?);
+    }
+    ids.sort_unstable();
+    ids.dedup();
     let operators = unit.users_by_id(&ids).await?;
     let notice = Notice {
         kind: NoticeKind::RunNeedsAttention,
@@ -528,28 +567,33 @@ async fn alert_operators(
     send(unit, actor, &operators, &notice, now, written).await
 }
 
-/// Looks again for somebody to ask, where an open approval asks nobody.
-///
-/// The approval keeps its digest: who is asked is no part of what would run.
+/// Looks again for people to ask, where an open approval asks too few.
 pub(crate) async fn unblock(actor: &mut Actor, request: &ApprovalRequest) -> Result<(), Stop> {
     let node = actor.node.clone();
     let now = node.now();
     let mut unit = node.parts.store.begin().await?;
-    let Some(approval) = approvals::unasked(unit.as_mut(), &actor.run, request, None).await? else { return Ok(()) };
+    let Some(approval) = approvals::pending(unit.as_mut(), &actor.run, request).await? else { return Ok(()) };
+    if !approvals::lacks_people(unit.as_mut(), &approval).await? {
+        return Ok(());
+    }
     let opened = approvals::ask(unit.as_mut(), now, &actor.run, request, approval).await?;
-    if opened.asked.is_empty() {
+    let mut written = Written { approvals_changed: true, ..Written::default() };
+    if !opened.asked.is_empty() {
+        tell(unit.as_mut(), actor, &opened, now, &mut written).await?;
+        audit::append(unit.as_mut(), &asking_entry(actor, &opened, now)).await?;
+    }
+    if opened.is_short {
+        if opened.asked.is_empty() {
+            unit.rollback().await?;
+        } else {
+            unit.commit().await?;
+            settle(actor, written);
+        }
         actor.blocked.insert(request.call);
         return Ok(());
     }
-    let mut written = Written { approvals_changed: true, ..Written::default() };
-    tell(unit.as_mut(), actor, &opened, now, &mut written).await?;
-    // Whoever takes the run up may come here before the word that a stage approved is read.
-    let action = if opened.approval.stage == 0 { "approval.open" } else { "approval.stage" };
-    audit::append(unit.as_mut(), &asking_entry(actor, &opened, action, now)).await?;
     let mut freed = actor.run.clone();
-    // Something else may need an operator still.
-    let attention = actor.state.record().is_some_and(|record| record.attention.is_some());
-    freed.needs_attention = attention || !actor.blocked.is_empty();
+    freed.needs_attention = needs_operator(actor) || !actor.blocked.is_empty();
     freed.updated_at = now;
     unit.advance_run(&actor.lease, &freed, freed.journal_version, &[], None, Hold::Keep).await?;
     unit.commit().await?;

@@ -102,7 +102,9 @@ impl EntityTypes {
     fn properties(&self, resource: &Resource) -> Result<HashMap<String, RestrictedExpression>, Failure> {
         let owner = || resource.owner.ok_or("a resource without its owner");
         let person = |id: UserId| RestrictedExpression::new_entity_uid(self.user(id));
-        let people = || RestrictedExpression::new_set(resource.people.iter().copied().map(person));
+        let set = |ids: &[UserId]| RestrictedExpression::new_set(ids.iter().copied().map(person));
+        let people = || set(&resource.people);
+        let substitutes = || ("substitutes".to_owned(), set(&resource.substitutes));
         Ok(match resource.kind {
             ResourceKind::System | ResourceKind::Workflow | ResourceKind::Connection | ResourceKind::Secret => {
                 HashMap::new()
@@ -113,13 +115,17 @@ impl EntityTypes {
             | ResourceKind::Notification
             | ResourceKind::Account => HashMap::from([("owner".to_owned(), person(owner()?))]),
             ResourceKind::Definition | ResourceKind::PolicySet => HashMap::from([("authors".to_owned(), people())]),
-            ResourceKind::Run => {
-                HashMap::from([("requester".to_owned(), person(owner()?)), ("asked".to_owned(), people())])
-            }
+            ResourceKind::Run => HashMap::from([
+                ("requester".to_owned(), person(owner()?)),
+                ("asked".to_owned(), people()),
+                substitutes(),
+            ]),
             ResourceKind::Approval => HashMap::from([
                 ("requester".to_owned(), person(owner()?)),
                 ("asked".to_owned(), people()),
-                ("involved".to_owned(), RestrictedExpression::new_set(resource.involved.iter().copied().map(person))),
+                ("involved".to_owned(), set(&resource.involved)),
+                substitutes(),
+                ("changedBy".to_owned(), set(resource.changed_by.as_slice())),
             ]),
             ResourceKind::Team | ResourceKind::Grant => HashMap::from([("gaining".to_owned(), people())]),
         })

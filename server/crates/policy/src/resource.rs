@@ -75,11 +75,26 @@ pub struct Resource {
     /// The people whom any approval of an approval's run asks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) involved: Vec<UserId>,
+    /// Who stands in for those whom an approval, or the pending approvals of a run, ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) substitutes: Vec<UserId>,
+    /// Who changed what an approval asks about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) changed_by: Option<UserId>,
 }
 
 impl Resource {
     fn new(kind: ResourceKind, id: &impl ToString, namespace: Option<Name>) -> Self {
-        Self { kind, id: id.to_string(), namespace, owner: None, people: Vec::new(), involved: Vec::new() }
+        Self {
+            kind,
+            id: id.to_string(),
+            namespace,
+            owner: None,
+            people: Vec::new(),
+            involved: Vec::new(),
+            substitutes: Vec::new(),
+            changed_by: None,
+        }
     }
 
     /// The portal as a whole: for lists (`run.list`, `user.list`, `connection.list` …), `user.create`, the audit log,
@@ -136,6 +151,18 @@ impl Resource {
             involved: involved.into_iter().collect(),
             ..Self::new(ResourceKind::Approval, &id, Some(namespace.clone()))
         }
+    }
+
+    /// The same run or approval, with those who stand in at the moment for people whom it asks.
+    #[must_use]
+    pub fn with_substitutes(self, substitutes: impl IntoIterator<Item = UserId>) -> Self {
+        Self { substitutes: substitutes.into_iter().collect(), ..self }
+    }
+
+    /// The same approval, which is about a change that this person has made.
+    #[must_use]
+    pub fn changed_by(self, changed_by: Option<UserId>) -> Self {
+        Self { changed_by, ..self }
     }
 
     /// A connection. It belongs to a namespace when that one alone may use it; else only administrators of the whole

@@ -48,6 +48,7 @@ impl Service {
             Some(manager) => unit.user(manager).await.or_problem()?.map(|manager| views::person(&manager)),
             None => None,
         };
+        let represents = unit.represented_by(caller.user, gate.now).await.or_problem()?;
         let mut grants = Vec::new();
         for grant in unit.grants_of(caller.user, gate.now).await.or_problem()? {
             grants.push(grant_view(unit, &grant, gate.now).await?);
@@ -62,7 +63,7 @@ impl Service {
             manager,
             grants,
             operations: self.in_force().operations(&caller.principal),
-            pending_decisions: unit.count_waiting_for(caller.user).await.or_problem()?,
+            pending_decisions: unit.count_waiting_for(caller.user, &represents).await.or_problem()?,
             unread_notifications: unit.count_unread(caller.user).await.or_problem()?,
             must_change_password: user.must_change_password,
             mail_enabled: self.parts.mail_enabled,
@@ -82,10 +83,15 @@ impl Service {
         let (resource, target) = account(caller);
         gate.authorize(&resource, &target).await?;
         let unit = gate.unit.as_mut();
-        let visible = runs::visibility(self, caller);
-        let waiting = ApprovalFilter { state: Some(ApprovalState::Pending), waiting_for: Some(caller.user), run: None };
+        let visible = runs::visibility(self, unit, caller, gate.now).await?;
+        let waiting = ApprovalFilter {
+            state: Some(ApprovalState::Pending),
+            waiting_for: Some(caller.user),
+            for_others: visible.represents.clone(),
+            run: None,
+        };
         let waiting = unit.list_approvals(&visible, &waiting, None, HOME_ITEMS).await.or_problem()?;
-        let decisions = self.approval_summaries(unit, caller, waiting).await?;
+        let decisions = self.approval_summaries(unit, caller, &visible.represents, waiting).await?;
         let mine = RunFilter { requester: Some(caller.user), ..RunFilter::default() };
         let requests = unit.list_runs(&visible, &mine, None, HOME_ITEMS).await.or_problem()?;
         let operates = visible.everywhere || !visible.namespaces.is_empty();

@@ -157,6 +157,9 @@ impl Service {
         let view = user_view(gate.unit.as_mut(), &user).await?;
         gate.finish(&user_target(&user), json!({"before": before, "after": facts(&user)})).await?;
         self.administration_changed();
+        if !active {
+            self.wake_departures();
+        }
         Ok(view)
     }
 

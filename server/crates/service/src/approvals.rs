@@ -4,10 +4,10 @@ mod deliberation;
 mod remarks;
 mod resubmission;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    ApprovalId, ApprovalState, DecisionId, DecisionKind, ErrorCode, Operation, Problem, RunId, Timestamp,
+    ApprovalId, ApprovalState, DecisionId, DecisionKind, ErrorCode, Operation, Problem, RunId, Timestamp, UserId,
     view::{ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, Page, RecentRun, SimilarRuns},
 };
 use engine::Topic;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use store::{
     UnitOfWork,
     approvals::{Approval, ApprovalFilter, Approver, Decision, QueueKey},
+    delegations::{Represented, Substitute},
     runs::{Run, RunFilter},
 };
 use workflow::{
@@ -70,21 +71,22 @@ fn target(approval: &Approval, run: &Run) -> Target {
         .within(&run.workflow.namespace)
 }
 
-async fn resource(
-    unit: &mut dyn UnitOfWork,
-    approval: &Approval,
-    run: &Run,
-    asked: &[Approver],
-) -> Result<Resource, Problem> {
-    let involved = unit.people_asked_in(run.id).await.or_problem()?;
+async fn resource(unit: &mut dyn UnitOfWork, loaded: &Loaded) -> Result<Resource, Problem> {
+    let Loaded { approval, run, asked, substitutes } = loaded;
+    let mut involved = unit.people_asked_in(run.id).await.or_problem()?;
+    involved.extend(substitutes.iter().map(|substitute| substitute.user_id));
     let asked = asked.iter().map(|approver| approver.user_id);
-    Ok(Resource::approval(approval.id, &run.workflow.namespace, approval.requester_id, asked, involved))
+    let here = substitutes.iter().filter(|substitute| substitute.approval == approval.id);
+    Ok(Resource::approval(approval.id, &run.workflow.namespace, approval.requester_id, asked, involved)
+        .with_substitutes(here.map(|substitute| substitute.user_id))
+        .changed_by(approval.changed_by))
 }
 
 fn decision_view(decision: Decision, people: &People) -> DecisionView {
     DecisionView {
         id: decision.id,
         person: people.get(decision.user_id),
+        on_behalf_of: decision.on_behalf_of.map(|other| people.get(other)),
         decision: decision.kind,
         comment: decision.comment,
         stage: decision.stage + 1,
@@ -106,16 +108,20 @@ impl Service {
         let mut gate = self.look(caller, Operation::ApprovalList).await?;
         gate.authorize(&Resource::system(), &Target::new("approvals", "", "")).await?;
         let limit = cursor::limit(limit);
-        let filter =
-            ApprovalFilter { state: query.state, waiting_for: query.mine.then_some(caller.user), run: query.run };
+        let visible = runs::visibility(self, gate.unit.as_mut(), caller, gate.now).await?;
+        let filter = ApprovalFilter {
+            state: query.state,
+            waiting_for: query.mine.then_some(caller.user),
+            for_others: visible.represents.clone(),
+            run: query.run,
+        };
         // In microseconds: what has no due time stands at the end of time, which no date can be written for.
         let after = cursor::decode::<(i64, ApprovalId)>(cursor)?;
         let after = after.map(|(due, id)| QueueKey { due: Timestamp::from_micros(due), id });
-        let visible = runs::visibility(self, caller);
         let rows = gate.unit.list_approvals(&visible, &filter, after, limit + 1).await.or_problem()?;
         let page =
             cursor::page(rows, limit, |approval| (approval.due_at.map_or(i64::MAX, Timestamp::as_micros), approval.id));
-        let items = self.approval_summaries(gate.unit.as_mut(), caller, page.items).await?;
+        let items = self.approval_summaries(gate.unit.as_mut(), caller, &visible.represents, page.items).await?;
         Ok(Page { items, next: page.next })
     }
 
@@ -124,13 +130,14 @@ impl Service {
         &self,
         unit: &mut dyn UnitOfWork,
         caller: &Caller,
+        represents: &[Represented],
         rows: Vec<Approval>,
     ) -> Result<Vec<ApprovalSummary>, Problem> {
         let people = People::load(unit, rows.iter().map(|approval| approval.requester_id)).await.or_problem()?;
         let mut summaries = Vec::with_capacity(rows.len());
         for approval in rows {
             let run = unit.run(approval.run).await.or_problem()?.ok_or_else(not_found)?;
-            summaries.push(self.approval_summary(unit, caller, &approval, &run, &people).await?);
+            summaries.push(self.approval_summary(unit, caller, represents, &approval, &run, &people).await?);
         }
         Ok(summaries)
     }
@@ -139,6 +146,7 @@ impl Service {
         &self,
         unit: &mut dyn UnitOfWork,
         caller: &Caller,
+        represents: &[Represented],
         approval: &Approval,
         run: &Run,
         people: &People,
@@ -147,6 +155,12 @@ impl Service {
         let decided = unit.decisions(approval.id).await.or_problem()?;
         let risk = self.definition(unit, &run.workflow, &run.version).await?.rondo().risk;
         let deliberation = Deliberation::new(approval, &asked, decided);
+        let ballot = deliberation.ballot(caller, represents, &run.workflow).ok();
+        let ballot = ballot.filter(|_| approval.state == ApprovalState::Pending);
+        let on_behalf_of = match ballot {
+            Some(ballot) if ballot.of != caller.user => unit.user(ballot.of).await.or_problem()?,
+            _ => None,
+        };
         Ok(ApprovalSummary {
             id: approval.id,
             run: approval.run,
@@ -166,41 +180,53 @@ impl Service {
             closed_at: approval.closed_at,
             requester: people.get(approval.requester_id),
             risk,
-            mine: deliberation.waits_for(caller.user),
+            mine: ballot.is_some(),
+            on_behalf_of: on_behalf_of.as_ref().map(views::person),
         })
     }
 
     /// One approval with all that a decision needs.
     pub async fn approval(&self, caller: &Caller, id: ApprovalId) -> Result<ApprovalDetail, Problem> {
         let mut gate = self.look(caller, Operation::ApprovalRead).await?;
-        let (approval, run, asked) = load(gate.unit.as_mut(), id).await?;
-        let resource = resource(gate.unit.as_mut(), &approval, &run, &asked).await?;
-        gate.authorize_or_hide(&resource, &target(&approval, &run)).await?;
-        self.approval_page(gate.unit.as_mut(), caller, approval, run, asked, &resource).await
+        let loaded = load(gate.unit.as_mut(), id, gate.now).await?;
+        let resource = resource(gate.unit.as_mut(), &loaded).await?;
+        gate.authorize_or_hide(&resource, &target(&loaded.approval, &loaded.run)).await?;
+        let represents = gate.unit.represented_by(caller.user, gate.now).await.or_problem()?;
+        self.approval_page(gate.unit.as_mut(), caller, &represents, loaded, &resource).await
     }
 
     async fn approval_page(
         &self,
         unit: &mut dyn UnitOfWork,
         caller: &Caller,
-        approval: Approval,
-        run: Run,
-        asked: Vec<Approver>,
+        represents: &[Represented],
+        Loaded { approval, run, asked, substitutes }: Loaded,
         resource: &Resource,
     ) -> Result<ApprovalDetail, Problem> {
         let decided = unit.decisions(approval.id).await.or_problem()?;
         let ids = asked.iter().map(|approver| approver.user_id);
         let remarks = unit.remarks_of_run(run.id).await.or_problem()?;
-        let ids = ids.chain(decided.iter().map(|decision| decision.user_id)).chain([approval.requester_id]);
+        let ids = ids.chain(decided.iter().flat_map(|decision| [decision.user_id, decision.vote_of()]));
+        let ids = ids.chain(substitutes.iter().map(|substitute| substitute.user_id)).chain([approval.requester_id]);
         let ids = ids.chain(remarks.iter().map(|remark| remark.user_id));
         let people = People::load(unit, ids).await.or_problem()?;
-        let summary = self.approval_summary(unit, caller, &approval, &run, &people).await?;
+        let active = active(unit, &asked).await?;
+        let summary = self.approval_summary(unit, caller, represents, &approval, &run, &people).await?;
         let definition = self.definition(unit, &run.workflow, &run.version).await?;
         let shown: Value = views::shown(&approval.shown);
         let others = runs::approvals_of(unit, &run).await?;
         let earlier = resubmission::earlier(unit, &approval, others).await?;
         let deliberation = Deliberation::new(&approval, &asked, decided);
-        let refusal = self.refusal(caller, &approval, resource, &deliberation);
+        let ballot = deliberation.ballot(caller, represents, &run.workflow);
+        let refusal = self.refusal(caller, &approval, resource, ballot.err());
+        let stand_in = |asked: &Approver| {
+            let here = |other: &&Substitute| other.approval == approval.id && other.represented == asked.user_id;
+            let others = substitutes.iter().filter(|_| asked.stage == approval.stage).filter(here);
+            others.map(|other| people.get(other.user_id)).collect()
+        };
+        let gone = |asked: &Approver| {
+            asked.stage == approval.stage && !active.contains(&asked.user_id) && !deliberation.has_vote_of(asked)
+        };
         let policies = self.in_force();
         let may = |operation| policies.decide(&caller.principal, operation, resource).allowed;
         let pending = approval.state == ApprovalState::Pending;
@@ -230,10 +256,12 @@ impl Service {
                     person: people.get(approver.user_id),
                     via: approver.via.clone(),
                     stage: approver.stage + 1,
+                    substitutes: stand_in(approver),
+                    gone: gone(approver),
                 })
                 .collect(),
             decisions: deliberation.decisions.iter().map(|decision| decision_view(decision.clone(), &people)).collect(),
-            similar: self.similar(unit, caller, &run).await?,
+            similar: self.similar(unit, caller, represents, &run).await?,
             can_decide: refusal.is_none(),
             refusal,
             run_error: views::run_detail(&run, &people).error,
@@ -247,7 +275,7 @@ impl Service {
         caller: &Caller,
         approval: &Approval,
         resource: &Resource,
-        deliberation: &Deliberation<'_>,
+        denied: Option<Denied>,
     ) -> Option<ErrorCode> {
         if approval.requester_id == caller.user {
             return Some(ErrorCode::OwnRequest);
@@ -258,15 +286,21 @@ impl Service {
         if approval.state != ApprovalState::Pending {
             return Some(ErrorCode::AlreadyDecided);
         }
-        deliberation.admit(caller.user).err().map(|denied| denied_problem(approval, denied).code)
+        denied.map(|denied| denied_problem(approval, denied).code)
     }
 
-    async fn similar(&self, unit: &mut dyn UnitOfWork, caller: &Caller, run: &Run) -> Result<SimilarRuns, Problem> {
+    async fn similar(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        caller: &Caller,
+        represents: &[Represented],
+        run: &Run,
+    ) -> Result<SimilarRuns, Problem> {
         let statistics = unit.run_statistics(&run.workflow, catalogue::LATEST).await.or_problem()?;
         let durations = unit.run_durations(&run.workflow, catalogue::SAMPLE).await.or_problem()?;
         let filter = RunFilter { workflow: Some(run.workflow.clone()), ..RunFilter::default() };
         // Only what the caller might open: a decision page is no way around the list of runs.
-        let visible = runs::visibility(self, caller);
+        let visible = runs::visible_to(self, caller, represents.to_vec());
         let rows = unit.list_runs(&visible, &filter, Some(run.number), RECENT).await.or_problem()?;
         let people = People::load(unit, rows.iter().map(|run| run.requester_id)).await.or_problem()?;
         Ok(SimilarRuns {
@@ -309,8 +343,9 @@ impl Service {
     ) -> Result<ApprovalDetail, Problem> {
         let mut gate = self.enter(caller, Operation::ApprovalDecide).await?;
         // Locks the approval, so that of two people at the same moment one decides and the other is told.
-        let (approval, run, asked) = load(gate.unit.as_mut(), id).await?;
-        let resource = resource(gate.unit.as_mut(), &approval, &run, &asked).await?;
+        let loaded = load(gate.unit.as_mut(), id, gate.now).await?;
+        let resource = resource(gate.unit.as_mut(), &loaded).await?;
+        let Loaded { approval, run, asked, .. } = loaded;
         let target = target(&approval, &run);
         if self.in_force().decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;
@@ -323,8 +358,9 @@ impl Service {
         if approval.state != ApprovalState::Pending {
             return Err(gate.refuse(&target, already_decided(&approval)).await);
         }
-        let stage = match deliberation.admit(caller.user) {
-            Ok(stage) => stage,
+        let represents = gate.unit.represented_by(caller.user, gate.now).await.or_problem()?;
+        let ballot = match deliberation.ballot(caller, &represents, &run.workflow) {
+            Ok(ballot) => ballot,
             Err(denied) => return Err(gate.refuse(&target, denied_problem(&approval, denied)).await),
         };
         if approval.digest != new.digest {
@@ -332,12 +368,18 @@ impl Service {
                 .with_detail("what you saw is not what would run now; read it again and decide on that");
             return Err(gate.refuse(&target, problem).await);
         }
+        let stage = u32::try_from(ballot.stage).unwrap_or(u32::MAX);
+        let represented = match ballot.of {
+            own if own == caller.user => None,
+            other => Some(gate.unit.user(other).await.or_problem()?.ok_or_else(not_found)?),
+        };
         let filled_in = check_form(&approval, &new)?;
         let less = (new.kind == DecisionKind::Narrow).then(|| json!(new.narrowed));
         let decision = Decision {
             id: DecisionId::new(self.ids()),
             approval: id,
             user_id: caller.user,
+            on_behalf_of: represented.as_ref().map(|other| other.id),
             kind: new.kind,
             comment: comment.clone(),
             digest: new.digest.clone(),
@@ -354,10 +396,14 @@ impl Service {
             let begun = self.begin_again(&mut gate, caller, &approval, &run, &input).await;
             begun.map_err(|problem| within(problem, "/narrowed"))?;
         }
-        let has_consequences =
-            self.follow(&mut gate, caller, &approval, &run, standing, &deliberation.decisions).await?;
+        let who = match &represented {
+            Some(other) => format!("{} for {}", caller.name, other.name),
+            None => caller.name.clone(),
+        };
+        let has_consequences = self.follow(&mut gate, &who, &approval, &run, standing, &deliberation.decisions).await?;
         let detail = json!({
             "decision": new.kind,
+            "onBehalfOf": represented.map(|other| other.login),
             "comment": comment,
             "digest": new.digest,
             "run": run.id,
@@ -380,7 +426,7 @@ impl Service {
     async fn follow(
         &self,
         gate: &mut Gate<'_>,
-        caller: &Caller,
+        who: &str,
         approval: &Approval,
         run: &Run,
         standing: Standing,
@@ -392,7 +438,12 @@ impl Service {
             Standing::Open { stage } => {
                 let next = u32::try_from(stage).unwrap_or(u32::MAX);
                 if next == approval.stage {
-                    return Ok(false);
+                    // With this one against it, those who are left may be too few, as others have left before.
+                    let is_short = engine::approvals::lacks_people(gate.unit.as_mut(), approval).await.or_problem()?;
+                    if is_short {
+                        runs::push(gate, run.id, EventKind::ApproverLeft { call }).await?;
+                    }
+                    return Ok(is_short);
                 }
                 gate.unit.advance_approval(approval.id, next).await.or_problem()?;
                 runs::push(gate, run.id, EventKind::StageApproved { call, stage }).await?;
@@ -409,7 +460,7 @@ impl Service {
             }
             Standing::Rejected => {
                 let comment = last.map(|decision| decision.comment.as_str()).unwrap_or_default();
-                let words = format!("{}: {comment}", caller.name);
+                let words = format!("{who}: {comment}");
                 (
                     ApprovalState::Rejected,
                     EventKind::CallFailed { call, error: RunError::rejected(words), retryable: false },
@@ -426,7 +477,8 @@ impl Service {
 
     /// What the workflow gets from an approval.
     async fn approval_output(&self, unit: &mut dyn UnitOfWork, decided: &[Decision]) -> Result<Value, Problem> {
-        let people = People::load(unit, decided.iter().map(|decision| decision.user_id)).await.or_problem()?;
+        let everybody = decided.iter().flat_map(|decision| [decision.user_id, decision.vote_of()]);
+        let people = People::load(unit, everybody).await.or_problem()?;
         let decisions: Vec<Value> = decided
             .iter()
             .map(|decision| {
@@ -439,6 +491,8 @@ impl Service {
                 });
                 let filled_in = decision.filled_in.as_deref().and_then(|text| serde_json::from_str(text).ok());
                 if let Value::Object(said) = &mut said {
+                    let other = decision.on_behalf_of.map(|other| people.get(other).login);
+                    said.extend(other.map(|login| ("onBehalfOf".to_owned(), login.into())));
                     said.extend(filled_in.map(|filled_in: Value| ("filledIn".to_owned(), filled_in)));
                 }
                 said
@@ -448,11 +502,28 @@ impl Service {
     }
 }
 
-async fn load(unit: &mut dyn UnitOfWork, id: ApprovalId) -> Result<(Approval, Run, Vec<Approver>), Problem> {
+/// An approval with those who may have a part in it.
+struct Loaded {
+    approval: Approval,
+    run: Run,
+    asked: Vec<Approver>,
+    /// Of all pending approvals of the run.
+    substitutes: Vec<Substitute>,
+}
+
+async fn load(unit: &mut dyn UnitOfWork, id: ApprovalId, now: Timestamp) -> Result<Loaded, Problem> {
     let approval = unit.approval(id).await.or_problem()?.ok_or_else(not_found)?;
     let run = unit.run(approval.run).await.or_problem()?.ok_or_else(not_found)?;
     let asked = unit.approvers(id).await.or_problem()?;
-    Ok((approval, run, asked))
+    let substitutes = unit.substitutes_in(run.id, now).await.or_problem()?;
+    Ok(Loaded { approval, run, asked, substitutes })
+}
+
+/// Those of the people asked whose accounts are enabled.
+async fn active(unit: &mut dyn UnitOfWork, asked: &[Approver]) -> Result<BTreeSet<UserId>, Problem> {
+    let ids: Vec<UserId> = asked.iter().map(|approver| approver.user_id).collect();
+    let users = unit.users_by_id(&ids).await.or_problem()?;
+    Ok(users.into_iter().filter(|user| user.active).map(|user| user.id).collect())
 }
 
 fn check_comment(kind: DecisionKind, comment: &str) -> Result<String, Problem> {
@@ -476,7 +547,7 @@ fn check_comment(kind: DecisionKind, comment: &str) -> Result<String, Problem> {
 
 fn already_decided(approval: &Approval) -> Problem {
     Problem::new(ErrorCode::AlreadyDecided).with_detail(match approval.state {
-        ApprovalState::Pending => "you have decided on this already",
+        ApprovalState::Pending => "the vote that you could cast has been cast already",
         ApprovalState::Approved => "it has been approved already",
         ApprovalState::Rejected => "it has been rejected already",
         ApprovalState::Void => "the run ended before a decision",

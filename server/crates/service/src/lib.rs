@@ -25,6 +25,7 @@ mod connections;
 mod console;
 mod cursor;
 mod definitions;
+mod delegations;
 mod demo;
 mod drafts;
 mod events;
@@ -65,6 +66,7 @@ use authoring::Examination;
 pub use caller::{Caller, Door, MaybeCaller, Origin, Reservation};
 pub use connections::{ConnectionKind, NewConnection};
 pub use console::WayIn;
+pub use delegations::NewDelegation;
 pub use demo::demo_organisation;
 pub use engine::secrets::value_of as secret_of_text;
 pub use events::Publication;
@@ -142,6 +144,12 @@ impl Service {
     fn wake_schedules(&self) {
         if let Some(waker) = &self.parts.waker {
             waker.wake_schedules();
+        }
+    }
+
+    fn wake_departures(&self) {
+        if let Some(waker) = &self.parts.waker {
+            waker.wake_departures();
         }
     }
 

@@ -317,6 +317,28 @@ fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
         (NoticeKind::DefinitionPublished, false) => {
             (format!("Published: {title}"), format!("\"{title}\" was published and can be launched."))
         }
+        (NoticeKind::DelegationGiven, false) => (
+            format!("You stand in for {title}"),
+            format!(
+                "{title} has named you as substitute. What waits for {title} in that time waits for you as well. Your \
+                 account page says what and until when."
+            ),
+        ),
+        (NoticeKind::DelegationGiven, true) => (
+            format!("{title} 님의 대리인으로 지정되었습니다"),
+            format!(
+                "{title} 님이 대리인으로 지정했습니다. 지정된 기간에는 {title} 님에게 온 결정 요청을 대신 처리할 수 \
+                 있습니다. 범위와 기간은 계정 페이지에서 확인하세요."
+            ),
+        ),
+        (NoticeKind::DelegationRevoked, false) => (
+            format!("A delegation has ended: {title}"),
+            format!("The delegation between you and {title} was ended before its time."),
+        ),
+        (NoticeKind::DelegationRevoked, true) => (
+            format!("대리 지정이 해제되었습니다: {title}"),
+            format!("{title} 님과의 대리 지정이 기간 전에 해제되었습니다."),
+        ),
         (NoticeKind::DefinitionPublished, true) => {
             (format!("게시되었습니다: {title}"), format!("\"{title}\" 정의가 게시되어 이제 실행할 수 있습니다."))
         }

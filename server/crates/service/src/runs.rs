@@ -3,7 +3,7 @@
 mod corrections;
 
 use domain::{
-    ErrorCode, Name, Operation, Problem, RunId, RunStatus, TaskStatus, WorkflowRef,
+    ErrorCode, Name, Operation, Problem, RunId, RunStatus, TaskStatus, Timestamp, WorkflowRef,
     view::{JournalEntryView, LogLine, Page, RunDetail, RunSummary, TaskView},
 };
 use policy::Resource;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use store::{
     UnitOfWork,
     approvals::{Approval, ApprovalFilter},
+    delegations::Represented,
     runs::{Run, RunFilter, Visibility},
 };
 use workflow::{Event, EventKind, Resolution, RunError, StandardError};
@@ -111,9 +112,11 @@ pub(crate) fn run_target(run: &Run) -> Target {
 }
 
 /// A run as policies see it.
-pub(crate) async fn run_resource(unit: &mut dyn UnitOfWork, run: &Run) -> Result<Resource, Problem> {
+pub(crate) async fn run_resource(unit: &mut dyn UnitOfWork, run: &Run, now: Timestamp) -> Result<Resource, Problem> {
     let asked = unit.people_asked_in(run.id).await.or_problem()?;
-    Ok(Resource::run(run.id, &run.workflow.namespace, run.requester_id, asked))
+    let substitutes = unit.substitutes_in(run.id, now).await.or_problem()?;
+    Ok(Resource::run(run.id, &run.workflow.namespace, run.requester_id, asked)
+        .with_substitutes(substitutes.into_iter().map(|substitute| substitute.user_id)))
 }
 
 pub(crate) async fn approvals_of(unit: &mut dyn UnitOfWork, run: &Run) -> Result<Vec<Approval>, Problem> {
@@ -121,10 +124,21 @@ pub(crate) async fn approvals_of(unit: &mut dyn UnitOfWork, run: &Run) -> Result
     unit.list_approvals(&Visibility::everything(), &filter, None, RUN_APPROVALS).await.or_problem()
 }
 
-/// What the caller may see of runs, as a filter for lists.
-pub(crate) fn visibility(service: &Service, caller: &Caller) -> Visibility {
+/// What the caller may see of runs at the moment, as a filter for lists.
+pub(crate) async fn visibility(
+    service: &Service,
+    unit: &mut dyn UnitOfWork,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Visibility, Problem> {
+    Ok(visible_to(service, caller, unit.represented_by(caller.user, now).await.or_problem()?))
+}
+
+/// The same of a caller who stands in for these.
+pub(crate) fn visible_to(service: &Service, caller: &Caller, represents: Vec<Represented>) -> Visibility {
     let seen = service.in_force().run_visibility(&caller.principal);
-    Visibility { everywhere: seen.everywhere, namespaces: seen.namespaces, person: seen.own.then_some(caller.user) }
+    let person = seen.own.then_some(caller.user);
+    Visibility { everywhere: seen.everywhere, namespaces: seen.namespaces, person, represents }
 }
 
 impl Service {
@@ -147,7 +161,7 @@ impl Service {
             needs_attention: query.attention,
             search: query.search.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
         };
-        let visible = visibility(self, caller);
+        let visible = visibility(self, gate.unit.as_mut(), caller, gate.now).await?;
         let rows = gate.unit.list_runs(&visible, &filter, cursor::decode(cursor)?, limit + 1).await.or_problem()?;
         let people = People::load(gate.unit.as_mut(), rows.iter().map(|run| run.requester_id)).await.or_problem()?;
         let page = cursor::page(rows, limit, |run| run.number);
@@ -169,14 +183,15 @@ impl Service {
     }
 
     async fn run_page(&self, mut gate: Gate<'_>, caller: &Caller, run: &Run) -> Result<RunDetail, Problem> {
-        let resource = run_resource(gate.unit.as_mut(), run).await?;
+        let resource = run_resource(gate.unit.as_mut(), run, gate.now).await?;
         gate.authorize_or_hide(&resource, &run_target(run)).await?;
         let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
         let mut detail = views::run_detail(run, &people);
         detail.graph = self.definition(gate.unit.as_mut(), &run.workflow, &run.version).await?.graph();
         let mut approvals = approvals_of(gate.unit.as_mut(), run).await?;
         approvals.sort_by_key(|approval| approval.opened_at);
-        detail.approvals = self.approval_summaries(gate.unit.as_mut(), caller, approvals).await?;
+        let represents = gate.unit.represented_by(caller.user, gate.now).await.or_problem()?;
+        detail.approvals = self.approval_summaries(gate.unit.as_mut(), caller, &represents, approvals).await?;
         let may = |operation| self.in_force().decide(&caller.principal, operation, &resource).allowed;
         detail.actions = Command::ALL
             .into_iter()
@@ -197,7 +212,7 @@ impl Service {
     pub(crate) async fn look_at_run(&self, caller: &Caller, id: RunId) -> Result<(Gate<'_>, Run), Problem> {
         let mut gate = self.look(caller, Operation::RunRead).await?;
         let run = gate.unit.run(id).await.or_problem()?.ok_or_else(not_found)?;
-        let resource = run_resource(gate.unit.as_mut(), &run).await?;
+        let resource = run_resource(gate.unit.as_mut(), &run, gate.now).await?;
         gate.authorize_or_hide(&resource, &run_target(&run)).await?;
         Ok((gate, run))
     }
@@ -309,7 +324,7 @@ impl Service {
     ) -> Result<(Gate<'_>, Run), Problem> {
         let mut gate = self.enter(caller, operation).await?;
         let run = gate.unit.run(id).await.or_problem()?.ok_or_else(not_found)?;
-        let resource = run_resource(gate.unit.as_mut(), &run).await?;
+        let resource = run_resource(gate.unit.as_mut(), &run, gate.now).await?;
         let target = run_target(&run);
         if self.in_force().decide(&caller.principal, Operation::RunRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;

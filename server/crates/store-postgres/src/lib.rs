@@ -49,6 +49,8 @@ mod children;
 mod connections;
 #[path = "../../store/sql/credentials.rs"]
 mod credentials;
+#[path = "../../store/sql/delegations.rs"]
+mod delegations;
 #[path = "../../store/sql/driver_errors.rs"]
 mod driver_errors;
 #[path = "../../store/sql/events.rs"]

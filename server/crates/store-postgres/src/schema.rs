@@ -33,6 +33,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(17, "stages_of_approvals", "0017_stages_of_approvals.sql"),
     migration!(18, "policies_of_administrators", "0018_policies_of_administrators.sql"),
     migration!(19, "access_reviews", "0019_access_reviews.sql"),
+    migration!(20, "delegations", "0020_delegations.sql"),
 ];
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(17, "stages_of_approvals", "0017_stages_of_approvals.sql"),
     migration!(18, "policies_of_administrators", "0018_policies_of_administrators.sql"),
     migration!(19, "access_reviews", "0019_access_reviews.sql"),
+    migration!(20, "delegations", "0020_delegations.sql"),
 ];
 
 /// Of the file of task logs.
@@ -64,6 +65,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=19).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
     }
 }

@@ -2,8 +2,8 @@
 
 use domain::{
     AccessReviewId, AccessVerdict, ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId, DecisionKind,
-    DraftId, GrantId, LinkId, NotificationId, PolicySetState, RemarkId, Role, RunId, RunStatus, Scope, SessionId,
-    TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId, WorkflowRef, view::LogLine,
+    DelegationId, DelegationScope, DraftId, GrantId, LinkId, NotificationId, PolicySetState, RemarkId, Role, RunId,
+    RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId, WorkflowRef, view::LogLine,
 };
 use store::{
     UnitOfWork,
@@ -13,6 +13,7 @@ use store::{
     audit::AuditRow,
     connections::Connection,
     credentials::{ApiToken, LinkPurpose, OneTimeLink, Throttle},
+    delegations::Delegation,
     messages::{Notification, Outgoing},
     policy_sets::PolicySet,
     requests::{Answered, Draft},
@@ -56,6 +57,8 @@ ids! {
     decision_id: DecisionId,
     /// The remark of a number.
     remark_id: RemarkId,
+    /// The delegation of a number.
+    delegation_id: DelegationId,
     /// The connection of a number.
     connection_id: ConnectionId,
     /// The draft of a number.
@@ -342,13 +345,14 @@ pub fn approval(number: u128, run: RunId, requester: UserId, due: Option<Timesta
         opened_at: at(0),
         due_at: due,
         closed_at: None,
+        changed_by: None,
     }
 }
 
 /// Somebody who is asked in the first stage.
 #[must_use]
 pub fn approver(user: UserId) -> Approver {
-    Approver { user_id: user, via: "manager of staff".to_owned(), stage: 0 }
+    Approver { user_id: user, via: "manager of staff".to_owned(), stage: 0, later: false }
 }
 
 /// A question about an approval.
@@ -371,6 +375,7 @@ pub fn decision(number: u128, approval: ApprovalId, user: UserId) -> Decision {
         id: decision_id(number),
         approval,
         user_id: user,
+        on_behalf_of: None,
         kind: DecisionKind::Approve,
         comment: String::new(),
         digest: "d".repeat(64),
@@ -378,6 +383,22 @@ pub fn decision(number: u128, approval: ApprovalId, user: UserId) -> Decision {
         filled_in: None,
         narrowed: None,
         decided_at: at(10),
+    }
+}
+
+/// A delegation of everything from the beginning of the test's time, for a hundred seconds.
+#[must_use]
+pub fn delegation(number: u128, user: UserId, substitute: UserId) -> Delegation {
+    Delegation {
+        id: delegation_id(number),
+        user_id: user,
+        substitute_id: substitute,
+        scope: DelegationScope::Everything,
+        reason: "holiday".to_owned(),
+        starts_at: at(0),
+        ends_at: at(100),
+        created_at: at(i64::try_from(number).unwrap()),
+        revoked: None,
     }
 }
 

@@ -2,11 +2,13 @@ use async_trait::async_trait;
 use domain::{ApprovalId, ApprovalState, RunId, Timestamp, UserId};
 use store::{
     Result,
-    approvals::{Approval, ApprovalFilter, Approvals, Approver, Decision, QueueKey, Remark},
+    approvals::{Approval, ApprovalFilter, Approvals, Approver, Decision, Departure, QueueKey, Remark},
+    delegations::Represented,
     runs::Visibility,
 };
 
 use crate::{
+    db, delegations,
     row::{Columns, each, first, only},
     statement::{Statement, sql},
     unit::Unit,
@@ -20,7 +22,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT a.id, a.run_id, a.call, a.reference, a.title, a.message, a.state, a.rule, a.shown, a.digest, ",
-            "a.requester_id, a.stage, a.returnable, a.opened_at, a.due_at, a.closed_at FROM approvals a ",
+            "a.requester_id, a.stage, a.returnable, a.opened_at, a.due_at, a.closed_at, a.changed_by ",
+            "FROM approvals a ",
             $rest
         )
     };
@@ -44,6 +47,7 @@ fn approval(row: &Columns<'_>) -> Result<Approval> {
         opened_at: row.time("opened_at")?,
         due_at: row.maybe_time("due_at")?,
         closed_at: row.maybe_time("closed_at")?,
+        changed_by: row.maybe_parsed("changed_by")?,
     })
 }
 
@@ -52,6 +56,7 @@ fn decision(row: &Columns<'_>) -> Result<Decision> {
         id: row.parsed("id")?,
         approval: row.parsed("approval_id")?,
         user_id: row.parsed("user_id")?,
+        on_behalf_of: row.maybe_parsed("on_behalf_of")?,
         kind: row.parsed("kind")?,
         comment: row.text("comment")?,
         digest: row.text("digest")?,
@@ -73,12 +78,38 @@ fn remark(row: &Columns<'_>) -> Result<Remark> {
     })
 }
 
-/// Appends that the approval `a` asks a person in its stage who has not decided there, and that it is not with the requester.
-fn push_waiting_for(statement: &mut Statement, user: UserId) {
-    statement.push(" AND EXISTS (SELECT 1 FROM approval_approvers w WHERE w.approval_id = a.id AND w.stage = a.stage");
-    statement.push(" AND w.user_id = ").value(user);
-    statement.push(") AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND (d.stage = a.stage");
-    statement.push(" AND d.user_id = ").value(user).push(" OR d.kind IN ('request-changes', 'narrow')))");
+/// Appends that the open stage of the approval `a` of the run `r` asks a person, or somebody for whom they stand in, whose
+/// vote is still to come; that this person has not decided in it; and that it is not with the requester. Whoever is asked
+/// has a vote of their own, and no other.
+fn push_waiting_for(statement: &mut Statement, user: UserId, for_others: &[Represented]) {
+    statement.push(" AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND (d.stage = a.stage");
+    statement.push(" AND d.user_id = ").value(user).push(" OR d.kind IN ('request-changes', 'narrow'))) AND (");
+    push_asked(statement, user);
+    push_no_vote_for(statement, user);
+    for other in for_others {
+        statement.push(" OR EXISTS (SELECT 1 FROM approvals v WHERE v.id = a.id");
+        delegations::push_may_stand_in(statement, user);
+        statement.push(") AND NOT ");
+        push_asked(statement, user);
+        statement.push(" AND ");
+        push_asked(statement, other.user_id);
+        push_no_vote_for(statement, other.user_id);
+        statement.push(" AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND d.stage = a.stage");
+        statement.push(" AND d.user_id = ").value(other.user_id).push(" AND d.on_behalf_of IS NULL)");
+        delegations::push_scope(statement, &other.scope);
+    }
+    statement.push(")");
+}
+
+fn push_asked(statement: &mut Statement, user: UserId) {
+    statement.push("EXISTS (SELECT 1 FROM approval_approvers w WHERE w.approval_id = a.id AND w.stage = a.stage");
+    statement.push(" AND w.user_id = ").value(user).push(")");
+}
+
+/// Appends that nobody else has cast a person's vote.
+fn push_no_vote_for(statement: &mut Statement, user: UserId) {
+    statement.push(" AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND d.stage = a.stage");
+    statement.push(" AND d.on_behalf_of = ").value(user).push(")");
 }
 
 #[async_trait]
@@ -86,8 +117,8 @@ impl Approvals for Unit {
     async fn insert_approval(&mut self, approval: &Approval, approvers: &[Approver]) -> Result<()> {
         let statement = sql(concat!(
             "INSERT INTO approvals (id, run_id, call, reference, title, message, state, rule, shown, digest, requester_id, ",
-            "stage, returnable, opened_at, due_at, closed_at) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+            "stage, returnable, opened_at, due_at, closed_at, changed_by) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
         ))
         .bind(approval.id)
         .bind(approval.run)
@@ -104,7 +135,8 @@ impl Approvals for Unit {
         .bind(approval.returnable)
         .bind(approval.opened_at)
         .bind(approval.due_at)
-        .bind(approval.closed_at);
+        .bind(approval.closed_at)
+        .bind(approval.changed_by);
         self.execute(statement).await?;
         self.add_approvers(approval.id, approvers).await
     }
@@ -136,7 +168,7 @@ impl Approvals for Unit {
             Some(state) => drop(statement.push(" AND a.state = ").value(state.as_str())),
         }
         if let Some(user) = filter.waiting_for {
-            push_waiting_for(&mut statement, user);
+            push_waiting_for(&mut statement, user, &filter.for_others);
         }
         if let Some(run) = filter.run {
             statement.push(" AND a.run_id = ").value(run);
@@ -149,24 +181,37 @@ impl Approvals for Unit {
         each(&self.fetch(statement).await?, approval)
     }
 
-    async fn count_waiting_for(&mut self, user: UserId) -> Result<u64> {
-        let mut statement = sql("SELECT count(*) AS n FROM approvals a WHERE a.state = 'pending'");
-        push_waiting_for(&mut statement, user);
+    async fn count_waiting_for(&mut self, user: UserId, for_others: &[Represented]) -> Result<u64> {
+        // Only scopes of delegations look at the run.
+        let mut statement = sql(if for_others.is_empty() {
+            "SELECT count(*) AS n FROM approvals a WHERE a.state = 'pending'"
+        } else {
+            "SELECT count(*) AS n FROM approvals a JOIN runs r ON r.id = a.run_id WHERE a.state = 'pending'"
+        });
+        push_waiting_for(&mut statement, user, for_others);
         only(&self.fetch(statement).await?, |row| row.count("n"))
     }
 
     async fn approvers(&mut self, id: ApprovalId) -> Result<Vec<Approver>> {
-        let statement =
-            sql("SELECT user_id, via, stage FROM approval_approvers WHERE approval_id = $1 ORDER BY position, user_id");
+        let statement = sql(concat!(
+            "SELECT user_id, via, stage, later FROM approval_approvers WHERE approval_id = $1 ",
+            "ORDER BY position, user_id"
+        ));
         each(&self.fetch(statement.bind(id)).await?, |row| {
-            Ok(Approver { user_id: row.parsed("user_id")?, via: row.text("via")?, stage: row.count("stage")? })
+            Ok(Approver {
+                user_id: row.parsed("user_id")?,
+                via: row.text("via")?,
+                stage: row.count("stage")?,
+                later: row.flag("later")?,
+            })
         })
     }
 
     async fn people_asked_in(&mut self, run: RunId) -> Result<Vec<UserId>> {
         let statement = sql(concat!(
-            "SELECT DISTINCT va.user_id FROM approvals v JOIN approval_approvers va ON va.approval_id = v.id ",
-            "WHERE v.run_id = $1 ORDER BY va.user_id"
+            "SELECT va.user_id FROM approvals v JOIN approval_approvers va ON va.approval_id = v.id ",
+            "WHERE v.run_id = $1 UNION SELECT d.user_id FROM approvals v JOIN decisions d ON d.approval_id = v.id ",
+            "WHERE v.run_id = $1 AND d.on_behalf_of IS NOT NULL ORDER BY user_id"
         ));
         each(&self.fetch(statement.bind(run)).await?, |row| row.parsed("user_id"))
     }
@@ -175,12 +220,13 @@ impl Approvals for Unit {
         let end = sql("SELECT COALESCE(max(position), 0) AS last FROM approval_approvers WHERE approval_id = $1");
         let mut position = only(&self.fetch(end.bind(id)).await?, |row| row.integer("last"))?;
         for some in approvers.chunks(ROWS_PER_INSERT) {
-            let mut insert = sql("INSERT INTO approval_approvers (approval_id, stage, user_id, via, position) VALUES ");
+            let mut insert =
+                sql("INSERT INTO approval_approvers (approval_id, stage, user_id, via, later, position) VALUES ");
             for (index, approver) in some.iter().enumerate() {
                 position += 1;
                 insert.push(if index == 0 { "(" } else { ", (" });
                 insert.value(id).push(", ").value(approver.stage).push(", ").value(approver.user_id).push(", ");
-                insert.value(&approver.via).push(", ").value(position).push(")");
+                insert.value(&approver.via).push(", ").value(approver.later).push(", ").value(position).push(")");
             }
             insert.push(" ON CONFLICT DO NOTHING");
             self.execute(insert).await?;
@@ -191,6 +237,40 @@ impl Approvals for Unit {
     async fn advance_approval(&mut self, id: ApprovalId, stage: u32) -> Result<()> {
         let statement = sql("UPDATE approvals SET stage = $2 WHERE id = $1 AND state = 'pending' AND stage = $2 - 1");
         self.execute_one(statement.bind(id).bind(stage)).await
+    }
+
+    async fn take_departures(&mut self, limit: u32) -> Result<Vec<Departure>> {
+        self.writing()?;
+        let mut statement = sql(concat!(
+            "SELECT w.approval_id, w.user_id, w.stage, a.run_id, a.call, u.updated_at FROM approval_approvers w ",
+            "JOIN approvals a ON a.id = w.approval_id AND a.stage = w.stage JOIN users u ON u.id = w.user_id ",
+            "WHERE a.state = 'pending' AND NOT u.active AND (w.left_at IS NULL OR w.left_at <> u.updated_at) ",
+            "AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND d.stage = a.stage ",
+            "AND (d.on_behalf_of = w.user_id OR d.user_id = w.user_id AND d.on_behalf_of IS NULL)) ",
+            "ORDER BY w.approval_id, w.user_id LIMIT $1"
+        ))
+        .bind(limit);
+        statement.push(db::SKIP_LOCKED);
+        let found = each(&self.fetch(statement).await?, |row| {
+            let departure = Departure {
+                approval: row.parsed("approval_id")?,
+                user_id: row.parsed("user_id")?,
+                run: row.parsed("run_id")?,
+                call: row.text("call")?,
+            };
+            Ok((departure, row.count::<u32>("stage")?, row.time("updated_at")?))
+        })?;
+        let mut taken = Vec::with_capacity(found.len());
+        for (departure, stage, disabled_at) in found {
+            let mark = sql(concat!(
+                "UPDATE approval_approvers SET left_at = $4 ",
+                "WHERE approval_id = $1 AND stage = $2 AND user_id = $3"
+            ));
+            let mark = mark.bind(departure.approval).bind(stage).bind(departure.user_id).bind(disabled_at);
+            self.execute(mark).await?;
+            taken.push(departure);
+        }
+        Ok(taken)
     }
 
     async fn close_approval(&mut self, id: ApprovalId, state: ApprovalState, at: Timestamp) -> Result<()> {
@@ -208,12 +288,13 @@ impl Approvals for Unit {
 
     async fn insert_decision(&mut self, decision: &Decision) -> Result<()> {
         let statement = sql(concat!(
-            "INSERT INTO decisions (id, approval_id, user_id, kind, comment, digest, stage, filled_in, narrowed, decided_at) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+            "INSERT INTO decisions (id, approval_id, user_id, on_behalf_of, kind, comment, digest, stage, filled_in, ",
+            "narrowed, decided_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         ))
         .bind(decision.id)
         .bind(decision.approval)
         .bind(decision.user_id)
+        .bind(decision.on_behalf_of)
         .bind(decision.kind.as_str())
         .bind(&decision.comment)
         .bind(&decision.digest)
@@ -227,8 +308,8 @@ impl Approvals for Unit {
 
     async fn decisions(&mut self, id: ApprovalId) -> Result<Vec<Decision>> {
         let statement = sql(concat!(
-            "SELECT id, approval_id, user_id, kind, comment, digest, stage, filled_in, narrowed, decided_at FROM decisions ",
-            "WHERE approval_id = $1 ORDER BY stage, decided_at, id"
+            "SELECT id, approval_id, user_id, on_behalf_of, kind, comment, digest, stage, filled_in, narrowed, decided_at ",
+            "FROM decisions WHERE approval_id = $1 ORDER BY stage, decided_at, id"
         ));
         each(&self.fetch(statement.bind(id)).await?, decision)
     }

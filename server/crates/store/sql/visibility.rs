@@ -1,8 +1,9 @@
 //! Who may see which runs: one condition, wherever runs or what hangs on them are listed.
 
-use store::runs::Visibility;
+use domain::UserId;
+use store::{delegations::Represented, runs::Visibility};
 
-use crate::statement::Statement;
+use crate::{delegations, statement::Statement};
 
 /// Appends ` AND (…)`, true for the runs `r` that `visible` lets see.
 pub(crate) fn push(statement: &mut Statement, visible: &Visibility) {
@@ -20,8 +21,36 @@ pub(crate) fn push(statement: &mut Statement, visible: &Visibility) {
             " OR EXISTS (SELECT 1 FROM approval_approvers va JOIN approvals v ON v.id = va.approval_id ",
             "WHERE v.run_id = r.id AND va.user_id = "
         ));
-        statement.value(person).push(")");
+        statement.value(person).push(") OR r.id IN (");
+        push_decided_for_others(statement, person);
+        statement.push(")");
+        for other in &visible.represents {
+            statement.push(" OR (TRUE");
+            push_stands_in(statement, person, other);
+            statement.push(")");
+        }
     }
+    statement.push(")");
+}
+
+/// Appends the runs in which a person decided for somebody else.
+fn push_decided_for_others(statement: &mut Statement, person: UserId) {
+    statement.push(concat!(
+        "SELECT v.run_id FROM decisions vd JOIN approvals v ON v.id = vd.approval_id ",
+        "WHERE vd.on_behalf_of IS NOT NULL AND vd.user_id = "
+    ));
+    statement.value(person);
+}
+
+/// Appends ` AND …`, true for the runs `r` in which a person may decide for this other one.
+fn push_stands_in(statement: &mut Statement, person: UserId, other: &Represented) {
+    delegations::push_scope(statement, &other.scope);
+    statement.push(concat!(
+        " AND r.id IN (SELECT v.run_id FROM approval_approvers va ",
+        "JOIN approvals v ON v.id = va.approval_id AND v.stage = va.stage WHERE va.user_id = "
+    ));
+    statement.value(other.user_id);
+    delegations::push_may_stand_in(statement, person);
     statement.push(")");
 }
 
@@ -54,6 +83,15 @@ pub(crate) fn push_newest(
         ));
         statement.value(person).push(")");
         end(statement);
+        statement.push(" UNION ALL SELECT number FROM (SELECT r.number FROM runs r WHERE r.id IN (");
+        push_decided_for_others(statement, person);
+        statement.push(")");
+        end(statement);
+        for other in &visible.represents {
+            statement.push(" UNION ALL SELECT number FROM (SELECT r.number FROM runs r WHERE TRUE");
+            push_stands_in(statement, person, other);
+            end(statement);
+        }
     }
     statement.push(")");
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::{ApprovalId, ApprovalState, DecisionId, DecisionKind, RemarkId, RunId, Timestamp, UserId};
 
-use crate::{Result, runs::Visibility};
+use crate::{Result, delegations::Represented, runs::Visibility};
 
 /// A row of `approvals`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Approval {
     pub due_at: Option<Timestamp>,
     /// Ended at.
     pub closed_at: Option<Timestamp>,
+    /// Who changed what is asked about, and is not asked therefore.
+    pub changed_by: Option<UserId>,
 }
 
 /// A row of `approval_approvers`: one person who is asked, and why.
@@ -51,6 +53,8 @@ pub struct Approver {
     pub via: String,
     /// In which stage, by its position.
     pub stage: u32,
+    /// Asked since others have left: they do not change how many are needed.
+    pub later: bool,
 }
 
 /// A row of `decisions`. Never changed.
@@ -62,6 +66,8 @@ pub struct Decision {
     pub approval: ApprovalId,
     /// Who.
     pub user_id: UserId,
+    /// Whose vote it is, where that is not who decided.
+    pub on_behalf_of: Option<UserId>,
     /// What they said.
     pub kind: DecisionKind,
     /// Their reason.
@@ -76,6 +82,27 @@ pub struct Decision {
     pub narrowed: Option<String>,
     /// When.
     pub decided_at: Timestamp,
+}
+
+impl Decision {
+    /// Whose vote it is.
+    #[must_use]
+    pub fn vote_of(&self) -> UserId {
+        self.on_behalf_of.unwrap_or(self.user_id)
+    }
+}
+
+/// Somebody whom the open stage asks, and who was disabled before they decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// The approval.
+    pub approval: ApprovalId,
+    /// Who has gone.
+    pub user_id: UserId,
+    /// The run that waits.
+    pub run: RunId,
+    /// The interpreter's id of the waiting call.
+    pub call: String,
 }
 
 /// A row of `approval_remarks`: a question about an approval, or an answer to one. Never changed.
@@ -100,8 +127,11 @@ pub struct Remark {
 pub struct ApprovalFilter {
     /// In this state.
     pub state: Option<ApprovalState>,
-    /// Asks this person in the open stage, who has not decided there yet; and is not back with the requester.
+    /// Asks this person in the open stage, who has not decided there yet, nor has anybody for them; and is not back with the
+    /// requester.
     pub waiting_for: Option<UserId>,
+    /// … or asks one of these, for whom that person stands in, and nobody has decided for them yet.
+    pub for_others: Vec<Represented>,
     /// Of this run.
     pub run: Option<RunId>,
 }
@@ -132,21 +162,26 @@ pub trait Approvals: Send {
         after: Option<QueueKey>,
         limit: u32,
     ) -> Result<Vec<Approval>>;
-    /// How many pending ones wait for this person, as [`ApprovalFilter::waiting_for`] says.
-    async fn count_waiting_for(&mut self, user: UserId) -> Result<u64>;
+    /// How many pending ones wait for this person, or for one of those for whom they stand in, as
+    /// [`ApprovalFilter::waiting_for`] says.
+    async fn count_waiting_for(&mut self, user: UserId, for_others: &[Represented]) -> Result<u64>;
     /// Who is asked, and was in earlier stages, in the order of asking.
     async fn approvers(&mut self, id: ApprovalId) -> Result<Vec<Approver>>;
-    /// Everybody whom any approval of this run asks or asked, in order of id.
+    /// Everybody whom any approval of this run asks or asked, or who decided for one of them, in order of id.
     async fn people_asked_in(&mut self, run: RunId) -> Result<Vec<UserId>>;
     /// Asks more people, after those who are asked already; who is asked in the same stage already is left as it is.
     async fn add_approvers(&mut self, id: ApprovalId, approvers: &[Approver]) -> Result<()>;
     /// Goes on to the next stage; [`crate::StoreError::Conflict`] when it is not pending, or `stage` is not the next.
     async fn advance_approval(&mut self, id: ApprovalId, stage: u32) -> Result<()>;
+    /// Those whom the open stages of pending approvals ask, who were disabled before they decided, and were not taken before
+    /// since then; at most `limit`. Of two units at once each takes others.
+    async fn take_departures(&mut self, limit: u32) -> Result<Vec<Departure>>;
     /// Ends a pending one; [`crate::StoreError::Conflict`] when it is not pending any more.
     async fn close_approval(&mut self, id: ApprovalId, state: ApprovalState, at: Timestamp) -> Result<()>;
     /// Pending ones whose due time is not after `now`.
     async fn overdue_approvals(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Approval>>;
-    /// Adds a decision; [`crate::StoreError::Duplicate`] when this person decided in this stage already.
+    /// Adds a decision; [`crate::StoreError::Duplicate`] when this person decided in this stage already, or
+    /// somebody else for the same person.
     async fn insert_decision(&mut self, decision: &Decision) -> Result<()>;
     /// The decisions, stage after stage, in order.
     async fn decisions(&mut self, id: ApprovalId) -> Result<Vec<Decision>>;

@@ -38,6 +38,7 @@ pub mod audit;
 pub mod children;
 pub mod connections;
 pub mod credentials;
+pub mod delegations;
 mod error;
 pub mod events;
 pub mod limits;
@@ -125,6 +126,7 @@ pub trait UnitOfWork:
     + children::Children
     + connections::Connections
     + credentials::Credentials
+    + delegations::Delegations
     + events::Events
     + limits::Limits
     + messages::Messages

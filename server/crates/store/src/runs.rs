@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{Name, RunId, RunStatus, TaskStatus, Timestamp, UserId, WaitsFor, WorkflowRef};
 
-use crate::Result;
+use crate::{Result, delegations::Represented};
 
 /// A row of `runs`: what lists and pages show of a run, derived from its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,8 +184,11 @@ pub struct Visibility {
     pub everywhere: bool,
     /// Sees every run of these namespaces.
     pub namespaces: Vec<Name>,
-    /// Sees this person's requests, and runs whose approvals ask this person.
+    /// Sees this person's requests, runs whose approvals ask this person, and runs in which they decided for somebody else.
     pub person: Option<UserId>,
+    /// Those for whom that person stands in: sees runs whose pending approvals ask one of them, but for approvals that the
+    /// person may not decide on.
+    pub represents: Vec<Represented>,
 }
 
 impl Visibility {

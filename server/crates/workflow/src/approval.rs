@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::definition::compile_schema;
 use crate::{RunError, StandardError};
 
-pub use matter::{Denied, Matter, Standing, Vote};
+pub use matter::{Ballot, Denied, Matter, Standing, Vote};
 
 /// Who is asked, as the definition says it. The engine resolves it to people when the approval opens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -183,6 +183,17 @@ pub enum Tally {
 ///   quorum any more.
 /// - With nobody to ask it stays [`Tally::Pending`]: an empty approver set blocks, it never skips.
 pub fn tally<A: PartialEq>(quorum: Quorum, approvers: &[A], decisions: &[(A, DecisionKind)]) -> Tally {
+    tally_among(quorum, approvers.len(), approvers, decisions)
+}
+
+/// The same where so many of them were asked `at_first`: neither what is needed nor what is enough to reject changes by those
+/// who were asked later, in the place of some who have left.
+fn tally_among<A: PartialEq>(
+    quorum: Quorum,
+    at_first: usize,
+    approvers: &[A],
+    decisions: &[(A, DecisionKind)],
+) -> Tally {
     if approvers.is_empty() {
         return Tally::Pending;
     }
@@ -192,11 +203,11 @@ pub fn tally<A: PartialEq>(quorum: Quorum, approvers: &[A], decisions: &[(A, Dec
     let votes: Vec<DecisionKind> = approvers.iter().filter_map(first_vote).collect();
     let approvals = votes.iter().filter(|vote| **vote == DecisionKind::Approve).count();
     let rejections = votes.len() - approvals;
-    let needed = quorum.needed(approvers.len());
+    let needed = quorum.needed(at_first);
     if approvals >= needed {
         return Tally::Approved;
     }
-    let reachable = approvers.len() - rejections;
+    let reachable = at_first.saturating_sub(rejections);
     if rejections > 0 && (needed == 1 || reachable < needed) {
         return Tally::Rejected;
     }

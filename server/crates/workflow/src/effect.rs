@@ -35,7 +35,8 @@ pub enum Effect {
         /// The timer.
         timer: TimerId,
     },
-    /// Open an approval; it completes by `CallCompleted` or `CallFailed`.
+    /// Open an approval; it completes by `CallCompleted` or `CallFailed`. If it is open already, look up again whom its rule
+    /// asks.
     OpenApproval(Box<ApprovalRequest>),
     /// Ask the next stage of an open approval.
     AskStage {

@@ -60,7 +60,7 @@ pub struct Event {
 
 impl Event {
     /// The version of the encoding of events. A journal row carries it; a change that old readers cannot read raises it.
-    pub const FORMAT: u32 = 5;
+    pub const FORMAT: u32 = 6;
 
     /// An event at a time.
     pub fn new(at: Timestamp, kind: EventKind) -> Self {
@@ -174,6 +174,11 @@ pub enum EventKind {
         id: String,
         /// The message: `{payload, headers, correlationId}`.
         message: Value,
+    },
+    /// Somebody whom an approval asks was disabled before they decided: the rule is put to people once more.
+    ApproverLeft {
+        /// The approval's call.
+        call: CallId,
     },
     /// A limit that holds up something of the run has room again. No concern of the machine, and in no journal: the engine
     /// tries again what waits.

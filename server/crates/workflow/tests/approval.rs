@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::DecisionKind::{self, Approve as A, Narrow as N, Reject as R, RequestChanges as C};
 use proptest::prelude::*;
-use workflow::approval::{ApprovalRule, Denied, Matter, Quorum, Stage, Standing, Vote};
+use workflow::approval::{ApprovalRule, Ballot, Denied, Matter, Quorum, Stage, Standing, Vote};
 
 const ONE: Quorum = Quorum::Count(1);
 
@@ -14,7 +14,7 @@ fn rule(quorums: &[Quorum], distinct: bool) -> ApprovalRule {
 }
 
 fn vote(by: u8, stage: usize, kind: DecisionKind) -> Vote<'static, u8> {
-    Vote { by, stage, kind, digest: "now" }
+    Vote { of: by, by, stage, kind, digest: "now" }
 }
 
 /// The stages' quorums, whether people must be distinct, who voted in which stage for what, and where that leads.
@@ -48,7 +48,7 @@ fn decides_by_stages() {
     ];
     for (quorums, distinct, said, expected) in table {
         let rule = rule(quorums, *distinct);
-        let matter = Matter { rule: &rule, digest: "now", returnable: true, asked: &asked };
+        let matter = Matter { rule: &rule, digest: "now", returnable: true, asked: &asked, later: &[] };
         let votes: Vec<_> = said.iter().map(|(by, stage, kind)| vote(*by, *stage, *kind)).collect();
         assert_eq!(matter.standing(&votes), *expected, "{quorums:?} {distinct} {said:?}");
     }
@@ -58,7 +58,7 @@ fn decides_by_stages() {
 fn says_why_somebody_may_not_decide() {
     let rule = rule(&[Quorum::Count(2), ONE], true);
     let asked = [(0, 1), (0, 2), (1, 2), (1, 3)];
-    let matter = Matter { rule: &rule, digest: "now", returnable: true, asked: &asked };
+    let matter = Matter { rule: &rule, digest: "now", returnable: true, asked: &asked, later: &[] };
     let mut votes = vec![vote(1, 0, A)];
     assert_eq!(matter.admit(&votes, 1), Err(Denied::Decided));
     assert_eq!(matter.admit(&votes, 3), Err(Denied::NotAsked));
@@ -75,11 +75,85 @@ fn says_why_somebody_may_not_decide() {
 #[test]
 fn a_vote_on_something_else_does_not_count() {
     let rule = rule(&[ONE], false);
-    let matter = Matter { rule: &rule, digest: "now", returnable: true, asked: &[(0, 1), (0, 2)] };
+    let matter = Matter { rule: &rule, digest: "now", returnable: true, asked: &[(0, 1), (0, 2)], later: &[] };
     let old = Vote { digest: "before", ..vote(1, 0, A) };
     assert_eq!(matter.standing(&[old]), Standing::Open { stage: 0 });
     assert_eq!(matter.admit(&[old], 1), Ok(0));
     assert_eq!(matter.standing(&[old, vote(2, 0, A)]), Standing::Approved);
+}
+
+/// A vote of somebody, cast by somebody else.
+fn vote_for(of: u8, by: u8, stage: usize, kind: DecisionKind) -> Vote<'static, u8> {
+    Vote { of, ..vote(by, stage, kind) }
+}
+
+#[test]
+fn a_person_casts_one_vote_in_a_stage() {
+    let rule = rule(&[Quorum::All], false);
+    let asked = [(0, 1), (0, 2), (0, 3)];
+    let matter = Matter { rule: &rule, digest: "now", returnable: true, asked: &asked, later: &[] };
+    // Whom 9 stands in for, what was cast, and whose vote 9 casts then.
+    type Row<'a> = (&'a [u8], &'a [Vote<'static, u8>], Result<u8, Denied>);
+    let table: &[Row<'_>] = &[
+        (&[], &[], Err(Denied::NotAsked)),
+        (&[7], &[], Err(Denied::NotAsked)),
+        (&[2], &[], Ok(2)),
+        (&[3, 1], &[], Ok(1)),
+        (&[3, 1], &[vote(1, 0, A)], Ok(3)),
+        (&[3, 1], &[vote_for(1, 8, 0, A)], Ok(3)),
+        (&[3, 1], &[vote_for(1, 9, 0, A)], Err(Denied::Decided)),
+        (&[2], &[vote(2, 0, A)], Err(Denied::Decided)),
+    ];
+    for (stands_in_for, votes, expected) in table {
+        let ballot = matter.ballot(votes, 9, |of| stands_in_for.contains(&of));
+        assert_eq!(ballot, expected.map(|of| Ballot { stage: 0, of }), "{stands_in_for:?} {votes:?}");
+    }
+    // Who is asked has no other vote than the own, even if somebody else has cast it.
+    let own = |votes: &[Vote<'static, u8>]| matter.ballot(votes, 1, |_| true).map(|ballot| ballot.of);
+    assert_eq!(own(&[]), Ok(1));
+    assert_eq!(own(&[vote_for(1, 9, 0, A)]), Err(Denied::Decided));
+    assert_eq!(own(&[vote_for(2, 1, 0, A)]), Err(Denied::Decided));
+    // Written past all doors, neither a second vote of one person counts nor a second one by one person.
+    let twice = [vote_for(1, 9, 0, A), vote_for(2, 9, 0, A), vote(1, 0, A), vote(3, 0, A)];
+    assert_eq!(matter.standing(&twice), Standing::Open { stage: 0 });
+}
+
+#[test]
+fn who_stood_in_is_not_another_person_in_a_later_stage() {
+    let rule = rule(&[ONE, ONE], true);
+    let asked = [(0, 1), (1, 1), (1, 2), (1, 3), (1, 9)];
+    let matter = Matter { rule: &rule, digest: "now", returnable: true, asked: &asked, later: &[] };
+    let votes = [vote_for(1, 9, 0, A)];
+    for decided in [1, 9] {
+        assert_eq!(matter.admit(&votes, decided), Err(Denied::DecidedEarlier), "{decided}");
+    }
+    assert_eq!(matter.ballot(&votes, 9, |of| of == 2), Err(Denied::DecidedEarlier));
+    assert_eq!(matter.admit(&votes, 2), Ok(1));
+}
+
+#[test]
+fn who_leaves_or_comes_lowers_no_quorum_and_voids_no_vote() {
+    let rule = rule(&[Quorum::All], false);
+    let asked = [(0, 1), (0, 2)];
+    let alone = Matter { rule: &rule, digest: "now", returnable: true, asked: &asked, later: &[] };
+    let replaced = Matter { later: &[(0, 3), (0, 9)], ..alone };
+    let (open, without_two) = (Standing::Open { stage: 0 }, |person: u8| person != 2);
+    let one = [vote(1, 0, A)];
+    assert_eq!(alone.standing(&one), open);
+    assert!(!alone.lacks_people(&one, |_| true));
+    assert!(alone.lacks_people(&one, without_two));
+    assert!(!replaced.lacks_people(&one, without_two));
+    assert_eq!(replaced.standing(&one), open);
+    assert_eq!(replaced.standing(&[one[0], vote(3, 0, A)]), Standing::Approved);
+    // One rejection of two is as much as it was.
+    assert_eq!(replaced.standing(&[vote(1, 0, R)]), Standing::Rejected);
+    // Who stood in and is asked themselves afterwards has decided, and what they decided counts.
+    let stood_in = [vote_for(2, 9, 0, A)];
+    assert_eq!(replaced.admit(&stood_in, 9), Err(Denied::Decided));
+    assert_eq!(replaced.standing(&[stood_in[0], one[0]]), Standing::Approved);
+    // With nobody asked there is nobody to agree.
+    let nobody = Matter { asked: &[], ..alone };
+    assert!(nobody.lacks_people(&[], |_| true));
 }
 
 /// What can happen to an approval.
@@ -116,7 +190,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 type Kept = (u8, usize, DecisionKind, String);
 
 fn seen(votes: &[Kept]) -> Vec<Vote<'_, u8>> {
-    votes.iter().map(|vote| Vote { by: vote.0, stage: vote.1, kind: vote.2, digest: &vote.3 }).collect()
+    votes.iter().map(|vote| Vote { of: vote.0, by: vote.0, stage: vote.1, kind: vote.2, digest: &vote.3 }).collect()
 }
 
 /// Whether each stage can have had its quorum on this digest: counted anew, without knowing how [`Matter`] does it. With
@@ -173,7 +247,7 @@ proptest! {
                 }
                 Move::Decide { by, stage, kind, asks, old } => {
                     let digest = version.to_string();
-                    let matter = Matter { rule: &rule, digest: &digest, returnable: true, asked: &asked };
+                    let matter = Matter { rule: &rule, digest: &digest, returnable: true, asked: &asked, later: &[] };
                     if asks && matter.admit(&seen(&votes), by) != Ok(stage) {
                         continue;
                     }
@@ -182,7 +256,7 @@ proptest! {
             }
             let digest = version.to_string();
             let seen = seen(&votes);
-            let matter = Matter { rule: &rule, digest: &digest, returnable: true, asked: &asked };
+            let matter = Matter { rule: &rule, digest: &digest, returnable: true, asked: &asked, later: &[] };
             let standing = matter.standing(&seen);
             if standing == Standing::Approved {
                 prop_assert!(can_have_been_approved(&rule, &digest, &asked, &votes), "{rule:?} {asked:?} {votes:?}");

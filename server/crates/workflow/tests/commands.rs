@@ -448,3 +448,17 @@ fn a_run_that_is_cancelled_before_it_begins_does_nothing() {
     assert_eq!(run.state.record().unwrap().error.as_ref().unwrap().detail.as_deref(), Some("no need"));
     assert_eq!(outstanding(&run.state), []);
 }
+
+#[test]
+fn an_approval_that_is_open_can_be_put_to_people_again() {
+    let definition = definition("- ask: {call: approval, with: {approvers: {user: ana}}}\n");
+    let (mut run, started) = Run::start(&definition, json!({}));
+    let opened: Vec<_> = started.iter().filter(|effect| matches!(effect, Effect::OpenApproval(_))).cloned().collect();
+    let [Effect::OpenApproval(request)] = opened.as_slice() else { panic!("{started:?}") };
+    let call = request.call;
+    assert_eq!(run.send(EventKind::ApproverLeft { call }), opened);
+    assert_eq!(run.send(EventKind::ApproverLeft { call: CallId(99) }), []);
+    run.send(EventKind::CallCompleted { call, output: json!({}) });
+    assert_eq!(run.send(EventKind::ApproverLeft { call }), []);
+    assert_eq!(run.status(), RunStatus::Completed);
+}

@@ -29,6 +29,7 @@ const TAGS: &[(&str, &str)] = &[
     ("runs", "Following and steering runs"),
     ("events", "What other systems tell, and runs listen to"),
     ("approvals", "Decisions"),
+    ("delegations", "Who decides for whom while somebody is away"),
     ("audit", "The audit log"),
     ("users", "People"),
     ("teams", "Teams"),

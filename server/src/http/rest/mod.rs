@@ -9,6 +9,7 @@ mod approvals;
 mod audit;
 mod connections;
 mod definitions;
+mod delegations;
 mod document;
 mod drafts;
 mod events;
@@ -48,6 +49,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .routes(routes!(super::stream::run))
         .merge(events::routes())
         .merge(approvals::routes())
+        .merge(delegations::routes())
         .merge(audit::routes())
         .merge(administration::routes())
         .merge(policies::routes())

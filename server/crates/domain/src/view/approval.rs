@@ -53,8 +53,11 @@ pub struct ApprovalSummary {
     pub requester: Person,
     /// The workflow's risk.
     pub risk: Risk,
-    /// Whether the caller is asked and has not decided yet.
+    /// Whether the caller is asked, or stands in for somebody who is, and the decision has not been taken yet.
     pub mine: bool,
+    /// For whom the caller would decide, where that is somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Person>,
 }
 
 /// A person who is asked.
@@ -67,6 +70,12 @@ pub struct ApproverView {
     pub via: String,
     /// In which stage, from 1.
     pub stage: u32,
+    /// Who may decide for them at the moment.
+    #[serde(default)]
+    pub substitutes: Vec<Person>,
+    /// They cannot be asked any more: their account was disabled before they decided.
+    #[serde(default)]
+    pub gone: bool,
 }
 
 /// One of the stages that an approval goes through.
@@ -94,6 +103,9 @@ pub struct DecisionView {
     pub id: DecisionId,
     /// Who decided.
     pub person: Person,
+    /// For whom, where that is somebody else: it is that person's vote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Person>,
     /// What they said.
     pub decision: DecisionKind,
     /// Their reason.

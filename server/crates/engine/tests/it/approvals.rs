@@ -1,11 +1,14 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use domain::{ApprovalState, RunStatus};
+use domain::{ApprovalState, RunStatus, TeamId, UserId};
 use engine::NoObserver;
 use store::{
+    access::Team,
     approvals::{Approval, ApprovalFilter},
     runs::Visibility,
+    users::User,
 };
+use uuid::Uuid;
 use workflow::EventKind;
 
 use crate::lab::Lab;
@@ -91,5 +94,62 @@ async fn cancelling_a_run_voids_its_approval() {
     lab.push(id, EventKind::CancelRequested { by: "operator".to_owned(), reason: None }).await;
     lab.wait_for(id, RunStatus::Cancelled).await;
     assert_eq!(approval(&lab, id).await.state, ApprovalState::Void);
+    engine.shut_down().await;
+}
+
+const ASK_BOTH: &str = "
+  - ask: {call: approval, with: {approvers: {team: pair}, quorum: all}}
+  - one: {call: scripted, with: {step: one}}
+";
+
+#[tokio::test]
+async fn who_is_disabled_is_replaced_by_whom_the_rule_gives_and_lowers_no_quorum() {
+    let lab = Lab::new().await;
+    let mut unit = lab.store.begin().await.unwrap();
+    let created_at = lab.manager.created_at;
+    let id = TeamId::from_uuid(Uuid::from_u128(77));
+    let team = Team { id, name: "pair".to_owned(), title: "Pair".to_owned(), created_at };
+    unit.insert_team(&team).await.unwrap();
+    let mut people = Vec::new();
+    for (number, login) in [(78_u128, "one"), (79, "two"), (80, "three")] {
+        let id = UserId::from_uuid(Uuid::from_u128(number));
+        let user = User { id, login: login.into(), name: login.into(), manager_id: None, ..lab.manager.clone() };
+        unit.insert_user(&user).await.unwrap();
+        people.push(user);
+    }
+    for user in &people[..2] {
+        unit.add_member(team.id, user.id).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+    let engine = lab.start(Arc::new(NoObserver));
+    let id = lab.launch(ASK_BOTH).await;
+    lab.wait_for(id, RunStatus::Waiting).await;
+    let opened = approval(&lab, id).await;
+
+    // Nobody else is in the team yet: too few are left.
+    let mut unit = lab.store.begin().await.unwrap();
+    let mut gone = people[0].clone();
+    (gone.active, gone.updated_at) = (false, created_at + Duration::from_secs(1));
+    unit.update_user(&gone).await.unwrap();
+    unit.commit().await.unwrap();
+    engine.waker().wake_departures();
+    lab.wait(id, |run| run.needs_attention).await;
+    let notices = lab.store.snapshot().await.unwrap().notifications_of(lab.manager.id, None, 10).await.unwrap();
+    assert_eq!(notices[0].kind, "run-needs-attention");
+
+    // Another one joins, and yet another change of who has gone lets the rule be put again.
+    let mut unit = lab.store.begin().await.unwrap();
+    unit.add_member(team.id, people[2].id).await.unwrap();
+    unit.commit().await.unwrap();
+    lab.push(id, EventKind::ApproverLeft { call: workflow::CallId(opened.call.parse().unwrap()) }).await;
+    lab.wait(id, |run| !run.needs_attention).await;
+    let mut unit = lab.store.snapshot().await.unwrap();
+    let asked = unit.approvers(opened.id).await.unwrap();
+    let asked: Vec<(UserId, bool)> = asked.iter().map(|asked| (asked.user_id, asked.later)).collect();
+    assert_eq!(asked, [(people[0].id, false), (people[1].id, false), (people[2].id, true)]);
+    assert_eq!(unit.approval(opened.id).await.unwrap().unwrap().digest, opened.digest);
+    let told = unit.notifications_of(people[2].id, None, 10).await.unwrap();
+    assert_eq!(told[0].kind, "approval-requested");
+    drop(unit);
     engine.shut_down().await;
 }

@@ -33,7 +33,44 @@ fn no_role_decides_without_having_been_asked() {
     for principal in every_combination_of_roles() {
         let decision = policies.decide(&principal, Operation::ApprovalDecide, &approval("here", OTHER, &[OTHER]));
         assert!(!decision.allowed, "{principal:?}");
-        assert_eq!(decision.missing, "to be asked for this decision");
+        assert_eq!(decision.missing, "to be asked for this decision, or to stand in for somebody who is asked");
+    }
+}
+
+#[test]
+fn a_substitute_decides_and_sees_the_run_but_for_an_own_request_or_change() {
+    let policies = Policies::builtin().unwrap();
+    for principal in every_combination_of_roles() {
+        let others = approval("here", OTHER, &[OTHER]).with_substitutes([ME]);
+        for operation in [Operation::ApprovalDecide, Operation::ApprovalRead] {
+            assert!(policies.decide(&principal, operation, &others).allowed, "{principal:?}");
+        }
+        let seen = run("here", OTHER, &[OTHER]).with_substitutes([ME]);
+        assert!(policies.decide(&principal, Operation::RunRead, &seen).allowed, "{principal:?}");
+        assert!(!policies.decide(&principal, Operation::RunCancel, &seen).allowed || !principal.grants.is_empty());
+
+        let own = approval("here", ME, &[OTHER]).with_substitutes([ME]);
+        let decision = policies.decide(&principal, Operation::ApprovalDecide, &own);
+        assert_eq!((decision.allowed, decision.policies), (false, vec!["nobody-decides-on-an-own-request".to_owned()]));
+        for changed in [others.changed_by(Some(ME)), approval("here", OTHER, &[ME]).changed_by(Some(ME))] {
+            let decision = policies.decide(&principal, Operation::ApprovalDecide, &changed);
+            assert_eq!(
+                (decision.allowed, decision.policies),
+                (false, vec!["nobody-decides-on-an-own-change".to_owned()])
+            );
+        }
+    }
+}
+
+#[test]
+fn nobody_names_a_substitute_for_somebody_else() {
+    let policies = Policies::builtin().unwrap();
+    for principal in every_combination_of_roles() {
+        let theirs = Resource::account(OTHER);
+        assert!(!policies.decide(&principal, Operation::DelegationCreate, &theirs).allowed, "{principal:?}");
+        let ends = policies.decide(&principal, Operation::DelegationRevoke, &theirs).allowed;
+        assert_eq!(ends, principal.grants.contains(&(Role::Administrator, Scope::Everywhere)), "{principal:?}");
+        assert!(policies.decide(&principal, Operation::DelegationCreate, &Resource::account(ME)).allowed);
     }
 }
 

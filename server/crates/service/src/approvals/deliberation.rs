@@ -1,68 +1,57 @@
 //! An approval's rows as the matter that the interpreter's one rule judges.
 
-use domain::{ApprovalState, StageState, UserId, view::StageView};
-use store::approvals::{Approval, Approver, Decision};
-use workflow::approval::{ApprovalRule, Denied, Matter, Quorum, Standing, Vote};
+use domain::{ApprovalState, StageState, UserId, WorkflowRef, view::StageView};
+use engine::approvals::{judged, position};
+use store::{
+    approvals::{Approval, Approver, Decision},
+    delegations::Represented,
+};
+use workflow::approval::{ApprovalRule, Ballot, Denied, Matter, Quorum, Standing, Vote};
 
-use crate::views;
+use crate::{Caller, views};
 
 /// What an approval asks, whom, and what they have said.
 pub(super) struct Deliberation<'a> {
     approval: &'a Approval,
     pub(super) rule: ApprovalRule,
-    asked: Vec<(usize, UserId)>,
+    asked: &'a [Approver],
     pub(super) decisions: Vec<Decision>,
 }
 
-fn position(stage: u32) -> usize {
-    usize::try_from(stage).unwrap_or(usize::MAX)
-}
-
 impl<'a> Deliberation<'a> {
-    pub(super) fn new(approval: &'a Approval, asked: &[Approver], decisions: Vec<Decision>) -> Self {
+    pub(super) fn new(approval: &'a Approval, asked: &'a [Approver], decisions: Vec<Decision>) -> Self {
         let nothing = ApprovalRule { stages: Vec::new(), distinct: false };
-        Self {
-            approval,
-            // What cannot be read is never approved.
-            rule: serde_json::from_str(&approval.rule).unwrap_or(nothing),
-            asked: asked.iter().map(|approver| (position(approver.stage), approver.user_id)).collect(),
-            decisions,
-        }
+        // What cannot be read is never approved.
+        Self { approval, rule: serde_json::from_str(&approval.rule).unwrap_or(nothing), asked, decisions }
     }
 
     fn judged<T>(&self, judge: impl FnOnce(Matter<'_, UserId>, &[Vote<'_, UserId>]) -> T) -> T {
-        let votes: Vec<Vote<'_, UserId>> = self
-            .decisions
-            .iter()
-            .map(|decision| Vote {
-                by: decision.user_id,
-                stage: position(decision.stage),
-                kind: decision.kind,
-                digest: &decision.digest,
-            })
-            .collect();
-        let matter = Matter {
-            rule: &self.rule,
-            digest: &self.approval.digest,
-            returnable: self.approval.returnable,
-            asked: &self.asked,
-        };
-        judge(matter, &votes)
+        judged(self.approval, &self.rule, self.asked, &self.decisions, judge)
     }
 
     pub(super) fn standing(&self) -> Standing {
         self.judged(|matter, votes| matter.standing(votes))
     }
 
-    /// The stage in which this person may decide now.
-    pub(super) fn admit(&self, person: UserId) -> Result<u32, Denied> {
-        let stage = self.judged(|matter, votes| matter.admit(votes, person))?;
-        Ok(u32::try_from(stage).unwrap_or(u32::MAX))
+    /// The vote that the caller can cast now, an own one or that of somebody for whom they stand in. Who asked for the run, and
+    /// who changed what is asked about, have none.
+    pub(super) fn ballot(
+        &self,
+        caller: &Caller,
+        represents: &[Represented],
+        workflow: &WorkflowRef,
+    ) -> Result<Ballot<UserId>, Denied> {
+        if self.approval.requester_id == caller.user || self.approval.changed_by == Some(caller.user) {
+            return Err(Denied::NotAsked);
+        }
+        let stands_in_for =
+            |of| represents.iter().any(|represented| represented.user_id == of && represented.scope.covers(workflow));
+        self.judged(|matter, votes| matter.ballot(votes, caller.user, stands_in_for))
     }
 
-    /// Whether this person may decide now.
-    pub(super) fn waits_for(&self, person: UserId) -> bool {
-        self.approval.state == ApprovalState::Pending && self.admit(person).is_ok()
+    /// Who has voted in the open stage, or somebody for them.
+    pub(super) fn has_vote_of(&self, person: &Approver) -> bool {
+        self.decisions.iter().any(|decision| decision.stage == person.stage && decision.vote_of() == person.user_id)
     }
 
     /// Whether it is the requester's turn.

@@ -11,7 +11,7 @@ use engine::{
 use serde_json::{Value, json};
 use store::approvals::Remark;
 
-use super::{COMMENT_LIMIT, already_decided, load, resource, target};
+use super::{COMMENT_LIMIT, Loaded, already_decided, load, resource, target};
 use crate::{
     Caller, Service,
     problems::{OrProblem as _, not_found},
@@ -44,8 +44,9 @@ impl Service {
         text: &str,
     ) -> Result<ApprovalDetail, Problem> {
         let mut gate = self.enter(caller, operation).await?;
-        let (approval, run, asked) = load(gate.unit.as_mut(), id).await?;
-        let resource = resource(gate.unit.as_mut(), &approval, &run, &asked).await?;
+        let loaded = load(gate.unit.as_mut(), id, gate.now).await?;
+        let resource = resource(gate.unit.as_mut(), &loaded).await?;
+        let Loaded { approval, run, asked, .. } = loaded;
         let target = target(&approval, &run);
         if self.in_force().decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;

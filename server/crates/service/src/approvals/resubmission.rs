@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::{UnitOfWork, approvals::Approval, requests::Draft, runs::Run};
 use workflow::{CallId, EventKind};
 
-use super::{decision_view, deliberation::Deliberation, load, resource, target};
+use super::{Loaded, decision_view, deliberation::Deliberation, load, resource, target};
 use crate::{
     Caller, Gate, Service, input,
     problems::{OrProblem as _, not_found},
@@ -35,8 +35,9 @@ impl Service {
         id: ApprovalId,
         input: Value,
     ) -> Result<RunSummary, Problem> {
-        let (approval, run, asked) = load(gate.unit.as_mut(), id).await?;
-        let resource = resource(gate.unit.as_mut(), &approval, &run, &asked).await?;
+        let loaded = load(gate.unit.as_mut(), id, gate.now).await?;
+        let resource = resource(gate.unit.as_mut(), &loaded).await?;
+        let Loaded { approval, run, asked, .. } = loaded;
         let target = target(&approval, &run);
         if self.in_force().decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;
@@ -178,7 +179,8 @@ pub(super) async fn earlier(
         if !decisions.iter().any(|decision| changes(decision.kind)) {
             continue;
         }
-        let people = People::load(unit, decisions.iter().map(|decision| decision.user_id)).await.or_problem()?;
+        let everybody = decisions.iter().flat_map(|decision| [decision.user_id, decision.vote_of()]);
+        let people = People::load(unit, everybody).await.or_problem()?;
         versions.push((
             other.opened_at,
             EarlierVersion {

@@ -116,7 +116,7 @@ impl Service {
         if !may_fit(run) || !may_differ {
             return Ok(BTreeMap::new());
         }
-        let resource = run_resource(gate.unit.as_mut(), run).await?;
+        let resource = run_resource(gate.unit.as_mut(), run, gate.now).await?;
         if !self.in_force().decide(&caller.principal, Operation::RunResumeFrom, &resource).allowed {
             return Ok(BTreeMap::new());
         }

@@ -1,11 +1,11 @@
 //! Lists show exactly what the detail pages would, whoever holds whatever: one organisation made at random, in which each
 //! list of each person is compared with what the person may do with each thing there is.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use domain::{
-    ApprovalId, ConnectionId, ErrorCode, GrantId, Problem, Role, RunId, Scope, SessionId, TeamId, UserId, WorkflowRef,
-    view::Page,
+    ApprovalId, ConnectionId, DelegationId, ErrorCode, GrantId, Problem, Role, RunId, Scope, SessionId, TeamId, UserId,
+    WorkflowRef, view::Page,
 };
 use engine::launch::{Cause, Launch};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
@@ -15,6 +15,7 @@ use store::{
     access::{Grant, Subject, Team},
     approvals::ApprovalFilter,
     connections::Connection,
+    delegations::Delegation,
     runs::{RunFilter, Visibility},
     secrets::SealedSecret,
     users::User,
@@ -64,6 +65,7 @@ impl Organisation {
         made.people_with_grants().await;
         made.things_of_namespaces().await;
         made.runs().await;
+        made.substitutes().await;
         made
     }
 
@@ -181,6 +183,31 @@ impl Organisation {
         }
         unit.commit().await.unwrap();
         self.office.wait(async || (self.all_approvals().await.len() == 2 * RUNS).then_some(())).await;
+    }
+
+    /// Who stands in for whom: now, not yet, or no more.
+    async fn substitutes(&mut self) {
+        let mut unit = self.office.store.begin().await.unwrap();
+        let now = self.office.clock.now();
+        let hour = Duration::from_hours(1);
+        for _ in 0..5 {
+            let two: Vec<UserId> = self.people.choose_multiple(&mut self.random, 2).map(|user| user.id).collect();
+            let scope = *["*", "alpha", "beta", "gamma/ask", "alpha/other"].choose(&mut self.random).unwrap();
+            let starts_at = if self.random.random_bool(0.8) { self.people[0].created_at } else { now + hour };
+            let delegation = Delegation {
+                id: DelegationId::new(self.office.ids.as_ref()),
+                user_id: two[0],
+                substitute_id: two[1],
+                scope: scope.parse().unwrap(),
+                reason: String::new(),
+                starts_at,
+                ends_at: starts_at + if self.random.random_bool(0.8) { hour * 2 } else { hour / 3_600_000 },
+                created_at: self.people[0].created_at,
+                revoked: None,
+            };
+            unit.insert_delegation(&delegation).await.unwrap();
+        }
+        unit.commit().await.unwrap();
     }
 
     async fn all_runs(&self) -> Vec<RunId> {

@@ -1,10 +1,11 @@
-//! The operations on a real SQLite file, with the demonstration organisation, the shipped workflows and a running engine.
+//! The operations on a real SQLite file (some on PostgreSQL as well), with the demonstration organisation, the shipped workflows and a running engine.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod access_reviews;
 mod authoring;
 mod decisions;
+mod delegations;
 mod elsewhere;
 mod events;
 mod idempotency;
@@ -14,6 +15,7 @@ mod office;
 mod onboarding;
 mod operators;
 mod policies;
+mod postgres;
 mod processes;
 mod real_systems;
 mod roles;

@@ -42,8 +42,9 @@ pub(crate) struct Office {
     pub(crate) other_node: Arc<Service>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) clock: Arc<dyn Clock>,
     directory: tempfile::TempDir,
-    _engine: Engine,
+    engine: Engine,
 }
 
 impl Office {
@@ -53,12 +54,26 @@ impl Office {
 
     /// The same, with somebody who reads what definitions refer to elsewhere.
     pub(crate) async fn open_with(resolver: Option<Arc<dyn ResourceResolver>>) -> Self {
+        Self::open_by(Arc::new(WallClock), resolver).await
+    }
+
+    /// The same, by another clock.
+    pub(crate) async fn open_by(clock: Arc<dyn Clock>, resolver: Option<Arc<dyn ResourceResolver>>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("rondo.sqlite")).await.unwrap());
+        let store = SqliteStore::open(&directory.path().join("rondo.sqlite")).await.unwrap();
+        Self::open_on(Arc::new(store), directory, clock, resolver).await
+    }
+
+    /// The same, on an empty database.
+    pub(crate) async fn open_on(
+        store: Arc<dyn Store>,
+        directory: tempfile::TempDir,
+        clock: Arc<dyn Clock>,
+        resolver: Option<Arc<dyn ResourceResolver>>,
+    ) -> Self {
         store.migrate().await.unwrap();
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
         let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
-        let clock: Arc<dyn Clock> = Arc::new(WallClock);
         // Hashing as cheap as argon2 allows: these tests are not about its strength.
         let cheap = Parameters { memory_kib: 64, iterations: 1, parallelism: 1 };
         let passwords = Passwords::new(Arc::clone(&random), cheap, NonZeroUsize::MIN).unwrap();
@@ -123,7 +138,12 @@ impl Office {
         let (service, other_node) = (Service::new(parts()), Arc::new(Service::new(parts())));
         service.load_shipped(SHIPPED).await.unwrap();
         assert!(service.load_demo().await.unwrap());
-        Self { service: Arc::new(service), other_node, store, ids, directory, _engine: engine }
+        Self { service: Arc::new(service), other_node, store, ids, clock, directory, engine }
+    }
+
+    /// Stops the node, which gives back what it has of the database.
+    pub(crate) async fn stop(self) {
+        self.engine.shut_down().await;
     }
 
     pub(crate) fn data(&self) -> &Path {

@@ -151,6 +151,16 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             let asked = service.ask(&manager, approval.summary.id, "For how long?").await.unwrap();
             code(service.answer(caller, approval.summary.id, asked.questions[0].id, "A year.").await)
         }
+        Operation::DelegationList => {
+            let staff = office.user("staff").await;
+            code(service.delegations(caller, staff).await)
+        }
+        Operation::DelegationCreate => code(service.delegate(caller, office.substitute_of(&caller.login)).await),
+        Operation::DelegationRevoke => {
+            let staff = office.caller("staff").await;
+            let made = service.delegate(&staff, office.substitute_of("staff")).await.unwrap();
+            code(service.revoke_delegation(caller, made.id).await)
+        }
         Operation::AuditRead => code(service.audit(caller, AuditFilter::default(), None, None).await),
         Operation::AuditExport => code(service.audit_export(caller, AuditFilter::default(), ExportFormat::Csv).await),
         Operation::PolicyRead => code(service.policies(caller).await),

@@ -54,7 +54,7 @@ pub(super) async fn a_queue_shows_what_waits_for_a_person(subject: Subject) {
         let found = unit.list_approvals(&Visibility::everything(), &filter, None, 10).await.unwrap();
         let expected: Vec<_> = expected.into_iter().map(approval_id).collect();
         assert_eq!(found.iter().map(|approval| approval.id).collect::<Vec<_>>(), expected, "person {person}");
-        let waiting = unit.count_waiting_for(user_id(person)).await.unwrap();
+        let waiting = unit.count_waiting_for(user_id(person), &[]).await.unwrap();
         assert_eq!(waiting, expected.len() as u64, "person {person}");
     }
     assert_eq!(unit.people_asked_in(run_id(1)).await.unwrap(), [user_id(2), user_id(3)]);
@@ -145,7 +145,7 @@ pub(super) async fn stages_are_asked_one_after_the_other(subject: Subject) {
     let waiting = async |unit: &mut dyn store::UnitOfWork| {
         let mut found = Vec::new();
         for person in 1..=3 {
-            let count = unit.count_waiting_for(user_id(person)).await.unwrap();
+            let count = unit.count_waiting_for(user_id(person), &[]).await.unwrap();
             let filter = ApprovalFilter { waiting_for: Some(user_id(person)), ..ApprovalFilter::default() };
             let listed = unit.list_approvals(&Visibility::everything(), &filter, None, 10).await.unwrap();
             assert_eq!(count, listed.len() as u64, "person {person}");

@@ -7,6 +7,7 @@ mod audit;
 mod children;
 mod claims;
 mod credentials;
+mod delegations;
 mod events;
 mod limits;
 mod messages;
@@ -123,6 +124,13 @@ cases! { $;
         a_draft_is_sent_once,
         an_idempotency_key_has_one_answer,
         a_key_is_given_back_or_taken_over_unless_something_was_done;
+    delegations:
+        a_delegation_is_stored_whole_and_revoked_once,
+        a_delegation_holds_in_its_time_and_for_active_people,
+        whoever_stands_in_sees_the_same_in_lists_and_one_by_one,
+        a_substitute_stands_in_where_the_open_stage_asks,
+        a_vote_is_cast_once_by_whomever,
+        a_disabled_approver_is_taken_once_for_each_change;
     messages:
         notices_are_paged_and_marked_as_read,
         a_message_is_taken_held_and_settled,

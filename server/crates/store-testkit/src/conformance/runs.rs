@@ -171,6 +171,7 @@ pub(super) async fn lists_and_single_runs_are_visible_alike(subject: Subject) {
                 person: Some(user_id(3)),
                 namespaces: vec!["incident".parse().unwrap(), "none".parse().unwrap()],
                 everywhere: false,
+                represents: Vec::new(),
             },
             vec![6, 5, 4, 2],
         ),

@@ -12,6 +12,7 @@ use store::{
     approvals::{ApprovalFilter, QueueKey},
     children::ChildRun,
     credentials::LinkPurpose,
+    delegations::{Represented, Revocation},
     events::{EventKey, Filter, KeptEvent, NewEvent, Subscriber},
     policy_sets::{AskedQuestion, PolicySet},
     process_permissions::ProcessPermission,
@@ -23,9 +24,9 @@ use store::{
 
 use crate::fixtures::{
     access_review, access_review_id, answered, approval, approval_id, approver, at, audit, comment, connection,
-    connection_id, decision, draft, draft_id, grant, grant_id, link, link_id, notification, notification_id, outgoing,
-    policy_set, remark, remark_id, review_item, run, run_id, schedule, session, session_id, task, team, team_id,
-    throttle, token, token_id, user, user_id, version,
+    connection_id, decision, delegation, delegation_id, draft, draft_id, grant, grant_id, link, link_id, notification,
+    notification_id, outgoing, policy_set, remark, remark_id, review_item, run, run_id, schedule, session, session_id,
+    task, team, team_id, throttle, token, token_id, user, user_id, version,
 };
 
 /// Numbers that each database gives by itself, as far as they are committed. They may differ; their order may not.
@@ -50,7 +51,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 77;
+const KINDS: u32 = 79;
 
 const TEXTS: &[&str] = &[
     "",
@@ -80,6 +81,8 @@ const TEXTS: &[&str] = &[
 ];
 
 const WORKFLOWS: &[&str] = &["identity/onboard", "identity/offboard", "incident/service-down"];
+
+const DELEGATED: &[&str] = &["*", "identity", "incident", "identity/onboard", "incident/service-down"];
 
 const LOGINS: &[&str] = &["staff", "manager", "operator", "jane.doe", "김", "a-b", "ab", "Upper", "", "x\0"];
 
@@ -193,7 +196,13 @@ impl Operation {
             everywhere: self.c.is_multiple_of(4),
             namespaces: if self.flag { vec!["incident".parse().unwrap()] } else { vec![] },
             person: (!self.a.is_multiple_of(3)).then_some(user_id(self.a)),
+            represents: self.represents(),
         }
+    }
+
+    fn represents(&self) -> Vec<Represented> {
+        let scope = pick(DELEGATED, self.c).parse().unwrap();
+        if self.b.is_multiple_of(3) { vec![] } else { vec![Represented { user_id: user_id(self.b), scope }] }
     }
 
     fn run_filter(&self) -> RunFilter {
@@ -230,6 +239,7 @@ impl Operation {
             70..=73 => self.schedules(unit).await,
             74 | 75 => self.policies(unit).await,
             76 => self.access_reviews(unit).await,
+            77 | 78 => self.substitutes(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
@@ -704,24 +714,54 @@ impl Operation {
         })
     }
 
+    async fn substitutes(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let (a, b) = (self.a, self.b);
+        Ok(match self.c % 4 {
+            0 | 1 if self.kind == 77 => {
+                let step = u128::try_from(self.step).unwrap();
+                let mut new = delegation(1000 + 24 * step + self.c, user_id(a), user_id(b));
+                new.scope = pick(DELEGATED, self.c).parse().unwrap();
+                self.text.clone_into(&mut new.reason);
+                new.starts_at = self.time;
+                new.ends_at = if self.flag { at(40) } else { at(20) };
+                shown(unit.insert_delegation(&new).await?)
+            }
+            2 if self.kind == 77 => {
+                let known = unit.delegations_about(user_id(a), self.limit).await?;
+                let id = known.first().map_or_else(|| delegation_id(b), |known| known.id);
+                unit.revoke_delegation(id, Revocation { by: user_id(b), at: self.time }).await?;
+                shown(known)
+            }
+            3 if self.kind == 77 => shown(unit.take_departures(self.limit).await?),
+            _ => shown((
+                unit.delegations_about(user_id(b), self.limit).await?,
+                unit.represented_by(user_id(a), self.time).await?,
+                unit.substitutes_in(run_id(b), self.time).await?,
+                unit.people_asked_in(run_id(b)).await?,
+            )),
+        })
+    }
+
     async fn talk(&self, unit: &mut dyn UnitOfWork, places: &mut Places) -> Result<String> {
         let (a, b) = (self.a, self.b);
         Ok(match self.kind {
             52 | 53 => {
                 let mut asked = approval(self.c % 8, run_id(a), user_id(b), self.flag.then_some(self.time));
                 asked.call = format!("call-{b}");
+                asked.changed_by = self.c.is_multiple_of(5).then_some(user_id(self.c % 7));
                 shown(unit.insert_approval(&asked, &[approver(user_id(a)), approver(user_id(b))]).await?)
             }
             54 => {
                 let filter = ApprovalFilter {
                     state: self.c.is_multiple_of(2).then_some(pick(ApprovalState::ALL, self.c / 2)),
                     waiting_for: self.flag.then_some(user_id(b)),
+                    for_others: self.represents(),
                     run: self.c.is_multiple_of(5).then_some(run_id(a)),
                 };
                 let after = self.c.is_multiple_of(3).then_some(QueueKey { due: self.time, id: approval_id(b) });
                 shown((
                     unit.list_approvals(&self.visibility(), &filter, after, self.limit).await?,
-                    unit.count_waiting_for(user_id(b)).await?,
+                    unit.count_waiting_for(user_id(b), &self.represents()).await?,
                     unit.overdue_approvals(self.time, self.limit).await?,
                 ))
             }
@@ -732,6 +772,7 @@ impl Operation {
                 let step = u128::try_from(self.step).unwrap();
                 let mut decided = decision(1000 + step, approval_id(self.c % 8), user_id(b));
                 decided.stage = u32::from(self.flag);
+                decided.on_behalf_of = (self.limit.is_multiple_of(2) && a != b).then_some(user_id(a));
                 decided.kind = pick(DecisionKind::ALL, a);
                 decided.narrowed = (decided.kind == DecisionKind::Narrow).then(|| self.text.to_owned());
                 decided.filled_in = self.c.is_multiple_of(3).then(|| self.text.to_owned());
@@ -742,6 +783,7 @@ impl Operation {
                 let id = approval_id(self.c % 8);
                 let mut asked = approver(user_id(a));
                 asked.stage = u32::from(self.flag);
+                asked.later = self.c.is_multiple_of(2);
                 unit.add_approvers(id, &[asked]).await?;
                 if b.is_multiple_of(3) {
                     let mut remark = remark(1000 + u128::try_from(self.step).unwrap(), id, user_id(b));

@@ -242,6 +242,14 @@ impl Machine<'_> {
         }
     }
 
+    /// Opens an approval that is open once more: who is asked is to be looked up again.
+    pub(super) fn ask_again(&mut self, call: CallId) -> bool {
+        let task = self.state.calls.get(&call).and_then(|frame| self.state.task(*frame));
+        let Some(request) = task.and_then(|task| task.work.call()?.approval.clone()) else { return false };
+        self.effects.push(Effect::OpenApproval(request));
+        true
+    }
+
     /// The task whose current attempt this is; the call is over with that.
     pub(super) fn answered(&mut self, call: CallId) -> Option<FrameId> {
         let frame = self.state.calls.remove(&call)?;

@@ -191,6 +191,7 @@ impl Machine<'_> {
                 true
             }),
             EventKind::CallUnknown { call } => self.call_unknown(*call),
+            EventKind::ApproverLeft { call } => self.ask_again(*call),
             EventKind::CallResolved { call, resolution, .. } => {
                 let unknown = self.state.calls.get(call).and_then(|frame| self.state.task(*frame));
                 if !unknown.is_some_and(|task| task.work.call().is_some_and(|work| work.unknown)) {
