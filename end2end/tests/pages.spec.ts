@@ -24,6 +24,7 @@ interface World {
   draft: string
   link: string
   review: string
+  manager: string
 }
 
 let world: World
@@ -62,6 +63,9 @@ forbid (principal is User, action == Action::"run.cancel", resource is Run);
 `
   await admin.post('/policy-sets', { source, note: 'Runs end by themselves' })
   const review = await admin.post<{ id: string }>('/access-reviews', { title: 'Autumn', scope: '*', dueAt: '2099-12-31T23:59:59Z' })
+  const until = new Date(Date.now() + 7 * 86_400_000).toISOString()
+  await manager.post('/delegations', { substitute: 'author', until, reason: 'A week at the sea' })
+  const me = await manager.get<{ id: string }>('/me')
   const invited = await rondo.command('user', 'add', 'ivo', '--name', 'Ivo Invited')
   const draft = await staff.post<{ id: string }>('/drafts', { namespace: 'identity', name: 'onboard-employee', values: newcomer() })
   world = {
@@ -75,6 +79,7 @@ forbid (principal is User, action == Action::"run.cancel", resource is Run);
     draft: draft.body.id,
     link: new URL(invited.stdout.trim()).pathname,
     review: review.body.id,
+    manager: me.body.id,
   }
 })
 
@@ -131,11 +136,14 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['decisions', 'manager', () => '/approvals'],
   ['decision', 'manager', () => `/approvals/${world.approval}`],
   ['decision-own', 'staff', () => `/approvals/${world.approval}`],
+  ['decision-substitute', 'author', () => `/approvals/${world.approval}`],
   ['decisions-none', 'operator', () => '/approvals'],
   ['decisions-keys', 'manager', () => '/approvals?dialog=keys'],
   ['notices', 'staff', () => '/notifications'],
   ['account', 'staff', () => '/account'],
   ['account-sessions', 'staff', () => '/account?tab=sessions'],
+  ['account-substitutes', 'manager', () => '/account?tab=substitutes'],
+  ['account-stands-in', 'author', () => '/account?tab=substitutes'],
   ['account-tokens', 'staff', () => '/account?tab=tokens'],
   ['audit', 'auditor', () => '/audit'],
   ['audit-filtered', 'auditor', () => '/audit?action=run&outcome=done&actor=staff'],
@@ -154,6 +162,7 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['definition-delete', 'author', () => `/definitions/${LAPTOP}/2.0.0?dialog=delete`],
   ['definition-form', 'author', () => `/definitions/${LAPTOP}/1.2.0/form`],
   ['people', 'admin', () => '/admin/people'],
+  ['people-substitutes', 'admin', () => `/admin/people?dialog=substitutes-${world.manager}`],
   ['people-new', 'admin', () => '/admin/people?dialog=new'],
   ['teams', 'admin', () => '/admin/teams'],
   ['grants', 'admin', () => '/admin/grants'],
