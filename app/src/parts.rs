@@ -23,7 +23,10 @@ use crate::pages::{
     home::HomePage,
     link::LinkPage,
     notifications::NotificationsPage,
-    policies::{AccessReviewPage, AccessReviewsPage, PoliciesPage, PolicyPage, PolicySetPage, ProposePage},
+    policies::{
+        AccessReviewPage, AccessReviewsPage, EmergenciesPage, EmergencyPage, PoliciesPage, PolicyPage, PolicySetPage,
+        ProposePage,
+    },
     runs::{RequestsPage, RunPage, RunsPage},
     setup::SetupPage,
     sign_in::SignInPage,
@@ -56,7 +59,7 @@ impl Part {
         match *segments.as_slice() {
             [] | ["catalogue" | "requests" | "runs" | "notifications"] => Some(Self::Overview),
             ["account" | "sign-in"] | ["setup" | "link", _] => Some(Self::Account),
-            ["admin" | "policies" | "access-reviews", ..] => Some(Self::Admin),
+            ["admin" | "policies" | "access-reviews" | "emergencies", ..] => Some(Self::Admin),
             ["approvals", ..] => Some(Self::Approvals),
             ["audit"] => Some(Self::Audit),
             ["catalogue", _, _] => Some(Self::Workflow),
@@ -120,6 +123,8 @@ pub(crate) enum Admin {
     ProposePolicies,
     AccessReviews,
     AccessReview,
+    Emergencies,
+    Emergency,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -202,6 +207,8 @@ fn admin(page: Admin) -> Result<AnyView, SplitLoaderError> {
         Admin::ProposePolicies => view! { <ProposePage/> },
         Admin::AccessReviews => view! { <AccessReviewsPage/> },
         Admin::AccessReview => view! { <AccessReviewPage/> },
+        Admin::Emergencies => view! { <EmergenciesPage/> },
+        Admin::Emergency => view! { <EmergencyPage/> },
     })
 }
 
@@ -428,6 +435,7 @@ mod tests {
             ("/policies/operators-steer-runs", Some(Part::Admin)),
             ("/policies/sets/3", Some(Part::Admin)),
             ("/access-reviews", Some(Part::Admin)),
+            ("/emergencies/e_1", Some(Part::Admin)),
             ("/approvals", Some(Part::Approvals)),
             ("/approvals/apr_1", Some(Part::Approvals)),
             ("/audit", Some(Part::Audit)),

@@ -97,6 +97,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/policies/sets/:version") view=|| Page::Admin(Admin::PolicySet).show() ssr=SsrMode::Async/>
                     <Route path=path!("/access-reviews") view=|| Page::Admin(Admin::AccessReviews).show() ssr=SsrMode::Async/>
                     <Route path=path!("/access-reviews/:id") view=|| Page::Admin(Admin::AccessReview).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/emergencies") view=|| Page::Admin(Admin::Emergencies).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/emergencies/:id") view=|| Page::Admin(Admin::Emergency).show() ssr=SsrMode::Async/>
                     <Route path=path!("/styleguide") view=crate::pages::styleguide::StyleguidePage ssr=SsrMode::Async/>
                 </Routes>
             </Frame>

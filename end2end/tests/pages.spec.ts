@@ -25,6 +25,7 @@ interface World {
   link: string
   review: string
   manager: string
+  emergency: string
 }
 
 let world: World
@@ -66,6 +67,14 @@ forbid (principal is User, action == Action::"run.cancel", resource is Run);
   const until = new Date(Date.now() + 7 * 86_400_000).toISOString()
   await manager.post('/delegations', { substitute: 'author', until, reason: 'A week at the sea' })
   const me = await manager.get<{ id: string }>('/me')
+  const emergency = await operator.post<{ id: string }>('/emergencies', {
+    role: 'approver',
+    scope: 'network',
+    reason: 'The line to Busan is down, and nobody who may decide about the detour can be reached.',
+    minutes: 30,
+  })
+  await manager.post(`/emergencies/${emergency.body.id}/confirm`, {})
+  await operator.post(`/emergencies/${emergency.body.id}/end`, {})
   const invited = await rondo.command('user', 'add', 'ivo', '--name', 'Ivo Invited')
   const draft = await staff.post<{ id: string }>('/drafts', { namespace: 'identity', name: 'onboard-employee', values: newcomer() })
   world = {
@@ -80,6 +89,7 @@ forbid (principal is User, action == Action::"run.cancel", resource is Run);
     link: new URL(invited.stdout.trim()).pathname,
     review: review.body.id,
     manager: me.body.id,
+    emergency: emergency.body.id,
   }
 })
 
@@ -177,6 +187,9 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['access-reviews', 'auditor', () => '/access-reviews'],
   ['access-reviews-new', 'admin', () => '/access-reviews?dialog=new'],
   ['access-review', 'admin', () => `/access-reviews/${world.review}`],
+  ['emergencies', 'operator', () => '/emergencies'],
+  ['emergencies-new', 'operator', () => '/emergencies?dialog=new'],
+  ['emergency', 'admin', () => `/emergencies/${world.emergency}`],
   ['policy-set', 'admin', () => '/policies/sets/1'],
   ['policy-set-change', 'admin', () => '/policies/sets/1?dialog=change'],
   ['connections', 'admin', () => '/admin/connections'],

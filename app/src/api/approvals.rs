@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     ApprovalId, DecisionKind, RemarkId,
-    view::{ApprovalDetail, ApprovalSummary, Page},
+    view::{ApprovalDetail, ApprovalSummary, EmergencyView, Page},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ pub struct QueueData {
     pub list: Page<ApprovalSummary>,
     /// The open one: the asked one, else the first of the list.
     pub open: Option<ApprovalDetail>,
+    /// Emergency access that holds, or waits for somebody who agrees, where the reader is on duty.
+    pub emergencies: Vec<EmergencyView>,
 }
 
 /// What the queue shows, as it stands in the address.
@@ -52,7 +54,7 @@ pub async fn approvals(query: QueueQuery, #[server(default)] open: Option<Approv
         Some(id) => Some(service.approval(&caller, id).await?),
         None => None,
     };
-    Ok(QueueData { list, open })
+    Ok(QueueData { list, open, emergencies: service.emergencies_now(&caller).await? })
 }
 
 /// Decides. The digest says what exactly is decided; a decision about something else is refused. The fields are what the

@@ -1,10 +1,10 @@
 //! Policies, and roles that conflict.
 
 use domain::{
-    AccessReviewId, GrantId,
+    AccessReviewId, EmergencyId, GrantId, Role,
     view::{
-        AccessReviewItem, AccessReviewView, Page, PoliciesView, PolicySetItem, PolicySetView, PolicyView, ReplayView,
-        SeparationView,
+        AccessReviewItem, AccessReviewView, EmergencyView, Page, PoliciesView, PolicySetItem, PolicySetView,
+        PolicyView, ReplayView, SeparationView,
     },
 };
 use leptos::prelude::*;
@@ -168,5 +168,68 @@ pub async fn close_access_review(id: AccessReviewId) -> Result<(), AppError> {
     let (service, caller) = scope()?;
     service.close_access_review(&caller, id).await?;
     go_on(&format!("/access-reviews/{id}"));
+    Ok(())
+}
+
+/// Emergency access.
+#[server(protocol = Door, prefix = "/ui", endpoint = "emergencies")]
+pub async fn emergencies(cursor: Option<String>) -> Result<Page<EmergencyView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.emergencies(&caller, cursor.as_deref(), Some(20)).await?)
+}
+
+/// One of them.
+#[server(protocol = Door, prefix = "/ui", endpoint = "emergency")]
+pub async fn emergency(id: String) -> Result<EmergencyView, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.emergency(&caller, subjects::emergency(&id)?).await?)
+}
+
+/// Asks for a role for a few hours; the answer is its id.
+#[server(protocol = Door, prefix = "/ui", endpoint = "ask-for-emergency")]
+pub async fn ask_for_emergency(
+    role: Role,
+    #[server(default)] place: String,
+    #[server(default)] reason: String,
+    #[server(default)] minutes: String,
+) -> Result<EmergencyId, AppError> {
+    let (service, caller) = scope()?;
+    let minutes = subjects::number(&minutes, "/minutes")?.ok_or_else(|| subjects::missing("/minutes"))?;
+    let new = service::NewEmergency {
+        role,
+        scope: subjects::place(&place)?,
+        reason,
+        // What is far beyond is refused as what is beyond.
+        minutes: minutes.try_into().unwrap_or(u16::MAX),
+    };
+    let emergency = service.ask_for_emergency(&caller, new).await?;
+    go_on(&format!("/emergencies/{}", emergency.id));
+    Ok(emergency.id)
+}
+
+/// Agrees that somebody gets the role.
+#[server(protocol = Door, prefix = "/ui", endpoint = "confirm-emergency")]
+pub async fn confirm_emergency(id: EmergencyId) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.confirm_emergency(&caller, id).await?;
+    go_on(&format!("/emergencies/{id}"));
+    Ok(())
+}
+
+/// Ends it, takes it back or declines it.
+#[server(protocol = Door, prefix = "/ui", endpoint = "end-emergency")]
+pub async fn end_emergency(id: EmergencyId) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.end_emergency(&caller, id).await?;
+    go_on(&format!("/emergencies/{id}"));
+    Ok(())
+}
+
+/// Says what was done by it.
+#[server(protocol = Door, prefix = "/ui", endpoint = "review-emergency")]
+pub async fn review_emergency(id: EmergencyId, #[server(default)] review: String) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.review_emergency(&caller, id, &review).await?;
+    go_on(&format!("/emergencies/{id}"));
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Who and where a form means by what was typed.
 
-use domain::{AccessReviewId, DelegationScope, ErrorCode, FieldError, Name, Problem, Role, Scope, Timestamp, UserId};
+use domain::{
+    AccessReviewId, DelegationScope, EmergencyId, ErrorCode, FieldError, Name, Problem, Role, Scope, Timestamp, UserId,
+};
 use serde_json::Value;
 use service::{Caller, Service, Subject};
 
@@ -71,6 +73,11 @@ pub(super) fn version(text: &str) -> Result<Option<i64>, AppError> {
 
 /// A review of access by its id; what is none names nothing that there is.
 pub(super) fn access_review(text: &str) -> Result<AccessReviewId, AppError> {
+    Ok(text.parse().map_err(|_| Problem::new(ErrorCode::NotFound))?)
+}
+
+/// Emergency access by its id; what is none names nothing that there is.
+pub(super) fn emergency(text: &str) -> Result<EmergencyId, AppError> {
     Ok(text.parse().map_err(|_| Problem::new(ErrorCode::NotFound))?)
 }
 

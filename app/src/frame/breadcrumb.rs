@@ -94,6 +94,13 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
             }
             crumbs
         }
+        ["emergencies", rest @ ..] => {
+            let mut crumbs = vec![link(t.emergencies(), "/emergencies")];
+            if let [id, ..] = rest {
+                crumbs.push(link(&number_or_short(id), path));
+            }
+            crumbs
+        }
         ["audit", ..] => vec![link(t.audit(), "/audit")],
         ["account", ..] => vec![link(t.account(), "/account")],
         ["notifications", ..] => vec![link(t.notifications(), "/notifications")],

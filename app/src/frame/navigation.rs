@@ -49,7 +49,13 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
         },
         Group {
             label: t.group_operate(),
-            places: [place(may(Operation::RunSuspend), "/runs", Glyph::Runs, t.runs())].into_iter().flatten().collect(),
+            places: [
+                place(may(Operation::RunSuspend), "/runs", Glyph::Runs, t.runs()),
+                place(may(Operation::EmergencyRead), "/emergencies", Glyph::Warning, t.emergencies()),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         },
         Group {
             label: t.group_author(),

@@ -76,14 +76,16 @@ fn Notices(page: Page<NotificationView>, mark: Submission<MarkNotificationsRead>
 fn Notice(notice: NotificationView, mark: Submission<MarkNotificationsRead>) -> impl IntoView {
     let t = use_texts();
     let (glyph, tone) = match notice.kind.as_str() {
-        "approval-requested" | "definition-submitted" | "policies-proposed" | "access-review-started" => {
-            (Glyph::Decisions, Tone::Warning)
-        }
+        "approval-requested"
+        | "definition-submitted"
+        | "policies-proposed"
+        | "access-review-started"
+        | "emergency-asked" => (Glyph::Decisions, Tone::Warning),
         "changes-requested" | "definition-returned" | "policies-withdrawn" => (Glyph::Undo, Tone::Warning),
         "run-completed" | "definition-published" | "policies-activated" => (Glyph::CircleCheck, Tone::Success),
         "run-rejected" => (Glyph::CircleCross, Tone::Danger),
         "run-faulted" => (Glyph::Octagon, Tone::Danger),
-        "run-needs-attention" | "schedule-refused" => (Glyph::Warning, Tone::Danger),
+        "run-needs-attention" | "schedule-refused" | "emergency-begun" => (Glyph::Warning, Tone::Danger),
         "delegation-given" => (Glyph::PersonClock, Tone::Info),
         "run-cancelled" | "delegation-revoked" => (Glyph::CircleSlash, Tone::Neutral),
         _ => (Glyph::Info, Tone::Neutral),

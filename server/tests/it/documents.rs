@@ -5,8 +5,8 @@ use std::{
 };
 
 use domain::{
-    AccessVerdict, ApprovalState, DecisionKind, DelegationState, ErrorCode, MissedRuns, Operation, PolicySetState,
-    Risk, Role, RunStatus, StageState, TaskStatus, Trigger, VersionState, WaitsFor,
+    AccessVerdict, ApprovalState, DecisionKind, DelegationState, EmergencyState, ErrorCode, MissedRuns, Operation,
+    PolicySetState, Risk, Role, RunStatus, StageState, TaskStatus, Trigger, VersionState, WaitsFor,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -84,6 +84,7 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("ApprovalState", on_the_wire(ApprovalState::ALL)),
         ("DecisionKind", on_the_wire(DecisionKind::ALL)),
         ("DelegationState", on_the_wire(DelegationState::ALL)),
+        ("EmergencyState", on_the_wire(EmergencyState::ALL)),
         ("ErrorCode", on_the_wire(ErrorCode::ALL)),
         ("LineChange", json!(["kept", "added", "removed"])),
         ("MissedRuns", on_the_wire(MissedRuns::ALL)),

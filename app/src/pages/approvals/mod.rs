@@ -2,6 +2,7 @@
 
 mod cockpit;
 mod decide;
+mod emergencies;
 mod keys;
 mod questions;
 mod queue;
@@ -27,6 +28,7 @@ use crate::{
 };
 use cockpit::Cockpit;
 use decide::Words;
+use emergencies::InEmergency;
 use keys::{KeysDialog, listen};
 use questions::Asking;
 use queue::Queue;
@@ -141,7 +143,7 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
                     }
                 },
                 move |data| {
-                    let QueueData { list, open: detail } = data;
+                    let QueueData { list, open: detail, emergencies } = data;
                     let ids: Vec<ApprovalId> = list.items.iter().map(|item| item.id).collect();
                     let shown = detail.as_ref().map(|detail| detail.summary.id);
                     let next = next_of(&ids, shown);
@@ -164,6 +166,7 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
                         }
                     };
                     view! {
+                        <InEmergency emergencies/>
                         <div class="decisions-page__panes">
                             <Queue page=list open=shown/>
                             <div class="decisions-page__detail">{cockpit}</div>

@@ -23,6 +23,9 @@ pub(super) fn Entry(entry: AuditEntryView) -> impl IntoView {
         let label = t.audit.by_key(&format!("outcome_{}", entry.outcome)).unwrap_or_default();
         view! { <Badge tone glyph label/> }
     });
+    let in_emergency = entry.detail.get("emergency").is_some().then(|| {
+        view! { <Badge tone=Tone::Danger glyph=Glyph::Warning label=t.audit.in_emergency()/> }
+    });
     let at = entry.at;
     let seq = entry.seq;
     view! {
@@ -32,6 +35,7 @@ pub(super) fn Entry(entry: AuditEntryView) -> impl IntoView {
                     <span class="entry__time"><Moment at exact=true/></span>
                     <span class="entry__words">{words}</span>
                     <span class="entry__side">
+                        {in_emergency}
                         {badge}
                         <span class="entry__seq">"#"{seq}</span>
                         <Icon glyph=Glyph::ChevronDown/>

@@ -1,10 +1,12 @@
 //! Policies: those in force, and those that administrators propose to each other; and reviews of who holds which roles.
 
 mod access_reviews;
+mod emergencies;
 mod propose;
 mod set;
 
 pub use access_reviews::{AccessReviewPage, AccessReviewsPage};
+pub use emergencies::{EmergenciesPage, EmergencyPage};
 pub use propose::ProposePage;
 pub use set::PolicySetPage;
 

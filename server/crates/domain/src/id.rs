@@ -85,6 +85,8 @@ typed_ids! {
     CommentId,
     /// A review of who holds which roles.
     AccessReviewId,
+    /// A role that somebody holds for a few hours because two people agreed that it is needed.
+    EmergencyId,
 }
 
 impl UserId {

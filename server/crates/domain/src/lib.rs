@@ -24,8 +24,8 @@ pub mod view;
 
 pub use delegation::DelegationScope;
 pub use id::{
-    AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, GrantId, Ids, LinkId,
-    NotificationId, RemarkId, RunId, SessionId, TeamId, TokenId, UserId,
+    AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, EmergencyId, GrantId, Ids,
+    LinkId, NotificationId, RemarkId, RunId, SessionId, TeamId, TokenId, UserId,
 };
 pub use limits::{Limits, Rate};
 pub use name::{InvalidName, Name, WorkflowRef};
@@ -33,7 +33,7 @@ pub use operation::{Operation, OperationKind};
 pub use problem::{ErrorCode, FieldError, NamedPolicy, Problem};
 pub use role::{Role, Scope, UnknownRole};
 pub use state::{
-    AccessVerdict, ApprovalState, DecisionKind, DelegationState, MissedRuns, PolicySetState, Risk, RunStatus,
-    StageState, TaskStatus, Trigger, UnknownState, VersionState, WaitsFor,
+    AccessVerdict, ApprovalState, DecisionKind, DelegationState, EmergencyState, MissedRuns, PolicySetState, Risk,
+    RunStatus, StageState, TaskStatus, Trigger, UnknownState, VersionState, WaitsFor,
 };
 pub use time::{Clock, InvalidTimestamp, Timestamp};

@@ -189,6 +189,16 @@ operations! {
     AccessReviewDecide = "access-review.decide" Change,
     /// End a review before its date.
     AccessReviewClose = "access-review.close" Change,
+    /// See emergency access.
+    EmergencyRead = "emergency.read" Read,
+    /// Ask for a role for a few hours.
+    EmergencyAsk = "emergency.ask" Change,
+    /// Agree that somebody gets a role for a few hours.
+    EmergencyConfirm = "emergency.confirm" Change,
+    /// End emergency access before its time, or decline what was asked for.
+    EmergencyEnd = "emergency.end" Change,
+    /// Say what was done by emergency access.
+    EmergencyReview = "emergency.review" Change,
     /// See who holds roles that conflict.
     SeparationRead = "separation.read" Read,
     /// Say which roles nobody may hold together.

@@ -102,6 +102,15 @@ impl Scope {
         }
     }
 
+    /// The namespace, if it is one.
+    #[must_use]
+    pub const fn namespace(&self) -> Option<&Name> {
+        match self {
+            Self::Everywhere => None,
+            Self::Namespace(name) => Some(name),
+        }
+    }
+
     /// What is within both scopes, if anything is.
     #[must_use]
     pub fn meet<'s>(&'s self, other: &'s Self) -> Option<&'s Self> {

@@ -118,6 +118,22 @@ states! {
 }
 
 states! {
+    /// Where an emergency access stands.
+    EmergencyState {
+        /// Waits for a second person.
+        Asked = "asked",
+        /// The role is held.
+        InForce = "in-force",
+        /// The role has ended, and nobody has looked at what was done yet.
+        Over = "over",
+        /// Somebody has.
+        Reviewed = "reviewed",
+        /// Nobody agreed in time, or it was taken back or declined.
+        Dropped = "dropped",
+    }
+}
+
+states! {
     /// Where a version of a definition stands in its life.
     VersionState {
         /// Being written: its text may still change.

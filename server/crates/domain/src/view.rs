@@ -6,6 +6,7 @@ mod audit;
 mod connection;
 mod definition;
 mod delegation;
+mod emergency;
 mod event;
 mod policy;
 mod run;
@@ -29,6 +30,7 @@ pub use definition::{
     UsesView,
 };
 pub use delegation::DelegationView;
+pub use emergency::EmergencyView;
 pub use event::PublishedEvents;
 pub use policy::{
     AccessReviewItem, AccessReviewView, ChangedDecision, ConflictView, HeldRole, LineChange, LineView, PoliciesView,

@@ -50,6 +50,12 @@ pub enum NoticeKind {
     DelegationGiven,
     /// A delegation to or of the recipient was ended before its time.
     DelegationRevoked,
+    /// Somebody asks for emergency access, to which the recipient may agree.
+    EmergencyAsked,
+    /// The recipient holds the role that they asked for.
+    EmergencyConfirmed,
+    /// Somebody holds a role by emergency access, at which the recipient is to look afterwards.
+    EmergencyBegun,
 }
 
 impl NoticeKind {
@@ -76,6 +82,9 @@ impl NoticeKind {
             Self::AccessReviewStarted => "access-review-started",
             Self::DelegationGiven => "delegation-given",
             Self::DelegationRevoked => "delegation-revoked",
+            Self::EmergencyAsked => "emergency-asked",
+            Self::EmergencyConfirmed => "emergency-confirmed",
+            Self::EmergencyBegun => "emergency-begun",
         }
     }
 }
@@ -86,7 +95,7 @@ pub struct Notice {
     /// What it tells.
     pub kind: NoticeKind,
     /// The workflow's title; with its version, where it is about a definition; what policies are for; of a delegation, the
-    /// other one's name.
+    /// other one's name; who holds emergency access.
     pub title: String,
     /// The run's number, if it is about one.
     pub run_number: Option<i64>,
@@ -108,7 +117,7 @@ pub struct NoticeMail {
     /// What it tells.
     pub kind: NoticeKind,
     /// The workflow's title; with its version, where it is about a definition; what policies are for; of a delegation, the
-    /// other one's name.
+    /// other one's name; who holds emergency access.
     pub title: String,
     /// The run's number, if it is about one.
     #[serde(default)]

@@ -15,6 +15,7 @@ fn decisions(criterion: &mut Criterion) {
         login: "operator".to_owned(),
         active: true,
         grants: vec![(Role::Requester, Scope::Everywhere), (Role::Operator, Scope::Namespace(namespace.clone()))],
+        emergency: None,
     };
     let run = Resource::run(RunId::from_uuid(Uuid::from_u128(3)), &namespace, other, [other]);
     criterion.bench_function("allow run.read", |bencher| {

@@ -16,6 +16,7 @@
 //!     login: "operator".to_owned(),
 //!     active: true,
 //!     grants: vec![(Role::Operator, Scope::Everywhere)],
+//!     emergency: None,
 //! };
 //! let namespace = "identity".parse()?;
 //! let requester = UserId::from_uuid("0198c0de-0000-7000-8000-000000000001".parse::<UserId>()?.as_uuid());

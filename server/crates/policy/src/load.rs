@@ -30,6 +30,7 @@ pub(crate) const POLICIES: &[(&str, &str)] = &[
     ("audit.cedar", include_str!("../../../policies/audit.cedar")),
     ("policies.cedar", include_str!("../../../policies/policies.cedar")),
     ("access-reviews.cedar", include_str!("../../../policies/access-reviews.cedar")),
+    ("emergencies.cedar", include_str!("../../../policies/emergencies.cedar")),
     ("administration.cedar", include_str!("../../../policies/administration.cedar")),
 ];
 

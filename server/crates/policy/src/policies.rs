@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{Authorizer, Decision as Verdict};
 use domain::{
-    ApprovalId, ConnectionId, GrantId, Name, Operation, Role, RunId, Scope, TeamId, UserId, WorkflowRef,
+    ApprovalId, ConnectionId, EmergencyId, GrantId, Name, Operation, Role, RunId, Scope, TeamId, UserId, WorkflowRef,
     view::PolicyView,
 };
 use sha2::{Digest as _, Sha256};
@@ -165,6 +165,10 @@ impl Policies {
             ResourceKind::Secret => vec![Resource::secret(namespace, "some")],
             ResourceKind::PolicySet => vec![Resource::policy_set(0, [])],
             ResourceKind::Team => vec![Resource::team(TeamId::from_uuid(id), [])],
+            ResourceKind::Emergency => vec![
+                Resource::emergency(EmergencyId::from_uuid(id), scope, person, None),
+                Resource::emergency(EmergencyId::from_uuid(id), scope, somebody_else, None),
+            ],
             ResourceKind::Grant => vec![Resource::grant(GrantId::from_uuid(id), scope, [])],
         }
     }

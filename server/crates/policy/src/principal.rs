@@ -1,4 +1,4 @@
-use domain::{Role, Scope, UserId};
+use domain::{EmergencyId, Role, Scope, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A signed-in person, with what they hold at the time of the decision.
@@ -12,6 +12,9 @@ pub struct Principal {
     pub active: bool,
     /// Roles held now, own and by team, each on its scope. Repetitions do no harm.
     pub grants: Vec<(Role, Scope)>,
+    /// The emergency access by which they hold one of the roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<EmergencyId>,
 }
 
 impl Principal {

@@ -95,6 +95,7 @@ impl EntityTypes {
         let mut attributes: HashMap<_, _> =
             Role::ALL.iter().map(|role| (role.as_str().to_owned(), held_on(*role))).collect();
         attributes.insert("active".to_owned(), RestrictedExpression::new_bool(principal.active));
+        attributes.insert("emergency".to_owned(), RestrictedExpression::new_bool(principal.emergency.is_some()));
         attributes.insert("login".to_owned(), RestrictedExpression::new_string(principal.login.clone()));
         attributes
     }
@@ -127,6 +128,9 @@ impl EntityTypes {
                 substitutes(),
                 ("changedBy".to_owned(), set(resource.changed_by.as_slice())),
             ]),
+            ResourceKind::Emergency => {
+                HashMap::from([("person".to_owned(), person(owner()?)), ("agreed".to_owned(), people())])
+            }
             ResourceKind::Team | ResourceKind::Grant => HashMap::from([("gaining".to_owned(), people())]),
         })
     }

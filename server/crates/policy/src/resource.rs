@@ -1,4 +1,4 @@
-use domain::{ApprovalId, ConnectionId, GrantId, Name, RunId, Scope, TeamId, UserId, WorkflowRef};
+use domain::{ApprovalId, ConnectionId, EmergencyId, GrantId, Name, RunId, Scope, TeamId, UserId, WorkflowRef};
 use serde::{Deserialize, Serialize};
 
 macro_rules! resource_kinds {
@@ -51,6 +51,8 @@ resource_kinds! {
     Team,
     /// A role given to somebody on a scope.
     Grant,
+    /// A role for a few hours.
+    Emergency,
 }
 
 /// What an operation is done to, with what policies look at. Made by one constructor per kind.
@@ -65,11 +67,11 @@ pub struct Resource {
     /// `None`: belongs to no namespace, so only roles held everywhere reach it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) namespace: Option<Name>,
-    /// The owner of a personal thing; the requester of a run or approval.
+    /// The owner of a personal thing; the requester of a run or approval; who asks for emergency access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<UserId>,
     /// The people asked, of runs and approvals; the authors of a definition or of policies; the people gaining roles, of teams
-    /// and grants.
+    /// and grants; who has agreed to emergency access.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) people: Vec<UserId>,
     /// The people whom any approval of an approval's run asks.
@@ -193,11 +195,19 @@ impl Resource {
     /// A grant on a scope, and the people who would hold it: the person, or all members of the team. Nobody gains from
     /// a grant that is listed or taken back.
     pub fn grant(id: GrantId, scope: &Scope, gaining: impl IntoIterator<Item = UserId>) -> Self {
-        let namespace = match scope {
-            Scope::Everywhere => None,
-            Scope::Namespace(name) => Some(name.clone()),
-        };
-        Self { people: gaining.into_iter().collect(), ..Self::new(ResourceKind::Grant, &id, namespace) }
+        Self {
+            people: gaining.into_iter().collect(),
+            ..Self::new(ResourceKind::Grant, &id, scope.namespace().cloned())
+        }
+    }
+
+    /// Emergency access to a role on a scope: who asks for it, and who has agreed.
+    pub fn emergency(id: EmergencyId, scope: &Scope, person: UserId, agreed: Option<UserId>) -> Self {
+        Self {
+            owner: Some(person),
+            people: agreed.into_iter().collect(),
+            ..Self::new(ResourceKind::Emergency, &id, scope.namespace().cloned())
+        }
     }
 
     /// Its kind.

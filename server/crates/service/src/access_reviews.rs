@@ -2,7 +2,7 @@
 //! confirmed by the date ends.
 
 use domain::{
-    AccessReviewId, AccessVerdict, ErrorCode, GrantId, Operation, Problem, Role, Scope, Timestamp, UserId,
+    AccessReviewId, AccessVerdict, ErrorCode, GrantId, Operation, Problem, Role, Scope, Timestamp,
     view::{AccessReviewItem, AccessReviewView, Page, ReviewedGrant},
 };
 use engine::{
@@ -23,7 +23,7 @@ use crate::{
     administration::is_last_administrator,
     cursor,
     gate::Target,
-    people::{all_right, field},
+    people::{all_right, field, people_with},
     problems::{OrProblem as _, not_found},
     views::People,
 };
@@ -91,7 +91,7 @@ impl Service {
                 comment: String::new(),
             });
             if !scopes.contains(&grant.scope) {
-                asked.extend(administrators_of(gate.unit.as_mut(), &grant.scope, gate.now).await?);
+                asked.extend(people_with(gate.unit.as_mut(), &[Role::Administrator], &grant.scope, gate.now).await?);
                 scopes.push(grant.scope);
             }
         }
@@ -99,9 +99,8 @@ impl Service {
             all_right(vec![field("/scope", "empty", Value::Null, "there are no grants on this namespace")])?;
         }
         gate.unit.insert_access_review(&review, &items).await.or_problem()?;
-        asked.sort_unstable();
-        asked.dedup();
-        let people = gate.unit.users_by_id(&asked).await.or_problem()?;
+        asked.sort_unstable_by_key(|person| person.id);
+        asked.dedup_by_key(|person| person.id);
         let notice = Notice {
             kind: NoticeKind::AccessReviewStarted,
             title: review.title.clone(),
@@ -110,12 +109,12 @@ impl Service {
             cause: format!("access-review:{}", review.id),
         };
         let (now, mail) = (gate.now, self.parts.mail_enabled);
-        notify(gate.unit.as_mut(), self.ids(), now, mail, &people, &notice).await.or_problem()?;
+        notify(gate.unit.as_mut(), self.ids(), now, mail, &asked, &notice).await.or_problem()?;
         let detail = json!({"scope": review.scope, "dueAt": review.due_at, "grants": items.len()});
         gate.finish(&target(&review), detail).await?;
         self.parts.live.changed(Topic::Administration);
         for person in asked {
-            self.parts.live.changed(Topic::Notifications(person));
+            self.parts.live.changed(Topic::Notifications(person.id));
         }
         self.access_review(caller, review.id).await
     }
@@ -352,15 +351,4 @@ async fn holder(unit: &mut dyn UnitOfWork, grant: &Grant) -> Result<(String, boo
         Subject::User(id) => (unit.user(id).await.or_problem()?.map(|user| user.name).unwrap_or_default(), false),
         Subject::Team(id) => (unit.team(id).await.or_problem()?.map(|team| team.title).unwrap_or_default(), true),
     })
-}
-
-/// The people who say what becomes of grants on a scope.
-async fn administrators_of(unit: &mut dyn UnitOfWork, scope: &Scope, now: Timestamp) -> Result<Vec<UserId>, Problem> {
-    match scope {
-        Scope::Namespace(namespace) => unit.users_with_role(Role::Administrator, namespace, now).await.or_problem(),
-        Scope::Everywhere => {
-            let everywhere = crate::policies::administrators(unit, now).await?;
-            Ok(everywhere.into_iter().map(|person| person.id).collect())
-        }
-    }
 }

@@ -330,6 +330,7 @@ impl Service {
             expires_at,
             created_by: Some(caller.user),
             created_at: gate.now,
+            emergency: None,
         };
         let target = grant_target(&grant, &holder);
         gate.authorize(&Resource::grant(grant.id, &grant.scope, gaining.iter().copied()), &target).await?;
@@ -397,11 +398,7 @@ pub(crate) async fn is_last_administrator(unit: &mut dyn UnitOfWork, leaving: &G
 }
 
 fn grant_target(grant: &Grant, holder: &str) -> Target {
-    let target = Target::new("grant", grant.id, format!("{holder}: {} on {}", grant.role, grant.scope));
-    match &grant.scope {
-        Scope::Everywhere => target,
-        Scope::Namespace(namespace) => target.within(namespace),
-    }
+    Target::new("grant", grant.id, format!("{holder}: {} on {}", grant.role, grant.scope)).on(&grant.scope)
 }
 
 /// What the audit log keeps of a person.

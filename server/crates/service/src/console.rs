@@ -108,6 +108,7 @@ impl Service {
                 expires_at: None,
                 created_by: None,
                 created_at: now,
+                emergency: None,
             };
             unit.insert_grant(&grant).await.or_problem()?;
             let namespace = match scope {

@@ -160,6 +160,7 @@ impl Service {
             expires_at: None,
             created_by: None,
             created_at: self.now(),
+            emergency: None,
         }
     }
 }

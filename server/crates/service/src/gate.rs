@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use audit::{Actor, Entry, Outcome, ResourceRef};
-use domain::{ErrorCode, Name, NamedPolicy, Operation, OperationKind, Problem, Timestamp};
+use domain::{ErrorCode, Name, NamedPolicy, Operation, OperationKind, Problem, Scope, Timestamp};
 use policy::{Policies, Principal, Resource};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::UnitOfWork;
 
 use crate::{
@@ -64,6 +64,11 @@ impl Target {
     pub(crate) fn within(mut self, namespace: &Name) -> Self {
         self.namespace = Some(namespace.clone());
         self
+    }
+
+    /// The same on a scope.
+    pub(crate) fn on(self, scope: &Scope) -> Self {
+        Self { namespace: scope.namespace().cloned(), ..self }
     }
 }
 
@@ -159,8 +164,7 @@ impl Gate<'_> {
 
     /// Drops what was begun, enters the refusal in the audit log, and gives the problem back.
     pub(crate) async fn refuse(&mut self, target: &Target, problem: Problem) -> Problem {
-        let entry =
-            self.entry(target, Outcome::Refused, serde_json::json!({"code": problem.code, "detail": problem.detail}));
+        let entry = self.entry(target, Outcome::Refused, json!({"code": problem.code, "detail": problem.detail}));
         match self.refused(&entry).await {
             Ok(()) => problem,
             // A refusal that cannot be recorded is still no permission.
@@ -177,8 +181,13 @@ impl Gate<'_> {
         unit.commit().await
     }
 
-    /// An audit entry of this operation.
-    pub(crate) fn entry(&self, target: &Target, outcome: Outcome, detail: Value) -> Entry {
+    /// An audit entry of this operation. Whoever holds a role by emergency access is marked in all that they do.
+    pub(crate) fn entry(&self, target: &Target, outcome: Outcome, mut detail: Value) -> Entry {
+        if let (Some(emergency), Some(detail)) =
+            (self.principal.as_ref().and_then(|person| person.emergency), detail.as_object_mut())
+        {
+            detail.insert("emergency".to_owned(), json!(emergency));
+        }
         Entry {
             at: self.now,
             actor: self.actor.clone(),

@@ -165,6 +165,7 @@ impl Service {
                 expires_at: None,
                 created_by: None,
                 created_at: gate.now,
+                emergency: None,
             };
             gate.unit.insert_grant(&grant).await.or_problem()?;
         }

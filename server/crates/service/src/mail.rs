@@ -314,6 +314,30 @@ fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
             format!("역할 검토가 필요합니다: {title}"),
             format!("\"{title}\"에서 어떤 권한을 유지할지 확인하십시오. 기한까지 확인되지 않은 권한은 종료됩니다."),
         ),
+        (NoticeKind::EmergencyAsked, false) => (
+            format!("Emergency access for {title}?"),
+            format!("{title} asks for a role for a few hours. It holds once a second person agrees, within an hour."),
+        ),
+        (NoticeKind::EmergencyAsked, true) => (
+            format!("{title} 님의 비상 권한 요청"),
+            format!("{title} 님이 몇 시간 동안 쓸 역할을 요청했습니다. 한 시간 안에 다른 사람이 동의해야 적용됩니다."),
+        ),
+        (NoticeKind::EmergencyConfirmed, false) => (
+            "You have emergency access".to_owned(),
+            "A second person has agreed. What you do meanwhile is marked, and is looked at afterwards.".to_owned(),
+        ),
+        (NoticeKind::EmergencyConfirmed, true) => (
+            "비상 권한이 적용되었습니다".to_owned(),
+            "다른 사람이 동의했습니다. 그동안의 작업은 따로 표시되며 나중에 검토됩니다.".to_owned(),
+        ),
+        (NoticeKind::EmergencyBegun, false) => (
+            format!("Emergency access: {title}"),
+            format!("{title} holds a role by emergency access. When it has ended, say what was done with it."),
+        ),
+        (NoticeKind::EmergencyBegun, true) => (
+            format!("비상 권한 사용 중: {title}"),
+            format!("{title} 님이 비상 권한으로 역할을 사용하고 있습니다. 종료되면 수행한 작업을 검토하십시오."),
+        ),
         (NoticeKind::DefinitionPublished, false) => {
             (format!("Published: {title}"), format!("\"{title}\" was published and can be launched."))
         }

@@ -1,10 +1,10 @@
 //! What several operations need to know of people.
 
-use domain::{ErrorCode, FieldError, Problem, UserId, view::UserView};
+use domain::{ErrorCode, FieldError, Problem, Role, Scope, Timestamp, UserId, view::UserView};
 use identity::{Secret, passwords};
 use policy::Principal;
 use serde_json::Value;
-use store::{UnitOfWork, users::User};
+use store::{UnitOfWork, access::Subject, users::User};
 
 use crate::{
     Service,
@@ -18,18 +18,50 @@ const NAME_LIMIT: usize = 128;
 const EMAIL_LIMIT: usize = 254;
 
 /// A person as policies see them at this moment.
-pub(crate) async fn principal(
-    unit: &mut dyn UnitOfWork,
-    user: &User,
-    now: domain::Timestamp,
-) -> store::Result<Principal> {
+pub(crate) async fn principal(unit: &mut dyn UnitOfWork, user: &User, now: Timestamp) -> store::Result<Principal> {
     let grants = unit.grants_of(user.id, now).await?;
+    let emergency = grants.iter().find_map(|grant| grant.emergency);
     Ok(Principal {
         id: user.id,
         login: user.login.clone(),
         active: user.active,
         grants: grants.into_iter().map(|grant| (grant.role, grant.scope)).collect(),
+        emergency,
     })
+}
+
+/// The active people who hold one of these roles on a scope at `now`, themselves or by a team.
+pub(crate) async fn people_with(
+    unit: &mut dyn UnitOfWork,
+    roles: &[Role],
+    scope: &Scope,
+    now: Timestamp,
+) -> Result<Vec<User>, Problem> {
+    let mut ids = Vec::new();
+    match scope {
+        Scope::Namespace(namespace) => {
+            for role in roles {
+                ids.extend(unit.users_with_role(*role, namespace, now).await.or_problem()?);
+            }
+        }
+        Scope::Everywhere => {
+            for grant in unit.list_grants().await.or_problem()? {
+                let holds = roles.contains(&grant.role)
+                    && grant.scope == Scope::Everywhere
+                    && grant.expires_at.is_none_or(|end| end > now);
+                match grant.subject {
+                    _ if !holds => {}
+                    Subject::User(id) => ids.push(id),
+                    Subject::Team(id) => ids.extend(unit.team_members(id).await.or_problem()?),
+                }
+            }
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let mut people = unit.users_by_id(&ids).await.or_problem()?;
+    people.retain(|person| person.active);
+    Ok(people)
 }
 
 /// A person as administrators see them.

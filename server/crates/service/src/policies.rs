@@ -18,13 +18,13 @@ use engine::{
 use policy::{Fault, Policies, PolicyError, Principal, Resource};
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
-use store::{UnitOfWork, access::Subject, policy_sets::PolicySet};
+use store::{UnitOfWork, policy_sets::PolicySet};
 
 pub(crate) use self::{force::Force, questions::Questions};
 use crate::{
     Caller, Gate, Service, cursor,
     gate::Target,
-    people::{all_right, field, principal},
+    people::{all_right, field, people_with, principal},
     problems::{OrProblem as _, internal, not_found},
     views::People,
 };
@@ -434,21 +434,8 @@ async fn must_follow(unit: &mut dyn UnitOfWork, new: &NewPolicies, digest: &str)
 
 /// The active people who hold the role administrator everywhere now.
 pub(crate) async fn administrators(unit: &mut dyn UnitOfWork, now: Timestamp) -> Result<Vec<Principal>, Problem> {
-    let mut ids = Vec::new();
-    for grant in unit.list_grants().await.or_problem()? {
-        let holds = grant.role == Role::Administrator
-            && grant.scope == Scope::Everywhere
-            && grant.expires_at.is_none_or(|end| end > now);
-        match grant.subject {
-            _ if !holds => {}
-            Subject::User(id) => ids.push(id),
-            Subject::Team(id) => ids.extend(unit.team_members(id).await.or_problem()?),
-        }
-    }
-    ids.sort_unstable();
-    ids.dedup();
     let mut people = Vec::new();
-    for user in unit.users_by_id(&ids).await.or_problem()?.iter().filter(|user| user.active) {
+    for user in &people_with(unit, &[Role::Administrator], &Scope::Everywhere, now).await? {
         people.push(principal(unit, user, now).await.or_problem()?);
     }
     Ok(people)

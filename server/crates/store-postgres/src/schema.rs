@@ -34,6 +34,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(18, "policies_of_administrators", "0018_policies_of_administrators.sql"),
     migration!(19, "access_reviews", "0019_access_reviews.sql"),
     migration!(20, "delegations", "0020_delegations.sql"),
+    migration!(21, "emergencies", "0021_emergencies.sql"),
 ];
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ mod credentials;
 mod delegations;
 #[path = "../../store/sql/driver_errors.rs"]
 mod driver_errors;
+#[path = "../../store/sql/emergencies.rs"]
+mod emergencies;
 #[path = "../../store/sql/events.rs"]
 mod events;
 #[path = "../../store/sql/limits.rs"]

@@ -29,6 +29,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(18, "policies_of_administrators", "0018_policies_of_administrators.sql"),
     migration!(19, "access_reviews", "0019_access_reviews.sql"),
     migration!(20, "delegations", "0020_delegations.sql"),
+    migration!(21, "emergencies", "0021_emergencies.sql"),
 ];
 
 /// Of the file of task logs.
@@ -65,6 +66,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=21).collect::<Vec<_>>());
     }
 }

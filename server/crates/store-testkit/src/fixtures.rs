@@ -2,8 +2,9 @@
 
 use domain::{
     AccessReviewId, AccessVerdict, ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId, DecisionKind,
-    DelegationId, DelegationScope, DraftId, GrantId, LinkId, NotificationId, PolicySetState, RemarkId, Role, RunId,
-    RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId, WorkflowRef, view::LogLine,
+    DelegationId, DelegationScope, DraftId, EmergencyId, GrantId, LinkId, NotificationId, PolicySetState, RemarkId,
+    Role, RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId, WorkflowRef,
+    view::LogLine,
 };
 use store::{
     UnitOfWork,
@@ -14,6 +15,7 @@ use store::{
     connections::Connection,
     credentials::{ApiToken, LinkPurpose, OneTimeLink, Throttle},
     delegations::Delegation,
+    emergencies::Emergency,
     messages::{Notification, Outgoing},
     policy_sets::PolicySet,
     requests::{Answered, Draft},
@@ -65,6 +67,8 @@ ids! {
     draft_id: DraftId,
     /// The access review of a number.
     access_review_id: AccessReviewId,
+    /// The emergency of a number.
+    emergency_id: EmergencyId,
     /// The notification of a number.
     notification_id: NotificationId,
     /// The comment of a number.
@@ -112,7 +116,16 @@ pub fn team(number: u128, name: &str) -> Team {
 /// A grant without end.
 #[must_use]
 pub fn grant(number: u128, subject: Subject, role: Role, scope: Scope) -> Grant {
-    Grant { id: grant_id(number), subject, role, scope, expires_at: None, created_by: None, created_at: at(0) }
+    Grant {
+        id: grant_id(number),
+        subject,
+        role,
+        scope,
+        expires_at: None,
+        created_by: None,
+        created_at: at(0),
+        emergency: None,
+    }
 }
 
 /// A session that ends after 100 seconds.
@@ -214,6 +227,28 @@ pub fn access_review(number: u128, by: UserId) -> AccessReview {
         started_by: by,
         started_at: at(i64::try_from(number).unwrap()),
         closed_at: None,
+    }
+}
+
+/// An emergency for which somebody asks.
+#[must_use]
+pub fn emergency(number: u128, person: UserId) -> Emergency {
+    Emergency {
+        id: emergency_id(number),
+        person,
+        role: Role::Operator,
+        scope: Scope::Everywhere,
+        reason: "The line is down".to_owned(),
+        minutes: 60,
+        asked_at: at(i64::try_from(number).unwrap()),
+        confirmed_by: None,
+        confirmed_at: None,
+        ends_at: None,
+        ended_by: None,
+        ended_at: None,
+        reviewed_by: None,
+        reviewed_at: None,
+        review: String::new(),
     }
 }
 

@@ -20,7 +20,8 @@ macro_rules! select_teams {
 macro_rules! select_grants {
     ($rest:literal) => {
         concat!(
-            "SELECT g.id, g.user_id, g.team_id, g.role, g.scope, g.expires_at, g.created_by, g.created_at FROM grants g ",
+            "SELECT g.id, g.user_id, g.team_id, g.role, g.scope, g.expires_at, g.created_by, g.created_at, ",
+            "g.emergency_id FROM grants g ",
             $rest
         )
     };
@@ -49,6 +50,7 @@ fn grant(row: &Columns<'_>) -> Result<Grant> {
         expires_at: row.maybe_time("expires_at")?,
         created_by: row.maybe_parsed("created_by")?,
         created_at: row.time("created_at")?,
+        emergency: row.maybe_parsed("emergency_id")?,
     })
 }
 
@@ -140,8 +142,8 @@ impl Access for Unit {
         .bind(grant.created_at);
         self.execute(ended).await?;
         let statement = sql(concat!(
-            "INSERT INTO grants (id, user_id, team_id, role, scope, expires_at, created_by, created_at) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+            "INSERT INTO grants (id, user_id, team_id, role, scope, expires_at, created_by, created_at, ",
+            "emergency_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         ))
         .bind(grant.id)
         .bind(user)
@@ -150,7 +152,8 @@ impl Access for Unit {
         .bind(&scope)
         .bind(grant.expires_at)
         .bind(grant.created_by)
-        .bind(grant.created_at);
+        .bind(grant.created_at)
+        .bind(grant.emergency);
         self.execute(statement).await?;
         Ok(())
     }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use domain::{
-    AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, GrantId, LinkId,
-    NotificationId, RemarkId, RunId, SessionId, TeamId, Timestamp, TokenId, UserId,
+    AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, EmergencyId, GrantId,
+    LinkId, NotificationId, RemarkId, RunId, SessionId, TeamId, Timestamp, TokenId, UserId,
 };
 use sqlx::{Arguments, AssertSqlSafe, Database, query::Query};
 use store::{Result, StoreError};
@@ -168,6 +168,7 @@ bound_as_text!(
     DecisionId,
     DelegationId,
     DraftId,
+    EmergencyId,
     GrantId,
     LinkId,
     NotificationId,

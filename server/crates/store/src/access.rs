@@ -1,7 +1,7 @@
 //! Teams and grants.
 
 use async_trait::async_trait;
-use domain::{GrantId, Role, Scope, TeamId, Timestamp, UserId};
+use domain::{EmergencyId, GrantId, Role, Scope, TeamId, Timestamp, UserId};
 
 use crate::Result;
 
@@ -44,6 +44,8 @@ pub struct Grant {
     pub created_by: Option<UserId>,
     /// Created at.
     pub created_at: Timestamp,
+    /// The emergency access that gives it.
+    pub emergency: Option<EmergencyId>,
 }
 
 /// Teams and grants.

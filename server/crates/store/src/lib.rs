@@ -39,6 +39,7 @@ pub mod children;
 pub mod connections;
 pub mod credentials;
 pub mod delegations;
+pub mod emergencies;
 mod error;
 pub mod events;
 pub mod limits;
@@ -127,6 +128,7 @@ pub trait UnitOfWork:
     + connections::Connections
     + credentials::Credentials
     + delegations::Delegations
+    + emergencies::Emergencies
     + events::Events
     + limits::Limits
     + messages::Messages

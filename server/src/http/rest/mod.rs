@@ -12,6 +12,7 @@ mod definitions;
 mod delegations;
 mod document;
 mod drafts;
+mod emergencies;
 mod events;
 mod extract;
 mod limits;
@@ -54,6 +55,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(administration::routes())
         .merge(policies::routes())
         .merge(access_reviews::routes())
+        .merge(emergencies::routes())
         .merge(processes::routes())
         .merge(secrets::routes())
         .merge(limits::routes())

@@ -108,6 +108,7 @@ impl Lab {
             expires_at: None,
             created_by: None,
             created_at: parts.clock.now(),
+            emergency: None,
         };
         unit.insert_grant(&grant).await.unwrap();
         unit.commit().await.unwrap();

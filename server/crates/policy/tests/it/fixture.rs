@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use domain::{ApprovalId, ConnectionId, GrantId, Name, Role, RunId, Scope, TeamId, UserId, WorkflowRef};
+use domain::{ApprovalId, ConnectionId, EmergencyId, GrantId, Name, Role, RunId, Scope, TeamId, UserId, WorkflowRef};
 use policy::{Policies, Principal, Resource, ResourceKind};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ pub(crate) fn on(namespace: &str) -> Scope {
 }
 
 pub(crate) fn me(grants: Vec<(Role, Scope)>) -> Principal {
-    Principal { id: ME, login: "me".to_owned(), active: true, grants }
+    Principal { id: ME, login: "me".to_owned(), active: true, grants, emergency: None }
 }
 
 pub(crate) fn run(namespace: &str, requester: UserId, asked: &[UserId]) -> Resource {
@@ -55,5 +55,6 @@ pub(crate) fn resource(kind: ResourceKind, owner: UserId, asked: &[UserId], scop
         ResourceKind::PolicySet => Resource::policy_set(9, [owner]),
         ResourceKind::Team => Resource::team(TeamId::from_uuid(id), []),
         ResourceKind::Grant => Resource::grant(GrantId::from_uuid(id), scope, []),
+        ResourceKind::Emergency => Resource::emergency(EmergencyId::from_uuid(id), scope, owner, None),
     }
 }

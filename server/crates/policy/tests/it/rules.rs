@@ -1,4 +1,4 @@
-use domain::{ConnectionId, GrantId, Operation, Role, Scope, TeamId};
+use domain::{ConnectionId, EmergencyId, GrantId, Operation, Role, Scope, TeamId};
 use policy::{Policies, Principal, Resource, ResourceKind};
 use uuid::Uuid;
 
@@ -139,6 +139,31 @@ fn nobody_puts_own_policies_into_force_under_any_combination_of_roles() {
 }
 
 #[test]
+fn emergency_access_takes_two_and_a_third_under_any_combination_of_roles() {
+    let policies = Policies::builtin().unwrap();
+    let id = EmergencyId::from_uuid(Uuid::from_u128(9));
+    let refused_by = |principal: &Principal, operation, resource: &Resource| {
+        let decision = policies.decide(principal, operation, resource);
+        assert!(!decision.allowed, "{principal:?}");
+        decision.policies
+    };
+    for principal in every_combination_of_roles() {
+        let own = Resource::emergency(id, &on("here"), ME, Some(OTHER));
+        let own_confirm = refused_by(&principal, Operation::EmergencyConfirm, &own);
+        assert_eq!(own_confirm, ["nobody-confirms-their-own-emergency"]);
+        for involved in [own, Resource::emergency(id, &on("here"), OTHER, Some(ME))] {
+            let own_review = refused_by(&principal, Operation::EmergencyReview, &involved);
+            assert_eq!(own_review, ["nobody-reviews-their-own-emergency"]);
+        }
+        let in_emergency = Principal { emergency: Some(id), ..principal };
+        let of_others = Resource::emergency(id, &on("here"), OTHER, None);
+        for operation in [Operation::EmergencyConfirm, Operation::EmergencyReview] {
+            assert_eq!(refused_by(&in_emergency, operation, &of_others), ["emergencies-beget-no-emergencies"]);
+        }
+    }
+}
+
+#[test]
 fn an_auditor_opens_the_audit_log_and_the_policies_and_nothing_that_others_own() {
     let policies = Policies::builtin().unwrap();
     let auditor = me(vec![(Role::Auditor, Scope::Everywhere)]);
@@ -149,7 +174,14 @@ fn an_auditor_opens_the_audit_log_and_the_policies_and_nothing_that_others_own()
         policies.operations(&auditor).into_iter().filter(|operation| !nobody.contains(operation)).collect();
     assert_eq!(
         gained,
-        [Operation::AuditRead, Operation::AuditExport, Operation::PolicyRead, Operation::AccessReviewRead]
+        [
+            Operation::AuditRead,
+            Operation::AuditExport,
+            Operation::PolicyRead,
+            Operation::AccessReviewRead,
+            Operation::EmergencyRead,
+            Operation::EmergencyReview
+        ]
     );
 }
 

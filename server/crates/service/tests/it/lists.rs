@@ -121,7 +121,8 @@ impl Organisation {
             }
             let id = GrantId::new(ids.as_ref());
             let created_at = like.created_at;
-            let grant = Grant { id, subject, role, scope, expires_at: None, created_by: None, created_at };
+            let grant =
+                Grant { id, subject, role, scope, expires_at: None, created_by: None, created_at, emergency: None };
             unit.insert_grant(&grant).await.unwrap();
         }
         unit.commit().await.unwrap();

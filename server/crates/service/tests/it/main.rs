@@ -7,6 +7,7 @@ mod authoring;
 mod decisions;
 mod delegations;
 mod elsewhere;
+mod emergencies;
 mod events;
 mod idempotency;
 mod limits;

@@ -15,6 +15,7 @@ use store::access::Subject;
 
 use crate::{
     authoring::{greet, greeting},
+    emergencies::emergency,
     office::{Office, code},
 };
 
@@ -30,6 +31,27 @@ const UNAUDITED: [(Operation, &str); 3] = [
 /// A definition to be tried out.
 const TRIED: &str =
     "document: {dsl: 1.0.3, namespace: identity, name: tried, version: 1.0.0}\ndo: [{a: {set: {b: 1}}}]\n";
+
+/// Does with emergency access what there is to do: to one of somebody else's, on a namespace of its own.
+async fn in_an_emergency(office: &Office, caller: &Caller, operation: Operation) -> String {
+    let service = &office.service;
+    let scope = Scope::Namespace(uuid_word(office).parse().unwrap());
+    if operation == Operation::EmergencyAsk {
+        return code(service.ask_for_emergency(caller, emergency(Role::Publisher, scope)).await);
+    }
+    let on_call = office.hire(&uuid_word(office), &[Role::Operator], scope.clone()).await;
+    let asked = service.ask_for_emergency(&on_call, emergency(Role::Publisher, scope.clone())).await.unwrap();
+    if operation == Operation::EmergencyReview {
+        let second = office.hire(&uuid_word(office), &[Role::Operator], scope).await;
+        service.confirm_emergency(&second, asked.id).await.unwrap();
+        service.end_emergency(&on_call, asked.id).await.unwrap();
+    }
+    match operation {
+        Operation::EmergencyConfirm => code(service.confirm_emergency(caller, asked.id).await),
+        Operation::EmergencyEnd => code(service.end_emergency(caller, asked.id).await),
+        _ => code(service.review_emergency(caller, asked.id, "All as it should be").await),
+    }
+}
 
 /// Does an operation as this caller, on things of staff (or of the caller, where an operation is about oneself).
 async fn perform(office: &Office, caller: &Caller, operation: Operation) -> String {
@@ -188,6 +210,11 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
                 code(service.decide_access(caller, review.item.id, review.items[0].grant, true, "").await)
             }
         }
+        Operation::EmergencyRead => code(service.emergencies(caller, None, None).await),
+        Operation::EmergencyAsk
+        | Operation::EmergencyConfirm
+        | Operation::EmergencyEnd
+        | Operation::EmergencyReview => in_an_emergency(office, caller, operation).await,
         Operation::SeparationRead => code(service.separation(caller).await),
         Operation::SeparationUpdate => code(service.separate_roles(caller, Vec::new()).await),
         Operation::UserList => code(service.users(caller, None, None, None).await),

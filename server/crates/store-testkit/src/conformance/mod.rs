@@ -8,6 +8,7 @@ mod children;
 mod claims;
 mod credentials;
 mod delegations;
+mod emergencies;
 mod events;
 mod limits;
 mod messages;
@@ -156,6 +157,9 @@ cases! { $;
         a_review_keeps_what_it_began_with,
         what_became_of_a_grant_is_said_once,
         the_review_that_is_due_longest_is_ended_first;
+    emergencies:
+        what_was_said_of_an_emergency_stays,
+        emergencies_are_open_until_they_are_reviewed;
     policy_sets:
         policies_are_proposed_put_into_force_and_replaced,
         what_was_settled_stays_as_it_was,

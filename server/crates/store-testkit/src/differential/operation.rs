@@ -13,6 +13,7 @@ use store::{
     children::ChildRun,
     credentials::LinkPurpose,
     delegations::{Represented, Revocation},
+    emergencies::Emergency,
     events::{EventKey, Filter, KeptEvent, NewEvent, Subscriber},
     policy_sets::{AskedQuestion, PolicySet},
     process_permissions::ProcessPermission,
@@ -24,9 +25,9 @@ use store::{
 
 use crate::fixtures::{
     access_review, access_review_id, answered, approval, approval_id, approver, at, audit, comment, connection,
-    connection_id, decision, delegation, delegation_id, draft, draft_id, grant, grant_id, link, link_id, notification,
-    notification_id, outgoing, policy_set, remark, remark_id, review_item, run, run_id, schedule, session, session_id,
-    task, team, team_id, throttle, token, token_id, user, user_id, version,
+    connection_id, decision, delegation, delegation_id, draft, draft_id, emergency, emergency_id, grant, grant_id,
+    link, link_id, notification, notification_id, outgoing, policy_set, remark, remark_id, review_item, run, run_id,
+    schedule, session, session_id, task, team, team_id, throttle, token, token_id, user, user_id, version,
 };
 
 /// Numbers that each database gives by itself, as far as they are committed. They may differ; their order may not.
@@ -51,7 +52,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 79;
+const KINDS: u32 = 80;
 
 const TEXTS: &[&str] = &[
     "",
@@ -151,7 +152,7 @@ pub(super) async fn all_reviews(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all
 }
 
-/// Every set of policies with its authors, every question, and every access review.
+/// Every set of policies with its authors, every question, every access review, and every emergency.
 pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     let mut all = Vec::new();
     for set in unit.list_policy_sets(None, 100_000).await.unwrap() {
@@ -161,6 +162,7 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     for review in unit.list_access_reviews(None, 100_000).await.unwrap() {
         all.push(shown((unit.review_items(review.id).await.unwrap(), review)));
     }
+    all.extend(unit.list_emergencies(None, 100_000).await.unwrap().into_iter().map(shown));
     all
 }
 
@@ -240,6 +242,7 @@ impl Operation {
             74 | 75 => self.policies(unit).await,
             76 => self.access_reviews(unit).await,
             77 | 78 => self.substitutes(unit).await,
+            79 => self.emergencies(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
@@ -665,6 +668,44 @@ impl Operation {
                     unit.due_access_review(self.time).await?,
                     unit.review_items(id).await?,
                     unit.list_access_reviews(after, self.limit).await?,
+                    page,
+                ))
+            }
+        })
+    }
+
+    async fn emergencies(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let (a, b) = (self.a, self.b);
+        let id = emergency_id(a);
+        Ok(match self.c % 4 {
+            0 => {
+                let asked = Emergency {
+                    role: pick(&[Role::Approver, Role::Operator, Role::Publisher], b),
+                    scope: self.scope(),
+                    reason: self.text.to_owned(),
+                    ..emergency(a, user_id(b))
+                };
+                shown(unit.insert_emergency(&asked).await?)
+            }
+            1 => {
+                let before = unit.emergency(id).await?.unwrap_or_else(|| emergency(a, user_id(b)));
+                let ends_at = self.flag.then_some(self.time);
+                let (confirmed_by, confirmed_at) = (ends_at.map(|_| user_id(b)), ends_at);
+                shown(unit.update_emergency(&Emergency { confirmed_by, confirmed_at, ends_at, ..before }).await?)
+            }
+            2 => {
+                let before = unit.emergency(id).await?.unwrap_or_else(|| emergency(a, user_id(b)));
+                let (reviewed_by, reviewed_at) = (Some(user_id(b)), Some(self.time));
+                let seen = Emergency { reviewed_by, reviewed_at, review: self.text.to_owned(), ..before };
+                shown(unit.update_emergency(&seen).await?)
+            }
+            _ => {
+                let page = unit.list_emergencies(None, self.limit).await?;
+                let after = page.last().map(|emergency| (emergency.asked_at, emergency.id));
+                shown((
+                    unit.emergency(id).await?,
+                    unit.open_emergencies().await?,
+                    unit.list_emergencies(after, self.limit).await?,
                     page,
                 ))
             }
