@@ -21,6 +21,10 @@ use crate::{
 
 /// How many of the latest stand first.
 const RECENT: usize = 3;
+/// How many of a category are shown beside other categories.
+const OF_CATEGORY: usize = 12;
+/// How many of what was searched for are shown, until all are asked for.
+const OF_RESULTS: usize = 48;
 
 /// The catalogue.
 #[component]
@@ -42,6 +46,7 @@ fn Catalogue(items: Vec<CatalogueItem>) -> impl IntoView {
     let t = use_texts();
     let search = query_text("q");
     let category = query_text("category");
+    let all = query_text("all");
     let mut categories: Vec<String> = items.iter().map(|item| item.category.clone()).collect();
     categories.sort();
     categories.dedup();
@@ -70,21 +75,25 @@ fn Catalogue(items: Vec<CatalogueItem>) -> impl IntoView {
             return vec![nothing_found(t, nothing_at_all)];
         }
         if !whole() {
-            return vec![section(t, None, found)];
+            let limit = if all.with(|all| all == "true") { usize::MAX } else { OF_RESULTS };
+            return vec![section(t, None, found, limit, vec![("all", "true")])];
         }
         let mut sections = Vec::new();
         let mut recent: Vec<CatalogueItem> = found.iter().filter(|item| item.last_used_at.is_some()).cloned().collect();
         recent.sort_by_key(|item| std::cmp::Reverse(item.last_used_at));
         recent.truncate(RECENT);
         if !recent.is_empty() {
-            sections.push(section(t, Some(t.catalogue.recent().to_owned()), recent));
+            sections.push(section(t, Some(t.catalogue.recent().to_owned()), recent, RECENT, Vec::new()));
         }
         let mut groups: BTreeMap<String, Vec<CatalogueItem>> = BTreeMap::new();
         for item in found {
             groups.entry(item.category.clone()).or_default().push(item);
         }
-        sections
-            .extend(groups.into_iter().map(|(category, items)| section(t, Some(category_title(t, &category)), items)));
+        // What has no category is found by no link to it: all of it stands here.
+        sections.extend(groups.into_iter().map(|(category, items)| {
+            let limit = if category.is_empty() { usize::MAX } else { OF_CATEGORY };
+            section(t, Some(category_title(t, &category)), items, limit, vec![("category", category.as_str())])
+        }));
         sections
     };
     view! {
@@ -140,13 +149,32 @@ fn SearchField() -> impl IntoView {
     }
 }
 
-fn section(t: Texts, title: Option<String>, items: Vec<CatalogueItem>) -> AnyView {
+/// The first of these workflows, and the way to the rest: the same page with `rest` in its address.
+fn section(
+    t: Texts,
+    title: Option<String>,
+    items: Vec<CatalogueItem>,
+    limit: usize,
+    rest: Vec<(&str, &str)>,
+) -> AnyView {
     let label = title.clone().unwrap_or_else(|| t.catalogue.results().to_owned());
-    let cards: Vec<_> = items.into_iter().map(|item| view! { <li><ItemCard item/></li> }).collect();
+    let count = items.len();
+    let more = (count > limit).then(|| {
+        let location = use_location();
+        let set: Vec<_> = rest.iter().map(|(name, value)| (*name, Some(*value))).collect();
+        let href = href_with(&location.pathname.get_untracked(), &location.query.get_untracked(), &set);
+        view! {
+            <a class="button catalogue__more" href=href>
+                <span class="button__text">{t.catalogue.show_all(count)}</span>
+            </a>
+        }
+    });
+    let cards: Vec<_> = items.into_iter().take(limit).map(|item| view! { <li><ItemCard item/></li> }).collect();
     view! {
         <section class="catalogue__section" aria-label=label>
             {title.map(|title| view! { <h2 class="catalogue__heading">{title}</h2> })}
             <ul class="catalogue__cards">{cards}</ul>
+            {more}
         </section>
     }
 }

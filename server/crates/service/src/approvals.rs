@@ -32,6 +32,7 @@ use crate::{
     input,
     problems::{OrProblem as _, not_found},
     runs,
+    typical::SAMPLE,
     views::{self, People},
 };
 
@@ -297,7 +298,7 @@ impl Service {
         run: &Run,
     ) -> Result<SimilarRuns, Problem> {
         let statistics = unit.run_statistics(&run.workflow, catalogue::LATEST).await.or_problem()?;
-        let durations = unit.run_durations(&run.workflow, catalogue::SAMPLE).await.or_problem()?;
+        let durations = unit.run_durations(&run.workflow, SAMPLE).await.or_problem()?;
         let filter = RunFilter { workflow: Some(run.workflow.clone()), ..RunFilter::default() };
         // Only what the caller might open: a decision page is no way around the list of runs.
         let visible = runs::visible_to(self, caller, represents.to_vec());

@@ -21,11 +21,10 @@ use crate::{
     gate::Target,
     input,
     problems::{OrProblem as _, not_found},
+    typical::SAMPLE,
     views::{self, People},
 };
 
-/// Completed runs over which the usual duration is taken.
-pub(crate) const SAMPLE: u32 = 50;
 /// Runs that are looked through for what is said of a workflow or a person: the last ones, however many there are.
 pub(crate) const LATEST: u32 = 1_000;
 
@@ -59,8 +58,8 @@ impl Service {
             if !wanted.split_whitespace().all(|word| haystack.contains(word)) {
                 continue;
             }
-            let durations = gate.unit.run_durations(&version.workflow, SAMPLE).await.or_problem()?;
-            item.typical_seconds = views::typical_seconds(&durations);
+            let typical = self.typical.seconds(gate.unit.as_mut(), &version.workflow, gate.now);
+            item.typical_seconds = typical.await.or_problem()?;
             item.last_used_at = last_used.get(&version.workflow).copied();
             items.push(item);
         }

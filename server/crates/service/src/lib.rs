@@ -47,6 +47,7 @@ mod secrets;
 mod separation;
 mod shipped;
 mod sign_in;
+mod typical;
 mod views;
 
 use std::sync::Arc;
@@ -58,6 +59,7 @@ use identity::{passwords::Passwords, random::Random, vault::Vault};
 use policies::{Force, Questions};
 use policy::Policies;
 use store::Store;
+use typical::Typical;
 
 pub use administration::{NewUser, UserChange};
 pub use approvals::{ApprovalQuery, NewDecision};
@@ -119,6 +121,7 @@ pub struct Service {
     examination: Examination,
     force: Force,
     questions: Questions,
+    typical: Typical,
 }
 
 impl Service {
@@ -126,7 +129,13 @@ impl Service {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let force = Force::of(Arc::clone(&parts.policies));
-        Self { parts, examination: Examination::default(), force, questions: Questions::default() }
+        Self {
+            parts,
+            examination: Examination::default(),
+            force,
+            questions: Questions::default(),
+            typical: Typical::default(),
+        }
     }
 
     fn now(&self) -> Timestamp {
