@@ -16,7 +16,7 @@ use wasm_split_helpers::SplitLoaderError;
 use crate::pages::{
     account::AccountPage,
     admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
-    approvals::{ApprovalPage, ApprovalsPage},
+    approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
     audit::AuditPage,
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
     definitions::{DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, NewDefinitionPage},
@@ -60,7 +60,7 @@ impl Part {
             [] | ["catalogue" | "requests" | "runs" | "notifications"] => Some(Self::Overview),
             ["account" | "sign-in"] | ["setup" | "link", _] => Some(Self::Account),
             ["admin" | "policies" | "access-reviews" | "emergencies", ..] => Some(Self::Admin),
-            ["approvals", ..] => Some(Self::Approvals),
+            ["approvals", ..] | ["decide", _] => Some(Self::Approvals),
             ["audit"] => Some(Self::Audit),
             ["catalogue", _, _] => Some(Self::Workflow),
             ["catalogue", _, _, "request"] | ["requests", "drafts", _, "review"] => Some(Self::Request),
@@ -131,6 +131,8 @@ pub(crate) enum Admin {
 pub(crate) enum Decide {
     Next,
     One,
+    Chosen,
+    Linked,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -217,6 +219,8 @@ fn approvals(page: Decide) -> Result<AnyView, SplitLoaderError> {
     Ok(match page {
         Decide::Next => view! { <ApprovalsPage/> },
         Decide::One => view! { <ApprovalPage/> },
+        Decide::Chosen => view! { <ChosenPage/> },
+        Decide::Linked => view! { <LinkedPage/> },
     })
 }
 
@@ -438,6 +442,7 @@ mod tests {
             ("/emergencies/e_1", Some(Part::Admin)),
             ("/approvals", Some(Part::Approvals)),
             ("/approvals/apr_1", Some(Part::Approvals)),
+            ("/decide/token", Some(Part::Approvals)),
             ("/audit", Some(Part::Audit)),
             ("/catalogue/it/access", Some(Part::Workflow)),
             ("/catalogue/it/access/request", Some(Part::Request)),

@@ -78,6 +78,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/runs") view=|| Page::Overview(Overview::Runs).show() ssr=SsrMode::Async/>
                     <Route path=path!("/runs/:id") view=|| Page::Run.show() ssr=SsrMode::Async/>
                     <Route path=path!("/approvals") view=|| Page::Approvals(Decide::Next).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/approvals/chosen") view=|| Page::Approvals(Decide::Chosen).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/decide/:token") view=|| Page::Approvals(Decide::Linked).show() ssr=SsrMode::Async/>
                     <Route path=path!("/approvals/:id") view=|| Page::Approvals(Decide::One).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions") view=|| Page::Definitions(Author::List).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/new") view=|| Page::Definitions(Author::New).show() ssr=SsrMode::Async/>

@@ -21,6 +21,8 @@ interface World {
   large: number
   scheduled: number
   approval: string
+  /** All that waits for the manager. */
+  approvals: string[]
   draft: string
   link: string
   review: string
@@ -85,6 +87,7 @@ forbid (principal is User, action == Action::"run.cancel", resource is Run);
     large: large.number,
     scheduled: scheduled?.number ?? 0,
     approval: approval.id,
+    approvals: (await manager.get<List<{ id: string }>>('/approvals?state=pending&mine=true')).body.items.map(({ id }) => id),
     draft: draft.body.id,
     link: new URL(invited.stdout.trim()).pathname,
     review: review.body.id,
@@ -149,6 +152,9 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['decision-substitute', 'author', () => `/approvals/${world.approval}`],
   ['decisions-none', 'operator', () => '/approvals'],
   ['decisions-keys', 'manager', () => '/approvals?dialog=keys'],
+  ['decision-approve', 'manager', () => `/approvals/${world.approval}?dialog=approve`],
+  ['decisions-chosen', 'manager', () => `/approvals/chosen?id=${world.approvals.join('&id=')}`],
+  ['decisions-chosen-none', 'manager', () => '/approvals/chosen'],
   ['notices', 'staff', () => '/notifications'],
   ['account', 'staff', () => '/account'],
   ['account-sessions', 'staff', () => '/account?tab=sessions'],

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use domain::{
     ApprovalId, DecisionKind, RemarkId,
-    view::{ApprovalDetail, ApprovalSummary, EmergencyView, Page},
+    view::{ApprovalDetail, ApprovalSummary, ChosenApproval, DecisionOutcome, EmergencyView, Page},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
-use super::{go_on, scope};
+use super::{browser_session, go_on, scope};
 #[cfg(feature = "ssr")]
 use crate::model::narrowing;
 use crate::{door::Door, errors::AppError};
@@ -66,15 +66,11 @@ pub async fn decide(
     #[server(default)] comment: String,
     digest: String,
     #[server(default)] fields: BTreeMap<String, String>,
+    #[server(default)] password: String,
 ) -> Result<ApprovalDetail, AppError> {
     let (service, caller) = scope()?;
-    let mut new = service::NewDecision {
-        kind: decision,
-        comment: comment.trim().to_owned(),
-        digest,
-        filled_in: None,
-        narrowed: BTreeMap::new(),
-    };
+    let caller = confirmed(&service, caller, &password).await?;
+    let mut new = service::NewDecision::new(decision, comment.trim(), &digest);
     if matches!(decision, DecisionKind::Approve | DecisionKind::Narrow) {
         let asked = service.approval(&caller, approval).await?;
         if decision == DecisionKind::Narrow {
@@ -85,6 +81,104 @@ pub async fn decide(
     }
     let decided = service.decide_on(&caller, approval, new).await?;
     go_on(&format!("/approvals/{approval}?decided={decision}"));
+    Ok(decided)
+}
+
+/// The caller, who gives the password again if it is needed; the browser's session remembers it for a while.
+#[cfg(feature = "ssr")]
+async fn confirmed(
+    service: &service::Service,
+    caller: service::Caller,
+    password: &str,
+) -> Result<service::Caller, AppError> {
+    if password.is_empty() {
+        return Ok(caller);
+    }
+    let caller = service.confirm(&caller, password).await?;
+    if let Some(at) = caller.confirmed_at {
+        browser_session()?.confirm(at).await?;
+    }
+    Ok(caller)
+}
+
+/// Those of the chosen approvals (ids with commas between them) that the caller may see.
+#[server(protocol = Door, prefix = "/ui", endpoint = "chosen-approvals")]
+pub async fn chosen_approvals(#[server(default)] ids: String) -> Result<Vec<ChosenApproval>, AppError> {
+    let (service, caller) = scope()?;
+    let ids: Vec<ApprovalId> = ids.split(',').filter_map(|id| id.parse().ok()).collect();
+    Ok(service.chosen_approvals(&caller, &ids).await?)
+}
+
+/// What is decided about one of the chosen approvals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChosenRow {
+    /// The approval.
+    pub approval: ApprovalId,
+    /// The digest of what was shown.
+    pub digest: String,
+    /// What is decided; empty to leave it.
+    #[serde(default)]
+    pub decision: String,
+    /// Why.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// Decides on the chosen approvals, but for those that are left. `common` is the reason of each that has none of its own.
+#[server(protocol = Door, prefix = "/ui", endpoint = "decide-chosen")]
+pub async fn decide_chosen(
+    #[server(default)] rows: Vec<ChosenRow>,
+    #[server(default)] common: String,
+) -> Result<Vec<DecisionOutcome>, AppError> {
+    let (service, caller) = scope()?;
+    let all: Vec<String> = rows.iter().map(|row| row.approval.to_string()).collect();
+    let chosen: Vec<service::ChosenDecision> = rows
+        .into_iter()
+        .filter_map(|row| {
+            let comment = if row.comment.trim().is_empty() { common.clone() } else { row.comment };
+            let kind = row.decision.parse().ok()?;
+            Some(service::ChosenDecision { approval: row.approval, kind, comment, digest: row.digest })
+        })
+        .collect();
+    let places: Vec<String> = chosen.iter().map(|chosen| format!("/{}", chosen.approval)).collect();
+    let outcomes = service.decide_chosen(&caller, chosen).await.map_err(|mut problem| {
+        // A page knows its rows by their approvals, not by their numbers.
+        for error in &mut problem.errors {
+            for (number, place) in places.iter().enumerate() {
+                if let Some(field) = error.pointer.strip_prefix(&format!("/decisions/{number}/")) {
+                    error.pointer = format!("{place}/{field}");
+                    break;
+                }
+            }
+            if error.pointer == "/decisions" {
+                error.pointer = String::new();
+            }
+        }
+        problem
+    })?;
+    go_on(&format!("/approvals/chosen?sent=1&id={}", all.join("&id=")));
+    Ok(outcomes)
+}
+
+/// What a link in a mail asks the caller to decide.
+#[server(protocol = Door, prefix = "/ui", endpoint = "linked-approval")]
+pub async fn linked_approval(token: String) -> Result<ApprovalDetail, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.linked_approval(&caller, &token).await?)
+}
+
+/// Decides by a link in a mail.
+#[server(protocol = Door, prefix = "/ui", endpoint = "decide-by-link")]
+pub async fn decide_by_link(
+    token: String,
+    decision: DecisionKind,
+    #[server(default)] comment: String,
+    #[server(default)] password: String,
+) -> Result<ApprovalDetail, AppError> {
+    let (service, caller) = scope()?;
+    let caller = confirmed(&service, caller, &password).await?;
+    let decided = service.decide_by_link(&caller, &token, decision, comment.trim()).await?;
+    go_on(&format!("/approvals/{}?decided={decision}", decided.summary.id));
     Ok(decided)
 }
 

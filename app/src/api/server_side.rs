@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use domain::{ErrorCode, Problem, UserId};
+use domain::{ErrorCode, Problem, Timestamp, UserId};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -14,6 +14,9 @@ use crate::errors::AppError;
 pub trait BrowserSession: Send + Sync {
     /// Signs the person in: a new session id, so that one set by somebody else is worth nothing.
     fn begin(&self, user: UserId) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + '_>>;
+
+    /// Remembers that the person has given the password again.
+    fn confirm(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + '_>>;
 
     /// Signs the browser out.
     fn end(&self) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + '_>>;

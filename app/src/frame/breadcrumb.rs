@@ -52,6 +52,7 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
             }
             crumbs
         }
+        ["decide", ..] => vec![link(t.approvals(), "/approvals"), link(t.command_decide(), path)],
         ["definitions", rest @ ..] => {
             let mut crumbs = vec![link(t.definitions(), "/definitions")];
             match rest {

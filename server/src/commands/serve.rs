@@ -7,7 +7,7 @@ use clap::Args;
 use engine::{Engine, EngineSettings, Live, Observer};
 use identity::sessions::StoredSessions;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use service::{Mailer, Service, demo_organisation};
+use service::{DecisionLinks, Mailer, Service, demo_organisation};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -86,7 +86,8 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     let (sequenced, told) = (Arc::clone(&store), stop.clone());
     tasks.spawn(async move { audit::keep_sequencing(sequenced.as_ref(), told).await });
     if let Some(settings) = &config.mail {
-        let mailer = Mailer::new(Arc::clone(&store), Arc::clone(&clock), settings.clone(), base_url.clone())
+        let links = DecisionLinks::new(Arc::clone(&foundation.vault));
+        let mailer = Mailer::new(Arc::clone(&store), Arc::clone(&clock), settings.clone(), base_url.clone(), links)
             .context("the settings of mail are not usable")?;
         tasks.spawn(mailer.run(stop.clone()));
     }

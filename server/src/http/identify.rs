@@ -59,7 +59,10 @@ async fn who(
         Problem::new(ErrorCode::Unavailable).with_detail("the database does not answer; try again in a moment")
     })?;
     match current {
-        Some(current) => portal.service.caller_of_session(current.user, current.session, origin.clone()).await,
+        Some(current) => {
+            let caller = portal.service.caller_of_session(current.user, current.session, origin.clone()).await?;
+            Ok(caller.map(|caller| Caller { confirmed_at: current.confirmed_at, ..caller }))
+        }
         None => Ok(None),
     }
 }

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use domain::{ErrorCode, Problem, UserId};
+use domain::{ErrorCode, Problem, Timestamp, UserId};
 use identity::sessions;
 use leptos::prelude::{provide_context, use_context, use_nonce};
 use leptos_axum::{ResponseOptions, handle_server_fns_with_context, render_app_async_with_context};
@@ -169,6 +169,10 @@ impl BrowserSession for Browser {
             let begun = sessions::sign_in(&self.session, user, &self.origin.address, &self.origin.user_agent).await;
             begun.map(|_| ()).map_err(|cause| failed(&cause))
         })
+    }
+
+    fn confirm(&self, at: Timestamp) -> Outcome<'_> {
+        Box::pin(async move { sessions::confirm(&self.session, at).await.map_err(|cause| failed(&cause)) })
     }
 
     fn end(&self) -> Outcome<'_> {

@@ -5,8 +5,8 @@ use std::{
 };
 
 use domain::{
-    AccessVerdict, ApprovalState, DecisionKind, DelegationState, EmergencyState, ErrorCode, MissedRuns, Operation,
-    PolicySetState, Risk, Role, RunStatus, StageState, TaskStatus, Trigger, VersionState, WaitsFor,
+    AccessVerdict, ApprovalState, DecisionKind, DecisionResult, DelegationState, EmergencyState, ErrorCode, MissedRuns,
+    Operation, PolicySetState, Risk, Role, RunStatus, StageState, TaskStatus, Trigger, VersionState, WaitsFor,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -83,6 +83,7 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("AccessVerdict", on_the_wire(AccessVerdict::ALL)),
         ("ApprovalState", on_the_wire(ApprovalState::ALL)),
         ("DecisionKind", on_the_wire(DecisionKind::ALL)),
+        ("DecisionResult", on_the_wire(DecisionResult::ALL)),
         ("DelegationState", on_the_wire(DelegationState::ALL)),
         ("EmergencyState", on_the_wire(EmergencyState::ALL)),
         ("ErrorCode", on_the_wire(ErrorCode::ALL)),
@@ -143,6 +144,7 @@ async fn every_route_asks_who_is_calling() {
             .replace("{id}", "0198c0de-0000-7000-8000-000000000001")
             .replace("{question}", "0198c0de-0000-7000-8000-000000000002")
             .replace("{grant}", "0198c0de-0000-7000-8000-000000000003")
+            .replace("{token}", "abc")
             .replace("{user}", "0198c0de-0000-7000-8000-000000000002");
         assert!(!place.contains('{'), "{place}");
         let response = server.client.request(method.clone(), server.at(&place)).send().await.unwrap();

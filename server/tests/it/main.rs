@@ -12,6 +12,7 @@ mod commands;
 mod conformance;
 mod counterpart;
 mod crash;
+mod decisions;
 mod documents;
 mod elsewhere;
 mod events;

@@ -7,7 +7,7 @@ use domain::{
 use leptos::prelude::*;
 
 use super::{
-    decide::{DecisionForms, Narrowing, Words},
+    decide::{DecisionDialogs, DecisionForms, Narrowing, Words},
     questions::{Asking, Questions},
     stages::WhoDecides,
     versions::{Returned, Versions},
@@ -74,6 +74,7 @@ pub(super) fn Cockpit(
     let heading = format!("approval-{}", summary.id);
     let labelled = heading.clone();
     let forms = detail.can_decide.then(|| detail.clone());
+    let dialogs = (detail.can_decide && detail.form.is_none()).then(|| detail.clone());
     let narrowing = (detail.can_decide && !detail.narrow.is_empty()).then(|| detail.clone());
     let (whole, returned, versions, questions) = (detail.clone(), detail.clone(), detail.clone(), detail.clone());
     let similar = detail.similar.clone();
@@ -166,6 +167,7 @@ pub(super) fn Cockpit(
                 })}
             // Not within the forms: who came too late is told so after the forms have gone.
             <FormFeedback problem=decide.problem()/>
+            {dialogs.map(|detail| view! { <DecisionDialogs detail decide words/> })}
             {forms.map(|detail| view! { <DecisionForms detail decide words/> })}
         </article>
     }

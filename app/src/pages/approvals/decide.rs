@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use domain::{DecisionKind, view::ApprovalDetail};
+use domain::{DecisionKind, ErrorCode, Problem, view::ApprovalDetail};
 use leptos::prelude::*;
 use serde_json::Value;
 use server_fn::ServerFn;
 use wasm_bindgen::JsCast;
 
-use super::keys::{APPROVE, REASON};
+use super::keys::{APPROVE, APPROVE_DIALOG, REASON, REJECT_DIALOG};
 use crate::{
     api::approvals::Decide,
-    components::{Button, ButtonLook, Card, Field, Glyph, SettingField, TextArea, described_by, setting_id},
+    components::{
+        Button, ButtonLook, Card, Dialog, Field, FormFeedback, Glyph, SettingField, TextArea, TextField, described_by,
+        field_error, setting_id,
+    },
     i18n::use_texts,
     model::{
         connection_settings::{Setting, form},
@@ -21,6 +24,8 @@ use crate::{
     view,
 };
 
+/// The id of the password beside the reason of a rejection.
+const PASSWORD_TO_REFUSE: &str = "password-to-refuse";
 /// The most characters of a comment.
 const COMMENT: usize = 2_000;
 
@@ -78,6 +83,38 @@ impl Words {
     }
 }
 
+/// The password once more, where the decision needs it: from the beginning, or since the server has said so.
+#[component]
+pub(super) fn Password(
+    id: &'static str,
+    step_up: bool,
+    #[prop(into)] problem: Signal<Option<Problem>>,
+    words: Words,
+) -> impl IntoView {
+    let t = use_texts();
+    let error = field_error(problem, "/password");
+    let asked = move |problem: &Problem| {
+        problem.code == ErrorCode::StepUpRequired || problem.errors.iter().any(|error| error.pointer == "/password")
+    };
+    let wanted = Memo::new(move |earlier: Option<&bool>| {
+        step_up || earlier == Some(&true) || problem.with(|problem| problem.as_ref().is_some_and(asked))
+    });
+    view! {
+        <Show when=move || wanted.get()>
+            <TextField
+                name="password"
+                id=id.to_owned()
+                label=t.approvals.password()
+                hint=t.approvals.password_hint()
+                kind="password"
+                autocomplete="current-password"
+                value=words.begin(id, String::new())
+                error
+            />
+        </Show>
+    }
+}
+
 /// The forms for the decision.
 #[component]
 pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, words: Words) -> impl IntoView {
@@ -86,7 +123,8 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, 
     let digest = StoredValue::new(detail.summary.digest);
     let action = <Decide as ServerFn>::PATH;
     let send = move |decision: DecisionKind, comment: String| {
-        decide.send(&Decide { approval, decision, comment, digest: digest.get_value(), fields: BTreeMap::new() });
+        let (fields, password) = (BTreeMap::new(), words.begin(PASSWORD_TO_REFUSE, String::new()));
+        decide.send(&Decide { approval, decision, comment, digest: digest.get_value(), fields, password });
     };
     let refuse = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
@@ -111,6 +149,7 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, 
         }
     };
     let busy = decide.pending();
+    let (step_up, problem) = (detail.step_up, decide.problem());
     let asks = detail.form.as_ref().map(|schema| words.settings(schema, &Value::Null, "/filledIn"));
     let fields: Vec<_> = asks
         .into_iter()
@@ -138,6 +177,7 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, 
                                     on:input=move |event| words.comment.set(event_target_value(&event))
                                 ></textarea>
                             </Field>
+                            <Password id="password" step_up problem words/>
                             <Button look=ButtonLook::Primary icon=Glyph::Check busy=busy attr:id=APPROVE>
                                 {t.approvals.approve()}
                             </Button>
@@ -163,6 +203,7 @@ pub(super) fn DecisionForms(detail: ApprovalDetail, decide: Submission<Decide>, 
                             }
                         ></textarea>
                     </Field>
+                    <Password id=PASSWORD_TO_REFUSE step_up problem words/>
                     <div class="decide__buttons">
                         <Button look=ButtonLook::Danger icon=Glyph::Cross busy=busy name="decision" value="reject">
                             {t.approvals.reject()}
@@ -207,11 +248,79 @@ pub(super) fn Narrowing(detail: ApprovalDetail, decide: Submission<Decide>, word
                         value=words.begin("narrow-reason", String::new())
                         error=decide.error("/comment")
                     />
+                    <Password id="password-to-narrow" step_up=detail.step_up problem=decide.problem() words/>
                     <Button icon=Glyph::Undo busy=decide.pending()>{t.approvals.narrow_send()}</Button>
                 </div>
             </SubmitForm>
         </Card>
     })
+}
+
+/// The same two decisions for the keyboard: each asked for in a dialog that says about what.
+#[component]
+pub(super) fn DecisionDialogs(detail: ApprovalDetail, decide: Submission<Decide>, words: Words) -> impl IntoView {
+    let t = use_texts();
+    let summary = detail.summary;
+    let what = t.approvals.row(&summary.workflow_title, t.name_of(&summary.requester), summary.run_number);
+    let (approval, digest, what) = (summary.id, StoredValue::new(summary.digest), StoredValue::new(what));
+    let dialogs = [
+        (DecisionKind::Approve, APPROVE_DIALOG, t.approvals.approve(), ButtonLook::Primary, Glyph::Check),
+        (DecisionKind::Reject, REJECT_DIALOG, t.approvals.reject(), ButtonLook::Danger, Glyph::Cross),
+    ];
+    dialogs
+        .into_iter()
+        .map(|(kind, name, verb, look, glyph)| {
+            let step_up = detail.step_up;
+            let optional = kind == DecisionKind::Approve;
+            let (text, area, label, password) = if optional {
+                (words.comment, "dialog-comment", t.approvals.comment(), "dialog-password")
+            } else {
+                (words.reason, "dialog-reason", t.approvals.reason(), "dialog-password-to-refuse")
+            };
+            view! {
+                <Dialog name title=verb>
+                    <SubmitForm to=decide>
+                        <div class="stack">
+                            <p>{what.get_value()}</p>
+                            <p class="muted">
+                                {t.approvals.digest()} " " <code class="digest digest--whole">{digest.get_value()}</code>
+                            </p>
+                            <FormFeedback problem=decide.problem()/>
+                            <input type="hidden" name="approval" value=approval.to_string()/>
+                            <input type="hidden" name="digest" value=digest.get_value()/>
+                            <input type="hidden" name="decision" value=kind.as_str()/>
+                            <Field
+                                id=area
+                                label
+                                optional
+                                error=decide.error("/comment")
+                            >
+                                <textarea
+                                    class="input input--area"
+                                    id=area
+                                    name="comment"
+                                    rows="3"
+                                    maxlength=COMMENT
+                                    autofocus=true
+                                    aria-required=(!optional).then_some("true")
+                                    aria-describedby=described_by(area)
+                                    prop:value=move || text.get()
+                                    on:input=move |event| text.set(event_target_value(&event))
+                                ></textarea>
+                            </Field>
+                            <Password
+                                id=password
+                                step_up
+                                problem=decide.problem()
+                                words
+                            />
+                            <Button look icon=glyph busy=decide.pending()>{verb}</Button>
+                        </div>
+                    </SubmitForm>
+                </Dialog>
+            }
+        })
+        .collect_view()
 }
 
 fn focus_reason() {

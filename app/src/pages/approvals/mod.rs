@@ -1,15 +1,17 @@
 //! Decisions: the queue, and the cockpit in which one is taken.
 
+mod chosen;
 mod cockpit;
 mod decide;
 mod emergencies;
 mod keys;
+mod linked;
 mod questions;
 mod queue;
 mod stages;
 mod versions;
 
-use domain::{ApprovalId, ErrorCode, Problem};
+use domain::{ApprovalId, ErrorCode, Problem, view::ApprovalSummary};
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -26,10 +28,12 @@ use crate::{
     submission::{Submission, when_done},
     view,
 };
+pub use chosen::ChosenPage;
 use cockpit::Cockpit;
 use decide::Words;
 use emergencies::InEmergency;
-use keys::{KeysDialog, listen};
+use keys::{Course, KeysDialog, listen};
+pub use linked::LinkedPage;
 use questions::Asking;
 use queue::Queue;
 
@@ -115,9 +119,8 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
             live.touch(Topic::Approvals);
         }
     });
-    let order = RwSignal::new(Vec::<ApprovalId>::new());
-    let open = RwSignal::new(None::<ApprovalId>);
-    listen(order, open, query);
+    let course = Course::new();
+    listen(course, query);
     let one = move || matches!(asked.get(), Asked::One(_));
 
     view! {
@@ -146,10 +149,19 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
                     let QueueData { list, open: detail, emergencies } = data;
                     let ids: Vec<ApprovalId> = list.items.iter().map(|item| item.id).collect();
                     let shown = detail.as_ref().map(|detail| detail.summary.id);
+                    let plain = detail.as_ref().is_some_and(|detail| detail.can_decide && detail.form.is_none());
                     let next = next_of(&ids, shown);
+                    let name = |item: &ApprovalSummary| {
+                        t.approvals.row(&item.workflow_title, t.name_of(&item.requester), item.run_number)
+                    };
+                    let order: Vec<_> = list.items.iter().map(|item| (item.id, name(item))).collect();
                     Effect::new(move |_| {
-                        order.set(ids.clone());
-                        open.set(shown);
+                        course.order.set(order.clone());
+                        course.open.set(shown);
+                        course.plain.set(plain);
+                        // What has left the list is not decided about by having been chosen earlier.
+                        course.chosen.update(|chosen| chosen.retain(|id| ids.contains(id)));
+                        request_animation_frame(move || course.arrive());
                     });
                     let cockpit = match detail {
                         Some(detail) => view! { <Cockpit detail decide asking words next/> },
@@ -168,12 +180,13 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
                     view! {
                         <InEmergency emergencies/>
                         <div class="decisions-page__panes">
-                            <Queue page=list open=shown/>
+                            <Queue page=list open=shown course/>
                             <div class="decisions-page__detail">{cockpit}</div>
                         </div>
                     }
                 },
             )}
+            <p class="visually-hidden" role="status">{move || course.said.get()}</p>
             <KeysDialog/>
         </div>
     }

@@ -51,6 +51,8 @@ operations! {
     SetupClaim = "setup.claim" Change,
     /// Sign in with a password.
     SessionCreate = "session.create" Change,
+    /// Say one's password again, before something that can do much harm.
+    SessionConfirm = "session.confirm" Change,
     /// Sign out this browser.
     SessionEnd = "session.end" Change,
     /// See one's own signed-in browsers.

@@ -53,6 +53,8 @@ error_codes! {
     OwnChange = "own-change" 403 "You cannot publish your own change",
     /// Nobody puts policies into force that they have written themselves.
     OwnPolicies = "own-policies" 403 "You cannot put your own policies into force",
+    /// What is decided on can do much harm, so whoever decides says the password again.
+    StepUpRequired = "step-up-required" 403 "Say again who you are",
     /// Somebody would hold two roles that nobody may hold together.
     ConflictingRoles = "conflicting-roles" 403 "The roles conflict",
     /// The workflow runs processes, and its namespace may not.
@@ -71,6 +73,8 @@ error_codes! {
     SecretMissing = "secret-missing" 409 "A secret is missing",
     /// The digest that was sent is not that of what is there now: of what would run, or of a definition's text.
     DigestMismatch = "digest-mismatch" 409 "What is to be decided has changed",
+    /// It needs more than a word and a reason, so it is not decided together with others; says what.
+    DecideAlone = "decide-alone" 409 "It has to be decided by itself",
     /// The version is still used; `errors` says by what.
     StillUsed = "still-used" 409 "It is still used",
     /// Skipping the task would pass over a decision; says which.

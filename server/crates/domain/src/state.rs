@@ -246,6 +246,32 @@ states! {
 }
 
 states! {
+    /// What became of one of several decisions that were sent together.
+    DecisionResult {
+        /// It counts.
+        Decided = "decided",
+        /// Somebody was quicker, or it was decided before.
+        AlreadyDecided = "already-decided",
+        /// Something else is asked by now than what was seen.
+        Changed = "changed",
+        /// It needs more than a word and a reason, and is decided by itself.
+        Alone = "alone",
+        /// Not permitted, or not possible.
+        Refused = "refused",
+    }
+}
+
+states! {
+    /// Why an approval is not decided together with others.
+    WhyAlone {
+        /// Who approves fills in a form.
+        Form = "form",
+        /// Who decides says the password again.
+        StepUp = "step-up",
+    }
+}
+
+states! {
     /// What an approver said.
     DecisionKind {
         /// Let it run.

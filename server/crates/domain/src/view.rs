@@ -19,8 +19,8 @@ pub use access::{
     SecretView, SessionView, SubjectView, TeamView, TokenView, UserView,
 };
 pub use approval::{
-    AnswerView, ApprovalDetail, ApprovalSummary, ApproverView, DecisionView, EarlierVersion, QuestionView, RecentRun,
-    SimilarRuns, StageView,
+    AnswerView, ApprovalDetail, ApprovalSummary, ApproverView, ChosenApproval, DecisionOutcome, DecisionView,
+    EarlierVersion, QuestionView, RecentRun, SimilarRuns, StageView,
 };
 pub use audit::{AuditEntryView, AuditFilter, VerificationView};
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};

@@ -1,9 +1,10 @@
 //! Notices to people: an entry in the portal, and a mail in the outbox where mail is on.
 
-use domain::{Ids, NotificationId, Timestamp};
+use domain::{ApprovalId, Ids, NotificationId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use store::{
     UnitOfWork,
+    approvals::Approval,
     messages::{Notification, Outgoing},
     users::User,
 };
@@ -124,6 +125,22 @@ pub struct NoticeMail {
     pub run_number: Option<i64>,
     /// Where it leads, within the portal.
     pub link: String,
+    /// The decision that it asks for: the mail has links to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<AskedDecision>,
+}
+
+/// A decision that is asked of one person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedDecision {
+    /// On which approval.
+    pub approval: ApprovalId,
+    /// Of whom.
+    pub person: UserId,
+    /// In which stage, from 0.
+    pub stage: u32,
+    /// About what: the approval's digest.
+    pub digest: String,
 }
 
 /// Writes a notice to each recipient, with the change that caused it.
@@ -134,6 +151,31 @@ pub async fn notify(
     mail: bool,
     recipients: &[User],
     notice: &Notice,
+) -> store::Result<()> {
+    tell(unit, ids, now, mail, recipients, notice, None).await
+}
+
+/// The same to people whom an approval asks: their mails have links to the decision.
+pub async fn ask_for_decision(
+    unit: &mut dyn UnitOfWork,
+    ids: &dyn Ids,
+    now: Timestamp,
+    mail: bool,
+    recipients: &[User],
+    notice: &Notice,
+    approval: &Approval,
+) -> store::Result<()> {
+    tell(unit, ids, now, mail, recipients, notice, Some(approval)).await
+}
+
+async fn tell(
+    unit: &mut dyn UnitOfWork,
+    ids: &dyn Ids,
+    now: Timestamp,
+    mail: bool,
+    recipients: &[User],
+    notice: &Notice,
+    approval: Option<&Approval>,
 ) -> store::Result<()> {
     for user in recipients.iter().filter(|user| user.active) {
         unit.insert_notification(&Notification {
@@ -156,6 +198,12 @@ pub async fn notify(
             title: notice.title.clone(),
             run_number: notice.run_number,
             link: notice.link.clone(),
+            decision: approval.map(|approval| AskedDecision {
+                approval: approval.id,
+                person: user.id,
+                stage: approval.stage,
+                digest: approval.digest.clone(),
+            }),
         };
         unit.push_outgoing(&Outgoing {
             seq: 0,

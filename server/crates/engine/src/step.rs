@@ -22,7 +22,7 @@ use crate::{
     exchange::{Ending, exchange},
     limits,
     live::{RunChange, Topic},
-    notices::{Notice, NoticeKind, notify},
+    notices::{Notice, NoticeKind, ask_for_decision, notify},
 };
 
 /// What is written at once.
@@ -424,7 +424,11 @@ async fn tell(
         link: format!("/approvals/{}", opened.approval.id),
         cause: format!("approval:{}", place(&opened.approval)),
     };
-    send(unit, actor, &opened.told, &notice, now, written).await
+    let node = &actor.node;
+    let (ids, mail) = (node.parts.ids.as_ref(), node.settings.mail);
+    ask_for_decision(unit, ids, now, mail, &opened.told, &notice, &opened.approval).await?;
+    written.notified.extend(opened.told.iter().map(|user| user.id));
+    Ok(())
 }
 
 async fn send(

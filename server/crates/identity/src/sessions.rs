@@ -38,6 +38,7 @@ const USER: &str = "user";
 const ADDRESS: &str = "address";
 const AGENT: &str = "agent";
 const SESSION: &str = "session";
+const CONFIRMED: &str = "confirmed";
 
 /// The middleware that gives each request its `tower_sessions::Session`.
 ///
@@ -61,6 +62,8 @@ pub struct Current {
     pub user: UserId,
     /// The public id of the session, by which it is listed and revoked.
     pub session: SessionId,
+    /// When they last gave their password again, after signing in.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 /// Signs a person in: makes the row at once and gives its public id; the response carries the new cookie.
@@ -87,7 +90,14 @@ pub async fn current(session: &Session) -> Result<Option<Current>, SessionError>
     }
     let user = session.get::<UserId>(USER).await?;
     let id = session.get::<SessionId>(SESSION).await?;
-    Ok(user.zip(id).map(|(user, session)| Current { user, session }))
+    let confirmed_at = session.get::<Timestamp>(CONFIRMED).await?;
+    Ok(user.zip(id).map(|(user, session)| Current { user, session, confirmed_at }))
+}
+
+/// Notes that the person has given the password again at `at`. Signing in forgets it.
+pub async fn confirm(session: &Session, at: Timestamp) -> Result<(), SessionError> {
+    session.insert(CONFIRMED, at).await?;
+    Ok(())
 }
 
 /// Ends the session: removes its row and the cookie.

@@ -157,7 +157,8 @@ impl Policies {
             ],
             ResourceKind::Approval => vec![
                 Resource::approval(ApprovalId::from_uuid(id), namespace, person, [], []),
-                Resource::approval(ApprovalId::from_uuid(id), namespace, somebody_else, [person], [person]),
+                Resource::approval(ApprovalId::from_uuid(id), namespace, somebody_else, [person], [person])
+                    .confirmed(true),
             ],
             ResourceKind::Connection => {
                 vec![Resource::connection(ConnectionId::from_uuid(id), std::slice::from_ref(scope))]

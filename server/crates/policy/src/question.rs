@@ -6,7 +6,7 @@ use std::{
 };
 
 use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression};
-use domain::{Name, Role, Scope, UserId};
+use domain::{Name, Risk, Role, Scope, UserId};
 
 use crate::{Principal, Resource, ResourceKind};
 
@@ -127,6 +127,11 @@ impl EntityTypes {
                 ("involved".to_owned(), set(&resource.involved)),
                 substitutes(),
                 ("changedBy".to_owned(), set(resource.changed_by.as_slice())),
+                (
+                    "risk".to_owned(),
+                    RestrictedExpression::new_string(resource.risk.unwrap_or(Risk::Medium).as_str().to_owned()),
+                ),
+                ("confirmed".to_owned(), RestrictedExpression::new_bool(resource.confirmed)),
             ]),
             ResourceKind::Emergency => {
                 HashMap::from([("person".to_owned(), person(owner()?)), ("agreed".to_owned(), people())])

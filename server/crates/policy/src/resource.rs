@@ -1,4 +1,4 @@
-use domain::{ApprovalId, ConnectionId, EmergencyId, GrantId, Name, RunId, Scope, TeamId, UserId, WorkflowRef};
+use domain::{ApprovalId, ConnectionId, EmergencyId, GrantId, Name, Risk, RunId, Scope, TeamId, UserId, WorkflowRef};
 use serde::{Deserialize, Serialize};
 
 macro_rules! resource_kinds {
@@ -83,6 +83,12 @@ pub struct Resource {
     /// Who changed what an approval asks about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) changed_by: Option<UserId>,
+    /// How much harm what an approval is about can do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) risk: Option<Risk>,
+    /// Whether whoever asks has said again who they are, a moment ago.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) confirmed: bool,
 }
 
 impl Resource {
@@ -96,6 +102,8 @@ impl Resource {
             involved: Vec::new(),
             substitutes: Vec::new(),
             changed_by: None,
+            risk: None,
+            confirmed: false,
         }
     }
 
@@ -165,6 +173,20 @@ impl Resource {
     #[must_use]
     pub fn changed_by(self, changed_by: Option<UserId>) -> Self {
         Self { changed_by, ..self }
+    }
+
+    /// The same approval, of a workflow with this risk; medium unless said.
+    #[must_use]
+    pub fn of_risk(mut self, risk: Risk) -> Self {
+        self.risk = Some(risk);
+        self
+    }
+
+    /// The same approval, as it is to somebody who has, or has not, said the password again.
+    #[must_use]
+    pub fn confirmed(mut self, confirmed: bool) -> Self {
+        self.confirmed = confirmed && self.kind == ResourceKind::Approval;
+        self
     }
 
     /// A connection. It belongs to a namespace when that one alone may use it; else only administrators of the whole

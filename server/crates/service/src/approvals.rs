@@ -1,6 +1,8 @@
 //! Deciding. There is one function that decides, whatever the door: [`Service::decide_on`].
 
+mod bulk;
 mod deliberation;
+mod mail_link;
 mod remarks;
 mod resubmission;
 
@@ -23,6 +25,9 @@ use workflow::{
     CallId, EventKind, RunError,
     approval::{Denied, Standing},
 };
+
+pub use bulk::ChosenDecision;
+pub use mail_link::DecisionLinks;
 
 use deliberation::Deliberation;
 
@@ -65,22 +70,28 @@ pub struct NewDecision {
     pub filled_in: Option<Value>,
     /// What they permit instead of what was asked for, by JSON pointer into the input; for [`DecisionKind::Narrow`].
     pub narrowed: BTreeMap<String, Value>,
+    /// How it came.
+    pub manner: Manner,
+}
+
+impl NewDecision {
+    /// A decision that is nothing but a word and a reason.
+    #[must_use]
+    pub fn new(kind: DecisionKind, comment: &str, digest: &str) -> Self {
+        Self {
+            kind,
+            comment: comment.to_owned(),
+            digest: digest.to_owned(),
+            filled_in: None,
+            narrowed: BTreeMap::new(),
+            manner: Manner::Single,
+        }
+    }
 }
 
 fn target(approval: &Approval, run: &Run) -> Target {
     Target::new("approval", approval.id, format!("R-{}: {}", run.number, approval.title))
         .within(&run.workflow.namespace)
-}
-
-async fn resource(unit: &mut dyn UnitOfWork, loaded: &Loaded) -> Result<Resource, Problem> {
-    let Loaded { approval, run, asked, substitutes } = loaded;
-    let mut involved = unit.people_asked_in(run.id).await.or_problem()?;
-    involved.extend(substitutes.iter().map(|substitute| substitute.user_id));
-    let asked = asked.iter().map(|approver| approver.user_id);
-    let here = substitutes.iter().filter(|substitute| substitute.approval == approval.id);
-    Ok(Resource::approval(approval.id, &run.workflow.namespace, approval.requester_id, asked, involved)
-        .with_substitutes(here.map(|substitute| substitute.user_id))
-        .changed_by(approval.changed_by))
 }
 
 fn decision_view(decision: Decision, people: &People) -> DecisionView {
@@ -97,7 +108,52 @@ fn decision_view(decision: Decision, people: &People) -> DecisionView {
     }
 }
 
+/// By which of the ways that lead to the one function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// By itself.
+    #[default]
+    Single,
+    /// Together with others.
+    InBulk,
+    /// By a link in a mail, which asked about this stage, counted from 0.
+    MailLink {
+        /// The stage.
+        stage: u32,
+    },
+}
+
+impl Manner {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::InBulk => "bulk",
+            Self::MailLink { .. } => "mail-link",
+        }
+    }
+}
+
 impl Service {
+    /// An approval as policies see it.
+    async fn approval_resource(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        caller: &Caller,
+        loaded: &Loaded,
+    ) -> Result<Resource, Problem> {
+        let Loaded { approval, run, asked, substitutes } = loaded;
+        let mut involved = unit.people_asked_in(run.id).await.or_problem()?;
+        involved.extend(substitutes.iter().map(|substitute| substitute.user_id));
+        let asked = asked.iter().map(|approver| approver.user_id);
+        let here = substitutes.iter().filter(|substitute| substitute.approval == approval.id);
+        let risk = self.definition(unit, &run.workflow, &run.version).await?.rondo().risk;
+        Ok(Resource::approval(approval.id, &run.workflow.namespace, approval.requester_id, asked, involved)
+            .with_substitutes(here.map(|substitute| substitute.user_id))
+            .changed_by(approval.changed_by)
+            .of_risk(risk)
+            .confirmed(self.is_confirmed(caller)))
+    }
+
     /// Approvals that the caller may see, oldest due first.
     pub async fn approvals(
         &self,
@@ -190,7 +246,7 @@ impl Service {
     pub async fn approval(&self, caller: &Caller, id: ApprovalId) -> Result<ApprovalDetail, Problem> {
         let mut gate = self.look(caller, Operation::ApprovalRead).await?;
         let loaded = load(gate.unit.as_mut(), id, gate.now).await?;
-        let resource = resource(gate.unit.as_mut(), &loaded).await?;
+        let resource = self.approval_resource(gate.unit.as_mut(), caller, &loaded).await?;
         gate.authorize_or_hide(&resource, &target(&loaded.approval, &loaded.run)).await?;
         let represents = gate.unit.represented_by(caller.user, gate.now).await.or_problem()?;
         self.approval_page(gate.unit.as_mut(), caller, &represents, loaded, &resource).await
@@ -230,6 +286,7 @@ impl Service {
         };
         let policies = self.in_force();
         let may = |operation| policies.decide(&caller.principal, operation, resource).allowed;
+        let step_up = refusal.is_none() && !may(Operation::ApprovalDecide);
         let pending = approval.state == ApprovalState::Pending;
         let can_resubmit = deliberation.is_returned() && may(Operation::ApprovalResubmit);
         let draft = if can_resubmit { unit.draft_of_approval(approval.id).await.or_problem()? } else { None };
@@ -265,12 +322,13 @@ impl Service {
             similar: self.similar(unit, caller, represents, &run).await?,
             can_decide: refusal.is_none(),
             refusal,
+            step_up,
             run_error: views::run_detail(&run, &people).error,
             summary,
         })
     }
 
-    /// Why the caller cannot decide now; none when they can.
+    /// Why the caller cannot decide now; none when they can, if need be by giving the password again.
     fn refusal(
         &self,
         caller: &Caller,
@@ -281,7 +339,8 @@ impl Service {
         if approval.requester_id == caller.user {
             return Some(ErrorCode::OwnRequest);
         }
-        if !self.in_force().decide(&caller.principal, Operation::ApprovalDecide, resource).allowed {
+        let confirmed = resource.clone().confirmed(true);
+        if !self.in_force().decide(&caller.principal, Operation::ApprovalDecide, &confirmed).allowed {
             return Some(ErrorCode::Forbidden);
         }
         if approval.state != ApprovalState::Pending {
@@ -330,9 +389,7 @@ impl Service {
         comment: &str,
         digest: &str,
     ) -> Result<ApprovalDetail, Problem> {
-        let (comment, digest) = (comment.to_owned(), digest.to_owned());
-        let new = NewDecision { kind, comment, digest, filled_in: None, narrowed: BTreeMap::new() };
-        self.decide_on(caller, id, new).await
+        self.decide_on(caller, id, NewDecision::new(kind, comment, digest)).await
     }
 
     /// Takes a decision. Its digest says what the person saw; if something else would run by now, nothing is decided.
@@ -345,7 +402,11 @@ impl Service {
         let mut gate = self.enter(caller, Operation::ApprovalDecide).await?;
         // Locks the approval, so that of two people at the same moment one decides and the other is told.
         let loaded = load(gate.unit.as_mut(), id, gate.now).await?;
-        let resource = resource(gate.unit.as_mut(), &loaded).await?;
+        let mut resource = self.approval_resource(gate.unit.as_mut(), caller, &loaded).await?;
+        if new.manner == Manner::InBulk {
+            // A password is given for one decision, which was looked at.
+            resource = resource.confirmed(false);
+        }
         let Loaded { approval, run, asked, .. } = loaded;
         let target = target(&approval, &run);
         if self.in_force().decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
@@ -364,12 +425,19 @@ impl Service {
             Ok(ballot) => ballot,
             Err(denied) => return Err(gate.refuse(&target, denied_problem(&approval, denied)).await),
         };
+        let stage = u32::try_from(ballot.stage).unwrap_or(u32::MAX);
+        if matches!(new.manner, Manner::MailLink { stage: asked } if asked != stage) {
+            return Err(gate.refuse(&target, mail_link::passed()).await);
+        }
         if approval.digest != new.digest {
             let problem = Problem::new(ErrorCode::DigestMismatch)
                 .with_detail("what you saw is not what would run now; read it again and decide on that");
             return Err(gate.refuse(&target, problem).await);
         }
-        let stage = u32::try_from(ballot.stage).unwrap_or(u32::MAX);
+        if new.manner == Manner::InBulk && new.kind == DecisionKind::Approve && form_of(&approval).is_some() {
+            let problem = Problem::new(ErrorCode::DecideAlone).with_detail("whoever approves this fills in a form");
+            return Err(gate.refuse(&target, problem).await);
+        }
         let represented = match ballot.of {
             own if own == caller.user => None,
             other => Some(gate.unit.user(other).await.or_problem()?.ok_or_else(not_found)?),
@@ -412,6 +480,7 @@ impl Service {
             "stage": stage + 1,
             "narrowed": less,
             "verdict": verdict_name(standing),
+            "manner": new.manner.as_str(),
         });
         gate.finish(&target, detail).await?;
         // Whoever waits for more decisions, or for the requester, has nothing to do.
@@ -577,15 +646,19 @@ fn within(mut problem: Problem, place: &str) -> Problem {
     problem
 }
 
+/// What an approver fills in, as a schema.
+fn form_of(approval: &Approval) -> Option<Value> {
+    views::shown(&approval.shown).get("form").cloned()
+}
+
 /// What an approver fills in, checked against the approval's form. Nothing is filled in but to approve.
 fn check_form(approval: &Approval, new: &NewDecision) -> Result<Option<Value>, Problem> {
     if new.kind != DecisionKind::Approve {
         return Ok(None);
     }
-    let shown = views::shown(&approval.shown);
     let filled_in = new.filled_in.clone().unwrap_or_else(|| json!({}));
-    let Some(form) = shown.get("form") else { return Ok(None) };
-    let checked = input::check(Some(form), &filled_in).map_err(|problem| within(problem, "/filledIn"));
+    let Some(form) = form_of(approval) else { return Ok(None) };
+    let checked = input::check(Some(&form), &filled_in).map_err(|problem| within(problem, "/filledIn"));
     checked.map(|()| Some(filled_in))
 }
 

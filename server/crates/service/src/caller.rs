@@ -1,6 +1,6 @@
 //! Who calls, through which door.
 
-use domain::{SessionId, TokenId, UserId};
+use domain::{SessionId, Timestamp, TokenId, UserId};
 use policy::Principal;
 
 pub use audit::Door;
@@ -25,6 +25,8 @@ pub struct Caller {
     pub origin: Origin,
     /// The idempotency key under which it came. What is done is done under it, in the same unit of work.
     pub reservation: Option<Reservation>,
+    /// When they last gave their password again, in this session or with this call.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 /// Where a call came from, signed in or not.

@@ -138,7 +138,15 @@ impl Gate<'_> {
             return Ok(());
         }
         let separated = SEPARATED.iter().find(|(policy, _)| decision.policies.iter().any(|named| named == policy));
-        let code = separated.map_or(ErrorCode::Forbidden, |(_, code)| *code);
+        // Nothing but the password is missing, whichever policy asks for it.
+        let confirmed = resource.clone().confirmed(true);
+        let code = if confirmed != *resource
+            && self.in_force.decide(self.principal.as_ref(), self.operation, &confirmed).allowed
+        {
+            ErrorCode::StepUpRequired
+        } else {
+            separated.map_or(ErrorCode::Forbidden, |(_, code)| *code)
+        };
         let mut problem = Problem::new(code).with_detail(decision.missing);
         problem.policies = decision.policies.into_iter().map(NamedPolicy::of).collect();
         Err(self.refuse(target, problem).await)

@@ -62,7 +62,7 @@ use store::Store;
 use typical::Typical;
 
 pub use administration::{NewUser, UserChange};
-pub use approvals::{ApprovalQuery, NewDecision};
+pub use approvals::{ApprovalQuery, ChosenDecision, DecisionLinks, Manner, NewDecision};
 pub use audit_log::{AuditExport, ExportFormat};
 pub use authoring::DefinitionQuery;
 use authoring::Examination;

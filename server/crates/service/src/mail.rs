@@ -17,6 +17,8 @@ use store::{Store, messages::Outgoing};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::DecisionLinks;
+
 /// Looked for due mails this often.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Mails taken at once.
@@ -80,6 +82,7 @@ pub struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     base_url: String,
+    links: DecisionLinks,
 }
 
 impl Mailer {
@@ -89,6 +92,7 @@ impl Mailer {
         clock: Arc<dyn Clock>,
         settings: MailSettings,
         base_url: String,
+        links: DecisionLinks,
     ) -> Result<Self, MailError> {
         let from: Mailbox = settings.from.parse()?;
         let mut tls = TlsParameters::builder(settings.host.clone());
@@ -107,7 +111,7 @@ impl Mailer {
         if let Some((name, password)) = settings.credentials {
             transport = transport.credentials(Credentials::new(name, password.expose().to_owned()));
         }
-        Ok(Self { store, clock, transport: transport.build(), from, base_url })
+        Ok(Self { store, clock, transport: transport.build(), from, base_url, links })
     }
 
     /// Sends mails until told to stop.
@@ -152,7 +156,9 @@ impl Mailer {
         let Ok(mail) = serde_json::from_str::<NoticeMail>(&outgoing.payload) else {
             return Err(MailError::Compose(lettre::error::Error::MissingTo));
         };
-        let (subject, body) = words(&mail, &self.base_url);
+        // Made anew each time, so that no way to decide lies about in the outbox.
+        let link = mail.decision.as_ref().map(|asked| self.links.issue(asked, self.clock.now()));
+        let (subject, body) = words(&mail, &self.base_url, link);
         let message = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(Some(mail.name.clone()), mail.to.parse()?))
@@ -188,7 +194,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// Subject and text in the recipient's language.
-fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
+fn words(mail: &NoticeMail, base_url: &str, link: Option<(String, Timestamp)>) -> (String, String) {
     let title = mail.title.replace(['\r', '\n'], " ");
     let number = mail.run_number.map(|number| format!(" (R-{number})")).unwrap_or_default();
     let korean = mail.locale == "ko";
@@ -368,8 +374,24 @@ fn words(mail: &NoticeMail, base_url: &str) -> (String, String) {
         }
     };
     let signature = if korean { "Rondo에서 보낸 메일입니다." } else { "Sent by Rondo." };
-    let body = format!("{sentence}\n\n{base_url}{}\n\n-- \n{signature}\n", mail.link);
+    let ways = link.map(|(path, until)| ways(korean, base_url, &path, until)).unwrap_or_default();
+    let body = format!("{sentence}\n\n{base_url}{}\n{ways}\n-- \n{signature}\n", mail.link);
     (subject, body)
+}
+
+/// The links to a decision, each with the choice prepared.
+fn ways(korean: bool, base_url: &str, path: &str, until: Timestamp) -> String {
+    let (approve, reject) = if korean { ("승인", "반려") } else { ("Approve", "Reject") };
+    let day = until.to_utc().date();
+    let what = if korean {
+        format!("이 링크는 받는 분만 한 번 사용할 수 있으며 {day}까지 유효합니다. 로그인한 뒤 확인해야 결정됩니다.")
+    } else {
+        format!(
+            "These links are for you alone, work once, and until {day}. You sign in and confirm; opening one decides nothing."
+        )
+    };
+    let to = |choice: &str| format!("{base_url}{path}?choice={choice}");
+    format!("\n{approve}:\n{}\n\n{reject}:\n{}\n\n{what}\n", to("approve"), to("reject"))
 }
 
 #[cfg(test)]
@@ -386,9 +408,14 @@ mod tests {
             title: "x\r\nBcc: b@example.test".to_owned(),
             run_number: Some(7),
             link: "/runs/7".to_owned(),
+            decision: None,
         };
-        let (subject, body) = words(&mail, "https://rondo.example.test");
+        let (subject, body) = words(&mail, "https://rondo.example.test", None);
         assert!(!subject.contains('\n'));
         assert!(body.contains("https://rondo.example.test/runs/7"));
+        let until = Timestamp::from_micros(0);
+        let (_, body) = words(&mail, "https://rondo.example.test", Some(("/decide/x".to_owned(), until)));
+        assert!(body.contains("https://rondo.example.test/decide/x?choice=reject\n"), "{body}");
+        assert!(body.contains("1970-01-01"), "{body}");
     }
 }

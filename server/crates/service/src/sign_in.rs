@@ -1,11 +1,11 @@
 //! Signing in, and telling who calls.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use domain::{ErrorCode, Operation, Problem, SessionId, UserId};
 use identity::{Secret, throttle, tokens};
 use policy::Resource;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::UnitOfWork;
 
 use crate::{
@@ -17,8 +17,24 @@ use crate::{
 
 /// Longer texts are no password and are not hashed.
 const PASSWORD_LIMIT: usize = 1_024;
+/// A password that was given again counts for so long.
+const CONFIRMED: Duration = Duration::from_mins(5);
 /// What is kept of a name that nobody has, in the audit log.
 const CLAIMED_LIMIT: usize = 64;
+
+/// Who has to wait after failed attempts: the account, and the address that they came from.
+fn slowed_down(login: &str, origin: &Origin) -> Vec<throttle::Subject> {
+    let mut subjects = vec![throttle::Subject::account(login)];
+    subjects.extend(origin.address.parse::<IpAddr>().ok().map(throttle::Subject::address));
+    subjects
+}
+
+fn too_many(wait: Duration) -> Problem {
+    let mut problem =
+        Problem::new(ErrorCode::TooManyRequests).with_detail("too many failed attempts; wait before the next one");
+    problem.retry_after = Some(wait.as_secs().max(1));
+    problem
+}
 
 impl Service {
     /// Checks a name and password. The answer, and the time it takes, is the same for an unknown name, a disabled
@@ -27,18 +43,14 @@ impl Service {
         let login = login.trim().to_lowercase();
         let claimed: String = login.chars().filter(|c| !c.is_control()).take(CLAIMED_LIMIT).collect();
         let password = Secret::new(password.to_owned());
-        let mut subjects = vec![throttle::Subject::account(&login)];
-        subjects.extend(origin.address.parse::<IpAddr>().ok().map(throttle::Subject::address));
+        let subjects = slowed_down(&login, origin);
         let target = Target::new("user", "", claimed.clone());
 
         let mut gate = self.enter_anonymous(origin, Operation::SessionCreate, &claimed).await?;
         gate.authorize(&Resource::system(), &target).await?;
         // Counted before the password is looked at, so that many attempts at once do not all find the counter at zero.
         if let Some(wait) = throttle::attempt(gate.unit.as_mut(), &subjects, gate.now).await.or_problem()? {
-            let mut problem = Problem::new(ErrorCode::TooManyRequests)
-                .with_detail("too many failed attempts; wait before the next one");
-            problem.retry_after = Some(wait.as_secs().max(1));
-            return Err(gate.fail(&target, problem, json!({"reason": "throttled"})).await);
+            return Err(gate.fail(&target, too_many(wait), json!({"reason": "throttled"})).await);
         }
         let user = gate.unit.user_by_login(&login).await.or_problem()?;
         gate.unit.commit().await.or_problem()?;
@@ -69,6 +81,57 @@ impl Service {
         let id = user.id;
         gate.finish(&Target::new("user", id, user.login), json!({})).await?;
         Ok(id)
+    }
+
+    /// Checks the caller's password once more, before something that can do much harm. Failures count as those of signing in
+    /// do. The answer is the caller as one who has done so; a browser's session may remember it.
+    pub async fn confirm(&self, caller: &Caller, password: &str) -> Result<Caller, Problem> {
+        // The idempotency key belongs to what is done afterwards.
+        let alone = Caller { reservation: None, ..caller.clone() };
+        let password = Secret::new(password.to_owned());
+        let subjects = slowed_down(&caller.login, &caller.origin);
+        let own = Resource::own(policy::ResourceKind::Session, caller.user);
+        let target = Target::new("user", caller.user, caller.login.clone());
+
+        let mut gate = self.enter(&alone, Operation::SessionConfirm).await?;
+        gate.authorize(&own, &target).await?;
+        let user = self.known_user(gate.unit.as_mut(), caller.user).await?;
+        if user.password_hash.is_none() {
+            let problem = Problem::new(ErrorCode::StepUpRequired)
+                .with_detail("this account has no password; an administrator makes a link by which one is set");
+            return Err(gate.refuse(&target, problem).await);
+        }
+        // Counted before the password is looked at, as at the sign-in.
+        if let Some(wait) = throttle::attempt(gate.unit.as_mut(), &subjects, gate.now).await.or_problem()? {
+            return Err(gate.fail(&target, too_many(wait), json!({"reason": "throttled"})).await);
+        }
+        gate.unit.commit().await.or_problem()?;
+
+        let fits = password.expose().len() <= PASSWORD_LIMIT;
+        let checked = if fits { password } else { Secret::new(String::new()) };
+        let verified = self
+            .parts
+            .passwords
+            .verify(user.password_hash.as_deref(), &checked)
+            .await
+            .map_err(|cause| internal("a password cannot be checked", &cause))?;
+
+        let mut gate = self.enter(&alone, Operation::SessionConfirm).await?;
+        gate.authorize(&own, &target).await?;
+        if !(verified.matches && fits) {
+            let wrong = people::field("/password", "wrong", Value::Null, "this is not your password");
+            let problem = Problem::new(ErrorCode::InvalidInput).with_errors(vec![wrong]);
+            return Err(gate.fail(&target, problem, json!({"reason": "wrong password"})).await);
+        }
+        throttle::clear(gate.unit.as_mut(), &subjects).await.or_problem()?;
+        let confirmed_at = Some(gate.now);
+        gate.finish(&target, json!({})).await?;
+        Ok(Caller { confirmed_at, ..caller.clone() })
+    }
+
+    /// Whether the caller has given the password again a moment ago.
+    pub(crate) fn is_confirmed(&self, caller: &Caller) -> bool {
+        caller.confirmed_at.is_some_and(|at| self.now().since(at) <= CONFIRMED)
     }
 
     /// The caller behind a session; none when the person is gone or disabled.
@@ -128,6 +191,7 @@ impl Service {
             token,
             origin,
             reservation: None,
+            confirmed_at: None,
         }))
     }
 

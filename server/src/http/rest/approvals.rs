@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use axum::{Json, extract::State};
 use domain::{
     ApprovalId, ApprovalState, DecisionKind, RemarkId, RunId,
-    view::{ApprovalDetail, ApprovalSummary, Page, RunSummary},
+    view::{ApprovalDetail, ApprovalSummary, DecisionOutcome, Page, RunSummary},
 };
-use serde::Deserialize;
+use identity::Secret;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use service::{ApprovalQuery, NewDecision};
+use service::{ApprovalQuery, Caller, ChosenDecision, Manner, NewDecision};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -19,8 +20,11 @@ use crate::http::{Portal, identify::SignedIn, problem::Answer};
 pub(super) fn routes() -> OpenApiRouter<Portal> {
     OpenApiRouter::default()
         .routes(routes!(list))
+        .routes(routes!(decide_chosen))
         .routes(routes!(get))
         .routes(routes!(decide))
+        .routes(routes!(linked))
+        .routes(routes!(decide_by_link))
         .routes(routes!(resubmit))
         .routes(routes!(ask))
         .routes(routes!(answer))
@@ -91,23 +95,142 @@ struct Decision {
     #[serde(default)]
     #[schema(value_type = Object)]
     narrowed: BTreeMap<String, Value>,
+    /// The caller's password once more, where the approval says `stepUp`; it is for this call alone.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password)]
+    password: Option<Secret>,
+}
+
+/// The caller, who gives the password again if it is needed.
+async fn confirmed(portal: &Portal, caller: Caller, password: Option<Secret>) -> Answer<Caller> {
+    match password {
+        Some(password) => Ok(portal.service.confirm(&caller, password.expose()).await?),
+        None => Ok(caller),
+    }
 }
 
 /// Decide
+///
+/// Where the risk is high, or a policy asks for it, the decision is refused with `step-up-required` until it comes with the
+/// caller's password.
 #[utoipa::path(post, path = "/api/v1/approvals/{id}/decisions", tag = "approvals", operation_id = "decide",
     params(("id" = ApprovalId, Path)),
     request_body = Decision,
     responses((status = 201, description = "The approval after the decision", body = ApprovalDetail)),
-    extensions(("x-rondo-operation" = json!("approval.decide"))))]
+    extensions(("x-rondo-operation" = json!(["approval.decide", "session.confirm"]))))]
 async fn decide(
     State(portal): State<Portal>,
     SignedIn(caller): SignedIn,
     Place(id): Place<ApprovalId>,
     Sent(decision): Sent<Decision>,
 ) -> Answer<Created<ApprovalDetail>> {
-    let Decision { decision: kind, comment, digest, filled_in, narrowed } = decision;
-    let new = NewDecision { kind, comment, digest, filled_in, narrowed };
+    let Decision { decision: kind, comment, digest, filled_in, narrowed, password } = decision;
+    let caller = confirmed(&portal, caller, password).await?;
+    let new = NewDecision { kind, comment, digest, filled_in, narrowed, manner: Manner::Single };
     Ok(Created(format!("/approvals/{id}"), portal.service.decide_on(&caller, id, new).await?))
+}
+
+/// One of several decisions.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct OneDecision {
+    /// The approval.
+    approval: ApprovalId,
+    /// What the caller says; not `narrow`.
+    decision: DecisionKind,
+    /// Why; required unless it is an approval.
+    #[serde(default)]
+    comment: String,
+    /// The approval's `digest`: what was decided about.
+    digest: String,
+}
+
+/// Several decisions.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Decisions {
+    /// At most 100, each about another approval.
+    #[schema(min_items = 1, max_items = 100)]
+    decisions: Vec<OneDecision>,
+}
+
+/// What became of several decisions.
+#[derive(Serialize, ToSchema)]
+struct Outcomes {
+    /// In the order in which they were sent.
+    items: Vec<DecisionOutcome>,
+}
+
+/// Decide on several approvals, each with its reason
+///
+/// Each is decided as if it came by itself, and answered by itself: one that is refused keeps none of the others. What asks for
+/// a form, or for the password again, is answered `alone`. Nothing is decided when a reason is missing.
+#[utoipa::path(post, path = "/api/v1/approvals/decisions", tag = "approvals", operation_id = "decideSeveral",
+    request_body = Decisions,
+    responses((status = 200, description = "What became of each", body = Outcomes)),
+    extensions(("x-rondo-operation" = json!("approval.decide"))))]
+async fn decide_chosen(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Sent(Decisions { decisions }): Sent<Decisions>,
+) -> Answer<Json<Outcomes>> {
+    let chosen = decisions
+        .into_iter()
+        .map(|OneDecision { approval, decision: kind, comment, digest }| ChosenDecision {
+            approval,
+            kind,
+            comment,
+            digest,
+        })
+        .collect();
+    Ok(Json(Outcomes { items: portal.service.decide_chosen(&caller, chosen).await? }))
+}
+
+/// What a link in a mail asks the caller to decide
+///
+/// Looking decides nothing and uses nothing up. The link works for the person whom the mail was sent to, once, for a week.
+#[utoipa::path(get, path = "/api/v1/decision-links/{token}", tag = "approvals", operation_id = "getLinkedApproval",
+    params(("token" = String, Path)),
+    responses((status = 200, description = "The approval", body = ApprovalDetail)),
+    extensions(("x-rondo-operation" = json!("approval.read"))))]
+async fn linked(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(token): Place<String>,
+) -> Answer<Json<ApprovalDetail>> {
+    Ok(Json(portal.service.linked_approval(&caller, &token).await?))
+}
+
+/// A decision by a link, which knows what it is about.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct LinkedDecision {
+    /// What the caller says; not `narrow`.
+    decision: DecisionKind,
+    /// Why; required unless it is an approval.
+    #[serde(default)]
+    comment: String,
+    /// The caller's password once more, where the approval says `stepUp`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password)]
+    password: Option<Secret>,
+}
+
+/// Decide by a link in a mail
+#[utoipa::path(post, path = "/api/v1/decision-links/{token}/decisions", tag = "approvals", operation_id = "decideByLink",
+    params(("token" = String, Path)),
+    request_body = LinkedDecision,
+    responses((status = 201, description = "The approval after the decision", body = ApprovalDetail)),
+    extensions(("x-rondo-operation" = json!(["approval.decide", "session.confirm"]))))]
+async fn decide_by_link(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(token): Place<String>,
+    Sent(LinkedDecision { decision, comment, password }): Sent<LinkedDecision>,
+) -> Answer<Created<ApprovalDetail>> {
+    let caller = confirmed(&portal, caller, password).await?;
+    let decided = portal.service.decide_by_link(&caller, &token, decision, &comment).await?;
+    Ok(Created(format!("/approvals/{}", decided.summary.id), decided))
 }
 
 /// Changed input.

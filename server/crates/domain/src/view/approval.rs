@@ -3,8 +3,8 @@ use serde_json::Value;
 
 use super::{Person, PlanStep, RunError};
 use crate::{
-    ApprovalId, ApprovalState, DecisionId, DecisionKind, DraftId, Name, RemarkId, Risk, RunId, RunStatus, StageState,
-    Timestamp,
+    ApprovalId, ApprovalState, DecisionId, DecisionKind, DecisionResult, DraftId, ErrorCode, Name, Problem, RemarkId,
+    Risk, RunId, RunStatus, StageState, Timestamp, WhyAlone,
 };
 
 /// An approval in a list.
@@ -283,8 +283,60 @@ pub struct ApprovalDetail {
     pub can_decide: bool,
     /// Why not, as an error code (`own-request`, `forbidden`, `already-decided`).
     #[serde(default)]
-    pub refusal: Option<crate::ErrorCode>,
+    pub refusal: Option<ErrorCode>,
+    /// Whether the decision needs the caller's password once more.
+    #[serde(default)]
+    pub step_up: bool,
     /// The run's error, where it has ended with one.
     #[serde(default)]
     pub run_error: Option<RunError>,
+}
+
+/// An approval that was chosen to be decided together with others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ChosenApproval {
+    /// The fields of the list.
+    #[serde(flatten)]
+    pub summary: ApprovalSummary,
+    /// What the requester sent.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub input: Value,
+    /// The schema of the input, for titles.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub input_schema: Option<Value>,
+    /// Why the caller cannot decide now; none when they can.
+    #[serde(default)]
+    pub refusal: Option<ErrorCode>,
+    /// What keeps it from being decided together with others: a form only from being approved, step-up altogether.
+    #[serde(default)]
+    pub alone: Option<WhyAlone>,
+    /// What the caller has said about it last, if anything.
+    #[serde(default)]
+    pub said: Option<DecisionKind>,
+    /// The approval that has taken its place, since what was asked for has changed.
+    #[serde(default)]
+    pub replaced_by: Option<ApprovalId>,
+}
+
+/// What became of one of several decisions that were sent together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionOutcome {
+    /// The approval.
+    pub approval: ApprovalId,
+    /// What became of it.
+    pub result: DecisionResult,
+    /// Where the approval stands now, if it was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<ApprovalState>,
+    /// Why it was not decided: what a decision by itself would have been answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+    /// Where the difference can be read, if something else is asked by now: a path within the portal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<String>,
 }

@@ -113,11 +113,19 @@ async fn signing_in_makes_a_row_that_says_who_and_from_where() {
     let session = fixture.request(None);
     let agent = format!("Browser\n{}", "x".repeat(1000));
     let id = sign_in(&session, fixture.staff, "192.0.2.1", &agent).await.unwrap();
-    assert_eq!(current(&session).await.unwrap(), Some(Current { user: fixture.staff, session: id }), "at once");
+    assert_eq!(
+        current(&session).await.unwrap(),
+        Some(Current { user: fixture.staff, session: id, confirmed_at: None }),
+        "at once"
+    );
 
     let cookie = session.id().unwrap();
     let next = fixture.request(Some(cookie));
-    assert_eq!(current(&next).await.unwrap(), Some(Current { user: fixture.staff, session: id }), "and afterwards");
+    assert_eq!(
+        current(&next).await.unwrap(),
+        Some(Current { user: fixture.staff, session: id, confirmed_at: None }),
+        "and afterwards"
+    );
 
     let row = fixture.row(cookie).await.unwrap();
     assert_eq!((row.id, row.user_id, row.address.as_str()), (id, Some(fixture.staff), "192.0.2.1"));

@@ -11,7 +11,7 @@ use engine::{
 use serde_json::{Value, json};
 use store::approvals::Remark;
 
-use super::{COMMENT_LIMIT, Loaded, already_decided, load, resource, target};
+use super::{COMMENT_LIMIT, Loaded, already_decided, load, target};
 use crate::{
     Caller, Service,
     problems::{OrProblem as _, not_found},
@@ -45,7 +45,7 @@ impl Service {
     ) -> Result<ApprovalDetail, Problem> {
         let mut gate = self.enter(caller, operation).await?;
         let loaded = load(gate.unit.as_mut(), id, gate.now).await?;
-        let resource = resource(gate.unit.as_mut(), &loaded).await?;
+        let resource = self.approval_resource(gate.unit.as_mut(), caller, &loaded).await?;
         let Loaded { approval, run, asked, .. } = loaded;
         let target = target(&approval, &run);
         if self.in_force().decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::{UnitOfWork, approvals::Approval, requests::Draft, runs::Run};
 use workflow::{CallId, EventKind};
 
-use super::{Loaded, decision_view, deliberation::Deliberation, load, resource, target};
+use super::{Loaded, decision_view, deliberation::Deliberation, load, target};
 use crate::{
     Caller, Gate, Service, input,
     problems::{OrProblem as _, not_found},
@@ -36,7 +36,7 @@ impl Service {
         input: Value,
     ) -> Result<RunSummary, Problem> {
         let loaded = load(gate.unit.as_mut(), id, gate.now).await?;
-        let resource = resource(gate.unit.as_mut(), &loaded).await?;
+        let resource = self.approval_resource(gate.unit.as_mut(), caller, &loaded).await?;
         let Loaded { approval, run, asked, .. } = loaded;
         let target = target(&approval, &run);
         if self.in_force().decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {

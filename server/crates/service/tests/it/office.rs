@@ -10,7 +10,7 @@ use connectors::{
     smtp::SmtpConnector,
 };
 use domain::{
-    ApprovalId, Clock, Ids, Problem, RunId, RunStatus, SessionId, UserId, WorkflowRef,
+    ApprovalId, Clock, Ids, Problem, RunId, RunStatus, SessionId, Timestamp, UserId, WorkflowRef,
     view::{ApprovalDetail, RunDetail},
 };
 use engine::{Definitions, Engine, EngineSettings, Live, NoObserver, processes::NoProcesses};
@@ -43,6 +43,7 @@ pub(crate) struct Office {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) vault: Arc<Vault>,
     directory: tempfile::TempDir,
     engine: Engine,
 }
@@ -64,12 +65,29 @@ impl Office {
         Self::open_on(Arc::new(store), directory, clock, resolver).await
     }
 
+    /// The same, with mails in the outbox, which nobody sends.
+    pub(crate) async fn open_with_mail() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&directory.path().join("rondo.sqlite")).await.unwrap();
+        Self::furnish(Arc::new(store), directory, Arc::new(WallClock), None, true).await
+    }
+
     /// The same, on an empty database.
     pub(crate) async fn open_on(
         store: Arc<dyn Store>,
         directory: tempfile::TempDir,
         clock: Arc<dyn Clock>,
         resolver: Option<Arc<dyn ResourceResolver>>,
+    ) -> Self {
+        Self::furnish(store, directory, clock, resolver, false).await
+    }
+
+    async fn furnish(
+        store: Arc<dyn Store>,
+        directory: tempfile::TempDir,
+        clock: Arc<dyn Clock>,
+        resolver: Option<Arc<dyn ResourceResolver>>,
+        mails: bool,
     ) -> Self {
         store.migrate().await.unwrap();
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
@@ -116,7 +134,7 @@ impl Office {
                 live: live.clone(),
                 observer: Arc::new(NoObserver),
             },
-            EngineSettings { poll: Duration::from_millis(50), ..EngineSettings::default() },
+            EngineSettings { poll: Duration::from_millis(50), mail: mails, ..EngineSettings::default() },
         );
         let policies = Arc::new(Policies::builtin().unwrap());
         let parts = || Parts {
@@ -131,14 +149,14 @@ impl Office {
             random: Arc::clone(&random),
             live: live.clone(),
             waker: Some(engine.waker()),
-            mail_enabled: false,
+            mail_enabled: mails,
             base_url: "http://rondo.example.test".to_owned(),
             demo: service::demo_organisation(),
         };
         let (service, other_node) = (Service::new(parts()), Arc::new(Service::new(parts())));
         service.load_shipped(SHIPPED).await.unwrap();
         assert!(service.load_demo().await.unwrap());
-        Self { service: Arc::new(service), other_node, store, ids, clock, directory, engine }
+        Self { service: Arc::new(service), other_node, store, ids, clock, vault, directory, engine }
     }
 
     /// Stops the node, which gives back what it has of the database.
@@ -148,6 +166,10 @@ impl Office {
 
     pub(crate) fn data(&self) -> &Path {
         self.directory.path()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn origin() -> Origin {

@@ -66,6 +66,7 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         Operation::SessionCreate => code(service.sign_in(&caller.origin, &unique, "wrong password").await),
         Operation::PasswordClaim => code(service.claim_password(&caller.origin, "x", "a fine long password").await),
         Operation::PasswordReveal => code(service.reveal_password(&caller.origin, "x").await),
+        Operation::SessionConfirm => code(service.confirm(caller, &format!("rondo-demo-{}", caller.login)).await),
         Operation::SessionEnd => code(service.sign_out(caller).await),
         Operation::SessionList => code(service.sessions(caller).await),
         Operation::SessionRevoke => code(service.revoke_session(caller, SessionId::new(office.ids.as_ref())).await),

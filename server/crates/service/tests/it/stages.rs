@@ -1,7 +1,5 @@
 //! Approvals in stages, and what happens before a decision: questions, changes by the requester and by approvers.
 
-use std::collections::BTreeMap;
-
 use domain::{
     ApprovalId, ApprovalState, DecisionKind, ErrorCode, Problem, RunId, RunStatus, StageState,
     view::{ApprovalDetail, OwnerView},
@@ -303,11 +301,8 @@ async fn approvers_narrow_what_the_workflow_lets_them_and_all_decide_anew() {
     decide(&office, &operator, &one, DecisionKind::Approve).await.unwrap();
     let narrow = async |caller: &Caller, changes: &[(&str, Value)]| {
         let new = NewDecision {
-            kind: DecisionKind::Narrow,
-            comment: "less will do".to_owned(),
-            digest: one.summary.digest.clone(),
-            filled_in: None,
             narrowed: changes.iter().map(|(pointer, value)| ((*pointer).to_owned(), value.clone())).collect(),
+            ..NewDecision::new(DecisionKind::Narrow, "less will do", &one.summary.digest)
         };
         office.service.decide_on(caller, one.summary.id, new).await
     };
@@ -390,13 +385,7 @@ form: {type: object, required: [cost], additionalProperties: false, properties: 
     let asked = first(&office, &manager, run).await;
     assert_eq!(asked.form.as_ref().unwrap()["required"], json!(["cost"]));
     let approve = async |filled_in: Option<Value>| {
-        let new = NewDecision {
-            kind: DecisionKind::Approve,
-            comment: String::new(),
-            digest: asked.summary.digest.clone(),
-            filled_in,
-            narrowed: BTreeMap::new(),
-        };
+        let new = NewDecision { filled_in, ..NewDecision::new(DecisionKind::Approve, "", &asked.summary.digest) };
         office.service.decide_on(&manager, asked.summary.id, new).await
     };
     for wrong in [None, Some(json!({"cost": 0})), Some(json!({"cost": "much"}))] {
