@@ -26,8 +26,8 @@ pub use audit::{AuditEntryView, AuditFilter, VerificationView};
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};
 pub use definition::{
     CallerView, CheckedDefinition, CommentView, DefinitionItem, DefinitionLife, DiagnosticView, DifferenceRow,
-    DifferenceView, FunctionView, LanguageView, RehearsalView, RehearsedCall, RehearsedStep, SavedDefinition, TextLine,
-    UsesView,
+    DifferenceView, EditedText, ExpectedRun, FunctionView, LanguageView, RehearsalView, RehearsedCall, RehearsedStep,
+    SavedDefinition, TaskField, TaskForm, TaskItem, TaskList, TextLine, UsesView,
 };
 pub use delegation::DelegationView;
 pub use emergency::EmergencyView;

@@ -6,6 +6,7 @@
 
 mod comments;
 mod difference;
+mod editing;
 mod rehearsal;
 mod retirement;
 mod review;
@@ -29,6 +30,8 @@ use store::{
 };
 use tokio::sync::Semaphore;
 use workflow::{Definition, Diagnostic};
+
+pub use editing::TextEdit;
 
 use crate::{
     Caller, Gate, Service, cursor,
@@ -55,7 +58,8 @@ pub struct DefinitionQuery {
     pub namespace: Option<Name>,
 }
 
-/// Lets few texts be examined at once, so that slow systems that texts refer to take no thread from others.
+/// Lets few texts be examined or tried out at once, so that slow systems that texts refer to, and long runs, take no thread
+/// from others.
 pub(crate) struct Examination(Arc<Semaphore>);
 
 impl Default for Examination {
@@ -141,6 +145,14 @@ fn invalid(found: Vec<Diagnostic>) -> Problem {
     Problem::new(ErrorCode::InvalidDefinition).with_errors(found.into_iter().map(error).collect())
 }
 
+/// Refuses a text that is larger than the language takes.
+fn must_fit(text: &str) -> Result<(), Problem> {
+    if text.len() <= TEXT_LIMIT {
+        return Ok(());
+    }
+    Err(Problem::new(ErrorCode::TooLarge).with_detail("a definition has at most 1 MiB"))
+}
+
 /// Refuses a text that says it is another version than the one it is kept as.
 fn must_name(text: &str, workflow: &WorkflowRef, version: &str) -> Result<(), Problem> {
     let Some(document) = Definition::identify(text) else { return Ok(()) };
@@ -217,8 +229,8 @@ impl Service {
         gate.authorize(&Resource::system(), &Target::new("definitions", "", "")).await?;
         drop(gate);
         Ok(match self.examine(text).await? {
-            Ok(definition) => CheckedDefinition { diagnostics: Vec::new(), graph: Some(definition.graph()) },
-            Err(found) => CheckedDefinition { diagnostics: diagnostics(found), graph: None },
+            Ok(definition) => CheckedDefinition { graph: Some(definition.graph()), ..CheckedDefinition::default() },
+            Err(found) => CheckedDefinition { diagnostics: diagnostics(found), ..CheckedDefinition::default() },
         })
     }
 
@@ -428,23 +440,30 @@ impl Service {
     /// Reads a text as the definition that it may be, with all that it refers to elsewhere: away from locks, and from the
     /// threads that others wait for.
     async fn examine(&self, text: &str) -> Result<Result<Definition, Vec<Diagnostic>>, Problem> {
-        if text.len() > TEXT_LIMIT {
-            return Err(Problem::new(ErrorCode::TooLarge).with_detail("a definition has at most 1 MiB"));
-        }
+        must_fit(text)?;
         let (text, catalogue) = (text.to_owned(), self.parts.connectors.function_catalogue().clone());
+        let late = "what the text refers to elsewhere does not come; try again later";
+        self.in_turn(late, move || Definition::parse(&text, &catalogue)).await
+    }
+
+    /// Does something with a text that may take long, when it is its turn. `late` says what is to be done if that does not
+    /// come, or the work does not end: the work then still goes on to its end, and keeps its turn.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        late: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         let turn = Arc::clone(&self.examination.0).acquire_owned();
-        let examined = async {
+        let done = async {
             let turn = turn.await.map_err(|cause| internal("texts are not examined any more", &cause))?;
-            let reading = tokio::task::spawn_blocking(move || {
+            let working = tokio::task::spawn_blocking(move || {
                 let _turn = turn;
-                Definition::parse(&text, &catalogue)
+                work()
             });
-            reading.await.map_err(|cause| internal("a text could not be examined", &cause))
+            working.await.map_err(|cause| internal("a text could not be examined", &cause))
         };
-        tokio::time::timeout(PATIENCE, examined).await.unwrap_or_else(|_| {
-            let detail = "what the text refers to elsewhere does not come; try again later";
-            Err(Problem::new(ErrorCode::Unavailable).with_detail(detail))
-        })
+        let late = || Err(Problem::new(ErrorCode::Unavailable).with_detail(late));
+        tokio::time::timeout(PATIENCE, done).await.unwrap_or_else(|_| late())
     }
 
     /// Authorizes an operation on a version, whether or not it is there. A unit that writes keeps others from changing it.

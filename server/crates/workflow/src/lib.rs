@@ -38,6 +38,7 @@
 //! - **Add a function to expressions**: see [`expression`].
 //! - **Change the form of events or state**: raise [`Event::FORMAT`] or [`RunState::VERSION`]. The order of tasks in the
 //!   arena (document order, depth first) is part of the state's form. `tests/journal.rs` says how to write its file.
+//! - **Change a text** and leave the rest of it as it is written: [`edit`].
 //! - **Test a definition**: [`harness`]; what authors write as `document.metadata.rondo.tests`: [`rehearsal`].
 //!
 //! # Limits
@@ -49,6 +50,7 @@ mod cloud_event;
 mod definition;
 mod diagnostic;
 pub mod duration;
+pub mod edit;
 mod effect;
 mod error;
 mod event;

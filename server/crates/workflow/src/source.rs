@@ -248,7 +248,7 @@ fn key(node: &Node, diagnostics: &mut Diagnostics) -> String {
 }
 
 /// A plain scalar by YAML's core schema.
-fn plain(text: &str, span: Span, diagnostics: &mut Diagnostics) -> NodeKind {
+pub(crate) fn plain(text: &str, span: Span, diagnostics: &mut Diagnostics) -> NodeKind {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return NodeKind::Null,
         "true" | "True" | "TRUE" => return NodeKind::Bool(true),

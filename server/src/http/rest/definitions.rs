@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(rehearse))
         .routes(routes!(language))
         .routes(routes!(save, delete))
+        .routes(routes!(keep_as_test))
         .routes(routes!(copy))
         .routes(routes!(submit))
         .routes(routes!(withdraw))
@@ -125,6 +126,39 @@ async fn rehearse(
     Sent(TrialText { source, input }): Sent<TrialText>,
 ) -> Answer<Json<Page<RehearsalView>>> {
     Ok(whole(portal.service.rehearse_definition(&caller, &source, input).await?))
+}
+
+/// A test to be added to a draft.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"title": "A laptop for three days", "input": {"days": 3}, "digest": "4fe1…"}))]
+struct NewTest {
+    /// What it shows, at most 200 characters.
+    title: String,
+    /// The input, which is to come to what it comes to now.
+    #[schema(value_type = Value)]
+    input: Value,
+    /// The `digest` of the draft.
+    digest: String,
+}
+
+/// Add a test to a draft: its input is tried out, and what it comes to now is what the test expects. The rest of the text
+/// stays as it is written
+#[utoipa::path(post, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/tests", tag = "definitions",
+    operation_id = "addDefinitionTest",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    request_body = NewTest,
+    responses((status = 200, description = "The draft's new digest, and what is wrong with it still", body = SavedDefinition)),
+    extensions(("x-rondo-operation" = json!("definition.save"))))]
+async fn keep_as_test(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(version): Version,
+    Sent(NewTest { title, input, digest }): Sent<NewTest>,
+) -> Answer<Json<SavedDefinition>> {
+    let (workflow, version) = place(version);
+    let service = &portal.service;
+    Ok(Json(service.keep_as_test(&caller, &workflow, &version, &digest, &title, input).await?))
 }
 
 /// A draft.

@@ -81,11 +81,35 @@ pub struct RehearsalView {
     /// The error that it failed with.
     #[serde(default)]
     pub error: Option<RunError>,
+    /// Whether it went on and on, and was stopped.
+    #[serde(default)]
+    pub endless: bool,
+    /// What the test expects; absent where it is none.
+    #[serde(default)]
+    pub expected: Option<ExpectedRun>,
+    /// The line of the text on which the test stands, from 1; absent where it is none.
+    #[serde(default)]
+    pub line: Option<u64>,
     /// What is different from what the test expects; absent if nothing is, or where it is no test.
     #[serde(default)]
     pub difference: Option<String>,
     /// The tasks in order of start; at most 500.
     pub steps: Vec<RehearsedStep>,
+}
+
+/// What a test expects of its run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ExpectedRun {
+    /// How it ends.
+    pub status: RunStatus,
+    /// Its output, if that is compared.
+    #[serde(default)]
+    pub output: Option<Value>,
+    /// The type of its error, if that is compared.
+    #[serde(default)]
+    pub error: Option<String>,
 }
 
 /// A task of a run in which nothing was done.
@@ -103,6 +127,12 @@ pub struct RehearsedStep {
     pub occurrence: u32,
     /// Whether it takes something back.
     pub compensation: bool,
+    /// For a switch, the case that was taken; absent if none was.
+    #[serde(default)]
+    pub chosen: Option<String>,
+    /// Who would be asked, where it asks people, as a word that pages translate where they know it.
+    #[serde(default)]
+    pub asks: Vec<String>,
     /// How it stands in the end.
     pub status: TaskStatus,
     /// Its input.
@@ -142,6 +172,81 @@ pub struct CheckedDefinition {
     /// The graph of its tasks, when it is one.
     #[serde(default)]
     pub graph: Option<Graph>,
+    /// What came of its own tests, when it is one and they were asked for. Their steps are left out.
+    #[serde(default)]
+    pub tests: Vec<RehearsalView>,
+    /// Its tasks as they are nested, where they were asked for, as far as the text can be read.
+    #[serde(default)]
+    pub tasks: Option<TaskList>,
+}
+
+/// A list of tasks in the text of a definition.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskList {
+    /// JSON pointer to the list.
+    pub reference: String,
+    /// The tasks in order.
+    pub tasks: Vec<TaskItem>,
+}
+
+/// A task in the text of a definition, which may not be one yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskItem {
+    /// JSON pointer to the task.
+    pub reference: String,
+    /// Its title for people.
+    pub title: String,
+    /// Its kind; empty where it is of none.
+    pub kind: String,
+    /// The function, for calls.
+    #[serde(default)]
+    pub function: Option<String>,
+    /// The lists of tasks within it.
+    pub lists: Vec<TaskList>,
+}
+
+/// A task as a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskForm {
+    /// JSON pointer to the task.
+    pub reference: String,
+    /// Its name.
+    pub name: String,
+    /// Its kind; empty where it is of none.
+    pub kind: String,
+    /// Its parts in order; the last one, without a pointer, is the task as a whole.
+    pub fields: Vec<TaskField>,
+}
+
+/// A part of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskField {
+    /// JSON pointer below the task.
+    pub pointer: String,
+    /// What it is, for an argument of a function.
+    pub title: String,
+    /// More words about it, for an argument of a function.
+    pub hint: String,
+    /// Whether it cannot be left out.
+    pub required: bool,
+    /// What can stand there, where it is one of a few.
+    pub choices: Vec<String>,
+    /// Whether it takes several lines.
+    pub lines: bool,
+    /// Whether it is written as in the text (YAML), and is not a text itself.
+    pub yaml: bool,
+    /// What stands there; empty for nothing.
+    pub value: String,
+}
+
+/// A text after a change of its tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EditedText {
+    /// The text.
+    pub source: String,
+    /// Its tasks now.
+    #[serde(default)]
+    pub tasks: Option<TaskList>,
 }
 
 /// A draft that was just saved.

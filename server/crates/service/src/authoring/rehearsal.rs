@@ -4,21 +4,30 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use connectors::Foresight;
 use domain::{
-    ErrorCode, Name, Operation, Problem, WorkflowRef,
-    view::{RehearsalView, RehearsedCall, RehearsedStep, RunError},
+    ErrorCode, Name, Operation, Problem, VersionState, WorkflowRef,
+    view::{CheckedDefinition, ExpectedRun, RehearsalView, RehearsedCall, RehearsedStep, RunError, SavedDefinition},
 };
 use policy::Resource;
 use serde_json::Value;
 use workflow::{
     Definition, Diagnostic, TaskRecord,
-    rehearsal::{Case, Rehearsal, rehearse},
+    edit::{Manuscript, Refusal},
+    rehearsal::{Case, Expectation, Rehearsal, rehearse},
 };
 
-use super::{invalid, target};
-use crate::{Caller, Service, gate::Target, problems::internal};
+use super::{diagnostics, editing::tasks, invalid, target};
+use crate::{
+    Caller, Service,
+    gate::Target,
+    people::field,
+    problems::{internal, not_found},
+    views::approver_words,
+};
 
 /// The most steps that are shown.
 const STEPS: usize = 500;
+/// The longest title of a test, in characters.
+const TITLE: usize = 200;
 
 impl Service {
     /// Runs a text with this input, or each of its tests, and does nothing of it: calls are answered as the tests say, or by
@@ -51,6 +60,96 @@ impl Service {
         self.rehearse(Arc::new(definition), input).await
     }
 
+    /// What is wrong with a text, or its graph when nothing is, and, for those who may try it out, what came of its tests. It
+    /// is not kept.
+    pub async fn check_definition(&self, caller: &Caller, text: &str) -> Result<CheckedDefinition, Problem> {
+        let mut gate = self.look(caller, Operation::DefinitionValidate).await?;
+        gate.authorize(&Resource::system(), &Target::new("definitions", "", "")).await?;
+        drop(gate);
+        let examined = self.examine(text).await?;
+        let mut checked = CheckedDefinition { tasks: tasks(text), ..CheckedDefinition::default() };
+        let definition = match examined {
+            Ok(definition) => Arc::new(definition),
+            Err(found) => return Ok(CheckedDefinition { diagnostics: diagnostics(found), ..checked }),
+        };
+        checked.graph = Some(definition.graph());
+        let document = definition.document();
+        let (namespace, name) = (document.namespace.parse(), document.name.parse());
+        if let (Ok(namespace), Ok(name)) = (namespace, name) {
+            let workflow = WorkflowRef { namespace, name };
+            let resource = Resource::definition(&workflow, &document.version.to_string(), []);
+            let in_force = self.in_force();
+            if in_force.decide(&caller.principal, Operation::DefinitionRehearse, &resource).allowed {
+                drop(in_force);
+                checked.tests = self.rehearse(definition, None).await?.into_iter().map(without_steps).collect();
+            }
+        }
+        Ok(checked)
+    }
+
+    /// The same as [`Self::rehearse_definition`] for a version as it is stored, with what it refers to elsewhere as it was
+    /// read at its submission.
+    pub async fn rehearse_version(
+        &self,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+        version: &str,
+        input: Option<Value>,
+    ) -> Result<Vec<RehearsalView>, Problem> {
+        let mut gate = self.look(caller, Operation::DefinitionRehearse).await?;
+        let written = self.known_to(&mut gate, caller, workflow, version).await?.ok_or_else(not_found)?;
+        drop(gate);
+        let definition = if written.version.state == VersionState::Draft {
+            Arc::new(self.examine(&written.version.source).await?.map_err(invalid)?)
+        } else {
+            self.restore(&written.version).map_err(invalid)?
+        };
+        self.rehearse(definition, input).await
+    }
+
+    /// Adds a test to a draft: this input is to come to what it comes to now. The rest of the text stays as it is written.
+    /// `digest` is that of the text that was tried out.
+    pub async fn keep_as_test(
+        &self,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+        version: &str,
+        digest: &str,
+        title: &str,
+        input: Value,
+    ) -> Result<SavedDefinition, Problem> {
+        let title = title.trim();
+        let wrong = match title.chars().count() {
+            0 => Some(field("/title", "required", Value::Null, "a test has a title")),
+            length if length > TITLE => {
+                Some(field("/title", "maxLength", TITLE.into(), "a title has at most 200 characters"))
+            }
+            _ => None,
+        };
+        if let Some(wrong) = wrong {
+            return Err(Problem::new(ErrorCode::InvalidInput).with_errors(vec![wrong]));
+        }
+        let mut gate = self.look(caller, Operation::DefinitionSave).await?;
+        let written = self.known_to(&mut gate, caller, workflow, version).await?.ok_or_else(not_found)?;
+        drop(gate);
+        written.must_be(VersionState::Draft)?;
+        written.must_have(digest)?;
+        let tried = self.rehearse_version(caller, workflow, version, Some(input.clone())).await?;
+        let Some(tried) = tried.into_iter().next().filter(|tried| !tried.endless) else {
+            let detail = "it does not come to an end, so there is nothing that a test could expect";
+            return Err(Problem::new(ErrorCode::Conflict).with_detail(detail));
+        };
+        let expect =
+            Expectation { status: tried.status, output: tried.output, error: tried.error.map(|error| error.kind) };
+        let text = Manuscript::read(&written.version.source)
+            .and_then(|text| text.add_case(title, &input, &expect))
+            .map_err(|refusal: Refusal| {
+                let detail = format!("the test cannot be added to the text by itself, so write it there: {refusal}");
+                Problem::new(ErrorCode::Conflict).with_detail(detail)
+            })?;
+        self.save_definition(caller, workflow, version, text.text(), Some(digest)).await
+    }
+
     /// Which of its tests a definition fails, as what is wrong with its text.
     pub(super) async fn failed_tests(&self, definition: Arc<Definition>) -> Result<Vec<Diagnostic>, Problem> {
         let tried = self.rehearse(Arc::clone(&definition), None).await?;
@@ -65,7 +164,8 @@ impl Service {
 
     async fn rehearse(&self, definition: Arc<Definition>, input: Option<Value>) -> Result<Vec<RehearsalView>, Problem> {
         let functions: Vec<_> = self.parts.connectors.functions().cloned().collect();
-        let rehearsing = tokio::task::spawn_blocking(move || {
+        let late = "it takes too long; try again later, or with less";
+        let rehearsing = move || {
             let foresight =
                 Foresight::over(&functions).map_err(|cause| internal("calls cannot be foreseen", &cause))?;
             let mut foresee = |request: &workflow::CallRequest| foresight.of(request);
@@ -74,34 +174,39 @@ impl Service {
             Ok(match input {
                 Some(input) => {
                     let case = Case::of(input);
-                    vec![view(&case, tried(&case), None, &titles)]
+                    vec![view(&case, tried(&case), &titles)]
                 }
                 None => {
                     let cases = definition.cases().iter();
                     let seen = cases.map(|case| {
                         let rehearsal = tried(case);
                         let difference = rehearsal.differs(&case.expect);
-                        view(case, rehearsal, difference, &titles)
+                        RehearsalView { difference, ..view(case, rehearsal, &titles) }
                     });
                     seen.collect()
                 }
             })
-        });
-        rehearsing.await.map_err(|cause| internal("a definition could not be tried out", &cause))?
+        };
+        self.in_turn(late, rehearsing).await?
     }
 }
 
-fn view(
-    case: &Case,
-    rehearsal: Rehearsal,
-    difference: Option<String>,
-    titles: &BTreeMap<String, String>,
-) -> RehearsalView {
+/// What came of a test, without how.
+fn without_steps(tried: RehearsalView) -> RehearsalView {
+    RehearsalView { steps: Vec::new(), ..tried }
+}
+
+fn view(case: &Case, rehearsal: Rehearsal, titles: &BTreeMap<String, String>) -> RehearsalView {
     let mut calls: BTreeMap<String, Vec<RehearsedCall>> = BTreeMap::new();
     for call in rehearsal.calls {
         let made =
             RehearsedCall { function: call.function, arguments: call.with, would: call.words, made_up: call.made_up };
         calls.entry(call.reference).or_default().push(made);
+    }
+    let mut asked: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for request in &rehearsal.approvals {
+        let approvers = request.rule.stages.iter().flat_map(|stage| &stage.approvers).map(approver_words);
+        asked.entry(request.reference.clone()).or_insert_with(|| approvers.collect());
     }
     let step = |task: TaskRecord| {
         let mut made = calls.remove(&task.reference).unwrap_or_default();
@@ -110,12 +215,15 @@ fn view(
         if !later.is_empty() {
             calls.insert(task.reference.clone(), later);
         }
+        let asks = asked.get(&task.reference).cloned().unwrap_or_default();
         RehearsedStep {
             title: titles.get(&task.reference).cloned().unwrap_or_else(|| task.name.clone()),
             reference: task.reference,
             kind: task.kind,
             occurrence: task.occurrence,
             compensation: task.compensation,
+            chosen: task.chosen,
+            asks,
             status: task.status,
             input: task.input,
             output: task.output,
@@ -129,7 +237,14 @@ fn view(
         status: rehearsal.run.status,
         output: rehearsal.run.output,
         error: rehearsal.run.error.map(error),
-        difference,
+        endless: rehearsal.endless,
+        expected: case.place.is_some().then(|| ExpectedRun {
+            status: case.expect.status,
+            output: case.expect.output.clone(),
+            error: case.expect.error.clone(),
+        }),
+        line: case.place.and_then(|(line, _)| u64::try_from(line).ok()),
+        difference: None,
         steps: rehearsal.tasks.into_iter().take(STEPS).map(step).collect(),
     }
 }

@@ -196,6 +196,50 @@ async fn what_fails_its_own_tests_is_not_submitted() {
 }
 
 #[tokio::test]
+async fn a_dry_run_is_kept_as_a_test_of_the_draft_whose_text_stays_as_it_was_written() {
+    let office = Office::open().await;
+    let service = &office.service;
+    let author = office.caller("author").await;
+    let publisher = office.hire("publisher", &[Role::Publisher], Scope::Everywhere).await;
+    let text = format!("# Ask first.\n{}# The end.\n", asking("{error: 'https://rondo.dev/errors/rejected'}"));
+    let saved = service.save_definition(&author, &greet(), "1.0.0", &text, None).await.unwrap();
+    let before = office.audit_end().await;
+    let to = || json!({"to": "c@rondo.example"});
+    let keep = async |who: &Caller, digest: &str, title: &str, input| {
+        service.keep_as_test(who, &greet(), "1.0.0", digest, title, input).await
+    };
+
+    assert_eq!(refused(keep(&author, &saved.digest, " ", to()).await), ErrorCode::InvalidInput);
+    assert_eq!(refused(keep(&author, "another", "It works", to()).await), ErrorCode::DigestMismatch);
+    assert_eq!(refused(keep(&publisher, &saved.digest, "It works", to()).await), ErrorCode::Forbidden);
+    let kept = keep(&author, &saved.digest, "It works", to()).await.unwrap();
+    assert_eq!(kept.diagnostics, []);
+    let stored = service.workflow_version(&author, &greet(), "1.0.0").await.unwrap();
+    let added = "        - title: It works\n          input:\n            to: c@rondo.example\n          expect:\n            output: told\n";
+    let at = text.find("\ndo:").unwrap() + 1;
+    assert_eq!(stored.source, format!("{}{added}{}", &text[..at], &text[at..]));
+    let entries: Vec<_> = office.audit_after(before).await.into_iter().map(|row| row.action).collect();
+    assert!(entries.contains(&"definition.save".to_owned()), "{entries:?}");
+
+    // What it comes to is what is expected, also if that is an error.
+    let failing = keep(&author, &kept.digest, "It fails", json!({"to": 5})).await.unwrap();
+    let tried = service.rehearse_version(&publisher, &greet(), "1.0.0", None).await.unwrap();
+    assert_eq!(tried.iter().map(|tried| tried.difference.clone()).collect::<Vec<_>>(), [None, None, None, None]);
+    assert_eq!(tried[3].expected.as_ref().unwrap().status, RunStatus::Faulted);
+    let asked = tried[0].steps.iter().find(|step| step.reference == "/do/0/ask").unwrap();
+    assert_eq!(asked.asks, ["role:approver"]);
+    let checked = service.check_definition(&author, &stored.source).await.unwrap();
+    assert_eq!(checked.tests.iter().map(|test| test.line).collect::<Vec<_>>(), [Some(10), Some(11), Some(12)]);
+
+    // In review the text stays as it is, and its reviewer sees what came of the tests.
+    service.submit_definition(&author, &greet(), "1.0.0").await.unwrap();
+    assert_eq!(refused(keep(&author, &failing.digest, "Late", to()).await), ErrorCode::Conflict);
+    assert_eq!(service.rehearse_version(&publisher, &greet(), "1.0.0", None).await.unwrap().len(), 4);
+    let staff = office.caller("staff").await;
+    assert_eq!(refused(service.rehearse_version(&staff, &greet(), "1.0.0", None).await), ErrorCode::NotFound);
+}
+
+#[tokio::test]
 async fn what_a_version_changes_is_seen_by_those_who_may_see_both() {
     let office = Office::open().await;
     let service = &office.service;

@@ -30,6 +30,7 @@ pub(crate) use catalogue::compile_schema;
 pub use catalogue::{Capability, FunctionCatalogue, InvalidSchema, ResourceResolver};
 pub(crate) use parts::Place;
 pub use renumber::renumber;
+pub(crate) use tasks::kind_named;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, suggestion};
 use crate::timetable::{CronTimes, SHORTEST, Zone};

@@ -36,6 +36,11 @@ const KINDS: [&[&str]; 12] = [
     &["run"],
 ];
 
+/// The kind of a task that has these properties.
+pub(crate) fn kind_named(has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    KINDS.iter().filter_map(|own| own.first().copied()).find(|name| has(name))
+}
+
 /// Functions that the specification defines; they are served if a connector offers them.
 const NOT_SERVED: [&str; 5] = ["openapi", "grpc", "asyncapi", "a2a", "mcp"];
 
