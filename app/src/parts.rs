@@ -19,7 +19,7 @@ use crate::pages::{
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
     audit::AuditPage,
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
-    definitions::{DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, NewDefinitionPage},
+    definitions::{DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, NewDefinitionPage, TrialPage},
     home::HomePage,
     link::LinkPage,
     notifications::NotificationsPage,
@@ -45,7 +45,7 @@ pub(crate) enum Part {
     Definitions,
     /// The first page and the lists that one goes on from.
     Overview,
-    /// The form of a definition, which people will fill in once it is published.
+    /// What a definition will be once it is published: its form, and what a run of it will do.
     Preview,
     Request,
     Run,
@@ -64,7 +64,7 @@ impl Part {
             ["audit"] => Some(Self::Audit),
             ["catalogue", _, _] => Some(Self::Workflow),
             ["catalogue", _, _, "request"] | ["requests", "drafts", _, "review"] => Some(Self::Request),
-            ["definitions", _, _, _, "form"] => Some(Self::Preview),
+            ["definitions", _, _, _, "form" | "try"] => Some(Self::Preview),
             ["definitions", ..] => Some(Self::Definitions),
             ["runs", _] => Some(Self::Run),
             _ => None,
@@ -97,7 +97,7 @@ pub(crate) enum Page {
     Audit,
     Definitions(Author),
     Overview(Overview),
-    Preview,
+    Preview(Preview),
     Request(Request),
     Run,
     Workflow,
@@ -144,6 +144,12 @@ pub(crate) enum Author {
 }
 
 #[derive(Clone, Copy, Debug)]
+pub(crate) enum Preview {
+    Form,
+    Trial,
+}
+
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Overview {
     Home,
     Catalogue,
@@ -177,7 +183,7 @@ impl Page {
             Self::Audit => at_once(audit()),
             Self::Definitions(page) => at_once(definitions(page)),
             Self::Overview(page) => at_once(overview(page)),
-            Self::Preview => at_once(preview()),
+            Self::Preview(page) => at_once(preview(page)),
             Self::Request(page) => at_once(request(page)),
             Self::Run => at_once(run()),
             Self::Workflow => at_once(workflow()),
@@ -251,8 +257,11 @@ fn overview(page: Overview) -> Result<AnyView, SplitLoaderError> {
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(preview, preload(load_preview), fallible))]
-fn preview() -> Result<AnyView, SplitLoaderError> {
-    Ok(view! { <FormPreviewPage/> })
+fn preview(page: Preview) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Preview::Form => view! { <FormPreviewPage/> },
+        Preview::Trial => view! { <TrialPage/> },
+    })
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(request, preload(load_request), fallible))]
@@ -350,7 +359,7 @@ mod loading {
                 Self::Audit => Part::Audit,
                 Self::Definitions(_) => Part::Definitions,
                 Self::Overview(_) => Part::Overview,
-                Self::Preview => Part::Preview,
+                Self::Preview(_) => Part::Preview,
                 Self::Request(_) => Part::Request,
                 Self::Run => Part::Run,
                 Self::Workflow => Part::Workflow,
@@ -452,6 +461,7 @@ mod tests {
             ("/definitions/it/access/1.0.0", Some(Part::Definitions)),
             ("/definitions/it/access/1.0.0/edit", Some(Part::Definitions)),
             ("/definitions/it/access/1.0.0/form", Some(Part::Preview)),
+            ("/definitions/it/access/1.0.0/try", Some(Part::Preview)),
             ("/runs/run_1", Some(Part::Run)),
             ("/styleguide", None),
             ("/nothing/here", None),

@@ -14,7 +14,7 @@ use crate::{
     json::InPage,
     live::{Topic, provide_live},
     pages::not_found::NotFoundPage,
-    parts::{Admin, Author, Decide, ForOne, Overview, Page, Request},
+    parts::{Admin, Author, Decide, ForOne, Overview, Page, Preview, Request},
     session::{Counts, Visitor, provide_visitor},
     view,
 };
@@ -85,7 +85,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/definitions/new") view=|| Page::Definitions(Author::New).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version") view=|| Page::Definitions(Author::Version).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version/edit") view=|| Page::Definitions(Author::Draft).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/definitions/:namespace/:name/:version/form") view=|| Page::Preview.show() ssr=SsrMode::Async/>
+                    <Route path=path!("/definitions/:namespace/:name/:version/form") view=|| Page::Preview(Preview::Form).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/definitions/:namespace/:name/:version/try") view=|| Page::Preview(Preview::Trial).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit") view=|| Page::Audit.show() ssr=SsrMode::Async/>
                     <Route path=path!("/account") view=|| Page::Account(ForOne::Account).show() ssr=SsrMode::Async/>
                     <Route path=path!("/notifications") view=|| Page::Overview(Overview::Notifications).show() ssr=SsrMode::Async/>

@@ -176,6 +176,8 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['definition-retire', 'operator', () => `/definitions/${LAPTOP}/1.1.0?dialog=retire`],
   ['definition-copy', 'author', () => `/definitions/${LAPTOP}/1.0.0?dialog=copy`],
   ['definition-delete', 'author', () => `/definitions/${LAPTOP}/2.0.0?dialog=delete`],
+  ['definition-try', 'author', () => `/definitions/${LAPTOP}/1.2.0/try`],
+  ['definition-tried', 'author', () => `/definitions/${LAPTOP}/1.2.0/try?input=${encodeURIComponent('{"model":"light","days":9}')}`],
   ['definition-form', 'author', () => `/definitions/${LAPTOP}/1.2.0/form`],
   ['people', 'admin', () => '/admin/people'],
   ['people-substitutes', 'admin', () => `/admin/people?dialog=substitutes-${world.manager}`],

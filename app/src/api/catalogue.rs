@@ -188,6 +188,9 @@ pub async fn drafts() -> Result<Vec<DraftView>, AppError> {
 }
 
 #[cfg(feature = "ssr")]
+pub(super) use server_side::{pairs, values_after};
+
+#[cfg(feature = "ssr")]
 mod server_side {
     use std::collections::BTreeMap;
 
@@ -237,12 +240,12 @@ mod server_side {
     }
 
     /// The pairs of a form: names are escaped pointers, see `components::schema_form`.
-    pub(super) fn pairs(fields: BTreeMap<String, String>) -> Vec<(String, String)> {
+    pub(crate) fn pairs(fields: BTreeMap<String, String>) -> Vec<(String, String)> {
         fields.into_iter().map(|(name, value)| (crate::components::schema_form::pointer_of(&name), value)).collect()
     }
 
     /// What a button of the form makes of what was typed.
-    pub(super) fn values_after(schema: &Value, action: &str, pairs: &[(String, String)]) -> Value {
+    pub(crate) fn values_after(schema: &Value, action: &str, pairs: &[(String, String)]) -> Value {
         match action.split_once(':') {
             Some(("add", pointer)) => form::add_row(schema, form::unfinished_from_pairs(schema, pairs), pointer),
             Some(("remove", pointer)) => form::remove_row(form::unfinished_from_pairs(schema, pairs), pointer),

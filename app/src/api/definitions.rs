@@ -1,18 +1,23 @@
 //! Definitions, from the first line written to retirement.
 
+use std::collections::BTreeMap;
+
 use domain::{
     CommentId, VersionState,
     view::{
-        CheckedDefinition, CommentView, DefinitionItem, DifferenceView, Page, SavedDefinition, UsesView,
+        CheckedDefinition, CommentView, DefinitionItem, DifferenceView, Page, RehearsalView, SavedDefinition, UsesView,
         WorkflowVersionView,
     },
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 #[cfg(feature = "ssr")]
 use super::{go_on, scope};
 use crate::{door::Door, errors::AppError};
+#[cfg(feature = "ssr")]
+use domain::{ErrorCode, Problem};
 
 /// What the list is narrowed to, as it stands in the address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +53,8 @@ pub struct DefinitionData {
     pub comments: Vec<CommentView>,
     /// What is wrong with a draft; absent for other states, and where what it refers to elsewhere does not come.
     pub checked: Option<CheckedDefinition>,
+    /// What came of its own tests, without their steps: of a draft, and of what is in review.
+    pub tests: Vec<RehearsalView>,
     /// What uses a published version.
     pub uses: Option<UsesView>,
     /// What differs from another version, where the page shows it.
@@ -72,6 +79,25 @@ pub struct DraftData {
     pub checked: Option<CheckedDefinition>,
 }
 
+/// A version that is tried out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialData {
+    /// The version.
+    pub definition: WorkflowVersionView,
+    /// Whether its text is a definition, so that it can be tried out.
+    pub valid: bool,
+    /// Whether the person may add tests to it.
+    pub writable: bool,
+    /// What came of its own tests, without their steps.
+    pub tests: Vec<RehearsalView>,
+    /// What the form begins with: the input that was typed.
+    pub input: Value,
+    /// Whether what was typed as JSON is none.
+    pub malformed: bool,
+    /// What came of that input, or of the chosen test.
+    pub tried: Option<RehearsalView>,
+}
+
 /// Versions of all states, by name.
 #[server(protocol = Door, prefix = "/ui", endpoint = "definitions")]
 pub async fn definitions(query: DefinitionListQuery) -> Result<Page<DefinitionItem>, AppError> {
@@ -94,7 +120,12 @@ pub async fn definition(at: VersionAddress, #[server(default)] compare: String) 
         Ok(VersionLine { state: server_side::state(&one)?, version: one.item.version })
     };
     let versions = versions.map(line).collect::<Result<_, _>>()?;
-    let checked = server_side::checked(&service, &caller, &definition).await?;
+    let mut checked = server_side::checked(&service, &caller, &definition).await?;
+    let tests = if state == VersionState::InReview {
+        server_side::tests(&service, &caller, &workflow, &at.version).await?.unwrap_or_default()
+    } else {
+        checked.as_mut().map(|checked| std::mem::take(&mut checked.tests)).unwrap_or_default()
+    };
     let uses = if state == VersionState::Published {
         Some(service.definition_uses(&caller, &workflow, &at.version).await?)
     } else {
@@ -105,7 +136,7 @@ pub async fn definition(at: VersionAddress, #[server(default)] compare: String) 
     } else {
         Some(service.definition_difference(&caller, &workflow, &at.version, &compare).await?)
     };
-    Ok(DefinitionData { definition, state, versions, comments, checked, uses, difference })
+    Ok(DefinitionData { definition, state, versions, comments, checked, tests, uses, difference })
 }
 
 /// A version alone, as for the preview of its form.
@@ -113,6 +144,58 @@ pub async fn definition(at: VersionAddress, #[server(default)] compare: String) 
 pub async fn definition_version(at: VersionAddress) -> Result<WorkflowVersionView, AppError> {
     let (service, caller) = scope()?;
     Ok(service.workflow_version(&caller, &server_side::workflow(&at)?, &at.version).await?)
+}
+
+/// Tries a version out: by the chosen one of its tests, counted from 1, or by an input, which stands in `fields` if a button of
+/// the form was pressed (`action`), or in `input` as JSON. Nothing is done, and nothing is kept.
+#[server(protocol = Door, prefix = "/ui", endpoint = "definition-trial")]
+pub async fn definition_trial(
+    at: VersionAddress,
+    #[server(default)] fields: BTreeMap<String, String>,
+    #[server(default)] input: String,
+    #[server(default)] action: String,
+    #[server(default)] test: String,
+) -> Result<TrialData, AppError> {
+    let (service, caller) = scope()?;
+    let workflow = server_side::workflow(&at)?;
+    let definition = service.workflow_version(&caller, &workflow, &at.version).await?;
+    let schema = definition.item.input_schema.clone();
+    let (typed, malformed) = server_side::typed_input(schema.as_ref(), fields, input.trim(), &action);
+    let mut tests = server_side::tests(&service, &caller, &workflow, &at.version).await?;
+    let valid = tests.is_some();
+    let chosen = test.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let of_test = chosen.and_then(|number| tests.as_ref()?.get(number).cloned());
+    for test in tests.iter_mut().flatten() {
+        test.steps = Vec::new();
+    }
+    let asked = valid && !malformed && (action == "try" || !input.trim().is_empty());
+    let tried = match (of_test, asked) {
+        (None, true) => {
+            let tried = service.rehearse_version(&caller, &workflow, &at.version, Some(typed.clone())).await?;
+            tried.into_iter().next()
+        }
+        (of_test, _) => of_test,
+    };
+    let input = tried.as_ref().map_or(typed, |tried| tried.input.clone());
+    let writable = server_side::writable(&definition);
+    Ok(TrialData { definition, valid, writable, tests: tests.unwrap_or_default(), input, malformed, tried })
+}
+
+/// Adds a test to a draft: this input, in JSON, is to come to what it comes to now. `digest` is that of the text that was
+/// tried out.
+#[server(protocol = Door, prefix = "/ui", endpoint = "keep-as-test")]
+pub async fn keep_as_test(
+    at: VersionAddress,
+    digest: String,
+    #[server(default)] title: String,
+    input: String,
+) -> Result<SavedDefinition, AppError> {
+    let (service, caller) = scope()?;
+    let workflow = server_side::workflow(&at)?;
+    let input = serde_json::from_str(&input).map_err(|_| Problem::new(ErrorCode::BadRequest))?;
+    let saved = service.keep_as_test(&caller, &workflow, &at.version, &digest, &title, input).await?;
+    go_on(&at.trial_href());
+    Ok(saved)
 }
 
 /// A draft for the editor.
@@ -128,7 +211,7 @@ pub async fn definition_draft(at: VersionAddress) -> Result<DraftData, AppError>
 #[server(protocol = Door, prefix = "/ui", endpoint = "check-definition")]
 pub async fn check_definition(#[server(default)] source: String) -> Result<CheckedDefinition, AppError> {
     let (service, caller) = scope()?;
-    Ok(service.validate_definition(&caller, &server_side::text(&source)).await?)
+    Ok(service.check_definition(&caller, &server_side::text(&source)).await?)
 }
 
 /// Begins a definition with a text that does nothing yet.
@@ -147,17 +230,18 @@ pub async fn begin_definition(
     Ok(saved)
 }
 
-/// Keeps a draft. `digest` is that of the text which was changed.
+/// Keeps a draft. `digest` is that of the text which was changed; `next` is `try` for whoever goes on to try it out.
 #[server(protocol = Door, prefix = "/ui", endpoint = "save-definition")]
 pub async fn save_definition(
     at: VersionAddress,
     #[server(default)] source: String,
     digest: String,
+    #[server(default)] next: String,
 ) -> Result<SavedDefinition, AppError> {
     let (service, caller) = scope()?;
     let (workflow, text) = (server_side::workflow(&at)?, server_side::text(&source));
     let saved = service.save_definition(&caller, &workflow, &at.version, &text, Some(&digest)).await?;
-    go_on(&format!("{}/edit?saved=true", at.href()));
+    go_on(&if next == "try" { at.trial_href() } else { format!("{}/edit?saved=true", at.href()) });
     Ok(saved)
 }
 
@@ -271,19 +355,29 @@ impl VersionAddress {
     pub fn href(&self) -> String {
         definition_href(&self.namespace, &self.name, &self.version)
     }
+
+    /// The address of the page on which it is tried out.
+    pub fn trial_href(&self) -> String {
+        format!("{}/try", self.href())
+    }
 }
 
 #[cfg(feature = "ssr")]
 mod server_side {
+    use std::collections::BTreeMap;
+
     use domain::{
-        ErrorCode, FieldError, Name, Problem, VersionState, WorkflowRef,
-        view::{CheckedDefinition, WorkflowVersionView},
+        ErrorCode, FieldError, Name, Operation, Problem, VersionState, WorkflowRef, form,
+        view::{CheckedDefinition, RehearsalView, WorkflowVersionView},
     };
-    use serde_json::Value;
+    use serde_json::{Value, json};
     use service::{Caller, Service};
 
     use super::VersionAddress;
-    use crate::errors::AppError;
+    use crate::{
+        api::catalogue::{pairs, values_after},
+        errors::AppError,
+    };
 
     /// What a definition begins as; the words in braces are filled in.
     const FIRST_TEXT: &str = include_str!("definitions/first.yaml");
@@ -314,11 +408,46 @@ mod server_side {
         if state(definition)? != VersionState::Draft {
             return Ok(None);
         }
-        match service.validate_definition(caller, &definition.source).await {
+        match service.check_definition(caller, &definition.source).await {
             Ok(checked) => Ok(Some(checked)),
             Err(problem) if problem.code == ErrorCode::Unavailable => Ok(None),
             Err(problem) => Err(problem.into()),
         }
+    }
+
+    /// What came of the tests of a version as it is stored; none where its text is no definition, or cannot be read now.
+    pub(super) async fn tests(
+        service: &Service,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+        version: &str,
+    ) -> Result<Option<Vec<RehearsalView>>, AppError> {
+        match service.rehearse_version(caller, workflow, version, None).await {
+            Ok(tried) => Ok(Some(tried)),
+            Err(problem) if matches!(problem.code, ErrorCode::InvalidDefinition | ErrorCode::Unavailable) => Ok(None),
+            Err(problem) => Err(problem.into()),
+        }
+    }
+
+    /// The input that was typed, and whether it was typed as JSON and is none.
+    pub(super) fn typed_input(
+        schema: Option<&Value>,
+        fields: BTreeMap<String, String>,
+        json: &str,
+        action: &str,
+    ) -> (Value, bool) {
+        let schema = schema.cloned().unwrap_or_else(|| json!({"type": "object"}));
+        match serde_json::from_str(json) {
+            Ok(input) => (input, false),
+            Err(_) if !json.is_empty() => (form::initial(&schema), true),
+            Err(_) if action.is_empty() => (form::initial(&schema), false),
+            Err(_) => (values_after(&schema, action, &pairs(fields)), false),
+        }
+    }
+
+    /// Whether the person may change the text of a version.
+    pub(super) fn writable(definition: &WorkflowVersionView) -> bool {
+        definition.life.as_ref().is_some_and(|life| life.actions.contains(&Operation::DefinitionSave))
     }
 
     /// A workflow and version that somebody typed.

@@ -38,6 +38,8 @@ pub(super) struct Actions {
     delete: Submission<DeleteDefinition>,
     pub(super) comment: Submission<CommentOnDefinition>,
     pub(super) resolve: Submission<ResolveComment>,
+    /// The comment that is being typed: it outlives whatever else is done meanwhile.
+    pub(super) said: RwSignal<String>,
 }
 
 impl Actions {
@@ -59,6 +61,7 @@ impl Actions {
             delete: Submission::new(),
             comment: Submission::new(),
             resolve: Submission::new(),
+            said: RwSignal::new(String::new()),
         };
         let done = |words: &'static str| {
             let navigate = navigate.clone();
@@ -75,7 +78,11 @@ impl Actions {
         when_done(actions.send_back, done(t.returned()));
         when_done(actions.publish, done(t.published()));
         when_done(actions.retire, done(t.retired()));
-        when_done(actions.comment, done(t.commented()));
+        let commented = done(t.commented());
+        when_done(actions.comment, move |()| {
+            actions.said.set(String::new());
+            commented(());
+        });
         when_done(actions.resolve, done(t.resolved()));
         let go = navigate.clone();
         when_done(actions.copy, move |saved| {

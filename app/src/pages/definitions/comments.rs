@@ -2,6 +2,7 @@
 
 use domain::view::{CommentView, DefinitionLife};
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 use super::{actions::Actions, address_fields};
 use crate::{
@@ -110,14 +111,28 @@ pub(super) fn Conversation(comments: Vec<CommentView>, talk: Talk) -> impl IntoV
 fn CommentForm(talk: Talk) -> impl IntoView {
     let t = use_texts().definitions;
     let say = talk.actions.comment;
+    let said = talk.actions.said;
+    let keep = move |event: leptos::ev::Event| {
+        let area = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
+        if let Some(area) = area {
+            said.set(area.value());
+        }
+    };
     let line = query_text("line");
     view! {
-        <SubmitForm to=say attr:id=FORM>
+        <SubmitForm to=say attr:id=FORM on:input=keep>
             <div class="stack">
                 <FormFeedback problem=say.problem()/>
                 {talk.at.with_value(address_fields)}
                 <input type="hidden" name="digest" value=talk.digest.get_value()/>
-                <TextArea name="comment" label=t.comment() maxlength=4000_u32 rows=3 error=say.error("/comment")/>
+                <TextArea
+                    name="comment"
+                    label=t.comment()
+                    value=said
+                    maxlength=4000_u32
+                    rows=3
+                    error=say.error("/comment")
+                />
                 <div class="row-form">
                     <TextField
                         name="line"

@@ -11,12 +11,14 @@ use domain::{
     view::{CheckedDefinition, DiagnosticView, Graph, WorkflowVersionView},
 };
 use leptos::{ev, leptos_dom::helpers::TimeoutHandle, prelude::*};
+use leptos_router::{NavigateOptions, hooks::use_navigate};
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlFormElement, HtmlTextAreaElement};
 
 use super::{
     StateBadge, address_fields,
     checks::{Diagnostics, line_id},
+    outcomes::{TestLink, Tests},
     version_in_address,
 };
 use crate::{
@@ -168,6 +170,11 @@ impl Writing {
         }
     }
 
+    /// Shows a place of the text, by line and column.
+    fn shower(self) -> Callback<(u64, u64)> {
+        Callback::new(move |(line, column)| self.text.with_untracked(|text| show_place(text, line, column)))
+    }
+
     /// Keeps the text in the browser, with the digest of the one that it goes on from.
     fn remember(self) {
         if let Some(storage) = storage() {
@@ -221,14 +228,24 @@ fn Draft(data: DraftData, at: VersionAddress, save: Submission<SaveDefinition>) 
     load_editor();
     Effect::new(move |_| tell_editor(&writing.text.get()));
     let sent = StoredValue::new(0);
+    let then_try = StoredValue::new(false);
+    let (navigate, trial) = (use_navigate(), at.trial_href());
     Effect::new(move |_| {
         if save.pending().get() {
             sent.set_value(writing.edits.get_value());
         }
     });
+    Effect::new(move |_| {
+        if save.problem().with(Option::is_some) {
+            then_try.set_value(false);
+        }
+    });
     when_done(save, move |saved| {
         writing.kept(saved.digest, sent.get_value());
         restored.set(false);
+        if then_try.get_value() {
+            navigate(&trial, NavigateOptions::default());
+        }
     });
 
     let just_saved = query_text("saved");
@@ -250,6 +267,10 @@ fn Draft(data: DraftData, at: VersionAddress, save: Submission<SaveDefinition>) 
             }
         })
     };
+    let tests = move || {
+        let tests = writing.checked.with(|checked| checked.graph.is_some().then(|| checked.tests.clone()));
+        tests.map(|tests| view! { <Tests tests link=TestLink::Line(writing.shower())/> })
+    };
     let marks = view! { <StateBadge state=VersionState::Draft/> };
     view! {
         <PageHeader
@@ -258,7 +279,23 @@ fn Draft(data: DraftData, at: VersionAddress, save: Submission<SaveDefinition>) 
             marks=marks
         >
             <LinkButton href=page icon=Glyph::ArrowRight>{t.definitions.to_version()}</LinkButton>
-            <Button look=ButtonLook::Primary busy=save.pending() icon=Glyph::Check attr:form=FORM>
+            <Button
+                name="next"
+                value="try"
+                busy=save.pending()
+                icon=Glyph::Runs
+                attr:form=FORM
+                on:click=move |_| then_try.set_value(true)
+            >
+                {t.definitions.save_and_try()}
+            </Button>
+            <Button
+                look=ButtonLook::Primary
+                busy=save.pending()
+                icon=Glyph::Check
+                attr:form=FORM
+                on:click=move |_| then_try.set_value(false)
+            >
                 {t.definitions.save()}
             </Button>
         </PageHeader>
@@ -288,6 +325,7 @@ fn Draft(data: DraftData, at: VersionAddress, save: Submission<SaveDefinition>) 
             </SubmitForm>
             <aside class="definition__side" aria-label=t.definitions.checks()>
                 <Checks writing/>
+                {tests}
                 {graph}
             </aside>
         </div>
@@ -362,7 +400,7 @@ fn save_by_key(event: ev::KeyboardEvent) {
 #[component]
 fn Checks(writing: Writing) -> impl IntoView {
     let t = use_texts().definitions;
-    let go = Callback::new(move |(line, column)| writing.text.with_untracked(|text| show_place(text, line, column)));
+    let go = writing.shower();
     let verdict = move || {
         let wrong = writing.checked.with(|checked| checked.diagnostics.len());
         match writing.checking.get() {

@@ -8,9 +8,11 @@ mod editor;
 mod form_preview;
 mod list;
 mod new;
+mod outcomes;
 mod page;
 mod side;
 mod source;
+mod trial;
 
 use domain::VersionState;
 use leptos::prelude::*;
@@ -21,6 +23,7 @@ pub use form_preview::FormPreviewPage;
 pub use list::DefinitionsPage;
 pub use new::NewDefinitionPage;
 pub use page::DefinitionPage;
+pub use trial::TrialPage;
 
 use crate::{
     api::definitions::VersionAddress,

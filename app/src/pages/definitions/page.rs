@@ -17,6 +17,7 @@ use super::{
     changes::Changes,
     checks::{Diagnostics, line_id},
     comments::{Conversation, Talk},
+    outcomes::{TestLink, Tests},
     side::{Facts, Uses, Versions},
     source::Source,
     version_in_address,
@@ -56,7 +57,7 @@ pub fn DefinitionPage() -> impl IntoView {
 #[component]
 fn Definition(data: DefinitionData, at: VersionAddress, actions: Actions) -> impl IntoView {
     let t = use_texts();
-    let DefinitionData { definition, state, versions, comments, checked, uses, difference } = data;
+    let DefinitionData { definition, state, versions, comments, checked, tests, uses, difference } = data;
     // Who may not know how it came to be does not come here: the comments would have been refused.
     let Some(life) = definition.life.clone() else {
         let AppError(problem) = AppError::internal();
@@ -85,6 +86,7 @@ fn Definition(data: DefinitionData, at: VersionAddress, actions: Actions) -> imp
     let story = story(t.definitions, state, &life);
     let marks = view! { <StateBadge state/> };
     let buttons = subject.clone();
+    let tried = matches!(state, VersionState::Draft | VersionState::InReview) && wrong.is_empty();
     let has_form = item.input_schema.is_some();
     let graph = definition.graph.clone();
     let has_graph = graph.nodes.len() > 2;
@@ -115,6 +117,7 @@ fn Definition(data: DefinitionData, at: VersionAddress, actions: Actions) -> imp
             <div class="definition__main">
                 <div class="list-bar">
                     <Comparisons versions=versions.clone() at=at.clone()/>
+                    <LinkButton href=at.trial_href() small=true icon=Glyph::Runs>{t.definitions.dry_run()}</LinkButton>
                     {has_form
                         .then(|| {
                             view! {
@@ -132,6 +135,7 @@ fn Definition(data: DefinitionData, at: VersionAddress, actions: Actions) -> imp
             <aside class="definition__side" aria-label=t.common.details()>
                 {has_graph
                     .then(|| view! { <Card title=t.catalogue.as_graph()><LinkedGraph graph page chosen/></Card> })}
+                {tried.then(|| view! { <Tests tests link=TestLink::Steps(at.trial_href())/> })}
                 <Facts definition=definition.clone() life/>
                 <Versions versions at/>
                 {uses.map(|uses| view! { <Uses uses/> })}

@@ -2,7 +2,6 @@
 
 mod actions;
 mod journal;
-mod json;
 mod lists;
 mod page;
 mod story;

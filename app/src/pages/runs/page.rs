@@ -9,14 +9,14 @@ use leptos_router::hooks::{use_location, use_params_map};
 use super::{
     actions::{ActionButtons, ActionDialogs, RunActions},
     journal::Journal,
-    json::JsonBlock,
     story::story,
     task_panel::{Approvals, TaskPanel},
 };
 use crate::{
     api::runs::{RunData, run},
     components::{
-        Card, DefinitionList, EmptyState, Glyph, Icon, Moment, PageHeader, RunBadge, Skeleton, Tab, Tabs, Tone,
+        Card, DefinitionList, EmptyState, Glyph, Icon, JsonBlock, Moment, PageHeader, RunBadge, Skeleton, Tab, Tabs,
+        Tone,
         graph::{GraphView, NodeHref, Progression},
         load,
         log_view::{LogStore, LogView},

@@ -8,13 +8,12 @@ use leptos::prelude::*;
 
 use super::{
     actions::{ResolveDialog, ResumeFromDialog, RunActions, SkipDialog},
-    json::JsonBlock,
     story::{detail, remedy},
 };
 use crate::{
     components::{
-        ApprovalBadge, Avatar, Banner, ButtonLook, Card, DefinitionList, Glyph, Icon, LinkButton, Moment, TaskBadge,
-        Tone, dialog_href,
+        ApprovalBadge, Avatar, Banner, ButtonLook, Card, DefinitionList, Glyph, Icon, JsonBlock, LinkButton, Moment,
+        TaskBadge, Tone, dialog_href,
         log_view::{LogStore, LogView},
         timeline::span_text,
     },

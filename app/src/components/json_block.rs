@@ -1,11 +1,12 @@
 use leptos::prelude::*;
 use serde_json::Value;
 
-use crate::{components::CopyButton, view};
+use super::CopyButton;
+use crate::view;
 
 /// A value as JSON, under a heading, with a way to copy it.
 #[component]
-pub(super) fn JsonBlock(
+pub fn JsonBlock(
     /// What it is.
     #[prop(into)]
     title: String,
