@@ -117,15 +117,17 @@ fn Definition(data: DefinitionData, at: VersionAddress, actions: Actions) -> imp
             <div class="definition__main">
                 <div class="list-bar">
                     <Comparisons versions=versions.clone() at=at.clone()/>
-                    <LinkButton href=at.trial_href() small=true icon=Glyph::Runs>{t.definitions.dry_run()}</LinkButton>
-                    {has_form
-                        .then(|| {
-                            view! {
-                                <LinkButton href=format!("{}/form", at.href()) small=true icon=Glyph::Eye>
-                                    {t.definitions.form_preview()}
-                                </LinkButton>
-                            }
-                        })}
+                    <div class="button-row">
+                        <LinkButton href=at.trial_href() small=true icon=Glyph::Runs>{t.definitions.dry_run()}</LinkButton>
+                        {has_form
+                            .then(|| {
+                                view! {
+                                    <LinkButton href=format!("{}/form", at.href()) small=true icon=Glyph::Eye>
+                                        {t.definitions.form_preview()}
+                                    </LinkButton>
+                                }
+                            })}
+                    </div>
                 </div>
                 {(!wrong.is_empty())
                     .then(|| view! { <Card title=t.definitions.errors(wrong.len())><Diagnostics found=wrong/></Card> })}
