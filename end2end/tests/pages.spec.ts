@@ -101,7 +101,8 @@ async function definitions(author: Rest, publisher: Rest): Promise<void> {
   await publish(author, publisher, LAPTOP, '1.0.0', lendLaptop(LAPTOP, '1.0.0', 90))
   await publisher.post(`${versionPath(LAPTOP, '1.0.0')}/retire`, { anyway: true })
   await publish(author, publisher, LAPTOP, '1.1.0', lendLaptop(LAPTOP, '1.1.0', 60))
-  await draftDefinition(author, LAPTOP, '1.2.0', lendLaptop(LAPTOP, '1.2.0', 30))
+  const tests = 'tests: [{title: A light one for three days, input: {model: light, days: 3}, expect: {output: {lent: true}}}]'
+  await draftDefinition(author, LAPTOP, '1.2.0', lendLaptop(LAPTOP, '1.2.0', 30).replace('owner: it-operations}', `owner: it-operations, ${tests}}`))
   const digest = await submit(author, LAPTOP, '1.2.0')
   const say = (who: Rest, comment: string, line?: number) => who.post<{ id: string }>(`${versionPath(LAPTOP, '1.2.0')}/comments`, { comment, line, digest })
   await say(publisher, 'Sixty days were asked for by the sales team. Do they know?', 19)
