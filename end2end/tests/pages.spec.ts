@@ -188,6 +188,7 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['grants-new', 'admin', () => '/admin/grants?dialog=new'],
   ['grants-processes', 'admin', () => '/admin/grants?dialog=processes'],
   ['grants-limits', 'admin', () => '/admin/grants?dialog=limits'],
+  ['grants-calendar', 'admin', () => '/admin/grants?dialog=calendar'],
   ['grants-separation', 'admin', () => '/admin/grants?dialog=separation'],
   ['policies', 'auditor', () => '/policies'],
   ['policy', 'auditor', () => '/policies/nobody-decides-on-an-own-request'],

@@ -21,6 +21,7 @@ pub mod account;
 pub mod admin;
 pub mod approvals;
 pub mod audit;
+pub mod calendars;
 pub mod catalogue;
 pub mod definitions;
 pub mod delegations;

@@ -53,6 +53,11 @@ pub(super) fn namespace(text: &str) -> Result<Name, AppError> {
     Ok(text.trim().parse().map_err(|_| wrong("/namespace", "namespace", "This is no name of a namespace."))?)
 }
 
+/// The name of a calendar.
+pub(super) fn calendar(text: &str) -> Result<Name, AppError> {
+    Ok(text.trim().parse().map_err(|_| wrong("/name", "name", "This is no name of a calendar."))?)
+}
+
 /// A number, or none.
 pub(super) fn number(text: &str, pointer: &str) -> Result<Option<u32>, AppError> {
     let text = text.trim();

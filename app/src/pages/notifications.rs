@@ -77,6 +77,7 @@ fn Notice(notice: NotificationView, mark: Submission<MarkNotificationsRead>) -> 
     let t = use_texts();
     let (glyph, tone) = match notice.kind.as_str() {
         "approval-requested"
+        | "approval-reminder"
         | "definition-submitted"
         | "policies-proposed"
         | "access-review-started"

@@ -4,7 +4,7 @@ use domain::{
 };
 use leptos::prelude::*;
 
-use super::{close_dialog, limits::Limits, processes::Processes, separation::Separation};
+use super::{calendars::Calendars, close_dialog, limits::Limits, processes::Processes, separation::Separation};
 use crate::{
     api::admin::{CreateGrant, RevokeGrant, grants, teams},
     components::{
@@ -65,6 +65,7 @@ pub fn GrantsPage() -> impl IntoView {
         <Separation/>
         <Processes/>
         <Limits/>
+        <Calendars/>
         <Dialog name="new" title=t.admin.grant_new()>
             <GrantForm action=create/>
         </Dialog>

@@ -1,5 +1,6 @@
 //! Administration: people, teams, grants, connections.
 
+mod calendars;
 mod connection_form;
 mod connections;
 mod grants;

@@ -10,6 +10,7 @@ use super::{
     decide::{DecisionDialogs, DecisionForms, Narrowing, Words},
     questions::{Asking, Questions},
     stages::WhoDecides,
+    timing,
     versions::{Returned, Versions},
 };
 use crate::{
@@ -56,9 +57,7 @@ pub(super) fn Cockpit(
         (t.approvals.run().to_owned(), view! { <a href=format!("/runs/{}", summary.run_number)>{run}</a> }),
         (t.approvals.opened().to_owned(), view! { <Moment at=summary.opened_at/> }),
     ];
-    if let Some(due) = summary.due {
-        facts.push((t.common.due().to_owned(), view! { <Moment at=due/> }));
-    }
+    facts.extend(timing::facts(t, &detail));
     facts.push((
         t.approvals.workflow().to_owned(),
         view! {

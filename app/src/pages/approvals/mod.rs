@@ -9,6 +9,7 @@ mod linked;
 mod questions;
 mod queue;
 mod stages;
+mod timing;
 mod versions;
 
 use domain::{ApprovalId, ErrorCode, Problem, view::ApprovalSummary};

@@ -29,7 +29,7 @@ const AREAS: [&str; 11] = [
 ];
 
 /// The kinds of resources that can be filtered by.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "run",
     "approval",
     "delegation",
@@ -38,6 +38,7 @@ const KINDS: [&str; 12] = [
     "team",
     "grant",
     "namespace",
+    "calendar",
     "connection",
     "secret",
     "session",

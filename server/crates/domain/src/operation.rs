@@ -223,6 +223,12 @@ operations! {
     LimitUpdate = "limit.update" Change,
     /// Take the limits of a namespace away.
     LimitDelete = "limit.delete" Change,
+    /// See the calendars of working time.
+    CalendarList = "calendar.list" Read,
+    /// Add a calendar, or replace it.
+    CalendarUpdate = "calendar.update" Change,
+    /// Delete a calendar.
+    CalendarDelete = "calendar.delete" Change,
     /// See connections, without their secrets.
     ConnectionList = "connection.list" Read,
     /// Create or change a connection and its secret.

@@ -3,6 +3,7 @@
 mod access;
 mod approval;
 mod audit;
+mod calendar;
 mod connection;
 mod definition;
 mod delegation;
@@ -20,9 +21,10 @@ pub use access::{
 };
 pub use approval::{
     AnswerView, ApprovalDetail, ApprovalSummary, ApproverView, ChosenApproval, DecisionOutcome, DecisionView,
-    EarlierVersion, QuestionView, RecentRun, SimilarRuns, StageView,
+    EarlierVersion, QuestionView, RecentRun, SimilarRuns, StageView, TimeView, TimingView,
 };
 pub use audit::{AuditEntryView, AuditFilter, VerificationView};
+pub use calendar::CalendarView;
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};
 pub use definition::{
     CallerView, CheckedDefinition, CommentView, DefinitionItem, DefinitionLife, DiagnosticView, DifferenceRow,

@@ -15,8 +15,10 @@ use store::{
 };
 use workflow::{
     ApprovalRequest, Definition,
-    approval::{ApprovalRule, Approver, Matter, Owned, Vote},
+    approval::{ApprovalRule, Approver, Matter, Owned, Standing, Vote},
 };
+
+use crate::deadlines::Times;
 
 /// A stage of an approval as it was opened.
 pub(crate) struct Opened {
@@ -26,24 +28,21 @@ pub(crate) struct Opened {
     pub(crate) asked: Vec<User>,
     /// Those who are told: they, and who stands in for them.
     pub(crate) told: Vec<User>,
-    /// Whether they are asked beside others, who may have left.
-    pub(crate) again: bool,
+    /// What the audit log calls it.
+    pub(crate) action: &'static str,
     /// Whether the stage has too few people for an approval (nobody, for instance), which blocks the run and alerts.
     pub(crate) is_short: bool,
 }
 
-impl Opened {
-    /// What the audit log calls it.
-    pub(crate) const fn action(&self) -> &'static str {
-        match (self.again, self.approval.stage) {
-            (true, _) => "approval.ask-again",
-            (false, 0) => "approval.open",
-            (false, _) => "approval.stage",
-        }
-    }
+/// What an approval is opened with, beside what the definition asks for.
+pub(crate) struct Terms {
+    /// Whether its requester could send other input.
+    pub(crate) returnable: bool,
+    /// When what happens to it.
+    pub(crate) times: Times,
 }
 
-/// Resolves the first stage to people and writes the approval. `returnable`: whether its requester could send other input.
+/// Resolves the first stage to people and writes the approval.
 pub(crate) async fn open(
     unit: &mut dyn UnitOfWork,
     ids: &dyn Ids,
@@ -51,7 +50,7 @@ pub(crate) async fn open(
     run: &Run,
     definition: &Definition,
     request: &ApprovalRequest,
-    returnable: bool,
+    Terms { returnable, times }: Terms,
 ) -> store::Result<Opened> {
     let mut shown = json!({
         "workflow": run.workflow.to_string(),
@@ -85,11 +84,13 @@ pub(crate) async fn open(
         stage: 0,
         returnable,
         opened_at: now,
-        due_at: request.due,
+        due_at: times.due,
         closed_at: None,
         changed_by: changed_by(unit, request).await?,
+        timing: Some(&request.timing).filter(|timing| !timing.is_none()).map(|timing| json!(timing).to_string()),
     };
     unit.insert_approval(&approval, &[]).await?;
+    times.write(unit, &approval).await?;
     ask(unit, now, run, request, approval).await
 }
 
@@ -104,14 +105,66 @@ pub(crate) async fn ask(
     request: &ApprovalRequest,
     approval: Approval,
 ) -> store::Result<Opened> {
-    let known = unit.approvers(approval.id).await?;
-    let here: Vec<UserId> =
-        known.iter().filter(|person| person.stage == approval.stage).map(|person| person.user_id).collect();
+    let here = asked_here(unit, &approval).await?;
+    let action = match (here.is_empty(), approval.stage) {
+        (false, _) => "approval.ask-again",
+        (true, 0) => "approval.open",
+        (true, _) => "approval.stage",
+    };
+    let stage = request.rule.stages.get(position(approval.stage));
+    let approvers = stage.map_or(&[][..], |stage| stage.approvers.as_slice());
+    let people = resolve(unit, run, request.rule.distinct, approvers, &approval, now).await?;
+    ask_these(unit, now, approval, people, &here, action).await
+}
+
+/// Asks more people in the open stage, beside those whom it asks already: those whom the definition names for that, or the
+/// managers of those who have not decided. None where there is nobody to be waited for, such as while it is back with the
+/// requester, or where the stage's own rule has given nobody: that blocks, and nobody else takes their place.
+pub(crate) async fn escalate(
+    unit: &mut dyn UnitOfWork,
+    now: Timestamp,
+    run: &Run,
+    request: &ApprovalRequest,
+    approval: Approval,
+) -> store::Result<Option<Opened>> {
+    let here = asked_here(unit, &approval).await?;
+    if here.is_empty() || !is_open(unit, &approval).await? {
+        return Ok(None);
+    }
+    let managers: Vec<Approver>;
+    let to = if request.timing.escalate_to.is_empty() {
+        let waiting = undecided(unit, &approval).await?;
+        managers = waiting.into_iter().map(|user| Approver::ManagerOf(user.login)).collect();
+        &managers
+    } else {
+        &request.timing.escalate_to
+    };
+    let mut people = resolve(unit, run, request.rule.distinct, to, &approval, now).await?;
+    for (_, via) in &mut people {
+        via.insert_str(0, "escalation: ");
+    }
+    ask_these(unit, now, approval, people, &here, "approval.escalate").await.map(Some)
+}
+
+/// Whom the open stage asks already.
+async fn asked_here(unit: &mut dyn UnitOfWork, approval: &Approval) -> store::Result<Vec<UserId>> {
+    let known = unit.approvers(approval.id).await?.into_iter();
+    Ok(known.filter(|person| person.stage == approval.stage).map(|person| person.user_id).collect())
+}
+
+/// Asks those of these people who are not asked yet.
+async fn ask_these(
+    unit: &mut dyn UnitOfWork,
+    now: Timestamp,
+    approval: Approval,
+    mut people: Vec<(User, String)>,
+    here: &[UserId],
+    action: &'static str,
+) -> store::Result<Opened> {
     // Whoever has decided in the place of another has no vote left.
     let decided = unit.decisions(approval.id).await?.into_iter();
     let decided: Vec<UserId> =
         decided.filter(|decision| decision.stage == approval.stage).map(|decision| decision.user_id).collect();
-    let mut people = resolve(unit, run, request, &approval, now).await?;
     people.retain(|(user, _)| !here.contains(&user.id) && !decided.contains(&user.id));
     let asked: Vec<AskedPerson> = people
         .iter()
@@ -126,7 +179,7 @@ pub(crate) async fn ask(
     let asked: Vec<User> = people.into_iter().map(|(user, _)| user).collect();
     let is_short = lacks_people(unit, &approval).await?;
     let told = with_substitutes(unit, &approval, asked.clone(), now).await?;
-    Ok(Opened { approval, asked, told, again: !here.is_empty(), is_short })
+    Ok(Opened { approval, asked, told, action, is_short })
 }
 
 /// An approval's rows as the matter that the interpreter's one rule judges.
@@ -157,6 +210,15 @@ pub fn judged<T>(
     judge(matter, &votes)
 }
 
+/// What [`judged`] needs; none where the rule cannot be read, which is never approved, whoever is asked.
+async fn rows(
+    unit: &mut dyn UnitOfWork,
+    approval: &Approval,
+) -> store::Result<Option<(ApprovalRule, Vec<AskedPerson>, Vec<Decision>)>> {
+    let Ok(rule) = serde_json::from_str::<ApprovalRule>(&approval.rule) else { return Ok(None) };
+    Ok(Some((rule, unit.approvers(approval.id).await?, unit.decisions(approval.id).await?)))
+}
+
 /// A stage as rows have it, by its position.
 #[must_use]
 pub fn position(stage: u32) -> usize {
@@ -165,10 +227,7 @@ pub fn position(stage: u32) -> usize {
 
 /// Whether too few of those whom the open stage asks are left to approve.
 pub async fn lacks_people(unit: &mut dyn UnitOfWork, approval: &Approval) -> store::Result<bool> {
-    // What cannot be read is never approved, whoever is asked.
-    let Ok(rule) = serde_json::from_str::<ApprovalRule>(&approval.rule) else { return Ok(false) };
-    let asked = unit.approvers(approval.id).await?;
-    let decisions = unit.decisions(approval.id).await?;
+    let Some((rule, asked, decisions)) = rows(unit, approval).await? else { return Ok(false) };
     let ids: Vec<UserId> = asked.iter().map(|person| person.user_id).collect();
     let users = unit.users_by_id(&ids).await?;
     let active: BTreeSet<UserId> = users.iter().filter(|user| user.active).map(|user| user.id).collect();
@@ -177,8 +236,29 @@ pub async fn lacks_people(unit: &mut dyn UnitOfWork, approval: &Approval) -> sto
     }))
 }
 
+/// Those whom the open stage asks, whose vote is still to come and who can cast it; nobody while none is open.
+pub(crate) async fn undecided(unit: &mut dyn UnitOfWork, approval: &Approval) -> store::Result<Vec<User>> {
+    let Some((rule, asked, decisions)) = rows(unit, approval).await? else { return Ok(Vec::new()) };
+    let waiting: BTreeSet<UserId> = judged(approval, &rule, &asked, &decisions, |matter, votes| {
+        let everybody = asked.iter().map(|person| person.user_id);
+        everybody.filter(|person| matter.admit(votes, *person).is_ok()).collect()
+    });
+    let waiting: Vec<UserId> = waiting.into_iter().collect();
+    let mut users = unit.users_by_id(&waiting).await?;
+    users.retain(|user| user.active);
+    users.sort_by(|a, b| a.login.cmp(&b.login));
+    Ok(users)
+}
+
+/// Whether a stage waits for decisions.
+async fn is_open(unit: &mut dyn UnitOfWork, approval: &Approval) -> store::Result<bool> {
+    let Some((rule, asked, decisions)) = rows(unit, approval).await? else { return Ok(false) };
+    let standing = judged(approval, &rule, &asked, &decisions, |matter, votes| matter.standing(votes));
+    Ok(matches!(standing, Standing::Open { .. }))
+}
+
 /// These, and everybody who stands in for one of them in this approval, each once.
-async fn with_substitutes(
+pub(crate) async fn with_substitutes(
     unit: &mut dyn UnitOfWork,
     approval: &Approval,
     mut people: Vec<User>,
@@ -233,12 +313,13 @@ pub(crate) async fn unasked(
     Ok(Some(approval).filter(|approval| asked.iter().all(|person| person.stage != approval.stage)))
 }
 
-/// The people whom the approval's stage asks, each once, with why. Never the requester, nor whoever changed what is asked
+/// The people who are meant, each once, with why. Never the requester, nor whoever changed what is asked
 /// about, never somebody disabled; and none of those who decided in an earlier stage, if the rule wants others.
 async fn resolve(
     unit: &mut dyn UnitOfWork,
     run: &Run,
-    request: &ApprovalRequest,
+    distinct: bool,
+    approvers: &[Approver],
     approval: &Approval,
     now: Timestamp,
 ) -> store::Result<Vec<(User, String)>> {
@@ -246,13 +327,12 @@ async fn resolve(
     let requester = run.requester_id;
     let mut seen = BTreeSet::from([requester]);
     seen.extend(approval.changed_by);
-    if request.rule.distinct {
+    if distinct {
         let decided = unit.decisions(approval.id).await?.into_iter();
         let earlier = decided.filter(|decision| decision.stage < approval.stage);
         seen.extend(earlier.flat_map(|decision| [decision.user_id, decision.vote_of()]));
     }
-    let stage = usize::try_from(approval.stage).ok().and_then(|stage| request.rule.stages.get(stage));
-    for approver in stage.iter().flat_map(|stage| &stage.approvers) {
+    for approver in approvers {
         let (ids, via) = match approver {
             Approver::User(login) => {
                 let user = unit.user_by_login(login).await?;

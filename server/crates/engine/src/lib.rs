@@ -17,7 +17,7 @@
 //! ([`redaction`]).
 //!
 //! What is limited takes a place before it begins, or waits for one: [`limits`]. Runs that begin by themselves are put there
-//! by [`schedules`]. Approvals whose people have left are seen to by [`departures`].
+//! by [`schedules`]. Approvals whose people have left are seen to by [`departures`], those whose time has come by [`deadlines`].
 //!
 //! A crash between 3 and 4, or in the middle of a call, is the same to the next owner: the interpreter says what is
 //! outstanding, and each outstanding call is probed, repeated or handed to an operator, by what its connector can tell.
@@ -27,6 +27,7 @@ pub mod approvals;
 mod bell;
 mod calls;
 mod children;
+mod deadlines;
 pub mod definitions;
 mod departures;
 mod dispatch;
@@ -160,6 +161,7 @@ pub struct Engine {
     work: JoinHandle<()>,
     schedules: JoinHandle<()>,
     departures: JoinHandle<()>,
+    deadlines: JoinHandle<()>,
     log_writer: JoinHandle<()>,
 }
 
@@ -174,7 +176,8 @@ impl Engine {
         let work = tokio::spawn(Arc::clone(&node).work());
         let schedules = tokio::spawn(schedules::keep(Arc::clone(&node)));
         let departures = tokio::spawn(departures::keep(Arc::clone(&node)));
-        Self { node, stop, work, schedules, departures, log_writer }
+        let deadlines = tokio::spawn(deadlines::keep(Arc::clone(&node)));
+        Self { node, stop, work, schedules, departures, deadlines, log_writer }
     }
 
     /// A handle to wake the node with.
@@ -195,6 +198,7 @@ impl Engine {
         // All end by themselves once told; an error would be a panic that was logged where it happened.
         let _ = self.schedules.await;
         let _ = self.departures.await;
+        let _ = self.deadlines.await;
         let _ = self.work.await;
         drop(self.node);
         let _ = tokio::time::timeout(Duration::from_secs(2), self.log_writer).await;

@@ -15,6 +15,8 @@ use store::{
 pub enum NoticeKind {
     /// A decision is asked of the recipient.
     ApprovalRequested,
+    /// A decision is still asked of the recipient, and is due soon.
+    ApprovalReminder,
     /// An approver sent the recipient's request back for changes.
     ChangesRequested,
     /// An approver asks the recipient something about a request.
@@ -65,6 +67,7 @@ impl NoticeKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ApprovalRequested => "approval-requested",
+            Self::ApprovalReminder => "approval-reminder",
             Self::ChangesRequested => "changes-requested",
             Self::QuestionAsked => "question-asked",
             Self::QuestionAnswered => "question-answered",

@@ -14,11 +14,14 @@ use store::{
 };
 use workflow::{
     ApprovalRequest, Attention, CloudEvent, Compensation, Effect, Event, EventKind, RunError, RunRecord, TaskRecord,
+    approval::{OnDue, Timing},
 };
 
 use crate::{
     actor::{Actor, BLOCKED_PAUSE, Stop},
-    approvals, children,
+    approvals::{self, Terms},
+    children,
+    deadlines::Times,
     exchange::{Ending, exchange},
     limits,
     live::{RunChange, Topic},
@@ -127,6 +130,9 @@ pub(crate) async fn write(
             Effect::AskStage { request, stage } => {
                 ask_stage(unit.as_mut(), actor, request, *stage, now, &mut written).await?;
             }
+            Effect::Escalate(request) => {
+                escalate(unit.as_mut(), actor, request, now, &mut written).await?;
+            }
             Effect::CloseApproval { call } => {
                 close_approval(unit.as_mut(), actor, *call, resubmitted, now, &mut written).await?;
             }
@@ -150,7 +156,7 @@ pub(crate) async fn write(
     for (child, task) in exchanged.started {
         written.audit.push(launch_entry(actor, &child, &task, now));
     }
-    written.woken = exchanged.woken;
+    written.woken.extend(exchanged.woken);
     written.schedules = exchanged.schedules;
     if step.snapshot {
         let state =
@@ -327,11 +333,22 @@ async fn open_approval(
     if unit.approval_of_call(run.id, &request.call.to_string()).await?.is_some() {
         return ask_again(unit, actor, request, now, written).await;
     }
+    let times = match Times::of(unit, run, request, now).await? {
+        Ok(times) => times,
+        Err(error) => {
+            let failed = Event::new(now, EventKind::CallFailed { call: request.call, error, retryable: false });
+            let event = serde_json::to_string(&failed).map_err(|_| StoreError::Inconsistent("an event".to_owned()))?;
+            unit.push_inbox(run.id, &event, now).await?;
+            written.woken.insert(run.id);
+            return Ok(());
+        }
+    };
     let ids = actor.node.parts.ids.as_ref();
     // Whoever asks for changes needs somebody who could make them: a schedule cannot, nor can a run that another one began
     // with data of its own, and what an operator has changed is the operator's.
     let returnable = run.requester_id != UserId::SCHEDULE && !actor.state.is_child() && request.changed_by.is_none();
-    let opened = approvals::open(unit, ids, now, run, &actor.definition, request, returnable).await?;
+    let terms = Terms { returnable, times };
+    let opened = approvals::open(unit, ids, now, run, &actor.definition, request, terms).await?;
     asked(unit, actor, request, &opened, now, written).await
 }
 
@@ -346,6 +363,25 @@ async fn ask_again(
     let Some(approval) = approvals::pending(unit, &actor.run, request).await? else { return Ok(()) };
     let opened = approvals::ask(unit, now, &actor.run, request, approval).await?;
     asked(unit, actor, request, &opened, now, written).await
+}
+
+/// Asks more people, since those who are asked have not decided for long.
+async fn escalate(
+    unit: &mut dyn UnitOfWork,
+    actor: &Actor,
+    request: &ApprovalRequest,
+    now: Timestamp,
+    written: &mut Written,
+) -> store::Result<()> {
+    let Some(approval) = approvals::pending(unit, &actor.run, request).await? else { return Ok(()) };
+    let opened = approvals::escalate(unit, now, &actor.run, request, approval).await?;
+    let Some(opened) = opened else { return Ok(()) };
+    asked(unit, actor, request, &opened, now, written).await?;
+    if opened.asked.is_empty() {
+        let cause = format!("escalated:{}:{}", place(&opened.approval), actor.run.journal_version);
+        alert_operators(unit, actor, now, &cause, written).await?;
+    }
+    Ok(())
 }
 
 /// Asks the stage that comes next.
@@ -399,7 +435,7 @@ fn asking_entry(actor: &Actor, opened: &approvals::Opened, now: Timestamp) -> En
         "asked": opened.asked.iter().map(|user| &user.login).collect::<Vec<_>>(),
         "enough": !opened.is_short,
     });
-    run_entry(actor, &actor.run, opened.action(), Outcome::Done, detail, now)
+    run_entry(actor, &actor.run, opened.action, Outcome::Done, detail, now)
 }
 
 /// An approval at its stage, for what is to be told once of each.
@@ -457,7 +493,10 @@ async fn close_approval(
     if approval.state != ApprovalState::Pending {
         return Ok(());
     }
-    let overdue = !resubmitted && approval.due_at.is_some_and(|due| due <= now);
+    let timing =
+        approval.timing.as_deref().map(serde_json::from_str::<Timing>).and_then(Result::ok).unwrap_or_default();
+    let rejects = !resubmitted && timing.on_due == OnDue::Reject;
+    let overdue = rejects && approval.due_at.is_some_and(|due| due <= now);
     let (state, action) =
         if overdue { (ApprovalState::Rejected, "approval.expire") } else { (ApprovalState::Void, "approval.void") };
     unit.close_approval(approval.id, state, now).await?;

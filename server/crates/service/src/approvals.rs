@@ -5,6 +5,7 @@ mod deliberation;
 mod mail_link;
 mod remarks;
 mod resubmission;
+mod timing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -300,6 +301,7 @@ impl Service {
             quorum: deliberation.quorum(),
             stages: deliberation.stages(),
             distinct: deliberation.rule.distinct,
+            timing: timing::view(unit, &approval).await?,
             earlier,
             form: shown.get("form").cloned(),
             narrow: resubmission::narrowable(&shown),

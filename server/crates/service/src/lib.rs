@@ -19,6 +19,7 @@ mod administration;
 mod approvals;
 mod audit_log;
 mod authoring;
+mod calendars;
 mod caller;
 mod catalogue;
 mod connections;
@@ -82,6 +83,7 @@ pub use policies::NewPolicies;
 pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
 pub use store::access::Subject;
+pub use workflow::calendar::CalendarText;
 
 /// What the operations work with.
 pub struct Parts {

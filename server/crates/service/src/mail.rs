@@ -207,6 +207,14 @@ fn words(mail: &NoticeMail, base_url: &str, link: Option<(String, Timestamp)>) -
             format!("승인이 필요합니다: {title}{number}"),
             format!("\"{title}\"{number} 요청이 승인을 기다리고 있습니다."),
         ),
+        (NoticeKind::ApprovalReminder, false) => (
+            format!("Your decision is due soon: {title}{number}"),
+            format!("\"{title}\"{number} still waits for your decision, and is due soon."),
+        ),
+        (NoticeKind::ApprovalReminder, true) => (
+            format!("승인 기한이 다가옵니다: {title}{number}"),
+            format!("\"{title}\"{number} 요청이 아직 승인을 기다리고 있으며 기한이 얼마 남지 않았습니다."),
+        ),
         (NoticeKind::ChangesRequested, false) => (
             format!("Changes requested: {title}{number}"),
             format!("An approver asks you to change your request \"{title}\"{number}. Your input is kept as a draft."),

@@ -43,6 +43,8 @@ mod approvals;
 mod audit;
 #[path = "../../store/sql/batch.rs"]
 mod batch;
+#[path = "../../store/sql/calendars.rs"]
+mod calendars;
 #[path = "../../store/sql/children.rs"]
 mod children;
 #[path = "../../store/sql/connections.rs"]

@@ -35,6 +35,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(19, "access_reviews", "0019_access_reviews.sql"),
     migration!(20, "delegations", "0020_delegations.sql"),
     migration!(21, "emergencies", "0021_emergencies.sql"),
+    migration!(22, "calendars", "0022_calendars.sql"),
 ];
 
 #[cfg(test)]

@@ -381,6 +381,7 @@ pub fn approval(number: u128, run: RunId, requester: UserId, due: Option<Timesta
         due_at: due,
         closed_at: None,
         changed_by: None,
+        timing: None,
     }
 }
 

@@ -22,7 +22,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT a.id, a.run_id, a.call, a.reference, a.title, a.message, a.state, a.rule, a.shown, a.digest, ",
-            "a.requester_id, a.stage, a.returnable, a.opened_at, a.due_at, a.closed_at, a.changed_by ",
+            "a.requester_id, a.stage, a.returnable, a.opened_at, a.due_at, a.closed_at, a.changed_by, ",
+            "a.timing ",
             "FROM approvals a ",
             $rest
         )
@@ -48,6 +49,7 @@ fn approval(row: &Columns<'_>) -> Result<Approval> {
         due_at: row.maybe_time("due_at")?,
         closed_at: row.maybe_time("closed_at")?,
         changed_by: row.maybe_parsed("changed_by")?,
+        timing: row.maybe_text("timing")?,
     })
 }
 
@@ -117,8 +119,8 @@ impl Approvals for Unit {
     async fn insert_approval(&mut self, approval: &Approval, approvers: &[Approver]) -> Result<()> {
         let statement = sql(concat!(
             "INSERT INTO approvals (id, run_id, call, reference, title, message, state, rule, shown, digest, requester_id, ",
-            "stage, returnable, opened_at, due_at, closed_at, changed_by) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+            "stage, returnable, opened_at, due_at, closed_at, changed_by, timing) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
         ))
         .bind(approval.id)
         .bind(approval.run)
@@ -136,7 +138,8 @@ impl Approvals for Unit {
         .bind(approval.opened_at)
         .bind(approval.due_at)
         .bind(approval.closed_at)
-        .bind(approval.changed_by);
+        .bind(approval.changed_by)
+        .bind(approval.timing.as_deref());
         self.execute(statement).await?;
         self.add_approvers(approval.id, approvers).await
     }
@@ -278,7 +281,10 @@ impl Approvals for Unit {
             .bind(id)
             .bind(state.as_str())
             .bind(at);
-        self.execute_one(statement).await
+        self.execute_one(statement).await?;
+        let forget = sql("DELETE FROM approval_timers WHERE approval_id = $1 AND fired_at IS NULL");
+        self.execute(forget.bind(id)).await?;
+        Ok(())
     }
 
     async fn overdue_approvals(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Approval>> {

@@ -42,6 +42,8 @@ pub struct Approval {
     pub closed_at: Option<Timestamp>,
     /// Who changed what is asked about, and is not asked therefore.
     pub changed_by: Option<UserId>,
+    /// What time does to it, as JSON, where the definition says something about that.
+    pub timing: Option<String>,
 }
 
 /// A row of `approval_approvers`: one person who is asked, and why.
@@ -53,7 +55,7 @@ pub struct Approver {
     pub via: String,
     /// In which stage, by its position.
     pub stage: u32,
-    /// Asked since others have left: they do not change how many are needed.
+    /// Asked since others have left, or have not decided for long: they do not change how many are needed.
     pub later: bool,
 }
 

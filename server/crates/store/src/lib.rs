@@ -35,6 +35,7 @@ pub mod access;
 pub mod access_reviews;
 pub mod approvals;
 pub mod audit;
+pub mod calendars;
 pub mod children;
 pub mod connections;
 pub mod credentials;
@@ -124,6 +125,7 @@ pub trait UnitOfWork:
     + access_reviews::AccessReviews
     + approvals::Approvals
     + audit::AuditLog
+    + calendars::Calendars
     + children::Children
     + connections::Connections
     + credentials::Credentials

@@ -1,6 +1,7 @@
 //! Approval rules. [`Matter`] says where an approval stands and who may decide, and nothing else does.
 
 mod matter;
+mod timing;
 
 use domain::DecisionKind;
 use serde::de::Error as _;
@@ -11,6 +12,7 @@ use crate::definition::compile_schema;
 use crate::{RunError, StandardError};
 
 pub use matter::{Ballot, Denied, Matter, Standing, Vote};
+pub use timing::{OnDue, Timing};
 
 /// Who is asked, as the definition says it. The engine resolves it to people when the approval opens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -194,7 +196,7 @@ fn tally_among<A: PartialEq>(
     approvers: &[A],
     decisions: &[(A, DecisionKind)],
 ) -> Tally {
-    if approvers.is_empty() {
+    if at_first == 0 {
         return Tally::Pending;
     }
     let is_vote = |kind: DecisionKind| matches!(kind, DecisionKind::Approve | DecisionKind::Reject);
@@ -220,7 +222,7 @@ pub(crate) struct ApprovalArguments {
     pub(crate) rule: ApprovalRule,
     pub(crate) title: Option<String>,
     pub(crate) message: Option<String>,
-    pub(crate) due: Option<std::time::Duration>,
+    pub(crate) timing: Timing,
     pub(crate) form: Option<Value>,
     pub(crate) narrow: Vec<String>,
 }
@@ -240,19 +242,25 @@ struct RawStage {
     title: Option<String>,
 }
 
+/// A list of approvers, or one.
+fn read_approvers(value: &Value) -> Result<Vec<Approver>, String> {
+    let approvers = match OneOrMany::deserialize(value) {
+        Ok(OneOrMany::One(one)) => vec![one],
+        Ok(OneOrMany::Many(many)) => many,
+        Err(_) => {
+            let words = "approvers must be one of, or a list of, {user}, {team}, {role}, {managerOf}, {ownerOf}";
+            return Err(words.to_owned());
+        }
+    };
+    if approvers.is_empty() {
+        return Err("approvers must name at least one user, team, role, manager or owner".to_owned());
+    }
+    Ok(approvers)
+}
+
 impl RawStage {
     fn read(self) -> Result<Stage, String> {
-        let approvers = match serde_json::from_value::<OneOrMany>(self.approvers) {
-            Ok(OneOrMany::One(one)) => vec![one],
-            Ok(OneOrMany::Many(many)) => many,
-            Err(_) => {
-                let words = "approvers must be one of, or a list of, {user}, {team}, {role}, {managerOf}, {ownerOf}";
-                return Err(words.to_owned());
-            }
-        };
-        if approvers.is_empty() {
-            return Err("approvers must name at least one user, team, role, manager or owner".to_owned());
-        }
+        let approvers = read_approvers(&self.approvers)?;
         Ok(Stage { title: self.title, approvers, quorum: self.quorum.unwrap_or(Quorum::Count(1)) })
     }
 }
@@ -267,7 +275,6 @@ struct RawArguments {
     distinct: bool,
     title: Option<String>,
     message: Option<String>,
-    due: Option<String>,
     form: Option<Value>,
     #[serde(default)]
     narrow: Vec<String>,
@@ -278,6 +285,7 @@ impl ApprovalArguments {
     /// here and faults the task.
     pub(crate) fn read(with: Value) -> Result<Self, RunError> {
         let invalid = |detail: String| RunError::new(StandardError::Validation, detail);
+        let timing = Timing::read(&with).map_err(|fault| invalid(format!("{}: {}", fault.pointer, fault.message)))?;
         let raw: RawArguments =
             serde_json::from_value(with).map_err(|error| invalid(format!("approval arguments: {error}")))?;
         let stages = match (raw.approvers, raw.stages) {
@@ -286,13 +294,6 @@ impl ApprovalArguments {
             _ => return Err(invalid("an approval has either approvers or stages".to_owned())),
         };
         let stages: Result<Vec<Stage>, String> = stages.into_iter().map(RawStage::read).collect();
-        let due = match raw.due {
-            None => None,
-            Some(text) => Some(
-                crate::duration::parse_iso8601(&text)
-                    .ok_or_else(|| invalid(format!("due: “{text}” is not an ISO 8601 duration")))?,
-            ),
-        };
         if let Some(form) = &raw.form {
             check_form(form).map_err(|fault| invalid(format!("form: {fault}")))?;
         }
@@ -300,7 +301,7 @@ impl ApprovalArguments {
             rule: ApprovalRule { stages: stages.map_err(invalid)?, distinct: raw.distinct },
             title: raw.title,
             message: raw.message,
-            due,
+            timing,
             form: raw.form,
             narrow: raw.narrow,
         })
@@ -367,7 +368,11 @@ pub(crate) fn with_schema() -> Value {
             "title": {"type": "string"},
             "message": {"type": "string"},
             "due": {"type": "string", "pattern": "^P"},
-            "onDue": {"enum": ["reject"]},
+            "onDue": {"enum": ["reject", "escalate", "cancel"]},
+            "calendar": {"type": "string", "minLength": 1, "maxLength": 63},
+            "reminders": {"type": "array", "minItems": 1, "maxItems": 10, "items": {"type": "string", "pattern": "^P"}},
+            "escalateAfter": {"type": "string", "pattern": "^P"},
+            "escalateTo": approvers,
             "form": {"type": "object"},
             "narrow": {"type": "array", "minItems": 1, "uniqueItems": true,
                        "items": {"type": "string", "pattern": "^/[^/]+$"}}
@@ -418,7 +423,7 @@ mod tests {
             "approvers": [{"user": "ana"}, {"role": "operator"}], "quorum": "60%", "due": "P2D"}))
         .unwrap();
         assert_eq!(many.rule.stages[0].quorum, Quorum::Percent(60));
-        assert_eq!(many.due, Some(std::time::Duration::from_hours(48)));
+        assert_eq!(many.timing.due, Some(std::time::Duration::from_hours(48)));
         assert!(ApprovalArguments::read(json!({"approvers": []})).is_err());
         assert!(ApprovalArguments::read(json!({"approvers": {"user": "a"}, "quorum": 0})).is_err());
         assert!(ApprovalArguments::read(json!({"approvers": {"user": "a"}, "due": "soon"})).is_err());

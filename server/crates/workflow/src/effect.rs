@@ -4,6 +4,7 @@ use domain::{RunStatus, TaskStatus, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::approval::Timing;
 use crate::{CallId, CloudEvent, RunError, SubscriptionId, TimerId};
 
 /// One thing to do. The order within a batch is the order in which it was decided.
@@ -45,6 +46,8 @@ pub enum Effect {
         /// The stage, by its position.
         stage: usize,
     },
+    /// Ask more people in the open stage of an approval, as its [`Timing`] says.
+    Escalate(Box<ApprovalRequest>),
     /// Close an approval that is no longer wanted.
     CloseApproval {
         /// Its call.
@@ -161,9 +164,12 @@ pub struct ApprovalRequest {
     /// More words about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// When it counts as rejected if nobody decided. The machine has a timer for it.
+    /// When it is due, where no calendar has to say that. If it ends by that, the machine has a timer for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// What time does to it; the engine sees to what is not the machine's.
+    #[serde(default, skip_serializing_if = "Timing::is_none")]
+    pub timing: Timing,
     /// JSON Schema of what an approver fills in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<Value>,

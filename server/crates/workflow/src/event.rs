@@ -180,6 +180,16 @@ pub enum EventKind {
         /// The approval's call.
         call: CallId,
     },
+    /// The due time of an approval has come, by a calendar.
+    ApprovalDue {
+        /// The approval's call.
+        call: CallId,
+    },
+    /// The time has come at which an approval that is still open asks more people.
+    ApprovalEscalated {
+        /// The approval's call.
+        call: CallId,
+    },
     /// A limit that holds up something of the run has room again. No concern of the machine, and in no journal: the engine
     /// tries again what waits.
     PlaceFreed,

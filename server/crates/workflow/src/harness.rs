@@ -355,7 +355,7 @@ impl Driver<'_> {
                     self.stopped.push(call);
                 }
                 // A call that is settled is answered in its turn, and what answers approvals here answers for all stages.
-                Effect::SettleCall { .. } | Effect::AskStage { .. } => {}
+                Effect::SettleCall { .. } | Effect::AskStage { .. } | Effect::Escalate(_) => {}
                 Effect::SetTimer { timer, at } => {
                     self.timers.insert(timer, at);
                 }

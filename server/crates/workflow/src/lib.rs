@@ -46,6 +46,7 @@
 //! run: [`MAX_STEPS_PER_EVENT`] tasks without waiting, [`MAX_STATE_BYTES`] of state.
 
 pub mod approval;
+pub mod calendar;
 mod cloud_event;
 mod definition;
 mod diagnostic;

@@ -273,3 +273,161 @@ proptest! {
         }
     }
 }
+
+/// What happens around an approval while it is open.
+#[derive(Debug, Clone)]
+enum Turn {
+    /// Somebody names a substitute for so many hours.
+    Delegate { of: u8, by: u8, hours: u32 },
+    /// Time passes.
+    Pass { hours: u32 },
+    /// An account is disabled, or enabled again.
+    Account { person: u8, active: bool },
+    /// The open stage asks somebody as well: an escalation, or in the place of somebody who has left.
+    AskLater { person: u8 },
+    /// Somebody decides, if they have a vote.
+    Decide { by: u8, kind: DecisionKind },
+    /// The due time comes, and ends it.
+    Due,
+}
+
+const PEOPLE: u8 = 7;
+/// Who asked for the run. Stages never ask them; they are named as substitutes all the same.
+const REQUESTER: u8 = 0;
+
+fn turns() -> impl Strategy<Value = Vec<Turn>> {
+    let anybody = || 0..PEOPLE;
+    let one = prop_oneof![
+        6 => (anybody(), anybody(), 1..30_u32).prop_map(|(of, by, hours)| Turn::Delegate { of, by, hours }),
+        3 => (1..20_u32).prop_map(|hours| Turn::Pass { hours }),
+        3 => (anybody(), any::<bool>()).prop_map(|(person, active)| Turn::Account { person, active }),
+        3 => (1..PEOPLE).prop_map(|person| Turn::AskLater { person }),
+        20 => (anybody(), prop_oneof![9 => Just(A), 1 => Just(R)]).prop_map(|(by, kind)| Turn::Decide { by, kind }),
+        1 => Just(Turn::Due),
+    ];
+    prop::collection::vec(one, 0..80)
+}
+
+/// An approval among people who come and go.
+struct Portal {
+    rule: ApprovalRule,
+    /// Whom each stage asks when it opens.
+    first: Vec<BTreeSet<u8>>,
+    asked: Vec<(usize, u8)>,
+    later: Vec<(usize, u8)>,
+    votes: Vec<Vote<'static, u8>>,
+    delegations: Vec<(u8, u8, u32)>,
+    gone: BTreeSet<u8>,
+    hour: u32,
+    closed: bool,
+}
+
+impl Portal {
+    fn matter(&self) -> Matter<'_, u8> {
+        Matter { rule: &self.rule, digest: "now", returnable: true, asked: &self.asked, later: &self.later }
+    }
+
+    fn standing(&self) -> Standing {
+        self.matter().standing(&self.votes)
+    }
+
+    fn stands_in(&self, by: u8, of: u8) -> bool {
+        let is_now = |(from, to, until): &(u8, u8, u32)| (*from, *to) == (of, by) && self.hour < *until;
+        by != REQUESTER && !self.gone.contains(&of) && self.delegations.iter().any(is_now)
+    }
+
+    /// Those of them who may still be asked, once a stage opens: not whom it asked before.
+    fn open(&mut self) {
+        let Standing::Open { stage } = self.standing() else { return };
+        if self.asked.iter().all(|(at, _)| *at != stage) {
+            let people = self.first.get(stage).into_iter().flatten().filter(|person| !self.gone.contains(*person));
+            self.asked.extend(people.map(|person| (stage, *person)).collect::<Vec<_>>());
+        }
+    }
+
+    fn take(&mut self, turn: &Turn) -> Result<(), TestCaseError> {
+        match *turn {
+            Turn::Delegate { of, by, hours } if of != by => self.delegations.push((of, by, self.hour + hours)),
+            Turn::Delegate { .. } => {}
+            Turn::Pass { hours } => self.hour += hours,
+            Turn::Account { person, active: true } => _ = self.gone.remove(&person),
+            Turn::Account { person, active: false } => _ = self.gone.insert(person),
+            Turn::AskLater { person } => {
+                if let Standing::Open { stage } = self.standing()
+                    && !self.closed
+                    && self.asked.iter().any(|(at, _)| *at == stage)
+                    && self.asked.iter().chain(&self.later).all(|(at, known)| (*at, *known) != (stage, person))
+                {
+                    self.later.push((stage, person));
+                }
+            }
+            Turn::Due => self.closed |= matches!(self.standing(), Standing::Open { .. }),
+            Turn::Decide { by, .. } if self.closed || self.gone.contains(&by) => {}
+            Turn::Decide { by, kind } => {
+                let ballot = self.matter().ballot(&self.votes, by, |of| self.stands_in(by, of));
+                if let Ok(Ballot { stage, of }) = ballot {
+                    let is_asked = |person| self.asked.iter().chain(&self.later).any(|one| *one == (stage, person));
+                    prop_assert!(is_asked(of), "a vote of somebody who is not asked");
+                    prop_assert!(of == by || self.stands_in(by, of) && !is_asked(by), "{by} cast the vote of {of}");
+                    self.votes.push(vote_for(of, by, stage, kind));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether each stage had so many approvals of different people, by different people, as its quorum wants of those whom it
+    /// asked at first: counted anew.
+    fn had_every_quorum(&self) -> bool {
+        let mut before = BTreeSet::new();
+        self.rule.stages.iter().enumerate().all(|(stage, of)| {
+            let keeps = |person: &u8| !(self.rule.distinct && before.contains(person));
+            let first = self.asked.iter().filter(|(at, person)| *at == stage && keeps(person)).count();
+            let here: Vec<_> = self.votes.iter().filter(|vote| vote.stage == stage).collect();
+            let yes: Vec<_> = here.iter().filter(|vote| vote.kind == A && keeps(&vote.of) && keeps(&vote.by)).collect();
+            let owners: BTreeSet<u8> = yes.iter().map(|vote| vote.of).collect();
+            let casters: BTreeSet<u8> = yes.iter().map(|vote| vote.by).collect();
+            let needed = match of.quorum {
+                Quorum::Count(count) => count as usize,
+                Quorum::All => first,
+                Quorum::Percent(percent) => (first * usize::from(percent)).div_ceil(100),
+            };
+            before.extend(here.iter().flat_map(|vote| [vote.of, vote.by]));
+            first > 0 && owners.len().min(casters.len()) >= needed.max(1) && !casters.contains(&REQUESTER)
+        })
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// Whoever stands in for whom, leaves, comes back or is asked later, and however late it is: nothing is approved without
+    /// the quorum that the rule asked for when each stage began, and nothing after the due time.
+    #[test]
+    fn no_order_of_delegations_departures_and_time_lets_a_run_go_on_without_its_quorum(
+        (quorums, distinct) in plan(),
+        first in prop::collection::vec(prop::collection::btree_set(1..PEOPLE, 0..5), 3),
+        turns in turns(),
+    ) {
+        let mut portal = Portal {
+            rule: rule(&quorums, distinct),
+            first,
+            asked: Vec::new(),
+            later: Vec::new(),
+            votes: Vec::new(),
+            delegations: Vec::new(),
+            gone: BTreeSet::new(),
+            hour: 0,
+            closed: false,
+        };
+        for turn in &turns {
+            portal.open();
+            portal.take(turn)?;
+            let standing = portal.standing();
+            if standing == Standing::Approved {
+                prop_assert!(!portal.closed, "approved after the due time");
+                prop_assert!(portal.had_every_quorum(), "{:?} {:?} {:?}", portal.rule, portal.asked, portal.votes);
+            }
+        }
+    }
+}

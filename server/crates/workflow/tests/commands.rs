@@ -462,3 +462,40 @@ fn an_approval_that_is_open_can_be_put_to_people_again() {
     assert_eq!(run.send(EventKind::ApproverLeft { call }), []);
     assert_eq!(run.status(), RunStatus::Completed);
 }
+
+fn opened(effects: &[Effect]) -> Box<workflow::ApprovalRequest> {
+    let request = effects.iter().find_map(|effect| match effect {
+        Effect::OpenApproval(request) => Some(request.clone()),
+        _ => None,
+    });
+    request.unwrap_or_else(|| panic!("no approval was opened: {effects:?}"))
+}
+
+#[test]
+fn an_approval_that_nobody_decides_is_rejected_cancels_or_asks_more_people() {
+    let ask =
+        |with: &str| definition(&format!("- ask: {{call: approval, with: {{approvers: {{user: ana}}, {with}}}}}\n"));
+    let timer = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::SetTimer { .. }));
+    for (with, ended) in [("", RunStatus::Faulted), (", onDue: cancel", RunStatus::Cancelled)] {
+        // By a calendar, whoever knows it tells when.
+        let definition = ask(&format!("due: PT8H, calendar: office{with}"));
+        let (mut run, started) = Run::start(&definition, json!({}));
+        let request = opened(&started);
+        assert!(request.due.is_none() && !timer(&started));
+        let effects = run.send(EventKind::ApprovalDue { call: request.call });
+        assert!(effects.contains(&Effect::CloseApproval { call: request.call }));
+        assert_eq!(run.status(), ended, "{with}");
+        assert_eq!(run.send(EventKind::ApprovalDue { call: request.call }), []);
+    }
+    let definition = ask("due: PT8H, onDue: escalate, escalateTo: {role: operator}");
+    let (mut run, started) = Run::start(&definition, json!({}));
+    let request = opened(&started);
+    assert!(request.due.is_some() && !timer(&started));
+    let call = request.call;
+    assert_eq!(run.send(EventKind::ApprovalEscalated { call }), [Effect::Escalate(request)]);
+    assert_eq!(run.send(EventKind::ApprovalDue { call }), []);
+    assert_eq!(run.send(EventKind::ApprovalEscalated { call: CallId(99) }), []);
+    run.send(EventKind::CallCompleted { call, output: json!({}) });
+    assert_eq!(run.send(EventKind::ApprovalEscalated { call }), []);
+    assert_eq!(run.status(), RunStatus::Completed);
+}

@@ -74,7 +74,7 @@ fn every_fault_is_reported_at_its_place() {
                 "- one: {call: smpt, with: {}}\n- two: {call: smtp}\n- three:\n    call: smtp\n    with:\n      conection: \
                  office\n      to: 5\n      subject: much too long a subject\n- four: {call: smtp, with: {connection: '${ .c \
                  }', to: ['${ .to }', 6]}}\n- five: {call: openapi, with: {}}\n- six: {call: 'log:1.0.0@default'}\n- seven: \
-                 {call: approval, with: {approvers: {usr: ana}, quorum: 0, due: P2X, onDue: escalate}}\n- eight: {call: \
+                 {call: approval, with: {approvers: {usr: ana}, quorum: 0, due: P2X, onDue: approve}}\n- eight: {call: \
                  approval, with: {approvers: {user: '${ $secrets.x }'}}}\n",
             ),
         ),

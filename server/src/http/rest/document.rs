@@ -38,6 +38,7 @@ const TAGS: &[(&str, &str)] = &[
     ("processes", "Shell commands, scripts and containers"),
     ("secrets", "Secrets of namespaces, for their workflows"),
     ("limits", "How many runs and calls of a namespace are executed at once"),
+    ("calendars", "Working time, by which approvals are due"),
     ("connections", "Other systems"),
 ];
 

@@ -7,6 +7,7 @@ mod account;
 mod administration;
 mod approvals;
 mod audit;
+mod calendars;
 mod connections;
 mod definitions;
 mod delegations;
@@ -59,6 +60,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(processes::routes())
         .merge(secrets::routes())
         .merge(limits::routes())
+        .merge(calendars::routes())
         .merge(connections::routes())
         .split_for_parts();
     (router.method_not_allowed_fallback(method_not_allowed), document::complete(document))

@@ -116,6 +116,7 @@ async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool
                 Effect::StopCall { .. }
                 | Effect::SettleCall { .. }
                 | Effect::AskStage { .. }
+                | Effect::Escalate(_)
                 | Effect::CloseApproval { .. } => {}
                 Effect::Subscribe(_) | Effect::Unsubscribe { .. } | Effect::Emit(_) => {
                     panic!("what ships neither listens nor emits")

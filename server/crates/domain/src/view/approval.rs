@@ -78,6 +78,37 @@ pub struct ApproverView {
     pub gone: bool,
 }
 
+/// What time does to an approval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TimingView {
+    /// The calendar whose working time counts; absent: all time counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<Name>,
+    /// What happens at the due time: `reject`, `escalate` or `cancel`.
+    pub on_due: String,
+    /// When those who have not decided are reminded, by time.
+    #[serde(default)]
+    pub reminders: Vec<TimeView>,
+    /// When more people are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<TimeView>,
+    /// Whom it asks then, as words that pages translate; empty: the managers of those who have not decided.
+    #[serde(default)]
+    pub escalates_to: Vec<String>,
+}
+
+/// A time at which something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TimeView {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it has happened.
+    pub done: bool,
+}
+
 /// One of the stages that an approval goes through.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -245,6 +276,9 @@ pub struct ApprovalDetail {
     /// Whether whoever decided in one stage is not asked in a later one.
     #[serde(default)]
     pub distinct: bool,
+    /// What time does to it, where the workflow says something of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<TimingView>,
     /// What was asked for before, oldest first, where it was changed while people were asked.
     #[serde(default)]
     pub earlier: Vec<EarlierVersion>,

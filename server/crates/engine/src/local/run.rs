@@ -265,7 +265,7 @@ impl Run {
                 let error = RunError::new(StandardError::Configuration, detail);
                 self.send(EventKind::CallFailed { call: request.call, error, retryable: false });
             }
-            Effect::AskStage { .. } | Effect::CloseApproval { .. } => {}
+            Effect::AskStage { .. } | Effect::Escalate(_) | Effect::CloseApproval { .. } => {}
             Effect::Subscribe(subscription) => {
                 self.subscriptions.insert(subscription.subscription, *subscription);
             }

@@ -4,6 +4,7 @@
 
 mod access_reviews;
 mod authoring;
+mod calendars;
 mod decisions;
 mod delegations;
 mod doors;

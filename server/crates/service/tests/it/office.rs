@@ -90,8 +90,28 @@ impl Office {
         mails: bool,
     ) -> Self {
         store.migrate().await.unwrap();
+        let office = Self::start(store, directory, clock, Arc::new(CountedIds::default()), resolver, mails);
+        office.service.load_shipped(SHIPPED).await.unwrap();
+        assert!(office.service.load_demo().await.unwrap());
+        office
+    }
+
+    /// The same portal after its node has stopped and another one has begun.
+    pub(crate) async fn restarted(self) -> Self {
+        let Self { store, directory, clock, ids, engine, .. } = self;
+        engine.shut_down().await;
+        Self::start(store, directory, clock, ids, None, false)
+    }
+
+    fn start(
+        store: Arc<dyn Store>,
+        directory: tempfile::TempDir,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        resolver: Option<Arc<dyn ResourceResolver>>,
+        mails: bool,
+    ) -> Self {
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
-        let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
         // Hashing as cheap as argon2 allows: these tests are not about its strength.
         let cheap = Parameters { memory_kib: 64, iterations: 1, parallelism: 1 };
         let passwords = Passwords::new(Arc::clone(&random), cheap, NonZeroUsize::MIN).unwrap();
@@ -154,8 +174,6 @@ impl Office {
             demo: service::demo_organisation(),
         };
         let (service, other_node) = (Service::new(parts()), Arc::new(Service::new(parts())));
-        service.load_shipped(SHIPPED).await.unwrap();
-        assert!(service.load_demo().await.unwrap());
         Self { service: Arc::new(service), other_node, store, ids, clock, vault, directory, engine }
     }
 

@@ -283,6 +283,17 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             service.limit_namespace(&admin, unique.parse().unwrap(), new).await.unwrap();
             code(service.unlimit_namespace(caller, &namespace).await)
         }
+        Operation::CalendarList => code(service.calendars(caller).await),
+        Operation::CalendarUpdate => {
+            let name = unique.parse().unwrap();
+            code(service.put_calendar(caller, Scope::Everywhere, name, crate::calendars::office_hours()).await)
+        }
+        Operation::CalendarDelete => {
+            let (scope, name): (_, Name) = (Scope::Everywhere, unique.parse().unwrap());
+            let (admin, hours) = (office.caller("admin").await, crate::calendars::office_hours());
+            service.put_calendar(&admin, scope.clone(), name.clone(), hours).await.unwrap();
+            code(service.delete_calendar(caller, &scope, &name).await)
+        }
         Operation::ConnectionList => code(service.connections(caller).await),
         Operation::ConnectionUpdate | Operation::ConnectionDelete | Operation::ConnectionTest => {
             let new = NewConnection {

@@ -4,6 +4,7 @@ mod access;
 mod access_reviews;
 mod approvals;
 mod audit;
+mod calendars;
 mod children;
 mod claims;
 mod credentials;
@@ -132,6 +133,10 @@ cases! { $;
         a_substitute_stands_in_where_the_open_stage_asks,
         a_vote_is_cast_once_by_whomever,
         a_disabled_approver_is_taken_once_for_each_change;
+    calendars:
+        a_calendar_is_of_a_namespace_or_of_all,
+        a_timer_of_an_approval_is_taken_once,
+        two_nodes_never_take_the_same_timer;
     messages:
         notices_are_paged_and_marked_as_read,
         a_message_is_taken_held_and_settled,

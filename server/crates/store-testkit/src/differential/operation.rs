@@ -10,6 +10,7 @@ use store::{
     access::Subject as Holder,
     access_reviews::{AccessReview, ReviewItem},
     approvals::{ApprovalFilter, QueueKey},
+    calendars::{ApprovalTimer, TimerKind},
     children::ChildRun,
     credentials::LinkPurpose,
     delegations::{Represented, Revocation},
@@ -774,6 +775,7 @@ impl Operation {
                 shown(known)
             }
             3 if self.kind == 77 => shown(unit.take_departures(self.limit).await?),
+            0 => shown(self.time_passes(unit).await?),
             _ => shown((
                 unit.delegations_about(user_id(b), self.limit).await?,
                 unit.represented_by(user_id(a), self.time).await?,
@@ -781,6 +783,16 @@ impl Operation {
                 unit.people_asked_in(run_id(b)).await?,
             )),
         })
+    }
+
+    async fn time_passes(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let approval = approval_id(self.c % 8);
+        let timer = ApprovalTimer { approval, kind: pick(TimerKind::ALL, self.a), at: self.time, fired_at: None };
+        if self.flag {
+            unit.insert_approval_timer(&timer).await?;
+        }
+        let taken = if self.a < self.b { unit.take_approval_timers(self.time, self.limit).await? } else { Vec::new() };
+        Ok(shown((taken, unit.approval_timers(approval).await?, unit.next_approval_timer().await?)))
     }
 
     async fn talk(&self, unit: &mut dyn UnitOfWork, places: &mut Places) -> Result<String> {

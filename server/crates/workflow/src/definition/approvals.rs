@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::cursor::Cursor;
 use super::parts::Decoder;
-use crate::approval::{check_form, is_plain};
-use crate::{duration, expression};
+use crate::approval::{Timing, check_form, is_plain};
+use crate::expression;
 
 impl Decoder<'_> {
     /// Checks the arguments of an approval, as far as they are written out.
@@ -28,13 +28,9 @@ impl Decoder<'_> {
                 "one stage has nobody from an earlier one; “distinct” goes with “stages”".to_owned(),
             ));
         }
-        if let Some(due) = with.get("due").and_then(Value::as_str)
-            && !self.is_dynamic(due)
-            && duration::parse_iso8601(due).is_none()
-            && due.starts_with('P')
-        {
-            faults.push(("/due", format!("“{due}” is not an ISO 8601 duration such as PT4H or P2D")));
-        }
+        let says_time = Timing::ARGUMENTS.into_iter().filter_map(|name| with.get(name));
+        let timing = says_time.map(expression::contains_expression).all(|is_dynamic| !is_dynamic);
+        let timing = if timing { Timing::read(with).err() } else { None };
         // People see the form and the fields before the run has any data.
         for name in ["form", "narrow"] {
             let written_out =
@@ -49,7 +45,8 @@ impl Decoder<'_> {
         {
             faults.push(("/form", fault));
         }
-        for (pointer, message) in faults {
+        let timing = timing.iter().map(|fault| (fault.pointer.as_str(), fault.message.clone()));
+        for (pointer, message) in faults.into_iter().chain(timing) {
             let span = if pointer.is_empty() { place.span } else { place.node.nearest(pointer).span };
             self.diagnostics.report(span, &format!("{}{pointer}", place.path), message);
         }

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::faults::invalid_arguments;
 use super::scope::{Scope, expression_error};
-use super::state::{Asks, Detached, DetachedArguments, FrameId, Remembered, RunState, Step, Target, Work};
+use super::state::{Asks, Detached, DetachedArguments, FrameId, Phase, Remembered, RunState, Step, Target, Work};
 use super::{Machine, depth_problem};
-use crate::approval::ApprovalArguments;
+use crate::approval::{ApprovalArguments, OnDue};
 use crate::definition::authentication::{endpoints, policies};
 use crate::definition::model::{Call, TaskIndex, TaskKind};
 use crate::diagnostic::suggestion;
@@ -217,7 +217,10 @@ impl Machine<'_> {
                 return;
             }
         };
-        let due = arguments.due.map(|due| self.state.now + due);
+        let timing = arguments.timing;
+        // By a calendar only the engine can tell.
+        let due = timing.due.filter(|_| timing.calendar.is_none()).map(|due| self.state.now + due);
+        let timer = due.filter(|_| timing.on_due.ends());
         let Some(state) = self.state.task_mut(frame) else { return };
         let request = Box::new(ApprovalRequest {
             call: id,
@@ -227,6 +230,7 @@ impl Machine<'_> {
             title: arguments.title,
             message: arguments.message,
             due,
+            timing,
             form: arguments.form,
             narrow: arguments.narrow,
             input,
@@ -237,15 +241,51 @@ impl Machine<'_> {
             work.approval = Some(request.clone());
         }
         self.effects.push(Effect::OpenApproval(request));
-        if let Some(due) = due {
+        if let Some(due) = timer {
             self.set_timer(due, Target::Due(frame));
         }
     }
 
+    /// The open approval of a call.
+    fn approval_of(&self, call: CallId) -> Option<(FrameId, &ApprovalRequest)> {
+        let frame = *self.state.calls.get(&call)?;
+        Some((frame, self.state.task(frame)?.work.call()?.approval.as_deref()?))
+    }
+
+    /// The due time of an approval has come.
+    pub(super) fn approval_due(&mut self, call: CallId) -> bool {
+        let Some((frame, request)) = self.approval_of(call) else { return false };
+        let ends = request.timing.on_due.ends();
+        if ends {
+            self.overdue(frame);
+        }
+        ends
+    }
+
+    /// Ends an approval that nobody decided in time.
+    pub(super) fn overdue(&mut self, frame: FrameId) {
+        const LATE: &str = "nobody decided in time";
+        let request = self.state.task(frame).and_then(|task| task.work.call()?.approval.as_ref());
+        let cancels = request.is_some_and(|request| request.timing.on_due == OnDue::Cancel);
+        if cancels && self.state.phase == Phase::Running {
+            self.cancel(Some(LATE));
+        } else {
+            self.raise(frame, RunError::rejected(LATE));
+        }
+    }
+
+    /// Asks more people about an approval.
+    pub(super) fn escalate(&mut self, call: CallId) -> bool {
+        let Some((_, request)) = self.approval_of(call) else { return false };
+        let request = Box::new(request.clone());
+        self.effects.push(Effect::Escalate(request));
+        true
+    }
+
     /// Opens an approval that is open once more: who is asked is to be looked up again.
     pub(super) fn ask_again(&mut self, call: CallId) -> bool {
-        let task = self.state.calls.get(&call).and_then(|frame| self.state.task(*frame));
-        let Some(request) = task.and_then(|task| task.work.call()?.approval.clone()) else { return false };
+        let Some((_, request)) = self.approval_of(call) else { return false };
+        let request = Box::new(request.clone());
         self.effects.push(Effect::OpenApproval(request));
         true
     }

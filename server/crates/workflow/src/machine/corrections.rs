@@ -5,6 +5,7 @@ use domain::TaskStatus;
 
 use super::Machine;
 use super::state::{CallWork, Corrected, FrameId, Step, Work};
+use crate::approval::Timing;
 use crate::{ApprovalRequest, CallId, Effect};
 
 impl Machine<'_> {
@@ -26,6 +27,7 @@ impl Machine<'_> {
             title: None,
             message: Some(format!("{} changed the {what} of this task: {}", correction.by, correction.reason)),
             due: None,
+            timing: Timing::default(),
             form: None,
             narrow: Vec::new(),
             input,

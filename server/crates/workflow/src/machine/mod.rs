@@ -192,6 +192,8 @@ impl Machine<'_> {
             }),
             EventKind::CallUnknown { call } => self.call_unknown(*call),
             EventKind::ApproverLeft { call } => self.ask_again(*call),
+            EventKind::ApprovalDue { call } => self.approval_due(*call),
+            EventKind::ApprovalEscalated { call } => self.escalate(*call),
             EventKind::CallResolved { call, resolution, .. } => {
                 let unknown = self.state.calls.get(call).and_then(|frame| self.state.task(*frame));
                 if !unknown.is_some_and(|task| task.work.call().is_some_and(|work| work.unknown)) {
@@ -248,7 +250,7 @@ impl Machine<'_> {
             Target::Retry(frame) => self.queue.push_back(Step::Retry { task: frame }),
             Target::Attempt(frame) => self.attempt_timed_out(frame, timeout("the attempt")),
             Target::Consume(frame) => self.stop_consuming(frame),
-            Target::Due(frame) => self.raise(frame, RunError::rejected("nobody decided in time")),
+            Target::Due(frame) => self.overdue(frame),
         }
         true
     }

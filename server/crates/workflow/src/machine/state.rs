@@ -520,7 +520,7 @@ pub(crate) struct Completed {
 
 impl RunState {
     /// The version of the snapshot's form.
-    pub const VERSION: u32 = 4;
+    pub const VERSION: u32 = 5;
 
     /// The state before the first event.
     pub fn new() -> Self {
