@@ -97,6 +97,13 @@ impl Node {
         }
     }
 
+    /// Rings all actors: any of them may have been rung for while nobody heard.
+    pub(crate) fn ring_all(&self) {
+        for bell in self.crew().actors.values() {
+            bell.ring();
+        }
+    }
+
     /// Employs actors until told to stop, then waits for them.
     ///
     /// Runs that this process has woken are taken up at once. All others (of other nodes, of dead ones, and those whose time

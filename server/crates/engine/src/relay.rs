@@ -92,7 +92,11 @@ pub(crate) async fn relay(node: Arc<Node>) {
 async fn listen(node: &Node) -> Option<mpsc::Receiver<String>> {
     loop {
         match node.parts.store.hear().await {
-            Ok(heard) => return heard,
+            // What was told before is not heard any more.
+            Ok(heard) => {
+                node.ring_all();
+                return heard;
+            }
             Err(error) => warn!(error = &error as &dyn std::error::Error, "other nodes cannot be heard"),
         }
         tokio::select! {

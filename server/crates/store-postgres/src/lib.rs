@@ -129,8 +129,6 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(5931088219642117)";
 const CHANNEL: &str = "rondo";
 /// So much of it waits for its reader.
 const HEARD: usize = 256;
-/// How long after a failure it is tried to listen again.
-const DEAF: Duration = Duration::from_secs(1);
 
 /// How many connections are opened at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,10 +237,10 @@ impl Store for PostgresStore {
             while !ear.is_closed() {
                 tokio::select! {
                     () = ear.closed() => return,
-                    told = listener.recv() => match told {
-                        Ok(told) => _ = ear.send(told.payload().to_owned()).await,
-                        // It connects again by itself with the next attempt.
-                        Err(_) => tokio::time::sleep(DEAF).await,
+                    told = listener.try_recv() => match told {
+                        Ok(Some(told)) => _ = ear.send(told.payload().to_owned()).await,
+                        // The connection was lost, and with it what was told meanwhile: whoever hears is to know that.
+                        Ok(None) | Err(_) => return,
                     },
                 }
             }

@@ -92,7 +92,8 @@ pub trait Store: Send + Sync + 'static {
         Ok(())
     }
 
-    /// What nodes tell, this one included, from now on; none where there can be no other node.
+    /// What nodes tell, this one included, from now on; none where there can be no other node. It ends where the connection
+    /// is lost: what is told until one hears again is not heard.
     async fn hear(&self) -> Result<Option<mpsc::Receiver<String>>> {
         Ok(None)
     }

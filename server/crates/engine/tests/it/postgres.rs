@@ -1,11 +1,14 @@
 //! Several nodes on one PostgreSQL.
 
-use std::{sync::Arc, time::Duration};
+use std::{str::FromStr as _, sync::Arc, time::Duration};
 
 use domain::{RunStatus, view::LogLine};
 use engine::{Engine, EngineSettings, Live, Parts};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
 use store::{Store as _, workflows::VersionState};
 use store_postgres::{PoolSizes, PostgresStore};
 
@@ -21,6 +24,16 @@ const TALKER: &str = "
 const INNER: &str = "
   - say: {emit: {event: {with: {source: /inner, type: repeated}}}}
   - one: {call: scripted, with: {step: inner}}
+";
+
+/// Waits for a time, and for an event.
+const LISTENER: &str = "
+  - either:
+      fork:
+        compete: true
+        branches:
+          - late: {wait: {minutes: 30}}
+          - heard: {listen: {to: {one: {with: {type: go}}}}}
 ";
 
 /// A database of the test's own: the connection to drop it by, its name and its address. None where there is no server.
@@ -238,39 +251,25 @@ async fn leases(url: &url::Url) -> Vec<(String, i64, Option<i64>)> {
     rows.fetch_all(&mut connection).await.unwrap()
 }
 
+/// A node that looks around once an hour only: what happens there happens because another one tells it. What waits for a time
+/// that is near by that measure stays with it.
+async fn hourly(lab: &Lab, url: &url::Url, name: &str) -> (Engine, Live) {
+    let live = Live::default();
+    let hour = Duration::from_hours(1);
+    let settings = EngineSettings { node: name.to_owned(), poll: hour, lease: hour, ..EngineSettings::default() };
+    let own = PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap();
+    (Engine::start(Parts { store: Arc::new(own), live: live.clone(), ..lab.parts() }, settings), live)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_wakes_a_run_that_another_one_holds_and_sees_what_comes_of_it() {
     let Some((mut admin, name, url)) = database("wake").await else { return };
     let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap());
     let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
-    // They look around once an hour only, so what happens here happens because one tells the other. The run stays with the
-    // first, because its timer is near by that measure.
-    let node = |name: &str| {
-        let live = Live::default();
-        let hour = Duration::from_hours(1);
-        let settings = EngineSettings { node: name.to_owned(), poll: hour, lease: hour, ..EngineSettings::default() };
-        let url = url.clone();
-        let parts = lab.parts();
-        async move {
-            let own = PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap();
-            (Engine::start(Parts { store: Arc::new(own), live: live.clone(), ..parts }, settings), live)
-        }
-    };
-    let (first, _) = node("one").await;
-    let (second, seen_by_second) = node("two").await;
+    let (first, _) = hourly(&lab, &url, "one").await;
+    let (second, seen_by_second) = hourly(&lab, &url, "two").await;
     let mut seen = seen_by_second.runs();
-    let id = lab
-        .launch(
-            "
-  - either:
-      fork:
-        compete: true
-        branches:
-          - late: {wait: {minutes: 30}}
-          - heard: {listen: {to: {one: {with: {type: go}}}}}
-",
-        )
-        .await;
+    let id = lab.launch(LISTENER).await;
     first.waker().wake(id);
     lab.wait_for(id, RunStatus::Waiting).await;
     let published = lab.publish(&[("go", "1", json!(1))]).await;
@@ -283,6 +282,46 @@ async fn a_node_wakes_a_run_that_another_one_holds_and_sees_what_comes_of_it() {
         node.shut_down().await;
     }
     drop(lab);
+    store.close().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_deaf_looks_at_its_runs_again() {
+    let Some((mut admin, name, url)) = database("deaf").await else { return };
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap());
+    let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
+    let (first, _) = hourly(&lab, &url, "one").await;
+    let (second, _) = hourly(&lab, &url, "two").await;
+    let id = lab.launch(LISTENER).await;
+    first.waker().wake(id);
+    lab.wait_for(id, RunStatus::Waiting).await;
+    let options = PgConnectOptions::from_str(url.as_str()).unwrap().application_name("bystander");
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let mut bystander = PgListener::connect_with(&pool).await.unwrap();
+    bystander.listen("rondo").await.unwrap();
+
+    // Nobody hears the second node but the bystander, and nobody can connect until it has spoken.
+    let published = lab.publish(&[("go", "1", json!(1))]).await;
+    assert!(published.woken.contains(&id));
+    let alone = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
+    sqlx::raw_sql(AssertSqlSafe(alone)).execute(&mut admin).await.unwrap();
+    let listeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = $1 AND query LIKE 'LISTEN%' AND application_name <> 'bystander'";
+    let ended = sqlx::query(listeners).bind(&name).execute(&mut admin).await.unwrap();
+    assert_eq!(ended.rows_affected(), 2);
+    second.waker().wake(id);
+    let told = async { while !bystander.recv().await.unwrap().payload().contains(&id.to_string()) {} };
+    tokio::time::timeout(Duration::from_secs(30), told).await.unwrap();
+    let together = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true");
+    sqlx::raw_sql(AssertSqlSafe(together)).execute(&mut admin).await.unwrap();
+
+    lab.wait_for(id, RunStatus::Completed).await;
+    for node in [first, second] {
+        node.shut_down().await;
+    }
+    drop((lab, bystander));
+    pool.close().await;
     store.close().await;
     sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
 }
