@@ -139,6 +139,7 @@ async fn every_route_asks_who_is_calling() {
     for (method, path, _) in routes {
         let place = path
             .replace("{namespace}", "identity")
+            .replace("{scope}", "identity")
             .replace("{name}", "onboard-employee")
             .replace("{version}", "1.0.0")
             .replace("{id}", "0198c0de-0000-7000-8000-000000000001")
