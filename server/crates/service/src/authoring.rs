@@ -6,7 +6,6 @@
 
 mod comments;
 mod difference;
-mod editing;
 mod rehearsal;
 mod retirement;
 mod review;
@@ -30,8 +29,6 @@ use store::{
 };
 use tokio::sync::Semaphore;
 use workflow::{Definition, Diagnostic};
-
-pub use editing::TextEdit;
 
 use crate::{
     Caller, Gate, Service, cursor,
