@@ -43,6 +43,8 @@ pub(crate) enum Part {
     Audit,
     /// Writing and reviewing definitions.
     Definitions,
+    /// Policies, reviews of access, emergency access.
+    Governance,
     /// The first page and the lists that one goes on from.
     Overview,
     /// What a definition will be once it is published: its form, and what a run of it will do.
@@ -59,7 +61,8 @@ impl Part {
         match *segments.as_slice() {
             [] | ["catalogue" | "requests" | "runs" | "notifications"] => Some(Self::Overview),
             ["account" | "sign-in"] | ["setup" | "link", _] => Some(Self::Account),
-            ["admin" | "policies" | "access-reviews" | "emergencies", ..] => Some(Self::Admin),
+            ["admin", ..] => Some(Self::Admin),
+            ["policies" | "access-reviews" | "emergencies", ..] => Some(Self::Governance),
             ["approvals", ..] | ["decide", _] => Some(Self::Approvals),
             ["audit"] => Some(Self::Audit),
             ["catalogue", _, _] => Some(Self::Workflow),
@@ -79,6 +82,7 @@ impl Part {
             Self::Approvals => "approvals",
             Self::Audit => "audit",
             Self::Definitions => "definitions",
+            Self::Governance => "governance",
             Self::Overview => "overview",
             Self::Preview => "preview",
             Self::Request => "request",
@@ -96,6 +100,7 @@ pub(crate) enum Page {
     Approvals(Decide),
     Audit,
     Definitions(Author),
+    Governance(Governance),
     Overview(Overview),
     Preview(Preview),
     Request(Request),
@@ -117,6 +122,10 @@ pub(crate) enum Admin {
     Teams,
     Grants,
     Connections,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Governance {
     Policies,
     Policy,
     PolicySet,
@@ -182,6 +191,7 @@ impl Page {
             Self::Approvals(page) => at_once(approvals(page)),
             Self::Audit => at_once(audit()),
             Self::Definitions(page) => at_once(definitions(page)),
+            Self::Governance(page) => at_once(governance(page)),
             Self::Overview(page) => at_once(overview(page)),
             Self::Preview(page) => at_once(preview(page)),
             Self::Request(page) => at_once(request(page)),
@@ -209,14 +219,20 @@ fn admin(page: Admin) -> Result<AnyView, SplitLoaderError> {
         Admin::Teams => view! { <TeamsPage/> },
         Admin::Grants => view! { <GrantsPage/> },
         Admin::Connections => view! { <ConnectionsPage/> },
-        Admin::Policies => view! { <PoliciesPage/> },
-        Admin::Policy => view! { <PolicyPage/> },
-        Admin::PolicySet => view! { <PolicySetPage/> },
-        Admin::ProposePolicies => view! { <ProposePage/> },
-        Admin::AccessReviews => view! { <AccessReviewsPage/> },
-        Admin::AccessReview => view! { <AccessReviewPage/> },
-        Admin::Emergencies => view! { <EmergenciesPage/> },
-        Admin::Emergency => view! { <EmergencyPage/> },
+    })
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(governance, preload(load_governance), fallible))]
+fn governance(page: Governance) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Governance::Policies => view! { <PoliciesPage/> },
+        Governance::Policy => view! { <PolicyPage/> },
+        Governance::PolicySet => view! { <PolicySetPage/> },
+        Governance::ProposePolicies => view! { <ProposePage/> },
+        Governance::AccessReviews => view! { <AccessReviewsPage/> },
+        Governance::AccessReview => view! { <AccessReviewPage/> },
+        Governance::Emergencies => view! { <EmergenciesPage/> },
+        Governance::Emergency => view! { <EmergencyPage/> },
     })
 }
 
@@ -310,15 +326,15 @@ mod loading {
     use wasm_split_helpers::SplitLoaderError;
 
     use super::{
-        Page, Part, load_account, load_admin, load_approvals, load_audit, load_definitions, load_overview,
-        load_preview, load_request, load_run, load_workflow,
+        Page, Part, load_account, load_admin, load_approvals, load_audit, load_definitions, load_governance,
+        load_overview, load_preview, load_request, load_run, load_workflow,
     };
     use crate::{
         components::{Card, Skeleton},
         view,
     };
 
-    static LOADED: [AtomicBool; 10] = [const { AtomicBool::new(false) }; 10];
+    static LOADED: [AtomicBool; 11] = [const { AtomicBool::new(false) }; 11];
 
     impl Part {
         fn loaded(self) -> Option<&'static AtomicBool> {
@@ -337,6 +353,7 @@ mod loading {
                 Self::Approvals => load_approvals().await,
                 Self::Audit => load_audit().await,
                 Self::Definitions => load_definitions().await,
+                Self::Governance => load_governance().await,
                 Self::Overview => load_overview().await,
                 Self::Preview => load_preview().await,
                 Self::Request => load_request().await,
@@ -358,6 +375,7 @@ mod loading {
                 Self::Approvals(_) => Part::Approvals,
                 Self::Audit => Part::Audit,
                 Self::Definitions(_) => Part::Definitions,
+                Self::Governance(_) => Part::Governance,
                 Self::Overview(_) => Part::Overview,
                 Self::Preview(_) => Part::Preview,
                 Self::Request(_) => Part::Request,
@@ -445,10 +463,10 @@ mod tests {
             ("/account", Some(Part::Account)),
             ("/admin/people", Some(Part::Admin)),
             ("/admin/connections/", Some(Part::Admin)),
-            ("/policies/operators-steer-runs", Some(Part::Admin)),
-            ("/policies/sets/3", Some(Part::Admin)),
-            ("/access-reviews", Some(Part::Admin)),
-            ("/emergencies/e_1", Some(Part::Admin)),
+            ("/policies/operators-steer-runs", Some(Part::Governance)),
+            ("/policies/sets/3", Some(Part::Governance)),
+            ("/access-reviews", Some(Part::Governance)),
+            ("/emergencies/e_1", Some(Part::Governance)),
             ("/approvals", Some(Part::Approvals)),
             ("/approvals/apr_1", Some(Part::Approvals)),
             ("/decide/token", Some(Part::Approvals)),

@@ -14,7 +14,7 @@ use crate::{
     json::InPage,
     live::{Topic, provide_live},
     pages::not_found::NotFoundPage,
-    parts::{Admin, Author, Decide, ForOne, Overview, Page, Preview, Request},
+    parts::{Admin, Author, Decide, ForOne, Governance, Overview, Page, Preview, Request},
     session::{Counts, Visitor, provide_visitor},
     view,
 };
@@ -94,14 +94,14 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/teams") view=|| Page::Admin(Admin::Teams).show() ssr=SsrMode::Async/>
                     <Route path=path!("/admin/grants") view=|| Page::Admin(Admin::Grants).show() ssr=SsrMode::Async/>
                     <Route path=path!("/admin/connections") view=|| Page::Admin(Admin::Connections).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/policies") view=|| Page::Admin(Admin::Policies).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/policies/:id") view=|| Page::Admin(Admin::Policy).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/policies/sets/new") view=|| Page::Admin(Admin::ProposePolicies).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/policies/sets/:version") view=|| Page::Admin(Admin::PolicySet).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/access-reviews") view=|| Page::Admin(Admin::AccessReviews).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/access-reviews/:id") view=|| Page::Admin(Admin::AccessReview).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/emergencies") view=|| Page::Admin(Admin::Emergencies).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/emergencies/:id") view=|| Page::Admin(Admin::Emergency).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/policies") view=|| Page::Governance(Governance::Policies).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/policies/:id") view=|| Page::Governance(Governance::Policy).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/policies/sets/new") view=|| Page::Governance(Governance::ProposePolicies).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/policies/sets/:version") view=|| Page::Governance(Governance::PolicySet).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/access-reviews") view=|| Page::Governance(Governance::AccessReviews).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/access-reviews/:id") view=|| Page::Governance(Governance::AccessReview).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/emergencies") view=|| Page::Governance(Governance::Emergencies).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/emergencies/:id") view=|| Page::Governance(Governance::Emergency).show() ssr=SsrMode::Async/>
                     <Route path=path!("/styleguide") view=crate::pages::styleguide::StyleguidePage ssr=SsrMode::Async/>
                 </Routes>
             </Frame>
