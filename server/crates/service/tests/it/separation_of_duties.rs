@@ -3,9 +3,11 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use domain::{ApprovalId, DecisionKind, ErrorCode, Problem, Role, RunStatus, Scope, view::ApprovalDetail};
+use domain::{
+    ApprovalId, DecisionKind, DelegationScope, ErrorCode, Problem, Role, RunStatus, Scope, view::ApprovalDetail,
+};
 use serde_json::json;
-use service::{Caller, ChosenDecision, Door, NewConnection, NewDecision};
+use service::{Caller, ChosenDecision, Door, NewConnection, NewDecision, NewDelegation};
 use store::access::Subject;
 
 use crate::{
@@ -25,6 +27,8 @@ enum Way {
     Bulk,
     /// By a link in a mail.
     MailLink,
+    /// As the substitute of somebody who may.
+    Delegate,
     /// After an operator has halted the run and let it go on.
     Resume,
     /// After the run has failed, and an operator has had it try again.
@@ -36,11 +40,12 @@ enum Way {
 }
 
 impl Way {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Page,
         Self::Rest,
         Self::Bulk,
         Self::MailLink,
+        Self::Delegate,
         Self::Resume,
         Self::Retry,
         Self::SubWorkflow,
@@ -57,6 +62,8 @@ struct Case {
     name: &'static str,
     requester: &'static str,
     person: &'static str,
+    /// Somebody who may decide, and could name the person as a substitute; none where a substitute rightly decides.
+    substitute_of: Option<&'static str>,
     /// The arguments of the approval.
     with: &'static str,
     /// What comes before the person decides.
@@ -82,6 +89,7 @@ const CASES: [Case; 6] = [
         name: "who asked for it",
         requester: "staff",
         person: "staff",
+        substitute_of: Some("manager"),
         with: "approvers: [{user: staff}, {user: manager}]",
         before: Before::Nothing,
         refusal: ErrorCode::OwnRequest,
@@ -90,6 +98,7 @@ const CASES: [Case; 6] = [
         name: "who asked, with every role",
         requester: "boss",
         person: "boss",
+        substitute_of: Some("manager"),
         with: "approvers: [{role: approver}, {user: manager}]",
         before: Before::Nothing,
         refusal: ErrorCode::OwnRequest,
@@ -98,6 +107,7 @@ const CASES: [Case; 6] = [
         name: "administrator, not asked",
         requester: "staff",
         person: "admin",
+        substitute_of: None,
         with: "approvers: [{user: manager}]",
         before: Before::Nothing,
         refusal: ErrorCode::NotFound,
@@ -106,6 +116,7 @@ const CASES: [Case; 6] = [
         name: "operator, not asked",
         requester: "staff",
         person: "operator",
+        substitute_of: None,
         with: "approvers: [{user: manager}]",
         before: Before::Nothing,
         refusal: ErrorCode::Forbidden,
@@ -114,6 +125,7 @@ const CASES: [Case; 6] = [
         name: "who decided a stage before",
         requester: "staff",
         person: "operator",
+        substitute_of: Some("auditor"),
         with: TWO_STAGES,
         before: Before::FirstStage,
         refusal: ErrorCode::Forbidden,
@@ -122,6 +134,7 @@ const CASES: [Case; 6] = [
         name: "asked in a later stage",
         requester: "staff",
         person: "auditor",
+        substitute_of: None,
         with: TWO_STAGES,
         before: Before::Nothing,
         refusal: ErrorCode::NotFound,
@@ -227,7 +240,8 @@ async fn nobody_decides_by_any_way_what_another_has_to() {
         let mut line = format!("{:<28}", case.name);
         for way in Way::ALL {
             // Runs that begin by themselves were asked for by nobody who could decide.
-            if way == Way::Schedule && case.requester == case.person {
+            let nobody_asked = way == Way::Schedule && case.requester == case.person;
+            if nobody_asked || (way == Way::Delegate && case.substitute_of.is_none()) {
                 write!(line, "{:<13}", "-").unwrap();
                 continue;
             }
@@ -238,6 +252,18 @@ async fn nobody_decides_by_any_way_what_another_has_to() {
             }
             let asked = come(&office, way, case, &name).await;
             let on = prepare(&office, case, &person, asked).await;
+            let mut standing_in = None;
+            if let Some(other) = case.substitute_of.filter(|_| way == Way::Delegate) {
+                let new = NewDelegation {
+                    substitute: case.person.to_owned(),
+                    scope: DelegationScope::Everything,
+                    from: None,
+                    until: office.now() + Duration::from_hours(1),
+                    reason: "holiday".to_owned(),
+                };
+                let other = office.caller(other).await;
+                standing_in = Some((office.service.delegate(&other, new).await.unwrap().id, other));
+            }
             let before = office.audit_end().await;
             let answer = attempt(&office, way, &person, &on).await;
             assert_eq!(answer, case.refusal.as_str(), "{} by {way:?}", case.name);
@@ -247,6 +273,9 @@ async fn nobody_decides_by_any_way_what_another_has_to() {
                 entry.action == "approval.decide" && entry.outcome == "refused" && entry.body.contains(door)
             };
             assert!(entries.iter().any(|entry| entered(&entry)), "{} by {way:?}: no entry", case.name);
+            if let Some((id, other)) = standing_in {
+                office.service.revoke_delegation(&other, id).await.unwrap();
+            }
             let seen = office.service.approval(&office.caller("operator").await, on.summary.id).await.unwrap();
             let decided = |decision: &&domain::view::DecisionView| decision.person.login == case.person;
             let expected = usize::from(case.before == Before::FirstStage);
