@@ -6,6 +6,7 @@
 
 mod comments;
 mod difference;
+mod editing;
 mod rehearsal;
 mod retirement;
 mod review;
@@ -29,6 +30,8 @@ use store::{
 };
 use tokio::sync::Semaphore;
 use workflow::{Definition, Diagnostic};
+
+pub use editing::TextEdit;
 
 use crate::{
     Caller, Gate, Service, cursor,

@@ -239,6 +239,16 @@ pub struct TaskField {
     pub value: String,
 }
 
+/// A text after a change of its tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EditedText {
+    /// The text.
+    pub source: String,
+    /// Its tasks now.
+    #[serde(default)]
+    pub tasks: Option<TaskList>,
+}
+
 /// A draft that was just saved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
