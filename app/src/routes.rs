@@ -13,7 +13,7 @@ use crate::{
     frame::{Frame, PaletteOpen},
     json::InPage,
     live::{Topic, provide_live},
-    pages::not_found::NotFoundPage,
+    pages::{approvals::provide_course, not_found::NotFoundPage},
     parts::{Admin, Author, Decide, ForOne, Governance, Overview, Page, Preview, Request},
     session::{Counts, Visitor, provide_visitor},
     view,
@@ -32,6 +32,7 @@ pub fn App() -> impl IntoView {
     provide_present();
     provide_toasts();
     provide_context(PaletteOpen(RwSignal::new(false)));
+    provide_course();
     let live = provide_live(me.is_some());
     if let Some(me) = me {
         let counts = Counts {

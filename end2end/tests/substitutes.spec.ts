@@ -34,7 +34,7 @@ test('a substitute decides for the manager, and an administrator ends it', async
   await expect.poll(async () => (await staffRest.run(run.id)).status, { timeout: 30_000 }).toBe('completed')
 
   await visit(manager, `/approvals/${approval.id}`)
-  const who = manager.getByRole('listitem').filter({ hasText: 'Mina Manager' }).filter({ hasText: 'approved' })
+  const who = manager.locator('.decision').filter({ hasText: 'Mina Manager' }).filter({ hasText: 'approved' })
   await expect(who).toContainText(/by .*Author/)
 
   const admin = await as('admin')

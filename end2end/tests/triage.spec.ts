@@ -200,7 +200,7 @@ test('a mail leads to the decision, once and only the person whom it was sent to
   tolerate(/status of (409|410)/)
   const [staff, manager] = await Promise.all([rondo.rest('staff'), rondo.rest('manager')])
   const { approval, run } = await waitingRequest(staff, manager)
-  const about = async () => (await mailsTo('manager@example.test')).find((text) => text.includes(`R-${run.number})`))
+  const about = async () => (await mailsTo('manager@example.test')).find((text) => text.includes(`R-${run.number})`) && text.includes(rondo.url))
   await expect.poll(about, { timeout: 20_000 }).toBeTruthy()
   const links = [...((await about()) ?? '').matchAll(/\/decide\/\S+/g)].map(([path]) => path)
   expect(links.map((path) => new URL(path, 'http://rondo').searchParams.get('choice'))).toEqual(['approve', 'reject'])

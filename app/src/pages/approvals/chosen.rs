@@ -59,7 +59,8 @@ pub fn ChosenPage() -> impl IntoView {
                         </Card>
                     };
                 }
-                let outcomes = decide.output().unwrap_or_default().into_iter();
+                // Not drawn anew by an answer: only by what is there once something was decided. What was typed would be lost.
+                let outcomes = untrack(move || decide.output()).unwrap_or_default().into_iter();
                 let outcomes: BTreeMap<_, _> = outcomes.map(|one| (one.approval, one)).collect();
                 let told = sent.get_untracked() || !outcomes.is_empty();
                 view! { <Chosen chosen outcomes told decide/> }

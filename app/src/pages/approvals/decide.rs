@@ -20,6 +20,7 @@ use crate::{
         connection_settings::{Setting, form},
         narrowing,
     },
+    session::use_me,
     submission::{Submission, SubmitForm},
     view,
 };
@@ -93,6 +94,7 @@ pub(super) fn Password(
 ) -> impl IntoView {
     let t = use_texts();
     let error = field_error(problem, "/password");
+    let login = use_me().map(|me| me.login).unwrap_or_default();
     let asked = move |problem: &Problem| {
         problem.code == ErrorCode::StepUpRequired || problem.errors.iter().any(|error| error.pointer == "/password")
     };
@@ -101,6 +103,8 @@ pub(super) fn Password(
     });
     view! {
         <Show when=move || wanted.get()>
+            // For programs that keep passwords: whose it is.
+            <input type="text" autocomplete="username" value=login.clone() readonly=true hidden=true/>
             <TextField
                 name="password"
                 id=id.to_owned()

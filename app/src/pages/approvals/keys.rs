@@ -40,7 +40,7 @@ pub(super) struct Course {
 }
 
 impl Course {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             order: RwSignal::new(Vec::new()),
             open: RwSignal::new(None),
@@ -49,6 +49,11 @@ impl Course {
             said: RwSignal::new(String::new()),
             follow: RwSignal::new(None),
         }
+    }
+
+    /// The one of this visit. It outlives the pages: to the router the queue and a decision in it are two.
+    pub(super) fn of_visit() -> Self {
+        use_context().unwrap_or_else(Self::new)
     }
 
     /// Chooses one, or does so no more.
@@ -69,6 +74,11 @@ impl Course {
             let _ = entry.focus();
         }
     }
+}
+
+/// Gives the pages a course that outlives them.
+pub(crate) fn provide_course() {
+    provide_context(Course::new());
 }
 
 /// The id of an entry of the queue.

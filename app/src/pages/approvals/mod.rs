@@ -33,6 +33,7 @@ pub use chosen::ChosenPage;
 use cockpit::Cockpit;
 use decide::Words;
 use emergencies::InEmergency;
+pub(crate) use keys::provide_course;
 use keys::{Course, KeysDialog, listen};
 pub use linked::LinkedPage;
 use questions::Asking;
@@ -120,7 +121,7 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
             live.touch(Topic::Approvals);
         }
     });
-    let course = Course::new();
+    let course = Course::of_visit();
     listen(course, query);
     let one = move || matches!(asked.get(), Asked::One(_));
 

@@ -93,10 +93,12 @@ pub fn TrialPage() -> impl IntoView {
         move |data| {
             // Whoever has asked for something goes on from what came of it: the button is drawn anew.
             let asked = asked.get_untracked();
-            if shown.try_update_value(|shown| std::mem::replace(shown, true)) == Some(true) && asked != Asked::default()
-            {
-                request_animation_frame(focus_result);
-            }
+            let came_of_it = asked != Asked::default();
+            Effect::new(move |_| {
+                if shown.try_update_value(|shown| std::mem::replace(shown, true)) == Some(true) && came_of_it {
+                    request_animation_frame(focus_result);
+                }
+            });
             view! { <Trial data at=at.get_untracked() asked keep/> }
         },
     )
