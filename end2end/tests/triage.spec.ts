@@ -81,7 +81,10 @@ test('the queue is worked through with the keyboard alone', async ({ as, rondo, 
   await page.keyboard.press('Tab')
   await page.keyboard.press('Enter')
   await expect(reason).toHaveAccessibleDescription(/Fill in this field/)
-  await page.keyboard.press('Shift+Tab')
+  await expect(async () => {
+    await page.keyboard.press('Shift+Tab')
+    await expect(reason).toBeFocused({ timeout: 200 })
+  }).toPass()
   // Letters that are keys elsewhere are letters here.
   await page.keyboard.type('jkarx? not now')
   await expect(reason).toHaveValue('jkarx? not now')
