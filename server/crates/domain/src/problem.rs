@@ -49,6 +49,8 @@ error_codes! {
     Forbidden = "forbidden" 403 "Not allowed",
     /// The requester may not decide on the own request.
     OwnRequest = "own-request" 403 "You cannot decide on your own request",
+    /// Whoever has put data of their own into a run decides nothing in it.
+    OwnData = "own-data" 403 "You have put data into this run",
     /// Nobody publishes what they have written themselves.
     OwnChange = "own-change" 403 "You cannot publish your own change",
     /// Nobody puts policies into force that they have written themselves.

@@ -86,10 +86,15 @@ pub(crate) async fn open(
         opened_at: now,
         due_at: times.due,
         closed_at: None,
-        changed_by: changed_by(unit, request).await?,
         timing: Some(&request.timing).filter(|timing| !timing.is_none()).map(|timing| json!(timing).to_string()),
     };
     unit.insert_approval(&approval, &[]).await?;
+    if let Some(login) = &request.changed_by
+        && let Some(person) = unit.user_by_login(login).await?
+    {
+        // Known already, unless the change is older than that this is kept with the run.
+        unit.note_change(run.id, person.id).await?;
+    }
     times.write(unit, &approval).await?;
     ask(unit, now, run, request, approval).await
 }
@@ -229,11 +234,18 @@ pub fn position(stage: u32) -> usize {
 pub async fn lacks_people(unit: &mut dyn UnitOfWork, approval: &Approval) -> store::Result<bool> {
     let Some((rule, asked, decisions)) = rows(unit, approval).await? else { return Ok(false) };
     let ids: Vec<UserId> = asked.iter().map(|person| person.user_id).collect();
-    let users = unit.users_by_id(&ids).await?;
-    let active: BTreeSet<UserId> = users.iter().filter(|user| user.active).map(|user| user.id).collect();
+    let able = able(unit, approval, &ids).await?;
     Ok(judged(approval, &rule, &asked, &decisions, |matter, votes| {
-        matter.lacks_people(votes, |person| active.contains(&person))
+        matter.lacks_people(votes, |person| able.iter().any(|user| user.id == person))
     }))
+}
+
+/// Those of these people who can decide at all: who are not disabled, and have put no data of their own into the run.
+async fn able(unit: &mut dyn UnitOfWork, approval: &Approval, ids: &[UserId]) -> store::Result<Vec<User>> {
+    let changers = unit.changers(approval.run).await?;
+    let mut users = unit.users_by_id(ids).await?;
+    users.retain(|user| user.active && !changers.contains(&user.id));
+    Ok(users)
 }
 
 /// Those whom the open stage asks, whose vote is still to come and who can cast it; nobody while none is open.
@@ -244,8 +256,7 @@ pub(crate) async fn undecided(unit: &mut dyn UnitOfWork, approval: &Approval) ->
         everybody.filter(|person| matter.admit(votes, *person).is_ok()).collect()
     });
     let waiting: Vec<UserId> = waiting.into_iter().collect();
-    let mut users = unit.users_by_id(&waiting).await?;
-    users.retain(|user| user.active);
+    let mut users = able(unit, approval, &waiting).await?;
     users.sort_by(|a, b| a.login.cmp(&b.login));
     Ok(users)
 }
@@ -278,13 +289,6 @@ pub(crate) async fn with_substitutes(
     Ok(people)
 }
 
-async fn changed_by(unit: &mut dyn UnitOfWork, request: &ApprovalRequest) -> store::Result<Option<UserId>> {
-    match &request.changed_by {
-        Some(login) => Ok(unit.user_by_login(login).await?.map(|user| user.id)),
-        None => Ok(None),
-    }
-}
-
 /// The approval of a request while it is pending; locked, so that no decision crosses.
 pub(crate) async fn pending(
     unit: &mut dyn UnitOfWork,
@@ -313,8 +317,8 @@ pub(crate) async fn unasked(
     Ok(Some(approval).filter(|approval| asked.iter().all(|person| person.stage != approval.stage)))
 }
 
-/// The people who are meant, each once, with why. Never the requester, nor whoever changed what is asked
-/// about, never somebody disabled; and none of those who decided in an earlier stage, if the rule wants others.
+/// The people who are meant, each once, with why. Never the requester, nor whoever has put data of their own into the run,
+/// never somebody disabled; and none of those who decided in an earlier stage, if the rule wants others.
 async fn resolve(
     unit: &mut dyn UnitOfWork,
     run: &Run,
@@ -326,7 +330,7 @@ async fn resolve(
     let mut people = Vec::new();
     let requester = run.requester_id;
     let mut seen = BTreeSet::from([requester]);
-    seen.extend(approval.changed_by);
+    seen.extend(unit.changers(run.id).await?);
     if distinct {
         let decided = unit.decisions(approval.id).await?.into_iter();
         let earlier = decided.filter(|decision| decision.stage < approval.stage);

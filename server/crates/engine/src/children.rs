@@ -94,6 +94,7 @@ async fn begin(
     };
     let run = launch.write(unit, node.parts.ids.as_ref(), now).await?;
     unit.insert_child(&ChildRun { run: run.id, parent: actor.run.id, call: call.0, depth }).await?;
+    unit.pass_changes(actor.run.id, run.id).await?;
     Ok(Ok(run))
 }
 

@@ -82,6 +82,7 @@ pub(crate) async fn exchange(
     if let Some(ending) = ending {
         unit.close_subscriptions(run.id).await?;
         if let Some(child) = &ending.child {
+            unit.pass_changes(run.id, child.parent).await?;
             children::answer(child, run, &mut post);
         }
         if let Some(after) = actor.definition.schedule().and_then(|schedule| schedule.after) {

@@ -126,7 +126,7 @@ impl EntityTypes {
                 ("asked".to_owned(), people()),
                 ("involved".to_owned(), set(&resource.involved)),
                 substitutes(),
-                ("changedBy".to_owned(), set(resource.changed_by.as_slice())),
+                ("changedBy".to_owned(), set(&resource.changers)),
                 (
                     "risk".to_owned(),
                     RestrictedExpression::new_string(resource.risk.unwrap_or(Risk::Medium).as_str().to_owned()),

@@ -80,9 +80,9 @@ pub struct Resource {
     /// Who stands in for those whom an approval, or the pending approvals of a run, ask.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) substitutes: Vec<UserId>,
-    /// Who changed what an approval asks about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) changed_by: Option<UserId>,
+    /// Who has put data of their own into an approval's run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changers: Vec<UserId>,
     /// How much harm what an approval is about can do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) risk: Option<Risk>,
@@ -101,7 +101,7 @@ impl Resource {
             people: Vec::new(),
             involved: Vec::new(),
             substitutes: Vec::new(),
-            changed_by: None,
+            changers: Vec::new(),
             risk: None,
             confirmed: false,
         }
@@ -169,10 +169,10 @@ impl Resource {
         Self { substitutes: substitutes.into_iter().collect(), ..self }
     }
 
-    /// The same approval, which is about a change that this person has made.
+    /// The same approval, of a run into which these people have put data of their own.
     #[must_use]
-    pub fn changed_by(self, changed_by: Option<UserId>) -> Self {
-        Self { changed_by, ..self }
+    pub fn changed_by(self, changers: impl IntoIterator<Item = UserId>) -> Self {
+        Self { changers: changers.into_iter().collect(), ..self }
     }
 
     /// The same approval, of a workflow with this risk; medium unless said.

@@ -142,7 +142,7 @@ impl Service {
         caller: &Caller,
         loaded: &Loaded,
     ) -> Result<Resource, Problem> {
-        let Loaded { approval, run, asked, substitutes } = loaded;
+        let Loaded { approval, run, asked, substitutes, changers } = loaded;
         let mut involved = unit.people_asked_in(run.id).await.or_problem()?;
         involved.extend(substitutes.iter().map(|substitute| substitute.user_id));
         let asked = asked.iter().map(|approver| approver.user_id);
@@ -150,7 +150,7 @@ impl Service {
         let risk = self.definition(unit, &run.workflow, &run.version).await?.rondo().risk;
         Ok(Resource::approval(approval.id, &run.workflow.namespace, approval.requester_id, asked, involved)
             .with_substitutes(here.map(|substitute| substitute.user_id))
-            .changed_by(approval.changed_by)
+            .changed_by(changers.iter().copied())
             .of_risk(risk)
             .confirmed(self.is_confirmed(caller)))
     }
@@ -212,7 +212,8 @@ impl Service {
         let asked = unit.approvers(approval.id).await.or_problem()?;
         let decided = unit.decisions(approval.id).await.or_problem()?;
         let risk = self.definition(unit, &run.workflow, &run.version).await?.rondo().risk;
-        let deliberation = Deliberation::new(approval, &asked, decided);
+        let changers = unit.changers(approval.run).await.or_problem()?;
+        let deliberation = Deliberation::new(approval, &asked, decided, &changers);
         let ballot = deliberation.ballot(caller, represents, &run.workflow).ok();
         let ballot = ballot.filter(|_| approval.state == ApprovalState::Pending);
         let on_behalf_of = match ballot {
@@ -258,7 +259,7 @@ impl Service {
         unit: &mut dyn UnitOfWork,
         caller: &Caller,
         represents: &[Represented],
-        Loaded { approval, run, asked, substitutes }: Loaded,
+        Loaded { approval, run, asked, substitutes, changers }: Loaded,
         resource: &Resource,
     ) -> Result<ApprovalDetail, Problem> {
         let decided = unit.decisions(approval.id).await.or_problem()?;
@@ -268,22 +269,22 @@ impl Service {
         let ids = ids.chain(substitutes.iter().map(|substitute| substitute.user_id)).chain([approval.requester_id]);
         let ids = ids.chain(remarks.iter().map(|remark| remark.user_id));
         let people = People::load(unit, ids).await.or_problem()?;
-        let active = active(unit, &asked).await?;
+        let able = able(unit, &asked, &changers).await?;
         let summary = self.approval_summary(unit, caller, represents, &approval, &run, &people).await?;
         let definition = self.definition(unit, &run.workflow, &run.version).await?;
         let shown: Value = views::shown(&approval.shown);
         let others = runs::approvals_of(unit, &run).await?;
         let earlier = resubmission::earlier(unit, &approval, others).await?;
-        let deliberation = Deliberation::new(&approval, &asked, decided);
+        let deliberation = Deliberation::new(&approval, &asked, decided, &changers);
         let ballot = deliberation.ballot(caller, represents, &run.workflow);
-        let refusal = self.refusal(caller, &approval, resource, ballot.err());
+        let refusal = self.refusal(caller, &approval, resource, &changers, ballot.err());
         let stand_in = |asked: &Approver| {
             let here = |other: &&Substitute| other.approval == approval.id && other.represented == asked.user_id;
             let others = substitutes.iter().filter(|_| asked.stage == approval.stage).filter(here);
             others.map(|other| people.get(other.user_id)).collect()
         };
         let gone = |asked: &Approver| {
-            asked.stage == approval.stage && !active.contains(&asked.user_id) && !deliberation.has_vote_of(asked)
+            asked.stage == approval.stage && !able.contains(&asked.user_id) && !deliberation.has_vote_of(asked)
         };
         let policies = self.in_force();
         let may = |operation| policies.decide(&caller.principal, operation, resource).allowed;
@@ -336,10 +337,14 @@ impl Service {
         caller: &Caller,
         approval: &Approval,
         resource: &Resource,
+        changers: &[UserId],
         denied: Option<Denied>,
     ) -> Option<ErrorCode> {
         if approval.requester_id == caller.user {
             return Some(ErrorCode::OwnRequest);
+        }
+        if changers.contains(&caller.user) {
+            return Some(ErrorCode::OwnData);
         }
         let confirmed = resource.clone().confirmed(true);
         if !self.in_force().decide(&caller.principal, Operation::ApprovalDecide, &confirmed).allowed {
@@ -409,7 +414,7 @@ impl Service {
             // A password is given for one decision, which was looked at.
             resource = resource.confirmed(false);
         }
-        let Loaded { approval, run, asked, .. } = loaded;
+        let Loaded { approval, run, asked, changers, .. } = loaded;
         let target = target(&approval, &run);
         if self.in_force().decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;
@@ -418,7 +423,7 @@ impl Service {
         }
         let comment = check_comment(new.kind, &new.comment)?;
         let decided = gate.unit.decisions(id).await.or_problem()?;
-        let mut deliberation = Deliberation::new(&approval, &asked, decided);
+        let mut deliberation = Deliberation::new(&approval, &asked, decided, &changers);
         if approval.state != ApprovalState::Pending {
             return Err(gate.refuse(&target, already_decided(&approval)).await);
         }
@@ -581,6 +586,8 @@ struct Loaded {
     asked: Vec<Approver>,
     /// Of all pending approvals of the run.
     substitutes: Vec<Substitute>,
+    /// Who has put data of their own into the run.
+    changers: Vec<UserId>,
 }
 
 async fn load(unit: &mut dyn UnitOfWork, id: ApprovalId, now: Timestamp) -> Result<Loaded, Problem> {
@@ -588,14 +595,15 @@ async fn load(unit: &mut dyn UnitOfWork, id: ApprovalId, now: Timestamp) -> Resu
     let run = unit.run(approval.run).await.or_problem()?.ok_or_else(not_found)?;
     let asked = unit.approvers(id).await.or_problem()?;
     let substitutes = unit.substitutes_in(run.id, now).await.or_problem()?;
-    Ok(Loaded { approval, run, asked, substitutes })
+    let changers = unit.changers(run.id).await.or_problem()?;
+    Ok(Loaded { approval, run, asked, substitutes, changers })
 }
 
-/// Those of the people asked whose accounts are enabled.
-async fn active(unit: &mut dyn UnitOfWork, asked: &[Approver]) -> Result<BTreeSet<UserId>, Problem> {
+/// Those of the people asked who can still decide: whose accounts are enabled, and who have put no data into the run.
+async fn able(unit: &mut dyn UnitOfWork, asked: &[Approver], changers: &[UserId]) -> Result<BTreeSet<UserId>, Problem> {
     let ids: Vec<UserId> = asked.iter().map(|approver| approver.user_id).collect();
     let users = unit.users_by_id(&ids).await.or_problem()?;
-    Ok(users.into_iter().filter(|user| user.active).map(|user| user.id).collect())
+    Ok(users.into_iter().filter(|user| user.active && !changers.contains(&user.id)).map(|user| user.id).collect())
 }
 
 fn check_comment(kind: DecisionKind, comment: &str) -> Result<String, Problem> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use audit::{Actor, Entry, Outcome, ResourceRef};
-use domain::{ErrorCode, Name, NamedPolicy, Operation, OperationKind, Problem, Scope, Timestamp};
+use domain::{ErrorCode, Name, NamedPolicy, Operation, OperationKind, Problem, Scope, Timestamp, UserId};
 use policy::{Policies, Principal, Resource};
 use serde_json::{Value, json};
 use store::UnitOfWork;
@@ -14,8 +14,9 @@ use crate::{
 };
 
 /// The policies of separated duties, whose refusals have codes of their own.
-const SEPARATED: [(&str, ErrorCode); 3] = [
+const SEPARATED: [(&str, ErrorCode); 4] = [
     ("nobody-decides-on-an-own-request", ErrorCode::OwnRequest),
+    ("nobody-decides-on-an-own-change", ErrorCode::OwnData),
     ("nobody-publishes-their-own-change", ErrorCode::OwnChange),
     ("nobody-activates-their-own-policies", ErrorCode::OwnPolicies),
 ];
@@ -127,6 +128,11 @@ impl Service {
 }
 
 impl Gate<'_> {
+    /// Who acts, where that is known.
+    pub(crate) fn person(&self) -> Option<UserId> {
+        self.actor.id
+    }
+
     /// Asks the policies. A refusal rolls back, is written to the audit log, and is what the operation returns.
     pub(crate) async fn authorize(&mut self, resource: &Resource, target: &Target) -> Result<(), Problem> {
         let decision = self.in_force.decide(self.principal.as_ref(), self.operation, resource);

@@ -372,12 +372,19 @@ impl Service {
         let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
         gate.finish(&run_target(&run), detail).await?;
         self.wake(id);
+        self.wake_departures();
         Ok(views::run_summary(&run, &people))
     }
 }
 
-/// Puts an event into a run's inbox, in the operation's unit of work.
+/// Puts an event into a run's inbox, in the operation's unit of work. Whoever puts data of their own into the run by it decides
+/// nothing in it from now on.
 pub(crate) async fn push(gate: &mut Gate<'_>, run: RunId, event: EventKind) -> Result<(), Problem> {
+    if event.changes_data()
+        && let Some(person) = gate.person()
+    {
+        gate.unit.note_change(run, person).await.or_problem()?;
+    }
     let event = serde_json::to_string(&Event::new(gate.now, event))
         .map_err(|cause| internal("an event cannot be written", &cause))?;
     gate.unit.push_inbox(run, &event, gate.now).await.or_problem()

@@ -380,7 +380,6 @@ pub fn approval(number: u128, run: RunId, requester: UserId, due: Option<Timesta
         opened_at: at(0),
         due_at: due,
         closed_at: None,
-        changed_by: None,
         timing: None,
     }
 }

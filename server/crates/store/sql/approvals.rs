@@ -22,8 +22,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT a.id, a.run_id, a.call, a.reference, a.title, a.message, a.state, a.rule, a.shown, a.digest, ",
-            "a.requester_id, a.stage, a.returnable, a.opened_at, a.due_at, a.closed_at, a.changed_by, ",
-            "a.timing ",
+            "a.requester_id, a.stage, a.returnable, a.opened_at, a.due_at, a.closed_at, a.timing ",
             "FROM approvals a ",
             $rest
         )
@@ -48,7 +47,6 @@ fn approval(row: &Columns<'_>) -> Result<Approval> {
         opened_at: row.time("opened_at")?,
         due_at: row.maybe_time("due_at")?,
         closed_at: row.maybe_time("closed_at")?,
-        changed_by: row.maybe_parsed("changed_by")?,
         timing: row.maybe_text("timing")?,
     })
 }
@@ -81,9 +79,11 @@ fn remark(row: &Columns<'_>) -> Result<Remark> {
 }
 
 /// Appends that the open stage of the approval `a` of the run `r` asks a person, or somebody for whom they stand in, whose
-/// vote is still to come; that this person has not decided in it; and that it is not with the requester. Whoever is asked
-/// has a vote of their own, and no other.
+/// vote is still to come; that this person has not decided in it, nor put data of their own into the run; and that it is not
+/// with the requester. Whoever is asked has a vote of their own, and no other.
 fn push_waiting_for(statement: &mut Statement, user: UserId, for_others: &[Represented]) {
+    statement.push(" AND NOT EXISTS (SELECT 1 FROM run_changes c WHERE c.run_id = a.run_id AND c.user_id = ");
+    statement.value(user).push(")");
     statement.push(" AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND (d.stage = a.stage");
     statement.push(" AND d.user_id = ").value(user).push(" OR d.kind IN ('request-changes', 'narrow'))) AND (");
     push_asked(statement, user);
@@ -119,8 +119,8 @@ impl Approvals for Unit {
     async fn insert_approval(&mut self, approval: &Approval, approvers: &[Approver]) -> Result<()> {
         let statement = sql(concat!(
             "INSERT INTO approvals (id, run_id, call, reference, title, message, state, rule, shown, digest, requester_id, ",
-            "stage, returnable, opened_at, due_at, closed_at, changed_by, timing) ",
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+            "stage, returnable, opened_at, due_at, closed_at, timing) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
         ))
         .bind(approval.id)
         .bind(approval.run)
@@ -138,7 +138,6 @@ impl Approvals for Unit {
         .bind(approval.opened_at)
         .bind(approval.due_at)
         .bind(approval.closed_at)
-        .bind(approval.changed_by)
         .bind(approval.timing.as_deref());
         self.execute(statement).await?;
         self.add_approvers(approval.id, approvers).await
@@ -242,12 +241,33 @@ impl Approvals for Unit {
         self.execute_one(statement.bind(id).bind(stage)).await
     }
 
+    async fn note_change(&mut self, run: RunId, user: UserId) -> Result<()> {
+        let statement = sql("INSERT INTO run_changes (run_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        self.execute(statement.bind(run).bind(user)).await?;
+        Ok(())
+    }
+
+    async fn pass_changes(&mut self, from: RunId, to: RunId) -> Result<()> {
+        let statement = sql(concat!(
+            "INSERT INTO run_changes (run_id, user_id) ",
+            "SELECT $2, c.user_id FROM run_changes c WHERE c.run_id = $1 ON CONFLICT DO NOTHING"
+        ));
+        self.execute(statement.bind(from).bind(to)).await?;
+        Ok(())
+    }
+
+    async fn changers(&mut self, run: RunId) -> Result<Vec<UserId>> {
+        let statement = sql("SELECT user_id FROM run_changes WHERE run_id = $1 ORDER BY user_id");
+        each(&self.fetch(statement.bind(run)).await?, |row| row.parsed("user_id"))
+    }
+
     async fn take_departures(&mut self, limit: u32) -> Result<Vec<Departure>> {
         self.writing()?;
         let mut statement = sql(concat!(
             "SELECT w.approval_id, w.user_id, w.stage, a.run_id, a.call, u.updated_at FROM approval_approvers w ",
             "JOIN approvals a ON a.id = w.approval_id AND a.stage = w.stage JOIN users u ON u.id = w.user_id ",
-            "WHERE a.state = 'pending' AND NOT u.active AND (w.left_at IS NULL OR w.left_at <> u.updated_at) ",
+            "WHERE a.state = 'pending' AND (NOT u.active OR EXISTS (SELECT 1 FROM run_changes c ",
+            "WHERE c.run_id = a.run_id AND c.user_id = u.id)) AND (w.left_at IS NULL OR w.left_at <> u.updated_at) ",
             "AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.approval_id = a.id AND d.stage = a.stage ",
             "AND (d.on_behalf_of = w.user_id OR d.user_id = w.user_id AND d.on_behalf_of IS NULL)) ",
             "ORDER BY w.approval_id, w.user_id LIMIT $1"

@@ -44,7 +44,8 @@ fn delegation(row: &Columns<'_>) -> Result<Delegation> {
 /// ask. The same as `substitutes_in` says of one run, but for whom.
 pub(crate) fn push_may_stand_in(statement: &mut Statement, substitute: UserId) {
     statement.push(" AND v.state = 'pending' AND v.requester_id <> ").value(substitute);
-    statement.push(" AND (v.changed_by IS NULL OR v.changed_by <> ").value(substitute).push(")");
+    statement.push(" AND NOT EXISTS (SELECT 1 FROM run_changes c WHERE c.run_id = v.run_id AND c.user_id = ");
+    statement.value(substitute).push(")");
 }
 
 /// Appends ` AND …`, true for the runs in the alias `r` whose decisions are in the scope.
@@ -119,7 +120,8 @@ impl Delegations for Unit {
             "JOIN users s ON s.id = d.substitute_id AND s.active ",
             "WHERE v.run_id = $1 AND v.state = 'pending' AND d.starts_at <= $2 AND d.ends_at > $2 ",
             "AND d.revoked_at IS NULL AND d.scope IN ('*', r.namespace, r.namespace || '/' || r.name) ",
-            "AND v.requester_id <> d.substitute_id AND (v.changed_by IS NULL OR v.changed_by <> d.substitute_id) ",
+            "AND v.requester_id <> d.substitute_id AND NOT EXISTS (SELECT 1 FROM run_changes c ",
+            "WHERE c.run_id = v.run_id AND c.user_id = d.substitute_id) ",
             "ORDER BY v.id, d.user_id, d.substitute_id"
         ));
         each(&self.fetch(statement.bind(run).bind(now)).await?, |row| {

@@ -40,8 +40,6 @@ pub struct Approval {
     pub due_at: Option<Timestamp>,
     /// Ended at.
     pub closed_at: Option<Timestamp>,
-    /// Who changed what is asked about, and is not asked therefore.
-    pub changed_by: Option<UserId>,
     /// What time does to it, as JSON, where the definition says something about that.
     pub timing: Option<String>,
 }
@@ -94,7 +92,7 @@ impl Decision {
     }
 }
 
-/// Somebody whom the open stage asks, and who was disabled before they decided.
+/// Somebody whom the open stage asks, and who was disabled, or has put data of their own into the run, before they decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Departure {
     /// The approval.
@@ -175,8 +173,14 @@ pub trait Approvals: Send {
     async fn add_approvers(&mut self, id: ApprovalId, approvers: &[Approver]) -> Result<()>;
     /// Goes on to the next stage; [`crate::StoreError::Conflict`] when it is not pending, or `stage` is not the next.
     async fn advance_approval(&mut self, id: ApprovalId, stage: u32) -> Result<()>;
-    /// Those whom the open stages of pending approvals ask, who were disabled before they decided, and were not taken before
-    /// since then; at most `limit`. Of two units at once each takes others.
+    /// Remembers that this person has put data of their own into a run: they decide nothing in it from now on.
+    async fn note_change(&mut self, run: RunId, user: UserId) -> Result<()>;
+    /// Remembers the same of another run, which gets data of the one: its input, or its output.
+    async fn pass_changes(&mut self, from: RunId, to: RunId) -> Result<()>;
+    /// Who has put data of their own into a run, or into another whose data it has got, in order of id.
+    async fn changers(&mut self, run: RunId) -> Result<Vec<UserId>>;
+    /// Those whom the open stages of pending approvals ask, who were disabled or changed the run's data before they decided,
+    /// and were not taken before since then; at most `limit`. Of two units at once each takes others.
     async fn take_departures(&mut self, limit: u32) -> Result<Vec<Departure>>;
     /// Ends a pending one; [`crate::StoreError::Conflict`] when it is not pending any more.
     async fn close_approval(&mut self, id: ApprovalId, state: ApprovalState, at: Timestamp) -> Result<()>;

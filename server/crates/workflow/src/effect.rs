@@ -178,7 +178,7 @@ pub struct ApprovalRequest {
     pub narrow: Vec<String>,
     /// The task's input: what is decided about.
     pub input: Value,
-    /// The login name of whoever changed what is decided about, and is not asked therefore.
+    /// The login name of whoever changed what is decided about, where that is what is asked; they are not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,
 }

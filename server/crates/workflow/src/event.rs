@@ -247,6 +247,20 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// Whether an operator puts data into the run by it: another input or output than what the run itself came to. What the
+    /// requester sends again is not meant: it is the request.
+    #[must_use]
+    pub fn changes_data(&self) -> bool {
+        match self {
+            Self::ResumedFrom { .. } => true,
+            Self::TaskSkipped { output, .. } => output.is_some(),
+            Self::CallResolved { resolution, .. } => matches!(resolution, Resolution::Done { .. }),
+            _ => false,
+        }
+    }
+}
+
 /// How an operator settled an unknown call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "as", rename_all = "camelCase")]

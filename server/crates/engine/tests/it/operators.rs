@@ -67,11 +67,8 @@ pub(crate) async fn a_change_asks_those_who_approved_before(lab: &Lab) {
     approve(lab, &first).await;
     lab.wait_for(id, RunStatus::Faulted).await;
 
-    // Whoever made the change is not asked about it, so there is nobody.
-    lab.push(id, resume(1, 2, "manager")).await;
-    let own = open(lab, id, 2).await;
-    assert!(lab.store.snapshot().await.unwrap().approvers(own.id).await.unwrap().is_empty());
-    lab.wait(id, |run| run.needs_attention && run.status == RunStatus::Waiting).await;
+    lab.push(id, resume(1, 2, "olga")).await;
+    open(lab, id, 2).await;
 
     // Another change makes it void. The node dies while people think.
     lab.push(id, resume(2, 3, "olga")).await;
@@ -95,6 +92,24 @@ pub(crate) async fn a_change_asks_those_who_approved_before(lab: &Lab) {
     let acted = tasks.iter().filter(|task| task.name == "act").max_by_key(|task| task.occurrence).unwrap();
     assert_eq!((acted.status, acted.input.as_deref()), (TaskStatus::Completed, Some("{\"n\":3}")));
     assert_eq!(lab.script.steps(), ["act", "last"]);
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn whoever_has_changed_data_is_asked_nothing_more_in_the_run() {
+    let lab = Lab::new().await;
+    lab.script.script("act", [Outcome::Permanent(RunError::communication(409, "no"))]);
+    let engine = lab.start(Arc::new(NoObserver));
+    let id = lab.launch(GUARDED).await;
+    approve(&lab, &open(&lab, id, 1).await).await;
+    lab.wait_for(id, RunStatus::Faulted).await;
+    // Neither about their own change nor, when somebody else has changed more, about that: so there is nobody.
+    for (number, by) in [(1, "manager"), (2, "olga")] {
+        lab.push(id, resume(number, number + 1, by)).await;
+        let asked = open(&lab, id, usize::try_from(number).unwrap() + 1).await;
+        assert_eq!(lab.store.snapshot().await.unwrap().approvers(asked.id).await.unwrap(), [], "{by}");
+        lab.wait(id, |run| run.needs_attention && run.status == RunStatus::Waiting).await;
+    }
     engine.shut_down().await;
 }
 

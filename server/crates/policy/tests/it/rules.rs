@@ -52,7 +52,7 @@ fn a_substitute_decides_and_sees_the_run_but_for_an_own_request_or_change() {
         let own = approval("here", ME, &[OTHER]).with_substitutes([ME]);
         let decision = policies.decide(&principal, Operation::ApprovalDecide, &own);
         assert_eq!((decision.allowed, decision.policies), (false, vec!["nobody-decides-on-an-own-request".to_owned()]));
-        for changed in [others.changed_by(Some(ME)), approval("here", OTHER, &[ME]).changed_by(Some(ME))] {
+        for changed in [others.changed_by([ME]), approval("here", OTHER, &[ME]).changed_by([ME])] {
             let decision = policies.decide(&principal, Operation::ApprovalDecide, &changed);
             assert_eq!(
                 (decision.allowed, decision.policies),

@@ -51,13 +51,13 @@ impl Service {
             if !gate.shows(&resource) {
                 continue;
             }
-            let Loaded { approval, run, asked, .. } = loaded;
+            let Loaded { approval, run, asked, changers, .. } = loaded;
             let unit = gate.unit.as_mut();
             let decisions = unit.decisions(*id).await.or_problem()?;
             let said = decisions.iter().rfind(|decision| decision.user_id == caller.user).map(|decision| decision.kind);
-            let deliberation = Deliberation::new(&approval, &asked, decisions);
+            let deliberation = Deliberation::new(&approval, &asked, decisions, &changers);
             let denied = deliberation.ballot(caller, &represents, &run.workflow).err();
-            let refusal = self.refusal(caller, &approval, &resource, denied);
+            let refusal = self.refusal(caller, &approval, &resource, &changers, denied);
             let decide =
                 self.in_force().decide(&caller.principal, Operation::ApprovalDecide, &resource.confirmed(false));
             let alone = match refusal {

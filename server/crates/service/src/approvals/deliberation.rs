@@ -16,13 +16,20 @@ pub(super) struct Deliberation<'a> {
     pub(super) rule: ApprovalRule,
     asked: &'a [Approver],
     pub(super) decisions: Vec<Decision>,
+    /// Who has put data of their own into the run.
+    changers: &'a [UserId],
 }
 
 impl<'a> Deliberation<'a> {
-    pub(super) fn new(approval: &'a Approval, asked: &'a [Approver], decisions: Vec<Decision>) -> Self {
+    pub(super) fn new(
+        approval: &'a Approval,
+        asked: &'a [Approver],
+        decisions: Vec<Decision>,
+        changers: &'a [UserId],
+    ) -> Self {
         let nothing = ApprovalRule { stages: Vec::new(), distinct: false };
         // What cannot be read is never approved.
-        Self { approval, rule: serde_json::from_str(&approval.rule).unwrap_or(nothing), asked, decisions }
+        Self { approval, rule: serde_json::from_str(&approval.rule).unwrap_or(nothing), asked, decisions, changers }
     }
 
     fn judged<T>(&self, judge: impl FnOnce(Matter<'_, UserId>, &[Vote<'_, UserId>]) -> T) -> T {
@@ -34,14 +41,14 @@ impl<'a> Deliberation<'a> {
     }
 
     /// The vote that the caller can cast now, an own one or that of somebody for whom they stand in. Who asked for the run, and
-    /// who changed what is asked about, have none.
+    /// who has put data of their own into it, have none.
     pub(super) fn ballot(
         &self,
         caller: &Caller,
         represents: &[Represented],
         workflow: &WorkflowRef,
     ) -> Result<Ballot<UserId>, Denied> {
-        if self.approval.requester_id == caller.user || self.approval.changed_by == Some(caller.user) {
+        if self.approval.requester_id == caller.user || self.changers.contains(&caller.user) {
             return Err(Denied::NotAsked);
         }
         let stands_in_for =

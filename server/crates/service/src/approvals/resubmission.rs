@@ -37,7 +37,7 @@ impl Service {
     ) -> Result<RunSummary, Problem> {
         let loaded = load(gate.unit.as_mut(), id, gate.now).await?;
         let resource = self.approval_resource(gate.unit.as_mut(), caller, &loaded).await?;
-        let Loaded { approval, run, asked, .. } = loaded;
+        let Loaded { approval, run, asked, changers, .. } = loaded;
         let target = target(&approval, &run);
         if self.in_force().decide(&caller.principal, Operation::ApprovalRead, &resource).allowed {
             gate.authorize(&resource, &target).await?;
@@ -45,7 +45,7 @@ impl Service {
             gate.authorize_or_hide(&resource, &target).await?;
         }
         let decisions = gate.unit.decisions(id).await.or_problem()?;
-        if !Deliberation::new(&approval, &asked, decisions).is_returned() {
+        if !Deliberation::new(&approval, &asked, decisions, &changers).is_returned() {
             let problem = Problem::new(ErrorCode::Conflict).with_detail(
                 "nobody waits for changes of this: it was decided, sent again, or nobody has asked for any",
             );

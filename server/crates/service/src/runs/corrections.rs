@@ -158,6 +158,7 @@ impl Service {
         }
         gate.finish(&run_target(run), detail).await?;
         self.wake(run.id);
+        self.wake_departures();
         Ok(views::run_summary(run, &people))
     }
 }

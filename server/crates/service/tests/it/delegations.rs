@@ -1,10 +1,14 @@
 //! Substitutes, and people who leave.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::{
-    ApprovalId, ApprovalState, Clock as _, DecisionKind, DelegationId, DelegationScope, ErrorCode, Role, RunStatus,
-    Scope, SessionId, UserId, view::DelegationView,
+    ApprovalId, ApprovalState, Clock as _, DecisionKind, DelegationId, DelegationScope, ErrorCode, Role, RunId,
+    RunStatus, Scope, SessionId, UserId, view::DelegationView,
 };
 use engine::launch::{Cause, Launch};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
@@ -226,12 +230,13 @@ fn ask(name: &str, rule: &str) -> String {
 document: {{dsl: 1.0.3, namespace: board, name: {name}, version: 1.0.0, title: Ask}}
 input: {{schema: {{document: {{type: object}}}}}}
 do:
-  - ask: {{call: approval, with: {{{rule}}}}}
+  - ask: {{call: approval, with: {{{rule}}}, output: {{as: '${{ $input }}'}}}}
+  - act: {{set: {{n: '${{ .n }}'}}}}
 "
     )
 }
 
-/// People who decide together, and leave, and stand in for each other.
+/// People who decide together, and leave, and stand in for each other, and change what they decide about.
 struct Board {
     office: Office,
     clock: Arc<ManualClock>,
@@ -240,6 +245,12 @@ struct Board {
     /// As they were made, for an account of who stands in for whom that does not ask the portal.
     delegations: Vec<DelegationView>,
     revoked: BTreeSet<DelegationId>,
+    /// Who has put data of their own into which run.
+    changes: BTreeSet<(RunId, UserId)>,
+    /// How often something else was to be done than before.
+    changed: u32,
+    /// How many people an approval asked at first, of those that were opened later than all others.
+    reopened: BTreeMap<ApprovalId, usize>,
 }
 
 impl Board {
@@ -252,14 +263,25 @@ impl Board {
         let team = office.service.put_team(&admin, "board", "Board").await.unwrap().id;
         let mut people = Vec::new();
         for login in BOARD {
-            let person = office.hire(login, &[Role::Requester, Role::Approver], Scope::Everywhere).await.user;
+            let roles = [Role::Requester, Role::Approver, Role::Operator];
+            let person = office.hire(login, &roles, Scope::Everywhere).await.user;
             people.push(person);
             if people.len() <= 3 {
                 office.service.add_member(&admin, team, person).await.unwrap();
             }
         }
         let random = StdRng::seed_from_u64(seed);
-        let mut made = Self { office, clock, random, people, delegations: Vec::new(), revoked: BTreeSet::new() };
+        let mut made = Self {
+            office,
+            clock,
+            random,
+            people,
+            delegations: Vec::new(),
+            revoked: BTreeSet::new(),
+            changes: BTreeSet::new(),
+            changed: 0,
+            reopened: BTreeMap::new(),
+        };
         made.launch().await;
         made
     }
@@ -279,7 +301,7 @@ impl Board {
                 let launch = Launch {
                     version: &version,
                     requester: &requester,
-                    input: json!({}),
+                    input: json!({"n": runs}),
                     cause: Cause::Request,
                     base_url: "",
                 };
@@ -338,6 +360,8 @@ impl Board {
         };
         if approval.state != ApprovalState::Pending
             || approval.requester_id == person
+            || self.changes.contains(&(approval.run, person))
+            || decided.iter().any(|decision| decision.kind == DecisionKind::RequestChanges)
             || done(person)
             || decided.iter().filter(here).any(|decision| decision.user_id == person)
         {
@@ -399,17 +423,85 @@ impl Board {
             if pending.is_empty() || self.random.random_bool(0.1) { approvals.iter().collect() } else { pending };
         let id = from.choose(&mut self.random).unwrap().id;
         let person = self.somebody();
-        let kind = if self.random.random_bool(0.8) { DecisionKind::Approve } else { DecisionKind::Reject };
+        let kind = match self.random.random_range(0..20) {
+            0..=14 => DecisionKind::Approve,
+            15..=16 => DecisionKind::RequestChanges,
+            _ => DecisionKind::Reject,
+        };
         let Some(caller) = self.caller(person).await.filter(|caller| caller.principal.active) else { return };
         let asked = self.asked(id).await;
         let approval = self.office.store.snapshot().await.unwrap().approval(id).await.unwrap().unwrap();
         let should_count = self.should_count(person, &approval, &asked).await;
+        let stale = approvals.iter().find(|other| other.run == approval.run && other.digest != approval.digest);
+        if let Some(stale) = stale.filter(|_| self.random.random_bool(0.2)) {
+            let answer = self.office.service.decide(&caller, id, kind, "because", &stale.digest).await;
+            assert!(answer.is_err(), "{} decided on what they had seen elsewhere", caller.login);
+        }
         let answer = self.office.service.decide(&caller, id, kind, "because", &approval.digest).await;
         // The engine may have found somebody else to ask meanwhile.
         if self.asked(id).await == asked {
             assert_eq!(answer.is_ok(), should_count, "{} on {id}: {:?}", caller.login, answer.err());
         }
         self.check(id).await;
+    }
+
+    /// Has a run that waits go on with something else: an operator by changing the input of what waits, or the requester by
+    /// sending other input where changes were asked for.
+    async fn change(&mut self) {
+        let approvals = self.approvals().await;
+        let pending = approvals.iter().filter(|one| one.state == ApprovalState::Pending);
+        let Some(approval) = pending.collect::<Vec<_>>().choose(&mut self.random).copied().cloned() else { return };
+        self.changed += 1;
+        let input = json!({"n": 1_000 + self.changed});
+        let decisions = self.office.store.snapshot().await.unwrap().decisions(approval.id).await.unwrap();
+        let service = Arc::clone(&self.office.service);
+        if decisions.iter().any(|decision| decision.kind == DecisionKind::RequestChanges) {
+            let Some(requester) = self.caller(approval.requester_id).await else { return };
+            if service.resubmit(&requester, approval.id, input).await.is_err() {
+                return;
+            }
+        } else {
+            let person = self.somebody();
+            let Some(caller) = self.caller(person).await else { return };
+            let answer = service.resume_run_from(&caller, approval.run, &approval.reference, input, "better").await;
+            if answer.is_err() {
+                return;
+            }
+            self.changes.insert((approval.run, person));
+        }
+        let replaced = async || {
+            let approvals = self.approvals().await.into_iter().filter(|one| one.run == approval.run);
+            let (void, open): (Vec<_>, Vec<_>) = approvals.partition(|one| one.state != ApprovalState::Pending);
+            let given_up = void.iter().any(|one| one.id == approval.id && one.state == ApprovalState::Void);
+            open.first().filter(|_| given_up).map(|one| one.id)
+        };
+        let opened = self.office.wait(replaced).await;
+        let mut unit = self.office.store.snapshot().await.unwrap();
+        let team = unit.team_by_name("board").await.unwrap().unwrap().id;
+        let members = unit.team_members(team).await.unwrap();
+        let members = unit.users_by_id(&members).await.unwrap();
+        let may = |person: UserId| person != approval.requester_id && !self.changes.contains(&(approval.run, person));
+        let asked = members.iter().filter(|person| person.active && may(person.id)).count();
+        self.reopened.insert(opened, asked);
+    }
+
+    /// Every run that has gone on did what was approved, and nothing else.
+    async fn check_runs(&self) -> usize {
+        let approvals = self.approvals().await;
+        let runs: BTreeSet<RunId> = approvals.iter().map(|approval| approval.run).collect();
+        let mut gone_on = 0;
+        for run in runs {
+            let mut unit = self.office.store.snapshot().await.unwrap();
+            let tasks = unit.tasks(run).await.unwrap();
+            let Some(act) = tasks.iter().find(|task| task.name == "act") else { continue };
+            let approved = approvals.iter().filter(|one| one.run == run && one.state == ApprovalState::Approved);
+            let [approved] = approved.collect::<Vec<_>>()[..] else { panic!("run {run} went on without one decision") };
+            let shown: serde_json::Value = serde_json::from_str(&approved.shown).unwrap();
+            let done: serde_json::Value = serde_json::from_str(act.input.as_deref().unwrap()).unwrap();
+            assert_eq!(shown["about"], done, "run {run} did something else than what was approved");
+            gone_on += 1;
+        }
+        gone_on
     }
 
     /// What must hold whatever happens.
@@ -430,9 +522,12 @@ impl Board {
             assert!(voters.iter().all(is_asked), "a vote of somebody who was not asked");
             let all: BTreeSet<UserId> = voters.union(&people).copied().collect();
             assert!(!all.contains(&approval.requester_id), "the requester took part");
+            let seen = |decision: &&Decision| decision.digest == approval.digest;
+            assert!(here.iter().all(|decision| seen(&decision)), "a decision on something else");
             assert!(!rule.distinct || before.is_disjoint(&all), "somebody took part in two stages");
             before.extend(all);
             let at_first = match number {
+                0 if self.reopened.contains_key(&id) => self.reopened[&id],
                 // The board's first three, without the requester, whatever the rows say.
                 0 => self.people.iter().take(3).filter(|person| **person != approval.requester_id).count(),
                 _ => asked.iter().filter(|one| one.stage == number && !one.later).count(),
@@ -452,11 +547,12 @@ impl Board {
 async fn whatever_happens_an_approval_has_the_people_that_its_rule_asked_for() {
     let mut board = Board::made_by(testkit::seed()).await;
     for _ in 0..250 {
-        match board.random.random_range(0..20) {
+        match board.random.random_range(0..22) {
             0..=4 => board.delegate().await,
             5 => board.revoke().await,
             6..=7 => board.come_or_go().await,
             8..=9 => board.clock.advance(HOUR * board.random.random_range(1..12)),
+            10..=11 => board.change().await,
             _ => board.decide().await,
         }
     }
@@ -466,4 +562,6 @@ async fn whatever_happens_an_approval_has_the_people_that_its_rule_asked_for() {
         ended += usize::from(approval.state != ApprovalState::Pending);
     }
     assert!(ended > 0, "nothing was decided");
+    assert!(!board.changes.is_empty(), "nothing was changed");
+    assert!(board.check_runs().await > 0, "nothing went on");
 }

@@ -36,7 +36,7 @@ pub(crate) async fn waiting(office: &Office, caller: &Caller, name: &str, others
     office
         .wait(async || {
             let query = ApprovalQuery { state: Some(ApprovalState::Pending), ..ApprovalQuery::default() };
-            let page = office.service.approvals(caller, query, None, None).await.unwrap();
+            let page = office.service.approvals(caller, query, None, Some(200)).await.unwrap();
             let of_name = page.items.iter().find(|item| item.name.as_str() == name && !others.contains(&item.id))?;
             let detail = office.service.approval(caller, of_name.id).await.ok()?;
             (!detail.approvers.is_empty()).then_some(detail)

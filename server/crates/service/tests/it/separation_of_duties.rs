@@ -77,6 +77,8 @@ enum Before {
     Nothing,
     /// The person decides in the first stage.
     FirstStage,
+    /// The person, an operator, has the run go on with other data.
+    OtherData,
 }
 
 const TWO_STAGES: &str = "distinct: true
@@ -84,7 +86,7 @@ stages:
 - {approvers: [{user: operator}, {user: manager}]}
 - {approvers: [{user: operator}, {user: auditor}]}";
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     Case {
         name: "who asked for it",
         requester: "staff",
@@ -139,6 +141,15 @@ const CASES: [Case; 6] = [
         before: Before::Nothing,
         refusal: ErrorCode::NotFound,
     },
+    Case {
+        name: "who put other data in",
+        requester: "staff",
+        person: "operator",
+        substitute_of: Some("manager"),
+        with: "approvers: [{user: operator}, {user: manager}]",
+        before: Before::OtherData,
+        refusal: ErrorCode::OwnData,
+    },
 ];
 
 /// A run that has come this way, and the approval that it waits for.
@@ -168,7 +179,8 @@ async fn come(office: &Office, way: Way, case: &Case, name: &str) -> ApprovalDet
         launched.push_str("-outer");
         let text = format!(
             "document: {{dsl: 1.0.3, namespace: identity, name: {name}-outer, version: 1.0.0}}\n\
-             do: [{{inner: {{run: {{workflow: {{namespace: identity, name: {name}, version: 1.0.0}}}}}}}}]\n"
+             do:\n- first: {{wait: PT1H}}\n\
+             - inner: {{run: {{workflow: {{namespace: identity, name: {name}, version: 1.0.0}}}}}}\n"
         );
         office.service.load_shipped([(format!("{name}-outer.yaml").as_str(), text.as_str())]).await.unwrap();
     }
@@ -179,6 +191,12 @@ async fn come(office: &Office, way: Way, case: &Case, name: &str) -> ApprovalDet
         let new = NewConnection { name, kind, settings, namespaces: vec!["*".to_owned()], owner: None };
         office.service.put_connection(&office.caller("admin").await, None, new).await.unwrap();
         office.service.retry_run(&operator, run).await.unwrap();
+    }
+    if way == Way::SubWorkflow {
+        // What the other run is given: its data are not changed once it has begun.
+        let output = (case.before == Before::OtherData).then(|| json!({"other": 1}));
+        office.status(run, RunStatus::Waiting).await;
+        office.service.skip_task(&operator, run, "/do/0/first", None, output, "now").await.unwrap();
     }
     let asked = waiting(office, &operator, name, &[]).await;
     if way == Way::Resume {
@@ -191,11 +209,12 @@ async fn come(office: &Office, way: Way, case: &Case, name: &str) -> ApprovalDet
 }
 
 /// What comes before the person decides.
-async fn prepare(office: &Office, case: &Case, person: &Caller, asked: ApprovalDetail) -> ApprovalDetail {
+async fn prepare(office: &Office, way: Way, case: &Case, person: &Caller, asked: ApprovalDetail) -> ApprovalDetail {
     let operator = office.caller("operator").await;
     let id: ApprovalId = asked.summary.id;
     match case.before {
         Before::Nothing => asked,
+        Before::OtherData if way == Way::SubWorkflow => asked,
         Before::FirstStage => {
             office.service.decide(person, id, DecisionKind::Approve, "", &asked.summary.digest).await.unwrap();
             office
@@ -204,6 +223,11 @@ async fn prepare(office: &Office, case: &Case, person: &Caller, asked: ApprovalD
                     detail.approvers.iter().any(|approver| approver.stage == 2).then_some(detail)
                 })
                 .await
+        }
+        Before::OtherData => {
+            let (run, from) = (asked.summary.run, &asked.summary.reference);
+            office.service.resume_run_from(person, run, from, json!({"other": 1}), "as I say").await.unwrap();
+            waiting(office, &operator, asked.summary.name.as_str(), &[id]).await
         }
     }
 }
@@ -251,7 +275,7 @@ async fn nobody_decides_by_any_way_what_another_has_to() {
                 person.origin.door = Door::Rest;
             }
             let asked = come(&office, way, case, &name).await;
-            let on = prepare(&office, case, &person, asked).await;
+            let on = prepare(&office, way, case, &person, asked).await;
             let mut standing_in = None;
             if let Some(other) = case.substitute_of.filter(|_| way == Way::Delegate) {
                 let new = NewDelegation {

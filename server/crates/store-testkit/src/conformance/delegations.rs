@@ -109,10 +109,9 @@ pub(super) async fn whoever_stands_in_sees_the_same_in_lists_and_one_by_one(subj
     for number in 1..=3_u128 {
         unit.insert_approval(&approval(number, run_id(number), user_id(1), None), &ask).await.unwrap();
     }
-    // One about what the substitute changed, and one that the substitute asked for.
-    let mut changed = approval(4, run_id(4), user_id(1), None);
-    changed.changed_by = Some(user_id(4));
-    unit.insert_approval(&changed, &ask).await.unwrap();
+    // One in whose run the substitute has changed something, and one that the substitute asked for.
+    unit.insert_approval(&approval(4, run_id(4), user_id(1), None), &ask).await.unwrap();
+    unit.note_change(run_id(4), user_id(4)).await.unwrap();
     unit.insert_approval(&approval(5, run_id(5), user_id(4), None), &ask).await.unwrap();
     // Run 2 was decided by the substitute, run 3 by whom they stand in for.
     let mut decided = decision(1, approval_id(2), user_id(4));
@@ -124,7 +123,6 @@ pub(super) async fn whoever_stands_in_sees_the_same_in_lists_and_one_by_one(subj
     unit.commit().await.unwrap();
 
     let mut unit = subject.reading().await;
-    assert_eq!(unit.approval(approval_id(4)).await.unwrap(), Some(changed));
     assert_eq!(unit.decisions(approval_id(2)).await.unwrap(), [decided]);
     assert_eq!(unit.people_asked_in(run_id(2)).await.unwrap(), [user_id(2), user_id(4)]);
     assert_eq!(unit.people_asked_in(run_id(3)).await.unwrap(), [user_id(2)]);
@@ -205,6 +203,33 @@ pub(super) async fn a_vote_is_cast_once_by_whomever(subject: Subject) {
     assert!(matches!(error, StoreError::Duplicate(_)), "{error:?}");
     // Nobody votes on behalf of themselves.
     subject.unit().await.insert_decision(&for_manager(2, user_id(2))).await.unwrap_err();
+}
+
+pub(super) async fn whoever_has_changed_a_run_decides_nothing_in_it(subject: Subject) {
+    subject.organisation(3).await;
+    let mut unit = subject.unit().await;
+    for number in 1..=3 {
+        let both = [approver(user_id(2)), approver(user_id(3))];
+        unit.insert_approval(&approval(number, run_id(number), user_id(1), None), &both).await.unwrap();
+    }
+    assert_eq!(unit.count_waiting_for(user_id(2), &[]).await.unwrap(), 3);
+    for _ in 0..2 {
+        unit.note_change(run_id(1), user_id(2)).await.unwrap();
+    }
+    unit.note_change(run_id(2), user_id(3)).await.unwrap();
+    for _ in 0..2 {
+        unit.pass_changes(run_id(1), run_id(2)).await.unwrap();
+    }
+    for (number, expected) in [(1, vec![2]), (2, vec![2, 3]), (3, vec![])] {
+        let expected: Vec<_> = expected.into_iter().map(user_id).collect();
+        assert_eq!(unit.changers(run_id(number)).await.unwrap(), expected, "run {number}");
+    }
+    assert_eq!(unit.count_waiting_for(user_id(2), &[]).await.unwrap(), 1);
+    assert_eq!(unit.count_waiting_for(user_id(3), &[]).await.unwrap(), 2);
+    let taken = unit.take_departures(9).await.unwrap();
+    let taken: Vec<_> = taken.iter().map(|departure| (departure.run, departure.user_id)).collect();
+    assert_eq!(taken, [(run_id(1), user_id(2)), (run_id(2), user_id(2)), (run_id(2), user_id(3))]);
+    assert_eq!(unit.take_departures(9).await.unwrap(), []);
 }
 
 pub(super) async fn a_disabled_approver_is_taken_once_for_each_change(subject: Subject) {

@@ -132,6 +132,7 @@ cases! { $;
         whoever_stands_in_sees_the_same_in_lists_and_one_by_one,
         a_substitute_stands_in_where_the_open_stage_asks,
         a_vote_is_cast_once_by_whomever,
+        whoever_has_changed_a_run_decides_nothing_in_it,
         a_disabled_approver_is_taken_once_for_each_change;
     calendars:
         a_calendar_is_of_a_namespace_or_of_all,

@@ -801,8 +801,12 @@ impl Operation {
             52 | 53 => {
                 let mut asked = approval(self.c % 8, run_id(a), user_id(b), self.flag.then_some(self.time));
                 asked.call = format!("call-{b}");
-                asked.changed_by = self.c.is_multiple_of(5).then_some(user_id(self.c % 7));
-                shown(unit.insert_approval(&asked, &[approver(user_id(a)), approver(user_id(b))]).await?)
+                unit.insert_approval(&asked, &[approver(user_id(a)), approver(user_id(b))]).await?;
+                if self.c.is_multiple_of(5) {
+                    unit.note_change(run_id(a), user_id(self.c % 7)).await?;
+                    unit.pass_changes(run_id(a), run_id(b)).await?;
+                }
+                shown(unit.changers(run_id(b)).await?)
             }
             54 => {
                 let filter = ApprovalFilter {
