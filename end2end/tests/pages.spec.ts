@@ -11,6 +11,8 @@ test.use({ serverEnvironment: { RONDO_WORKFLOWS: fileURLToPath(new URL('../workf
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
 const PICTURES = fileURLToPath(new URL('../screenshots/', import.meta.url))
+/** Pictures are for people to look at, and no check: they are taken when somebody wants to. */
+const TAKE_PICTURES = Boolean(process.env['RONDO_PICTURES'])
 
 /** Addresses that depend on what is there. */
 interface World {
@@ -233,6 +235,15 @@ function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
 }
 
+/** The whole page, on a screen as high as it: what sticks to an edge would else cover the middle of the picture. */
+async function picture(page: Page, name: string): Promise<void> {
+  const before = page.viewportSize() ?? SIZES.wide
+  const height = await page.evaluate(() => document.documentElement.scrollHeight)
+  await page.setViewportSize({ ...before, height: Math.max(before.height, height) })
+  await page.screenshot({ path: `${PICTURES}${name}.png`, animations: 'disabled' })
+  await page.setViewportSize(before)
+}
+
 for (const [name, who, path] of PAGES) {
   test(`${name} can be used by everybody, in any size, theme and language`, async ({ as, visitor, tolerate }) => {
     test.slow()
@@ -251,12 +262,7 @@ for (const [name, who, path] of PAGES) {
           await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
           await coloursAtRest(page)
           if (language === 'en') expect.soft(await violations(page), `${size} ${theme}`).toEqual([])
-          const picture = [name, ...(size === 'phone' ? [size] : []), theme, language].join('-')
-          // A screen as high as the page: what sticks to an edge would else cover the middle of the picture.
-          const height = await page.evaluate(() => document.documentElement.scrollHeight)
-          await page.setViewportSize({ width: viewport.width, height: Math.max(viewport.height, height) })
-          await page.screenshot({ path: `${PICTURES}${picture}.png`, animations: 'disabled' })
-          await page.setViewportSize(viewport)
+          if (TAKE_PICTURES) await picture(page, [name, ...(size === 'phone' ? [size] : []), theme, language].join('-'))
         }
       }
       await page.context().close()
@@ -282,15 +288,17 @@ test('a workflow that begins by itself says when, and its run that nobody asked 
   await expect(page.getByRole('list', { name: 'Timeline' }).getByRole('listitem').filter({ hasText: 'Note the end' })).toHaveCount(2)
 })
 
-test('the pictures of the README', async ({ as }) => {
-  for (const [picture, who, path, theme, locale, viewport] of [
-    ['run-light-en', 'staff', `/runs/${world.completed}`, 'light', 'en', SIZES.wide],
-    ['decision-dark-en', 'manager', `/approvals/${world.approval}`, 'dark', 'en', SIZES.wide],
-    ['catalogue-light-ko', 'staff', '/catalogue', 'light', 'ko', SIZES.wide],
-    ['home-phone-light-en', 'manager', '/', 'light', 'en', SIZES.phone],
-  ] as const) {
-    const page = await as(who, { locale, viewport, colorScheme: theme, deviceScaleFactor: 2 })
-    await visit(page, path)
-    await page.screenshot({ path: `${PICTURES}readme/${picture}.png`, animations: 'disabled' })
-  }
-})
+if (TAKE_PICTURES) {
+  test('the pictures of the README', async ({ as }) => {
+    for (const [picture, who, path, theme, locale, viewport] of [
+      ['run-light-en', 'staff', `/runs/${world.completed}`, 'light', 'en', SIZES.wide],
+      ['decision-dark-en', 'manager', `/approvals/${world.approval}`, 'dark', 'en', SIZES.wide],
+      ['catalogue-light-ko', 'staff', '/catalogue', 'light', 'ko', SIZES.wide],
+      ['home-phone-light-en', 'manager', '/', 'light', 'en', SIZES.phone],
+    ] as const) {
+      const page = await as(who, { locale, viewport, colorScheme: theme, deviceScaleFactor: 2 })
+      await visit(page, path)
+      await page.screenshot({ path: `${PICTURES}readme/${picture}.png`, animations: 'disabled' })
+    }
+  })
+}
