@@ -1,6 +1,7 @@
 import type { Locator, Page } from '@playwright/test'
 import { draft, lendLaptop, makePublisher, publish, submit, words } from '../definitions.ts'
 import { alive, expect, test, visit } from '../fixture.ts'
+import { tabTo } from '../keyboard.ts'
 
 test.beforeAll(async ({ rondo }) => {
   await makePublisher(await rondo.rest('admin'), 'manager')
@@ -342,15 +343,6 @@ test('what is used is retired only when one says so, and its text lives on as a 
   await expect(page).toHaveURL('/definitions/office/lend/1.0.1/edit')
   await expect(source(page)).toHaveValue(lendLaptop('office/lend', '1.0.1', 30))
 })
-
-/** Moves on by the keyboard until this has the focus. */
-async function tabTo(page: Page, target: Locator): Promise<void> {
-  for (let stop = 0; stop < 60; stop += 1) {
-    if (await target.evaluate((element) => element === document.activeElement)) return
-    await page.keyboard.press('Tab')
-  }
-  throw new Error('the keyboard does not come there')
-}
 
 test('a draft is written, submitted, returned and published without a mouse', async ({ as }) => {
   test.slow()

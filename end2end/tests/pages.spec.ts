@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { Page } from '@playwright/test'
-import axe from 'axe-core'
+import { bringAxe, coloursAtRest, violations } from '../axe.ts'
 import { draft as draftDefinition, lendLaptop, makePublisher, publish, submit, versionPath } from '../definitions.ts'
 import { expect, test, visit } from '../fixture.ts'
 import { ONBOARDING, completedRequest, newcomer, waitingRequest } from '../onboarding.ts'
@@ -8,7 +8,6 @@ import type { Page as List, Rest, Run } from '../rest.ts'
 
 test.use({ serverEnvironment: { RONDO_WORKFLOWS: fileURLToPath(new URL('../workflows/showcase', import.meta.url)) } })
 
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
 const PICTURES = fileURLToPath(new URL('../screenshots/', import.meta.url))
 /** Pictures are for people to look at, and no check: they are taken when somebody wants to. */
@@ -210,25 +209,6 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['connections-secret-delete', 'admin', () => '/admin/connections?dialog=delete-network%2Fmail-password'],
   ['not-found', 'staff', () => '/nothing/here'],
 ]
-
-/** Gives the page what `violations` asks: once, for it is larger than the page. */
-async function bringAxe(page: Page): Promise<void> {
-  await page.evaluate(axe.source)
-}
-
-/** Waits until no colour is on its way to that of another theme. */
-async function coloursAtRest(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    const transitions = document.getAnimations().filter((animation) => animation instanceof CSSTransition)
-    await Promise.allSettled(transitions.map((transition) => transition.finished))
-  })
-}
-
-/** What axe finds, in a line each. */
-async function violations(page: Page): Promise<string[]> {
-  const { violations } = await page.evaluate((rules) => axe.run(document, { runOnly: rules }), RULES)
-  return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id} (${help}): ${node.target.join(' ')} ${node.failureSummary ?? ''}`))
-}
 
 /** How far the page reaches beyond the screen: nothing but tables and graphs may scroll sideways, within themselves. */
 function overflow(page: Page): Promise<number> {
