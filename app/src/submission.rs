@@ -18,9 +18,10 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use domain::Problem;
-use leptos::{ev::SubmitEvent, form::form_data_from_event, prelude::*, server::ServerActionError};
+use leptos::{ev::SubmitEvent, form::form_data_from_event, html, prelude::*, server::ServerActionError};
 use serde::{Serialize, de::DeserializeOwned};
 use server_fn::{ServerFn, error::ServerFnUrlError};
+use wasm_bindgen::JsCast;
 
 use crate::{
     components::field_error,
@@ -150,7 +151,8 @@ impl Calls {
     }
 }
 
-/// A form that calls a server function, with JavaScript and without.
+/// A form that calls a server function, with JavaScript and without. Whoever has sent it and is refused comes to the first
+/// field that has to be put right.
 #[component]
 pub fn SubmitForm(
     /// What it calls: a [`Submission`].
@@ -170,10 +172,29 @@ pub fn SubmitForm(
             to.send(form);
         }
     };
+    let form = NodeRef::<html::Form>::new();
+    Effect::new(move |_| {
+        if to.answer.with(|answer| matches!(answer, Some(Err(_)))) {
+            // Once the fields say what is wrong with them.
+            request_animation_frame(move || to_first_fault(form));
+        }
+    });
     view! {
-        <form method="post" action=to.path on:submit=submit>
+        <form method="post" action=to.path on:submit=submit node_ref=form>
             {children()}
         </form>
+    }
+}
+
+fn to_first_fault(form: NodeRef<html::Form>) {
+    let Some(form) = form.get_untracked() else { return };
+    // Who has gone on to something else meanwhile stays there.
+    if !form.contains(document().active_element().as_deref()) {
+        return;
+    }
+    let fault = form.query_selector("[aria-invalid=true]").ok().flatten();
+    if let Some(fault) = fault.and_then(|fault| fault.dyn_into::<web_sys::HtmlElement>().ok()) {
+        let _ = fault.focus();
     }
 }
 

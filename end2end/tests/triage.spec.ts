@@ -81,10 +81,7 @@ test('the queue is worked through with the keyboard alone', async ({ as, rondo, 
   await page.keyboard.press('Tab')
   await page.keyboard.press('Enter')
   await expect(reason).toHaveAccessibleDescription(/Fill in this field/)
-  await expect(async () => {
-    await page.keyboard.press('Shift+Tab')
-    await expect(reason).toBeFocused({ timeout: 200 })
-  }).toPass()
+  await expect(reason).toBeFocused()
   // Letters that are keys elsewhere are letters here.
   await page.keyboard.type('jkarx? not now')
   await expect(reason).toHaveValue('jkarx? not now')

@@ -40,7 +40,8 @@ pub fn Button(
     /// `submit`, `button` or `reset`.
     #[prop(default = "submit")]
     kind: &'static str,
-    /// While true it shows that it works and cannot be pressed again.
+    /// While true it shows that it works. It keeps the focus: pressed again it sends nothing, see
+    /// [`Submission`](crate::submission::Submission).
     #[prop(optional, into)]
     busy: Signal<bool>,
     /// Cannot be pressed.
@@ -65,7 +66,8 @@ pub fn Button(
             class:button--small=small
             name=name
             value=value
-            disabled=move || disabled.get() || busy.get()
+            disabled=move || disabled.get()
+            aria-disabled=move || busy.get().then_some("true")
             aria-busy=move || busy.get().then_some("true")
         >
             {icon.map(|glyph| view! { <Icon glyph/> })}
