@@ -11,7 +11,9 @@ export async function bringAxe(page: Page): Promise<void> {
 /** Waits until no colour is on its way to that of another theme. */
 export async function coloursAtRest(page: Page): Promise<void> {
   await page.evaluate(async () => {
-    const transitions = document.getAnimations().filter((animation) => animation instanceof CSSTransition)
+    // What is not drawn, such as what is folded away, stays on its way for as long as it is not.
+    const isDrawn = ({ effect }: Animation) => effect instanceof KeyframeEffect && effect.target?.checkVisibility()
+    const transitions = document.getAnimations().filter((animation) => animation instanceof CSSTransition && isDrawn(animation))
     await Promise.allSettled(transitions.map((transition) => transition.finished))
   })
 }
