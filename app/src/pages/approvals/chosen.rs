@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    ApprovalId, DecisionKind, DecisionResult, Problem, WhyAlone,
+    ApprovalId, DecisionResult, Problem, WhyAlone,
     view::{ChosenApproval, DecisionOutcome},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
+use super::matter::{Matter, choices};
 use crate::{
     api::approvals::{DecideChosen, chosen_approvals},
     components::{
-        ApprovalBadge, Banner, Button, ButtonLook, Card, EmptyState, FormFeedback, Glyph, LinkButton, PageHeader,
-        PolicyNames, RiskBadge, SelectField, Skeleton, TextArea, Tone, load,
+        Banner, Button, ButtonLook, Card, EmptyState, FormFeedback, Glyph, LinkButton, PageHeader, PolicyNames,
+        SelectField, Skeleton, TextArea, Tone, load,
     },
     data::Data,
     errors,
@@ -132,22 +133,16 @@ fn row(
     outcome: Option<DecisionOutcome>,
     decide: Submission<DecideChosen>,
 ) -> AnyView {
-    let summary = one.summary.clone();
-    let title = t.approvals.row(&summary.workflow_title, t.name_of(&summary.requester), summary.run_number);
-    let (state, risk, open, form) = (summary.state, summary.risk, is_open(&one), one.alone == Some(WhyAlone::Form));
+    let (open, form) = (is_open(&one), one.alone == Some(WhyAlone::Form));
     let name = move |field: &str| format!("rows[{number}][{field}]");
     let answer = answer(t, &one, outcome);
     let fields = open.then(|| {
-        let id = summary.id;
-        let kinds = [DecisionKind::Approve, DecisionKind::Reject, DecisionKind::RequestChanges];
-        let said = kinds.into_iter().filter(|kind| !(form && *kind == DecisionKind::Approve)).map(|kind| {
-            let words = t.approvals.by_key(&format!("do_{}", kind.as_str().replace('-', "_"))).unwrap_or_default();
-            (kind.to_string(), words.to_owned())
-        });
+        let (id, digest) = (one.summary.id, one.summary.digest.clone());
+        let said = choices(t, form).map(|(kind, words)| (kind.to_string(), words.to_owned()));
         let options = [(String::new(), t.approvals.chosen_leave().to_owned())].into_iter().chain(said).collect();
         view! {
             <input type="hidden" name=name("approval") value=id.to_string()/>
-            <input type="hidden" name=name("digest") value=summary.digest.clone()/>
+            <input type="hidden" name=name("digest") value=digest/>
             <div class="chosen__fields">
                 <SelectField
                     name=name("decision")
@@ -168,22 +163,12 @@ fn row(
             </div>
         }
     });
-    let href = format!("/approvals/{}", summary.id);
     view! {
-        <Card title=title subtitle=summary.title.clone()>
-            <p class="chosen__line">
-                <ApprovalBadge state/>
-                <RiskBadge risk/>
-                <span class="muted">
-                    {t.approvals.digest()} " "
-                    <code class="digest" title=summary.digest.clone()>{summary.digest.chars().take(12).collect::<String>()}</code>
-                </span>
-                <a href=href>{t.approvals.open_one()}</a>
-            </p>
+        <Matter summary=one.summary>
             <InputList input=one.input schema=one.input_schema/>
             {answer}
             {fields}
-        </Card>
+        </Matter>
     }
 }
 

@@ -7,12 +7,14 @@ use leptos_router::{
     hooks::{use_navigate, use_params_map},
 };
 
-use super::decide::{Password, Words};
+use super::{
+    decide::{Password, Words},
+    matter::{Matter, choices},
+};
 use crate::{
     api::approvals::{DecideByLink, linked_approval},
     components::{
-        ApprovalBadge, Banner, Button, ButtonLook, Card, FormFeedback, Glyph, LinkButton, PageHeader, RiskBadge,
-        Skeleton, TextArea, Tone, load,
+        Banner, Button, ButtonLook, Card, FormFeedback, Glyph, LinkButton, PageHeader, Skeleton, TextArea, Tone, load,
     },
     data::Data,
     errors,
@@ -55,18 +57,10 @@ pub fn LinkedPage() -> impl IntoView {
 fn Linked(detail: ApprovalDetail, token: Memo<String>, decide: Submission<DecideByLink>) -> impl IntoView {
     let t = use_texts();
     let words = Words::new();
-    let summary = detail.summary;
-    let (state, risk) = (summary.state, summary.risk);
-    let title = t.approvals.row(&summary.workflow_title, t.name_of(&summary.requester), summary.run_number);
-    let href = format!("/approvals/{}", summary.id);
     let form = detail.form.is_some();
-    let prepared = query_text("choice").get_untracked().parse().ok();
-    let kinds = [DecisionKind::Approve, DecisionKind::Reject, DecisionKind::RequestChanges];
-    let choices: Vec<_> = kinds
-        .into_iter()
-        .filter(|kind| !(form && *kind == DecisionKind::Approve))
-        .map(|kind| {
-            let words = t.approvals.by_key(&format!("do_{}", kind.as_str().replace('-', "_"))).unwrap_or_default();
+    let prepared = query_text("choice").get_untracked().parse::<DecisionKind>().ok();
+    let choices: Vec<_> = choices(t, form)
+        .map(|(kind, words)| {
             view! {
                 <label class="check">
                     <input
@@ -125,19 +119,10 @@ fn Linked(detail: ApprovalDetail, token: Memo<String>, decide: Submission<Decide
     });
     view! {
         <div class="chosen">
-            <Card title=title subtitle=summary.title.clone()>
-                <p class="chosen__line">
-                    <ApprovalBadge state/>
-                    <RiskBadge risk/>
-                    <span class="muted">
-                        {t.approvals.digest()} " "
-                        <code class="digest" title=summary.digest.clone()>{summary.digest.chars().take(12).collect::<String>()}</code>
-                    </span>
-                    <a href=href>{t.approvals.open_one()}</a>
-                </p>
-                {(!detail.message.is_empty()).then(|| view! { <p class="cockpit__message">{detail.message.clone()}</p> })}
+            <Matter summary=detail.summary>
+                {(!detail.message.is_empty()).then(|| view! { <p class="cockpit__message">{detail.message}</p> })}
                 <InputList input=detail.input schema=detail.input_schema/>
-            </Card>
+            </Matter>
             {refusal}
             {decision}
         </div>

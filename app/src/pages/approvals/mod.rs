@@ -6,6 +6,7 @@ mod decide;
 mod emergencies;
 mod keys;
 mod linked;
+mod matter;
 mod questions;
 mod queue;
 mod stages;
