@@ -14,10 +14,9 @@ pub async fn calendars() -> Result<Vec<CalendarView>, AppError> {
     Ok(service.calendars(&caller).await?)
 }
 
-/// Adds a calendar, or replaces it; of everybody where no namespace is named. The hours of each day are spans with commas between them, holidays are dates with spaces,
-/// commas or lines between them.
+/// Adds a calendar, or replaces it; of everybody where no namespace is named. The hours of each day are spans with commas
+/// between them, holidays are dates with spaces, commas or lines between them.
 #[server(protocol = Door, prefix = "/ui", endpoint = "put-calendar")]
-#[expect(clippy::too_many_arguments, reason = "a week has seven days")]
 pub async fn put_calendar(
     #[server(default)] place: String,
     name: String,

@@ -158,7 +158,9 @@ async fn fire_some(node: &Node) -> store::Result<bool> {
         woken.insert(approval.run);
     }
     unit.commit().await?;
-    woken.into_iter().for_each(|run| node.wake(run));
+    for run in woken {
+        node.wake(run);
+    }
     for user in reminded {
         node.parts.live.changed(Topic::Notifications(user));
     }

@@ -23,7 +23,9 @@ pub(crate) async fn keep(node: Arc<Node>) {
         match tell_runs(&node).await {
             Ok(told) => {
                 let is_full = u32::try_from(told.len()) == Ok(BATCH);
-                told.into_iter().for_each(|run| node.wake(run));
+                for run in told {
+                    node.wake(run);
+                }
                 if is_full {
                     continue;
                 }

@@ -182,7 +182,7 @@ impl Calendar {
 
     /// How much working time lies between two moments.
     pub fn between(&self, from: Timestamp, until: Timestamp) -> Duration {
-        let Some(start) = self.zone.local(from).map(|local| local.date()) else { return Duration::ZERO };
+        let Some(start) = self.zone.local(from).map(jiff::civil::DateTime::date) else { return Duration::ZERO };
         let mut total = Duration::ZERO;
         for day in -1..HORIZON {
             let Some(spans) = self.spans(start, day) else { break };

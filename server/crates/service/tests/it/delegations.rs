@@ -523,7 +523,7 @@ impl Board {
             let all: BTreeSet<UserId> = voters.union(&people).copied().collect();
             assert!(!all.contains(&approval.requester_id), "the requester took part");
             let seen = |decision: &&Decision| decision.digest == approval.digest;
-            assert!(here.iter().all(|decision| seen(&decision)), "a decision on something else");
+            assert!(here.iter().all(seen), "a decision on something else");
             assert!(!rule.distinct || before.is_disjoint(&all), "somebody took part in two stages");
             before.extend(all);
             let at_first = match number {

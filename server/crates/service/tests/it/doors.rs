@@ -342,7 +342,7 @@ async fn the_outbox_holds_what_a_link_is_made_of_but_no_link() {
     let due = office
         .wait(async || {
             let mut unit = office.store.begin().await.unwrap();
-            let due = unit.take_outgoing("mail", office.now(), Duration::from_secs(60), 20).await.unwrap();
+            let due = unit.take_outgoing("mail", office.now(), Duration::from_mins(1), 20).await.unwrap();
             (!due.is_empty()).then_some(due)
         })
         .await;

@@ -375,7 +375,7 @@ async fn every_operation_answers_each_role_as_the_table_says_and_leaves_its_entr
         for login in PEOPLE {
             let caller = office.caller(login).await;
             let before = office.audit_end().await;
-            let answer = perform(&office, &caller, operation).await;
+            let answer = Box::pin(perform(&office, &caller, operation)).await;
             let entries = office.audit_after(before).await;
             let entered = |outcome: &str| {
                 entries.iter().any(|entry| entry.action == operation.as_str() && entry.outcome == outcome)
@@ -410,7 +410,7 @@ async fn what_the_portal_shows_is_what_it_allows() {
         let me = office.service.me(&caller).await.unwrap();
         for operation in [Operation::CatalogueList, Operation::AuditRead, Operation::UserList, Operation::GrantList] {
             let shown = me.operations.contains(&operation);
-            assert_eq!(shown, perform(&office, &caller, operation).await == "ok", "{login}: {operation}");
+            assert_eq!(shown, Box::pin(perform(&office, &caller, operation)).await == "ok", "{login}: {operation}");
         }
     }
 }

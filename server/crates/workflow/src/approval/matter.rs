@@ -190,10 +190,11 @@ impl<P: Copy + PartialEq> Course<P> {
 
     /// Whether a vote that was cast counts. Whether somebody stood in was asked when it was cast: that time may be over.
     fn admits(&self, matter: &Matter<'_, P>, vote: &Vote<'_, P>) -> bool {
+        let done = matter.rule.distinct && self.earlier.contains(&vote.by);
         self.standing == Standing::Open { stage: vote.stage }
+            && !done
             && !self.has_decided(vote.by)
             && !self.has_vote_of(vote.of)
-            && !(matter.rule.distinct && self.earlier.contains(&vote.by))
             && matter.asked_in(vote.stage, &self.earlier).contains(&vote.of)
     }
 

@@ -104,7 +104,7 @@ impl Piece {
         self.scalars(text, &mut scalars);
         let mut found = Vec::new();
         let mut at = 0;
-        for next in scalars.into_iter().chain([text.len()..text.len()]) {
+        for next in scalars.into_iter().chain(std::iter::once(text.len()..text.len())) {
             let mut line = at;
             for piece in text.get(at..next.start).unwrap_or_default().split_inclusive('\n') {
                 if let Some(mark) = piece.find('#') {

@@ -234,7 +234,7 @@ impl Manuscript {
             (false, None, _) => slot.start.saturating_sub(1)..slot.end,
             (true, None, None) => return Err(Refusal::Unusual),
         };
-        self.accept([self.spliced(cut.clone(), "")], &expected, Some(cut))
+        self.accept([self.spliced(cut.clone(), "")], &expected, Some(&cut))
     }
 
     /// Moves an item within its list: it then stands at `to`. What stands between items (empty lines, comments that belong
@@ -326,14 +326,14 @@ impl Manuscript {
         let range = if piece.is_block() { piece.range.start..self.end_of(piece) } else { piece.range.clone() };
         let gone = knowingly.then(|| range.clone());
         let Some((last, above)) = path.split_last() else {
-            return self.accept([self.spliced(range, &content.lines(0))], &expected, gone);
+            return self.accept([self.spliced(range, &content.lines(0))], &expected, gone.as_ref());
         };
         let quotes = if let Kind::Scalar(quotes) = piece.kind { quotes } else { Quotes::None };
         let line = content.line(quotes);
         if self.is_flow(above) {
             let quoted = line.filter(|_| matches!(quotes, Quotes::Single | Quotes::Double));
             let texts = quoted.into_iter().chain([self.flow(content.value())]);
-            return self.accept(texts.map(|text| self.spliced(range.clone(), &text)), &expected, gone);
+            return self.accept(texts.map(|text| self.spliced(range.clone(), &text)), &expected, gone.as_ref());
         }
         let mut texts = Vec::new();
         if let Some(entry) = self.root.entry(path) {
@@ -364,7 +364,7 @@ impl Manuscript {
             texts.push(self.spliced(range.clone(), &content.lines(indent)));
         }
         texts.push(self.spliced(range, &content.value().to_string()));
-        self.accept(texts, &expected, gone)
+        self.accept(texts, &expected, gone.as_ref())
     }
 
     /// Makes a property, and the objects above it that are missing.
@@ -431,16 +431,15 @@ impl Manuscript {
             self.text.get(self.line_start(entry.key.start)..entry.key.start).is_some_and(|gap| gap.trim().is_empty());
         let cut = match (style, next, before) {
             (Style::Flow, _, Some(before)) => before.value.range.end..entry.value.range.end,
-            (Style::Flow, Some(next), None) => entry.key.start..next.key.start,
             (Style::Block, _, _) if begins_line => {
                 let end = self.tail(self.end_of(&entry.value), self.column(entry.key.start));
                 let start = self.line_start(entry.key.start);
                 if end < self.text.len() { start..self.next_line(end) } else { start.saturating_sub(1)..end }
             }
-            (Style::Block, Some(next), None) => entry.key.start..next.key.start,
+            (_, Some(next), None) => entry.key.start..next.key.start,
             _ => return Err(Refusal::Unusual),
         };
-        self.accept([self.spliced(cut.clone(), "")], &expected, Some(cut))
+        self.accept([self.spliced(cut.clone(), "")], &expected, Some(&cut))
     }
 
     fn insert_content(&self, list: &[String], at: usize, content: &Content<'_>) -> Result<Self, Refusal> {
@@ -479,7 +478,7 @@ impl Manuscript {
         &self,
         texts: impl IntoIterator<Item = String>,
         expected: &Value,
-        gone: Option<Range<usize>>,
+        gone: Option<&Range<usize>>,
     ) -> Result<Self, Refusal> {
         let mut why = Refusal::Unusual;
         for text in texts {
@@ -492,7 +491,7 @@ impl Manuscript {
                 *comments.entry(changed.text.get(comment).unwrap_or_default()).or_default() += 1;
             }
             let kept = self.root.comments(&self.text).into_iter().all(|comment| {
-                let may_go = gone.as_ref().is_some_and(|gone| gone.start <= comment.start && comment.end <= gone.end);
+                let may_go = gone.is_some_and(|gone| gone.start <= comment.start && comment.end <= gone.end);
                 let left = self.text.get(comment).and_then(|text| comments.get_mut(text)).filter(|left| **left > 0);
                 match left {
                     Some(left) => {

@@ -74,7 +74,7 @@ pub(super) fn flow(value: &Value) -> String {
 /// A text as the lines that it consists of, behind `|`.
 fn literal(text: &str, indent: usize) -> Option<String> {
     let body = text.strip_suffix('\n').unwrap_or(text);
-    let unusual = |line: &str| line.trim_end() != line || line.chars().any(|letter| letter.is_control());
+    let unusual = |line: &str| line.trim_end() != line || line.chars().any(char::is_control);
     if body.is_empty() || body.starts_with([' ', '\n']) || body.ends_with('\n') || body.split('\n').any(unusual) {
         return None;
     }
