@@ -6,7 +6,7 @@
  */
 
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type Completion, type CompletionContext, type CompletionResult } from '@codemirror/autocomplete'
-import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
+import { defaultKeymap, history, historyKeymap, isolateHistory } from '@codemirror/commands'
 import { yaml } from '@codemirror/lang-yaml'
 import { bracketMatching, indentOnInput, syntaxHighlighting } from '@codemirror/language'
 import { type Diagnostic, lintGutter, setDiagnostics } from '@codemirror/lint'
@@ -89,6 +89,16 @@ function diagnosticsOf(text: string, doc: Text): Diagnostic[] {
   })
 }
 
+/** The one change that makes a text of another. */
+function difference(before: string, after: string): { from: number; to: number; insert: string } {
+  const shorter = Math.min(before.length, after.length)
+  let from = 0
+  while (from < shorter && before[from] === after[from]) from += 1
+  let end = 0
+  while (end < shorter - from && before.at(-1 - end) === after.at(-1 - end)) end += 1
+  return { from, to: before.length - end, insert: after.slice(from, after.length - end) }
+}
+
 class RondoEditor extends HTMLElement {
   static observedAttributes = ['diagnostics']
 
@@ -166,9 +176,10 @@ class RondoEditor extends HTMLElement {
     this.view.focus()
   }
 
+  /** Takes a text that the page has changed: as one step of undoing, and only what differs, so that nothing else moves. */
   private take(text: string): void {
-    if (!this.view || this.view.state.doc.toString() === text) return
-    this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: text } })
+    const now = this.view?.state.doc.toString() ?? text
+    if (now !== text) this.view?.dispatch({ changes: difference(now, text), annotations: isolateHistory.of('full') })
   }
 }
 

@@ -41,8 +41,10 @@ pub(crate) enum Part {
     Admin,
     Approvals,
     Audit,
-    /// Writing and reviewing definitions.
+    /// Beginning, reviewing and comparing definitions.
     Definitions,
+    /// Writing a definition.
+    Editor,
     /// Policies, reviews of access, emergency access.
     Governance,
     /// The first page and the lists that one goes on from.
@@ -67,6 +69,7 @@ impl Part {
             ["audit"] => Some(Self::Audit),
             ["catalogue", _, _] => Some(Self::Workflow),
             ["catalogue", _, _, "request"] | ["requests", "drafts", _, "review"] => Some(Self::Request),
+            ["definitions", _, _, _, "edit"] => Some(Self::Editor),
             ["definitions", _, _, _, "form" | "try"] => Some(Self::Preview),
             ["definitions", ..] => Some(Self::Definitions),
             ["runs", _] => Some(Self::Run),
@@ -82,6 +85,7 @@ impl Part {
             Self::Approvals => "approvals",
             Self::Audit => "audit",
             Self::Definitions => "definitions",
+            Self::Editor => "editor",
             Self::Governance => "governance",
             Self::Overview => "overview",
             Self::Preview => "preview",
@@ -100,6 +104,7 @@ pub(crate) enum Page {
     Approvals(Decide),
     Audit,
     Definitions(Author),
+    Editor,
     Governance(Governance),
     Overview(Overview),
     Preview(Preview),
@@ -149,7 +154,6 @@ pub(crate) enum Author {
     List,
     New,
     Version,
-    Draft,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -191,6 +195,7 @@ impl Page {
             Self::Approvals(page) => at_once(approvals(page)),
             Self::Audit => at_once(audit()),
             Self::Definitions(page) => at_once(definitions(page)),
+            Self::Editor => at_once(editor()),
             Self::Governance(page) => at_once(governance(page)),
             Self::Overview(page) => at_once(overview(page)),
             Self::Preview(page) => at_once(preview(page)),
@@ -257,8 +262,12 @@ fn definitions(page: Author) -> Result<AnyView, SplitLoaderError> {
         Author::List => view! { <DefinitionsPage/> },
         Author::New => view! { <NewDefinitionPage/> },
         Author::Version => view! { <DefinitionPage/> },
-        Author::Draft => view! { <DraftPage/> },
     })
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(editor, preload(load_editor), fallible))]
+fn editor() -> Result<AnyView, SplitLoaderError> {
+    Ok(view! { <DraftPage/> })
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(overview, preload(load_overview), fallible))]
@@ -326,15 +335,15 @@ mod loading {
     use wasm_split_helpers::SplitLoaderError;
 
     use super::{
-        Page, Part, load_account, load_admin, load_approvals, load_audit, load_definitions, load_governance,
-        load_overview, load_preview, load_request, load_run, load_workflow,
+        Page, Part, load_account, load_admin, load_approvals, load_audit, load_definitions, load_editor,
+        load_governance, load_overview, load_preview, load_request, load_run, load_workflow,
     };
     use crate::{
         components::{Card, Skeleton},
         view,
     };
 
-    static LOADED: [AtomicBool; 11] = [const { AtomicBool::new(false) }; 11];
+    static LOADED: [AtomicBool; 12] = [const { AtomicBool::new(false) }; 12];
 
     impl Part {
         fn loaded(self) -> Option<&'static AtomicBool> {
@@ -353,6 +362,7 @@ mod loading {
                 Self::Approvals => load_approvals().await,
                 Self::Audit => load_audit().await,
                 Self::Definitions => load_definitions().await,
+                Self::Editor => load_editor().await,
                 Self::Governance => load_governance().await,
                 Self::Overview => load_overview().await,
                 Self::Preview => load_preview().await,
@@ -375,6 +385,7 @@ mod loading {
                 Self::Approvals(_) => Part::Approvals,
                 Self::Audit => Part::Audit,
                 Self::Definitions(_) => Part::Definitions,
+                Self::Editor => Part::Editor,
                 Self::Governance(_) => Part::Governance,
                 Self::Overview(_) => Part::Overview,
                 Self::Preview(_) => Part::Preview,
@@ -477,7 +488,7 @@ mod tests {
             ("/definitions", Some(Part::Definitions)),
             ("/definitions/new", Some(Part::Definitions)),
             ("/definitions/it/access/1.0.0", Some(Part::Definitions)),
-            ("/definitions/it/access/1.0.0/edit", Some(Part::Definitions)),
+            ("/definitions/it/access/1.0.0/edit", Some(Part::Editor)),
             ("/definitions/it/access/1.0.0/form", Some(Part::Preview)),
             ("/definitions/it/access/1.0.0/try", Some(Part::Preview)),
             ("/runs/run_1", Some(Part::Run)),

@@ -85,7 +85,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/definitions") view=|| Page::Definitions(Author::List).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/new") view=|| Page::Definitions(Author::New).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version") view=|| Page::Definitions(Author::Version).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/definitions/:namespace/:name/:version/edit") view=|| Page::Definitions(Author::Draft).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/definitions/:namespace/:name/:version/edit") view=|| Page::Editor.show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version/form") view=|| Page::Preview(Preview::Form).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version/try") view=|| Page::Preview(Preview::Trial).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit") view=|| Page::Audit.show() ssr=SsrMode::Async/>

@@ -1,7 +1,7 @@
 import type { Locator, Page } from '@playwright/test'
 import { draft, lendLaptop, makePublisher, publish, submit, words } from '../definitions.ts'
 import { alive, expect, test, visit } from '../fixture.ts'
-import { tabTo } from '../keyboard.ts'
+import { press, tabTo, type } from '../keyboard.ts'
 
 test.beforeAll(async ({ rondo }) => {
   await makePublisher(await rondo.rest('admin'), 'manager')
@@ -224,6 +224,132 @@ test('a comment that is being typed outlives what else is done', async ({ as, ro
   await page.getByRole('button', { name: 'Add comment' }).click()
   await expect(main(page)).toContainText('We do, as')
   await expect(page.getByRole('textbox', { name: 'Comment', exact: true })).toHaveValue('')
+})
+
+test('a draft is written by forms, step by step, and the rest of its text stays as it was', async ({ as, rondo, tolerate }) => {
+  test.slow()
+  tolerate(/status of 422/)
+  const author = await rondo.rest('author')
+  const text = lendLaptop('office/steps', '1.0.0', 30).replace('do:\n', '# What happens.\ndo:\n').replace('insured: true}', 'insured: true} # at once')
+  await draft(author, 'office/steps', '1.0.0', text)
+  const page = await as('author')
+  await visit(page, '/definitions/office/steps/1.0.0/edit')
+  await editor(page).waitFor()
+  const steps = page.locator('.step')
+  await expect(steps).toHaveCount(4)
+  const button = (name: string): Locator => page.getByRole('button', { name, exact: true })
+  const form = page.getByRole('region', { name: /^Step: / })
+  const field = (label: string): Locator => form.getByLabel(label, { exact: true })
+
+  // By keyboard alone. The focus stays with the step that moves.
+  await press(page, button('Move Insure the laptop down'))
+  await expect(steps.last()).toContainText('Insure the laptop')
+  await expect(source(page)).toHaveValue(/lent: true[^]*insured: true/)
+  await expect(page.getByRole('link', { name: 'Insure the laptop' }).first()).toBeFocused()
+  await press(page, button('Move Insure the laptop up'))
+  await expect(source(page)).toHaveValue(text)
+  await expect(button('Move Insure the laptop up')).toBeFocused()
+
+  // A new step, filled in by its form.
+  await tabTo(page, page.locator('summary').filter({ hasText: 'Add a step' }))
+  await page.keyboard.press('Enter')
+  await tabTo(page, page.getByLabel('What it does'))
+  await page.keyboard.type('Mail')
+  await expect(page.getByLabel('What it does')).toHaveValue('smtp')
+  await tabTo(page, page.locator('#add-name'))
+  await page.keyboard.type('lend')
+  await page.keyboard.press('Enter')
+  await expect(page.locator('#add-name')).toHaveAccessibleDescription(/taken already/)
+  await expect(source(page)).toHaveValue(text)
+  await page.keyboard.press('ControlOrMeta+a')
+  await page.keyboard.type('tell')
+  await page.keyboard.press('Enter')
+  await expect(steps).toHaveCount(5)
+  await expect(page.getByRole('heading', { name: 'Step: tell' })).toBeFocused()
+  await expect(page).toHaveURL(/task=%2Fdo%2F4%2Ftell/)
+  await expect(form).toContainText('connection')
+  await expect(steps.last()).toContainText('has errors')
+  await type(page, field('Connection of kind smtp or file'), 'mail')
+  await type(page, field('To'), '${ .mail }')
+  await type(page, field('Subject'), 'Your laptop: ready')
+  await type(page, field('Text'), 'It is yours.')
+  await page.keyboard.press('Tab')
+  const written = `${text}  - tell:
+      call: smtp
+      with:
+        connection: mail
+        to: \${ .mail }
+        subject: "Your laptop: ready"
+        text: It is yours.
+`
+  await expect(source(page)).toHaveValue(written)
+  await expect(page.getByText(en['no_errors'] ?? '')).toBeVisible()
+  await expect(form.locator('.field--invalid')).toHaveCount(0)
+
+  // What cannot be is said beside its field, and nothing is changed by it.
+  await type(page, field('Only if'), '${ .a | }')
+  await page.keyboard.press('Enter')
+  await expect(field('Only if')).toHaveAccessibleDescription(/./)
+  await type(page, field('Only if'), '')
+  await page.keyboard.press('Enter')
+  await expect(source(page)).toHaveValue(written)
+  await expect(form.locator('.field--invalid')).toHaveCount(0)
+  await type(page, field('Name'), 'end')
+  await page.keyboard.press('Enter')
+  await expect(field('Name')).toHaveAccessibleDescription(/taken/)
+  await expect(source(page)).toHaveValue(written)
+
+  // Another name, which the steps before it follow.
+  await page.locator('.graph').getByRole('link', { name: 'Lend the laptop' }).click()
+  await expect(page.getByRole('heading', { name: 'Step: lend' })).toBeFocused()
+  await expect(field('Name')).toHaveValue('lend')
+  await type(page, field('Name'), 'give')
+  await tabTo(page, field('Title'))
+  await expect(source(page)).toHaveValue(/- short: \{then: give\}[^]*- give:\n/)
+  await expect(page).toHaveURL(/task=%2Fdo%2F3%2Fgive/)
+  await expect(field('Title')).toBeFocused()
+
+  // What is typed into the text is in the forms, and what the forms did is undone in the text.
+  const renamed = await source(page).inputValue()
+  await write(page, renamed.replace('title: Lend the laptop', 'title: Give the laptop'))
+  await expect(field('Title')).toHaveValue('Give the laptop')
+  await editor(page).press('ControlOrMeta+z')
+  await expect(source(page)).toHaveValue(renamed)
+  await editor(page).press('ControlOrMeta+z')
+  await expect(source(page)).toHaveValue(written)
+
+  // A text that cannot be read has no steps; they are back with it.
+  await write(page, written.replace('do:\n', 'do: [\n'))
+  await expect(page.getByText(en['no_steps'] ?? '')).toBeVisible()
+  await expect(steps).toHaveCount(0)
+  await expect(form).toHaveCount(0)
+  await write(page, written)
+  await expect(steps).toHaveCount(5)
+
+  await press(page, button('Remove Tell'))
+  await expect(button('Remove Tell')).toBeFocused()
+  await expect(source(page)).toHaveValue(written)
+  await page.keyboard.press('Enter')
+  await expect(source(page)).toHaveValue(text)
+  await expect(page.getByRole('group', { name: 'Steps', exact: true })).toBeFocused()
+  await button('Save draft').click()
+  await expect(page.getByText('Saved', { exact: true })).toBeVisible()
+})
+
+test('a draft without JavaScript is its text, and who may not write it is offered no forms', async ({ as, rondo }) => {
+  const author = await rondo.rest('author')
+  await draft(author, 'office/text-only', '1.0.0', lendLaptop('office/text-only', '1.0.0', 30))
+  const plain = await as('author', { javaScriptEnabled: false })
+  await plain.goto('/definitions/office/text-only/1.0.0/edit')
+  await expect(source(plain)).toBeVisible()
+  await expect(plain.getByRole('heading', { name: 'Steps', exact: true })).toHaveCount(0)
+  await expect(plain.locator('.graph a')).toHaveCount(0)
+
+  await submit(author, 'office/text-only', '1.0.0')
+  const page = await as('author')
+  await visit(page, `/definitions/office/text-only/1.0.0/edit?task=${encodeURIComponent('/do/2/insure')}`)
+  await expect(page.getByText(en['not_editable'] ?? '')).toBeVisible()
+  await expect(page.locator('.step, .step-form')).toHaveCount(0)
 })
 
 test('the graph and the text show each other', async ({ as, rondo }) => {

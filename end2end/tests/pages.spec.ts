@@ -111,7 +111,24 @@ async function definitions(author: Rest, publisher: Rest): Promise<void> {
   await author.post(`${versionPath(LAPTOP, '1.2.0')}/comments/${settled.body.id}/resolve`, {})
   await say(author, 'They agreed in the meeting of Tuesday.')
   await draftDefinition(author, LAPTOP, '2.0.0', lendLaptop(LAPTOP, '2.0.0', 30).replace('call: approval', 'call: aproval').replace('then: insure', 'then: nowhere'))
+  await draftDefinition(author, LAPTOP, '2.1.0', lendLaptop(LAPTOP, '2.1.0', 30).replace('  - insure:', () => `${IN_TURN}  - insure:`))
 }
+
+/** Steps within steps, of which one lacks something. */
+const IN_TURN = `  - inTurn:
+      do:
+        - tell:
+            call: smtp
+            with: {connection: mail, to: "\${ .mail }", subject: Your laptop}
+            metadata: {title: Tell who asked for it}
+        - make:
+            try:
+              - order: {wait: {days: 1}}
+            catch:
+              do:
+                - giveUp: {raise: {error: {type: "https://rondo.dev/errors/refused", status: 400}}}
+      metadata: {title: In turn}
+`
 
 async function ended(rest: Rest, run: string): Promise<void> {
   await expect.poll(async () => (await rest.run(run)).status, { timeout: 30_000 }).toMatch(/completed|faulted/)
@@ -171,6 +188,8 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['definition-new', 'author', () => '/definitions/new'],
   ['definition-draft', 'author', () => `/definitions/${LAPTOP}/2.0.0`],
   ['definition-edit', 'author', () => `/definitions/${LAPTOP}/2.0.0/edit`],
+  ['definition-edit-step', 'author', () => `/definitions/${LAPTOP}/2.0.0/edit?task=${encodeURIComponent('/do/0/managerDecides')}`],
+  ['definition-edit-call', 'author', () => `/definitions/${LAPTOP}/2.1.0/edit?task=${encodeURIComponent('/do/2/inTurn/do/0/tell')}`],
   ['definition-review', 'operator', () => `/definitions/${LAPTOP}/1.2.0`],
   ['definition-changes', 'operator', () => `/definitions/${LAPTOP}/1.2.0?compare=1.1.0`],
   ['definition-return', 'operator', () => `/definitions/${LAPTOP}/1.2.0?dialog=return`],
@@ -232,7 +251,9 @@ for (const [name, who, path] of PAGES) {
     for (const language of ['en', 'ko'] as const) {
       const page = who ? await as(who, { locale: language }) : await visitor({ locale: language })
       await visit(page, path())
-      if (name === 'definition-edit') await page.locator('.cm-content').waitFor()
+      if (name.startsWith('definition-edit')) await page.locator('.cm-content').waitFor()
+      if (name.startsWith('definition-edit-')) await page.locator('.step-form').waitFor()
+      if (name === 'definition-edit-call') await page.locator('.definition__side summary').first().click()
       await expect(page.locator('html')).toHaveAttribute('lang', language)
       if (language === 'en') await bringAxe(page)
       for (const [size, viewport] of Object.entries(SIZES)) {

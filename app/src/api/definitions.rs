@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use domain::{
     CommentId, VersionState,
     view::{
-        CheckedDefinition, CommentView, DefinitionItem, DifferenceView, Page, RehearsalView, SavedDefinition, UsesView,
-        WorkflowVersionView,
+        CheckedDefinition, CommentView, DefinitionItem, DifferenceView, EditedText, Page, RehearsalView,
+        SavedDefinition, TaskForm, TextEdit, UsesView, WorkflowVersionView,
     },
 };
 use leptos::prelude::*;
@@ -77,6 +77,8 @@ pub struct DraftData {
     pub definition: WorkflowVersionView,
     /// What is wrong with it; absent where what it refers to elsewhere does not come.
     pub checked: Option<CheckedDefinition>,
+    /// The functions that can be called, each with the system that it touches; for whoever may write the draft.
+    pub functions: Vec<(String, String)>,
 }
 
 /// A version that is tried out.
@@ -204,7 +206,13 @@ pub async fn definition_draft(at: VersionAddress) -> Result<DraftData, AppError>
     let (service, caller) = scope()?;
     let definition = service.workflow_version(&caller, &server_side::workflow(&at)?, &at.version).await?;
     let checked = server_side::checked(&service, &caller, &definition).await?;
-    Ok(DraftData { definition, checked })
+    let functions = if server_side::writable(&definition) {
+        let known = service.definition_language(&caller).await?.functions;
+        known.into_iter().map(|(name, function)| (name, function.system)).collect()
+    } else {
+        Vec::new()
+    };
+    Ok(DraftData { definition, checked, functions })
 }
 
 /// What is wrong with a text, while somebody writes it.
@@ -212,6 +220,20 @@ pub async fn definition_draft(at: VersionAddress) -> Result<DraftData, AppError>
 pub async fn check_definition(#[server(default)] source: String) -> Result<CheckedDefinition, AppError> {
     let (service, caller) = scope()?;
     Ok(service.check_definition(&caller, &server_side::text(&source)).await?)
+}
+
+/// The form of a task in a text, while somebody writes it.
+#[server(protocol = Door, prefix = "/ui", endpoint = "form-of-task")]
+pub async fn form_of_task(#[server(default)] source: String, task: String) -> Result<TaskForm, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.task_form(&caller, &server_side::text(&source), &task).await?)
+}
+
+/// A text with its tasks changed. Nothing is kept.
+#[server(protocol = Door, prefix = "/ui", endpoint = "edit-definition")]
+pub async fn edit_definition(#[server(default)] source: String, edit: TextEdit) -> Result<EditedText, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.edit_definition(&caller, &server_side::text(&source), edit).await?)
 }
 
 /// Begins a definition with a text that does nothing yet.

@@ -4,44 +4,39 @@
 //! The text area is the editor wherever nothing else is. Where `app/editor` was built into the site, its element
 //! `<rondo-editor>` comes to life and takes the area's place; the area goes on to hold the text.
 
-use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
-use domain::{
-    Operation, VersionState,
-    view::{CheckedDefinition, DiagnosticView, Graph, WorkflowVersionView},
-};
-use leptos::{ev, leptos_dom::helpers::TimeoutHandle, prelude::*};
+use domain::{Operation, VersionState, view::DiagnosticView};
+use leptos::{ev, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use wasm_bindgen::JsCast;
-use web_sys::{HtmlFormElement, HtmlTextAreaElement};
+use web_sys::HtmlFormElement;
 
 use super::{
     StateBadge, address_fields,
     checks::{Diagnostics, line_id},
     outcomes::{TestLink, Tests},
+    steps::{StepForm, StepList, Steps},
     version_in_address,
+    writing::{AREA, Checking, Keeping, Writing, text_area},
 };
 use crate::{
-    api::definitions::{DraftData, SaveDefinition, VersionAddress, check_definition, definition_draft},
+    api::definitions::{DraftData, SaveDefinition, VersionAddress, definition_draft},
     components::{
         Banner, Button, ButtonLook, Card, FormFeedback, Glyph, Icon, LinkButton, PageHeader, Skeleton, Tone,
-        graph::GraphView,
+        graph::{GraphView, NodeHref},
         load,
-        schema_form::{first_text, storage},
+        schema_form::first_text,
     },
     data::Data,
     errors::field_message,
     i18n::use_texts,
-    session::use_me,
     submission::{Submission, SubmitForm, when_done},
     url_state::query_text,
     view,
 };
 
-/// How long after the last letter the text is checked.
-const PAUSE: Duration = Duration::from_millis(600);
 const FORM: &str = "definition-form";
-const AREA: &str = "definition-source";
 /// Lines that the editor has at least, and those that are free below the text.
 const FEWEST_LINES: usize = 20;
 const FREE_LINES: usize = 3;
@@ -59,149 +54,10 @@ pub fn DraftPage() -> impl IntoView {
     )
 }
 
-/// Whether the server has what was typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keeping {
-    /// Nothing was typed since the page was opened.
-    AsFound,
-    /// The browser remembers it, and nobody else has it.
-    Typed,
-    /// The server has it.
-    Kept,
-}
-
-/// Whether what is said to be wrong is wrong with the text as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Checking {
-    /// It is.
-    Done,
-    /// The text has changed since.
-    Waits,
-    /// It cannot be said: something that the text refers to does not come, or the server does not.
-    Unknown,
-}
-
-/// A text that is being written.
-#[derive(Clone, Copy)]
-struct Writing {
-    text: RwSignal<String>,
-    /// Of the text that the server had when this one began.
-    digest: RwSignal<String>,
-    keeping: RwSignal<Keeping>,
-    checking: RwSignal<Checking>,
-    checked: RwSignal<CheckedDefinition>,
-    /// Of the last text that was a definition.
-    graph: RwSignal<Option<Graph>>,
-    /// Grows with every change.
-    edits: StoredValue<u64>,
-    timer: StoredValue<Option<TimeoutHandle>>,
-    /// Under which the browser remembers it.
-    key: StoredValue<String>,
-}
-
-impl Writing {
-    fn of(definition: &WorkflowVersionView, checked: Option<CheckedDefinition>, at: &VersionAddress) -> Self {
-        let login = use_me().map(|me| me.login).unwrap_or_default();
-        let checking = if checked.is_some() { Checking::Done } else { Checking::Unknown };
-        let checked = checked.unwrap_or_default();
-        Self {
-            text: RwSignal::new(definition.source.clone()),
-            digest: RwSignal::new(definition.digest.clone()),
-            keeping: RwSignal::new(Keeping::AsFound),
-            checking: RwSignal::new(checking),
-            graph: RwSignal::new(checked.graph.clone()),
-            checked: RwSignal::new(checked),
-            edits: StoredValue::new(0),
-            timer: StoredValue::new(None),
-            key: StoredValue::new(format!("rondo.definition.{login}.{}", at.href())),
-        }
-    }
-
-    fn typed(self, text: String) {
-        self.text.set(text);
-        self.edits.update_value(|edits| *edits += 1);
-        self.keeping.set(Keeping::Typed);
-        self.checking.set(Checking::Waits);
-        self.remember();
-        self.stop();
-        self.timer.set_value(set_timeout_with_handle(move || self.check(), PAUSE).ok());
-    }
-
-    fn stop(self) {
-        if let Some(Some(timer)) = self.timer.try_update_value(Option::take) {
-            timer.clear();
-        }
-    }
-
-    /// Asks what is wrong with the text. An answer to an older text is not taken.
-    fn check(self) {
-        let asked = self.edits.get_value();
-        let text = self.text.get_untracked();
-        leptos::task::spawn_local_scoped(async move {
-            let answer = check_definition(text).await;
-            if self.edits.try_get_value() != Some(asked) {
-                return;
-            }
-            match answer {
-                Ok(checked) => self.show(checked),
-                Err(_) => self.checking.set(Checking::Unknown),
-            }
-        });
-    }
-
-    fn show(self, checked: CheckedDefinition) {
-        if checked.graph.is_some() {
-            self.graph.set(checked.graph.clone());
-        }
-        self.checked.set(checked);
-        self.checking.set(Checking::Done);
-    }
-
-    /// The text was kept under a new digest; `sent` is which of the changes were in it.
-    fn kept(self, digest: String, sent: u64) {
-        self.digest.set(digest);
-        if self.edits.get_value() == sent {
-            self.keeping.set(Keeping::Kept);
-            if let Some(storage) = storage() {
-                let _ = self.key.with_value(|key| storage.remove_item(key));
-            }
-        } else {
-            self.remember();
-        }
-    }
-
-    /// Shows a place of the text, by line and column.
-    fn shower(self) -> Callback<(u64, u64)> {
-        Callback::new(move |(line, column)| self.text.with_untracked(|text| show_place(text, line, column)))
-    }
-
-    /// Keeps the text in the browser, with the digest of the one that it goes on from.
-    fn remember(self) {
-        if let Some(storage) = storage() {
-            let kept = format!("{}\n{}", self.digest.get_untracked(), self.text.get_untracked());
-            // A full or forbidden storage is no reason to disturb somebody who writes.
-            let _ = self.key.with_value(|key| storage.set_item(key, &kept));
-        }
-    }
-
-    /// Brings back what only this browser has. If the draft was changed meanwhile the server says so when it is saved,
-    /// because the digest comes back as well.
-    fn restore(self) -> bool {
-        let kept = storage().and_then(|storage| self.key.with_value(|key| storage.get_item(key)).ok().flatten());
-        let Some((digest, text)) = kept.as_deref().and_then(|kept| kept.split_once('\n')) else { return false };
-        if self.text.with_untracked(|now| now == text) {
-            return false;
-        }
-        self.digest.set(digest.to_owned());
-        self.typed(text.to_owned());
-        true
-    }
-}
-
 #[component]
 fn Draft(data: DraftData, at: VersionAddress, save: Submission<SaveDefinition>) -> impl IntoView {
     let t = use_texts();
-    let DraftData { definition, checked } = data;
+    let DraftData { definition, checked, functions } = data;
     let page = at.href();
     let title = definition.item.title.clone();
     let writable = definition.life.as_ref().is_some_and(|life| life.actions.contains(&Operation::DefinitionSave));
@@ -225,6 +81,7 @@ fn Draft(data: DraftData, at: VersionAddress, save: Submission<SaveDefinition>) 
         }
     });
     on_cleanup(move || writing.stop());
+    let steps = Steps::of(writing);
     load_editor();
     Effect::new(move |_| tell_editor(&writing.text.get()));
     let sent = StoredValue::new(0);
@@ -259,10 +116,20 @@ fn Draft(data: DraftData, at: VersionAddress, save: Submission<SaveDefinition>) 
     });
     let graph = move || {
         writing.graph.get().map(|graph| {
+            let picture = move || {
+                let (graph, selected) = (graph.clone(), steps.chosen().get());
+                // Before the page is alive, a link would leave what is typed behind.
+                if steps.alive() {
+                    let href: NodeHref = Arc::new(move |task: &str| steps.href(task));
+                    view! { <GraphView graph selected href/> }
+                } else {
+                    view! { <GraphView graph/> }
+                }
+            };
             view! {
                 <Card title=t.catalogue.as_graph()>
                     {move || stale.get().then(|| view! { <p class="muted">{t.definitions.graph_before()}</p> })}
-                    <GraphView graph/>
+                    {picture}
                 </Card>
             }
         })
@@ -325,6 +192,8 @@ fn Draft(data: DraftData, at: VersionAddress, save: Submission<SaveDefinition>) 
             </SubmitForm>
             <aside class="definition__side" aria-label=t.definitions.checks()>
                 <Checks writing/>
+                <StepList steps functions/>
+                <StepForm steps/>
                 {tests}
                 {graph}
             </aside>
@@ -465,45 +334,4 @@ fn typed_before() -> Option<String> {
     let area = text_area()?;
     let typed = area.value();
     area.default_value().is_ok_and(|from_page| typed != from_page).then_some(typed)
-}
-
-fn text_area() -> Option<HtmlTextAreaElement> {
-    document().get_element_by_id(AREA)?.dyn_into().ok()
-}
-
-/// Puts the cursor to a place of the text.
-fn show_place(text: &str, line: u64, column: u64) {
-    let Some(area) = text_area() else { return };
-    if let Some(number) = document().get_element_by_id(&line_id(line)) {
-        number.scroll_into_view();
-    }
-    let place = offset(text, line, column);
-    // In this order: the editor that may stand in the area's place takes its selection when the area gets the focus.
-    let _ = area.set_selection_range(place, place);
-    let _ = area.focus();
-}
-
-/// A place as browsers count, in units of UTF-16.
-fn offset(text: &str, line: u64, column: u64) -> u32 {
-    let before = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
-    let columns = usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1);
-    let of_lines: usize = text.split_inclusive('\n').take(before).map(|line| line.encode_utf16().count()).sum();
-    let rest = text.split('\n').nth(before).unwrap_or_default();
-    let of_columns: usize = rest.chars().take(columns).map(char::len_utf16).sum();
-    u32::try_from(of_lines + of_columns).unwrap_or(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::offset;
-
-    #[test]
-    fn places_are_found_as_browsers_count_them() {
-        let text = "a: 가\nb: 😀x\n";
-        assert_eq!(offset(text, 1, 1), 0);
-        assert_eq!(offset(text, 1, 4), 3);
-        assert_eq!(offset(text, 2, 1), 5);
-        assert_eq!(offset(text, 2, 5), 10);
-        assert_eq!(offset(text, 9, 9), 12);
-    }
 }

@@ -12,7 +12,9 @@ mod outcomes;
 mod page;
 mod side;
 mod source;
+mod steps;
 mod trial;
+mod writing;
 
 use domain::VersionState;
 use leptos::prelude::*;

@@ -29,7 +29,7 @@ pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};
 pub use definition::{
     CallerView, CheckedDefinition, CommentView, DefinitionItem, DefinitionLife, DiagnosticView, DifferenceRow,
     DifferenceView, EditedText, ExpectedRun, FunctionView, LanguageView, RehearsalView, RehearsedCall, RehearsedStep,
-    SavedDefinition, TaskField, TaskForm, TaskItem, TaskList, TextLine, UsesView,
+    SavedDefinition, TaskField, TaskForm, TaskItem, TaskList, TextEdit, TextLine, UsesView,
 };
 pub use delegation::DelegationView;
 pub use emergency::EmergencyView;

@@ -31,8 +31,6 @@ use store::{
 use tokio::sync::Semaphore;
 use workflow::{Definition, Diagnostic};
 
-pub use editing::TextEdit;
-
 use crate::{
     Caller, Gate, Service, cursor,
     gate::Target,

@@ -21,8 +21,8 @@ pub(crate) const LOADER: &str = "rondo_parts.js";
 /// How the names of files begin that hold what several parts need.
 const CHUNK: &str = "chunk_";
 
-/// Below this size, in bytes and before it is optimised, a chunk is not worth a request: about 5 kB in brotli.
-const SMALL: usize = 24_000;
+/// Below this size, in bytes and before it is optimised, a chunk is not worth a request: about 4 kB in brotli.
+const SMALL: usize = 16_000;
 
 /// How the names of exports begin that are only there to keep functions in the main part.
 const KEPT_IN_MAIN: &str = "__kept_in_main_";

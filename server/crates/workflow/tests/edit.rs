@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends by it")]
 
 use std::{
-    collections::BTreeMap,
     hash::{BuildHasher as _, RandomState},
     path::{Path, PathBuf},
 };
 
-use domain::RunStatus;
+use domain::{
+    RunStatus,
+    view::{TaskList, TextEdit},
+};
 use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::{Value, json};
@@ -387,20 +389,28 @@ fn a_task_is_filled_in_like_a_form() {
             && form.fields[9].value.starts_with("call: smtp\nwith:\n  to: a@b.example # whom")
     );
 
-    let mut filled: BTreeMap<_, _> = form.fields.into_iter().map(|field| (field.pointer, field.value)).collect();
-    assert_eq!(text.change_task("/do/0/tell", "tell", &filled, &functions).unwrap().text(), text.text());
-    filled.extend([
-        ("/with/text".to_owned(), "Hello,\r\nyou".to_owned()),
-        ("/with/times".to_owned(), "3".to_owned()),
-        ("/with/how".to_owned(), String::new()),
-        ("/metadata/title".to_owned(), "Tell them".to_owned()),
-    ]);
-    let changed = text.change_task("/do/0/tell", "say", &filled, &functions).unwrap();
+    let change =
+        |text: &Manuscript, field: &str, filled: &str| text.change_task("/do/0/tell", field, filled, &functions);
+    for field in &form.fields {
+        assert_eq!(change(&text, &field.pointer, &field.value).unwrap().text(), text.text(), "{}", field.pointer);
+    }
+    let filled = [
+        ("/with/text", "Hello,\r\nyou"),
+        ("/with/times", "3"),
+        ("/with/how", ""),
+        ("/metadata/title", "Tell them"),
+        ("/with/more", "${ .all | map({a: .}) }"),
+    ];
+    let changed = filled.into_iter().fold(text.clone(), |text, (field, filled)| change(&text, field, filled).unwrap());
+    let changed = changed.rename_task("/do/0/tell", "say").unwrap();
     assert_eq!(
         changed.text(),
         "do:\n  - say: # who\n      call: smtp\n      with:\n        to: a@b.example # whom\n        text: |-\n          Hello,\n          \
-         you\n        times: 3\n      then: last\n      metadata:\n        title: Tell them\n  - last: {set: {a: 1}}\n"
+         you\n        times: 3\n        more: \"${ .all | map({a: .}) }\"\n      then: last\n      metadata:\n        title: Tell them\n  \
+         - last: {set: {a: 1}}\n"
     );
+    let untitled = changed.change_task("/do/0/say", "/metadata/title", " ", &functions).unwrap();
+    assert!(!untitled.text().contains("metadata"), "{}", untitled.text());
     let renamed = changed.rename_task("/do/1/last", "end of it").unwrap();
     assert!(
         renamed.text().contains("then: end of it\n") && renamed.text().contains("- end of it: {set"),
@@ -409,10 +419,51 @@ fn a_task_is_filled_in_like_a_form() {
     );
     assert_eq!(changed.rename_task("/do/1/last", "say").unwrap_err(), Refusal::Name);
     assert_eq!(changed.rename_task("/do/1/last", "end").unwrap_err(), Refusal::Name);
+    assert_eq!(change(&text, "/call", "").unwrap_err(), Refusal::Malformed);
+    assert_eq!(change(&text, "/with/times", "[1").unwrap_err(), Refusal::Malformed);
+    assert_eq!(change(&text, "/with/unknown", "1").unwrap_err(), Refusal::Nowhere);
     // As a whole, it is taken as it was typed.
-    filled.insert(String::new(), "wait: {days: 1} # a nap".to_owned());
-    let slept = text.change_task("/do/0/tell", "tell", &filled, &functions).unwrap();
+    let slept = change(&text, "", "wait: {days: 1} # a nap").unwrap();
     assert_eq!(slept.text(), "do:\n  - tell: # who\n      wait: {days: 1} # a nap\n  - last: {set: {a: 1}}\n");
+}
+
+#[test]
+fn whoever_changes_a_task_is_told_where_it_stands_now() {
+    let functions = FunctionCatalogue::new();
+    let mut text = manuscript(
+        "# Steps.\ndo:\n  - a: {set: {x: 1}} # first\n  # In a group.\n  - b:\n      do:\n        - c: {wait: {days: 1}}\n",
+    );
+    let lines = |list: &TaskList| list.tasks.iter().map(|task| task.line).collect::<Vec<_>>();
+    let tasks = text.tasks().unwrap();
+    assert_eq!((lines(&tasks), lines(&tasks.tasks[1].lists[0])), (vec![3, 5], vec![7]));
+
+    let mut edit = |edit: TextEdit| {
+        let (edited, task) = text.edit(&edit, &functions)?;
+        text = edited;
+        Ok::<_, Refusal>((task, text.text().to_owned()))
+    };
+    let add = |name: &str| TextEdit::Add { list: "/do/1/b/do".into(), at: 1, what: "wait".into(), name: name.into() };
+    assert_eq!(edit(add(" d ")).unwrap().0.unwrap(), "/do/1/b/do/1/d");
+    assert_eq!(edit(add("")).unwrap().0.unwrap(), "/do/1/b/do/1/wait");
+    assert_eq!(edit(add("")).unwrap().0.unwrap(), "/do/1/b/do/1/wait2");
+    assert_eq!(edit(add("d")).unwrap_err(), Refusal::Name);
+    let task = |task: &str| task.to_owned();
+    let (to, moved) = edit(TextEdit::Move { task: task("/do/1/b"), by: -1 }).unwrap();
+    assert_eq!(to.unwrap(), "/do/0/b");
+    assert!(
+        moved.starts_with("# Steps.\ndo:\n  # In a group.\n  - b:\n")
+            && moved.ends_with("  - a: {set: {x: 1}} # first\n"),
+        "{moved}"
+    );
+    assert_eq!(edit(TextEdit::Move { task: task("/do/0/b"), by: -1 }).unwrap_err(), Refusal::Nowhere);
+    // It is no more where it was.
+    assert_eq!(edit(TextEdit::Remove { task: task("/do/1/b") }).unwrap_err(), Refusal::Nowhere);
+    let renamed = edit(TextEdit::Rename { task: task("/do/0/b/do/3/d"), name: "e/f".into() }).unwrap();
+    assert_eq!(renamed.0.unwrap(), "/do/0/b/do/3/e~1f");
+    assert_eq!(
+        edit(TextEdit::Remove { task: task("/do/0/b") }).unwrap(),
+        (None, "# Steps.\ndo:\n  - a: {set: {x: 1}} # first\n".to_owned())
+    );
 }
 
 #[test]
@@ -423,7 +474,9 @@ fn every_new_task_is_one_of_the_language() {
     let head = "document: {dsl: 1.0.3, namespace: test, name: new, version: 1.0.0} # new\n";
     let mut text = manuscript(&format!("{head}do:\n  - first: {{set: {{a: 1}}}}\n"));
     for (at, what) in
-        ["set", "switch", "wait", "do", "for", "try", "fork", "approval", "smtp", "raise"].into_iter().enumerate()
+        ["set", "switch", "wait", "do", "for", "try", "fork", "approval", "smtp", "raise", "emit", "listen", "run"]
+            .into_iter()
+            .enumerate()
     {
         text = text.add_task("/do", at, what, what).unwrap();
     }

@@ -201,6 +201,8 @@ pub struct TaskItem {
     /// The function, for calls.
     #[serde(default)]
     pub function: Option<String>,
+    /// The line in which it begins, from 1.
+    pub line: u64,
     /// The lists of tasks within it.
     pub lists: Vec<TaskList>,
 }
@@ -239,6 +241,51 @@ pub struct TaskField {
     pub value: String,
 }
 
+/// A change of the tasks of a text. Lists and tasks are named by their JSON pointers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TextEdit {
+    /// A new task, before the one that is at this position now, or behind the last.
+    Add {
+        /// The list.
+        list: String,
+        /// The position.
+        at: usize,
+        /// A kind of task, or a function that it calls.
+        what: String,
+        /// The task's name; empty for one that is free.
+        name: String,
+    },
+    /// A task to another position in its list.
+    Move {
+        /// The task.
+        task: String,
+        /// How many positions on; back where it is negative.
+        by: isize,
+    },
+    /// A task, away with all that is within it.
+    Remove {
+        /// The task.
+        task: String,
+    },
+    /// Another name for a task.
+    Rename {
+        /// The task.
+        task: String,
+        /// Its name from now on.
+        name: String,
+    },
+    /// Other contents of a part of a task.
+    Change {
+        /// The task.
+        task: String,
+        /// The pointer of the part, as its form has it.
+        field: String,
+        /// What was filled in; empty for nothing.
+        text: String,
+    },
+}
+
 /// A text after a change of its tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EditedText {
@@ -247,6 +294,9 @@ pub struct EditedText {
     /// Its tasks now.
     #[serde(default)]
     pub tasks: Option<TaskList>,
+    /// The task that was changed, as it is now; absent where it is gone.
+    #[serde(default)]
+    pub form: Option<TaskForm>,
 }
 
 /// A draft that was just saved.
