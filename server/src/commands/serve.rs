@@ -62,14 +62,14 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     let engine = start_engine(&config, &foundation, &live, &base_url)?;
     let extras = |demo| Extras { live: live.clone(), waker: Some(engine.waker()), base_url: base_url.clone(), demo };
     let mut service = foundation.service(&config, extras(Vec::new()))?;
-    service.load_shipped(wiring::SHIPPED.iter().copied()).await?;
-    let own = wiring::own_definitions(&config)?;
-    service.load_shipped(own.iter().map(|(file, text)| (file.as_str(), text.as_str()))).await?;
     let is_demo = settle_demo(&service, demo).await?;
     if is_demo {
         service = foundation.service(&config, extras(demo_organisation()))?;
         warn_if_public(bound);
     }
+    service.load_shipped(wiring::SHIPPED.iter().copied()).await?;
+    let own = wiring::own_definitions(&config)?;
+    service.load_shipped(own.iter().map(|(file, text)| (file.as_str(), text.as_str()))).await?;
     service.load_policies().await.map_err(|problem| in_words(&problem)).context(
         "the policies of the administrators cannot be used by this version; \
          `rondo policies reset` goes back to those of the program, and the audit log will say so",

@@ -13,7 +13,10 @@ use crate::{
 #[component]
 pub(super) fn Changes(difference: DifferenceView, version: String) -> impl IntoView {
     let t = use_texts();
-    let DifferenceView { other, passages } = difference;
+    let DifferenceView { mut other, passages } = difference;
+    if other == "shipped" {
+        t.definitions.shipped().clone_into(&mut other);
+    }
     let title = t.definitions.changes_since(&other);
     if passages.is_empty() {
         return view! {

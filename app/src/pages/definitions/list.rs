@@ -98,7 +98,12 @@ fn row(t: Texts, item: DefinitionItem) -> AnyView {
                 <span class="definition-name">{format!("{}/{}", item.namespace, item.name)}</span>
             </th>
             <td data-label=t.catalogue.version()><span>{item.version}</span></td>
-            <td data-label=t.common.state()><StateBadge state=item.state/></td>
+            <td data-label=t.common.state()>
+                <StateBadge state=item.state/>
+                {item
+                    .ships_otherwise
+                    .then(|| view! { <span class="definition-name">{t.definitions.ships_otherwise()}</span> })}
+            </td>
             <td data-label=t.definitions.changed_by()><span>{changed_by}</span></td>
             <td data-label=t.common.updated()><Moment at=item.changed_at/></td>
         </tr>

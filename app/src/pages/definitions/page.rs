@@ -102,6 +102,7 @@ fn Definition(data: DefinitionData, at: VersionAddress, actions: Actions) -> imp
         <div class="definition__notes">
             <Refusals actions/>
             {story.map(|words| view! { <Banner tone=Tone::Info title=words/> })}
+            {life.ships_otherwise.then(|| view! { <ShipsOtherwise page=page.clone()/> })}
             {(!life.warnings.is_empty())
                 .then(|| {
                     let warnings: Vec<_> =
@@ -144,6 +145,18 @@ fn Definition(data: DefinitionData, at: VersionAddress, actions: Actions) -> imp
             </aside>
         </div>
         <ActionDialogs subject actions/>
+    }
+}
+
+/// That a file ships under this number which was not taken, and the way to see it.
+#[component]
+fn ShipsOtherwise(page: String) -> impl IntoView {
+    let t = use_texts().definitions;
+    view! {
+        <Banner tone=Tone::Warning title=t.ships_otherwise()>
+            <p>{t.ships_otherwise_text()}</p>
+            <LinkButton href=format!("{page}?compare=shipped") small=true>{t.compare_shipped()}</LinkButton>
+        </Banner>
     }
 }
 
@@ -209,6 +222,7 @@ fn by_line(comments: Vec<CommentView>, lines: u64) -> (BTreeMap<u64, Vec<Comment
 fn story(t: DefinitionsTexts, state: VersionState, life: &DefinitionLife) -> Option<&'static str> {
     let mine = use_me().is_some_and(|me| life.authors.iter().any(|author| author.login == me.login));
     match state {
+        VersionState::InReview if life.authors.is_empty() && life.changed_by.is_none() => Some(t.shipped_waits()),
         VersionState::InReview if life.actions.contains(&Operation::DefinitionPublish) => Some(t.waits_for_you()),
         VersionState::InReview if mine && may(Operation::DefinitionPublish) => Some(t.own_text()),
         VersionState::InReview => Some(t.waits_for_publisher()),

@@ -210,6 +210,7 @@ impl Service {
         let people = People::load(gate.unit.as_mut(), page.items.iter().filter_map(|row| row.changed_by));
         let people = people.await.or_problem()?;
         Ok(cursor::map(page, |row| DefinitionItem {
+            ships_otherwise: self.passed_over.holds(&row.workflow, &row.version),
             namespace: row.workflow.namespace,
             name: row.workflow.name,
             version: row.version,
@@ -408,6 +409,7 @@ impl Service {
             changed_at: version.changed_at,
             open_comments: comments::open(&comments),
             warnings: self.warnings(unit, &written).await?,
+            ships_otherwise: self.passed_over.holds(&version.workflow, &version.version),
             actions: actions.iter().copied().filter(|operation| may(*operation)).collect(),
         }))
     }

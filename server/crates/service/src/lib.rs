@@ -59,6 +59,7 @@ use engine::{Definitions, Live, Waker};
 use identity::{passwords::Passwords, random::Random, vault::Vault};
 use policies::{Force, Questions};
 use policy::Policies;
+use shipped::PassedOver;
 use store::Store;
 use typical::Typical;
 
@@ -124,6 +125,7 @@ pub struct Service {
     force: Force,
     questions: Questions,
     typical: Typical,
+    passed_over: PassedOver,
 }
 
 impl Service {
@@ -137,6 +139,7 @@ impl Service {
             force,
             questions: Questions::default(),
             typical: Typical::default(),
+            passed_over: PassedOver::default(),
         }
     }
 

@@ -28,6 +28,9 @@ pub struct DefinitionItem {
     pub changed_by: Option<Person>,
     /// When.
     pub changed_at: Timestamp,
+    /// Whether a file ships under this number with another text, which was not taken.
+    #[serde(default)]
+    pub ships_otherwise: bool,
 }
 
 /// How a version came to be, and what the caller may do about it.
@@ -46,6 +49,9 @@ pub struct DefinitionLife {
     pub open_comments: u64,
     /// What would keep it from running today, in words: a secret or a permission that its namespace lacks.
     pub warnings: Vec<String>,
+    /// Whether a file ships under this number with another text, which was not taken. `difference?from=shipped` shows it.
+    #[serde(default)]
+    pub ships_otherwise: bool,
     /// What the caller may do with it as it stands.
     pub actions: Vec<Operation>,
 }

@@ -8,15 +8,21 @@ use domain::{
 };
 use similar::TextDiff;
 
-use crate::{Caller, Service, problems::internal};
+use crate::{
+    Caller, Service,
+    problems::{internal, not_found},
+};
 
+/// What the text that ships is called, in place of a version.
+const SHIPPED: &str = "shipped";
 /// Lines around what differs.
 const AROUND: usize = 3;
 /// How long the smallest difference is looked for; beyond, a larger one will do.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Service {
-    /// How the text of a version differs from that of `other`, which was before. The caller must be one who may see both.
+    /// How the text of a version differs from that of `other`, which was before: a version of the workflow, or `shipped`, the
+    /// text that ships under this number and was not taken. The caller must be one who may see both.
     pub async fn definition_difference(
         &self,
         caller: &Caller,
@@ -26,12 +32,21 @@ impl Service {
     ) -> Result<DifferenceView, Problem> {
         let mut gate = self.look(caller, Operation::DefinitionRead).await?;
         let after = self.written_by(&mut gate, caller, workflow, version).await?.version.source;
-        let before = self.written_by(&mut gate, caller, workflow, other).await?.version.source;
+        let before = if other == SHIPPED {
+            self.passed_over.text(workflow, version).ok_or_else(not_found)?
+        } else {
+            self.written_by(&mut gate, caller, workflow, other).await?.version.source
+        };
         drop(gate);
-        let comparing = tokio::task::spawn_blocking(move || passages(&before, &after));
-        let passages = comparing.await.map_err(|cause| internal("two texts could not be compared", &cause))?;
-        Ok(DifferenceView { other: other.to_owned(), passages })
+        between(other.to_owned(), before, after).await
     }
+}
+
+/// How a text differs from that of `other`, which was before: away from the threads that others wait for.
+pub(super) async fn between(other: String, before: String, after: String) -> Result<DifferenceView, Problem> {
+    let comparing = tokio::task::spawn_blocking(move || passages(&before, &after));
+    let passages = comparing.await.map_err(|cause| internal("two texts could not be compared", &cause))?;
+    Ok(DifferenceView { other, passages })
 }
 
 fn passages(before: &str, after: &str) -> Vec<Vec<DifferenceRow>> {

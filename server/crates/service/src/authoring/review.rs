@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
-    Operation, Problem, Role, UserId, VersionState, WorkflowRef,
+    Operation, Problem, Role, Timestamp, UserId, VersionState, WorkflowRef,
     view::{Person, WorkflowVersionView},
 };
 use engine::{
@@ -12,7 +12,7 @@ use engine::{
     schedules,
 };
 use serde_json::json;
-use store::workflows::WorkflowVersion;
+use store::{UnitOfWork, workflows::WorkflowVersion};
 
 use super::{Written, comments, digest_of, invalid, must_name, target};
 use crate::{Caller, Gate, Service, problems::OrProblem as _, views::People};
@@ -51,7 +51,7 @@ impl Service {
             gate.unit.users_with_role(Role::Publisher, &workflow.namespace, gate.now).await.or_problem()?;
         let asked: Vec<UserId> =
             publishers.into_iter().filter(|publisher| !written.authors.contains(publisher)).collect();
-        self.tell(&mut gate, NoticeKind::DefinitionSubmitted, &submitted, &asked).await?;
+        self.tell(gate.unit.as_mut(), gate.now, NoticeKind::DefinitionSubmitted, &submitted, &asked).await?;
         let authors = logins(&mut gate, &written.authors).await?;
         let detail = json!({"version": version, "digest": submitted.digest, "authors": authors});
         gate.finish(&target(workflow, version), detail).await?;
@@ -88,7 +88,8 @@ impl Service {
         let comment = self.comment(&gate, caller, &written, comment, None)?;
         let digest = back_to_draft(&mut gate, caller, &written).await?;
         gate.unit.insert_version_comment(&comment).await.or_problem()?;
-        self.tell(&mut gate, NoticeKind::DefinitionReturned, &written.version, &written.authors).await?;
+        self.tell(gate.unit.as_mut(), gate.now, NoticeKind::DefinitionReturned, &written.version, &written.authors)
+            .await?;
         let detail = json!({
             "version": version,
             "before": {"digest": written.version.digest},
@@ -121,7 +122,7 @@ impl Service {
         let functions = self.parts.connectors.function_catalogue();
         schedules::follow(gate.unit.as_mut(), functions, gate.now, workflow).await.or_problem()?;
         let comments = gate.unit.version_comments(workflow, version).await.or_problem()?;
-        self.tell(&mut gate, NoticeKind::DefinitionPublished, &published, &written.authors).await?;
+        self.tell(gate.unit.as_mut(), gate.now, NoticeKind::DefinitionPublished, &published, &written.authors).await?;
         let authors = logins(&mut gate, &written.authors).await?;
         let detail = json!({
             "version": version,
@@ -136,15 +137,16 @@ impl Service {
     }
 
     /// Writes a notice about a version to people, with the change that causes it.
-    async fn tell(
+    pub(crate) async fn tell(
         &self,
-        gate: &mut Gate<'_>,
+        unit: &mut dyn UnitOfWork,
+        now: Timestamp,
         kind: NoticeKind,
         version: &WorkflowVersion,
         people: &[UserId],
     ) -> Result<(), Problem> {
         let WorkflowVersion { workflow, version, title, .. } = version;
-        let people = gate.unit.users_by_id(people).await.or_problem()?;
+        let people = unit.users_by_id(people).await.or_problem()?;
         let notice = Notice {
             kind,
             title: format!("{title} {version}"),
@@ -153,15 +155,14 @@ impl Service {
                 NoticeKind::DefinitionPublished => format!("/catalogue/{workflow}"),
                 _ => format!("/definitions/{workflow}/{version}"),
             },
-            cause: format!("{}:{workflow} {version}:{}", kind.as_str(), gate.now.as_micros()),
+            cause: format!("{}:{workflow} {version}:{}", kind.as_str(), now.as_micros()),
         };
-        let now = gate.now;
         let mail = self.parts.mail_enabled;
-        notify(gate.unit.as_mut(), self.ids(), now, mail, &people, &notice).await.or_problem()
+        notify(unit, self.ids(), now, mail, &people, &notice).await.or_problem()
     }
 
     /// Rings at the pages of those who were told.
-    fn announce(&self, people: &[UserId]) {
+    pub(crate) fn announce(&self, people: &[UserId]) {
         for person in people {
             self.parts.live.changed(Topic::Notifications(*person));
         }

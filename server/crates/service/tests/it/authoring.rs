@@ -52,19 +52,25 @@ impl Office {
     }
 
     /// The same published.
-    async fn published(&self, author: &Caller, publisher: &Caller, version: &str, word: &str) -> WorkflowVersionView {
+    pub(crate) async fn published(
+        &self,
+        author: &Caller,
+        publisher: &Caller,
+        version: &str,
+        word: &str,
+    ) -> WorkflowVersionView {
         let digest = self.in_review(author, version, word).await.digest;
         self.service.publish_definition(publisher, &greet(), version, &digest).await.unwrap()
     }
 
-    async fn notices(&self, login: &str) -> Vec<(String, String)> {
+    pub(crate) async fn notices(&self, login: &str) -> Vec<(String, String)> {
         let caller = self.caller(login).await;
         let page = self.service.notifications(&caller, None, None).await.unwrap();
         page.items.into_iter().map(|notice| (notice.kind, notice.title)).collect()
     }
 }
 
-fn refused<T>(answer: Result<T, Problem>) -> ErrorCode {
+pub(crate) fn refused<T>(answer: Result<T, Problem>) -> ErrorCode {
     match answer {
         Ok(_) => panic!("it was not refused"),
         Err(problem) => problem.code,
@@ -609,22 +615,6 @@ async fn what_keeps_a_version_from_running_is_said_when_it_is_submitted() {
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings[0].contains("“token”"), "{warnings:?}");
     assert!(warnings[1].contains("nobody can publish it"), "{warnings:?}");
-}
-
-#[tokio::test]
-async fn a_shipped_file_does_not_overwrite_what_people_wrote() {
-    let office = Office::open().await;
-    let service = &office.service;
-    let author = office.caller("author").await;
-    office.draft(&author, "1.0.0", "ours").await;
-    let shipped = greeting("1.0.0", "theirs");
-    service.load_shipped([("greet.yaml", shipped.as_str())]).await.unwrap();
-    let view = service.workflow_version(&author, &greet(), "1.0.0").await.unwrap();
-    assert_eq!((view.state.as_str(), view.source), ("draft", greeting("1.0.0", "ours")));
-    // The number is free again when the draft is gone.
-    service.delete_definition(&author, &greet(), "1.0.0").await.unwrap();
-    service.load_shipped([("greet.yaml", shipped.as_str())]).await.unwrap();
-    assert_eq!(service.workflow_version(&author, &greet(), "1.0.0").await.unwrap().state, "published");
 }
 
 /// What a version must be by what was done.

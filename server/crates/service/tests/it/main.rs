@@ -26,5 +26,6 @@ mod schedules;
 mod secrets;
 mod separation;
 mod separation_of_duties;
+mod shipped;
 mod sign_in;
 mod stages;
