@@ -88,14 +88,14 @@ fn vote_for(of: u8, by: u8, stage: usize, kind: DecisionKind) -> Vote<'static, u
 }
 
 /// Whom 9 stands in for, what was cast, and whose vote 9 casts then.
-type Row<'a> = (&'a [u8], &'a [Vote<'static, u8>], Result<u8, Denied>);
+type Casting<'a> = (&'a [u8], &'a [Vote<'static, u8>], Result<u8, Denied>);
 
 #[test]
 fn a_person_casts_one_vote_in_a_stage() {
     let rule = rule(&[Quorum::All], false);
     let asked = [(0, 1), (0, 2), (0, 3)];
     let matter = Matter { rule: &rule, digest: "now", returnable: true, asked: &asked, later: &[] };
-    let table: &[Row<'_>] = &[
+    let table: &[Casting<'_>] = &[
         (&[], &[], Err(Denied::NotAsked)),
         (&[7], &[], Err(Denied::NotAsked)),
         (&[2], &[], Ok(2)),
