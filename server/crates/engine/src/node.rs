@@ -119,10 +119,16 @@ impl Node {
             while actors.try_join_next().is_some() {}
             let room = self.settings.runs.saturating_sub(actors.len()).min(CLAIM);
             if look_around && room > 0 {
-                // Whoever was woken until now is found as well.
-                self.crew().woken.clear();
+                let mut woken = std::mem::take(&mut self.crew().woken);
                 let claimed = self.claim(room).await;
                 look_around = claimed.len() == room;
+                if !look_around {
+                    // What was woken and not found has nothing to do, or another node holds it, and is to be told.
+                    for lease in &claimed {
+                        woken.remove(&lease.run);
+                    }
+                    self.crew().woken.append(&mut woken);
+                }
                 for lease in claimed {
                     self.employ(&mut actors, Employment::Leased(lease));
                 }

@@ -287,6 +287,28 @@ async fn a_node_wakes_a_run_that_another_one_holds_and_sees_what_comes_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_just_begun_wakes_what_another_one_holds() {
+    let Some((mut admin, name, url)) = database("young").await else { return };
+    let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap());
+    let lab = Lab::on(Arc::clone(&store) as Arc<dyn store::Store>, tempfile::tempdir().unwrap()).await;
+    let (first, _) = hourly(&lab, &url, "one").await;
+    let id = lab.launch(LISTENER).await;
+    first.waker().wake(id);
+    lab.wait_for(id, RunStatus::Waiting).await;
+    lab.publish(&[("go", "1", json!(1))]).await;
+    // Before it has looked around for the first time.
+    let (second, _) = hourly(&lab, &url, "two").await;
+    second.waker().wake(id);
+    lab.wait_for(id, RunStatus::Completed).await;
+    for node in [first, second] {
+        node.shut_down().await;
+    }
+    drop(lab);
+    store.close().await;
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_was_deaf_looks_at_its_runs_again() {
     let Some((mut admin, name, url)) = database("deaf").await else { return };
     let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap());
