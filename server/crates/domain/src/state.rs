@@ -44,6 +44,22 @@ macro_rules! states {
 }
 
 states! {
+    /// What became of a file with a definition that was brought in. Nothing is ever overwritten.
+    FileOutcome {
+        /// A draft was made of it.
+        Added = "added",
+        /// The draft that an earlier text of the same file had made, and nobody has changed since, has its text now.
+        Updated = "updated",
+        /// Its version is there with this text already.
+        Unchanged = "unchanged",
+        /// Its version is there with another text, which stays.
+        Conflict = "conflict",
+        /// It was not taken, for another reason.
+        Refused = "refused",
+    }
+}
+
+states! {
     /// Where a delegation stands.
     DelegationState {
         /// Its time has not come.

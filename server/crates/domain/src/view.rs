@@ -6,6 +6,7 @@ mod audit;
 mod calendar;
 mod connection;
 mod definition;
+mod definition_file;
 mod delegation;
 mod emergency;
 mod event;
@@ -31,6 +32,7 @@ pub use definition::{
     DifferenceView, EditedText, ExpectedRun, FunctionView, LanguageView, RehearsalView, RehearsedCall, RehearsedStep,
     SavedDefinition, TaskField, TaskForm, TaskItem, TaskList, TextEdit, TextLine, UsesView,
 };
+pub use definition_file::{FileReport, VersionName};
 pub use delegation::DelegationView;
 pub use emergency::EmergencyView;
 pub use event::PublishedEvents;
