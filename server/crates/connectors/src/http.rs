@@ -51,7 +51,7 @@ impl Http {
     }
 
     /// A client that trusts this CA only, or the system's.
-    fn client(&self, authority: Option<&str>) -> Result<reqwest::Client, Failure> {
+    pub(crate) fn client(&self, authority: Option<&str>) -> Result<reqwest::Client, Failure> {
         match authority {
             Some(_) => exchange::client(&self.policy, authority, None),
             None => Ok(self.client.clone()),
@@ -87,7 +87,7 @@ impl Http {
     }
 
     /// What may be reached.
-    #[cfg(any(feature = "asyncapi", feature = "grpc"))]
+    #[cfg(any(feature = "asyncapi", feature = "git", feature = "grpc"))]
     pub(crate) fn policy(&self) -> &EgressPolicy {
         &self.policy
     }

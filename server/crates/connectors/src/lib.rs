@@ -42,6 +42,8 @@ pub mod tls;
 pub mod asyncapi;
 #[cfg(feature = "directory")]
 pub mod directory;
+#[cfg(feature = "git")]
+pub mod git;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]

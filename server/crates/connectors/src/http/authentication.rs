@@ -92,7 +92,7 @@ fn undefined(name: &str) -> Failure {
 }
 
 /// `Authorization` with a name and a password.
-pub(super) fn basic_header(username: &str, password: &str) -> Result<HeaderValue, Failure> {
+pub(crate) fn basic_header(username: &str, password: &str) -> Result<HeaderValue, Failure> {
     header_value("Authorization", &format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
 }
 

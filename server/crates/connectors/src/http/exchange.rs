@@ -399,7 +399,8 @@ fn without_query(url: &Url) -> String {
     shown.to_string()
 }
 
-fn refused_by_policy(error: &reqwest::Error) -> Option<&EgressRefused> {
+/// The address that may not be reached, if that is the cause.
+pub(crate) fn refused_by_policy(error: &reqwest::Error) -> Option<&EgressRefused> {
     let mut source = error.source();
     while let Some(inner) = source {
         if let Some(DialError::Refused(refused)) = inner.downcast_ref::<DialError>() {
@@ -411,7 +412,7 @@ fn refused_by_policy(error: &reqwest::Error) -> Option<&EgressRefused> {
 }
 
 /// What went wrong without the address (it may hold a key), down to the cause.
-fn chain(error: &reqwest::Error) -> String {
+pub(crate) fn chain(error: &reqwest::Error) -> String {
     let what = if error.is_timeout() {
         "no answer in time"
     } else if error.is_connect() {
