@@ -16,7 +16,7 @@ mod pack;
 mod protocol;
 mod wire;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use identity::Secret;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ use crate::http::Http;
 pub const ENDINGS: [&str; 3] = [".yaml", ".yml", ".json"];
 
 /// A branch of a repository elsewhere.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Branch {
     /// The address of the repository, `https` or `http`. User information, query and fragment are not used.
     pub url: Url,
@@ -43,6 +43,16 @@ pub struct Branch {
     pub folder: String,
     /// Whom to sign in as, if anybody. They are sent to the address's own scheme, host and port only.
     pub credentials: Option<Credentials>,
+}
+
+/// Without what stands in the address and is none of its business: it may be a password.
+impl fmt::Debug for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = wire::bare(&self.url);
+        let mut shown = f.debug_struct("Branch");
+        shown.field("url", &url.as_str()).field("name", &self.name).field("folder", &self.folder);
+        shown.field("credentials", &self.credentials).finish()
+    }
 }
 
 /// A user name with its password, or with the token that stands for one.
@@ -124,7 +134,7 @@ impl Default for Limits {
     fn default() -> Self {
         const MEBIBYTE: u64 = 1024 * 1024;
         Self {
-            time: Duration::from_secs(120),
+            time: Duration::from_mins(2),
             received: 64 * MEBIBYTE,
             objects: 500_000,
             object: 96 * 1024 * 1024,

@@ -158,3 +158,25 @@ fn incomplete() -> GitError {
                 .to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_unpacked_when_nobody_waits() {
+        let pack = || [&b"PACK\0\0\0\x02\0\0\0\x01"[..], &[0; 20]].concat();
+        let stop = CancellationToken::new();
+        let unpack = |stop| Pack::index(pack(), &Limits::default(), stop).err();
+        assert!(matches!(unpack(&stop), Some(GitError::Broken { .. })));
+        stop.cancel();
+        assert_eq!(unpack(&stop), Some(GitError::TooSlow));
+    }
+
+    #[test]
+    fn people_are_known_by_mail_address_or_else_by_name() {
+        assert_eq!(person(b" Ann@Example.TEST ", b"Ann").as_deref(), Ok("ann@example.test"));
+        assert_eq!(person(b"", b"Ann A. ").as_deref(), Ok("ann a."));
+        assert!(person(&[b'a'; 1025], b"Ann").is_err());
+    }
+}

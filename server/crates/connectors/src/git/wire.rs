@@ -1,7 +1,5 @@
 //! Requests to a repository, and the packets of their answers as they come in.
 
-use std::{error::Error as _, io};
-
 use gix_packetline::{PacketLineRef, decode::Stream};
 use reqwest::{
     Client, RequestBuilder, Response as Answer, StatusCode,
@@ -121,18 +119,23 @@ impl Remote {
     }
 }
 
-/// The address without what does not belong to it.
+/// The address, if it is one of a web server.
 fn address(given: &Url) -> Result<Url, GitError> {
     if !matches!(given.scheme(), "http" | "https") || given.host_str().is_none_or(str::is_empty) {
         return Err(GitError::NoRepository);
     }
+    Ok(bare(given))
+}
+
+/// The address without user information, query and fragment.
+pub(super) fn bare(given: &Url) -> Url {
     let mut url = given.clone();
-    // Both fail only for addresses without a host, and this one has one.
+    // Both fail only for addresses that cannot have any.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);
     url.set_fragment(None);
-    Ok(url)
+    url
 }
 
 fn authorization(credentials: &Credentials) -> Result<HeaderValue, GitError> {
@@ -172,23 +175,10 @@ fn lost(error: &reqwest::Error) -> GitError {
     if let Some(refused) = exchange::refused_by_policy(error) {
         return GitError::Refused(refused.clone());
     }
-    match untrusted(error) {
-        Some(reason) => GitError::Tls { reason },
+    match exchange::encryption_failure(error) {
+        Some(cause) => GitError::Tls { reason: tls::explain(cause) },
         None => GitError::Unreachable { reason: exchange::chain(error) },
     }
-}
-
-/// Why there is no encryption, if that is the cause.
-fn untrusted(error: &reqwest::Error) -> Option<String> {
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let wrapped = || inner.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>();
-        if let Some(cause) = inner.downcast_ref::<rustls::Error>().or_else(wrapped) {
-            return Some(tls::explain(cause));
-        }
-        source = inner.source();
-    }
-    None
 }
 
 /// What is asked of a server, as packets.

@@ -1,6 +1,6 @@
 //! Sending a request, following redirects, and telling what is certain when it fails.
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use identity::Secret;
@@ -411,6 +411,22 @@ pub(crate) fn refused_by_policy(error: &reqwest::Error) -> Option<&EgressRefused
     None
 }
 
+/// Why there is no encryption, if that is the cause.
+pub(crate) fn encryption_failure(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let mut source = error.source();
+    while let Some(inner) = source {
+        if let Some(cause) = inner.downcast_ref::<rustls::Error>() {
+            return Some(cause);
+        }
+        // The source of such an error is that of what it wraps, and not what it wraps.
+        source = match inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => inner.source(),
+        };
+    }
+    None
+}
+
 /// What went wrong without the address (it may hold a key), down to the cause.
 pub(crate) fn chain(error: &reqwest::Error) -> String {
     let what = if error.is_timeout() {
@@ -422,13 +438,10 @@ pub(crate) fn chain(error: &reqwest::Error) -> String {
     } else {
         "the connection broke"
     };
-    let mut cause = None;
-    let mut source = error.source();
+    let mut cause = encryption_failure(error).map(tls::explain);
+    let mut source = error.source().filter(|_| cause.is_none());
     while let Some(inner) = source {
-        cause = Some(match inner.downcast_ref::<rustls::Error>() {
-            Some(error) => tls::explain(error),
-            None => inner.to_string(),
-        });
+        cause = Some(inner.to_string());
         source = inner.source();
     }
     cause.map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"))

@@ -1,5 +1,5 @@
 //! Connectors against what they talk to: HTTP services of our own, Rondo's own directory, a real OpenLDAP, a real SMTP
-//! server, and the shipped workflows over them.
+//! server, a real Git server, and the shipped workflows over them.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,6 +11,7 @@
 mod asyncapi;
 mod authentication;
 mod builtin;
+mod git;
 mod grpc;
 mod http;
 mod ldap;
