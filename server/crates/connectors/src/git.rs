@@ -6,7 +6,7 @@
 //! trust and redirects are judged in one place.
 //!
 //! What a server sends is not trusted. Each object is found by its hash, and all that costs time or memory has a bound in
-//! [`Limits`]; with those that are preset a read takes about 300 MiB at the very worst, and as much as the repository and
+//! [`Limits`]; with those that are preset a read takes about 400 MiB at the very worst, and as much as the repository and
 //! its files are large as a rule.
 
 mod error;

@@ -167,5 +167,7 @@ pub(super) async fn pack(remote: &mut Remote, tip: &Tip, largest: u64) -> Result
             Err(_) => return Err(GitError::garbled("it mixes up what it sends")),
         }
     }
+    // It has grown by doubling, and is kept for as long as it is unpacked.
+    pack.shrink_to_fit();
     Ok(pack)
 }
