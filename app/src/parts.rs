@@ -19,7 +19,9 @@ use crate::pages::{
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
     audit::AuditPage,
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
-    definitions::{DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, NewDefinitionPage, TrialPage},
+    definitions::{
+        DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, ImportPage, NewDefinitionPage, TrialPage,
+    },
     home::HomePage,
     link::LinkPage,
     notifications::NotificationsPage,
@@ -47,6 +49,8 @@ pub(crate) enum Part {
     Editor,
     /// Policies, reviews of access, emergency access.
     Governance,
+    /// Bringing definitions in as files.
+    Import,
     /// The first page and the lists that one goes on from.
     Overview,
     /// What a definition will be once it is published: its form, and what a run of it will do.
@@ -71,6 +75,7 @@ impl Part {
             ["catalogue", _, _, "request"] | ["requests", "drafts", _, "review"] => Some(Self::Request),
             ["definitions", _, _, _, "edit"] => Some(Self::Editor),
             ["definitions", _, _, _, "form" | "try"] => Some(Self::Preview),
+            ["definitions", "import"] => Some(Self::Import),
             ["definitions", ..] => Some(Self::Definitions),
             ["runs", _] => Some(Self::Run),
             _ => None,
@@ -87,6 +92,7 @@ impl Part {
             Self::Definitions => "definitions",
             Self::Editor => "editor",
             Self::Governance => "governance",
+            Self::Import => "import",
             Self::Overview => "overview",
             Self::Preview => "preview",
             Self::Request => "request",
@@ -106,6 +112,7 @@ pub(crate) enum Page {
     Definitions(Author),
     Editor,
     Governance(Governance),
+    Import,
     Overview(Overview),
     Preview(Preview),
     Request(Request),
@@ -197,6 +204,7 @@ impl Page {
             Self::Definitions(page) => at_once(definitions(page)),
             Self::Editor => at_once(editor()),
             Self::Governance(page) => at_once(governance(page)),
+            Self::Import => at_once(import()),
             Self::Overview(page) => at_once(overview(page)),
             Self::Preview(page) => at_once(preview(page)),
             Self::Request(page) => at_once(request(page)),
@@ -270,6 +278,11 @@ fn editor() -> Result<AnyView, SplitLoaderError> {
     Ok(view! { <DraftPage/> })
 }
 
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(import, preload(load_import), fallible))]
+fn import() -> Result<AnyView, SplitLoaderError> {
+    Ok(view! { <ImportPage/> })
+}
+
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(overview, preload(load_overview), fallible))]
 fn overview(page: Overview) -> Result<AnyView, SplitLoaderError> {
     Ok(match page {
@@ -336,14 +349,14 @@ mod loading {
 
     use super::{
         Page, Part, load_account, load_admin, load_approvals, load_audit, load_definitions, load_editor,
-        load_governance, load_overview, load_preview, load_request, load_run, load_workflow,
+        load_governance, load_import, load_overview, load_preview, load_request, load_run, load_workflow,
     };
     use crate::{
         components::{Card, Skeleton},
         view,
     };
 
-    static LOADED: [AtomicBool; 12] = [const { AtomicBool::new(false) }; 12];
+    static LOADED: [AtomicBool; 13] = [const { AtomicBool::new(false) }; 13];
 
     impl Part {
         fn loaded(self) -> Option<&'static AtomicBool> {
@@ -364,6 +377,7 @@ mod loading {
                 Self::Definitions => load_definitions().await,
                 Self::Editor => load_editor().await,
                 Self::Governance => load_governance().await,
+                Self::Import => load_import().await,
                 Self::Overview => load_overview().await,
                 Self::Preview => load_preview().await,
                 Self::Request => load_request().await,
@@ -387,6 +401,7 @@ mod loading {
                 Self::Definitions(_) => Part::Definitions,
                 Self::Editor => Part::Editor,
                 Self::Governance(_) => Part::Governance,
+                Self::Import => Part::Import,
                 Self::Overview(_) => Part::Overview,
                 Self::Preview(_) => Part::Preview,
                 Self::Request(_) => Part::Request,
@@ -487,6 +502,7 @@ mod tests {
             ("/requests/drafts/d_1/review", Some(Part::Request)),
             ("/definitions", Some(Part::Definitions)),
             ("/definitions/new", Some(Part::Definitions)),
+            ("/definitions/import", Some(Part::Import)),
             ("/definitions/it/access/1.0.0", Some(Part::Definitions)),
             ("/definitions/it/access/1.0.0/edit", Some(Part::Editor)),
             ("/definitions/it/access/1.0.0/form", Some(Part::Preview)),

@@ -83,6 +83,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/decide/:token") view=|| Page::Approvals(Decide::Linked).show() ssr=SsrMode::Async/>
                     <Route path=path!("/approvals/:id") view=|| Page::Approvals(Decide::One).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions") view=|| Page::Definitions(Author::List).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/definitions/import") view=|| Page::Import.show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/new") view=|| Page::Definitions(Author::New).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version") view=|| Page::Definitions(Author::Version).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version/edit") view=|| Page::Editor.show() ssr=SsrMode::Async/>

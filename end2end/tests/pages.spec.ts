@@ -185,6 +185,9 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['audit-verified', 'auditor', () => '/audit?verify=now'],
   ['definitions', 'author', () => '/definitions'],
   ['definitions-drafts', 'author', () => '/definitions?state=draft'],
+  ['definitions-namespace', 'author', () => '/definitions?namespace=showcase'],
+  ['definition-import', 'author', () => '/definitions/import'],
+  ['definition-imported', 'author', () => '/definitions/import'],
   ['definition-new', 'author', () => '/definitions/new'],
   ['definition-draft', 'author', () => `/definitions/${LAPTOP}/2.0.0`],
   ['definition-edit', 'author', () => `/definitions/${LAPTOP}/2.0.0/edit`],
@@ -229,6 +232,23 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['not-found', 'staff', () => '/nothing/here'],
 ]
 
+/** Brings in files of which something else becomes each: a draft with errors the first time, later one that is there. */
+async function bringIn(page: Page): Promise<void> {
+  const text = (version: string, days: number) => lendLaptop(LAPTOP, version, days)
+  const files: [string, string][] = [
+    ['lend-laptop-3.yaml', text('3.0.0', 30).replace('call: approval', 'call: aproval').replace('then: insure', 'then: nowhere')],
+    ['lend-laptop.yaml', text('1.1.0', 60)],
+    ['a-very-long-name-of-a-file-that-somebody-chose-with-care-and-never-shortened.yaml', text('1.1.0', 61)],
+    ['compose.yaml', 'services: {web: {image: nginx}}\n'],
+    ['notes.txt', 'Ask Ingrid.'],
+  ]
+  await page.locator('#files').setInputFiles(files.map(([name, text]) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(text) })))
+  await page.locator('form[enctype] button').click()
+  await page.getByRole('table').waitFor()
+  await page.locator('html[data-hydrated]').waitFor()
+  for (const errors of await page.locator('.import__errors summary').all()) await errors.click()
+}
+
 /** How far the page reaches beyond the screen: nothing but tables and graphs may scroll sideways, within themselves. */
 function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
@@ -251,6 +271,7 @@ for (const [name, who, path] of PAGES) {
     for (const language of ['en', 'ko'] as const) {
       const page = who ? await as(who, { locale: language }) : await visitor({ locale: language })
       await visit(page, path())
+      if (name === 'definition-imported') await bringIn(page)
       if (name.startsWith('definition-edit')) await page.locator('.cm-content').waitFor()
       if (name.startsWith('definition-edit-')) await page.locator('.step-form').waitFor()
       if (name === 'definition-edit-call') await page.locator('.definition__side summary').first().click()

@@ -25,6 +25,8 @@ use domain::{ErrorCode, Problem};
 pub struct DefinitionListQuery {
     /// A state, or empty for all.
     pub state: String,
+    /// A namespace, or empty for all.
+    pub namespace: String,
     /// Where the page begins.
     pub cursor: String,
 }
@@ -104,7 +106,7 @@ pub struct TrialData {
 #[server(protocol = Door, prefix = "/ui", endpoint = "definitions")]
 pub async fn definitions(query: DefinitionListQuery) -> Result<Page<DefinitionItem>, AppError> {
     let (service, caller) = scope()?;
-    let filter = service::DefinitionQuery { state: query.state.parse().ok(), namespace: None };
+    let filter = service::DefinitionQuery { state: query.state.parse().ok(), namespace: query.namespace.parse().ok() };
     let cursor = Some(query.cursor.as_str()).filter(|cursor| !cursor.is_empty());
     Ok(service.definitions(&caller, filter, cursor, None).await?)
 }
@@ -376,6 +378,12 @@ impl VersionAddress {
     /// The address of the version's page.
     pub fn href(&self) -> String {
         definition_href(&self.namespace, &self.name, &self.version)
+    }
+
+    /// Where its text is had as a file.
+    pub fn source_href(&self) -> String {
+        let Self { namespace, name, version } = self;
+        format!("/api/v1/workflows/{namespace}/{name}/versions/{version}/source")
     }
 
     /// The address of the page on which it is tried out.

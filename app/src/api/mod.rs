@@ -23,6 +23,7 @@ pub mod approvals;
 pub mod audit;
 pub mod calendars;
 pub mod catalogue;
+pub mod definition_files;
 pub mod definitions;
 pub mod delegations;
 pub mod home;

@@ -107,3 +107,20 @@ pub fn LinkButton(
         </a>
     }
 }
+
+/// A link to a file that the browser keeps.
+#[component]
+pub fn DownloadLink(
+    /// Where the file is.
+    #[prop(into)]
+    href: Signal<String>,
+    /// The words.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <a class="button button--small" href=move || href.get() download="" rel="external">
+            <Icon glyph=Glyph::Download/>
+            <span class="button__text">{children()}</span>
+        </a>
+    }
+}

@@ -111,6 +111,8 @@ glyphs! {
     Copy = "M7.2 7.2h9.3v9.3H7.2zM12.8 7.2V3.5H3.5v9.3h3.7",
     /// Download.
     Download = "M10 3.2v9.3M6.2 8.8 10 12.6l3.8-3.8M3.5 16.6h13",
+    /// Upload.
+    Upload = "M10 12.6V3.2M6.2 7 10 3.2 13.8 7M3.5 16.6h13",
     /// Leads elsewhere.
     External = "M8.4 4.2H4v11.8h11.8v-4.4M11.4 3.5h5.1v5.1M16.2 3.8 9.6 10.4",
     /// Change.

@@ -32,7 +32,7 @@ pub mod timeline;
 pub use avatar::Avatar;
 pub use badge::{ApprovalBadge, Badge, RiskBadge, RunBadge, TaskBadge, Tone};
 pub use banner::Banner;
-pub use button::{Button, ButtonLook, LinkButton};
+pub use button::{Button, ButtonLook, DownloadLink, LinkButton};
 pub use card::{Card, DefinitionList};
 pub use choice::{CheckboxGroup, Toggle};
 pub use copy_button::CopyButton;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod definitions;
 mod doctor;
 mod migrate;
 mod policies;
@@ -56,6 +57,9 @@ enum Command {
     /// Export the audit log, or verify an export
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Export definitions into an archive, or bring files in as drafts
+    #[command(subcommand)]
+    Definitions(definitions::Command),
     /// Go back to the policies of the program
     #[command(subcommand)]
     Policies(policies::Command),
@@ -118,6 +122,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Token(command) => token::run(&quiet(&flags)?, command).await,
         Command::Audit(audit::Command::Verify { file }) => audit::verify(&file),
         Command::Audit(audit::Command::Export { out }) => audit::export(&quiet(&flags)?, out.as_deref()).await,
+        Command::Definitions(command) => definitions::run(&quiet(&flags)?, command).await,
         Command::Policies(command) => policies::run(&quiet(&flags)?, &command).await,
         Command::Doctor => doctor::doctor(&flags).await,
         Command::Backup { file } => backup::backup(&quiet(&flags)?, &file).await,

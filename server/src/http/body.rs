@@ -10,11 +10,18 @@ use axum::{
 };
 use domain::{ErrorCode, Problem};
 use futures::StreamExt as _;
+use service::{FILES_BYTES_LIMIT, MaybeCaller};
 
-use super::problem::Rejection;
+use super::{pages, problem::Rejection, rest};
 
 /// The largest body, in bytes.
-pub(super) const LIMIT: usize = 1024 * 1024;
+const LIMIT: usize = MIB;
+/// The largest body that brings files: what is taken of them, and what stands around them. Only somebody who is signed in
+/// brings files.
+const FILES_LIMIT: usize = FILES_BYTES_LIMIT + MIB;
+/// The largest body of all.
+pub(super) const UTMOST: usize = FILES_LIMIT;
+const MIB: usize = 1024 * 1024;
 /// What is taken from the wire and thrown away after a refusal. The answer goes out before that; but many clients send
 /// everything before they listen, and would see only a broken connection.
 const DRAIN_BYTES: usize = 128 * 1024 * 1024;
@@ -25,11 +32,12 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
     }
+    let limit = limit_of(&request);
     let (parts, body) = request.into_parts();
     let announced = body.size_hint().lower();
-    if announced > LIMIT as u64 {
+    if announced > limit as u64 {
         drain(body);
-        return too_large();
+        return too_large(limit);
     }
     let mut whole = Vec::with_capacity(usize::try_from(announced).unwrap_or_default());
     let mut pieces = body.into_data_stream();
@@ -37,17 +45,24 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
         let Ok(piece) = piece else {
             return Rejection(Problem::new(ErrorCode::BadRequest).with_detail("the body was cut off")).into_response();
         };
-        if whole.len() + piece.len() > LIMIT {
+        if whole.len() + piece.len() > limit {
             drain(Body::from_stream(pieces));
-            return too_large();
+            return too_large(limit);
         }
         whole.extend_from_slice(&piece);
     }
     next.run(Request::from_parts(parts, Body::from(whole))).await
 }
 
-fn too_large() -> Response {
-    Rejection(Problem::new(ErrorCode::TooLarge).with_detail("a body has at most 1 MiB")).into_response()
+fn limit_of(request: &Request) -> usize {
+    let signed_in = request.extensions().get::<MaybeCaller>().is_some_and(|caller| caller.0.is_some());
+    let files = [rest::IMPORT, pages::IMPORT].contains(&request.uri().path());
+    if files && signed_in { FILES_LIMIT } else { LIMIT }
+}
+
+fn too_large(limit: usize) -> Response {
+    let detail = format!("a body has at most {} MiB", limit / MIB);
+    Rejection(Problem::new(ErrorCode::TooLarge).with_detail(detail)).into_response()
 }
 
 fn drain(body: Body) {

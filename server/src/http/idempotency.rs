@@ -41,7 +41,7 @@ pub(super) async fn answer_once(State(portal): State<Portal>, request: Request, 
     };
     let trace_id = request.extensions().get::<TraceId>().map(|id| id.0.clone()).unwrap_or_default();
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, body::LIMIT).await else {
+    let Ok(body) = to_bytes(body, body::UTMOST).await else {
         return Rejection::from(ErrorCode::TooLarge).into_response();
     };
     let path = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |path| path.as_str()).to_owned();

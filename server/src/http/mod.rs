@@ -24,11 +24,13 @@ mod rest;
 mod site;
 mod stream;
 mod trace;
+mod upload;
 
 use std::{future::ready, sync::Arc};
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     middleware::{from_fn, from_fn_with_state},
     routing::{any, get},
 };
@@ -95,7 +97,10 @@ pub(crate) fn router(portal: Portal, sessions: StoredSessions) -> Router {
         .layer(from_fn_with_state(portal.clone(), idempotency::answer_once));
     let identified = api
         .route("/ui/{*function}", any(pages::server_function))
+        .route(pages::IMPORT, any(pages::import))
         .fallback(pages::page)
+        // In place of the framework's own limit.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn(body::limit))
         .layer(from_fn_with_state(portal.clone(), identify::identify))
         .layer(identity::sessions::layer(sessions, portal.is_secure()))

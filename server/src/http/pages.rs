@@ -3,16 +3,16 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use app::{
-    api::{BehindTls, BrowserSession},
+    api::{BehindTls, BrowserSession, definition_files::BroughtIn},
     session::{Visitor, provide_visitor},
 };
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::{FromRequest as _, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use domain::{ErrorCode, Problem, Timestamp, UserId};
+use domain::{ErrorCode, Problem, Timestamp, UserId, view::MeView};
 use identity::sessions;
 use leptos::prelude::{provide_context, use_context, use_nonce};
 use leptos_axum::{ResponseOptions, handle_server_fns_with_context, render_app_async_with_context};
@@ -26,7 +26,11 @@ use super::{
     identify::cookie,
     problem::{self, Rejection},
     site,
+    upload::SentFiles,
 };
+
+/// The page to which a browser sends files with definitions.
+pub(super) const IMPORT: &str = "/definitions/import";
 
 /// Pages for those who have not signed in.
 const OPEN: [&str; 3] = ["/sign-in", "/setup/", "/link/"];
@@ -69,24 +73,100 @@ pub(super) async fn page(State(portal): State<Portal>, session: Session, request
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Rejection::from(ErrorCode::MethodNotAllowed).into_response();
     }
-    let Some((MaybeCaller(caller), origin)) = who(&request) else {
-        return Rejection::from(ErrorCode::Internal).into_response();
+    let asking = match Asking::by(&request) {
+        Ok(asking) => asking,
+        Err(elsewhere) => return elsewhere,
     };
-    let me = match &caller {
-        None if !is_open(&path) => return to_sign_in(&request),
-        None => None,
-        Some(caller) => match portal.service.me(caller).await {
-            Ok(me) => Some(me),
-            Err(problem) => return Rejection(problem).into_response(),
-        },
-    };
-    if me.as_ref().is_some_and(|me| me.must_change_password) && path != "/account" && !is_open(&path) {
-        return redirect("/account");
+    match asking.admitted(&portal).await {
+        Ok(guest) => show(&portal, session, request, guest, None).await,
+        Err(elsewhere) => elsewhere,
     }
+}
+
+/// The page on which files with definitions are brought in; after they were sent, with what became of them. A plain form,
+/// which needs no JavaScript: files are what browsers send by themselves.
+pub(super) async fn import(State(portal): State<Portal>, session: Session, request: Request) -> Response {
+    if *request.method() != Method::POST {
+        return page(State(portal), session, request).await;
+    }
+    let asking = match Asking::by(&request) {
+        Ok(asking) => asking,
+        Err(elsewhere) => return elsewhere,
+    };
+    let guest = match asking.admitted(&portal).await {
+        Ok(guest) => guest,
+        Err(elsewhere) => return elsewhere,
+    };
+    let Some(caller) = guest.caller.clone() else { return to_sign_in(&request) };
+    let (mut parts, body) = request.into_parts();
+    let sent = SentFiles::from_request(Request::from_parts(parts.clone(), body), &portal).await;
+    let brought_in = match sent {
+        Ok(SentFiles(files)) => portal.service.import_definitions(&caller, files).await,
+        Err(Rejection(problem)) => Err(problem),
+    };
+    // What is sent back is the page, as if it had been asked for.
+    parts.method = Method::GET;
+    show(&portal, session, Request::from_parts(parts, Body::empty()), guest, Some(BroughtIn(brought_in))).await
+}
+
+/// Who asks for which page.
+struct Asking {
+    path: String,
+    caller: Option<Caller>,
+    origin: Origin,
+}
+
+/// Somebody who may open a page.
+struct Guest {
+    caller: Option<Caller>,
+    me: Option<MeView>,
+    origin: Origin,
+}
+
+impl Asking {
+    /// Who asks; or the way to the sign-in, where it is somebody for whom the page is not open.
+    fn by(request: &Request) -> Result<Self, Response> {
+        let path = request.uri().path().to_owned();
+        let Some((MaybeCaller(caller), origin)) = who(request) else {
+            return Err(Rejection::from(ErrorCode::Internal).into_response());
+        };
+        if caller.is_none() && !is_open(&path) {
+            return Err(to_sign_in(request));
+        }
+        Ok(Self { path, caller, origin })
+    }
+
+    /// The same with what they may do; or where they have to go first.
+    async fn admitted(self, portal: &Portal) -> Result<Guest, Response> {
+        let Self { path, caller, origin } = self;
+        let me = match &caller {
+            None => None,
+            Some(caller) => match portal.service.me(caller).await {
+                Ok(me) => Some(me),
+                Err(problem) => return Err(Rejection(problem).into_response()),
+            },
+        };
+        if me.as_ref().is_some_and(|me| me.must_change_password) && path != "/account" && !is_open(&path) {
+            return Err(redirect("/account"));
+        }
+        Ok(Guest { caller, me, origin })
+    }
+}
+
+async fn show(
+    portal: &Portal,
+    session: Session,
+    request: Request,
+    Guest { caller, me, origin }: Guest,
+    brought_in: Option<BroughtIn>,
+) -> Response {
     let visitor = visitor(me, request.headers());
-    let surroundings = surroundings(&portal, session, caller, origin, visitor);
+    let surroundings = surroundings(portal, session, caller, origin, visitor);
     let context = move || {
         surroundings.provide();
+        if let Some(brought_in) = brought_in.clone() {
+            provide_context(brought_in);
+        }
         if let (Some(nonce), Some(options)) = (use_nonce(), use_context::<ResponseOptions>())
             && let Ok(policy) = HeaderValue::from_str(&policy_of_page(&nonce.to_string()))
         {
@@ -118,7 +198,7 @@ fn who(request: &Request) -> Option<(MaybeCaller, Origin)> {
     Some((caller.clone(), origin.clone()))
 }
 
-fn visitor(me: Option<domain::view::MeView>, headers: &HeaderMap) -> Visitor {
+fn visitor(me: Option<MeView>, headers: &HeaderMap) -> Visitor {
     let languages = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Visitor::of(me, cookie(headers, "locale"), cookie(headers, "theme"), languages)
 }

@@ -5,8 +5,9 @@ use std::{
 };
 
 use domain::{
-    AccessVerdict, ApprovalState, DecisionKind, DecisionResult, DelegationState, EmergencyState, ErrorCode, MissedRuns,
-    Operation, PolicySetState, Risk, Role, RunStatus, StageState, TaskStatus, Trigger, VersionState, WaitsFor,
+    AccessVerdict, ApprovalState, DecisionKind, DecisionResult, DelegationState, EmergencyState, ErrorCode,
+    FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role, RunStatus, StageState, TaskStatus, Trigger,
+    VersionState, WaitsFor,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -87,6 +88,7 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("DelegationState", on_the_wire(DelegationState::ALL)),
         ("EmergencyState", on_the_wire(EmergencyState::ALL)),
         ("ErrorCode", on_the_wire(ErrorCode::ALL)),
+        ("FileOutcome", on_the_wire(FileOutcome::ALL)),
         ("LineChange", json!(["kept", "added", "removed"])),
         ("MissedRuns", on_the_wire(MissedRuns::ALL)),
         ("Operation", on_the_wire(Operation::ALL)),

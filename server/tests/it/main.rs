@@ -17,6 +17,7 @@ mod documents;
 mod elsewhere;
 mod events;
 mod feature;
+mod files;
 mod local_run;
 mod portal;
 mod processes;

@@ -9,10 +9,13 @@ use leptos_router::hooks::use_location;
 
 use super::StateBadge;
 use crate::{
-    api::definitions::{DefinitionListQuery, LIST, definition_href, definitions},
+    api::{
+        definition_files::{IMPORT, archive_href},
+        definitions::{DefinitionListQuery, LIST, definition_href, definitions},
+    },
     components::{
-        ButtonLook, Card, Column, EmptyState, FilterChip, Glyph, LinkButton, Moment, PageHeader, Pager, Skeleton,
-        Table, load,
+        ButtonLook, Card, Column, DownloadLink, EmptyState, FilterChip, Glyph, LinkButton, Moment, PageHeader, Pager,
+        Skeleton, Table, load,
     },
     data::Data,
     i18n::{Texts, use_texts},
@@ -29,17 +32,19 @@ pub fn DefinitionsPage() -> impl IntoView {
     let query = Memo::new(move |_| {
         query.with(|query| {
             let text = |name: &str| query.get(name).unwrap_or_default();
-            DefinitionListQuery { state: text("state"), cursor: text("cursor") }
+            DefinitionListQuery { state: text("state"), namespace: text("namespace"), cursor: text("cursor") }
         })
     });
     // Whoever is to review a version, or has it back, is told: then the list is another one.
     let live = use_live();
     let data = Data::new(move || (query.get(), live.version(Topic::Notifications)), |(query, _)| definitions(query));
+    let namespace = Signal::derive(move || query.with(|query| query.namespace.clone()));
     view! {
         <PageHeader title=t.definitions.title() subtitle=t.definitions.subtitle()>
             {may(Operation::DefinitionSave)
                 .then(|| {
                     view! {
+                        <LinkButton href=IMPORT icon=Glyph::Upload>{t.definitions.import_do()}</LinkButton>
                         <LinkButton href=format!("{LIST}/new") look=ButtonLook::Primary icon=Glyph::Plus>
                             {t.definitions.new_definition()}
                         </LinkButton>
@@ -53,7 +58,28 @@ pub fn DefinitionsPage() -> impl IntoView {
                 <FilterChip param="state" value=VersionState::InReview.as_str() label=t.definitions.state_in_review()/>
                 <FilterChip param="state" value=VersionState::Published.as_str() label=t.definitions.state_published()/>
                 <FilterChip param="state" value=VersionState::Retired.as_str() label=t.definitions.state_retired()/>
+                {move || {
+                    let namespace = namespace.get();
+                    (!namespace.is_empty())
+                        .then(|| {
+                            let label = t.definitions.only_namespace(&namespace);
+                            view! { <FilterChip param="namespace" value=namespace label/> }
+                        })
+                }}
             </div>
+            {may(Operation::DefinitionExport)
+                .then(|| {
+                    view! {
+                        <div class="button-row">
+                            <DownloadLink href=Signal::derive(move || archive_href(&namespace.get(), false))>
+                                {t.definitions.export_launchable()}
+                            </DownloadLink>
+                            <DownloadLink href=Signal::derive(move || archive_href(&namespace.get(), true))>
+                                {t.definitions.export_all()}
+                            </DownloadLink>
+                        </div>
+                    }
+                })}
         </div>
         {load(
             data,
@@ -95,7 +121,10 @@ fn row(t: Texts, item: DefinitionItem) -> AnyView {
         <tr>
             <th scope="row">
                 <a href=href>{item.title}</a>
-                <span class="definition-name">{format!("{}/{}", item.namespace, item.name)}</span>
+                <span class="definition-name">
+                    <a href=format!("{LIST}?namespace={}", item.namespace)>{item.namespace.to_string()}</a>
+                    {format!("/{}", item.name)}
+                </span>
             </th>
             <td data-label=t.catalogue.version()><span>{item.version}</span></td>
             <td data-label=t.common.state()>

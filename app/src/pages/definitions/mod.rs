@@ -6,6 +6,7 @@ mod checks;
 mod comments;
 mod editor;
 mod form_preview;
+mod import;
 mod list;
 mod new;
 mod outcomes;
@@ -22,6 +23,7 @@ use leptos_router::hooks::use_params_map;
 
 pub use editor::DraftPage;
 pub use form_preview::FormPreviewPage;
+pub use import::ImportPage;
 pub use list::DefinitionsPage;
 pub use new::NewDefinitionPage;
 pub use page::DefinitionPage;

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     api::definitions::{DefinitionData, VersionAddress, VersionLine, definition},
     components::{
-        Banner, Card, FilterChip, Glyph, LinkButton, PageHeader, ProblemView, Skeleton, Tone,
+        Banner, Card, DownloadLink, FilterChip, Glyph, LinkButton, PageHeader, ProblemView, Skeleton, Tone,
         graph::{GraphView, NodeHref},
         load,
     },
@@ -120,6 +120,8 @@ fn Definition(data: DefinitionData, at: VersionAddress, actions: Actions) -> imp
                     <Comparisons versions=versions.clone() at=at.clone()/>
                     <div class="button-row">
                         <LinkButton href=at.trial_href() small=true icon=Glyph::Runs>{t.definitions.dry_run()}</LinkButton>
+                        {may(Operation::DefinitionExport)
+                            .then(|| view! { <DownloadLink href=at.source_href()>{t.definitions.download()}</DownloadLink> })}
                         {has_form
                             .then(|| {
                                 view! {

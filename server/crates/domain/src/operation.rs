@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Whether an operation changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationKind {
-    /// Only reads; entered in the audit log where it reads the log itself or secrets.
+    /// Only reads; entered in the audit log where it reads the log itself or secrets, or exports.
     Read,
     /// Changes something; always entered in the audit log.
     Change,
@@ -107,6 +107,8 @@ operations! {
     DefinitionPublish = "definition.publish" Change,
     /// Retire a version, so that it can be launched no more.
     DefinitionRetire = "definition.retire" Change,
+    /// Export definitions: the text of one, or an archive of them.
+    DefinitionExport = "definition.export" Read,
     /// Keep a request that is being filled in.
     DraftSave = "draft.save" Change,
     /// See one's own unsent requests.

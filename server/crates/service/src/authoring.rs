@@ -4,14 +4,22 @@
 //! a version is known by, its digest, is that of the text while it is a draft, and of the definition, with all that it refers
 //! to elsewhere, from its submission on. See `docs/adr/0019-the-life-of-a-definition.md`.
 
+mod archive;
 mod comments;
 mod difference;
 mod editing;
+mod export;
+mod files;
 mod rehearsal;
 mod retirement;
 mod review;
 
 use std::{sync::Arc, time::Duration};
+
+pub use archive::is_definition_file;
+pub use export::{DefinitionArchive, ExportedDefinition, ExportedVersions};
+pub(crate) use export::{archive_detail, archive_target};
+pub use files::{DefinitionFile, FILES_BYTES_LIMIT, FILES_LIMIT};
 
 use domain::{
     ErrorCode, FieldError, Name, Operation, Problem, Role, UserId, VersionState, WorkflowRef,
@@ -255,6 +263,19 @@ impl Service {
         text: &str,
         digest: Option<&str>,
     ) -> Result<SavedDefinition, Problem> {
+        self.keep_draft(caller, workflow, version, text, digest, None).await
+    }
+
+    /// The same; `file` is the path of the file that brought the text, for the audit log.
+    async fn keep_draft(
+        &self,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+        version: &str,
+        text: &str,
+        digest: Option<&str>,
+        file: Option<&str>,
+    ) -> Result<SavedDefinition, Problem> {
         let mut gate = self.look(caller, Operation::DefinitionSave).await?;
         self.known_to(&mut gate, caller, workflow, version).await?;
         drop(gate);
@@ -301,12 +322,15 @@ impl Service {
         if before.as_ref() != Some(&new.digest) {
             gate.unit.add_version_author(workflow, version, caller.user, gate.now).await.or_problem()?;
         }
-        let detail = json!({
+        let mut detail = json!({
             "version": version,
             "before": before.map(|digest| json!({"digest": digest})),
             "after": {"digest": new.digest},
             "valid": examined.is_ok(),
         });
+        if let (Some(file), Some(detail)) = (file, detail.as_object_mut()) {
+            detail.insert("file".to_owned(), file.into());
+        }
         gate.finish(&target(workflow, version), detail).await?;
         Ok(SavedDefinition {
             namespace: workflow.namespace.clone(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use audit::{Actor, Door, Entry, Outcome, ResourceRef};
 use domain::{
     ErrorCode, GrantId, Name, Operation, PolicySetState, Problem, Role, Scope, TokenId, UserId,
-    view::{UserView, VerificationView},
+    view::{FileReport, UserView, VerificationView},
 };
 use identity::{Secret, tokens};
 use serde_json::{Value, json};
@@ -21,8 +21,10 @@ use store::{
 use tokio::sync::mpsc;
 
 use crate::{
-    AuditExport, NewUser, Service,
+    AuditExport, DefinitionArchive, DefinitionFile, ExportedVersions, NewUser, Origin, Service,
     audit_log::{check_stored, export_lines},
+    authoring::{archive_detail, archive_target},
+    gate::Target,
     people::{all_right, check_login, check_name_and_email, field, user_view},
     problems::{OrProblem as _, from_store},
     separation::must_stay_apart,
@@ -249,6 +251,44 @@ impl Service {
             }
         });
         Ok(export)
+    }
+
+    /// An archive of definitions: of one namespace, or of all.
+    pub async fn console_export_definitions(
+        &self,
+        namespace: Option<Name>,
+        versions: ExportedVersions,
+    ) -> Result<DefinitionArchive, Problem> {
+        let unit = self.parts.store.begin().await.or_problem()?;
+        let Target { kind, id, name, .. } = archive_target(namespace.as_ref());
+        let detail = archive_detail(versions);
+        let entry = self.console_entry(Operation::DefinitionExport, (kind, id, name), namespace.as_ref(), detail);
+        finish(unit, &[entry]).await?;
+        Ok(self.pack(namespace, versions, |_| true))
+    }
+
+    /// Makes drafts of files. Each has an author, who answers for it and may not publish it: so it is done as this person, by
+    /// their rights and no others.
+    pub async fn console_import_definitions(
+        &self,
+        author: &str,
+        files: Vec<DefinitionFile>,
+    ) -> Result<Vec<FileReport>, Problem> {
+        self.load_policies().await?;
+        let origin =
+            Origin { door: Door::Cli, address: String::new(), user_agent: String::new(), trace_id: String::new() };
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        let user = unit.user_by_login(author).await.or_problem()?.ok_or_else(|| unknown(author))?;
+        let caller = self.caller(unit.as_mut(), user.id, None, None, origin).await?;
+        drop(unit);
+        let disabled = || Problem::new(ErrorCode::Conflict).with_detail(format!("{author} is disabled"));
+        let caller = caller.ok_or_else(disabled)?;
+        let mut reports = Vec::new();
+        // One by one: how much comes in one request is of no matter here.
+        for file in files {
+            reports.extend(self.import_definitions(&caller, vec![file]).await?);
+        }
+        Ok(reports)
     }
 
     /// Checks the stored audit log from its beginning, without an entry: for `rondo doctor`.

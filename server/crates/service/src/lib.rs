@@ -66,8 +66,11 @@ use typical::Typical;
 pub use administration::{NewUser, UserChange};
 pub use approvals::{ApprovalQuery, ChosenDecision, DecisionLinks, Manner, NewDecision};
 pub use audit_log::{AuditExport, ExportFormat};
-pub use authoring::DefinitionQuery;
 use authoring::Examination;
+pub use authoring::{
+    DefinitionArchive, DefinitionFile, DefinitionQuery, ExportedDefinition, ExportedVersions, FILES_BYTES_LIMIT,
+    FILES_LIMIT, is_definition_file,
+};
 pub use caller::{Caller, Door, MaybeCaller, Origin, Reservation};
 pub use connections::{ConnectionKind, NewConnection};
 pub use console::WayIn;

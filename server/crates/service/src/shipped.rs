@@ -213,7 +213,7 @@ impl Service {
 }
 
 /// Whether a text says what a version says. Comments and the like make no difference in what is no draft.
-fn is_text_of(stored: &WorkflowVersion, source: &str, catalogue: &FunctionCatalogue) -> bool {
+pub(crate) fn is_text_of(stored: &WorkflowVersion, source: &str, catalogue: &FunctionCatalogue) -> bool {
     if stored.source == source {
         return true;
     }

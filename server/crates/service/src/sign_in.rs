@@ -172,7 +172,7 @@ impl Service {
         unit.commit().await
     }
 
-    async fn caller(
+    pub(crate) async fn caller(
         &self,
         unit: &mut dyn UnitOfWork,
         user: UserId,

@@ -1,21 +1,32 @@
 //! Definitions: drafts, reviews, publication and retirement.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
 use domain::{
     CommentId, Name, VersionState, WorkflowRef,
     view::{
-        CommentView, DefinitionItem, DiagnosticView, DifferenceView, LanguageView, Page, RehearsalView,
+        CommentView, DefinitionItem, DiagnosticView, DifferenceView, FileReport, LanguageView, Page, RehearsalView,
         SavedDefinition, UsesView, WorkflowVersionView,
     },
 };
+use futures::StreamExt as _;
 use serde::Deserialize;
 use serde_json::Value;
-use service::DefinitionQuery;
+use service::{DefinitionQuery, ExportedDefinition, ExportedVersions};
+use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Asked, Created, Place, Sent, whole};
-use crate::http::{Portal, identify::SignedIn, problem::Answer};
+use crate::http::{Portal, identify::SignedIn, problem::Answer, upload::SentFiles};
+
+/// Where files with definitions are sent to.
+pub(in crate::http) const IMPORT: &str = "/api/v1/definitions/import";
 
 pub(super) fn routes() -> OpenApiRouter<Portal> {
     OpenApiRouter::default()
@@ -23,6 +34,9 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(validate))
         .routes(routes!(rehearse))
         .routes(routes!(language))
+        .routes(routes!(import))
+        .routes(routes!(export))
+        .routes(routes!(source))
         .routes(routes!(save, delete))
         .routes(routes!(keep_as_test))
         .routes(routes!(copy))
@@ -100,6 +114,101 @@ async fn validate(
     extensions(("x-rondo-operation" = json!("definition.validate"))))]
 async fn language(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answer<Json<LanguageView>> {
     Ok(Json(portal.service.definition_language(&caller).await?))
+}
+
+/// Files that are to be drafts.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes a form")]
+struct SentDefinitions {
+    /// Each is a definition in YAML or JSON, or a tar archive of definitions.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    files: (),
+}
+
+/// Make drafts of files, each of the version that its text says it is. Nothing that is there is overwritten: the answer says of
+/// each file what became of it
+#[utoipa::path(post, path = "/api/v1/definitions/import", tag = "definitions", operation_id = "importDefinitions",
+    request_body(description = "At most 200 definitions, 16 MiB in all. Whatever in an archive is not a file called .yaml, .yml or .json is passed over",
+        content((SentDefinitions = "multipart/form-data"), (String = "application/x-tar"))),
+    responses((status = 200, description = "What became of each", body = Page<FileReport>)),
+    extensions(("x-rondo-operation" = json!("definition.save"))))]
+async fn import(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    SentFiles(files): SentFiles,
+) -> Answer<Json<Page<FileReport>>> {
+    Ok(whole(portal.service.import_definitions(&caller, files).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ExportQuery {
+    /// Only those of this namespace.
+    namespace: Option<Name>,
+    /// Which versions; those that can be launched unless told.
+    #[param(inline)]
+    #[serde(default)]
+    versions: Versions,
+}
+
+/// Which versions an archive holds.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Versions {
+    /// The one of each workflow that can be launched, as `namespace/name.yaml`.
+    #[default]
+    Launchable,
+    /// All that one sees, as `namespace/name/version.yaml`.
+    All,
+}
+
+/// An archive of definitions in the namespaces for which one writes or publishes. It is the same for the same texts
+#[utoipa::path(get, path = "/api/v1/definitions/export", tag = "definitions", operation_id = "exportDefinitions",
+    params(ExportQuery),
+    responses((status = 200, description = "The archive; what is in JSON is called .json", body = String,
+        content_type = "application/x-tar")),
+    extensions(("x-rondo-operation" = json!("definition.export"))))]
+async fn export(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Asked(query): Asked<ExportQuery>,
+) -> Answer<Response> {
+    let versions = match query.versions {
+        Versions::Launchable => ExportedVersions::Launchable,
+        Versions::All => ExportedVersions::All,
+    };
+    let archive = query.namespace.as_ref().map_or("definitions", Name::as_str);
+    let file_name = format!("{archive}.tar");
+    let pieces = portal.service.export_definitions(&caller, query.namespace, versions).await?;
+    let body = Body::from_stream(ReceiverStream::new(pieces).map(|piece| piece.map(Bytes::from)));
+    Ok(attached(body, "application/x-tar", &file_name))
+}
+
+/// The text of a version as a file, as it was written
+#[utoipa::path(get, path = "/api/v1/workflows/{namespace}/{name}/versions/{version}/source", tag = "definitions",
+    operation_id = "exportDefinition",
+    params(("namespace" = Name, Path), ("name" = Name, Path), ("version" = String, Path)),
+    responses((status = 200, description = "The text", content(
+        (String = "application/yaml"),
+        (String = "application/json"),
+    ))),
+    extensions(("x-rondo-operation" = json!("definition.export"))))]
+async fn source(State(portal): State<Portal>, SignedIn(caller): SignedIn, Place(version): Version) -> Answer<Response> {
+    let (workflow, version) = place(version);
+    let ExportedDefinition { file_name, media_type, text } =
+        portal.service.export_definition(&caller, &workflow, &version).await?;
+    Ok(attached(Body::from(text), media_type, &file_name))
+}
+
+/// A file to be kept. Its name is made of names and numbers.
+fn attached(body: Body, media_type: &'static str, file_name: &str) -> Response {
+    let mut response = body.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{file_name}\"")) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
+    response
 }
 
 /// A text to be tried out.

@@ -35,7 +35,7 @@ impl<T: DeserializeOwned> FromRequest<Portal> for Sent<T> {
 }
 
 /// A media type without its parameters.
-pub(super) fn essence(media_type: &str) -> String {
+pub(in crate::http) fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 

@@ -37,8 +37,11 @@ use serde_json::Value;
 use utoipa::{IntoParams, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(super) use self::extract::{Asked, Place, Sent};
+pub(super) use self::extract::{Asked, Place, Sent, essence};
 use super::{Portal, problem::Rejection};
+
+/// Where files with definitions are sent to.
+pub(super) use self::definitions::IMPORT;
 
 /// All routes, and their document.
 pub(super) fn routes() -> (Router<Portal>, OpenApi) {

@@ -11,6 +11,7 @@ mod doors;
 mod elsewhere;
 mod emergencies;
 mod events;
+mod files;
 mod idempotency;
 mod limits;
 mod lists;

@@ -8,8 +8,8 @@ use domain::{
 };
 use serde_json::json;
 use service::{
-    ApprovalQuery, Caller, DefinitionQuery, ExportFormat, NewConnection, NewLimits, NewPolicies, NewUser, Publication,
-    RunQuery, RunResolution, UserChange,
+    ApprovalQuery, Caller, DefinitionQuery, ExportFormat, ExportedVersions, NewConnection, NewLimits, NewPolicies,
+    NewUser, Publication, RunQuery, RunResolution, UserChange,
 };
 use store::access::Subject;
 
@@ -86,6 +86,9 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         Operation::CatalogueList => code(service.catalogue(caller, None).await),
         Operation::WorkflowRead => code(service.workflow(caller, &onboarding).await),
         Operation::DefinitionList => code(service.definitions(caller, DefinitionQuery::default(), None, None).await),
+        Operation::DefinitionExport => {
+            code(service.export_definitions(caller, None, ExportedVersions::default()).await)
+        }
         Operation::DefinitionValidate => code(service.validate_definition(caller, "").await),
         Operation::DefinitionRehearse => code(service.rehearse_definition(caller, TRIED, Some(json!({}))).await),
         Operation::DefinitionRead
