@@ -323,6 +323,17 @@ async fn a_node_that_was_deaf_looks_at_its_runs_again() {
     let mut bystander = PgListener::connect_with(&pool).await.unwrap();
     bystander.listen("rondo").await.unwrap();
 
+    // Each node begins to listen in its own time.
+    let listening = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE datname = $1 AND query LIKE 'LISTEN%' AND application_name <> 'bystander'";
+    let both = async {
+        let mut pause = tokio::time::interval(Duration::from_millis(10));
+        while sqlx::query_scalar::<_, i64>(listening).bind(&name).fetch_one(&mut admin).await.unwrap() < 2 {
+            pause.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
+
     // Nobody hears the second node but the bystander, and nobody can connect until it has spoken.
     let published = lab.publish(&[("go", "1", json!(1))]).await;
     assert!(published.woken.contains(&id));
