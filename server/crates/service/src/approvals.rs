@@ -34,7 +34,7 @@ use deliberation::Deliberation;
 
 use crate::{
     Caller, Gate, Service, catalogue, cursor,
-    gate::Target,
+    gate::{self, Target},
     input,
     problems::{OrProblem as _, not_found},
     runs,
@@ -277,7 +277,7 @@ impl Service {
         let earlier = resubmission::earlier(unit, &approval, others).await?;
         let deliberation = Deliberation::new(&approval, &asked, decided, &changers);
         let ballot = deliberation.ballot(caller, represents, &run.workflow);
-        let refusal = self.refusal(caller, &approval, resource, &changers, ballot.err());
+        let refusal = self.refusal(caller, &approval, resource, ballot.err());
         let stand_in = |asked: &Approver| {
             let here = |other: &&Substitute| other.approval == approval.id && other.represented == asked.user_id;
             let others = substitutes.iter().filter(|_| asked.stage == approval.stage).filter(here);
@@ -337,18 +337,12 @@ impl Service {
         caller: &Caller,
         approval: &Approval,
         resource: &Resource,
-        changers: &[UserId],
         denied: Option<Denied>,
     ) -> Option<ErrorCode> {
-        if approval.requester_id == caller.user {
-            return Some(ErrorCode::OwnRequest);
-        }
-        if changers.contains(&caller.user) {
-            return Some(ErrorCode::OwnData);
-        }
         let confirmed = resource.clone().confirmed(true);
-        if !self.in_force().decide(&caller.principal, Operation::ApprovalDecide, &confirmed).allowed {
-            return Some(ErrorCode::Forbidden);
+        let decision = self.in_force().decide(&caller.principal, Operation::ApprovalDecide, &confirmed);
+        if !decision.allowed {
+            return Some(gate::code_of(&decision.policies));
         }
         if approval.state != ApprovalState::Pending {
             return Some(ErrorCode::AlreadyDecided);

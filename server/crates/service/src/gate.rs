@@ -21,6 +21,12 @@ const SEPARATED: [(&str, ErrorCode); 4] = [
     ("nobody-activates-their-own-policies", ErrorCode::OwnPolicies),
 ];
 
+/// The code of a refusal that these policies have determined.
+pub(crate) fn code_of(policies: &[String]) -> ErrorCode {
+    let separated = SEPARATED.iter().find(|(policy, _)| policies.iter().any(|named| named == policy));
+    separated.map_or(ErrorCode::Forbidden, |(_, code)| *code)
+}
+
 /// An operation under way.
 pub struct Gate<'s> {
     service: &'s Service,
@@ -143,7 +149,6 @@ impl Gate<'_> {
         if decision.allowed {
             return Ok(());
         }
-        let separated = SEPARATED.iter().find(|(policy, _)| decision.policies.iter().any(|named| named == policy));
         // Nothing but the password is missing, whichever policy asks for it.
         let confirmed = resource.clone().confirmed(true);
         let code = if confirmed != *resource
@@ -151,7 +156,7 @@ impl Gate<'_> {
         {
             ErrorCode::StepUpRequired
         } else {
-            separated.map_or(ErrorCode::Forbidden, |(_, code)| *code)
+            code_of(&decision.policies)
         };
         let mut problem = Problem::new(code).with_detail(decision.missing);
         problem.policies = decision.policies.into_iter().map(NamedPolicy::of).collect();

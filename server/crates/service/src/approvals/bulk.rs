@@ -57,7 +57,7 @@ impl Service {
             let said = decisions.iter().rfind(|decision| decision.user_id == caller.user).map(|decision| decision.kind);
             let deliberation = Deliberation::new(&approval, &asked, decisions, &changers);
             let denied = deliberation.ballot(caller, &represents, &run.workflow).err();
-            let refusal = self.refusal(caller, &approval, &resource, &changers, denied);
+            let refusal = self.refusal(caller, &approval, &resource, denied);
             let decide =
                 self.in_force().decide(&caller.principal, Operation::ApprovalDecide, &resource.confirmed(false));
             let alone = match refusal {
