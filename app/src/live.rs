@@ -30,6 +30,8 @@ pub enum Topic {
     Approvals,
     /// The person's notices.
     Notifications,
+    /// Repositories whose branches bring definitions, or what came of them.
+    Repositories,
 }
 
 /// The versions that resources depend on.
@@ -38,6 +40,7 @@ pub struct Live {
     runs: RwSignal<u64>,
     approvals: RwSignal<u64>,
     notifications: RwSignal<u64>,
+    repositories: RwSignal<u64>,
     /// Whether the stream is cut off.
     pub offline: RwSignal<bool>,
 }
@@ -54,7 +57,7 @@ impl Live {
     }
 
     fn touch_all(self) {
-        for topic in [Topic::Runs, Topic::Approvals, Topic::Notifications] {
+        for topic in [Topic::Runs, Topic::Approvals, Topic::Notifications, Topic::Repositories] {
             self.touch(topic);
         }
     }
@@ -64,6 +67,7 @@ impl Live {
             Topic::Runs => self.runs,
             Topic::Approvals => self.approvals,
             Topic::Notifications => self.notifications,
+            Topic::Repositories => self.repositories,
         }
     }
 }
@@ -79,6 +83,7 @@ pub(crate) fn provide_live(signed_in: bool) -> Live {
         runs: RwSignal::new(0),
         approvals: RwSignal::new(0),
         notifications: RwSignal::new(0),
+        repositories: RwSignal::new(0),
         offline: RwSignal::new(false),
     };
     provide_context(live);
@@ -91,6 +96,7 @@ pub(crate) fn provide_live(signed_in: bool) -> Live {
                     "runs" => live.touch(Topic::Runs),
                     "approvals" => live.touch(Topic::Approvals),
                     "notifications" => live.touch(Topic::Notifications),
+                    "repositories" => live.touch(Topic::Repositories),
                     _ => {}
                 }
             }

@@ -20,7 +20,8 @@ use crate::pages::{
     audit::AuditPage,
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
     definitions::{
-        DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, ImportPage, NewDefinitionPage, TrialPage,
+        DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, ImportPage, NewDefinitionPage, RepositoriesPage,
+        TrialPage,
     },
     home::HomePage,
     link::LinkPage,
@@ -49,8 +50,8 @@ pub(crate) enum Part {
     Editor,
     /// Policies, reviews of access, emergency access.
     Governance,
-    /// Bringing definitions in as files.
-    Import,
+    /// Definitions that come from elsewhere: as files, and from repositories.
+    Files,
     /// The first page and the lists that one goes on from.
     Overview,
     /// What a definition will be once it is published: its form, and what a run of it will do.
@@ -75,7 +76,7 @@ impl Part {
             ["catalogue", _, _, "request"] | ["requests", "drafts", _, "review"] => Some(Self::Request),
             ["definitions", _, _, _, "edit"] => Some(Self::Editor),
             ["definitions", _, _, _, "form" | "try"] => Some(Self::Preview),
-            ["definitions", "import"] => Some(Self::Import),
+            ["definitions", "import"] | ["repositories"] => Some(Self::Files),
             ["definitions", ..] => Some(Self::Definitions),
             ["runs", _] => Some(Self::Run),
             _ => None,
@@ -92,7 +93,7 @@ impl Part {
             Self::Definitions => "definitions",
             Self::Editor => "editor",
             Self::Governance => "governance",
-            Self::Import => "import",
+            Self::Files => "files",
             Self::Overview => "overview",
             Self::Preview => "preview",
             Self::Request => "request",
@@ -111,8 +112,8 @@ pub(crate) enum Page {
     Audit,
     Definitions(Author),
     Editor,
+    Files(Files),
     Governance(Governance),
-    Import,
     Overview(Overview),
     Preview(Preview),
     Request(Request),
@@ -164,6 +165,12 @@ pub(crate) enum Author {
 }
 
 #[derive(Clone, Copy, Debug)]
+pub(crate) enum Files {
+    Import,
+    Repositories,
+}
+
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Preview {
     Form,
     Trial,
@@ -204,7 +211,7 @@ impl Page {
             Self::Definitions(page) => at_once(definitions(page)),
             Self::Editor => at_once(editor()),
             Self::Governance(page) => at_once(governance(page)),
-            Self::Import => at_once(import()),
+            Self::Files(page) => at_once(files(page)),
             Self::Overview(page) => at_once(overview(page)),
             Self::Preview(page) => at_once(preview(page)),
             Self::Request(page) => at_once(request(page)),
@@ -278,9 +285,12 @@ fn editor() -> Result<AnyView, SplitLoaderError> {
     Ok(view! { <DraftPage/> })
 }
 
-#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(import, preload(load_import), fallible))]
-fn import() -> Result<AnyView, SplitLoaderError> {
-    Ok(view! { <ImportPage/> })
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(files, preload(load_files), fallible))]
+fn files(page: Files) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Files::Import => view! { <ImportPage/> },
+        Files::Repositories => view! { <RepositoriesPage/> },
+    })
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(overview, preload(load_overview), fallible))]
@@ -348,8 +358,8 @@ mod loading {
     use wasm_split_helpers::SplitLoaderError;
 
     use super::{
-        Page, Part, load_account, load_admin, load_approvals, load_audit, load_definitions, load_editor,
-        load_governance, load_import, load_overview, load_preview, load_request, load_run, load_workflow,
+        Page, Part, load_account, load_admin, load_approvals, load_audit, load_definitions, load_editor, load_files,
+        load_governance, load_overview, load_preview, load_request, load_run, load_workflow,
     };
     use crate::{
         components::{Card, Skeleton},
@@ -377,7 +387,7 @@ mod loading {
                 Self::Definitions => load_definitions().await,
                 Self::Editor => load_editor().await,
                 Self::Governance => load_governance().await,
-                Self::Import => load_import().await,
+                Self::Files => load_files().await,
                 Self::Overview => load_overview().await,
                 Self::Preview => load_preview().await,
                 Self::Request => load_request().await,
@@ -401,7 +411,7 @@ mod loading {
                 Self::Definitions(_) => Part::Definitions,
                 Self::Editor => Part::Editor,
                 Self::Governance(_) => Part::Governance,
-                Self::Import => Part::Import,
+                Self::Files(_) => Part::Files,
                 Self::Overview(_) => Part::Overview,
                 Self::Preview(_) => Part::Preview,
                 Self::Request(_) => Part::Request,
@@ -502,7 +512,8 @@ mod tests {
             ("/requests/drafts/d_1/review", Some(Part::Request)),
             ("/definitions", Some(Part::Definitions)),
             ("/definitions/new", Some(Part::Definitions)),
-            ("/definitions/import", Some(Part::Import)),
+            ("/definitions/import", Some(Part::Files)),
+            ("/repositories", Some(Part::Files)),
             ("/definitions/it/access/1.0.0", Some(Part::Definitions)),
             ("/definitions/it/access/1.0.0/edit", Some(Part::Editor)),
             ("/definitions/it/access/1.0.0/form", Some(Part::Preview)),

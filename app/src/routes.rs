@@ -14,7 +14,7 @@ use crate::{
     json::InPage,
     live::{Topic, provide_live},
     pages::{approvals::provide_course, not_found::NotFoundPage},
-    parts::{Admin, Author, Decide, ForOne, Governance, Overview, Page, Preview, Request},
+    parts::{Admin, Author, Decide, Files, ForOne, Governance, Overview, Page, Preview, Request},
     session::{Counts, Visitor, provide_visitor},
     view,
 };
@@ -83,7 +83,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/decide/:token") view=|| Page::Approvals(Decide::Linked).show() ssr=SsrMode::Async/>
                     <Route path=path!("/approvals/:id") view=|| Page::Approvals(Decide::One).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions") view=|| Page::Definitions(Author::List).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/definitions/import") view=|| Page::Import.show() ssr=SsrMode::Async/>
+                    <Route path=path!("/definitions/import") view=|| Page::Files(Files::Import).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/repositories") view=|| Page::Files(Files::Repositories).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/new") view=|| Page::Definitions(Author::New).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version") view=|| Page::Definitions(Author::Version).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version/edit") view=|| Page::Editor.show() ssr=SsrMode::Async/>

@@ -76,6 +76,16 @@ where
         self.calls.version.into()
     }
 
+    /// How many calls have gone well. What is read anew by it leaves a form that was refused as it is.
+    pub fn successes(self) -> Memo<usize> {
+        let Calls { version, answer, .. } = self.calls;
+        Memo::new(move |before: Option<&usize>| {
+            version.track();
+            let well = answer.with_untracked(|answer| matches!(answer, Some(Ok(_))));
+            before.copied().unwrap_or_default() + usize::from(well)
+        })
+    }
+
     /// The problem of the last call.
     pub fn problem(self) -> Signal<Option<Problem>> {
         self.calls.problem()

@@ -167,7 +167,7 @@ test('the list shows those that stand so, and leads to each', async ({ as, rondo
   await expect(rows).toHaveCount(1)
   await expect(rows).toContainText('1.1.0')
   await expect(rows).toContainText('Ada Author')
-  await rows.getByRole('link').click()
+  await rows.getByRole('link', { name: 'Lend a laptop' }).click()
   await expect(page).toHaveURL('/definitions/office/listed/1.1.0')
   await page.getByRole('link', { name: 'Changes since 1.0.0' }).click()
   const table = page.getByRole('table', { name: 'Version 1.1.0 beside version 1.0.0, where they differ' })

@@ -3,6 +3,7 @@ import type { Page } from '@playwright/test'
 import { bringAxe, coloursAtRest, violations } from '../axe.ts'
 import { draft as draftDefinition, lendLaptop, makePublisher, publish, submit, versionPath } from '../definitions.ts'
 import { expect, test, visit } from '../fixture.ts'
+import { Repository } from '../repositories.ts'
 import { ONBOARDING, completedRequest, newcomer, waitingRequest } from '../onboarding.ts'
 import type { Page as List, Rest, Run } from '../rest.ts'
 
@@ -78,6 +79,7 @@ forbid (principal is User, action == Action::"run.cancel", resource is Run);
   })
   await manager.post(`/emergencies/${emergency.body.id}/confirm`, {})
   await operator.post(`/emergencies/${emergency.body.id}/end`, {})
+  await followed(admin, await rondo.rest('author'))
   const invited = await rondo.command('user', 'add', 'ivo', '--name', 'Ivo Invited')
   const draft = await staff.post<{ id: string }>('/drafts', { namespace: 'identity', name: 'onboard-employee', values: newcomer() })
   world = {
@@ -112,6 +114,22 @@ async function definitions(author: Rest, publisher: Rest): Promise<void> {
   await say(author, 'They agreed in the meeting of Tuesday.')
   await draftDefinition(author, LAPTOP, '2.0.0', lendLaptop(LAPTOP, '2.0.0', 30).replace('call: approval', 'call: aproval').replace('then: insure', 'then: nowhere'))
   await draftDefinition(author, LAPTOP, '2.1.0', lendLaptop(LAPTOP, '2.1.0', 30).replace('  - insure:', () => `${IN_TURN}  - insure:`))
+}
+
+/** Repositories: one whose files were taken, were in the way or were wrong, and one that nobody can read. */
+async function followed(admin: Rest, author: Rest): Promise<void> {
+  const repository = Repository.make('showcase')
+  await draftDefinition(author, 'showcase/lend-bicycle', '1.0.0', lendLaptop('showcase/lend-bicycle', '1.0.0', 7))
+  repository.push({
+    'workflows/lend-projector.yaml': lendLaptop('showcase/lend-projector', '1.0.0', 2),
+    'workflows/lend-bicycle.yaml': lendLaptop('showcase/lend-bicycle', '1.0.0', 14),
+    'workflows/lend-van.yaml': lendLaptop('showcase/lend-van', '1.0.0', 1).replace('call: approval', 'call: aproval'),
+  })
+  const { account, password, url } = repository
+  await admin.put('/repositories/showcase/definitions', { url, branch: 'main', folder: 'workflows', account, password, hookSecret: 'slow winds over the sea', everyMinutes: 60 })
+  await admin.put('/repositories/showcase/tools', { url, branch: 'release/2026-11', account, password })
+  const looked = async () => (await admin.get<List<{ lookedAt?: string }>>('/repositories')).body.items.every(({ lookedAt }) => lookedAt)
+  await expect.poll(looked, { timeout: 30_000 }).toBe(true)
 }
 
 /** Steps within steps, of which one lacks something. */
@@ -203,6 +221,8 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['definition-try', 'author', () => `/definitions/${LAPTOP}/1.2.0/try`],
   ['definition-tried', 'author', () => `/definitions/${LAPTOP}/1.2.0/try?input=${encodeURIComponent('{"model":"light","days":9}')}`],
   ['definition-form', 'author', () => `/definitions/${LAPTOP}/1.2.0/form`],
+  ['repositories', 'author', () => '/repositories'],
+  ['repositories-new', 'admin', () => '/repositories?dialog=new'],
   ['people', 'admin', () => '/admin/people'],
   ['people-substitutes', 'admin', () => `/admin/people?dialog=substitutes-${world.manager}`],
   ['people-new', 'admin', () => '/admin/people?dialog=new'],

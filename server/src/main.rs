@@ -16,6 +16,7 @@ mod commands;
 mod config;
 mod definition_resources;
 mod directory_changes;
+mod git_branches;
 mod housekeeping;
 mod http;
 #[cfg(debug_assertions)]

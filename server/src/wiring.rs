@@ -40,6 +40,7 @@ use crate::{
     config::{Config, Database, Pools},
     definition_resources::{DefinitionResources, FUNCTIONS},
     directory_changes::AuditedChanges,
+    git_branches::GitBranches,
     processes::{Executor, runner_process},
 };
 
@@ -51,6 +52,7 @@ pub(crate) struct Foundation {
     pub(crate) web: Arc<dyn Store>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) connectors: Arc<Registry>,
+    pub(crate) branches: Arc<GitBranches>,
     pub(crate) definitions: Arc<Definitions>,
     pub(crate) processes: Arc<Executor>,
     pub(crate) passwords: Passwords,
@@ -96,6 +98,7 @@ impl Foundation {
             vault,
             definitions: Arc::new(Definitions::new(Arc::clone(&connectors))),
             connectors,
+            branches: Arc::new(GitBranches(http)),
             processes: Arc::new(Executor::apart(runner, resources)),
             passwords,
             clock: Arc::new(SystemClock),
@@ -110,6 +113,7 @@ impl Foundation {
             store: Arc::clone(&self.web),
             policies: Arc::new(Policies::builtin().context("the built-in policies are not valid")?),
             connectors: Arc::clone(&self.connectors),
+            branches: Arc::<GitBranches>::clone(&self.branches),
             definitions: Arc::clone(&self.definitions),
             vault: Arc::clone(&self.vault),
             passwords: self.passwords.clone(),

@@ -34,7 +34,6 @@ pub struct Import {
 }
 
 /// What became of the files that were sent to this page.
-#[cfg_attr(not(feature = "ssr"), expect(clippy::unused_async, reason = "the browser has what came with the page"))]
 pub async fn brought_in() -> Result<Import, AppError> {
     #[cfg(feature = "ssr")]
     match leptos::prelude::use_context::<BroughtIn>() {

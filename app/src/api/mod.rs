@@ -12,6 +12,7 @@
     feature = "ssr",
     expect(clippy::unused_async, reason = "a server function is async, whether it waits or not")
 )]
+#![expect(clippy::too_many_arguments, reason = "the fields of a form are the arguments of its server function")]
 #![expect(
     missing_docs,
     reason = "`#[server]` makes a public struct of the arguments, whose fields cannot be documented"
@@ -29,6 +30,7 @@ pub mod delegations;
 pub mod home;
 pub mod palette;
 pub mod policies;
+pub mod repositories;
 pub mod runs;
 pub mod sign_in;
 

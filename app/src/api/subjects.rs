@@ -53,6 +53,11 @@ pub(super) fn namespace(text: &str) -> Result<Name, AppError> {
     Ok(text.trim().parse().map_err(|_| wrong("/namespace", "namespace", "This is no name of a namespace."))?)
 }
 
+/// The name of something in a namespace.
+pub(super) fn name(text: &str) -> Result<Name, AppError> {
+    Ok(text.trim().parse().map_err(|_| wrong("/name", "name", "This is no name."))?)
+}
+
 /// The name of a calendar.
 pub(super) fn calendar(text: &str) -> Result<Name, AppError> {
     Ok(text.trim().parse().map_err(|_| wrong("/name", "name", "This is no name of a calendar."))?)

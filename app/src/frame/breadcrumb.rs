@@ -70,6 +70,7 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
             }
             crumbs
         }
+        ["repositories", ..] => vec![link(t.repositories(), "/repositories")],
         ["admin", area, ..] => {
             let label = match *area {
                 "people" => t.people(),

@@ -59,10 +59,13 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
         },
         Group {
             label: t.group_author(),
-            places: [place(may(Operation::DefinitionList), "/definitions", Glyph::Steps, t.definitions())]
-                .into_iter()
-                .flatten()
-                .collect(),
+            places: [
+                place(may(Operation::DefinitionList), "/definitions", Glyph::Steps, t.definitions()),
+                place(may(Operation::RepositoryList), "/repositories", Glyph::Branch, t.repositories()),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         },
         Group {
             label: t.group_prove(),

@@ -79,6 +79,8 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     let tasks = TaskTracker::new();
     let (following, told) = (Arc::clone(&service), stop.clone());
     tasks.spawn(async move { following.follow_policies(told).await });
+    let (following, told) = (Arc::clone(&service), stop.clone());
+    tasks.spawn(async move { following.follow_repositories(told).await });
     tasks.spawn(housekeeping::end_access_reviews(Arc::clone(&service), stop.clone()));
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));
     let kept = config.event_retention;

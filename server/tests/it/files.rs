@@ -203,7 +203,8 @@ async fn a_form_with_a_key_is_answered_twice_alike() {
     let (one, two) = (greeting("one", "1.0.0", "hello"), greeting("two", "1.0.0", "hello"));
     // Larger than other bodies may be.
     let padding = format!("# {}\n{two}", "x".repeat(900 * 1024));
-    let body = form(&[("one.yaml", one.as_bytes()), ("two.yaml", padding.as_bytes()), ("no.txt", &[b'x'; 512 * 1024])]);
+    let body =
+        form(&[("one.yaml", one.as_bytes()), ("two.yaml", padding.as_bytes()), ("no.txt", &vec![b'x'; 512 * 1024])]);
     let mut answers = Vec::new();
     for _ in 0..2 {
         let request = server.rest(Method::POST, "/definitions/import", &token).header("idempotency-key", "files-1");

@@ -120,7 +120,7 @@ fn Draft(data: DraftData, at: VersionAddress, save: Submission<SaveDefinition>) 
                 let (graph, selected) = (graph.clone(), steps.chosen().get());
                 // Before the page is alive, a link would leave what is typed behind.
                 if steps.alive() {
-                    let href: NodeHref = Arc::new(move |task: &str| steps.href(task));
+                    let href: NodeHref = Arc::new(move |task: &str| Steps::href(task));
                     view! { <GraphView graph selected href/> }
                 } else {
                     view! { <GraphView graph/> }

@@ -5,12 +5,15 @@ mod changes;
 mod checks;
 mod comments;
 mod editor;
+mod file_reports;
 mod form_preview;
 mod import;
 mod list;
 mod new;
 mod outcomes;
 mod page;
+mod repositories;
+mod repository_dialogs;
 mod side;
 mod source;
 mod steps;
@@ -27,6 +30,7 @@ pub use import::ImportPage;
 pub use list::DefinitionsPage;
 pub use new::NewDefinitionPage;
 pub use page::DefinitionPage;
+pub use repositories::RepositoriesPage;
 pub use trial::TrialPage;
 
 use crate::{

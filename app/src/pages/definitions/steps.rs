@@ -87,7 +87,7 @@ impl Steps {
             let now = chosen.get();
             let gone = now.is_empty() && before.is_some_and(|before| !before.is_empty());
             if steps.asked.with_untracked(|asked| *asked != now) && (gone || !now.is_empty()) {
-                let address = untrack(|| steps.href(&now));
+                let address = untrack(|| Steps::href(&now));
                 navigate(&address, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
             }
             now
@@ -105,7 +105,7 @@ impl Steps {
     }
 
     /// The address of the form of a task; of none where there is none.
-    pub(super) fn href(self, task: &str) -> String {
+    pub(super) fn href(task: &str) -> String {
         untrack(|| here_with(&[("task", Some(task).filter(|task| !task.is_empty()))]))
     }
 
@@ -217,7 +217,7 @@ impl Steps {
                 }
             }
             TextEdit::Move { by, .. } => {
-                focus_soon([button_id(if *by < 0 { "up" } else { "down" }, &now), link_id(&now)])
+                focus_soon([button_id(if *by < 0 { "up" } else { "down" }, &now), link_id(&now)]);
             }
             TextEdit::Remove { .. } => focus_soon([LIST.to_owned()]),
             TextEdit::Rename { .. } | TextEdit::Change { .. } => {}
@@ -411,7 +411,7 @@ fn row(steps: Steps, asked: RwSignal<String>, task: &TaskItem, first: bool, last
     };
     let href = {
         let reference = reference.clone();
-        move || steps.href(if is_open.get() { "" } else { &reference })
+        move || Steps::href(if is_open.get() { "" } else { &reference })
     };
     let wrong = {
         let task = TaskItem { lists: task.lists.iter().map(without_tasks).collect(), ..task.clone() };
@@ -706,7 +706,7 @@ pub(super) fn StepForm(steps: Steps) -> impl IntoView {
                     <div class="card__head">
                         <h2 class="card__title" id=TITLE tabindex="-1">{move || t.definitions.step_form(name.get())}</h2>
                         <div class="card__actions">
-                            <a class="icon-button" href=move || steps.href("") aria-label=t.common.close() data-noscroll="">
+                            <a class="icon-button" href=move || Steps::href("") aria-label=t.common.close() data-noscroll="">
                                 <Icon glyph=Glyph::Cross/>
                             </a>
                         </div>

@@ -109,6 +109,16 @@ operations! {
     DefinitionRetire = "definition.retire" Change,
     /// Export definitions: the text of one, or an archive of them.
     DefinitionExport = "definition.export" Read,
+    /// Publish what a branch of a repository has, which counts as reviewed there.
+    DefinitionMerge = "definition.merge" Change,
+    /// See the repositories whose branches bring definitions, and what came of it.
+    RepositoryList = "repository.list" Read,
+    /// Follow a branch of a repository, or change how it is followed.
+    RepositoryUpdate = "repository.update" Change,
+    /// Follow a repository no longer.
+    RepositoryDelete = "repository.delete" Change,
+    /// Have a repository looked at now.
+    RepositorySync = "repository.sync" Change,
     /// Keep a request that is being filled in.
     DraftSave = "draft.save" Change,
     /// See one's own unsent requests.

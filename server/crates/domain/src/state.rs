@@ -46,9 +46,9 @@ macro_rules! states {
 states! {
     /// What became of a file with a definition that was brought in. Nothing is ever overwritten.
     FileOutcome {
-        /// A draft was made of it.
+        /// It is a new version: a draft, or one that a repository has brought to its review.
         Added = "added",
-        /// The draft that an earlier text of the same file had made, and nobody has changed since, has its text now.
+        /// The version that an earlier text of the same file had made, and nobody has changed since, has its text now.
         Updated = "updated",
         /// Its version is there with this text already.
         Unchanged = "unchanged",

@@ -11,6 +11,7 @@ mod delegation;
 mod emergency;
 mod event;
 mod policy;
+mod repository;
 mod run;
 mod workflow;
 
@@ -40,6 +41,7 @@ pub use policy::{
     AccessReviewItem, AccessReviewView, ChangedDecision, ConflictView, HeldRole, LineChange, LineView, PoliciesView,
     PolicySetItem, PolicySetView, PolicyView, ReplayView, ReviewedGrant, RolePair, SeparationView,
 };
+pub use repository::RepositoryView;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
 pub use workflow::{
     CatalogueItem, DraftView, Graph, GraphEdge, GraphNode, PlanStep, ScheduleRefusal, ScheduleView, WorkflowVersionView,

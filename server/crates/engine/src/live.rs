@@ -31,6 +31,8 @@ pub enum Topic {
     Administration,
     /// Other policies are in force.
     Policies,
+    /// Repositories whose branches bring definitions, or what came of them.
+    Repositories,
 }
 
 /// What nodes tell each other.

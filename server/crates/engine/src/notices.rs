@@ -41,6 +41,8 @@ pub enum NoticeKind {
     DefinitionReturned,
     /// A version that the recipient has written was published.
     DefinitionPublished,
+    /// A repository that the recipient has set up cannot be read, or has brought what was not taken.
+    RepositoryNeedsAttention,
     /// Policies wait for the recipient's review.
     PoliciesProposed,
     /// Policies that the recipient has written are in force.
@@ -80,6 +82,7 @@ impl NoticeKind {
             Self::DefinitionSubmitted => "definition-submitted",
             Self::DefinitionReturned => "definition-returned",
             Self::DefinitionPublished => "definition-published",
+            Self::RepositoryNeedsAttention => "repository-needs-attention",
             Self::PoliciesProposed => "policies-proposed",
             Self::PoliciesActivated => "policies-activated",
             Self::PoliciesWithdrawn => "policies-withdrawn",

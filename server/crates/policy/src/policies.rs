@@ -164,6 +164,7 @@ impl Policies {
                 vec![Resource::connection(ConnectionId::from_uuid(id), std::slice::from_ref(scope))]
             }
             ResourceKind::Secret => vec![Resource::secret(namespace, "some")],
+            ResourceKind::Repository => vec![Resource::repository(namespace, &self.some_namespace)],
             ResourceKind::PolicySet => vec![Resource::policy_set(0, [])],
             ResourceKind::Team => vec![Resource::team(TeamId::from_uuid(id), [])],
             ResourceKind::Emergency => vec![

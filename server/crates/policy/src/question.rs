@@ -107,9 +107,11 @@ impl EntityTypes {
         let people = || set(&resource.people);
         let substitutes = || ("substitutes".to_owned(), set(&resource.substitutes));
         Ok(match resource.kind {
-            ResourceKind::System | ResourceKind::Workflow | ResourceKind::Connection | ResourceKind::Secret => {
-                HashMap::new()
-            }
+            ResourceKind::System
+            | ResourceKind::Workflow
+            | ResourceKind::Connection
+            | ResourceKind::Secret
+            | ResourceKind::Repository => HashMap::new(),
             ResourceKind::Session
             | ResourceKind::Token
             | ResourceKind::Draft

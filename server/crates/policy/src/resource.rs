@@ -45,6 +45,8 @@ resource_kinds! {
     Connection,
     /// A secret of a namespace.
     Secret,
+    /// A repository whose branch brings definitions to a namespace.
+    Repository,
     /// Policies of the administrators, with those who wrote them.
     PolicySet,
     /// A team.
@@ -202,6 +204,11 @@ impl Resource {
     /// A secret of a namespace.
     pub fn secret(namespace: &Name, name: &str) -> Self {
         Self::new(ResourceKind::Secret, &format!("{namespace}/{name}"), Some(namespace.clone()))
+    }
+
+    /// A repository whose branch brings definitions to a namespace.
+    pub fn repository(namespace: &Name, name: &Name) -> Self {
+        Self::new(ResourceKind::Repository, &format!("{namespace}/{name}"), Some(namespace.clone()))
     }
 
     /// Policies of the administrators, and everybody who has changed their text.

@@ -20,6 +20,7 @@ pub use archive::is_definition_file;
 pub use export::{DefinitionArchive, ExportedDefinition, ExportedVersions};
 pub(crate) use export::{archive_detail, archive_target};
 pub use files::{DefinitionFile, FILES_BYTES_LIMIT, FILES_LIMIT};
+pub(crate) use files::{text_of, version_of};
 
 use domain::{
     ErrorCode, FieldError, Name, Operation, Problem, Role, UserId, VersionState, WorkflowRef,
@@ -110,7 +111,7 @@ impl Written {
     }
 }
 
-const fn in_words(state: VersionState) -> &'static str {
+pub(crate) const fn in_words(state: VersionState) -> &'static str {
     match state {
         VersionState::Draft => "a draft",
         VersionState::InReview => "in review",
@@ -124,12 +125,12 @@ fn target(workflow: &WorkflowRef, version: &str) -> Target {
 }
 
 /// What a draft is known by.
-fn digest_of(text: &str) -> String {
+pub(crate) fn digest_of(text: &str) -> String {
     hex::encode(Sha256::digest(text))
 }
 
 /// What is wrong, as pages and editors show it.
-fn diagnostics(found: Vec<Diagnostic>) -> Vec<DiagnosticView> {
+pub(crate) fn diagnostics(found: Vec<Diagnostic>) -> Vec<DiagnosticView> {
     let number = |place: usize| u64::try_from(place).unwrap_or(u64::MAX);
     let view = |Diagnostic { line, column, path, message }| DiagnosticView {
         line: number(line),
@@ -463,7 +464,7 @@ impl Service {
 
     /// Reads a text as the definition that it may be, with all that it refers to elsewhere: away from locks, and from the
     /// threads that others wait for.
-    async fn examine(&self, text: &str) -> Result<Result<Definition, Vec<Diagnostic>>, Problem> {
+    pub(crate) async fn examine(&self, text: &str) -> Result<Result<Definition, Vec<Diagnostic>>, Problem> {
         must_fit(text)?;
         let (text, catalogue) = (text.to_owned(), self.parts.connectors.function_catalogue().clone());
         let late = "what the text refers to elsewhere does not come; try again later";

@@ -43,6 +43,7 @@ mod people;
 mod policies;
 mod problems;
 mod processes;
+mod repositories;
 mod runs;
 mod secrets;
 mod separation;
@@ -61,6 +62,7 @@ use policies::{Force, Questions};
 use policy::Policies;
 use shipped::PassedOver;
 use store::Store;
+use tokio::sync::Notify;
 use typical::Typical;
 
 pub use administration::{NewUser, UserChange};
@@ -84,6 +86,7 @@ pub use idempotency::Remembered;
 pub use limits::NewLimits;
 pub use mail::{MailEncryption, MailError, MailSettings, Mailer};
 pub use policies::NewPolicies;
+pub use repositories::{Branches, HookProof, NewRepository, StoredChange};
 pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
 pub use store::access::Subject;
@@ -97,6 +100,8 @@ pub struct Parts {
     pub policies: Arc<Policies>,
     /// The connectors.
     pub connectors: Arc<Registry>,
+    /// Reads branches of repositories.
+    pub branches: Arc<dyn Branches>,
     /// What was read of published definitions.
     pub definitions: Arc<Definitions>,
     /// Secrets at rest.
@@ -129,6 +134,7 @@ pub struct Service {
     questions: Questions,
     typical: Typical,
     passed_over: PassedOver,
+    repositories_due: Notify,
 }
 
 impl Service {
@@ -143,6 +149,7 @@ impl Service {
             questions: Questions::default(),
             typical: Typical::default(),
             passed_over: PassedOver::default(),
+            repositories_due: Notify::new(),
         }
     }
 

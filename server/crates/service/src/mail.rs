@@ -297,6 +297,18 @@ fn words(mail: &NoticeMail, base_url: &str, link: Option<(String, Timestamp)>) -
             format!("반송되었습니다: {title}"),
             format!("\"{title}\" 정의가 검토에서 반송되어 다시 초안이 되었습니다. 이유는 검토 의견에 있습니다."),
         ),
+        (NoticeKind::RepositoryNeedsAttention, false) => (
+            format!("Look at the repository: {title}"),
+            format!(
+                "The repository \"{title}\" cannot be read, or has brought files that were not taken. Its page says why."
+            ),
+        ),
+        (NoticeKind::RepositoryNeedsAttention, true) => (
+            format!("저장소를 확인하세요: {title}"),
+            format!(
+                "저장소 \"{title}\"을(를) 읽을 수 없거나 반영되지 않은 파일이 있습니다. 이유는 저장소 페이지에 있습니다."
+            ),
+        ),
         (NoticeKind::PoliciesProposed, false) => (
             format!("Policies wait for your review: {title}"),
             format!(

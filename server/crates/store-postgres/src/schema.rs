@@ -37,6 +37,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(21, "emergencies", "0021_emergencies.sql"),
     migration!(22, "calendars", "0022_calendars.sql"),
     migration!(23, "changes_of_runs", "0023_changes_of_runs.sql"),
+    migration!(24, "repositories", "0024_repositories.sql"),
 ];
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(21, "emergencies", "0021_emergencies.sql"),
     migration!(22, "calendars", "0022_calendars.sql"),
     migration!(23, "changes_of_runs", "0023_changes_of_runs.sql"),
+    migration!(24, "repositories", "0024_repositories.sql"),
 ];
 
 /// Of the file of task logs.
@@ -68,6 +69,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=23).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=24).collect::<Vec<_>>());
     }
 }

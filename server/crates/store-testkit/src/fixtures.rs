@@ -18,6 +18,7 @@ use store::{
     emergencies::Emergency,
     messages::{Notification, Outgoing},
     policy_sets::PolicySet,
+    repositories::{Look, Repository},
     requests::{Answered, Draft},
     reviews::VersionComment,
     runs::{JournalEntry, Run, Task},
@@ -104,6 +105,27 @@ pub fn user(number: u128, login: &str) -> User {
         created_at: at(0),
         updated_at: at(0),
         last_sign_in_at: None,
+    }
+}
+
+/// A repository of the namespace `identity` at which nobody has looked yet, and which is due when somebody asks.
+#[must_use]
+pub fn repository(name: &str) -> Repository {
+    Repository {
+        namespace: "identity".parse().unwrap(),
+        name: name.parse().unwrap(),
+        url: "https://git.example.test/definitions.git".to_owned(),
+        branch: "main".to_owned(),
+        folder: String::new(),
+        account: None,
+        sealed_password: None,
+        authority: None,
+        sealed_hook: None,
+        every_minutes: None,
+        changed_by: user_id(1),
+        changed_at: at(0),
+        due_at: None,
+        look: Look { files: "[]".to_owned(), ..Look::default() },
     }
 }
 

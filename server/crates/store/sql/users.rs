@@ -63,6 +63,17 @@ impl Users for Unit {
         Ok(users)
     }
 
+    async fn users_by_email(&mut self, emails: &[String]) -> Result<Vec<User>> {
+        let mut users = Vec::new();
+        for some in emails.chunks(IDS_PER_QUERY) {
+            let mut statement = sql(select!("WHERE lower(email) IN ("));
+            let folded: Vec<String> = some.iter().map(|email| email.to_ascii_lowercase()).collect();
+            statement.values(&folded).push(")");
+            users.extend(each(&self.fetch(statement).await?, user)?);
+        }
+        Ok(users)
+    }
+
     async fn list_users(&mut self, search: Option<&str>, after: Option<&str>, limit: u32) -> Result<Vec<User>> {
         let mut statement = sql(select!("WHERE id <> $1")).bind(UserId::SCHEDULE);
         if let Some(text) = search {

@@ -48,6 +48,7 @@ pub mod logs;
 pub mod messages;
 pub mod policy_sets;
 pub mod process_permissions;
+pub mod repositories;
 pub mod requests;
 pub mod reviews;
 pub mod runs;
@@ -137,6 +138,7 @@ pub trait UnitOfWork:
     + messages::Messages
     + policy_sets::PolicySets
     + process_permissions::ProcessPermissions
+    + repositories::Repositories
     + requests::Requests
     + reviews::Reviews
     + runs::Runs

@@ -45,6 +45,8 @@ pub trait Users: Send {
     async fn user_by_login(&mut self, login: &str) -> Result<Option<User>>;
     /// Those with the given ids, in no order; unknown ids are left out.
     async fn users_by_id(&mut self, ids: &[UserId]) -> Result<Vec<User>>;
+    /// Those with one of the given mail addresses, in no order; letters of ASCII count in lower case.
+    async fn users_by_email(&mut self, emails: &[String]) -> Result<Vec<User>>;
     /// Those whose sign-in name is after `after`, in its order, at most `limit`; `search` is a part of name, sign-in name or mail.
     /// Without [`UserId::SCHEDULE`], which is no person.
     async fn list_users(&mut self, search: Option<&str>, after: Option<&str>, limit: u32) -> Result<Vec<User>>;

@@ -25,6 +25,7 @@ const TAGS: &[(&str, &str)] = &[
     ("me", "The caller's own account"),
     ("catalogue", "What may be launched"),
     ("definitions", "Writing, reviewing, publishing and retiring workflows"),
+    ("repositories", "Repositories whose branches bring definitions"),
     ("drafts", "Requests that are being filled in"),
     ("runs", "Following and steering runs"),
     ("events", "What other systems tell, and runs listen to"),

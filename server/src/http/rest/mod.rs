@@ -19,6 +19,7 @@ mod extract;
 mod limits;
 mod policies;
 mod processes;
+mod repositories;
 mod runs;
 mod secrets;
 mod workflows;
@@ -49,6 +50,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(account::routes())
         .merge(workflows::routes())
         .merge(definitions::routes())
+        .merge(repositories::routes())
         .merge(drafts::routes())
         .merge(runs::routes())
         .routes(routes!(super::stream::run))

@@ -52,6 +52,7 @@ pub(crate) fn resource(kind: ResourceKind, owner: UserId, asked: &[UserId], scop
         ResourceKind::Approval => approval(namespace.as_str(), owner, asked),
         ResourceKind::Connection => Resource::connection(ConnectionId::from_uuid(id), std::slice::from_ref(scope)),
         ResourceKind::Secret => Resource::secret(&namespace, "token"),
+        ResourceKind::Repository => Resource::repository(&namespace, &name("definitions")),
         ResourceKind::PolicySet => Resource::policy_set(9, [owner]),
         ResourceKind::Team => Resource::team(TeamId::from_uuid(id), []),
         ResourceKind::Grant => Resource::grant(GrantId::from_uuid(id), scope, []),

@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn no_more_are_read_than_asked_for() {
-        let many = archive(&[("a.yaml", EntryType::Regular, b"a"); 5]);
+        let many = archive(&[("a.yaml", EntryType::Regular, b"a".as_slice()); 5]);
         assert_eq!(members(&many, 3).unwrap().len(), 3);
     }
 }

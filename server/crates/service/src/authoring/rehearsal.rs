@@ -151,7 +151,7 @@ impl Service {
     }
 
     /// Which of its tests a definition fails, as what is wrong with its text.
-    pub(super) async fn failed_tests(&self, definition: Arc<Definition>) -> Result<Vec<Diagnostic>, Problem> {
+    pub(crate) async fn failed_tests(&self, definition: Arc<Definition>) -> Result<Vec<Diagnostic>, Problem> {
         let tried = self.rehearse(Arc::clone(&definition), None).await?;
         let failed = tried.into_iter().zip(definition.cases()).enumerate().filter_map(|(number, (tried, case))| {
             let (line, column) = case.place.unwrap_or_default();

@@ -186,7 +186,7 @@ async fn a_bad_file_does_not_stop_the_others() {
 async fn of_many_errors_the_first_are_told() {
     let office = Office::open().await;
     let author = office.caller("author").await;
-    let steps: String = (0..30).map(|step| format!("- step{step}: {{set: 5}}\n")).collect();
+    let steps = (0..30).map(|step| format!("- step{step}: {{set: 5}}")).collect::<Vec<_>>().join("\n");
     let text = format!("document: {{dsl: 1.0.3, namespace: identity, name: greet, version: 1.0.0}}\ndo:\n{steps}");
     let report = import_one(&office, &author, text).await;
     assert_eq!((report.outcome, report.diagnostics.len()), (FileOutcome::Added, 10));

@@ -22,6 +22,7 @@ mod policies;
 mod postgres;
 mod processes;
 mod real_systems;
+mod repositories;
 mod roles;
 mod schedules;
 mod secrets;

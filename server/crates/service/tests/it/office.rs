@@ -27,6 +27,8 @@ use store_sqlite::SqliteStore;
 use testkit::{CountedIds, SeededRandom, WallClock};
 use workflow::ResourceResolver;
 
+use crate::repositories::ScriptedBranches;
+
 /// How long a test waits for a condition before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -44,6 +46,8 @@ pub(crate) struct Office {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vault: Arc<Vault>,
+    /// What repositories have, as tests say.
+    pub(crate) branches: Arc<ScriptedBranches>,
     directory: tempfile::TempDir,
     engine: Engine,
 }
@@ -156,11 +160,13 @@ impl Office {
             },
             EngineSettings { poll: Duration::from_millis(50), mail: mails, ..EngineSettings::default() },
         );
+        let branches = Arc::new(ScriptedBranches::default());
         let policies = Arc::new(Policies::builtin().unwrap());
         let parts = || Parts {
             store: Arc::clone(&store),
             policies: Arc::clone(&policies),
             connectors: Arc::clone(&connectors),
+            branches: Arc::<ScriptedBranches>::clone(&branches),
             definitions: Arc::clone(&definitions),
             vault: Arc::clone(&vault),
             passwords: passwords.clone(),
@@ -174,7 +180,7 @@ impl Office {
             demo: service::demo_organisation(),
         };
         let (service, other_node) = (Service::new(parts()), Arc::new(Service::new(parts())));
-        Self { service: Arc::new(service), other_node, store, ids, clock, vault, directory, engine }
+        Self { service: Arc::new(service), other_node, store, ids, clock, vault, branches, directory, engine }
     }
 
     /// Stops the node, which gives back what it has of the database.

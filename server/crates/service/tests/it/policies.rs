@@ -31,7 +31,7 @@ impl Office {
     }
 
     /// Policies that the administrator has written and the second one put into force.
-    async fn in_force(&self, source: &str) -> i64 {
+    pub(crate) async fn in_force(&self, source: &str) -> i64 {
         let (admin, second) = (self.caller("admin").await, self.second_administrator().await);
         let new = self.new_policies(source).await;
         let proposed = self.service.propose_policies(&admin, new).await.unwrap().item;
@@ -40,7 +40,7 @@ impl Office {
     }
 
     /// The last entry about an action.
-    async fn entry(&self, action: &str) -> Value {
+    pub(crate) async fn entry(&self, action: &str) -> Value {
         let entries = self.audit_after(0).await;
         let entry = entries.iter().rev().find(|entry| entry.action == action).unwrap();
         serde_json::from_str(&entry.body).unwrap()

@@ -17,6 +17,7 @@ use crate::{
     authoring::{greet, greeting},
     emergencies::emergency,
     office::{Office, code},
+    repositories::new_repository,
 };
 
 const PEOPLE: [&str; 7] = ["staff", "manager", "operator", "author", "publisher", "auditor", "admin"];
@@ -31,6 +32,10 @@ const UNAUDITED: [(Operation, &str); 3] = [
 /// A definition to be tried out.
 const TRIED: &str =
     "document: {dsl: 1.0.3, namespace: identity, name: tried, version: 1.0.0}\ndo: [{a: {set: {b: 1}}}]\n";
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
 
 /// Does with emergency access what there is to do: to one of somebody else's, on a namespace of its own.
 async fn in_an_emergency(office: &Office, caller: &Caller, operation: Operation) -> String {
@@ -100,6 +105,20 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         | Operation::DefinitionComment
         | Operation::DefinitionPublish
         | Operation::DefinitionRetire => define(office, caller, operation).await,
+        Operation::RepositoryList => code(service.repositories(caller).await),
+        Operation::RepositoryUpdate => {
+            code(service.put_repository(caller, unique.parse().unwrap(), name("main"), new_repository()).await)
+        }
+        Operation::RepositorySync | Operation::RepositoryDelete => {
+            let (namespace, admin) = (name("identity"), office.caller("admin").await);
+            service.put_repository(&admin, namespace.clone(), name(&unique), new_repository()).await.unwrap();
+            if operation == Operation::RepositorySync {
+                code(service.sync_repository(caller, &namespace, &name(&unique)).await)
+            } else {
+                code(service.delete_repository(caller, &namespace, &name(&unique)).await)
+            }
+        }
+        Operation::DefinitionMerge => office.merged_for(caller, &unique).await,
         Operation::DraftSave => code(service.save_draft(caller, &onboarding, None, json!({})).await),
         Operation::DraftRead | Operation::DraftDelete => {
             let staff = office.caller("staff").await;

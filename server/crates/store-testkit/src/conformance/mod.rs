@@ -14,6 +14,7 @@ mod events;
 mod limits;
 mod messages;
 mod policy_sets;
+mod repositories;
 mod runs;
 mod schedules;
 mod subject;
@@ -166,6 +167,12 @@ cases! { $;
     emergencies:
         what_was_said_of_an_emergency_stays,
         emergencies_are_open_until_they_are_reviewed;
+    repositories:
+        a_repository_is_stored_whole,
+        the_repository_that_is_due_longest_is_taken_first,
+        what_came_of_a_look_is_written_by_who_took_it,
+        what_was_brought_is_forgotten_with_its_repository,
+        two_nodes_never_take_the_same_repository;
     policy_sets:
         policies_are_proposed_put_into_force_and_replaced,
         what_was_settled_stays_as_it_was,

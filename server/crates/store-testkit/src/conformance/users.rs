@@ -27,6 +27,8 @@ pub(super) async fn people_are_stored_whole_and_found_by_login(subject: Subject)
     assert_eq!(unit.user_by_login("nobody").await.unwrap(), None);
     assert_eq!(unit.users_by_id(&[user_id(2), user_id(9)]).await.unwrap(), vec![whole.clone()]);
     assert_eq!(unit.users_by_id(&[]).await.unwrap(), vec![]);
+    let mails = ["JANE@Example.test".to_owned(), "nobody@example.test".to_owned()];
+    assert_eq!(unit.users_by_email(&mails).await.unwrap(), vec![whole.clone()]);
     let many: Vec<_> = (1..1500).map(user_id).collect();
     assert_eq!(unit.users_by_id(&many).await.unwrap().len(), 2);
     assert_eq!(unit.count_users().await.unwrap(), 2);

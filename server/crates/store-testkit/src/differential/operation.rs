@@ -1,3 +1,5 @@
+mod repositories;
+
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use domain::{
@@ -53,7 +55,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 80;
+const KINDS: u32 = 81;
 
 const TEXTS: &[&str] = &[
     "",
@@ -164,6 +166,7 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
         all.push(shown((unit.review_items(review.id).await.unwrap(), review)));
     }
     all.extend(unit.list_emergencies(None, 100_000).await.unwrap().into_iter().map(shown));
+    all.extend(unit.list_repositories().await.unwrap().into_iter().map(shown));
     all
 }
 
@@ -244,6 +247,7 @@ impl Operation {
             76 => self.access_reviews(unit).await,
             77 | 78 => self.substitutes(unit).await,
             79 => self.emergencies(unit).await,
+            80 => self.repositories(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
