@@ -8,6 +8,7 @@ use domain::{
     view::{FileReport, VersionName},
 };
 use serde_json::Value;
+use store::workflows::WorkflowVersion;
 use workflow::Definition;
 
 use super::{
@@ -151,10 +152,16 @@ impl Service {
         drop(gate);
         let Some(known) = known else { return Ok(None) };
         let state = known.version.state;
+        let same = self.has_text(known.version, text).await?;
+        Ok(Some(Beside { state, same }))
+    }
+
+    /// Whether a version has this text, as far as that makes a difference. Both may have to be read for it, so nothing is
+    /// held meanwhile.
+    pub(crate) async fn has_text(&self, stored: WorkflowVersion, text: &str) -> Result<bool, Problem> {
         let (text, catalogue) = (text.to_owned(), self.parts.connectors.function_catalogue().clone());
         let late = "the text cannot be compared with the one that is there; try again later";
-        let same = self.in_turn(late, move || is_text_of(&known.version, &text, &catalogue)).await?;
-        Ok(Some(Beside { state, same }))
+        self.in_turn(late, move || is_text_of(&stored, &text, &catalogue)).await
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     authoring::{diagnostics, digest_of, in_words, text_of, version_of},
     people::principal,
     problems::OrProblem as _,
-    shipped::{is_text_of, sort_key},
+    shipped::sort_key,
 };
 
 /// A definition that is to be taken in, and where it comes from.
@@ -72,9 +72,9 @@ impl Incoming<'_> {
 }
 
 /// A file that names no version which could be taken.
-fn refused(file: &File, detail: impl Into<String>) -> FileReport {
+pub(super) fn refused(path: &str, detail: impl Into<String>) -> FileReport {
     FileReport {
-        path: file.path.clone(),
+        path: path.to_owned(),
         outcome: FileOutcome::Refused,
         definition: None,
         detail: detail.into(),
@@ -84,10 +84,13 @@ fn refused(file: &File, detail: impl Into<String>) -> FileReport {
 
 /// What a file says it is.
 fn identify<'f>(repository: &'f Repository, commit: &'f str, file: &'f File) -> Result<Incoming<'f>, FileReport> {
-    let wrong = |problem: Problem| refused(file, problem.detail);
+    let wrong = |problem: Problem| refused(&file.path, problem.detail);
     let text = text_of(&file.bytes).map_err(wrong)?;
     let Some(named) = version_of(&text).map_err(wrong)? else {
-        return Err(refused(file, "it does not say which definition it is: document with namespace, name and version"));
+        return Err(refused(
+            &file.path,
+            "it does not say which definition it is: document with namespace, name and version",
+        ));
     };
     let VersionName { namespace, name, version } = named;
     let workflow = WorkflowRef { namespace, name };
@@ -116,15 +119,19 @@ impl Service {
         };
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let seen = unit.workflow_version(&incoming.workflow, &incoming.version).await.or_problem()?;
-        if let Some(stored) = &seen {
-            if is_text_of(stored, &incoming.text, self.parts.connectors.function_catalogue()) {
-                return Ok(incoming.report(FileOutcome::Unchanged, "", Vec::new()));
-            }
-            if let Some(obstacle) = incoming.obstacle(unit.as_mut(), stored).await? {
-                return Ok(incoming.report(FileOutcome::Conflict, obstacle, Vec::new()));
-            }
-        }
+        let obstacle = match &seen {
+            Some(stored) => incoming.obstacle(unit.as_mut(), stored).await?,
+            None => None,
+        };
         drop(unit);
+        if let Some(stored) = seen
+            && self.has_text(stored, &incoming.text).await?
+        {
+            return Ok(incoming.report(FileOutcome::Unchanged, "", Vec::new()));
+        }
+        if let Some(obstacle) = obstacle {
+            return Ok(incoming.report(FileOutcome::Conflict, obstacle, Vec::new()));
+        }
         let definition = match self.examine(&incoming.text).await? {
             Ok(definition) => Arc::new(definition),
             Err(found) => {

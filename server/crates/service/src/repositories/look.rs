@@ -16,6 +16,7 @@ use store::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use super::intake::refused;
 use crate::{Service, problems::OrProblem as _};
 
 /// How often is looked whether one is due, for those that another node was asked to look at.
@@ -153,13 +154,7 @@ fn skipped(file: Skipped) -> FileReport {
         SkipReason::Link => "it is a symbolic link; put the file itself there",
         SkipReason::Name => "its name is no text in UTF-8; give it another name",
     };
-    FileReport {
-        path: file.path,
-        outcome: FileOutcome::Refused,
-        definition: None,
-        detail: detail.to_owned(),
-        diagnostics: Vec::new(),
-    }
+    refused(&file.path, detail)
 }
 
 /// Whether a look has come upon something that a person is to see to, and that was not so before.
