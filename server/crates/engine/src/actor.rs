@@ -203,6 +203,7 @@ async fn employed(
             };
             let mut unit = node.parts.store.begin().await?;
             let Some((claimed, _)) = unit.claim_run(run, name, node.now(), *length).await? else {
+                node.parts.live.woken_elsewhere(run);
                 return Ok(());
             };
             unit.commit().await?;
@@ -325,8 +326,15 @@ impl Actor {
         Ok(())
     }
 
+    /// Works on the run until it rests, the lease is lost or the node stops.
+    async fn run_until_rest(&mut self, bell: &Bell, look_into_inbox: bool) -> Result<(), Stop> {
+        let rested = self.go_on(bell, look_into_inbox).await;
+        self.let_nobody_wait();
+        rested
+    }
+
     /// Reading the inbox costs a query, so it is read where the bell rang, and once more before resting.
-    async fn run_until_rest(&mut self, bell: &Bell, mut look_into_inbox: bool) -> Result<(), Stop> {
+    async fn go_on(&mut self, bell: &Bell, mut look_into_inbox: bool) -> Result<(), Stop> {
         let mut renewal = Instant::now() + self.node.settings.lease / 3;
         let stop = self.node.stop.clone();
         loop {

@@ -150,8 +150,11 @@ impl Errand {
                 Some(true)
             }
             Entry::Closed { whose, until, .. } => {
-                // Without an actor the row is the next owner's.
-                let _ = self.report.send(Report::Waits(Waiting { call, whose, until }));
+                let waits = Report::Waits(Waiting { call, whose, until });
+                if self.report.send(waits).is_err() {
+                    // Nobody would know that it waits. If it is still wanted, the run's next owner asks anew.
+                    limits::leave(node, &self.lease, call).await;
+                }
                 None
             }
             Entry::Lost => None,

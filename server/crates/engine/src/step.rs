@@ -165,10 +165,9 @@ pub(crate) async fn write(
     }
     let mut left = Vec::new();
     for effect in effects {
-        if let Effect::StopCall { call } = effect
-            && actor.waits(*call)
-        {
-            left.extend(unit.delete_places(limits::of_call(run.id, *call), None).await?);
+        // It may just be asking for its place, too, or an earlier owner of the run has asked for it.
+        if let Effect::StopCall { call } = effect {
+            left.extend(unit.delete_waiting(limits::of_call(run.id, *call)).await?);
         }
     }
     if ending.is_some() && actor.is_limited() {

@@ -7,7 +7,7 @@ use store::{
 };
 
 use crate::{
-    db,
+    db::{self, Row},
     row::{Columns, each, first, only},
     statement::sql,
     unit::Unit,
@@ -43,6 +43,12 @@ fn place(row: &Columns<'_>) -> Result<Place> {
         waits: row.flag("waits")?,
         taken_at: row.maybe_time("taken_at")?,
     })
+}
+
+fn scopes(places: &[Row]) -> Result<Vec<String>> {
+    let mut scopes = each(places, |row| row.text("scope"))?;
+    scopes.sort();
+    Ok(scopes)
 }
 
 fn limits(row: &Columns<'_>) -> Result<NamespaceLimits> {
@@ -153,10 +159,12 @@ impl Limits for Unit {
             statement.push(" AND epoch = ").value(epoch);
         }
         statement.push(" RETURNING scope");
-        let deleted = self.execute_returning(statement).await?;
-        let mut scopes: Vec<String> = each(&deleted, |row| row.text("scope"))?;
-        scopes.sort();
-        Ok(scopes)
+        scopes(&self.execute_returning(statement).await?)
+    }
+
+    async fn delete_waiting(&mut self, claimant: Claimant) -> Result<Vec<String>> {
+        let statement = sql("DELETE FROM places WHERE run_id = $1 AND call = $2 AND waits RETURNING scope");
+        scopes(&self.execute_returning(statement.bind(claimant.run).bind(call(claimant))).await?)
     }
 
     async fn nth_latest_start(&mut self, scope: &str, nth: u32) -> Result<Option<Timestamp>> {

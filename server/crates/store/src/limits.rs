@@ -77,6 +77,8 @@ pub trait Limits: Send {
     async fn insert_place(&mut self, place: &Place) -> Result<()>;
     /// Removes all of a claimant, or those of one epoch; of which scopes.
     async fn delete_places(&mut self, claimant: Claimant, epoch: Option<i64>) -> Result<Vec<String>>;
+    /// Removes what a claimant waits for, not what it has; of which scopes.
+    async fn delete_waiting(&mut self, claimant: Claimant) -> Result<Vec<String>>;
     /// When the `nth` of the latest begun of a scope has begun; none when there are fewer.
     async fn nth_latest_start(&mut self, scope: &str, nth: u32) -> Result<Option<Timestamp>>;
     /// Remembers that somebody has begun.

@@ -8,7 +8,7 @@ use workflow::{CallId, Effect, Event, EventKind};
 
 use super::{Actor, Stop, is_cancellation};
 use crate::{
-    dispatch::Waiting,
+    dispatch::{Report, Waiting},
     limits::{self, Answer, Verdict},
     live::RunChange,
 };
@@ -68,11 +68,6 @@ impl Actor {
         self.node.parts.live.run_changed(RunChange { run: id, version: journal_version, status });
     }
 
-    /// Whether the call waits for its place.
-    pub(crate) fn waits(&self, call: CallId) -> bool {
-        self.waiting.contains_key(&call)
-    }
-
     /// Whose limit holds up a call of the run.
     pub(crate) fn waits_for(&self) -> Option<WaitsFor> {
         self.waiting.values().next().map(|waiting| waiting.whose)
@@ -88,8 +83,23 @@ impl Actor {
             self.waiting.insert(call, waiting);
         } else {
             // It was stopped meanwhile.
-            let (node, lease) = (Arc::clone(&self.node), self.lease.clone());
-            tokio::spawn(async move { limits::leave(&node, &lease, call).await });
+            self.leave(call);
+        }
+    }
+
+    fn leave(&self, call: CallId) {
+        let (node, lease) = (Arc::clone(&self.node), self.lease.clone());
+        tokio::spawn(async move { limits::leave(&node, &lease, call).await });
+    }
+
+    /// What calls have told too late is not heard any more: a row that nobody knows of would keep others waiting. Where a call
+    /// is still wanted, the next owner of the run asks anew.
+    pub(super) fn let_nobody_wait(&mut self) {
+        self.results.close();
+        while let Ok(report) = self.results.try_recv() {
+            if let Report::Waits(Waiting { call, .. }) = report {
+                self.leave(call);
+            }
         }
     }
 

@@ -321,6 +321,17 @@ impl Lab {
     }
 }
 
+/// Waits until something holds.
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let mut pause = tokio::time::interval(Duration::from_millis(10));
+    let waiting = async {
+        while !holds().await {
+            pause.tick().await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "it does not come to pass that {what}");
+}
+
 fn person(ids: &dyn Ids, parts: &Parts, login: &str, manager_id: Option<UserId>) -> User {
     let now = parts.clock.now();
     User {

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use store::{
     Store,
     connections::Connection,
-    limits::NamespaceLimits,
+    limits::{Claimant, NamespaceLimits},
     runs::Run,
     workflows::{VersionState, WorkflowVersion},
 };
@@ -17,7 +17,10 @@ use store_postgres::{PoolSizes, PostgresStore};
 use testkit::ManualClock;
 use workflow::EventKind;
 
-use crate::{lab::Lab, postgres::database};
+use crate::{
+    lab::{Lab, until},
+    postgres::database,
+};
 
 /// Long enough that a busy machine does not take a living node for a dead one.
 const LEASE: Duration = Duration::from_secs(6);
@@ -307,6 +310,43 @@ async fn a_call_that_waits_can_be_given_up_and_others_of_its_run_go_on() {
     let after = lab.launch_version(&after).await;
     lab.gate.let_end(2);
     lab.wait_for(after, RunStatus::Completed).await;
+    engine.shut_down().await;
+}
+
+/// The other branch has the only slot until it has won.
+#[tokio::test]
+async fn a_call_that_is_stopped_while_it_asks_for_its_place_stands_in_nobodys_way() {
+    let lab = Lab::new().await;
+    connect(&lab, json!({"callsAtOnce": 1})).await;
+    let holder = lab.define("holder", "1.0.0", VersionState::Published, OVER_CONNECTION).await;
+    let tasks = "
+  - both:
+      fork:
+        compete: true
+        branches:
+          - free: {call: scripted, with: {step: free}}
+          - never: {call: gated, with: {connection: narrow, step: never}}
+";
+    let version = lab.define("sample", "1.0.0", VersionState::Published, tasks).await;
+    let engine = lab.start_with(Arc::new(NoObserver), |settings| settings.calls = 2);
+    let holder = lab.launch_version(&holder).await;
+    lab.wait(holder, |_| lab.gate.under_way() == 1).await;
+    let runs = launch_many(&lab, &version, 20).await;
+    for id in &runs {
+        lab.wait_for(*id, RunStatus::Completed).await;
+    }
+    until("none of them has a place, or waits for one", async || {
+        let mut unit = lab.store.snapshot().await.unwrap();
+        for (id, call) in runs.iter().flat_map(|id| (0..4).map(move |call| (*id, Some(call)))) {
+            if !unit.places_of(Claimant { run: id, call }).await.unwrap().is_empty() {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+    lab.gate.let_end(1);
+    lab.wait_for(holder, RunStatus::Completed).await;
     engine.shut_down().await;
 }
 

@@ -18,12 +18,14 @@ use store::{
 use store_postgres::{PoolSizes, PostgresStore};
 use testkit::ManualClock;
 
-use crate::{lab::Lab, postgres};
+use crate::{
+    lab::{Lab, until},
+    postgres,
+};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Says for which time it was launched.
 const TELL: &str = "\n  - tell: {set: '${ $runtime.metadata.schedule.due }'}\n";
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A lab with a clock, and whatever else a test on one of the databases needs.
 struct Bench {
@@ -105,16 +107,6 @@ impl Bench {
         entries.retain(|entry| entry.action == action);
         entries
     }
-}
-
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let mut pause = tokio::time::interval(Duration::from_millis(10));
-    let waiting = async {
-        while !holds().await {
-            pause.tick().await;
-        }
-    };
-    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "it does not come to pass that {what}");
 }
 
 fn at(text: &str) -> Timestamp {
