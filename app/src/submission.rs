@@ -71,19 +71,10 @@ where
         self.calls.pending()
     }
 
-    /// How many calls have been answered, well or not.
+    /// How many calls have changed something, or were refused because something had changed. A page reads its data anew by it,
+    /// which leaves a form that was refused for what is in it as it is.
     pub fn version(self) -> Signal<usize> {
         self.calls.version.into()
-    }
-
-    /// How many calls have gone well. What is read anew by it leaves a form that was refused as it is.
-    pub fn successes(self) -> Memo<usize> {
-        let Calls { version, answer, .. } = self.calls;
-        Memo::new(move |before: Option<&usize>| {
-            version.track();
-            let well = answer.with_untracked(|answer| matches!(answer, Some(Ok(_))));
-            before.copied().unwrap_or_default() + usize::from(well)
-        })
     }
 
     /// The problem of the last call.
@@ -141,10 +132,13 @@ impl Calls {
         self.pending.set(true);
         leptos::task::spawn_local(async move {
             let answer = post(self.path, form).await;
+            let news = answer.as_ref().map_or_else(|error| is_out_of_date(&error.0), |_| true);
             // The page may have gone in the meantime.
             self.answer.try_set(Some(answer.map(Arc::from)));
             self.pending.try_set(false);
-            self.version.try_update(|version| *version += 1);
+            if news {
+                self.version.try_update(|version| *version += 1);
+            }
         });
     }
 
@@ -159,6 +153,11 @@ impl Calls {
             self.answer.with(|answer| answer.as_ref().and_then(|answer| answer.as_ref().err().map(|e| e.0.clone())))
         })
     }
+}
+
+/// Whether a call was refused because things are not as the page shows them.
+fn is_out_of_date(problem: &Problem) -> bool {
+    matches!(problem.status, 404 | 409 | 410) && problem.errors.is_empty()
 }
 
 /// A form that calls a server function, with JavaScript and without. Whoever has sent it and is refused comes to the first
@@ -197,7 +196,8 @@ pub fn SubmitForm(
 }
 
 fn to_first_fault(form: NodeRef<html::Form>) {
-    let Some(form) = form.get_untracked() else { return };
+    // The page may have drawn another in its place before this frame.
+    let Some(form) = form.try_get_untracked().flatten() else { return };
     // Who has gone on to something else meanwhile stays there.
     if !form.contains(document().active_element().as_deref()) {
         return;

@@ -51,9 +51,8 @@ pub fn ConnectionsPage() -> impl IntoView {
             toasts.failed(t.admin.test_failed());
         }
     });
-    let put = actions.put.successes();
     let data = Data::new(
-        move || (put.get(), actions.delete.version().get(), actions.test.version().get()),
+        move || (actions.put.version().get(), actions.delete.version().get(), actions.test.version().get()),
         |_| async { Ok((connections().await?, connection_kinds().await?)) },
     );
     view! {

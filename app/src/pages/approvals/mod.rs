@@ -115,13 +115,6 @@ fn Decisions(#[prop(into)] asked: Signal<Asked>) -> impl IntoView {
             navigate(&href, NavigateOptions { scroll: false, ..NavigateOptions::default() });
         }
     });
-    // Refused because something has changed: the page shows how it stands now, beside the explanation.
-    let problem = decide.problem();
-    Effect::new(move |_| {
-        if problem.with(|problem| problem.as_ref().is_some_and(|problem| problem.status == 409)) {
-            live.touch(Topic::Approvals);
-        }
-    });
     let course = Course::of_visit();
     listen(course, query);
     let one = move || matches!(asked.get(), Asked::One(_));

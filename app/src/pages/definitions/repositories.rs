@@ -57,8 +57,9 @@ pub fn RepositoriesPage() -> impl IntoView {
         let now = live.version(Topic::Repositories);
         before.copied().filter(|_| !dialog.get().is_empty()).unwrap_or(now)
     });
-    let (put, gone, asked) = (actions.put.successes(), actions.delete.successes(), actions.sync.successes());
-    let data = Data::new(move || (put.get(), gone.get(), asked.get(), seen.get()), |_| repositories());
+    let changes =
+        move || (actions.put.version().get(), actions.delete.version().get(), actions.sync.version().get(), seen.get());
+    let data = Data::new(changes, |_| repositories());
     view! {
         <PageHeader title=t.repositories.title() subtitle=t.repositories.lead()>
             {may(Operation::RepositoryUpdate)
