@@ -49,6 +49,7 @@ pub(crate) const KEYS: &[&str] = &[
     "pools.web",
     "pools.logs",
     "events.retention",
+    "audit.checkpoint_file",
     "runner.user",
     "runner.memory",
     "runner.processor_time",
@@ -117,6 +118,8 @@ pub(crate) struct Config {
     pub(crate) pools: Pools,
     /// How long events are kept for those who listen later.
     pub(crate) event_retention: Duration,
+    /// Where the last checkpoint of the audit log is kept outside the database.
+    pub(crate) audit_checkpoint_file: PathBuf,
     /// To whom the processes of workflows belong, if this process belongs to root.
     pub(crate) runner_user: String,
     /// What such a process may use up.
@@ -233,6 +236,9 @@ impl Config {
                     .filter(|kept| (Duration::from_mins(1)..=Duration::from_hours(366 * 24)).contains(kept))
                     .ok_or_else(|| values.wrong("events.retention", "an ISO 8601 duration from PT1M to P366D"))?,
             },
+            audit_checkpoint_file: values
+                .text("audit.checkpoint_file")
+                .map_or_else(|| data.join("audit-checkpoint"), PathBuf::from),
             runner_user: values.text("runner.user").unwrap_or("nobody").to_owned(),
             runner_limits: runner_limits(&values)?,
             data,

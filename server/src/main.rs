@@ -11,6 +11,7 @@
 //!   `routes()`; the document and the route cannot differ. Then look at the difference in `tests/it/openapi.json`.
 //! - **Add a command**: a module in `commands/` and a variant of `Command`.
 
+mod anchor_file;
 mod clock;
 mod commands;
 mod config;

@@ -36,6 +36,7 @@ use store_sqlite::{ReaderPools, SqliteStore};
 use workflow::{Capability, FunctionCatalogue};
 
 use crate::{
+    anchor_file::AnchorFile,
     clock::{SystemClock, SystemIds},
     config::{Config, Database, Pools},
     definition_resources::{DefinitionResources, FUNCTIONS},
@@ -116,6 +117,7 @@ impl Foundation {
             branches: Arc::<GitBranches>::clone(&self.branches),
             definitions: Arc::clone(&self.definitions),
             vault: Arc::clone(&self.vault),
+            anchor: Arc::new(AnchorFile(config.audit_checkpoint_file.clone())),
             passwords: self.passwords.clone(),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),

@@ -1,18 +1,29 @@
-//! `rondo audit export|verify`
+//! `rondo audit export|verify|key|rotate-key`
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, BufReader, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, BufReader, Read as _, Seek as _, Write},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context as _, Result};
+use audit::{
+    checkpoint::PublicKey,
+    proof::Proved,
+    verify::{Completeness, Outside, Verdict, What},
+};
 use clap::Subcommand;
+use domain::view::AuditProofView;
 
 use super::in_words;
 use crate::{config::Config, wiring::Foundation};
+
+/// Bytes of an export that are read at once.
+const BUFFER: usize = 256 << 10;
+/// The most bytes that the proof of an entry has: an entry has at most a little over 1 MiB.
+const LARGEST_PROOF: u64 = 4 << 20;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -22,11 +33,22 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Check that nothing in an export was altered, left out or added; needs neither server nor database
+    /// Check an export, or the proof of an entry: that nothing was altered and nothing is missing; needs neither server nor
+    /// database
     Verify {
-        /// The export
+        /// The export, or the proof
         file: PathBuf,
+        /// A file with a public key of the log from elsewhere; without, the file's own is taken
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// A file with a checkpoint that was kept elsewhere, to tell whether all that it covers is there
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
     },
+    /// Sign the log with a new key from now on, which the key so far introduces
+    RotateKey,
+    /// Print the public key of the log, by which its signatures are told
+    Key,
 }
 
 pub(super) async fn export(config: &Config, out: Option<&Path>) -> Result<ExitCode> {
@@ -49,17 +71,104 @@ pub(super) async fn export(config: &Config, out: Option<&Path>) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn verify(path: &Path) -> Result<ExitCode> {
+pub(super) fn verify(path: &Path, key: Option<&Path>, checkpoints: &[PathBuf]) -> Result<ExitCode> {
+    let outside = Outside {
+        key: key.map(key_in).transpose()?,
+        checkpoints: checkpoints.iter().map(|path| text_in(path)).collect::<Result<_>>()?,
+    };
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let verdict =
-        audit::verify::verify(BufReader::new(file)).with_context(|| format!("{} cannot be read", path.display()))?;
-    if let Some(fault) = &verdict.fault {
-        println!("{}: {fault}", path.display());
-        println!("{} entries before it are sound", verdict.entries);
-        return Ok(ExitCode::FAILURE);
+    if let Some(proof) = proof_in(&file)? {
+        return Ok(say_of_proof(path, &audit::proof::verify(&proof, &outside), &outside));
     }
-    let extent = if verdict.whole { "the whole log" } else { "a part of the log" };
-    println!("sound: {} entries, {extent}, up to entry {}", verdict.entries, verdict.head.seq);
-    println!("head {}", verdict.head.hash);
+    let read = audit::verify::verify(BufReader::with_capacity(BUFFER, file), &outside);
+    let verdict = read.with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(say_of_log(path, &verdict, &outside))
+}
+
+/// The proof that the file holds; none if it holds something else, which is read from its beginning then.
+fn proof_in(mut file: &File) -> Result<Option<AuditProofView>> {
+    let mut text = String::new();
+    let read = file.take(LARGEST_PROOF).read_to_string(&mut text);
+    file.rewind().context("the file cannot be read again from its beginning")?;
+    Ok(read.ok().and_then(|_| serde_json::from_str(&text).ok()))
+}
+
+fn key_in(path: &Path) -> Result<PublicKey> {
+    PublicKey::parse(&text_in(path)?).with_context(|| format!("{} is no key", path.display()))
+}
+
+fn text_in(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+fn say_of_proof(path: &Path, proved: &Result<Proved, What>, outside: &Outside) -> ExitCode {
+    match proved {
+        Ok(Proved { seq, size, key }) => {
+            println!("sound: entry {seq} is in the log of {size} entries that was signed");
+            say_key(key, outside);
+            ExitCode::SUCCESS
+        }
+        Err(what) => {
+            println!("{}: {what}", path.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say_of_log(path: &Path, verdict: &Verdict, outside: &Outside) -> ExitCode {
+    let Verdict { entries, checkpoints, root, .. } = verdict;
+    let unsound = verdict.fault.is_some();
+    match &verdict.fault {
+        Some(fault) => {
+            println!("{}: {fault}", path.display());
+            println!("integrity: broken; the {entries} entries before that are in their places");
+        }
+        None => {
+            println!("sound: {entries} entries, {checkpoints} checkpoints, root {}", audit::tree::text(root));
+            println!("integrity: nothing was altered");
+        }
+    }
+    let missing = matches!(verdict.completeness, Completeness::Missing { .. });
+    match verdict.completeness {
+        Completeness::Proved { up_to } => {
+            println!(
+                "completeness: nothing is missing up to entry {up_to}, which the checkpoint from elsewhere covers"
+            );
+        }
+        Completeness::Unproved => {
+            println!(
+                "completeness: nothing is missing in between; whether the end was cut off is told by a checkpoint from \
+                 elsewhere (--checkpoint)"
+            );
+        }
+        Completeness::Missing { from, to } => println!("completeness: the entries from {from} to {to} are missing"),
+        Completeness::Unknown => println!("completeness: not known"),
+    }
+    if let Some(key) = &verdict.key {
+        say_key(key, outside);
+    }
+    if unsound || missing { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn say_key(key: &PublicKey, outside: &Outside) {
+    match outside.key {
+        Some(_) => println!("signed by the given key {key}, or one that it introduced"),
+        None => println!("signed by the key that the file names, {key}; compare it with one from elsewhere (--key)"),
+    }
+}
+
+pub(super) async fn key(config: &Config) -> Result<ExitCode> {
+    let foundation = Foundation::lay(config).await?;
+    let key = foundation.console(config)?.console_audit_key().await.map_err(|problem| in_words(&problem))?;
+    println!("{key}");
+    foundation.store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn rotate_key(config: &Config) -> Result<ExitCode> {
+    let foundation = Foundation::lay(config).await?;
+    let key = foundation.console(config)?.console_rotate_audit_key().await.map_err(|problem| in_words(&problem))?;
+    println!("{key}");
+    foundation.store.close().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -120,7 +120,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Migrate => migrate::migrate(&quiet(&flags)?).await,
         Command::User(command) => user::run(&quiet(&flags)?, command).await,
         Command::Token(command) => token::run(&quiet(&flags)?, command).await,
-        Command::Audit(audit::Command::Verify { file }) => audit::verify(&file),
+        Command::Audit(audit::Command::Verify { file, key, checkpoint }) => {
+            audit::verify(&file, key.as_deref(), &checkpoint)
+        }
+        Command::Audit(audit::Command::Key) => audit::key(&quiet(&flags)?).await,
+        Command::Audit(audit::Command::RotateKey) => audit::rotate_key(&quiet(&flags)?).await,
         Command::Audit(audit::Command::Export { out }) => audit::export(&quiet(&flags)?, out.as_deref()).await,
         Command::Definitions(command) => definitions::run(&quiet(&flags)?, command).await,
         Command::Policies(command) => policies::run(&quiet(&flags)?, &command).await,

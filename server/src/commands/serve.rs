@@ -87,6 +87,8 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     tasks.spawn(housekeeping::keep_house(Arc::clone(&store), Arc::clone(&clock), kept, stop.clone()));
     let (sequenced, told) = (Arc::clone(&store), stop.clone());
     tasks.spawn(async move { audit::keep_sequencing(sequenced.as_ref(), told).await });
+    let (signed, told) = (Arc::clone(&service), stop.clone());
+    tasks.spawn(async move { signed.keep_checkpoints(told).await });
     if let Some(settings) = &config.mail {
         let links = DecisionLinks::new(Arc::clone(&foundation.vault));
         let mailer = Mailer::new(Arc::clone(&store), Arc::clone(&clock), settings.clone(), base_url.clone(), links)

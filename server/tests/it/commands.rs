@@ -1,7 +1,7 @@
 use std::{
     fs,
     io::Write as _,
-    process::{Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use crate::server::{TestServer, complaint, printed, repository, rondo, run};
@@ -77,20 +77,101 @@ async fn an_export_of_the_audit_log_is_sound_until_it_is_altered() {
         text.contains("\"token.create\"") && text.contains("\"cli\"") && text.contains("\"audit.export\""),
         "{text}"
     );
-    assert_eq!(printed(server.data(), &["audit", "export"]).lines().count(), text.lines().count() + 1);
+    let entries = |text: &str| text.lines().filter(|line| line.starts_with("{\"body\"")).count();
+    assert_eq!(entries(&printed(server.data(), &["audit", "export"])), entries(&text) + 1);
 
     fs::write(&file, text.replacen("demonstration.load", "demonstration.lost", 1)).unwrap();
     let output = run(folder.path(), &["audit", "verify", path]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("line "), "{output:?}");
 
-    let response = server.rest(reqwest::Method::GET, "/audit/entries?format=jsonl", &server.token("auditor"));
+    let auditor = server.token("auditor");
+    let response = server.rest(reqwest::Method::GET, "/audit/entries?format=jsonl", &auditor);
     let response = response.send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/jsonl");
     fs::write(&file, response.bytes().await.unwrap()).unwrap();
     assert!(printed(folder.path(), &["audit", "verify", path]).starts_with("sound: "));
-    let csv = server.rest(reqwest::Method::GET, "/audit/entries?format=csv", &server.token("auditor"));
+    let csv = server.rest(reqwest::Method::GET, "/audit/entries?format=csv", &auditor);
     assert!(csv.send().await.unwrap().text().await.unwrap().starts_with("\"seq\","));
+}
+
+/// What an auditor does: notes the key and a checkpoint, comes back, and needs nothing of the server but what it gives.
+#[tokio::test]
+async fn an_auditor_proves_the_log_without_trusting_the_server() {
+    let server = TestServer::demo();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let auditor = server.token("auditor");
+    let key = file("key", &printed(server.data(), &["audit", "key"]));
+    let noted = server.get("/audit/checkpoint", &auditor).await;
+    let checkpoint = file("noted", noted["checkpoint"].as_str().unwrap());
+    let kept = server.data().join("audit-checkpoint");
+    assert!(fs::read_to_string(kept).unwrap().starts_with(noted["origin"].as_str().unwrap()));
+
+    let proof = server.get("/audit/entries/2/proof", &auditor).await;
+    let proof_file = file("proof.json", &serde_json::to_string_pretty(&proof).unwrap());
+    let proved = printed(folder.path(), &["audit", "verify", &proof_file, "--key", &key]);
+    assert!(proved.starts_with("sound: entry 2 "), "{proved}");
+    let altered = file("altered.json", &proof.to_string().replacen("\"done\"", "\"failed\"", 1));
+    assert_eq!(run(folder.path(), &["audit", "verify", &altered]).status.code(), Some(1));
+    let from = noted["size"].as_u64().unwrap();
+    let growth = server.get(&format!("/audit/consistency?from={from}"), &auditor).await;
+    assert_eq!((growth["fromRoot"].as_str(), growth["to"].as_u64() > Some(from)), (noted["root"].as_str(), true));
+
+    let rotated = printed(server.data(), &["audit", "rotate-key"]);
+    assert_ne!(rotated, fs::read_to_string(&key).unwrap());
+    let export = printed(server.data(), &["audit", "export"]);
+    let lines: Vec<_> = export.split_inclusive('\n').collect();
+    let entry = lines.iter().position(|line| line.starts_with("{\"body\"")).unwrap();
+    let without = |left_out: usize| {
+        let rest = lines.iter().enumerate().filter(|(index, _)| *index != left_out).map(|(_, line)| *line);
+        rest.collect::<String>()
+    };
+    let swapped = {
+        let mut lines = lines.clone();
+        lines.swap(entry, entry + 1);
+        lines.concat()
+    };
+    // The end cut off, with everything that tells of it: the last entries and checkpoints, and a last line that fits.
+    let cut = {
+        let first = lines.iter().position(|line| line.starts_with("{\"checkpoint\"")).unwrap();
+        let entries = lines[..first].iter().filter(|line| line.starts_with("{\"body\"")).count();
+        let note: serde_json::Value = serde_json::from_str(lines[first]).unwrap();
+        let signed = audit::checkpoint::unverified(note["checkpoint"].as_str().unwrap()).unwrap();
+        let root = audit::tree::text(&signed.root);
+        let last = serde_json::json!({"entries": entries, "checkpoints": 1, "root": root});
+        lines[..=first].concat() + &format!("{last}\n")
+    };
+    let other = TestServer::demo();
+    let other_key = file("other-key", &printed(other.data(), &["audit", "key"]));
+    for (name, text, key, expected) in [
+        ("sound", export.clone(), &key, 0),
+        ("altered", export.replacen("demonstration.load", "demonstration.lost", 1), &key, 1),
+        ("deleted", without(entry), &key, 1),
+        ("inserted", lines[..=entry].concat() + &lines[entry..].concat(), &key, 1),
+        ("swapped", swapped, &key, 1),
+        ("truncated", lines[..lines.len() - 1].concat(), &key, 1),
+        ("cut", cut, &key, 1),
+        ("of another log", printed(other.data(), &["audit", "export"]), &key, 1),
+        ("other key", export.clone(), &other_key, 1),
+    ] {
+        let path = file("export.jsonl", &text);
+        let arguments = ["audit", "verify", &path, "--key", key, "--checkpoint", &checkpoint];
+        let ours = run(folder.path(), &arguments);
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify_export.py");
+        let theirs = Command::new("python3").arg(script).args(&arguments[2..]).output().unwrap();
+        let said = format!("{name}: {ours:?}\n{theirs:?}");
+        assert_eq!((ours.status.code(), theirs.status.code()), (Some(expected), Some(expected)), "{said}");
+        for output in [&ours, &theirs] {
+            let words = String::from_utf8_lossy(&output.stdout);
+            assert!(words.contains("integrity: ") && words.contains("completeness: "), "{said}");
+            assert_eq!(words.contains("are missing"), name == "cut", "{said}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,46 +1,50 @@
 //! Exports of the audit log: JSON Lines that can be verified, and CSV for spreadsheets.
 //!
-//! A file of JSON Lines is a first line, one line per entry in which the hashed bytes stand as they are, and a last line
-//! that says how many there were and where they end. There are two kinds:
-//! - the whole log, or all of it after some entry: [`header`], [`line()`] in order, [`footer`];
-//! - a selection (what a filter let through): [`selection_header`], [`selection_line`] in ascending or descending order,
-//!   [`footer`]. Each entry brings the hash before it and can be verified by itself; what was left out cannot.
+//! A file of JSON Lines is [`header`], an [`introduction`] for each later key, then [`line()`] for each entry with a
+//! [`checkpoint`] after the entries that it covers, the last of them after the last entry, and [`footer`]. The hashed bytes of
+//! entries stand in it as they are.
 //!
 //! Every function returns its line with the line feed.
 
 use domain::view::AuditEntryView;
 use serde_json::json;
-use store::audit::{AuditHead, AuditRow};
+use store::audit::AuditRow;
+
+use crate::{
+    checkpoint::PublicKey,
+    tree::{self, Hash},
+};
 
 /// The `format` in the first line of an export.
 pub const FORMAT: &str = "rondo-audit";
+/// The version of the export that this program writes.
+pub const VERSION: i64 = 2;
 
-/// The first line of an export of everything after `after`; [`crate::start`] for the whole log.
-pub fn header(after: &AuditHead) -> String {
-    let line = json!({"format": FORMAT, "v": crate::VERSION, "after": after.seq, "previous": after.hash});
+/// The first line: which log, and the first of its keys.
+pub fn header(key: &PublicKey) -> String {
+    let line = json!({"format": FORMAT, "v": VERSION, "key": key.to_string()});
     format!("{line}\n")
 }
 
-/// The first line of a selection.
-pub fn selection_header() -> String {
-    let line = json!({"format": FORMAT, "v": crate::VERSION, "selection": true});
-    format!("{line}\n")
+/// A later key of the log, introduced by one before it.
+pub fn introduction(note: &str) -> String {
+    format!("{}\n", json!({"introduction": note}))
 }
 
 /// One entry.
 pub fn line(row: &AuditRow) -> String {
-    format!("{{\"body\":{},\"hash\":{}}}\n", body(row), json!(row.hash))
+    let hash = tree::text(&tree::leaf(row.body.as_bytes()));
+    format!("{{\"body\":{},\"hash\":\"{hash}\"}}\n", body(row))
 }
 
-/// One entry of a selection, with the hash of the entry before it in the log ([`crate::START`] for the first of all).
-pub fn selection_line(row: &AuditRow, previous: &str) -> String {
-    format!("{{\"body\":{},\"hash\":{},\"previous\":{}}}\n", body(row), json!(row.hash), json!(previous))
+/// A checkpoint over the entries so far.
+pub fn checkpoint(note: &str) -> String {
+    format!("{}\n", json!({"checkpoint": note}))
 }
 
-/// The last line: how many entries the file has, and the last of them; without any, what [`header`] was given, or
-/// [`crate::start`] for a selection.
-pub fn footer(entries: u64, last: &AuditHead) -> String {
-    let line = json!({"entries": entries, "last": last.seq, "head": last.hash});
+/// The last line: how many entries and checkpoints the file has, and the root of the tree over the entries.
+pub fn footer(entries: u64, checkpoints: u64, root: &Hash) -> String {
+    let line = json!({"entries": entries, "checkpoints": checkpoints, "root": tree::text(root)});
     format!("{line}\n")
 }
 
@@ -115,14 +119,14 @@ mod tests {
     #[test]
     fn a_line_holds_exactly_the_hashed_bytes() {
         let [row] = <[_; 1]>::try_from(rows(&[entry()])).unwrap();
-        assert_eq!(line(&row), format!("{{\"body\":{},\"hash\":\"{}\"}}\n", row.body, row.hash));
+        let hash = tree::text(&tree::leaf(row.body.as_bytes()));
+        assert_eq!(line(&row), format!("{{\"body\":{},\"hash\":\"{hash}\"}}\n", row.body));
     }
 
     #[test]
     fn an_altered_body_cannot_break_a_line() {
         let [mut row] = <[_; 1]>::try_from(rows(&[entry()])).unwrap();
         row.body.insert(1, '\n');
-        row.hash.push_str("\"}\n{");
         assert_eq!(line(&row).matches('\n').count(), 1);
     }
 

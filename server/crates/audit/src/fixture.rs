@@ -1,14 +1,19 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use domain::{SessionId, UserId, view::AuditFilter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use store::{
     StoreError,
-    audit::{AuditHead, AuditLog, AuditRow, QueuedEntry},
+    audit::{AuditLog, AuditRow, AuditTile, QueuedEntry},
 };
 use uuid::Uuid;
 
-use crate::{Actor, Door, Entry, Outcome, ResourceRef, seal, start};
+use crate::{
+    Actor, Door, Entry, Outcome, ResourceRef, seal,
+    tree::{self, Edge, Hash},
+};
 
 pub(crate) fn entry() -> Entry {
     let id = Uuid::from_u128;
@@ -62,14 +67,16 @@ pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
 
 /// The entries as they would be stored in an empty log.
 pub(crate) fn rows(entries: &[Entry]) -> Vec<AuditRow> {
-    let mut head = start();
-    let mut rows = Vec::new();
-    for entry in entries {
-        let row = seal(&head, entry).unwrap();
-        head = AuditHead { seq: row.seq, hash: row.hash.clone() };
-        rows.push(row);
+    (1..).zip(entries).map(|(place, entry)| seal(place, entry).unwrap()).collect()
+}
+
+/// The root of the tree over rows.
+pub(crate) fn root(rows: &[AuditRow]) -> Hash {
+    let mut edge = Edge::default();
+    for row in rows {
+        edge.push(tree::leaf(row.body.as_bytes()));
     }
-    rows
+    edge.root()
 }
 
 /// A log in memory.
@@ -77,16 +84,17 @@ pub(crate) fn rows(entries: &[Entry]) -> Vec<AuditRow> {
 pub(crate) struct Memory {
     pub(crate) rows: Vec<AuditRow>,
     pub(crate) queue: Vec<QueuedEntry>,
+    pub(crate) tiles: BTreeMap<(i64, i64), String>,
 }
 
 #[async_trait]
 impl AuditLog for Memory {
-    async fn audit_head(&mut self) -> store::Result<AuditHead> {
-        Ok(self.rows.last().map_or_else(start, |row| AuditHead { seq: row.seq, hash: row.hash.clone() }))
+    async fn audit_size(&mut self) -> store::Result<i64> {
+        Ok(self.rows.last().map_or(0, |row| row.seq))
     }
 
-    async fn append_audit(&mut self, before: &AuditHead, rows: &[AuditRow]) -> store::Result<()> {
-        if *before != self.audit_head().await? {
+    async fn append_audit(&mut self, before: i64, rows: &[AuditRow]) -> store::Result<()> {
+        if before != self.audit_size().await? {
             return Err(StoreError::Conflict);
         }
         self.rows.extend_from_slice(rows);
@@ -118,5 +126,23 @@ impl AuditLog for Memory {
 
     async fn audit_entry(&mut self, seq: i64) -> store::Result<Option<AuditRow>> {
         Ok(self.rows.iter().find(|row| row.seq == seq).cloned())
+    }
+
+    async fn audit_tree_size(&mut self) -> store::Result<i64> {
+        let last = self.tiles.iter().rfind(|((level, _), _)| *level == 0);
+        Ok(last.map_or(0, |((_, place), hashes)| place * 256 + i64::try_from(hashes.len() / 64).unwrap()))
+    }
+
+    async fn audit_tiles(&mut self, at: &[(i64, i64)]) -> store::Result<Vec<AuditTile>> {
+        let tile = |(level, place): &(i64, i64)| {
+            let hashes = self.tiles.get(&(*level, *place))?.clone();
+            Some(AuditTile { level: *level, place: *place, hashes })
+        };
+        Ok(at.iter().filter_map(tile).collect())
+    }
+
+    async fn put_audit_tiles(&mut self, tiles: &[AuditTile]) -> store::Result<()> {
+        self.tiles.extend(tiles.iter().map(|tile| ((tile.level, tile.place), tile.hashes.clone())));
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The audit log: entries in a canonical form, each linked by hash to all before it, and the verifier of an export.
+//! The audit log: entries in a canonical form, the tree over them, the checkpoints that are signed of it, and the verifier.
 //!
 //! The format is `docs/ledger.md`: enough to write another verifier from. Everything here is pure except the
 //! sequencer ([`append`], [`sequence`]), which writes through the storage ports.
@@ -15,7 +15,8 @@
 //! # fn sendable<T: Send>(_: T) {}
 //! # fn check(store: &dyn store::Store, entry: &audit::Entry) { sendable(example(store, entry)) }
 //! ```
-//! An export is [`export::header`], one [`export::line()`] per row, [`export::footer`]; [`verify::verify`] reads it back.
+//! An export is made of the lines of [`export`]; [`verify::verify`] reads it back. What is proved of a single entry is a
+//! [`tree::Claim`], from [`tiles`] of the stored tree.
 //! [`view`] is what pages and REST show of a row: it is read from the hashed body, not from the search columns.
 //!
 //! # How to
@@ -25,17 +26,20 @@
 //!   test vector of `seal` must stay.
 
 mod canonical;
+pub mod checkpoint;
 mod entry;
 pub mod export;
+pub mod proof;
 mod seal;
 mod sequencer;
+pub mod tree;
 pub mod verify;
 mod view;
 
 pub use canonical::{NotCanonical, canonical, parse};
 pub use entry::{Actor, Door, Entry, Outcome, ResourceRef};
-pub use seal::{START, VERSION, seal, start};
-pub use sequencer::{append, append_all, keep_sequencing, sequence};
+pub use seal::{VERSION, seal};
+pub use sequencer::{append, append_all, keep_sequencing, resume, sequence, tiles};
 pub use view::view;
 
 #[cfg(test)]

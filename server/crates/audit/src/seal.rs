@@ -1,12 +1,9 @@
-//! Turns an entry into the row that is stored: its canonical body, and the hash that links it to all before it.
+//! Turns an entry into the row that is stored: its canonical body, and what is searched by.
 
 use domain::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use store::{
-    StoreError,
-    audit::{AuditHead, AuditRow},
-};
+use store::{StoreError, audit::AuditRow};
 
 use crate::{
     Entry,
@@ -16,30 +13,18 @@ use crate::{
 /// The version of the encoding that this program writes, the `v` of a body.
 pub const VERSION: i64 = 1;
 
-/// The hash that the first entry is linked to, in hex.
-pub const START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-const DOMAIN: &[u8] = b"rondo-audit-v1\0";
 const LONGEST_WORD: usize = 512;
 const LARGEST_DETAIL: usize = 1 << 20;
 const DEEPEST_DETAIL: usize = 64;
 
-/// The end of an empty log.
-#[must_use]
-pub fn start() -> AuditHead {
-    AuditHead { seq: 0, hash: START.to_owned() }
-}
-
-/// The row that follows `head`. [`StoreError::Inconsistent`] when the hash of `head` is none.
-pub fn seal(head: &AuditHead, entry: &Entry) -> Result<AuditRow, StoreError> {
-    let previous = if head.seq == 0 { Some([0; 32]) } else { hash_bytes(&head.hash) };
-    let previous =
-        previous.ok_or_else(|| StoreError::Inconsistent("the hash at the end of the audit log".to_owned()))?;
-    let seq = head.seq + 1;
+/// The row of an entry at this place.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] when the entry has a number that the format does not have, which none has that was made here.
+pub fn seal(seq: i64, entry: &Entry) -> Result<AuditRow, StoreError> {
     let columns = Columns::new(entry);
     let body = canonical(&body(seq, entry, &columns))
         .map_err(|_| StoreError::Inconsistent("the number of an audit entry".to_owned()))?;
-    let hash = hex::encode(link(&previous, body.as_bytes()));
     Ok(AuditRow {
         seq,
         at: entry.at,
@@ -52,20 +37,7 @@ pub fn seal(head: &AuditHead, entry: &Entry) -> Result<AuditRow, StoreError> {
         namespace: entry.namespace.as_ref().map(ToString::to_string),
         outcome: entry.outcome.as_str().to_owned(),
         body,
-        hash,
     })
-}
-
-/// The hash of an entry: SHA-256 over the domain, the hash before and the body.
-pub(crate) fn link(previous: &[u8; 32], body: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(DOMAIN).chain_update(previous).chain_update(body).finalize().into()
-}
-
-/// The bytes of a hash in lower-case hex.
-pub(crate) fn hash_bytes(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let lower_case = text.bytes().all(|byte| !byte.is_ascii_uppercase());
-    (lower_case && hex::decode_to_slice(text, &mut bytes).is_ok()).then_some(bytes)
 }
 
 /// What stands both in the body and in the columns to search by, so that they cannot differ.
@@ -159,22 +131,13 @@ mod tests {
 
     #[test]
     fn the_encoding_of_version_1_never_changes() {
-        let row = seal(&start(), &entry()).unwrap();
+        let row = seal(1, &entry()).unwrap();
         assert_eq!(
             row.body,
             r#"{"action":"approval.decide","actor":{"id":"00000000-0000-0000-0000-000000000007","login":"manager"},"address":"192.0.2.7","at":"2026-11-22T15:04:05.123456Z","detail":{"decision":"approve","name":"김민준"},"door":"portal","namespace":"identity","outcome":"done","policies":["asked-people-decide"],"resource":{"id":"00000000-0000-0000-0000-000000000009","kind":"approval","name":"R-1042"},"seq":1,"session":"00000000-0000-0000-0000-000000000008","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","v":1}"#
         );
-        assert_eq!(row.hash, "bfaad511093750dc556723d240f5b4151eac2426c5970f144ef61df69c6ad3b0");
-        let second = seal(&AuditHead { seq: 1, hash: row.hash }, &entry()).unwrap();
-        assert_eq!(second.hash, "cdf6707499afbe75f7217e9ed5529b95fcfe71ab9d2ccf3c8ac8d4fe3b449bba");
-    }
-
-    #[test]
-    fn a_stored_head_that_is_no_hash_is_refused() {
-        for hash in ["", "zz", &START[1..], &"A".repeat(64)] {
-            let head = AuditHead { seq: 4, hash: hash.to_owned() };
-            assert!(matches!(seal(&head, &entry()), Err(StoreError::Inconsistent(_))), "{hash}");
-        }
+        let hash = crate::tree::text(&crate::tree::leaf(row.body.as_bytes()));
+        assert_eq!(hash, "46ff41b14db2bf8356a226ef0a7a59124a489e12314b333dde18bafac8682eda");
     }
 
     #[test]
@@ -182,18 +145,18 @@ mod tests {
         let mut hostile = entry();
         hostile.actor = crate::Actor::unknown("a\0b".to_owned() + &"ä".repeat(10_000));
         hostile.detail = Value::String("x".repeat(LARGEST_DETAIL));
-        let row = seal(&start(), &hostile).unwrap();
+        let row = seal(1, &hostile).unwrap();
         assert_eq!(row.actor.chars().count(), LONGEST_WORD);
         assert!(row.actor.starts_with("a\u{fffd}b"));
         assert!(row.body.len() < 4_000);
         assert!(row.body.contains("\"omitted\":{\"bytes\":1048578,"));
 
         hostile.detail = json!([1, "two"]);
-        let row = seal(&start(), &hostile).unwrap();
+        let row = seal(1, &hostile).unwrap();
         assert!(row.body.contains(r#""detail":{"value":[1,"two"]}"#));
 
         hostile.detail = (0..200).fold(json!(1), |inner, _| json!([inner]));
-        let row = seal(&start(), &hostile).unwrap();
+        let row = seal(1, &hostile).unwrap();
         assert!(crate::parse(row.body.as_bytes()).is_ok());
         assert!(row.body.contains("\"omitted\""));
     }

@@ -1,18 +1,23 @@
-//! How entries get into the log: queued in the unit of work of what they tell of, given their places later.
+//! How entries get into the log: queued in the unit of work of what they tell of, given their places in it and in the tree
+//! later.
 //!
 //! The end of the log is one place for everybody. If each unit took it until it is durable, units would wait for each other
 //! in a row; so only the sequencer takes it, for many entries at once. Whoever reads the log has it sequenced first, and so
 //! sees all that is durable.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use store::{
     Store, StoreError,
-    audit::{AuditHead, AuditLog, QueuedEntry},
+    audit::{AuditLog, AuditTile, QueuedEntry},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Entry, seal::seal};
+use crate::{
+    Entry,
+    seal::seal,
+    tree::{self, Growth, Hash, TileAt},
+};
 
 /// Entries that get their places in one unit of work.
 const BATCH: u32 = 500;
@@ -36,10 +41,15 @@ pub async fn append_all<L: AuditLog + ?Sized>(log: &mut L, entries: &[Entry]) ->
 
 /// Gives all queued entries their places. Others may queue more meanwhile.
 ///
-/// [`StoreError::Inconsistent`] when the end of the log is no hash, or the queue holds what is no entry.
+/// # Errors
+/// [`StoreError::Inconsistent`] when the queue holds what is no entry, or the stored tree is none.
 pub async fn sequence(store: &dyn Store) -> Result<(), StoreError> {
-    if store.snapshot().await?.is_audit_queue_empty().await? {
-        return Ok(());
+    {
+        let mut unit = store.snapshot().await?;
+        // A log from before there was a tree gets one.
+        if unit.is_audit_queue_empty().await? && unit.audit_tree_size().await? == unit.audit_size().await? {
+            return Ok(());
+        }
     }
     loop {
         let mut unit = store.begin().await?;
@@ -53,18 +63,67 @@ pub async fn sequence(store: &dyn Store) -> Result<(), StoreError> {
 
 /// Gives some entries their places, within a unit that holds the end of the log until it ends; how many.
 async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L) -> Result<usize, StoreError> {
-    // The end first: whoever holds it is the only one who takes from the queue.
-    let before = log.audit_head().await?;
-    let queued = log.take_queued_audit(BATCH).await?;
-    let mut head = before.clone();
-    let mut rows = Vec::with_capacity(queued.len());
-    for QueuedEntry { entry, .. } in queued {
-        let row = seal(&head, &serde_json::from_str(&entry).map_err(|_| unreadable())?)?;
-        head = AuditHead { seq: row.seq, hash: row.hash.clone() };
-        rows.push(row);
+    // The end first: whoever holds it is the only one who takes from the queue, and who grows the tree.
+    let size = log.audit_size().await?;
+    let mut growth = resume(log).await?;
+    let planted = i64::try_from(growth.size()).map_err(|_| no_tree())?;
+    let mut rows = if planted < size { log.audit_from(planted, BATCH).await? } else { Vec::new() };
+    if rows.last().map_or(planted, |row| row.seq) == size {
+        let mut new = Vec::new();
+        for (place, QueuedEntry { entry, .. }) in (size + 1..).zip(log.take_queued_audit(BATCH).await?) {
+            new.push(seal(place, &serde_json::from_str(&entry).map_err(|_| unreadable())?)?);
+        }
+        log.append_audit(size, &new).await?;
+        rows.extend(new);
     }
-    log.append_audit(&before, &rows).await?;
+    for row in &rows {
+        growth.push(tree::leaf(row.body.as_bytes()));
+    }
+    let tiles: Vec<_> = growth.changed().iter().map(stored).collect();
+    log.put_audit_tiles(&tiles).await?;
     Ok(rows.len())
+}
+
+/// The tree as it is stored.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] when it is none.
+pub async fn resume<L: AuditLog + ?Sized>(log: &mut L) -> Result<Growth, StoreError> {
+    let size = u64::try_from(log.audit_tree_size().await?).map_err(|_| no_tree())?;
+    let open: Vec<_> = Growth::open(size).into_iter().map(|(at, _)| at).collect();
+    let tiles = tiles(log, open).await?;
+    Growth::resume(size, tiles).ok_or_else(no_tree)
+}
+
+/// Tiles of the stored tree; those that are not there are left out.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] when one holds what is no hash.
+pub async fn tiles<L: AuditLog + ?Sized>(
+    log: &mut L,
+    at: impl IntoIterator<Item = TileAt>,
+) -> Result<BTreeMap<TileAt, Vec<Hash>>, StoreError> {
+    let mut places = Vec::new();
+    for TileAt { level, index } in at {
+        places.push((i64::from(level), i64::try_from(index).map_err(|_| no_tree())?));
+    }
+    let stored = log.audit_tiles(&places).await?;
+    stored.iter().map(|tile| read(tile).ok_or_else(no_tree)).collect()
+}
+
+fn read(tile: &AuditTile) -> Option<(TileAt, Vec<Hash>)> {
+    let at = TileAt { level: u8::try_from(tile.level).ok()?, index: u64::try_from(tile.place).ok()? };
+    let hashes = tile.hashes.as_bytes().chunks(64).map(|hash| tree::from_text(std::str::from_utf8(hash).ok()?));
+    Some((at, hashes.collect::<Option<_>>()?))
+}
+
+fn stored((at, hashes): (&TileAt, &Vec<Hash>)) -> AuditTile {
+    AuditTile {
+        level: i64::from(at.level),
+        // The store has a place for no more entries than that.
+        place: i64::try_from(at.index).unwrap_or(i64::MAX),
+        hashes: hashes.iter().map(tree::text).collect(),
+    }
 }
 
 /// Sequences now and then until told to stop, and once more then.
@@ -78,6 +137,10 @@ pub async fn keep_sequencing(store: &dyn Store, stop: CancellationToken) {
             tracing::warn!(error = &error as &dyn std::error::Error, "entries of the audit log wait for their places");
         }
     }
+}
+
+fn no_tree() -> StoreError {
+    StoreError::Inconsistent("audit_tiles".to_owned())
 }
 
 fn unreadable() -> StoreError {
@@ -102,5 +165,28 @@ mod tests {
         assert_eq!(block_on(sequence_some(&mut log)).unwrap(), 2);
         assert_eq!(block_on(sequence_some(&mut log)).unwrap(), 0);
         assert_eq!(log.rows, crate::fixture::rows(&[entry(), entry(), entry()]));
+        assert_eq!(block_on(resume(&mut log)).unwrap().root(), crate::fixture::root(&log.rows));
+    }
+
+    #[test]
+    fn a_log_from_before_there_was_a_tree_gets_one() {
+        let mut log = Memory { rows: crate::fixture::rows(&vec![entry(); 1_100]), ..Memory::default() };
+        block_on(append(&mut log, &entry())).unwrap();
+        for (sequenced, planted) in [(500, 500), (500, 1_000), (101, 1_101), (0, 1_101)] {
+            assert_eq!(block_on(sequence_some(&mut log)).unwrap(), sequenced);
+            let growth = block_on(resume(&mut log)).unwrap();
+            assert_eq!(growth.size(), planted);
+            assert_eq!(growth.root(), crate::fixture::root(&log.rows[..usize::try_from(planted).unwrap()]));
+        }
+        assert_eq!(log.rows.len(), 1_101);
+    }
+
+    #[test]
+    fn a_stored_tree_that_is_none_is_refused() {
+        let mut log = Memory::default();
+        block_on(append_all(&mut log, &[entry(), entry()])).unwrap();
+        block_on(sequence_some(&mut log)).unwrap();
+        log.tiles.values_mut().for_each(|hashes| hashes.replace_range(..1, "Z"));
+        assert!(matches!(block_on(sequence_some(&mut log)), Err(StoreError::Inconsistent(_))));
     }
 }

@@ -1,37 +1,73 @@
-//! Verifies an export, or the stored log itself, entry by entry: nothing altered, left out, added or reordered.
+//! Verifies an export or the stored log, entry by entry: that nothing was altered, and that nothing is missing.
 //!
-//! What this proves, and what it does not: the hashes have no key, so whoever can write a file anew with all its hashes
-//! makes a sound file with another head. Compare [`Verdict::head`] with one noted earlier in another place.
+//! Two questions, two answers. *Integrity*: are these the entries that the log's keys have signed, each in its place?
+//! *Completeness*: are they all? The end of a file can be cut off together with the checkpoints over it, which no file can
+//! tell of itself; so completeness is proved only against a checkpoint that was kept somewhere else ([`Outside`]). In the same
+//! way a file can be signed anew with another key, which is seen by whoever knows the right one.
 
 use std::io::{self, BufRead, Read};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use store::audit::{AuditHead, AuditRow};
+use store::audit::AuditRow;
 
 use crate::{
-    START, VERSION,
+    VERSION,
     canonical::{canonical, integer, parse, portable},
-    export::FORMAT,
-    seal::{hash_bytes, link},
+    checkpoint::{Checkpoint, Distrust, PublicKey, Trust},
+    export::{self, FORMAT},
+    tree::{self, Edge, Hash},
     view,
 };
 
 /// The longest line that is read, in bytes; a written one has at most a little over 1 MiB.
 pub const LONGEST_LINE: u64 = 16 << 20;
 
+/// What is known from somewhere else than the file.
+#[derive(Clone, Debug, Default)]
+pub struct Outside {
+    /// A key of the log. Without one the file's own is taken, which anybody can have made.
+    pub key: Option<PublicKey>,
+    /// Checkpoints of the log that were kept elsewhere.
+    pub checkpoints: Vec<String>,
+}
+
 /// What came of verifying an export.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// How many sound entries were read, up to the fault if there is one.
     pub entries: u64,
-    /// The last sound entry: its place and hash. To be compared with one noted elsewhere.
-    pub head: AuditHead,
-    /// Whether the file claims to be the log from its first entry on, without a gap; a selection, or an export from a
-    /// later entry on, does not.
-    pub whole: bool,
-    /// The first fault; none: the file is sound.
+    /// The root of the tree over them.
+    pub root: Hash,
+    /// How many checkpoints in the file fit them.
+    pub checkpoints: u64,
+    /// The key that the signatures go back to.
+    pub key: Option<PublicKey>,
+    /// The first fault; none: nothing was altered.
     pub fault: Option<Fault>,
+    /// Whether anything is missing.
+    pub completeness: Completeness,
+}
+
+/// Whether entries are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completeness {
+    /// All entries that a checkpoint from elsewhere covers are there.
+    Proved {
+        /// The last of them.
+        up_to: u64,
+    },
+    /// Nothing says that any are missing; but nothing from elsewhere was there to compare with.
+    Unproved,
+    /// A checkpoint covers more entries than there are.
+    Missing {
+        /// The first that is missing.
+        from: u64,
+        /// The last that is known of.
+        to: u64,
+    },
+    /// The file breaks off, or is not sound to its end.
+    Unknown,
 }
 
 /// Where a file breaks, and how.
@@ -74,54 +110,101 @@ pub enum What {
     #[error("entry {expected} was expected here: entries were left out, added or reordered")]
     Place {
         /// The place that would follow.
-        expected: i64,
+        expected: u64,
     },
-    /// A selection is neither ascending nor descending.
-    #[error("the entry is out of order: entries were added or reordered")]
-    Order,
-    /// The hash is not that of the body and the entry before.
-    #[error("the hash does not fit: this entry was altered, or the one before it was replaced")]
+    /// The hash is not that of the body.
+    #[error("the hash does not fit: this entry was altered")]
     Hash,
     /// A search column of the stored row says something else than its body.
     #[error("the column {0} says something else than the hashed entry")]
     Column(&'static str),
+    /// A checkpoint or an introduction in the file is not believed.
+    #[error("{0}")]
+    Note(Distrust),
+    /// A checkpoint that is not over the entries before it, or comes twice.
+    #[error("a checkpoint over {0} entries does not belong here: entries or checkpoints were left out, added or moved")]
+    OutOfPlace(u64),
+    /// The tree over the entries has another root than the checkpoint says.
+    #[error(
+        "the entries from {from} to {to} are not those that were signed: at least one was altered, replaced or moved"
+    )]
+    Root {
+        /// The first that may have been.
+        from: u64,
+        /// The last that may have been.
+        to: u64,
+    },
+    /// No checkpoint covers the last entries.
+    #[error("no checkpoint covers the entries from {from} on: they were added, or the checkpoint was taken away")]
+    Unsigned {
+        /// The first without.
+        from: u64,
+    },
+    /// It is signed, but not by the key that was given.
+    #[error(
+        "the file is not signed by the given key {0}, or one that it introduced: it was signed anew, or is of another log"
+    )]
+    OtherKey(String),
+    /// A checkpoint from elsewhere is not believed.
+    #[error("the checkpoint from elsewhere: {0}")]
+    Outside(Distrust),
+    /// A checkpoint from elsewhere says something else of the log as it was then.
+    #[error("the log is not the one that a checkpoint from elsewhere has seen at {size} entries: it was written anew")]
+    Rewritten {
+        /// Entries at that time.
+        size: u64,
+    },
+    /// The hashes of a proof do not lead from its entry to the root that was signed.
+    #[error("the proof does not hold: the entry is not in the log that was signed, or at another place")]
+    Path,
     /// The file ends without its last line.
     #[error("the file ends too early: its end was cut off")]
     Truncated,
-    /// The last line tells another number or end than the entries.
-    #[error("the last line does not fit the entries: entries were left out or added")]
+    /// The last line tells another number or root than the entries.
+    #[error("the last line does not fit the entries: entries or checkpoints were left out or added")]
     Footer,
     /// Something follows the last line.
     #[error("there is something after the last line")]
     Trailing,
 }
 
-/// A walk along the log that accepts one entry after the other.
-#[derive(Clone, Debug)]
-pub struct Chain {
-    seq: i64,
-    hash: [u8; 32],
+/// The stored rows, one after the other, with their search columns.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    edge: Edge,
 }
 
-impl Chain {
-    /// From the beginning of the log, or from after `head`; none when the hash of `head` is no hash.
-    pub fn after(head: &AuditHead) -> Option<Self> {
-        Some(Self { seq: head.seq, hash: hash_bytes(&head.hash)? })
+impl Rows {
+    /// Entries so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.edge.size()
     }
 
-    /// The last accepted entry.
-    pub fn head(&self) -> AuditHead {
-        AuditHead { seq: self.seq, hash: hex::encode(self.hash) }
+    /// The root of the tree over them.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.edge.root()
     }
 
-    /// Accepts the next stored row, with its search columns, or says what is wrong with it.
-    pub fn accept_row(&mut self, row: &AuditRow) -> Result<(), What> {
+    /// Accepts the next row, whose hash is in the stored tree, or says what is wrong with it.
+    ///
+    /// # Errors
+    /// [`What`] is wrong.
+    pub fn accept(&mut self, row: &AuditRow, stored: Option<&Hash>) -> Result<(), What> {
         let body = parse(row.body.as_bytes()).map_err(|error| What::Malformed(error.to_string()))?;
-        let next = self.next(&body, &row.hash)?;
+        let hash = tree::leaf(row.body.as_bytes());
+        let place = place(&body)?;
+        let expected = self.edge.size() + 1;
+        if u64::try_from(place) != Ok(expected) || place != row.seq {
+            return Err(What::Place { expected });
+        }
+        if stored != Some(&hash) {
+            return Err(What::Hash);
+        }
         let hashed = view(row);
         let actor_id = body.pointer("/actor/id").and_then(Value::as_str).map(str::to_owned);
         for (column, agrees) in [
-            ("seq", next.seq == row.seq),
             ("at", hashed.at == row.at),
             ("actor_id", actor_id == row.actor_id.map(|id| id.to_string())),
             ("actor", hashed.actor == row.actor),
@@ -136,22 +219,13 @@ impl Chain {
                 return Err(What::Column(column));
             }
         }
-        *self = next;
+        self.edge.push(hash);
         Ok(())
-    }
-
-    /// The chain with the entry, if it follows.
-    fn next(&self, body: &Value, hash: &str) -> Result<Self, What> {
-        let seq = place(body)?;
-        if seq != self.seq + 1 {
-            return Err(What::Place { expected: self.seq + 1 });
-        }
-        Ok(Self { seq, hash: linked(&self.hash, body, hash)? })
     }
 }
 
 /// The place that a body of a known version claims.
-fn place(body: &Value) -> Result<i64, What> {
+pub(crate) fn place(body: &Value) -> Result<i64, What> {
     let version = body.get("v").ok_or_else(|| What::Malformed("an entry without version".to_owned()))?;
     if version.as_number().and_then(integer) != Some(VERSION) {
         return Err(What::Version(version.to_string()));
@@ -160,11 +234,24 @@ fn place(body: &Value) -> Result<i64, What> {
     seq.ok_or_else(|| What::Malformed("an entry without its place".to_owned()))
 }
 
-/// The hash of the body after `previous`, if it is the one that is claimed.
-fn linked(previous: &[u8; 32], body: &Value, claimed: &str) -> Result<[u8; 32], What> {
-    let text = canonical(body).map_err(|error| What::Malformed(error.to_string()))?;
-    let hash = link(previous, text.as_bytes());
-    if hex::encode(hash) == claimed { Ok(hash) } else { Err(What::Hash) }
+/// Reads an export to its end or its first fault, one line at a time.
+///
+/// # Errors
+/// It cannot be read.
+pub fn verify(reader: impl BufRead, outside: &Outside) -> Result<Verdict, io::Error> {
+    let mut lines = Lines { reader, number: 0, line: Vec::new() };
+    let mut walk = Walk::new(outside);
+    let fault = match walk.through(&mut lines)? {
+        Ok(()) => None,
+        Err((seq, what)) => Some(Fault { line: lines.number, seq, what }),
+    };
+    Ok(walk.verdict(fault))
+}
+
+type Broken = (Option<i64>, What);
+
+fn malformed(why: impl Into<String>) -> Broken {
+    (None, What::Malformed(why.into()))
 }
 
 #[derive(Deserialize)]
@@ -172,168 +259,285 @@ fn linked(previous: &[u8; 32], body: &Value, claimed: &str) -> Result<[u8; 32], 
 struct Header {
     format: String,
     v: Value,
-    after: Option<i64>,
-    previous: Option<String>,
-    #[serde(default)]
-    selection: bool,
+    key: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Footer {
     entries: u64,
-    last: i64,
-    head: String,
+    checkpoints: u64,
+    root: String,
 }
 
-/// How the entries of a file hang together.
-enum Course {
-    /// One follows the other.
-    Chain(Chain),
-    /// Each by itself, in one direction: the last, and whether they ascend, once there are two.
-    Selection { last: AuditHead, ascending: Option<bool> },
+/// How far a file has been read.
+struct Walk<'a> {
+    outside: &'a Outside,
+    /// The checkpoints from elsewhere that are over entries still to come, the one over most first.
+    ahead: Vec<Checkpoint>,
+    /// The most entries that one from elsewhere covers.
+    covered_elsewhere: Option<u64>,
+    /// The keys as the file has them.
+    own: Option<Trust>,
+    /// The given key, and those that it has introduced.
+    given: Option<Trust>,
+    edge: Edge,
+    checkpoints: u64,
+    /// Entries up to the last checkpoint.
+    signed: Option<u64>,
+    /// Entries up to the last checkpoint by the given key.
+    vouched: Option<u64>,
 }
 
-impl Course {
-    fn from_header(line: &[u8]) -> Result<(Self, bool), What> {
+impl<'a> Walk<'a> {
+    fn new(outside: &'a Outside) -> Self {
+        Self {
+            outside,
+            ahead: Vec::new(),
+            covered_elsewhere: None,
+            own: None,
+            given: outside.key.clone().map(Trust::in_key),
+            edge: Edge::default(),
+            checkpoints: 0,
+            signed: None,
+            vouched: None,
+        }
+    }
+
+    fn verdict(&self, fault: Option<Fault>) -> Verdict {
+        let entries = self.edge.size();
+        let beyond = self.covered_elsewhere.filter(|size| *size > entries);
+        let completeness = match (&fault, beyond, self.covered_elsewhere) {
+            (None, Some(to), _) => Completeness::Missing { from: entries + 1, to },
+            (None, None, Some(up_to)) => Completeness::Proved { up_to },
+            (None, None, None) => Completeness::Unproved,
+            (Some(_), ..) => Completeness::Unknown,
+        };
+        let trust = self.given.as_ref().or(self.own.as_ref());
+        Verdict {
+            entries,
+            root: self.edge.root(),
+            checkpoints: self.checkpoints,
+            key: trust.and_then(Trust::first).cloned(),
+            fault,
+            completeness,
+        }
+    }
+
+    fn through<R: BufRead>(&mut self, lines: &mut Lines<R>) -> Result<Result<(), Broken>, io::Error> {
+        match lines.next()? {
+            Err(what) => return Ok(Err((None, what))),
+            Ok(None) => return Ok(Err((None, What::Truncated))),
+            Ok(Some(line)) => {
+                if let Err(what) = self.header(line) {
+                    return Ok(Err((None, what)));
+                }
+            }
+        }
+        let mut begun = false;
+        loop {
+            let line = match lines.next()? {
+                Err(what) => return Ok(Err((None, what))),
+                Ok(None) => return Ok(Err((None, What::Truncated))),
+                Ok(Some(line)) => line,
+            };
+            match self.accept(line, &mut begun) {
+                Err(broken) => return Ok(Err(broken)),
+                Ok(true) => break,
+                Ok(false) => {}
+            }
+        }
+        Ok(match lines.next()? {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err((None, What::Trailing)),
+            Err(what) => Err((None, what)),
+        })
+    }
+
+    fn header(&mut self, line: &[u8]) -> Result<(), What> {
         let value = parse(line).map_err(|_| What::Header)?;
-        let header: Header = serde_json::from_value(portable(&value)).map_err(|_| What::Header)?;
-        if header.format != FORMAT {
+        let value = portable(&value);
+        if value.get("format").and_then(Value::as_str) != Some(FORMAT) {
             return Err(What::Header);
         }
-        if header.v.as_i64() != Some(VERSION) {
-            return Err(What::Version(header.v.to_string()));
+        match value.get("v") {
+            Some(v) if v.as_i64() != Some(export::VERSION) => return Err(What::Version(v.to_string())),
+            _ => {}
         }
-        match (header.selection, header.after, header.previous) {
-            (true, None, None) => Ok((Self::Selection { last: crate::start(), ascending: None }, false)),
-            (false, Some(seq), Some(hash)) if seq >= 0 && (seq == 0) == (hash == START) => {
-                let chain = Chain::after(&AuditHead { seq, hash }).ok_or(What::Header)?;
-                Ok((Self::Chain(chain), seq == 0))
-            }
-            _ => Err(What::Header),
+        let header: Header = serde_json::from_value(value).map_err(|_| What::Header)?;
+        debug_assert_eq!((header.format.as_str(), header.v.as_i64()), (FORMAT, Some(export::VERSION)));
+        let key = PublicKey::parse(&header.key).ok().filter(|key| key.to_string() == header.key).ok_or(What::Header)?;
+        if self.given.as_ref().is_some_and(|given| given.origin() != key.origin()) {
+            return Err(What::Outside(Distrust::OtherLog));
         }
+        self.own = Some(Trust::in_key(key));
+        Ok(())
     }
 
-    fn head(&self) -> AuditHead {
-        match self {
-            Self::Chain(chain) => chain.head(),
-            Self::Selection { last, .. } => last.clone(),
+    /// Accepts a line; whether it was the last.
+    fn accept(&mut self, line: &[u8], begun: &mut bool) -> Result<bool, Broken> {
+        if let Some((body, hash)) = as_written(line) {
+            self.begin(begun)?;
+            return self.written_entry(body, hash).map(|()| false);
         }
+        let value = parse(line).map_err(|error| malformed(error.to_string()))?;
+        let Value::Object(mut members) = value else {
+            return Err(malformed("not an object"));
+        };
+        if let Some(body) = members.remove("body") {
+            self.begin(begun)?;
+            self.entry(&body, members)?;
+            return Ok(false);
+        }
+        if let Some(introduction) = only(&mut members, "introduction")? {
+            if *begun {
+                return Err(malformed("a key that is introduced after the first entry"));
+            }
+            let own = self.own.as_mut().ok_or((None, What::Header))?;
+            own.introduce(&introduction).map_err(|distrust| (None, What::Note(distrust)))?;
+            if let Some(given) = &mut self.given {
+                // One before the given key is none of its own.
+                let _ = given.introduce(&introduction);
+            }
+            return Ok(false);
+        }
+        self.begin(begun)?;
+        if let Some(note) = only(&mut members, "checkpoint")? {
+            self.checkpoint(&note).map_err(|what| (None, what))?;
+            return Ok(false);
+        }
+        self.footer(members)?;
+        Ok(true)
     }
 
-    fn accept(&mut self, body: &Value, hash: &str, previous: Option<&str>) -> Result<(), What> {
-        match (self, previous) {
-            (Self::Chain(chain), None) => *chain = chain.next(body, hash)?,
-            (Self::Selection { last, ascending }, Some(previous)) => {
-                let seq = place(body)?;
-                let rises = seq > last.seq;
-                if last.seq != 0 {
-                    if seq == last.seq || ascending.is_some_and(|ascending| ascending != rises) {
-                        return Err(What::Order);
-                    }
-                    *ascending = Some(rises);
-                }
-                let previous =
-                    hash_bytes(previous).ok_or_else(|| What::Malformed("the hash before is none".to_owned()))?;
-                linked(&previous, body, hash)?;
-                *last = AuditHead { seq, hash: hash.to_owned() };
-            }
-            (Self::Chain(_), Some(_)) => return Err(What::Malformed("a line of a selection".to_owned())),
-            (Self::Selection { .. }, None) => {
-                return Err(What::Malformed("an entry of a selection without the hash before".to_owned()));
+    /// The keys are all known: the checkpoints from elsewhere can be read, and those over nothing are compared.
+    fn begin(&mut self, begun: &mut bool) -> Result<(), Broken> {
+        if std::mem::replace(begun, true) {
+            return Ok(());
+        }
+        let trust = self.given.as_ref().or(self.own.as_ref()).ok_or((None, What::Header))?;
+        for note in &self.outside.checkpoints {
+            // A checkpoint by an earlier key than the given one is as good.
+            let read = trust.read(note).or_else(|distrust| match &self.own {
+                Some(own) if distrust == Distrust::UnknownKey => own.read(note),
+                _ => Err(distrust),
+            });
+            self.ahead.push(read.map_err(|distrust| (None, What::Outside(distrust)))?);
+        }
+        self.ahead.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.size));
+        self.covered_elsewhere = self.ahead.first().map(|checkpoint| checkpoint.size);
+        self.compare_elsewhere().map_err(|what| (None, what))
+    }
+
+    /// Compares the checkpoints from elsewhere over as many entries as there are now.
+    fn compare_elsewhere(&mut self) -> Result<(), What> {
+        let size = self.edge.size();
+        while let Some(checkpoint) = self.ahead.pop_if(|checkpoint| checkpoint.size == size) {
+            if checkpoint.root != self.edge.root() {
+                return Err(What::Rewritten { size });
             }
         }
         Ok(())
     }
-}
 
-/// Reads an export to its end or its first fault, one line at a time.
-pub fn verify(reader: impl BufRead) -> Result<Verdict, io::Error> {
-    let mut lines = Lines { reader, number: 0, line: Vec::new() };
-    let mut verdict = Verdict { entries: 0, head: crate::start(), whole: false, fault: None };
-    verdict.fault = match read(&mut lines, &mut verdict)? {
-        Ok(()) => None,
-        Err((seq, what)) => Some(Fault { line: lines.number, seq, what }),
-    };
-    Ok(verdict)
-}
-
-type Broken = (Option<i64>, What);
-
-fn read<R: BufRead>(lines: &mut Lines<R>, verdict: &mut Verdict) -> Result<Result<(), Broken>, io::Error> {
-    let mut course = match lines.next()? {
-        Err(what) => return Ok(Err((None, what))),
-        Ok(None) => return Ok(Err((None, What::Truncated))),
-        Ok(Some(line)) => match Course::from_header(line) {
-            Err(what) => return Ok(Err((None, what))),
-            Ok((course, whole)) => {
-                verdict.whole = whole;
-                course
+    /// An entry as this program writes it: its bytes are hashed as they stand.
+    fn written_entry(&mut self, body: &[u8], claimed: &str) -> Result<(), Broken> {
+        #[derive(Deserialize)]
+        struct Placed {
+            v: i64,
+            seq: i64,
+        }
+        let hash = tree::leaf(body);
+        let placed = serde_json::from_slice::<Placed>(body).ok().filter(|placed| placed.v == VERSION);
+        match placed {
+            Some(Placed { seq, .. }) if tree::text(&hash) == claimed => self.push(seq, hash),
+            // Whatever is wrong with it is said by who reads more closely.
+            _ => {
+                let body = parse(body).map_err(|error| malformed(error.to_string()))?;
+                let members = Map::from_iter([("hash".to_owned(), Value::from(claimed))]);
+                self.entry(&body, members)
             }
-        },
-    };
-    verdict.head = course.head();
-    loop {
-        let line = match lines.next()? {
-            Err(what) => return Ok(Err((None, what))),
-            Ok(None) => return Ok(Err((None, What::Truncated))),
-            Ok(Some(line)) => line,
-        };
-        match accept(line, &mut course, verdict.entries) {
-            Err(broken) => return Ok(Err(broken)),
-            Ok(Accepted::Entry) => {
-                verdict.entries += 1;
-                verdict.head = course.head();
-            }
-            Ok(Accepted::End) => break,
         }
     }
-    Ok(match lines.next()? {
-        Ok(None) => Ok(()),
-        Ok(Some(_)) => Err((None, What::Trailing)),
-        Err(what) => Err((None, what)),
-    })
-}
 
-enum Accepted {
-    Entry,
-    End,
-}
-
-fn accept(line: &[u8], course: &mut Course, entries: u64) -> Result<Accepted, Broken> {
-    let malformed = |why: String| (None, What::Malformed(why));
-    let value = parse(line).map_err(|error| malformed(error.to_string()))?;
-    let Value::Object(mut members) = value else {
-        return Err(malformed("not an object".to_owned()));
-    };
-    let Some(body) = members.remove("body") else {
-        let footer: Footer =
-            serde_json::from_value(portable(&Value::Object(members))).map_err(|error| malformed(error.to_string()))?;
-        let told = AuditHead { seq: footer.last, hash: footer.head };
-        return if footer.entries == entries && told == course.head() {
-            Ok(Accepted::End)
-        } else {
-            Err((None, What::Footer))
+    fn entry(&mut self, body: &Value, mut members: Map<String, Value>) -> Result<(), Broken> {
+        let seq = place(body);
+        let broken = |what| (seq.as_ref().ok().copied(), what);
+        let Some(Value::String(claimed)) = members.remove("hash") else {
+            return Err(broken(What::Malformed("an entry without its hash".to_owned())));
         };
-    };
-    let seq = place(&body).ok();
-    let broken = |what| (seq, what);
-    let hash = text(&mut members, "hash").map_err(broken)?;
-    let hash = hash.ok_or_else(|| broken(What::Malformed("an entry without its hash".to_owned())))?;
-    let previous = text(&mut members, "previous").map_err(broken)?;
-    if let Some(name) = members.keys().next() {
-        return Err(broken(What::Malformed(format!("unknown member {name}"))));
+        if let Some(name) = members.keys().next() {
+            return Err(broken(What::Malformed(format!("unknown member {name}"))));
+        }
+        let seq = seq.clone().map_err(broken)?;
+        let text = canonical(body).map_err(|error| broken(What::Malformed(error.to_string())))?;
+        let hash = tree::leaf(text.as_bytes());
+        if tree::text(&hash) != claimed {
+            return Err(broken(What::Hash));
+        }
+        self.push(seq, hash)
     }
-    course.accept(&body, &hash, previous.as_deref()).map_err(broken)?;
-    Ok(Accepted::Entry)
+
+    fn push(&mut self, seq: i64, hash: Hash) -> Result<(), Broken> {
+        let expected = self.edge.size() + 1;
+        if u64::try_from(seq) != Ok(expected) {
+            return Err((Some(seq), What::Place { expected }));
+        }
+        self.edge.push(hash);
+        self.compare_elsewhere().map_err(|what| (Some(seq), what))
+    }
+
+    fn checkpoint(&mut self, note: &str) -> Result<(), What> {
+        let own = self.own.as_ref().ok_or(What::Header)?;
+        let Checkpoint { size, root, .. } = own.read(note).map_err(What::Note)?;
+        if size != self.edge.size() || self.signed == Some(size) {
+            return Err(What::OutOfPlace(size));
+        }
+        if root != self.edge.root() {
+            return Err(What::Root { from: self.signed.unwrap_or(0) + 1, to: size });
+        }
+        self.signed = Some(size);
+        self.checkpoints += 1;
+        if self.given.as_ref().is_some_and(|given| given.read(note).is_ok()) {
+            self.vouched = Some(size);
+        }
+        Ok(())
+    }
+
+    fn footer(&mut self, members: Map<String, Value>) -> Result<(), Broken> {
+        let members = portable(&Value::Object(members));
+        let footer: Footer = serde_json::from_value(members).map_err(|error| malformed(error.to_string()))?;
+        let entries = self.edge.size();
+        let told = (footer.entries, footer.checkpoints, footer.root);
+        if told != (entries, self.checkpoints, tree::text(&self.edge.root())) {
+            return Err((None, What::Footer));
+        }
+        if self.signed != Some(entries) {
+            return Err((None, What::Unsigned { from: self.signed.unwrap_or(0) + 1 }));
+        }
+        match &self.outside.key {
+            Some(key) if self.vouched != Some(entries) => Err((None, What::OtherKey(key.to_string()))),
+            _ => Ok(()),
+        }
+    }
 }
 
-fn text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, What> {
+/// The text of the only member, if it has this name.
+fn only(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Broken> {
     match members.remove(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(What::Malformed(format!("{name} is not text"))),
+        Some(Value::String(text)) if members.is_empty() => Ok(Some(text)),
+        Some(_) => Err(malformed(format!("{name} is not the only text of its line"))),
     }
+}
+
+/// The body and hash of an entry's line in the form in which this program writes it.
+fn as_written(line: &[u8]) -> Option<(&[u8], &str)> {
+    const BETWEEN: &[u8] = b",\"hash\":\"";
+    const HASH: usize = 64;
+    let rest = line.strip_prefix(b"{\"body\":")?.strip_suffix(b"\"}\n")?;
+    let (before, hash) = rest.split_at_checked(rest.len().checked_sub(HASH)?)?;
+    Some((before.strip_suffix(BETWEEN)?, std::str::from_utf8(hash).ok()?))
 }
 
 /// Lines of bounded length, counted. The length is checked before more is read.

@@ -2,7 +2,7 @@ use domain::view::AuditEntryView;
 use serde_json::{Value, json};
 use store::audit::AuditRow;
 
-use crate::canonical::parse;
+use crate::{canonical::parse, tree};
 
 /// What pages and REST show of a stored entry, read from its hashed body. The name for people stays empty: it is not
 /// part of the entry.
@@ -32,7 +32,7 @@ pub fn view(row: &AuditRow) -> AuditEntryView {
         policies: policies.filter_map(Value::as_str).map(str::to_owned).collect(),
         policy_set: text("/policySet"),
         detail: body.get("detail").cloned().unwrap_or_default(),
-        hash: row.hash.clone(),
+        hash: tree::text(&tree::leaf(row.body.as_bytes())),
     }
 }
 
@@ -53,7 +53,7 @@ fn from_columns(row: &AuditRow) -> AuditEntryView {
         policies: Vec::new(),
         policy_set: None,
         detail: json!({"fault": "the stored entry cannot be read: it was altered in the database"}),
-        hash: row.hash.clone(),
+        hash: tree::text(&tree::leaf(row.body.as_bytes())),
     }
 }
 

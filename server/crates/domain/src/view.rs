@@ -25,7 +25,9 @@ pub use approval::{
     AnswerView, ApprovalDetail, ApprovalSummary, ApproverView, ChosenApproval, DecisionOutcome, DecisionView,
     EarlierVersion, QuestionView, RecentRun, SimilarRuns, StageView, TimeView, TimingView,
 };
-pub use audit::{AuditEntryView, AuditFilter, VerificationView};
+pub use audit::{
+    AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, VerificationView,
+};
 pub use calendar::CalendarView;
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};
 pub use definition::{

@@ -1,24 +1,36 @@
 //! Reading and exporting the audit log. Both are entries of it.
 
-use audit::{export, verify};
+use std::collections::VecDeque;
+
+use audit::{
+    checkpoint::PublicKey,
+    export,
+    tree::{self, Edge},
+};
 use domain::{
     Operation, Problem,
     view::{AuditEntryView, AuditFilter, Page, VerificationView},
 };
 use policy::Resource;
 use serde_json::json;
-use store::{Store, UnitOfWork, audit::AuditRow};
+use store::{
+    Store, StoreError, UnitOfWork,
+    audit::{AuditCheckpoint, AuditRow},
+};
 use tokio::sync::mpsc;
 
 use crate::{
     Caller, Service, cursor,
     gate::Target,
+    ledger::{self, check_stored},
     problems::{OrProblem as _, from_store},
     views::People,
 };
 
 /// Rows read at once by an export.
 const EXPORT_PAGE: u32 = 1_000;
+/// Bytes that go to the reader at once, about.
+const EXPORT_PIECE: usize = 64 << 10;
 /// Pieces of an export that wait for a slow reader.
 const EXPORT_QUEUE: usize = 4;
 
@@ -35,7 +47,7 @@ pub enum ExportFormat {
 /// last line is missing.
 pub type AuditExport = mpsc::Receiver<Result<String, Problem>>;
 
-fn target() -> Target {
+pub(crate) fn target() -> Target {
     Target::new("audit", "log", "audit log")
 }
 
@@ -75,9 +87,7 @@ impl Service {
         gate.authorize(&Resource::system(), &target()).await?;
         gate.note_reading(&target(), json!({"verified": true})).await?;
         gate.unit = self.sequenced_log().await.or_problem()?;
-        let fault = check_stored(gate.unit.as_mut()).await.or_problem()?;
-        let head = gate.unit.audit_head().await.or_problem()?;
-        Ok(VerificationView { sound: fault.is_none(), entries: u64::try_from(head.seq).unwrap_or_default(), fault })
+        self.verdict(gate.unit.as_mut()).await.or_problem()
     }
 
     /// Exports the log. The text comes in pieces, so that a large log needs little memory.
@@ -94,12 +104,12 @@ impl Service {
             ExportFormat::Csv => "csv",
         };
         gate.note_reading(&target(), json!({"format": name, "filter": filter})).await?;
-        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
+        let signed = self.checkpoint().await.or_problem()?;
         let (pieces, export) = mpsc::channel(EXPORT_QUEUE);
         let store = std::sync::Arc::clone(&self.parts.store);
         tokio::spawn(async move {
             let written = match format {
-                ExportFormat::JsonLines => export_lines(store.as_ref(), &pieces).await,
+                ExportFormat::JsonLines => export_lines(store.as_ref(), &signed, &pieces).await,
                 ExportFormat::Csv => export_csv(store.as_ref(), &filter, &pieces).await,
             };
             if let Err(cause) = written {
@@ -108,6 +118,14 @@ impl Service {
             }
         });
         Ok(export)
+    }
+
+    /// What is wrong with the stored log, if anything is.
+    pub(crate) async fn verdict(&self, unit: &mut dyn UnitOfWork) -> store::Result<VerificationView> {
+        let anchored = self.anchored().await;
+        let fault = check_stored(unit, anchored.as_deref()).await?;
+        let entries = u64::try_from(unit.audit_size().await?).unwrap_or_default();
+        Ok(VerificationView { sound: fault.is_none(), entries, fault })
     }
 
     /// A view of the log with all that is durable now.
@@ -125,49 +143,43 @@ fn entry_view(row: &AuditRow, people: &People) -> AuditEntryView {
     view
 }
 
-/// The first fault of the log as it is stored.
-pub(crate) async fn check_stored(unit: &mut dyn UnitOfWork) -> store::Result<Option<String>> {
-    let start = audit::start();
-    let Some(mut chain) = verify::Chain::after(&start) else { return Ok(Some("no start".to_owned())) };
-    let mut after = start.seq;
-    loop {
-        let rows = unit.audit_from(after, EXPORT_PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.seq;
-        for row in &rows {
-            if let Err(what) = chain.accept_row(row) {
-                return Ok(Some(format!("entry {}: {what}", row.seq)));
-            }
-        }
-    }
-    let head = unit.audit_head().await?;
-    Ok((chain.head() != head).then(|| "the noted end of the log is another: its end was cut off".to_owned()))
-}
-
 type Pieces = mpsc::Sender<Result<String, Problem>>;
 
-/// Writes the whole log as JSON Lines.
-pub(crate) async fn export_lines(store: &dyn Store, pieces: &Pieces) -> store::Result<()> {
+/// Writes the whole log as it was signed as JSON Lines.
+pub(crate) async fn export_lines(store: &dyn Store, signed: &AuditCheckpoint, pieces: &Pieces) -> store::Result<()> {
     let mut unit = store.snapshot().await?;
-    let head = unit.audit_head().await?;
-    let start = audit::start();
-    let mut piece = export::header(&start);
-    let mut after = start.seq;
-    let mut count = 0_u64;
+    let (key, introductions) = ledger::keys(unit.as_mut()).await?;
+    let key = PublicKey::parse(&key).map_err(|_| StoreError::Inconsistent("audit_keys".to_owned()))?;
+    let mut piece = export::header(&key);
+    for note in &introductions {
+        piece.push_str(&export::introduction(note));
+    }
+    let (mut edge, mut count) = (Edge::default(), 0_u64);
+    let mut after = 0;
+    let mut notes = VecDeque::from(unit.audit_checkpoints(0, EXPORT_PAGE).await?);
     loop {
-        let rows = unit.audit_from(after, EXPORT_PAGE).await?;
-        let rows: Vec<_> = rows.into_iter().take_while(|row| row.seq <= head.seq).collect();
+        while let Some(note) = notes.pop_front_if(|note| note.size <= after) {
+            piece.push_str(&export::checkpoint(&note.note));
+            count += 1;
+            if notes.is_empty() {
+                notes = unit.audit_checkpoints(note.size + 1, EXPORT_PAGE).await?.into();
+            }
+        }
+        // Up to the next checkpoint.
+        let next = notes.front().map_or(signed.size, |note| note.size).min(signed.size);
+        let most = u32::try_from(next - after).map_or(EXPORT_PAGE, |rows| rows.min(EXPORT_PAGE));
+        let rows = if most == 0 { Vec::new() } else { unit.audit_from(after, most).await? };
         let Some(last) = rows.last() else { break };
         after = last.seq;
         for row in &rows {
+            edge.push(tree::leaf(row.body.as_bytes()));
             piece.push_str(&export::line(row));
-            count += 1;
         }
-        if pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() {
+        if piece.len() >= EXPORT_PIECE && pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() {
             return Ok(());
         }
     }
-    piece.push_str(&export::footer(count, &head));
+    piece.push_str(&export::footer(edge.size(), count, &edge.root()));
     let _ = pieces.send(Ok(piece)).await;
     Ok(())
 }

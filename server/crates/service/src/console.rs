@@ -2,7 +2,7 @@
 //! so no policy is asked; everything else is as in the portal: the same checks, and an audit entry in the same
 //! transaction, by the door `cli`.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use audit::{Actor, Door, Entry, Outcome, ResourceRef};
 use domain::{
@@ -22,9 +22,10 @@ use tokio::sync::mpsc;
 
 use crate::{
     AuditExport, DefinitionArchive, DefinitionFile, ExportedVersions, NewUser, Origin, Service,
-    audit_log::{check_stored, export_lines},
+    audit_log::export_lines,
     authoring::{archive_detail, archive_target},
     gate::Target,
+    ledger,
     people::{all_right, check_login, check_name_and_email, field, user_view},
     problems::{OrProblem as _, from_store},
     separation::must_stay_apart,
@@ -241,11 +242,11 @@ impl Service {
         let target = ("audit", "log".to_owned(), "audit log".to_owned());
         let entry = self.console_entry(Operation::AuditExport, target, None, json!({"format": "json-lines"}));
         finish(unit, &[entry]).await?;
-        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
+        let signed = self.checkpoint().await.or_problem()?;
         let (pieces, export) = mpsc::channel(EXPORT_QUEUE);
         let store = std::sync::Arc::clone(&self.parts.store);
         tokio::spawn(async move {
-            if let Err(cause) = export_lines(store.as_ref(), &pieces).await {
+            if let Err(cause) = export_lines(store.as_ref(), &signed, &pieces).await {
                 // An error only says that the reader has gone.
                 let _ = pieces.send(Err(from_store(cause))).await;
             }
@@ -295,15 +296,32 @@ impl Service {
     pub async fn console_verify_audit(&self) -> Result<VerificationView, Problem> {
         audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
-        let entries = unit.audit_head().await.or_problem()?.seq;
-        let fault = check_stored(unit.as_mut()).await.or_problem()?;
-        let entries = u64::try_from(entries).unwrap_or_default();
-        Ok(VerificationView { sound: fault.is_none(), entries, fault })
+        self.verdict(unit.as_mut()).await.or_problem()
+    }
+
+    /// The public key of the audit log.
+    pub async fn console_audit_key(&self) -> Result<String, Problem> {
+        self.checkpoint().await.or_problem()?;
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        Ok(ledger::keys(unit.as_mut()).await.or_problem()?.0)
+    }
+
+    /// Has the audit log signed with a new key from now on, which the newest so far introduces; the new one's public key.
+    pub async fn console_rotate_audit_key(&self) -> Result<String, Problem> {
+        // The key so far signs all that there is, and there is one.
+        self.checkpoint().await.or_problem()?;
+        let mut unit = self.parts.store.begin().await.or_problem()?;
+        let key = self.introduce_audit_key(unit.as_mut()).await.or_problem()?;
+        let target = ("audit", "log".to_owned(), "audit log".to_owned());
+        let detail = json!({"key": key.to_string()});
+        finish(unit, &[self.console_entry("audit.rotate-key", target, None, detail)]).await?;
+        self.checkpoint().await.or_problem()?;
+        Ok(key.to_string())
     }
 
     fn console_entry(
         &self,
-        operation: Operation,
+        action: impl fmt::Display,
         (kind, id, name): (&str, String, String),
         namespace: Option<&Name>,
         detail: Value,
@@ -316,7 +334,7 @@ impl Service {
             token: None,
             address: None,
             trace_id: String::new(),
-            action: operation.to_string(),
+            action: action.to_string(),
             resource: ResourceRef { kind: kind.to_owned(), id, name },
             namespace: namespace.cloned(),
             outcome: Outcome::Done,

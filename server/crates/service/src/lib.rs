@@ -35,6 +35,7 @@ mod follow;
 mod gate;
 mod idempotency;
 mod input;
+mod ledger;
 mod limits;
 mod links;
 mod mail;
@@ -83,6 +84,7 @@ pub use engine::secrets::value_of as secret_of_text;
 pub use events::Publication;
 pub use gate::Gate;
 pub use idempotency::Remembered;
+pub use ledger::Anchor;
 pub use limits::NewLimits;
 pub use mail::{MailEncryption, MailError, MailSettings, Mailer};
 pub use policies::NewPolicies;
@@ -106,6 +108,8 @@ pub struct Parts {
     pub definitions: Arc<Definitions>,
     /// Secrets at rest.
     pub vault: Arc<Vault>,
+    /// Where the last checkpoint of the audit log is kept outside the database.
+    pub anchor: Arc<dyn Anchor>,
     /// Password hashing.
     pub passwords: Passwords,
     /// The time.

@@ -38,6 +38,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(22, "calendars", "0022_calendars.sql"),
     migration!(23, "changes_of_runs", "0023_changes_of_runs.sql"),
     migration!(24, "repositories", "0024_repositories.sql"),
+    migration!(25, "ledger", "0025_ledger.sql"),
 ];
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(22, "calendars", "0022_calendars.sql"),
     migration!(23, "changes_of_runs", "0023_changes_of_runs.sql"),
     migration!(24, "repositories", "0024_repositories.sql"),
+    migration!(25, "ledger", "0025_ledger.sql"),
 ];
 
 /// Of the file of task logs.
@@ -69,6 +70,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=24).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=25).collect::<Vec<_>>());
     }
 }

@@ -11,7 +11,7 @@ use store::{
     access::{Grant, Subject, Team},
     access_reviews::{AccessReview, ReviewItem},
     approvals::{Approval, Approver, Decision, Remark},
-    audit::AuditRow,
+    audit::{AuditCheckpoint, AuditKey, AuditRow, AuditTile},
     connections::Connection,
     credentials::{ApiToken, LinkPurpose, OneTimeLink, Throttle},
     delegations::Delegation,
@@ -549,8 +549,23 @@ pub fn audit(seq: i64) -> AuditRow {
         namespace: Some("identity".to_owned()),
         outcome: "done".to_owned(),
         body: format!("{{\"seq\":{seq}}}"),
-        hash: format!("{seq:064x}"),
     }
+}
+
+/// A tile, a key and a checkpoint of the audit log.
+pub async fn seal_audit(unit: &mut dyn UnitOfWork) {
+    unit.put_audit_tiles(&[AuditTile { level: 0, place: 0, hashes: "ab".repeat(32) }]).await.unwrap();
+    let key = AuditKey {
+        id: "00000001".to_owned(),
+        number: 1,
+        public: "public".to_owned(),
+        sealed: "sealed".to_owned(),
+        introduction: None,
+        created_at: at(1),
+    };
+    unit.insert_audit_key(&key).await.unwrap();
+    let checkpoint = AuditCheckpoint { size: 1, at: at(1), note: "note".to_owned() };
+    assert!(unit.insert_audit_checkpoint(&checkpoint).await.unwrap());
 }
 
 /// A line of a task's log.

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use domain::view::AuditFilter;
 use store::{
     Result, StoreError,
-    audit::{AuditHead, AuditLog, AuditRow, QueuedEntry},
+    audit::{AuditCheckpoint, AuditKey, AuditLog, AuditRow, AuditTile, Checkpoints, QueuedEntry},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ const ROWS_PER_INSERT: usize = 500;
 
 macro_rules! columns {
     () => {
-        "seq, at, actor_id, actor, action, resource_kind, resource_id, resource_name, namespace, outcome, body, hash"
+        "seq, at, actor_id, actor, action, resource_kind, resource_id, resource_name, namespace, outcome, body"
     };
 }
 
@@ -39,8 +39,11 @@ fn entry(row: &Columns<'_>) -> Result<AuditRow> {
         namespace: row.maybe_text("namespace")?,
         outcome: row.text("outcome")?,
         body: row.text("body")?,
-        hash: row.text("hash")?,
     })
+}
+
+fn checkpoint(row: &Columns<'_>) -> Result<AuditCheckpoint> {
+    Ok(AuditCheckpoint { size: row.integer("size")?, at: row.time("at")?, note: row.text("note")? })
 }
 
 fn push_filter(statement: &mut Statement, filter: &AuditFilter) {
@@ -76,20 +79,19 @@ fn push_filter(statement: &mut Statement, filter: &AuditFilter) {
 
 #[async_trait]
 impl AuditLog for Unit {
-    async fn audit_head(&mut self) -> Result<AuditHead> {
-        let mut statement = sql("SELECT seq, hash FROM audit_head WHERE id = 1");
+    async fn audit_size(&mut self) -> Result<i64> {
+        let mut statement = sql("SELECT seq FROM audit_head WHERE id = 1");
         statement.push(self.lock_clause());
-        only(&self.fetch(statement).await?, |row| Ok(AuditHead { seq: row.integer("seq")?, hash: row.text("hash")? }))
+        only(&self.fetch(statement).await?, |row| row.integer("seq"))
     }
 
-    async fn append_audit(&mut self, before: &AuditHead, rows: &[AuditRow]) -> Result<()> {
+    async fn append_audit(&mut self, before: i64, rows: &[AuditRow]) -> Result<()> {
         let Some(last) = rows.last() else { return Ok(()) };
         let places = rows.iter().map(|row| row.seq);
-        if !places.eq(before.seq.saturating_add(1)..=last.seq) {
+        if !places.eq(before.saturating_add(1)..=last.seq) {
             return Err(StoreError::Conflict);
         }
-        let head = sql("UPDATE audit_head SET seq = $3, hash = $4 WHERE id = 1 AND seq = $1 AND hash = $2");
-        let head = head.bind(before.seq).bind(&before.hash).bind(last.seq).bind(&last.hash);
+        let head = sql("UPDATE audit_head SET seq = $2 WHERE id = 1 AND seq = $1").bind(before).bind(last.seq);
         self.execute_one(head).await?;
         for some in rows.chunks(ROWS_PER_INSERT) {
             let mut insert = sql(concat!("INSERT INTO audit_entries (", columns!(), ") VALUES "));
@@ -99,7 +101,7 @@ impl AuditLog for Unit {
                 insert.value(&row.actor).push(", ").value(&row.action).push(", ").value(&row.resource_kind).push(", ");
                 insert.value(&row.resource_id).push(", ").value(&row.resource_name).push(", ");
                 insert.value(row.namespace.as_deref()).push(", ").value(&row.outcome).push(", ");
-                insert.value(&row.body).push(", ").value(&row.hash).push(")");
+                insert.value(&row.body).push(")");
             }
             self.execute(insert).await?;
         }
@@ -155,5 +157,92 @@ impl AuditLog for Unit {
 
     async fn audit_entry(&mut self, seq: i64) -> Result<Option<AuditRow>> {
         first(&self.fetch(sql(select!("WHERE seq = $1")).bind(seq)).await?, entry)
+    }
+
+    async fn audit_tree_size(&mut self) -> Result<i64> {
+        // All tiles of the entries are full but the last one.
+        let statement = sql(concat!(
+            "SELECT place * 256 + length(hashes) / 64 AS size FROM audit_tiles WHERE level = 0 ",
+            "ORDER BY place DESC LIMIT 1"
+        ));
+        Ok(first(&self.fetch(statement).await?, |row| row.integer("size"))?.unwrap_or(0))
+    }
+
+    async fn audit_tiles(&mut self, at: &[(i64, i64)]) -> Result<Vec<AuditTile>> {
+        if at.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut statement = sql("SELECT level, place, hashes FROM audit_tiles WHERE ");
+        for (index, (level, place)) in at.iter().enumerate() {
+            statement.push(if index == 0 { "level = " } else { " OR level = " });
+            statement.value(*level).push(" AND place = ").value(*place);
+        }
+        statement.push(" ORDER BY level, place");
+        each(&self.fetch(statement).await?, |row| {
+            Ok(AuditTile { level: row.integer("level")?, place: row.integer("place")?, hashes: row.text("hashes")? })
+        })
+    }
+
+    async fn put_audit_tiles(&mut self, tiles: &[AuditTile]) -> Result<()> {
+        for some in tiles.chunks(ROWS_PER_INSERT) {
+            let mut insert = sql("INSERT INTO audit_tiles (level, place, hashes) VALUES ");
+            for (index, tile) in some.iter().enumerate() {
+                insert.push(if index == 0 { "(" } else { ", (" });
+                insert.value(tile.level).push(", ").value(tile.place).push(", ").value(&tile.hashes).push(")");
+            }
+            insert.push(" ON CONFLICT (level, place) DO UPDATE SET hashes = excluded.hashes");
+            self.execute(insert).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Checkpoints for Unit {
+    async fn audit_keys(&mut self) -> Result<Vec<AuditKey>> {
+        let statement =
+            sql("SELECT id, number, public, sealed, introduction, created_at FROM audit_keys ORDER BY number");
+        each(&self.fetch(statement).await?, |row| {
+            Ok(AuditKey {
+                id: row.text("id")?,
+                number: row.integer("number")?,
+                public: row.text("public")?,
+                sealed: row.text("sealed")?,
+                introduction: row.maybe_text("introduction")?,
+                created_at: row.time("created_at")?,
+            })
+        })
+    }
+
+    async fn insert_audit_key(&mut self, key: &AuditKey) -> Result<()> {
+        let statement = sql(concat!(
+            "INSERT INTO audit_keys (id, number, public, sealed, introduction, created_at) ",
+            "VALUES ($1, $2, $3, $4, $5, $6)"
+        ))
+        .bind(&key.id)
+        .bind(key.number)
+        .bind(&key.public)
+        .bind(&key.sealed)
+        .bind(key.introduction.as_deref())
+        .bind(key.created_at);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    async fn insert_audit_checkpoint(&mut self, checkpoint: &AuditCheckpoint) -> Result<bool> {
+        let statement =
+            sql("INSERT INTO audit_checkpoints (size, at, note) VALUES ($1, $2, $3) ON CONFLICT (size) DO NOTHING");
+        let statement = statement.bind(checkpoint.size).bind(checkpoint.at).bind(&checkpoint.note);
+        Ok(self.execute(statement).await? > 0)
+    }
+
+    async fn last_audit_checkpoint(&mut self) -> Result<Option<AuditCheckpoint>> {
+        let statement = sql("SELECT size, at, note FROM audit_checkpoints ORDER BY size DESC LIMIT 1");
+        first(&self.fetch(statement).await?, checkpoint)
+    }
+
+    async fn audit_checkpoints(&mut self, from: i64, limit: u32) -> Result<Vec<AuditCheckpoint>> {
+        let statement = sql("SELECT size, at, note FROM audit_checkpoints WHERE size >= $1 ORDER BY size LIMIT $2");
+        each(&self.fetch(statement.bind(from).bind(limit)).await?, checkpoint)
     }
 }

@@ -5,15 +5,6 @@ use domain::{Timestamp, UserId, view::AuditFilter};
 
 use crate::Result;
 
-/// The end of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditHead {
-    /// Place of the last entry; 0 for an empty log.
-    pub seq: i64,
-    /// Hex hash of the last entry; the fixed start value for an empty log.
-    pub hash: String,
-}
-
 /// A row of `audit_entries`. The other columns are copies of what is in the body, to search by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
@@ -39,8 +30,45 @@ pub struct AuditRow {
     pub outcome: String,
     /// The canonical entry: exactly the bytes that were hashed.
     pub body: String,
-    /// Hex hash over the entry before and this body.
-    pub hash: String,
+}
+
+/// A row of `audit_tiles`: hashes that stand beside each other in the tree over all entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditTile {
+    /// Its level, from 0 over the entries.
+    pub level: i64,
+    /// Its place among those of its level, from 0.
+    pub place: i64,
+    /// Its hashes, 64 hexadecimal digits each.
+    pub hashes: String,
+}
+
+/// A row of `audit_keys`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditKey {
+    /// Its id, 8 hexadecimal digits.
+    pub id: String,
+    /// Which of the log's keys, from 1.
+    pub number: i64,
+    /// The key that tells its signatures.
+    pub public: String,
+    /// The key that signs, sealed.
+    pub sealed: String,
+    /// The note of the key before that introduces it; none for the first.
+    pub introduction: Option<String>,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// A row of `audit_checkpoints`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditCheckpoint {
+    /// Over how many entries.
+    pub size: i64,
+    /// When it was signed.
+    pub at: Timestamp,
+    /// The signed note.
+    pub note: String,
 }
 
 /// An entry that waits for its place in the log.
@@ -55,10 +83,11 @@ pub struct QueuedEntry {
 /// The audit log.
 #[async_trait]
 pub trait AuditLog: Send {
-    /// The end of the log. Within a writing unit it stays locked until the unit ends; only the sequencer takes it there.
-    async fn audit_head(&mut self) -> Result<AuditHead>;
-    /// Appends entries and moves the end; [`crate::StoreError::Conflict`] when they do not follow `before`, or each other.
-    async fn append_audit(&mut self, before: &AuditHead, rows: &[AuditRow]) -> Result<()>;
+    /// How many entries the log has. Within a writing unit its end stays locked until the unit ends; only the sequencer takes
+    /// it there.
+    async fn audit_size(&mut self) -> Result<i64>;
+    /// Appends entries and moves the end; [`crate::StoreError::Conflict`] when they do not follow entry `before`, or each other.
+    async fn append_audit(&mut self, before: i64, rows: &[AuditRow]) -> Result<()>;
     /// Writes entries that are to find their place later.
     async fn queue_audit(&mut self, entries: &[QueuedEntry]) -> Result<()>;
     /// Takes what waits out of the queue, about in the order in which it was written; at most `limit`.
@@ -71,4 +100,26 @@ pub trait AuditLog: Send {
     async fn audit_from(&mut self, after: i64, limit: u32) -> Result<Vec<AuditRow>>;
     /// One entry.
     async fn audit_entry(&mut self, seq: i64) -> Result<Option<AuditRow>>;
+
+    /// How many entries the stored tree is over.
+    async fn audit_tree_size(&mut self) -> Result<i64>;
+    /// The tiles at these levels and places, those that there are.
+    async fn audit_tiles(&mut self, at: &[(i64, i64)]) -> Result<Vec<AuditTile>>;
+    /// Adds tiles, or lets them grow.
+    async fn put_audit_tiles(&mut self, tiles: &[AuditTile]) -> Result<()>;
+}
+
+/// What is signed of the log, and by which keys.
+#[async_trait]
+pub trait Checkpoints: Send {
+    /// The keys of the log, the first first.
+    async fn audit_keys(&mut self) -> Result<Vec<AuditKey>>;
+    /// Adds a key; [`crate::StoreError::Duplicate`] when its number has been given.
+    async fn insert_audit_key(&mut self, key: &AuditKey) -> Result<()>;
+    /// Adds a checkpoint; false when there is one over as many entries.
+    async fn insert_audit_checkpoint(&mut self, checkpoint: &AuditCheckpoint) -> Result<bool>;
+    /// The checkpoint over the most entries.
+    async fn last_audit_checkpoint(&mut self) -> Result<Option<AuditCheckpoint>>;
+    /// Checkpoints over `from` entries or more, the one over the fewest first, at most `limit`.
+    async fn audit_checkpoints(&mut self, from: i64, limit: u32) -> Result<Vec<AuditCheckpoint>>;
 }

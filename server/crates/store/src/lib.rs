@@ -127,6 +127,7 @@ pub trait UnitOfWork:
     + access_reviews::AccessReviews
     + approvals::Approvals
     + audit::AuditLog
+    + audit::Checkpoints
     + calendars::Calendars
     + children::Children
     + connections::Connections

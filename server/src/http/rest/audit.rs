@@ -9,7 +9,9 @@ use axum::{
 };
 use domain::{
     Timestamp,
-    view::{AuditEntryView, AuditFilter, Page, VerificationView},
+    view::{
+        AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, Page, VerificationView,
+    },
 };
 use futures::StreamExt as _;
 use serde::Deserialize;
@@ -18,11 +20,16 @@ use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::Asked;
+use super::{Asked, Place};
 use crate::http::{Portal, identify::SignedIn, problem::Answer};
 
 pub(super) fn routes() -> OpenApiRouter<Portal> {
-    OpenApiRouter::default().routes(routes!(entries)).routes(routes!(verification))
+    OpenApiRouter::default()
+        .routes(routes!(entries))
+        .routes(routes!(verification))
+        .routes(routes!(checkpoint))
+        .routes(routes!(proof))
+        .routes(routes!(consistency))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -112,4 +119,49 @@ async fn entries(
     extensions(("x-rondo-operation" = json!("audit.read"))))]
 async fn verification(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answer<Json<VerificationView>> {
     Ok(Json(portal.service.verify_audit(&caller).await?))
+}
+
+/// The log as it is now, signed: what is noted elsewhere to tell later whether it has grown from that
+#[utoipa::path(get, path = "/api/v1/audit/checkpoint", tag = "audit", operation_id = "getAuditCheckpoint",
+    responses((status = 200, description = "The checkpoint and the keys that tell its signatures",
+        body = AuditCheckpointView)),
+    extensions(("x-rondo-operation" = json!("audit.read"))))]
+async fn checkpoint(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answer<Json<AuditCheckpointView>> {
+    Ok(Json(portal.service.audit_checkpoint(&caller).await?))
+}
+
+/// The proof that an entry is in the log; `rondo audit verify` checks it without a server
+#[utoipa::path(get, path = "/api/v1/audit/entries/{seq}/proof", tag = "audit", operation_id = "getAuditProof",
+    params(("seq" = i64, Path, description = "The place of the entry in the log, from 1")),
+    responses((status = 200, description = "The proof", body = AuditProofView)),
+    extensions(("x-rondo-operation" = json!("audit.read"))))]
+async fn proof(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(seq): Place<i64>,
+) -> Answer<Json<AuditProofView>> {
+    Ok(Json(portal.service.audit_proof(&caller, seq).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ConsistencyQuery {
+    /// Entries at the earlier time, from 1.
+    from: u64,
+    /// Entries at the later time; now unless told.
+    to: Option<u64>,
+}
+
+/// The proof that the log of `to` entries begins with the log of `from` entries
+#[utoipa::path(get, path = "/api/v1/audit/consistency", tag = "audit", operation_id = "getAuditConsistency",
+    params(ConsistencyQuery),
+    responses((status = 200, description = "The proof", body = AuditConsistencyView)),
+    extensions(("x-rondo-operation" = json!("audit.read"))))]
+async fn consistency(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Asked(query): Asked<ConsistencyQuery>,
+) -> Answer<Json<AuditConsistencyView>> {
+    Ok(Json(portal.service.audit_consistency(&caller, query.from, query.to).await?))
 }

@@ -48,7 +48,7 @@ pub struct AuditEntryView {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub detail: Value,
-    /// Hex hash that links it to all before it.
+    /// Its hash in the tree over all entries, in hex.
     pub hash: String,
 }
 
@@ -87,4 +87,68 @@ pub struct VerificationView {
     /// Where it breaks first, and how.
     #[serde(default)]
     pub fault: Option<String>,
+}
+
+/// The audit log as it was signed last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AuditCheckpointView {
+    /// The name of the log.
+    pub origin: String,
+    /// Entries.
+    pub size: u64,
+    /// The root of the tree over them, in hex.
+    pub root: String,
+    /// When it was signed.
+    pub at: Timestamp,
+    /// The signed note (C2SP tlog-checkpoint). Kept elsewhere, it shows later whether the log has grown from it.
+    pub checkpoint: String,
+    /// The first key of the log, which tells its signatures.
+    pub key: String,
+    /// Signed notes that introduce the keys after the first.
+    pub introductions: Vec<String>,
+}
+
+/// The proof that one entry is in the audit log. `rondo audit verify` checks it without a server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuditProofView {
+    /// `rondo-audit-proof`.
+    pub format: String,
+    /// The version of the format.
+    pub v: i64,
+    /// The first key of the log.
+    pub key: String,
+    /// Signed notes that introduce the keys after the first.
+    pub introductions: Vec<String>,
+    /// The entry.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub body: Value,
+    /// Its hash, in hex.
+    pub hash: String,
+    /// Entries of the tree that it is in.
+    pub size: u64,
+    /// The hashes that lead from the entry to the root of the tree (RFC 6962, section 2.1.1), in hex.
+    pub path: Vec<String>,
+    /// The checkpoint over the tree.
+    pub checkpoint: String,
+}
+
+/// The proof that the audit log has grown from what it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AuditConsistencyView {
+    /// Entries at the earlier time.
+    pub from: u64,
+    /// Entries at the later time.
+    pub to: u64,
+    /// The root of the tree at the earlier time, in hex.
+    pub from_root: String,
+    /// The root of the tree at the later time, in hex.
+    pub to_root: String,
+    /// The hashes that lead from one to the other (RFC 6962, section 2.1.2), in hex.
+    pub path: Vec<String>,
 }

@@ -95,7 +95,7 @@ impl Service {
                 Err(problem) => failure = Some(format!("{}: {problem}", file.path)),
             }
         }
-        files.extend(checkout.skipped.into_iter().map(skipped));
+        files.extend(checkout.skipped.iter().map(skipped));
         files.sort_by(|one, other| one.path.cmp(&other.path));
         // A commit that could not be taken in whole is taken in again.
         let commit = if failure.is_none() { Some(checkout.commit) } else { before.commit.clone() };
@@ -148,7 +148,7 @@ impl Service {
 }
 
 /// What is said of a file that was not read.
-fn skipped(file: Skipped) -> FileReport {
+fn skipped(file: &Skipped) -> FileReport {
     let detail = match file.reason {
         SkipReason::TooLarge => "it is larger than a definition can be (1 MiB)",
         SkipReason::Link => "it is a symbolic link; put the file itself there",

@@ -13,6 +13,7 @@ mod emergencies;
 mod events;
 mod files;
 mod idempotency;
+mod ledger;
 mod limits;
 mod lists;
 mod office;

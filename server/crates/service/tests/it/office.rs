@@ -27,7 +27,7 @@ use store_sqlite::SqliteStore;
 use testkit::{CountedIds, SeededRandom, WallClock};
 use workflow::ResourceResolver;
 
-use crate::repositories::ScriptedBranches;
+use crate::{ledger::Drawer, repositories::ScriptedBranches};
 
 /// How long a test waits for a condition before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,6 +48,8 @@ pub(crate) struct Office {
     pub(crate) vault: Arc<Vault>,
     /// What repositories have, as tests say.
     pub(crate) branches: Arc<ScriptedBranches>,
+    /// Where the last checkpoint of the audit log is kept.
+    pub(crate) drawer: Arc<Drawer>,
     directory: tempfile::TempDir,
     engine: Engine,
 }
@@ -161,6 +163,7 @@ impl Office {
             EngineSettings { poll: Duration::from_millis(50), mail: mails, ..EngineSettings::default() },
         );
         let branches = Arc::new(ScriptedBranches::default());
+        let drawer = Arc::new(Drawer::default());
         let policies = Arc::new(Policies::builtin().unwrap());
         let parts = || Parts {
             store: Arc::clone(&store),
@@ -169,6 +172,7 @@ impl Office {
             branches: Arc::<ScriptedBranches>::clone(&branches),
             definitions: Arc::clone(&definitions),
             vault: Arc::clone(&vault),
+            anchor: Arc::<Drawer>::clone(&drawer),
             passwords: passwords.clone(),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
@@ -180,7 +184,7 @@ impl Office {
             demo: service::demo_organisation(),
         };
         let (service, other_node) = (Service::new(parts()), Arc::new(Service::new(parts())));
-        Self { service: Arc::new(service), other_node, store, ids, clock, vault, branches, directory, engine }
+        Self { service: Arc::new(service), other_node, store, ids, clock, vault, branches, drawer, directory, engine }
     }
 
     /// Stops the node, which gives back what it has of the database.
@@ -288,7 +292,7 @@ impl Office {
 
     pub(crate) async fn audit_end(&self) -> i64 {
         audit::sequence(self.store.as_ref()).await.unwrap();
-        self.store.snapshot().await.unwrap().audit_head().await.unwrap().seq
+        self.store.snapshot().await.unwrap().audit_size().await.unwrap()
     }
 }
 

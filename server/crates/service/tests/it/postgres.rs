@@ -10,7 +10,7 @@ use testkit::WallClock;
 use crate::{delegations, office::Office};
 
 /// A portal on a database of its own, which is dropped afterwards.
-async fn on_postgres(of: &str, test: impl AsyncFnOnce(&Office)) {
+pub(crate) async fn on_postgres(of: &str, test: impl AsyncFnOnce(&Office, &str)) {
     let Some(server) = std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty()) else {
         eprintln!("SKIPPED: TEST_POSTGRES_URL is not set, so nothing was tested on PostgreSQL");
         return;
@@ -22,7 +22,7 @@ async fn on_postgres(of: &str, test: impl AsyncFnOnce(&Office)) {
     url.set_path(&name);
     let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes::default()).await.unwrap());
     let office = Office::open_on(store.clone(), tempfile::tempdir().unwrap(), Arc::new(WallClock), None).await;
-    test(&office).await;
+    test(&office, url.as_str()).await;
     office.stop().await;
     store.close().await;
     sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await.unwrap();
@@ -30,5 +30,6 @@ async fn on_postgres(of: &str, test: impl AsyncFnOnce(&Office)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_substitute_decides() {
-    on_postgres("substitute", delegations::a_substitute_decides_what_waits_already).await;
+    on_postgres("substitute", async |office, _| delegations::a_substitute_decides_what_waits_already(office).await)
+        .await;
 }

@@ -89,8 +89,8 @@ async fn evidence_cannot_be_changed_even_by_hand() {
     let approval = fixtures::approval(1, run.id, user_id(1), None);
     unit.insert_approval(&approval, &[fixtures::approver(user_id(2))]).await.unwrap();
     unit.insert_decision(&fixtures::decision(1, approval.id, user_id(2))).await.unwrap();
-    let start = unit.audit_head().await.unwrap();
-    unit.append_audit(&start, &[fixtures::audit(1)]).await.unwrap();
+    unit.append_audit(0, &[fixtures::audit(1)]).await.unwrap();
+    fixtures::seal_audit(unit.as_mut()).await;
     unit.commit().await.unwrap();
     let mut connection = database.connection().await;
     for forbidden in [
@@ -98,7 +98,16 @@ async fn evidence_cannot_be_changed_even_by_hand() {
         "DELETE FROM audit_entries",
         "TRUNCATE audit_entries",
         "UPDATE audit_head SET seq = 0",
-        "UPDATE audit_head SET hash = 'x'",
+        "UPDATE audit_tiles SET hashes = '0' || substr(hashes, 2)",
+        "UPDATE audit_tiles SET place = 1",
+        "DELETE FROM audit_tiles",
+        "UPDATE audit_keys SET public = 'x'",
+        "DELETE FROM audit_keys",
+        "UPDATE audit_checkpoints SET note = 'x'",
+        "DELETE FROM audit_checkpoints",
+        "TRUNCATE audit_tiles",
+        "TRUNCATE audit_keys",
+        "TRUNCATE audit_checkpoints",
         "DELETE FROM audit_head",
         "UPDATE journal SET event = 'x'",
         "DELETE FROM journal",
@@ -151,9 +160,9 @@ async fn nothing_waits_for_ever() {
     store.migrate().await.unwrap();
     // A lock that is never given up.
     let mut holder = store.begin().await.unwrap();
-    holder.audit_head().await.unwrap();
+    holder.audit_size().await.unwrap();
     let mut waiter = store.begin().await.unwrap();
-    let error = waiter.audit_head().await.unwrap_err();
+    let error = waiter.audit_size().await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     drop((holder, waiter));
     // A pool that is used up.

@@ -119,15 +119,21 @@ async fn evidence_cannot_be_changed_even_by_hand() {
     let approval = fixtures::approval(1, run.id, user_id(1), None);
     unit.insert_approval(&approval, &[fixtures::approver(user_id(2))]).await.unwrap();
     unit.insert_decision(&fixtures::decision(1, approval.id, user_id(2))).await.unwrap();
-    let start = unit.audit_head().await.unwrap();
-    unit.append_audit(&start, &[fixtures::audit(1)]).await.unwrap();
+    unit.append_audit(0, &[fixtures::audit(1)]).await.unwrap();
+    fixtures::seal_audit(unit.as_mut()).await;
     unit.commit().await.unwrap();
     let mut connection = raw(&files.path()).await;
     for forbidden in [
         "UPDATE audit_entries SET body = 'x'",
         "DELETE FROM audit_entries",
         "UPDATE audit_head SET seq = 0",
-        "UPDATE audit_head SET hash = 'x'",
+        "UPDATE audit_tiles SET hashes = '0' || substr(hashes, 2)",
+        "UPDATE audit_tiles SET place = 1",
+        "DELETE FROM audit_tiles",
+        "UPDATE audit_keys SET public = 'x'",
+        "DELETE FROM audit_keys",
+        "UPDATE audit_checkpoints SET note = 'x'",
+        "DELETE FROM audit_checkpoints",
         "DELETE FROM audit_head",
         "UPDATE journal SET event = 'x'",
         "DELETE FROM journal",

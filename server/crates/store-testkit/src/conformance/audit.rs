@@ -1,7 +1,7 @@
 use domain::view::AuditFilter;
 use store::{
     StoreError,
-    audit::{AuditHead, QueuedEntry},
+    audit::{AuditCheckpoint, AuditKey, AuditTile, QueuedEntry},
 };
 
 use super::Subject;
@@ -9,31 +9,29 @@ use crate::fixtures::{at, audit, user_id};
 
 pub(super) async fn entries_follow_each_other_without_gaps(subject: Subject) {
     let mut unit = subject.unit().await;
-    assert_eq!(unit.audit_head().await.unwrap(), AuditHead { seq: 0, hash: "0".repeat(64) });
-    let start = AuditHead { seq: 0, hash: "0".repeat(64) };
+    assert_eq!(unit.audit_size().await.unwrap(), 0);
     for wrong in [0, 2, -1, i64::MIN] {
-        assert!(matches!(unit.append_audit(&start, &[audit(wrong)]).await, Err(StoreError::Conflict)), "{wrong}");
+        assert!(matches!(unit.append_audit(0, &[audit(wrong)]).await, Err(StoreError::Conflict)), "{wrong}");
     }
-    assert!(matches!(unit.append_audit(&start, &[audit(1), audit(3)]).await, Err(StoreError::Conflict)));
-    unit.append_audit(&start, &[]).await.unwrap();
+    assert!(matches!(unit.append_audit(0, &[audit(1), audit(3)]).await, Err(StoreError::Conflict)));
+    unit.append_audit(0, &[]).await.unwrap();
     let mut first = audit(1);
     first.actor_id = Some(user_id(77));
     first.namespace = None;
     "refused".clone_into(&mut first.outcome);
-    let forged = AuditHead { hash: "1".repeat(64), ..start.clone() };
-    assert!(matches!(unit.append_audit(&forged, &[first.clone()]).await, Err(StoreError::Conflict)));
-    unit.append_audit(&start, &[first.clone(), audit(2)]).await.unwrap();
-    assert!(matches!(unit.append_audit(&start, &[audit(1)]).await, Err(StoreError::Conflict)));
+    assert!(matches!(unit.append_audit(1, &[audit(2)]).await, Err(StoreError::Conflict)));
+    unit.append_audit(0, &[first.clone(), audit(2)]).await.unwrap();
+    assert!(matches!(unit.append_audit(0, &[audit(1)]).await, Err(StoreError::Conflict)));
     unit.commit().await.unwrap();
     let mut unit = subject.reading().await;
-    assert_eq!(unit.audit_head().await.unwrap(), AuditHead { seq: 2, hash: audit(2).hash });
+    assert_eq!(unit.audit_size().await.unwrap(), 2);
     assert_eq!(unit.audit_entry(1).await.unwrap(), Some(first.clone()));
     assert_eq!(unit.audit_entry(3).await.unwrap(), None);
     assert_eq!(unit.audit_from(0, 1).await.unwrap(), [first]);
     assert_eq!(unit.audit_from(1, 10).await.unwrap(), [audit(2)]);
 }
 
-pub(super) async fn sixteen_writers_make_one_chain(subject: Subject) {
+pub(super) async fn sixteen_writers_make_one_log(subject: Subject) {
     let other = subject.another().await;
     let mut writers = Vec::new();
     for number in 0..16 {
@@ -42,10 +40,8 @@ pub(super) async fn sixteen_writers_make_one_chain(subject: Subject) {
             for round in 0..8 {
                 let mut unit = store.begin().await.unwrap();
                 unit.put_setting(&format!("{number}"), &format!("{round}")).await.unwrap();
-                let head = unit.audit_head().await.unwrap();
-                let mut entry = audit(head.seq + 1);
-                entry.body.clone_from(&head.hash);
-                unit.append_audit(&head, &[entry]).await.unwrap();
+                let size = unit.audit_size().await.unwrap();
+                unit.append_audit(size, &[audit(size + 1)]).await.unwrap();
                 unit.commit().await.unwrap();
             }
         }));
@@ -56,13 +52,10 @@ pub(super) async fn sixteen_writers_make_one_chain(subject: Subject) {
     let mut unit = subject.reading().await;
     let chain = unit.audit_from(0, 1000).await.unwrap();
     assert_eq!(chain.len(), 128);
-    let mut before = "0".repeat(64);
-    for (index, entry) in chain.iter().enumerate() {
-        assert_eq!(entry.seq, i64::try_from(index).unwrap() + 1);
-        assert_eq!(entry.body, before);
-        before.clone_from(&entry.hash);
+    for (place, entry) in (1..).zip(&chain) {
+        assert_eq!(entry.seq, place);
     }
-    assert_eq!(unit.audit_head().await.unwrap(), AuditHead { seq: 128, hash: before });
+    assert_eq!(unit.audit_size().await.unwrap(), 128);
     other.close().await;
 }
 
@@ -85,8 +78,7 @@ pub(super) async fn entries_are_filtered_and_paged(subject: Subject) {
         }
         entries.push(entry);
     }
-    let start = unit.audit_head().await.unwrap();
-    unit.append_audit(&start, &entries).await.unwrap();
+    unit.append_audit(0, &entries).await.unwrap();
     unit.commit().await.unwrap();
     let mut unit = subject.reading().await;
     let none = AuditFilter::default;
@@ -137,4 +129,63 @@ pub(super) async fn what_is_queued_is_taken_once_and_in_order(subject: Subject) 
     assert!(unit.is_audit_queue_empty().await.unwrap());
     unit.commit().await.unwrap();
     assert!(subject.reading().await.is_audit_queue_empty().await.unwrap());
+}
+
+pub(super) async fn the_tree_only_grows(subject: Subject) {
+    let tile = |level, place, hashes: usize| AuditTile { level, place, hashes: "ab".repeat(32 * hashes) };
+    let mut unit = subject.unit().await;
+    assert_eq!(unit.audit_tree_size().await.unwrap(), 0);
+    assert_eq!(unit.audit_tiles(&[(0, 0)]).await.unwrap(), []);
+    unit.put_audit_tiles(&[]).await.unwrap();
+    unit.put_audit_tiles(&[tile(0, 0, 2)]).await.unwrap();
+    assert_eq!(unit.audit_tree_size().await.unwrap(), 2);
+    unit.put_audit_tiles(&[tile(0, 0, 256), tile(0, 1, 3), tile(1, 0, 1)]).await.unwrap();
+    assert_eq!(unit.audit_tree_size().await.unwrap(), 259);
+    unit.commit().await.unwrap();
+    for altered in [
+        AuditTile { hashes: "cd".repeat(32 * 4), ..tile(0, 1, 0) },
+        tile(0, 1, 2),
+        AuditTile { hashes: "ab".repeat(32 * 3) + "ab", ..tile(0, 1, 0) },
+        tile(0, 2, 0),
+        tile(0, 2, 257),
+    ] {
+        let mut unit = subject.unit().await;
+        assert!(unit.put_audit_tiles(std::slice::from_ref(&altered)).await.is_err(), "{altered:?}");
+    }
+    let mut unit = subject.reading().await;
+    let found = unit.audit_tiles(&[(1, 0), (0, 1), (0, 7), (3, 0)]).await.unwrap();
+    assert_eq!(found, [tile(0, 1, 3), tile(1, 0, 1)]);
+    assert_eq!(unit.audit_tiles(&[]).await.unwrap(), []);
+}
+
+pub(super) async fn keys_and_checkpoints_stay(subject: Subject) {
+    let key = |number: i64| AuditKey {
+        id: format!("{number:08x}"),
+        number,
+        public: format!("public-{number}"),
+        sealed: format!("sealed-{number}"),
+        introduction: (number > 1).then(|| format!("introduction-{number}")),
+        created_at: at(number),
+    };
+    let checkpoint = |size: i64, note: &str| AuditCheckpoint { size, at: at(size), note: note.to_owned() };
+    let mut unit = subject.unit().await;
+    assert_eq!(unit.audit_keys().await.unwrap(), []);
+    assert_eq!(unit.last_audit_checkpoint().await.unwrap(), None);
+    unit.insert_audit_key(&key(1)).await.unwrap();
+    unit.insert_audit_key(&key(2)).await.unwrap();
+    for size in [0, 40, 7] {
+        assert!(unit.insert_audit_checkpoint(&checkpoint(size, "first")).await.unwrap());
+    }
+    assert!(!unit.insert_audit_checkpoint(&checkpoint(7, "second")).await.unwrap());
+    unit.commit().await.unwrap();
+    let mut unit = subject.unit().await;
+    let again = AuditKey { id: "another".to_owned(), ..key(2) };
+    assert!(matches!(unit.insert_audit_key(&again).await, Err(StoreError::Duplicate(_))));
+    drop(unit);
+    let mut unit = subject.reading().await;
+    assert_eq!(unit.audit_keys().await.unwrap(), [key(1), key(2)]);
+    assert_eq!(unit.last_audit_checkpoint().await.unwrap(), Some(checkpoint(40, "first")));
+    let found = unit.audit_checkpoints(1, 9).await.unwrap();
+    assert_eq!(found, [checkpoint(7, "first"), checkpoint(40, "first")]);
+    assert_eq!(unit.audit_checkpoints(0, 1).await.unwrap(), [checkpoint(0, "first")]);
 }

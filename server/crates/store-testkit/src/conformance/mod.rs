@@ -183,7 +183,9 @@ cases! { $;
         runs_that_wake_each_other_do_not_wait_in_a_circle;
     audit:
         entries_follow_each_other_without_gaps,
-        sixteen_writers_make_one_chain,
+        keys_and_checkpoints_stay,
+        sixteen_writers_make_one_log,
+        the_tree_only_grows,
         what_is_queued_is_taken_once_and_in_order,
         entries_are_filtered_and_paged;
     text:

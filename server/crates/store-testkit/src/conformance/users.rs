@@ -127,8 +127,8 @@ pub(super) async fn who_left_a_trace_stays(subject: Subject) {
     unit.insert_user(&led).await.unwrap();
     let mut entry = fixtures::audit(1);
     entry.actor_id = Some(user_id(3));
-    let start = unit.audit_head().await.unwrap();
-    unit.append_audit(&start, &[entry]).await.unwrap();
+    let start = unit.audit_size().await.unwrap();
+    unit.append_audit(start, &[entry]).await.unwrap();
     unit.insert_user(&user(5, "queued")).await.unwrap();
     unit.queue_audit(&[QueuedEntry { actor_id: Some(user_id(5)), entry: "{}".to_owned() }]).await.unwrap();
     unit.commit().await.unwrap();

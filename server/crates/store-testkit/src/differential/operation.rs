@@ -916,17 +916,17 @@ impl Operation {
                 shown(unit.count_outgoing().await?)
             }
             _ => {
-                let head = unit.audit_head().await?;
-                let mut entry = audit(head.seq + i64::from(self.c != 13));
+                let size = unit.audit_size().await?;
+                let mut entry = audit(size + i64::from(self.c != 13));
                 entry.actor_id = self.flag.then_some(user_id(a));
                 self.text.clone_into(&mut entry.action);
-                unit.append_audit(&head, &[entry]).await?;
+                unit.append_audit(size, &[entry]).await?;
                 let filter = AuditFilter {
                     action: self.flag.then(|| self.text.to_owned()),
                     from: b.is_multiple_of(2).then_some(self.time),
                     ..AuditFilter::default()
                 };
-                shown((unit.list_audit(&filter, b.is_multiple_of(3).then_some(head.seq), self.limit).await?, head))
+                shown((unit.list_audit(&filter, b.is_multiple_of(3).then_some(size), self.limit).await?, size))
             }
         })
     }
