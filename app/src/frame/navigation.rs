@@ -115,11 +115,16 @@ fn PlaceLink(place: Place) -> impl IntoView {
             <Icon glyph=place.glyph/>
             <span class="place__label">{place.label}</span>
             <Show when=move || { count() > 0 }>
-                <span class="count count--act" aria-hidden="true">{count}</span>
+                <span class="count count--act" aria-hidden="true">{move || figure(count())}</span>
                 <span class="visually-hidden">{move || t.waiting_for_you(count())}</span>
             </Show>
         </a>
     }
+}
+
+/// How many, as far as it is counted.
+fn figure(count: u64) -> String {
+    if count < 1_000 { count.to_string() } else { "999+".to_owned() }
 }
 
 /// The navigation beside the page.

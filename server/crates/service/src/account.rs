@@ -25,6 +25,8 @@ use crate::{
     views::People,
 };
 
+/// Decisions that are counted at most: more is no figure that anybody acts on.
+const COUNTED: u32 = 1_000;
 /// Entries of each list on the home page.
 const HOME_ITEMS: u32 = 8;
 /// The longest name of a token, in characters.
@@ -63,7 +65,7 @@ impl Service {
             manager,
             grants,
             operations: self.in_force().operations(&caller.principal),
-            pending_decisions: unit.count_waiting_for(caller.user, &represents).await.or_problem()?,
+            pending_decisions: unit.count_waiting_for(caller.user, &represents, COUNTED).await.or_problem()?,
             unread_notifications: unit.count_unread(caller.user).await.or_problem()?,
             must_change_password: user.must_change_password,
             mail_enabled: self.parts.mail_enabled,

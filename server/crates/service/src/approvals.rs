@@ -192,10 +192,23 @@ impl Service {
         rows: Vec<Approval>,
     ) -> Result<Vec<ApprovalSummary>, Problem> {
         let people = People::load(unit, rows.iter().map(|approval| approval.requester_id)).await.or_problem()?;
+        // Of all at once: what each row needs of its own would be asked of the database for each.
+        let ids: Vec<_> = rows.iter().map(|approval| approval.id).collect();
+        let runs: Vec<_> = rows.iter().map(|approval| approval.run).collect();
+        let asked = by_key(unit.approvers_of(&ids).await.or_problem()?);
+        let decided = unit.decisions_of(&ids).await.or_problem()?;
+        let mut decided = by_key(decided.into_iter().map(|decision| (decision.approval, decision)));
+        let changers = by_key(unit.changers_of(&runs).await.or_problem()?);
+        let runs = unit.runs_by_id(&runs).await.or_problem()?;
+        let runs: BTreeMap<_, _> = runs.into_iter().map(|run| (run.id, run)).collect();
         let mut summaries = Vec::with_capacity(rows.len());
-        for approval in rows {
-            let run = unit.run(approval.run).await.or_problem()?.ok_or_else(not_found)?;
-            summaries.push(self.approval_summary(unit, caller, represents, &approval, &run, &people).await?);
+        for approval in &rows {
+            let run = runs.get(&approval.run).ok_or_else(not_found)?;
+            let asked = asked.get(&approval.id).map_or(&[][..], Vec::as_slice);
+            let decided = decided.remove(&approval.id).unwrap_or_default();
+            let changers = changers.get(&approval.run).map_or(&[][..], Vec::as_slice);
+            let deliberation = Deliberation::new(approval, asked, decided, changers);
+            summaries.push(self.approval_summary(unit, caller, represents, &deliberation, run, &people).await?);
         }
         Ok(summaries)
     }
@@ -205,15 +218,12 @@ impl Service {
         unit: &mut dyn UnitOfWork,
         caller: &Caller,
         represents: &[Represented],
-        approval: &Approval,
+        deliberation: &Deliberation<'_>,
         run: &Run,
         people: &People,
     ) -> Result<ApprovalSummary, Problem> {
-        let asked = unit.approvers(approval.id).await.or_problem()?;
-        let decided = unit.decisions(approval.id).await.or_problem()?;
+        let approval = deliberation.approval;
         let risk = self.definition(unit, &run.workflow, &run.version).await?.rondo().risk;
-        let changers = unit.changers(approval.run).await.or_problem()?;
-        let deliberation = Deliberation::new(approval, &asked, decided, &changers);
         let ballot = deliberation.ballot(caller, represents, &run.workflow).ok();
         let ballot = ballot.filter(|_| approval.state == ApprovalState::Pending);
         let on_behalf_of = match ballot {
@@ -270,12 +280,12 @@ impl Service {
         let ids = ids.chain(remarks.iter().map(|remark| remark.user_id));
         let people = People::load(unit, ids).await.or_problem()?;
         let able = able(unit, &asked, &changers).await?;
-        let summary = self.approval_summary(unit, caller, represents, &approval, &run, &people).await?;
+        let deliberation = Deliberation::new(&approval, &asked, decided, &changers);
+        let summary = self.approval_summary(unit, caller, represents, &deliberation, &run, &people).await?;
         let definition = self.definition(unit, &run.workflow, &run.version).await?;
         let shown: Value = views::shown(&approval.shown);
         let others = runs::approvals_of(unit, &run).await?;
         let earlier = resubmission::earlier(unit, &approval, others).await?;
-        let deliberation = Deliberation::new(&approval, &asked, decided, &changers);
         let ballot = deliberation.ballot(caller, represents, &run.workflow);
         let refusal = self.refusal(caller, &approval, resource, ballot.err());
         let stand_in = |asked: &Approver| {
@@ -591,6 +601,14 @@ async fn load(unit: &mut dyn UnitOfWork, id: ApprovalId, now: Timestamp) -> Resu
     let substitutes = unit.substitutes_in(run.id, now).await.or_problem()?;
     let changers = unit.changers(run.id).await.or_problem()?;
     Ok(Loaded { approval, run, asked, substitutes, changers })
+}
+
+fn by_key<K: Ord, V>(pairs: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, Vec<V>> {
+    let mut found: BTreeMap<K, Vec<V>> = BTreeMap::new();
+    for (key, value) in pairs {
+        found.entry(key).or_default().push(value);
+    }
+    found
 }
 
 /// Those of the people asked who can still decide: whose accounts are enabled, and who have put no data into the run.

@@ -10,7 +10,7 @@ use store::{
 use crate::{
     db, delegations,
     row::{Columns, each, first, only},
-    statement::{Statement, sql},
+    statement::{IDS_PER_QUERY, Statement, sql},
     unit::Unit,
     visibility,
 };
@@ -183,30 +183,43 @@ impl Approvals for Unit {
         each(&self.fetch(statement).await?, approval)
     }
 
-    async fn count_waiting_for(&mut self, user: UserId, for_others: &[Represented]) -> Result<u64> {
+    async fn count_waiting_for(&mut self, user: UserId, for_others: &[Represented], most: u32) -> Result<u64> {
         // Only scopes of delegations look at the run.
         let mut statement = sql(if for_others.is_empty() {
-            "SELECT count(*) AS n FROM approvals a WHERE a.state = 'pending'"
+            "SELECT count(*) AS n FROM (SELECT 1 FROM approvals a WHERE a.state = 'pending'"
         } else {
-            "SELECT count(*) AS n FROM approvals a JOIN runs r ON r.id = a.run_id WHERE a.state = 'pending'"
+            concat!(
+                "SELECT count(*) AS n FROM (SELECT 1 FROM approvals a JOIN runs r ON r.id = a.run_id ",
+                "WHERE a.state = 'pending'"
+            )
         });
         push_waiting_for(&mut statement, user, for_others);
+        statement.limit(most).push(") AS waiting");
         only(&self.fetch(statement).await?, |row| row.count("n"))
     }
 
     async fn approvers(&mut self, id: ApprovalId) -> Result<Vec<Approver>> {
-        let statement = sql(concat!(
-            "SELECT user_id, via, stage, later FROM approval_approvers WHERE approval_id = $1 ",
-            "ORDER BY position, user_id"
-        ));
-        each(&self.fetch(statement.bind(id)).await?, |row| {
-            Ok(Approver {
-                user_id: row.parsed("user_id")?,
-                via: row.text("via")?,
-                stage: row.count("stage")?,
-                later: row.flag("later")?,
-            })
-        })
+        let found = self.approvers_of(&[id]).await?;
+        Ok(found.into_iter().map(|(_, approver)| approver).collect())
+    }
+
+    async fn approvers_of(&mut self, ids: &[ApprovalId]) -> Result<Vec<(ApprovalId, Approver)>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(IDS_PER_QUERY) {
+            let mut statement =
+                sql("SELECT approval_id, user_id, via, stage, later FROM approval_approvers WHERE approval_id IN (");
+            statement.values(some.iter().copied()).push(") ORDER BY approval_id, position, user_id");
+            found.extend(each(&self.fetch(statement).await?, |row| {
+                let approver = Approver {
+                    user_id: row.parsed("user_id")?,
+                    via: row.text("via")?,
+                    stage: row.count("stage")?,
+                    later: row.flag("later")?,
+                };
+                Ok((row.parsed("approval_id")?, approver))
+            })?);
+        }
+        Ok(found)
     }
 
     async fn people_asked_in(&mut self, run: RunId) -> Result<Vec<UserId>> {
@@ -257,8 +270,19 @@ impl Approvals for Unit {
     }
 
     async fn changers(&mut self, run: RunId) -> Result<Vec<UserId>> {
-        let statement = sql("SELECT user_id FROM run_changes WHERE run_id = $1 ORDER BY user_id");
-        each(&self.fetch(statement.bind(run)).await?, |row| row.parsed("user_id"))
+        Ok(self.changers_of(&[run]).await?.into_iter().map(|(_, user)| user).collect())
+    }
+
+    async fn changers_of(&mut self, runs: &[RunId]) -> Result<Vec<(RunId, UserId)>> {
+        let mut found = Vec::new();
+        for some in runs.chunks(IDS_PER_QUERY) {
+            let mut statement = sql("SELECT run_id, user_id FROM run_changes WHERE run_id IN (");
+            statement.values(some.iter().copied()).push(") ORDER BY run_id, user_id");
+            found.extend(each(&self.fetch(statement).await?, |row| {
+                Ok((row.parsed("run_id")?, row.parsed("user_id")?))
+            })?);
+        }
+        Ok(found)
     }
 
     async fn take_departures(&mut self, limit: u32) -> Result<Vec<Departure>> {
@@ -333,11 +357,20 @@ impl Approvals for Unit {
     }
 
     async fn decisions(&mut self, id: ApprovalId) -> Result<Vec<Decision>> {
-        let statement = sql(concat!(
-            "SELECT id, approval_id, user_id, on_behalf_of, kind, comment, digest, stage, filled_in, narrowed, decided_at ",
-            "FROM decisions WHERE approval_id = $1 ORDER BY stage, decided_at, id"
-        ));
-        each(&self.fetch(statement.bind(id)).await?, decision)
+        self.decisions_of(&[id]).await
+    }
+
+    async fn decisions_of(&mut self, ids: &[ApprovalId]) -> Result<Vec<Decision>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(IDS_PER_QUERY) {
+            let mut statement = sql(concat!(
+                "SELECT id, approval_id, user_id, on_behalf_of, kind, comment, digest, stage, filled_in, narrowed, ",
+                "decided_at FROM decisions WHERE approval_id IN ("
+            ));
+            statement.values(some.iter().copied()).push(") ORDER BY approval_id, stage, decided_at, id");
+            found.extend(each(&self.fetch(statement).await?, decision)?);
+        }
+        Ok(found)
     }
 
     async fn insert_remark(&mut self, remark: &Remark) -> Result<()> {

@@ -16,7 +16,7 @@ use store::{
 use crate::{
     db,
     row::{Columns, each, first, only},
-    statement::{Statement, sql},
+    statement::{IDS_PER_QUERY, Statement, sql},
     unit::Unit,
     visibility,
 };
@@ -161,6 +161,16 @@ impl Runs for Unit {
 
     async fn run(&mut self, id: RunId) -> Result<Option<Run>> {
         first(&self.fetch(sql(select!("WHERE r.id = $1")).bind(id)).await?, run)
+    }
+
+    async fn runs_by_id(&mut self, ids: &[RunId]) -> Result<Vec<Run>> {
+        let mut runs = Vec::with_capacity(ids.len());
+        for some in ids.chunks(IDS_PER_QUERY) {
+            let mut statement = sql(select!("WHERE r.id IN ("));
+            statement.values(some.iter().copied()).push(")");
+            runs.extend(each(&self.fetch(statement).await?, run)?);
+        }
+        Ok(runs)
     }
 
     async fn run_by_number(&mut self, number: i64) -> Result<Option<Run>> {

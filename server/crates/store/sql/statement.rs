@@ -65,6 +65,9 @@ pub(crate) fn query_of(
     Ok(sqlx::query_with(AssertSqlSafe(text), bound))
 }
 
+/// So many ids are looked for by one query.
+pub(crate) const IDS_PER_QUERY: usize = 500;
+
 impl Statement {
     /// Binds the next value.
     pub(crate) fn bind(mut self, value: impl Parameter) -> Self {

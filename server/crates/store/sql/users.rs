@@ -8,12 +8,9 @@ use store::{
 use crate::{
     db,
     row::{Columns, each, first, only},
-    statement::sql,
+    statement::{IDS_PER_QUERY, sql},
     unit::Unit,
 };
-
-/// So many ids are asked for at once.
-const IDS_PER_QUERY: usize = 500;
 
 macro_rules! select {
     ($rest:literal) => {

@@ -163,10 +163,12 @@ pub trait Approvals: Send {
         limit: u32,
     ) -> Result<Vec<Approval>>;
     /// How many pending ones wait for this person, or for one of those for whom they stand in, as
-    /// [`ApprovalFilter::waiting_for`] says.
-    async fn count_waiting_for(&mut self, user: UserId, for_others: &[Represented]) -> Result<u64>;
+    /// [`ApprovalFilter::waiting_for`] says; `most` if there are more.
+    async fn count_waiting_for(&mut self, user: UserId, for_others: &[Represented], most: u32) -> Result<u64>;
     /// Who is asked, and was in earlier stages, in the order of asking.
     async fn approvers(&mut self, id: ApprovalId) -> Result<Vec<Approver>>;
+    /// The same of many approvals, each with its id.
+    async fn approvers_of(&mut self, ids: &[ApprovalId]) -> Result<Vec<(ApprovalId, Approver)>>;
     /// Everybody whom any approval of this run asks or asked, or who decided for one of them, in order of id.
     async fn people_asked_in(&mut self, run: RunId) -> Result<Vec<UserId>>;
     /// Asks more people, after those who are asked already; who is asked in the same stage already is left as it is.
@@ -179,6 +181,8 @@ pub trait Approvals: Send {
     async fn pass_changes(&mut self, from: RunId, to: RunId) -> Result<()>;
     /// Who has put data of their own into a run, or into another whose data it has got, in order of id.
     async fn changers(&mut self, run: RunId) -> Result<Vec<UserId>>;
+    /// The same of many runs, each with its id.
+    async fn changers_of(&mut self, runs: &[RunId]) -> Result<Vec<(RunId, UserId)>>;
     /// Those whom the open stages of pending approvals ask, who were disabled or changed the run's data before they decided,
     /// and were not taken before since then; at most `limit`. Of two units at once each takes others.
     async fn take_departures(&mut self, limit: u32) -> Result<Vec<Departure>>;
@@ -191,6 +195,8 @@ pub trait Approvals: Send {
     async fn insert_decision(&mut self, decision: &Decision) -> Result<()>;
     /// The decisions, stage after stage, in order.
     async fn decisions(&mut self, id: ApprovalId) -> Result<Vec<Decision>>;
+    /// The same of many approvals.
+    async fn decisions_of(&mut self, ids: &[ApprovalId]) -> Result<Vec<Decision>>;
     /// Adds a question or an answer; [`crate::StoreError::Reference`] when what it answers is no remark.
     async fn insert_remark(&mut self, remark: &Remark) -> Result<()>;
     /// What was asked and answered about all approvals of a run, in order.

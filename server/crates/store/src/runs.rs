@@ -222,6 +222,8 @@ pub trait Runs: Send {
     async fn insert_run(&mut self, run: &Run) -> Result<i64>;
     /// One by id.
     async fn run(&mut self, id: RunId) -> Result<Option<Run>>;
+    /// Those of some ids that there are, in no order.
+    async fn runs_by_id(&mut self, ids: &[RunId]) -> Result<Vec<Run>>;
     /// One by number.
     async fn run_by_number(&mut self, number: i64) -> Result<Option<Run>>;
     /// Those that `visible` lets see and `filter` lets through, highest number first, numbers below `before`, at most `limit`.

@@ -28,7 +28,7 @@ pub struct MeView {
     pub grants: Vec<GrantView>,
     /// What the caller may do somewhere; pages show only what is in here.
     pub operations: Vec<Operation>,
-    /// How many approvals wait for the caller.
+    /// How many approvals wait for the caller; 1,000 if it is more.
     pub pending_decisions: u64,
     /// How many notices are unread.
     pub unread_notifications: u64,

@@ -69,7 +69,7 @@ impl Service {
             let shown = views::shown(&approval.shown);
             let definition = self.definition(unit, &run.workflow, &run.version).await?;
             chosen.push(ChosenApproval {
-                summary: self.approval_summary(unit, caller, &represents, &approval, &run, &people).await?,
+                summary: self.approval_summary(unit, caller, &represents, &deliberation, &run, &people).await?,
                 input: shown.get("input").cloned().unwrap_or_default(),
                 input_schema: definition.input_schema().cloned(),
                 refusal,

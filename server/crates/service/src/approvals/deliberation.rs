@@ -12,7 +12,7 @@ use crate::{Caller, views};
 
 /// What an approval asks, whom, and what they have said.
 pub(super) struct Deliberation<'a> {
-    approval: &'a Approval,
+    pub(super) approval: &'a Approval,
     pub(super) rule: ApprovalRule,
     asked: &'a [Approver],
     pub(super) decisions: Vec<Decision>,

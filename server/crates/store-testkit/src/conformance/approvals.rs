@@ -40,6 +40,40 @@ pub(super) async fn the_queue_is_ordered_by_due_time_and_paged(subject: Subject)
     assert_eq!(unit.approval(approval_id(9)).await.unwrap(), None);
 }
 
+pub(super) async fn what_is_read_of_many_is_that_of_each(subject: Subject) {
+    subject.organisation(3).await;
+    let mut unit = subject.unit().await;
+    let both = [approver(user_id(3)), approver(user_id(2))];
+    for (number, asked) in [(1, &both[..]), (2, &both[..1]), (3, &[])] {
+        unit.insert_approval(&approval(number, run_id(number), user_id(1), None), asked).await.unwrap();
+    }
+    unit.insert_decision(&decision(1, approval_id(1), user_id(2))).await.unwrap();
+    unit.insert_decision(&decision(2, approval_id(2), user_id(3))).await.unwrap();
+    unit.note_change(run_id(2), user_id(1)).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut unit = subject.reading().await;
+    // Whatever the order, twice, and beside one that is not there.
+    let numbers = [2, 9, 1, 3, 2];
+    let (ids, runs) = (numbers.map(approval_id), numbers.map(run_id));
+    let (mut asked, mut decided, mut changed, mut known) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for number in [1, 2, 3] {
+        let id = approval_id(number);
+        asked.extend(unit.approvers(id).await.unwrap().into_iter().map(|approver| (id, approver)));
+        decided.extend(unit.decisions(id).await.unwrap());
+        changed.extend(unit.changers(run_id(number)).await.unwrap().into_iter().map(|user| (run_id(number), user)));
+        known.extend(unit.run(run_id(number)).await.unwrap());
+    }
+    assert_eq!((asked.len(), decided.len(), changed.len(), known.len()), (3, 2, 1, 3));
+    assert_eq!(unit.approvers_of(&ids).await.unwrap(), asked);
+    assert_eq!(unit.decisions_of(&ids).await.unwrap(), decided);
+    assert_eq!(unit.changers_of(&runs).await.unwrap(), changed);
+    let mut found = unit.runs_by_id(&runs).await.unwrap();
+    found.sort_by_key(|run| run.id);
+    assert_eq!(found, known);
+    assert_eq!(unit.approvers_of(&[]).await.unwrap(), []);
+    assert_eq!(unit.runs_by_id(&[]).await.unwrap(), []);
+}
+
 pub(super) async fn a_queue_shows_what_waits_for_a_person(subject: Subject) {
     subject.organisation(2).await;
     let mut unit = subject.unit().await;
@@ -54,7 +88,7 @@ pub(super) async fn a_queue_shows_what_waits_for_a_person(subject: Subject) {
         let found = unit.list_approvals(&Visibility::everything(), &filter, None, 10).await.unwrap();
         let expected: Vec<_> = expected.into_iter().map(approval_id).collect();
         assert_eq!(found.iter().map(|approval| approval.id).collect::<Vec<_>>(), expected, "person {person}");
-        let waiting = unit.count_waiting_for(user_id(person), &[]).await.unwrap();
+        let waiting = unit.count_waiting_for(user_id(person), &[], 99).await.unwrap();
         assert_eq!(waiting, expected.len() as u64, "person {person}");
     }
     assert_eq!(unit.people_asked_in(run_id(1)).await.unwrap(), [user_id(2), user_id(3)]);
@@ -145,7 +179,7 @@ pub(super) async fn stages_are_asked_one_after_the_other(subject: Subject) {
     let waiting = async |unit: &mut dyn store::UnitOfWork| {
         let mut found = Vec::new();
         for person in 1..=3 {
-            let count = unit.count_waiting_for(user_id(person), &[]).await.unwrap();
+            let count = unit.count_waiting_for(user_id(person), &[], 99).await.unwrap();
             let filter = ApprovalFilter { waiting_for: Some(user_id(person)), ..ApprovalFilter::default() };
             let listed = unit.list_approvals(&Visibility::everything(), &filter, None, 10).await.unwrap();
             assert_eq!(count, listed.len() as u64, "person {person}");

@@ -152,7 +152,7 @@ pub(super) async fn whoever_stands_in_sees_the_same_in_lists_and_one_by_one(subj
         let queue = unit.list_approvals(&visible, &filter, None, 50).await.unwrap();
         let queue: Vec<_> = queue.iter().map(|approval| approval.id).collect();
         assert_eq!(queue, waiting.iter().copied().map(approval_id).collect::<Vec<_>>(), "{visible:?}");
-        let counted = unit.count_waiting_for(user_id(4), &represents).await.unwrap();
+        let counted = unit.count_waiting_for(user_id(4), &represents, 99).await.unwrap();
         assert_eq!(counted, waiting.len() as u64, "{visible:?}");
     }
     // Whose vote was cast by a substitute is not waited for.
@@ -179,12 +179,12 @@ pub(super) async fn a_substitute_stands_in_where_the_open_stage_asks(subject: Su
         }
         assert_eq!(unit.substitutes_in(run_id(1), at(10)).await.unwrap().len(), stage);
         assert_eq!(unit.run_is_visible(&visible, run_id(1)).await.unwrap(), stage == 1);
-        assert_eq!(unit.count_waiting_for(user_id(4), &represents).await.unwrap(), stage as u64);
+        assert_eq!(unit.count_waiting_for(user_id(4), &represents, 99).await.unwrap(), stage as u64);
     }
     let mut back = decision(1, approval_id(1), user_id(3));
     (back.stage, back.kind) = (1, DecisionKind::RequestChanges);
     unit.insert_decision(&back).await.unwrap();
-    assert_eq!(unit.count_waiting_for(user_id(4), &represents).await.unwrap(), 0);
+    assert_eq!(unit.count_waiting_for(user_id(4), &represents, 99).await.unwrap(), 0);
 }
 
 pub(super) async fn a_vote_is_cast_once_by_whomever(subject: Subject) {
@@ -212,7 +212,8 @@ pub(super) async fn whoever_has_changed_a_run_decides_nothing_in_it(subject: Sub
         let both = [approver(user_id(2)), approver(user_id(3))];
         unit.insert_approval(&approval(number, run_id(number), user_id(1), None), &both).await.unwrap();
     }
-    assert_eq!(unit.count_waiting_for(user_id(2), &[]).await.unwrap(), 3);
+    assert_eq!(unit.count_waiting_for(user_id(2), &[], 99).await.unwrap(), 3);
+    assert_eq!(unit.count_waiting_for(user_id(2), &[], 2).await.unwrap(), 2);
     for _ in 0..2 {
         unit.note_change(run_id(1), user_id(2)).await.unwrap();
     }
@@ -224,8 +225,8 @@ pub(super) async fn whoever_has_changed_a_run_decides_nothing_in_it(subject: Sub
         let expected: Vec<_> = expected.into_iter().map(user_id).collect();
         assert_eq!(unit.changers(run_id(number)).await.unwrap(), expected, "run {number}");
     }
-    assert_eq!(unit.count_waiting_for(user_id(2), &[]).await.unwrap(), 1);
-    assert_eq!(unit.count_waiting_for(user_id(3), &[]).await.unwrap(), 2);
+    assert_eq!(unit.count_waiting_for(user_id(2), &[], 99).await.unwrap(), 1);
+    assert_eq!(unit.count_waiting_for(user_id(3), &[], 99).await.unwrap(), 2);
     let taken = unit.take_departures(9).await.unwrap();
     let taken: Vec<_> = taken.iter().map(|departure| (departure.run, departure.user_id)).collect();
     assert_eq!(taken, [(run_id(1), user_id(2)), (run_id(2), user_id(2)), (run_id(2), user_id(3))]);

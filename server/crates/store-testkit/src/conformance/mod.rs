@@ -118,6 +118,7 @@ cases! { $;
     approvals:
         the_queue_is_ordered_by_due_time_and_paged,
         a_queue_shows_what_waits_for_a_person,
+        what_is_read_of_many_is_that_of_each,
         of_two_decisions_at_once_one_counts,
         a_closed_approval_stays_closed,
         more_people_can_be_asked,

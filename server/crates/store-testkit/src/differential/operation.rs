@@ -822,7 +822,7 @@ impl Operation {
                 let after = self.c.is_multiple_of(3).then_some(QueueKey { due: self.time, id: approval_id(b) });
                 shown((
                     unit.list_approvals(&self.visibility(), &filter, after, self.limit).await?,
-                    unit.count_waiting_for(user_id(b), &self.represents()).await?,
+                    unit.count_waiting_for(user_id(b), &self.represents(), 99).await?,
                     unit.overdue_approvals(self.time, self.limit).await?,
                 ))
             }
