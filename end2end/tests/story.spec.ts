@@ -151,6 +151,16 @@ test('the auditor finds every entry, and proves the log', async ({ as, rondo }, 
   await writeFile(altered, (await readFile(file, 'utf8')).replace('"manager"', '"admin"'))
   const verdict = await rondo.command('audit', 'verify', altered)
   expect(verdict.code).toBe(1)
+
+  const entry = auditor.locator('.entry').first()
+  await entry.locator('summary').click()
+  const proving = auditor.waitForEvent('download')
+  await entry.getByRole('link', { name: 'Download the proof' }).click()
+  const proof = testInfo.outputPath('proof.json')
+  await (await proving).saveAs(proof)
+  expect((await rondo.command('audit', 'verify', proof)).code).toBe(0)
+  await writeFile(altered, (await readFile(proof, 'utf8')).replace('"done"', '"failed"').replace('"refused"', '"done"'))
+  expect((await rondo.command('audit', 'verify', altered)).code).toBe(1)
 })
 
 test('the auditor can open nothing else', async ({ as, tolerate }) => {

@@ -72,7 +72,9 @@ pub struct SentRequest {
 #[server(protocol = Door, prefix = "/ui", endpoint = "catalogue")]
 pub async fn catalogue() -> Result<Vec<CatalogueItem>, AppError> {
     let (service, caller) = scope()?;
-    Ok(service.catalogue(&caller, None).await?)
+    let items = service.catalogue(&caller, None).await?;
+    // No card shows it, and every card would carry it twice.
+    Ok(items.into_iter().map(|item| CatalogueItem { input_schema: None, ..item }).collect())
 }
 
 /// One workflow with the caller's unsent requests for it.

@@ -88,7 +88,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     let (sequenced, told) = (Arc::clone(&store), stop.clone());
     tasks.spawn(async move { audit::keep_sequencing(sequenced.as_ref(), told).await });
     let (signed, told) = (Arc::clone(&service), stop.clone());
-    tasks.spawn(async move { signed.keep_checkpoints(told).await });
+    tasks.spawn(async move { signed.keep_signing_audit(told).await });
     if let Some(settings) = &config.mail {
         let links = DecisionLinks::new(Arc::clone(&foundation.vault));
         let mailer = Mailer::new(Arc::clone(&store), Arc::clone(&clock), settings.clone(), base_url.clone(), links)
@@ -123,6 +123,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     }
     engine.shut_down().await;
     tasks.wait().await;
+    service.sign_audit().await;
     store.close().await;
     info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -109,8 +109,6 @@ async fn an_auditor_proves_the_log_without_trusting_the_server() {
     let key = file("key", &printed(server.data(), &["audit", "key"]));
     let noted = server.get("/audit/checkpoint", &auditor).await;
     let checkpoint = file("noted", noted["checkpoint"].as_str().unwrap());
-    let kept = server.data().join("audit-checkpoint");
-    assert!(fs::read_to_string(kept).unwrap().starts_with(noted["origin"].as_str().unwrap()));
 
     let proof = server.get("/audit/entries/2/proof", &auditor).await;
     let proof_file = file("proof.json", &serde_json::to_string_pretty(&proof).unwrap());

@@ -1,6 +1,6 @@
 use std::{net::TcpListener, os::unix::fs::PermissionsExt as _, process::Stdio};
 
-use crate::server::{TestServer, complaint, rest_of, rondo, run};
+use crate::server::{TestServer, complaint, printed, rest_of, rondo, run};
 
 #[tokio::test]
 async fn an_empty_directory_is_made_ready_and_the_first_administrator_gets_in_by_a_link() {
@@ -37,10 +37,16 @@ async fn an_empty_directory_is_made_ready_and_the_first_administrator_gets_in_by
 fn a_server_that_is_told_to_stop_ends_in_order_and_starts_again() {
     let server = TestServer::demo();
     assert!(server.greeting.iter().any(|line| line.contains("rondo-demo-staff")));
+    server.token("staff");
     let (data, status) = server.stop();
     assert!(status.success(), "{status}");
     // The write-ahead log was folded into the file.
     assert!(!data.path().join("rondo.sqlite-wal").exists());
+    // All that was entered was signed, and the checkpoint kept: what comes after it is the export itself.
+    let kept = std::fs::read_to_string(data.path().join("audit-checkpoint")).unwrap();
+    let export = printed(data.path(), &["audit", "export"]);
+    let entries = export.lines().filter(|line| line.starts_with("{\"body\"")).count() as u64;
+    assert_eq!(audit::checkpoint::unverified(&kept).unwrap().size, entries - 1);
     let again = TestServer::start(data, &["--demo"]);
     assert!(again.greeting.iter().any(|line| line.contains("rondo-demo-staff")), "{:?}", again.greeting);
 }

@@ -138,6 +138,18 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
         t.audit.hash().to_owned(),
         view! { <span class="entry__hash"><code>{entry.hash}</code><CopyButton text=hash/></span> },
     ));
+    let proof = format!("/api/v1/audit/entries/{}/proof", entry.seq);
+    let file = format!("audit-entry-{}.json", entry.seq);
+    items.push((
+        t.audit.proof().to_owned(),
+        view! {
+            <span>
+                <a href=proof download=file rel="external">{t.audit.proof_download()}</a>
+                " "
+                <span class="muted">{t.audit.proof_text()}</span>
+            </span>
+        },
+    ));
     let changed = (!changes.is_empty()).then(|| {
         let rows: Vec<_> = changes
             .into_iter()

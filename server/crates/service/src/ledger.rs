@@ -112,18 +112,22 @@ impl Service {
         Ok((row, public))
     }
 
-    /// Signs the log now and then until told to stop, and once more then.
-    pub async fn keep_checkpoints(&self, stop: CancellationToken) {
-        let mut at_the_end = false;
-        while !at_the_end {
-            at_the_end = stop.is_cancelled();
-            if let Err(cause) = self.checkpoint_and_anchor().await {
-                warn!(error = &cause as &dyn std::error::Error, "the audit log could not be signed, trying again");
-            }
+    /// Signs the log now and then until told to stop. Whatever is entered while the server stops is signed by who calls
+    /// [`Service::sign_audit`] at the end.
+    pub async fn keep_signing_audit(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            self.sign_audit().await;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(PAUSE) => {}
             }
+        }
+    }
+
+    /// Signs the log as it is now, and keeps the checkpoint outside the database.
+    pub async fn sign_audit(&self) {
+        if let Err(cause) = self.checkpoint_and_anchor().await {
+            warn!(error = &cause as &dyn std::error::Error, "the audit log could not be signed, trying again later");
         }
     }
 

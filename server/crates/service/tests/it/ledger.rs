@@ -16,7 +16,6 @@ use serde_json::json;
 use service::{Anchor, ExportFormat};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use store::audit::{AuditRow, AuditTile};
-use tokio_util::sync::CancellationToken;
 
 use crate::{office::Office, postgres};
 
@@ -41,13 +40,6 @@ impl Drawer {
     }
 }
 
-/// Signs the log and keeps the checkpoint in the drawer.
-async fn sign(office: &Office) {
-    let stop = CancellationToken::new();
-    stop.cancel();
-    office.service.keep_checkpoints(stop).await;
-}
-
 async fn exported(office: &Office) -> String {
     let auditor = office.caller("auditor").await;
     let mut pieces =
@@ -62,7 +54,7 @@ async fn exported(office: &Office) -> String {
 #[tokio::test]
 async fn an_export_is_signed_to_its_end_and_grows_from_what_was_kept() {
     let office = Office::open().await;
-    sign(&office).await;
+    office.service.sign_audit().await;
     let kept = office.drawer.kept().unwrap().unwrap();
     let first = exported(&office).await;
     let key = PublicKey::parse(&office.service.console_audit_key().await.unwrap()).unwrap();
@@ -81,7 +73,7 @@ async fn an_export_is_signed_to_its_end_and_grows_from_what_was_kept() {
     let outside = Outside { key: Some(second_key), ..Outside::default() };
     assert_eq!(verify(second.as_bytes(), &outside).unwrap().fault, None);
     assert!(verify(first.as_bytes(), &outside).unwrap().fault.is_some());
-    sign(&office).await;
+    office.service.sign_audit().await;
     assert_ne!(office.drawer.kept().unwrap().unwrap(), kept);
     office.stop().await;
 }
@@ -133,9 +125,9 @@ async fn the_log_is_signed_once_for_each_size_by_however_many_nodes() {
     let both = tokio::join!(office.service.audit_checkpoint(&auditor), office.other_node.audit_checkpoint(&auditor));
     let (one, other) = (both.0.unwrap(), both.1.unwrap());
     assert_eq!((one.key, one.origin), (other.key, other.origin));
-    sign(&office).await;
+    office.service.sign_audit().await;
     let before = office.store.snapshot().await.unwrap().audit_checkpoints(0, 99).await.unwrap();
-    sign(&office).await;
+    office.service.sign_audit().await;
     assert_eq!(office.store.snapshot().await.unwrap().audit_checkpoints(0, 99).await.unwrap(), before);
     office.stop().await;
 }
@@ -217,7 +209,7 @@ async fn fault(office: &Office) -> String {
 }
 
 async fn whatever_is_altered_is_named(office: &Office, mut raw: Raw) {
-    sign(office).await;
+    office.service.sign_audit().await;
     let yesterday = office.drawer.kept().unwrap();
     raw.save("yesterday").await;
     let (first, last) = (unverified(yesterday.as_deref().unwrap()).unwrap().size, office.audit_end().await + 4);
@@ -225,7 +217,7 @@ async fn whatever_is_altered_is_named(office: &Office, mut raw: Raw) {
     for _ in 0..4 {
         office.service.audit(&auditor, AuditFilter::default(), None, None).await.unwrap();
     }
-    sign(office).await;
+    office.service.sign_audit().await;
     assert_eq!(fault(office).await, "");
     raw.save("today").await;
     raw.lift_triggers().await;
@@ -288,7 +280,7 @@ async fn whatever_is_altered_is_named(office: &Office, mut raw: Raw) {
     let fault_then = fault(office).await;
     assert!(fault_then.contains("the end of the log was cut off"), "{fault_then}");
     // What was kept is the evidence, and is not written over.
-    sign(office).await;
+    office.service.sign_audit().await;
     assert_eq!(office.drawer.kept().unwrap(), today);
     office.drawer.put_back(yesterday);
     assert_eq!(fault(office).await, "");
