@@ -103,11 +103,18 @@ class RondoEditor extends HTMLElement {
   static observedAttributes = ['diagnostics']
 
   private view: EditorView | undefined
-  private readonly ends = new AbortController()
+  private ends = new AbortController()
 
   connectedCallback(): void {
-    const area = this.querySelector('textarea')
-    if (!area || this.view) return
+    // The page may give the area its text only after it has put it into the document.
+    queueMicrotask(() => {
+      const area = this.querySelector('textarea')
+      if (area && this.isConnected && !this.view) this.takeThePlaceOf(area)
+    })
+  }
+
+  private takeThePlaceOf(area: HTMLTextAreaElement): void {
+    this.ends = new AbortController()
     const changed = EditorView.updateListener.of((update) => {
       if (!update.docChanged) return
       area.value = update.state.doc.toString()

@@ -14,7 +14,7 @@ export const theme = EditorView.theme({
   '.cm-scroller': { font: 'inherit', minBlockSize: 'calc(20 * var(--row))' },
   '.cm-content': { paddingBlock: 'var(--s3)', caretColor: 'var(--text)' },
   '.cm-cursor, .cm-dropCursor': { borderLeftColor: 'var(--text)' },
-  '.cm-gutters': { borderRight: '1px solid var(--line)', backgroundColor: 'transparent', color: 'var(--text-muted)' },
+  '.cm-gutters': { borderRight: '1px solid var(--line)', backgroundColor: 'var(--surface)', color: 'var(--text-muted)' },
   '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'color-mix(in oklab, var(--hover) 55%, transparent)' },
   '.cm-activeLineGutter': { color: 'var(--text)' },
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': {

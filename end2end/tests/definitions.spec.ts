@@ -226,6 +226,22 @@ test('a comment that is being typed outlives what else is done', async ({ as, ro
   await expect(page.getByRole('textbox', { name: 'Comment', exact: true })).toHaveValue('')
 })
 
+test('the text is in the editor each time that it is opened', async ({ as, rondo }) => {
+  const text = lendLaptop('office/again', '1.0.0', 30)
+  await draft(await rondo.rest('author'), 'office/again', '1.0.0', text)
+  const page = await as('author')
+  await visit(page, '/definitions/office/again/1.0.0/edit')
+  for (const _ of [1, 2]) {
+    await expect(editor(page)).toContainText('office')
+    await page.getByRole('link', { name: 'Go to the version' }).click()
+    await page.getByRole('link', { name: 'Edit', exact: true }).click()
+  }
+  await editor(page).focus()
+  await page.keyboard.press('ControlOrMeta+Home')
+  await page.keyboard.insertText('# Once more.\n')
+  await expect(source(page)).toHaveValue(`# Once more.\n${text}`)
+})
+
 test('a draft is written by forms, step by step, and the rest of its text stays as it was', async ({ as, rondo, tolerate }) => {
   test.slow()
   tolerate(/status of 422/)
