@@ -276,6 +276,7 @@ pub(super) fn DecisionDialogs(detail: ApprovalDetail, decide: Submission<Decide>
         .map(|(kind, name, verb, look, glyph)| {
             let step_up = detail.step_up;
             let optional = kind == DecisionKind::Approve;
+            let error = decide.error("/comment");
             let (text, area, label, password) = if optional {
                 (words.comment, "dialog-comment", t.approvals.comment(), "dialog-password")
             } else {
@@ -297,7 +298,7 @@ pub(super) fn DecisionDialogs(detail: ApprovalDetail, decide: Submission<Decide>
                                 id=area
                                 label
                                 optional
-                                error=decide.error("/comment")
+                                error
                             >
                                 <textarea
                                     class="input input--area"
@@ -308,6 +309,7 @@ pub(super) fn DecisionDialogs(detail: ApprovalDetail, decide: Submission<Decide>
                                     autofocus=true
                                     aria-required=(!optional).then_some("true")
                                     aria-describedby=described_by(area)
+                                    aria-invalid=move || error.with(Option::is_some).then_some("true")
                                     prop:value=move || text.get()
                                     on:input=move |event| text.set(event_target_value(&event))
                                 ></textarea>
