@@ -14,6 +14,7 @@ mod events;
 mod limits;
 mod messages;
 mod policy_sets;
+mod receivers;
 mod repositories;
 mod runs;
 mod schedules;
@@ -174,6 +175,10 @@ cases! { $;
         what_came_of_a_look_is_written_by_who_took_it,
         what_was_brought_is_forgotten_with_its_repository,
         two_nodes_never_take_the_same_repository;
+    receivers:
+        a_receiver_begins_where_it_is_told_and_never_goes_back,
+        a_receiver_is_failing_until_it_takes_something,
+        one_node_at_a_time_holds_a_receiver;
     policy_sets:
         policies_are_proposed_put_into_force_and_replaced,
         what_was_settled_stays_as_it_was,

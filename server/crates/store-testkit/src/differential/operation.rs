@@ -1,3 +1,4 @@
+mod receivers;
 mod repositories;
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
@@ -55,7 +56,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 81;
+const KINDS: u32 = 82;
 
 const TEXTS: &[&str] = &[
     "",
@@ -167,6 +168,7 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     }
     all.extend(unit.list_emergencies(None, 100_000).await.unwrap().into_iter().map(shown));
     all.extend(unit.list_repositories().await.unwrap().into_iter().map(shown));
+    all.extend(unit.list_receivers().await.unwrap().into_iter().map(shown));
     all
 }
 
@@ -248,6 +250,7 @@ impl Operation {
             77 | 78 => self.substitutes(unit).await,
             79 => self.emergencies(unit).await,
             80 => self.repositories(unit).await,
+            81 => self.receivers(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
