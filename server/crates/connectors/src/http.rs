@@ -30,6 +30,27 @@ const CONNECTION_SCHEME: &str = "connection://";
 /// Methods that may be repeated without harm (RFC 9110, section 9.2.2).
 pub(crate) const REPEATABLE: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
+pub use exchange::chain as explain;
+
+/// A client for what the server itself sends: it reaches what the policy permits, trusts the given CA only (PEM), or the
+/// system's, and shows the given chain and key (both PEM) to services that ask for a certificate.
+pub fn client(
+    policy: &Arc<EgressPolicy>,
+    authority: Option<&str>,
+    shown: Option<(&str, &str)>,
+) -> Result<reqwest::Client, Failure> {
+    let shown = shown.map(|(certificate, key)| authentication::ClientCertificate {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+    });
+    exchange::client(policy, authority, shown.as_ref())
+}
+
+/// Whether an address whose host is a number may be reached; the others are judged when their names are resolved.
+pub fn permit(policy: &EgressPolicy, url: &Url) -> Result<(), Failure> {
+    exchange::permit_literal(policy, url)
+}
+
 /// Calls HTTP services.
 pub struct HttpConnector {
     http: Arc<Http>,

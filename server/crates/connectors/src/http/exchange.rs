@@ -428,7 +428,7 @@ pub(crate) fn encryption_failure(error: &reqwest::Error) -> Option<&rustls::Erro
 }
 
 /// What went wrong without the address (it may hold a key), down to the cause.
-pub(crate) fn chain(error: &reqwest::Error) -> String {
+pub fn chain(error: &reqwest::Error) -> String {
     let what = if error.is_timeout() {
         "no answer in time"
     } else if error.is_connect() {

@@ -1,0 +1,29 @@
+//! `CloudEvents` 1.0. The log and the place of an entry are `source` and `id`: together they are the same whenever it is sent.
+
+use serde_json::{Value, json};
+use store::audit::{AuditCheckpoint, AuditRow};
+
+pub(super) fn entry(log: &str, row: &AuditRow) -> Value {
+    json!({
+        "specversion": "1.0",
+        "id": row.seq.to_string(),
+        "source": log,
+        "type": format!("rondo.audit.{}", row.action),
+        "subject": format!("{}/{}", row.resource_kind, row.resource_id),
+        "time": row.at,
+        "datacontenttype": "application/json",
+        "data": {"body": super::body(row), "hash": super::hash(row)},
+    })
+}
+
+pub(super) fn checkpoint(log: &str, checkpoint: &AuditCheckpoint) -> Value {
+    json!({
+        "specversion": "1.0",
+        "id": format!("checkpoint-{}", checkpoint.size),
+        "source": log,
+        "type": "rondo.audit-checkpoint",
+        "time": checkpoint.at,
+        "datacontenttype": "application/json",
+        "data": {"checkpoint": checkpoint.note},
+    })
+}
