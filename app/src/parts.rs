@@ -17,7 +17,7 @@ use crate::pages::{
     account::AccountPage,
     admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
-    audit::AuditPage,
+    audit::{AuditPage, ReceiversPage},
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
     definitions::{
         DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, ImportPage, NewDefinitionPage, RepositoriesPage,
@@ -71,7 +71,7 @@ impl Part {
             ["admin", ..] => Some(Self::Admin),
             ["policies" | "access-reviews" | "emergencies", ..] => Some(Self::Governance),
             ["approvals", ..] | ["decide", _] => Some(Self::Approvals),
-            ["audit"] => Some(Self::Audit),
+            ["audit", ..] => Some(Self::Audit),
             ["catalogue", _, _] => Some(Self::Workflow),
             ["catalogue", _, _, "request"] | ["requests", "drafts", _, "review"] => Some(Self::Request),
             ["definitions", _, _, _, "edit"] => Some(Self::Editor),
@@ -109,7 +109,7 @@ pub(crate) enum Page {
     Account(ForOne),
     Admin(Admin),
     Approvals(Decide),
-    Audit,
+    Audit(Log),
     Definitions(Author),
     Editor,
     Files(Files),
@@ -119,6 +119,12 @@ pub(crate) enum Page {
     Request(Request),
     Run,
     Workflow,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Log {
+    Entries,
+    Receivers,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +213,7 @@ impl Page {
             Self::Account(page) => at_once(account(page)),
             Self::Admin(page) => at_once(admin(page)),
             Self::Approvals(page) => at_once(approvals(page)),
-            Self::Audit => at_once(audit()),
+            Self::Audit(page) => at_once(audit(page)),
             Self::Definitions(page) => at_once(definitions(page)),
             Self::Editor => at_once(editor()),
             Self::Governance(page) => at_once(governance(page)),
@@ -267,8 +273,11 @@ fn approvals(page: Decide) -> Result<AnyView, SplitLoaderError> {
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(audit, preload(load_audit), fallible))]
-fn audit() -> Result<AnyView, SplitLoaderError> {
-    Ok(view! { <AuditPage/> })
+fn audit(page: Log) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Log::Entries => view! { <AuditPage/> },
+        Log::Receivers => view! { <ReceiversPage/> },
+    })
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(definitions, preload(load_definitions), fallible))]
@@ -407,7 +416,7 @@ mod loading {
                 Self::Account(_) => Part::Account,
                 Self::Admin(_) => Part::Admin,
                 Self::Approvals(_) => Part::Approvals,
-                Self::Audit => Part::Audit,
+                Self::Audit(_) => Part::Audit,
                 Self::Definitions(_) => Part::Definitions,
                 Self::Editor => Part::Editor,
                 Self::Governance(_) => Part::Governance,
@@ -507,6 +516,7 @@ mod tests {
             ("/approvals/apr_1", Some(Part::Approvals)),
             ("/decide/token", Some(Part::Approvals)),
             ("/audit", Some(Part::Audit)),
+            ("/audit/receivers", Some(Part::Audit)),
             ("/catalogue/it/access", Some(Part::Workflow)),
             ("/catalogue/it/access/request", Some(Part::Request)),
             ("/requests/drafts/d_1/review", Some(Part::Request)),

@@ -7,7 +7,13 @@ import { Repository } from '../repositories.ts'
 import { ONBOARDING, completedRequest, newcomer, waitingRequest } from '../onboarding.ts'
 import type { Page as List, Rest, Run } from '../rest.ts'
 
-test.use({ serverEnvironment: { RONDO_WORKFLOWS: fileURLToPath(new URL('../workflows/showcase', import.meta.url)) } })
+test.use({
+  serverEnvironment: {
+    RONDO_WORKFLOWS: fileURLToPath(new URL('../workflows/showcase', import.meta.url)),
+    RONDO_CONFIG: fileURLToPath(new URL('../receivers.toml', import.meta.url)),
+    ARCHIVE_SECRET: 'secret',
+  },
+})
 
 const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
 const PICTURES = fileURLToPath(new URL('../screenshots/', import.meta.url))
@@ -201,6 +207,7 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['audit', 'auditor', () => '/audit'],
   ['audit-filtered', 'auditor', () => '/audit?action=run&outcome=done&actor=staff'],
   ['audit-verified', 'auditor', () => '/audit?verify=now'],
+  ['audit-receivers', 'auditor', () => '/audit/receivers'],
   ['definitions', 'author', () => '/definitions'],
   ['definitions-drafts', 'author', () => '/definitions?state=draft'],
   ['definitions-namespace', 'author', () => '/definitions?namespace=showcase'],

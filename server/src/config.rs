@@ -3,6 +3,8 @@
 //! Every key is a dotted name with a text behind it, wherever it came from, so that all three sources are read by the
 //! same code. `docs/configuration.md` explains the keys; a test holds it to [`KEYS`].
 
+mod receivers;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -15,6 +17,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::egress::{EgressPolicy, Network};
+use delivery::{Receiver, Way};
 use identity::{Secret, vault::KEY_VARIABLE};
 use runner::Limits;
 use service::{MailEncryption, MailSettings};
@@ -120,6 +123,10 @@ pub(crate) struct Config {
     pub(crate) event_retention: Duration,
     /// Where the last checkpoint of the audit log is kept outside the database.
     pub(crate) audit_checkpoint_file: PathBuf,
+    /// Where the audit log is sent.
+    pub(crate) receivers: Vec<Receiver>,
+    /// What is not there and a server cannot do without.
+    pub(crate) lacking: Vec<String>,
     /// To whom the processes of workflows belong, if this process belongs to root.
     pub(crate) runner_user: String,
     /// What such a process may use up.
@@ -144,7 +151,11 @@ struct Given {
 
 /// The given values, not yet understood.
 #[derive(Default)]
-struct Values(BTreeMap<&'static str, Given>);
+struct Values {
+    keys: BTreeMap<&'static str, Given>,
+    /// The tables of `audit.receiver`, which only a file can have.
+    receivers: Vec<toml::Table>,
+}
 
 impl Config {
     /// Reads the configuration of this process.
@@ -164,7 +175,7 @@ impl Config {
                 let path = data.clone().unwrap_or_else(|| PathBuf::from("data")).join("rondo.toml");
                 if path.is_file() {
                     values.read_file(&path)?;
-                    if values.0.remove("data").is_some() {
+                    if values.keys.remove("data").is_some() {
                         bail!("{}: `data` cannot be set by the file that lies in it; use --data", path.display());
                     }
                 }
@@ -175,7 +186,10 @@ impl Config {
             let key = KEYS.iter().find(|key| key.replace('.', "_").to_uppercase() == rest);
             match key {
                 Some(key) if !text.is_empty() => values.set(key, text.clone(), format!("variable {name}")),
-                None if !OTHER_VARIABLES.contains(&name.as_str()) && !name.starts_with("RONDO_TEST_") => {
+                None if !OTHER_VARIABLES.contains(&name.as_str())
+                    && !name.starts_with("RONDO_TEST_")
+                    && !receivers::name_variable(&values.receivers, name) =>
+                {
                     remarks.push(format!("the variable {name} is no setting of Rondo and is ignored"));
                 }
                 _ => {}
@@ -195,6 +209,7 @@ impl Config {
             None => Database::Sqlite(data.join("rondo.sqlite")),
             Some(url) => database(url)?,
         };
+        let (receivers, lacking) = receivers::receivers(&values.receivers, variables)?;
         let mut config = Self {
             listen: values
                 .parsed("listen", "an address and port such as 127.0.0.1:3000")?
@@ -239,6 +254,8 @@ impl Config {
             audit_checkpoint_file: values
                 .text("audit.checkpoint_file")
                 .map_or_else(|| data.join("audit-checkpoint"), PathBuf::from),
+            receivers,
+            lacking,
             runner_user: values.text("runner.user").unwrap_or("nobody").to_owned(),
             runner_limits: runner_limits(&values)?,
             data,
@@ -246,6 +263,11 @@ impl Config {
         };
         if !(1..=10_000).contains(&config.calls) {
             return Err(values.wrong("engine.calls", "a number from 1 to 10000"));
+        }
+        if config.mail.is_none()
+            && let Some(mailed) = config.receivers.iter().find(|one| matches!(one.way, Way::Mail { .. }))
+        {
+            bail!("the receiver “{}” of the audit log gets mails, and mail.host is not set", mailed.name);
         }
         if config.pools.logs.is_some() && matches!(config.database, Database::Sqlite(_)) {
             config.remarks.push("`pools.logs` has no meaning on SQLite, which writes over one connection".to_owned());
@@ -267,7 +289,7 @@ impl Config {
 
 impl Values {
     fn set(&mut self, key: &'static str, text: String, origin: String) {
-        self.0.insert(key, Given { text, origin });
+        self.keys.insert(key, Given { text, origin });
     }
 
     fn read_file(&mut self, path: &Path) -> Result<()> {
@@ -280,6 +302,10 @@ impl Values {
     fn read_table(&mut self, prefix: &str, table: &toml::Table, path: &Path) -> Result<()> {
         for (name, value) in table {
             let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            if name == receivers::TABLES {
+                self.receivers = receivers::tables(value, path)?;
+                continue;
+            }
             if let toml::Value::Table(inner) = value
                 && KEYS.iter().any(|key| key.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.')))
             {
@@ -295,7 +321,7 @@ impl Values {
     }
 
     fn text(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(|given| given.text.trim())
+        self.keys.get(key).map(|given| given.text.trim())
     }
 
     fn parsed<T: FromStr>(&self, key: &str, wanted: &str) -> Result<Option<T>> {
@@ -321,7 +347,7 @@ impl Values {
     }
 
     fn wrong(&self, key: &str, wanted: &str) -> anyhow::Error {
-        let given = self.0.get(key);
+        let given = self.keys.get(key);
         let secret = key.contains("password") || key.contains("token");
         let text = given.filter(|_| !secret).map_or("what is given", |given| given.text.as_str());
         let origin = given.map_or(key, |given| given.origin.as_str());
@@ -533,6 +559,84 @@ mod tests {
         assert!(load("", &[("DATABASE_URL", "mysql://h/d")], flags()).is_err());
     }
 
+    const RECEIVERS: &str = r#"
+        [audit]
+        checkpoint_file = "/c"
+        [[audit.receiver]]
+        name = "siem"
+        kind = "syslog"
+        address = "tls://siem.example.com:6514"
+        format = "ocsf"
+        [[audit.receiver]]
+        name = "hook"
+        kind = "http"
+        address = "https://logs.example.com/in?key=1"
+        secret_variable = "RONDO_HOOK_SECRET"
+        from = "now"
+        sends = ["entries"]
+        [[audit.receiver]]
+        name = "vault"
+        kind = "s3"
+        address = "https://s3.example.com"
+        bucket = "audit"
+        access_key = "AK"
+        secret_variable = "RONDO_HOOK_SECRET"
+        lock = "compliance"
+        retain = "P365D"
+    "#;
+
+    #[test]
+    fn receivers_are_read_with_their_secrets() {
+        let config = load(RECEIVERS, &[("RONDO_HOOK_SECRET", "hunter2")], Flags::default()).unwrap();
+        let told: Vec<_> = config.receivers.iter().map(|one| (one.name.as_str(), one.kind(), one.address())).collect();
+        let expected = [
+            ("siem", "syslog", "tls://siem.example.com:6514".to_owned()),
+            ("hook", "http", "https://logs.example.com/in".to_owned()),
+            ("vault", "s3", "https://s3.example.com/audit/".to_owned()),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(config.remarks, Vec::<String>::new());
+        let Way::Http { header: Some((name, secret)), .. } = &config.receivers[1].way else { panic!("no header") };
+        assert_eq!((name.as_str(), secret.expose()), ("authorization", "Bearer hunter2"));
+        let Way::S3(objects) = &config.receivers[2].way else { panic!("no objects") };
+        assert_eq!(objects.lock.unwrap().retain, Duration::from_hours(365 * 24));
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_receiver_that_cannot_work_says_why() {
+        let error = |file: &str| load(file, &[], Flags::default()).unwrap_err().to_string();
+        let without = load(RECEIVERS, &[], Flags::default()).unwrap();
+        assert_eq!(without.lacking.len(), 2, "both receivers have their secret in it");
+        assert!(without.lacking[0].contains("RONDO_HOOK_SECRET"), "{:?}", without.lacking);
+        for (keys, why) in [
+            ("name = 'a b'\nkind = 'file'\npath = '/x'", "lower-case letters"),
+            ("kind = 'file'\npath = '/x'", "missing field `name`"),
+            ("name = 'a'\nkind = 'fax'", "unknown variant `fax`"),
+            ("name = 'a'\nkind = 'file'\npaths = '/x'", "unknown field `paths`"),
+            ("name = 'a'\nkind = 'file'", "missing field `path`"),
+            ("name = 'a'\nkind = 'syslog'\naddress = 'udp://x:5'", "tls://HOST:PORT"),
+            ("name = 'a'\nkind = 'syslog'\naddress = 'tcp://x:5'\nca = '/y'", "only with tls://"),
+            ("name = 'a'\nkind = 'file'\npath = '/x'\nsends = []", "entries, checkpoints or both"),
+            ("name = 'a'\nkind = 'mail'\nto = 'x@example.test'", "mail.host"),
+            ("name = 'a'\nkind = 'mail'\nto = 'x@example.test'\nsends = ['entries']", "checkpoints only"),
+            (
+                "name = 'a'\nkind = 's3'\naddress = 'https://x'\nbucket = 'b'\naccess_key = 'k'",
+                "secret_file or secret_variable",
+            ),
+        ] {
+            let said = error(&format!("[[audit.receiver]]\n{keys}"));
+            assert!(said.contains(why), "{keys}: {said}");
+        }
+        let twice = "[[audit.receiver]]\nname = 'a'\nkind = 'file'\npath = '/x'\n".repeat(2);
+        assert!(error(&twice).contains("more than one"));
+        assert!(error("[audit]\nreceiver = 1").contains("[[audit.receiver]]"));
+        let open =
+            "[[audit.receiver]]\nname = 'a'\nkind = 'http'\naddress = 'http://logs.test/'\nsecret_variable = 'S'";
+        let said = load(open, &[("S", "hunter2")], Flags::default()).unwrap_err().to_string();
+        assert!(said.contains("in the clear") && !said.contains("hunter2"), "{said}");
+    }
+
     #[test]
     fn a_password_never_stands_in_a_message() {
         let file = "[mail]\nhost = 'mail.test'\npassword = 'hunter2'";
@@ -544,6 +648,9 @@ mod tests {
         let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md")).unwrap();
         for key in KEYS {
             assert!(page.contains(&format!("`{key}`")), "{key} is missing in docs/configuration.md");
+        }
+        for key in receivers::KEYS {
+            assert!(page.contains(&format!("`{key}`")), "{key} of receivers is missing in docs/configuration.md");
         }
     }
 }

@@ -24,6 +24,7 @@ mod http;
 mod kill_switch;
 mod logging;
 mod processes;
+mod receivers;
 mod wiring;
 
 use std::{fmt::Write as _, process::ExitCode};

@@ -43,6 +43,7 @@ use crate::{
     directory_changes::AuditedChanges,
     git_branches::GitBranches,
     processes::{Executor, runner_process},
+    receivers,
 };
 
 /// What every command works with.
@@ -118,6 +119,7 @@ impl Foundation {
             definitions: Arc::clone(&self.definitions),
             vault: Arc::clone(&self.vault),
             anchor: Arc::new(AnchorFile(config.audit_checkpoint_file.clone())),
+            receivers: receivers::known(config),
             passwords: self.passwords.clone(),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
@@ -223,6 +225,7 @@ impl Alone {
     pub(crate) async fn take_over(&self, store: &dyn Store) -> store::Result<()> {
         let mut unit = store.begin().await?;
         unit.release_all_leases().await?;
+        unit.release_all_receivers().await?;
         unit.commit().await
     }
 }

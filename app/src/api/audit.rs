@@ -1,6 +1,6 @@
 //! The audit log.
 
-use domain::view::{AuditEntryView, AuditFilter, Page, VerificationView};
+use domain::view::{AuditEntryView, AuditFilter, AuditReceiverView, Page, VerificationView};
 use leptos::prelude::*;
 
 #[cfg(feature = "ssr")]
@@ -22,4 +22,11 @@ pub async fn audit(
 pub async fn verify_audit() -> Result<VerificationView, AppError> {
     let (service, caller) = scope()?;
     Ok(service.verify_audit(&caller).await?)
+}
+
+/// Where the log is sent, and how far each receiver is.
+#[server(protocol = Door, prefix = "/ui", endpoint = "audit-receivers")]
+pub async fn audit_receivers() -> Result<Page<AuditReceiverView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.audit_receivers(&caller).await?)
 }

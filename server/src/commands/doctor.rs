@@ -4,6 +4,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use identity::random::OsRandom;
+use service::Service;
 use tokio::net::TcpStream;
 
 use super::in_words;
@@ -51,6 +52,9 @@ pub(super) async fn doctor(flags: &Flags) -> Result<ExitCode> {
         "configuration",
         Ok(config.remarks.join("; ")).map(|remarks| if remarks.is_empty() { "read".to_owned() } else { remarks }),
     );
+    for what in &config.lacking {
+        findings.note("configuration", Err(anyhow::anyhow!("{what}, is not set here; see that it is for the server")));
+    }
     examine(&config, &mut findings).await;
     Ok(if findings.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -135,6 +139,7 @@ async fn deeper(config: &Config, findings: &mut Findings) {
                 Some(fault) => Err(anyhow::anyhow!("{fault}; compare it with an export or a backup")),
             });
             findings.note("audit log", sound);
+            note_receivers(&service, findings).await;
             let usable = service.load_policies().await.map_err(|problem| in_words(&problem));
             findings.note("policies", usable.map(|()| "those of the administrators can be used".to_owned()));
             let shipped = service.load_shipped(wiring::SHIPPED.iter().copied()).await;
@@ -143,4 +148,33 @@ async fn deeper(config: &Config, findings: &mut Findings) {
         }
     }
     foundation.store.close().await;
+}
+
+/// What the servers on this database have told of the receivers of the audit log.
+async fn note_receivers(service: &Service, findings: &mut Findings) {
+    let receivers = match service.receivers_now().await {
+        Ok(receivers) if receivers.is_empty() => {
+            let words = "the audit log is sent nowhere; see docs/receivers.md";
+            findings.note("receivers", Ok(words.to_owned()));
+            return;
+        }
+        Ok(receivers) => receivers,
+        Err(cause) => {
+            findings.note("receivers", Err(cause.into()));
+            return;
+        }
+    };
+    for receiver in receivers {
+        let words = match (receiver.failing_since, receiver.failure) {
+            (Some(since), failure) => Err(anyhow::anyhow!(
+                "has taken nothing since {since}, {} entries behind: {}; check {}",
+                receiver.lag,
+                failure.unwrap_or_default(),
+                receiver.address
+            )),
+            (None, _) if receiver.succeeded_at.is_none() => Ok("nothing was delivered yet".to_owned()),
+            (None, _) => Ok(format!("{} entries behind", receiver.lag)),
+        };
+        findings.note(&format!("receiver {}", receiver.name), words);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use engine::{Engine, EngineSettings, Live, Observer};
 use identity::sessions::StoredSessions;
@@ -22,6 +22,7 @@ use crate::{
     http::{self, Inner, Portal},
     logging,
     processes::Executor,
+    receivers,
     wiring::{self, Alone, Extras, Foundation},
 };
 
@@ -46,6 +47,9 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     logging::start(&config)?;
     for remark in &config.remarks {
         warn!("{remark}");
+    }
+    if let Some(what) = config.lacking.first() {
+        bail!("{what}, is not set");
     }
     let stop = stop_on_signal()?;
     let alone = Alone::on(&config)?;
@@ -95,6 +99,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
             .context("the settings of mail are not usable")?;
         tasks.spawn(mailer.run(stop.clone()));
     }
+    receivers::deliver(&config, &foundation, &base_url, &tasks, &stop)?;
     tasks.close();
 
     let sessions = StoredSessions::new(Arc::clone(&foundation.web), clock, Arc::clone(&foundation.ids));

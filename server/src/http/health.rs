@@ -63,6 +63,7 @@ async fn measure(portal: &Portal) {
         let mut unit = portal.service.store().snapshot().await?;
         let runs = unit.count_runs().await?;
         let outbox = unit.count_outgoing().await?;
+        measure_receivers(portal).await?;
         store::Result::Ok((runs, outbox))
     };
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 runs are far away")]
@@ -84,6 +85,18 @@ async fn measure(portal: &Portal) {
     }
 }
 
+/// How far the receivers of the audit log are.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 entries are far away")]
+async fn measure_receivers(portal: &Portal) -> store::Result<()> {
+    for receiver in portal.service.receivers_now().await? {
+        let gauge = |name: &'static str| metrics::gauge!(name, "receiver" => receiver.name.clone());
+        gauge("rondo_audit_receiver_lag").set(receiver.lag as f64);
+        gauge("rondo_audit_receiver_lag_seconds").set(receiver.lag_seconds as f64);
+        gauge("rondo_audit_receiver_failing").set(if receiver.failing_since.is_some() { 1.0 } else { 0.0 });
+    }
+    Ok(())
+}
+
 /// Says what the metrics mean, in the exposition itself.
 pub(crate) fn describe() {
     metrics::describe_counter!("rondo_http_requests_total", "Answered requests by route, method and status");
@@ -100,4 +113,12 @@ pub(crate) fn describe() {
     metrics::describe_gauge!("rondo_database_connections", "Connections by pool: held, and at most");
     metrics::describe_gauge!("rondo_database_up", "1 while the database answers");
     metrics::describe_counter!("rondo_database_errors_total", "Failures to read the database for these metrics");
+    metrics::describe_gauge!("rondo_audit_receiver_lag", "Entries of the audit log that a receiver does not have yet");
+    metrics::describe_gauge!(
+        "rondo_audit_receiver_lag_seconds",
+        metrics::Unit::Seconds,
+        "For how long the oldest of what a receiver of the audit log does not have has waited"
+    );
+    metrics::describe_gauge!("rondo_audit_receiver_failing", "1 while a receiver of the audit log takes nothing");
+    delivery::describe_metrics();
 }

@@ -21,6 +21,7 @@ mod files;
 mod local_run;
 mod portal;
 mod processes;
+mod receivers;
 mod rest;
 mod secrets;
 mod server;

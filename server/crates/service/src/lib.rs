@@ -44,6 +44,7 @@ mod people;
 mod policies;
 mod problems;
 mod processes;
+mod receivers;
 mod repositories;
 mod runs;
 mod secrets;
@@ -85,9 +86,11 @@ pub use events::Publication;
 pub use gate::Gate;
 pub use idempotency::Remembered;
 pub use ledger::Anchor;
+pub use lettre::message::Mailbox as MailAddress;
 pub use limits::NewLimits;
-pub use mail::{MailEncryption, MailError, MailSettings, Mailer};
+pub use mail::{MailEncryption, MailError, MailSettings, Mailer, Post};
 pub use policies::NewPolicies;
+pub use receivers::AuditReceiver;
 pub use repositories::{Branches, HookProof, NewRepository, StoredChange};
 pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
@@ -110,6 +113,8 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// Where the last checkpoint of the audit log is kept outside the database.
     pub anchor: Arc<dyn Anchor>,
+    /// Where the audit log is sent.
+    pub receivers: Vec<AuditReceiver>,
     /// Password hashing.
     pub passwords: Passwords,
     /// The time.

@@ -75,25 +75,15 @@ pub enum MailError {
     Refused(#[source] lettre::transport::smtp::Error),
 }
 
-/// Sends what is in the outbox.
-pub struct Mailer {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+/// Hands mails to the mail server.
+pub struct Post {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
-    base_url: String,
-    links: DecisionLinks,
 }
 
-impl Mailer {
-    /// A mailer with these settings.
-    pub fn new(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        settings: MailSettings,
-        base_url: String,
-        links: DecisionLinks,
-    ) -> Result<Self, MailError> {
+impl Post {
+    /// One by these settings.
+    pub fn new(settings: MailSettings) -> Result<Self, MailError> {
         let from: Mailbox = settings.from.parse()?;
         let mut tls = TlsParameters::builder(settings.host.clone());
         if let Some(authority) = &settings.authority {
@@ -111,7 +101,42 @@ impl Mailer {
         if let Some((name, password)) = settings.credentials {
             transport = transport.credentials(Credentials::new(name, password.expose().to_owned()));
         }
-        Ok(Self { store, clock, transport: transport.build(), from, base_url, links })
+        Ok(Self { transport: transport.build(), from })
+    }
+
+    /// Hands over a mail. The same `id` is the same message to whoever receives it, so that it may be sent again after a
+    /// lost answer.
+    pub async fn send(&self, to: Mailbox, id: &str, subject: &str, body: String) -> Result<(), MailError> {
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .message_id(Some(format!("<{id}@rondo>")))
+            .subject(subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(body)?;
+        self.transport.send(message).await.map(|_| ()).map_err(MailError::Refused)
+    }
+}
+
+/// Sends what is in the outbox.
+pub struct Mailer {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    post: Post,
+    base_url: String,
+    links: DecisionLinks,
+}
+
+impl Mailer {
+    /// A mailer with these settings.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        settings: MailSettings,
+        base_url: String,
+        links: DecisionLinks,
+    ) -> Result<Self, MailError> {
+        Ok(Self { store, clock, post: Post::new(settings)?, base_url, links })
     }
 
     /// Sends mails until told to stop.
@@ -159,15 +184,8 @@ impl Mailer {
         // Made anew each time, so that no way to decide lies about in the outbox.
         let link = mail.decision.as_ref().map(|asked| self.links.issue(asked, self.clock.now()));
         let (subject, body) = words(&mail, &self.base_url, link);
-        let message = Message::builder()
-            .from(self.from.clone())
-            .to(Mailbox::new(Some(mail.name.clone()), mail.to.parse()?))
-            // The same message sent twice after a lost answer is the same message to whoever receives it.
-            .message_id(Some(format!("<{}@rondo>", hex::encode(&outgoing.key))))
-            .subject(subject)
-            .header(ContentType::TEXT_PLAIN)
-            .body(body)?;
-        self.transport.send(message).await.map(|_| ()).map_err(MailError::Refused)
+        let to = Mailbox::new(Some(mail.name.clone()), mail.to.parse()?);
+        self.post.send(to, &hex::encode(&outgoing.key), &subject, body).await
     }
 }
 

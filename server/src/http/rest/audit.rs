@@ -10,7 +10,8 @@ use axum::{
 use domain::{
     Timestamp,
     view::{
-        AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, Page, VerificationView,
+        AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView,
+        Page, VerificationView,
     },
 };
 use futures::StreamExt as _;
@@ -30,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(checkpoint))
         .routes(routes!(proof))
         .routes(routes!(consistency))
+        .routes(routes!(receivers))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -164,4 +166,13 @@ async fn consistency(
     Asked(query): Asked<ConsistencyQuery>,
 ) -> Answer<Json<AuditConsistencyView>> {
     Ok(Json(portal.service.audit_consistency(&caller, query.from, query.to).await?))
+}
+
+/// Where the audit log is sent, and how far each receiver is
+#[utoipa::path(get, path = "/api/v1/audit/receivers", tag = "audit", operation_id = "listAuditReceivers",
+    responses((status = 200, description = "All receivers of this server's configuration",
+        body = Page<AuditReceiverView>)),
+    extensions(("x-rondo-operation" = json!("audit.read"))))]
+async fn receivers(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answer<Json<Page<AuditReceiverView>>> {
+    Ok(Json(portal.service.audit_receivers(&caller).await?))
 }

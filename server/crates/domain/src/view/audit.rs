@@ -89,6 +89,40 @@ pub struct VerificationView {
     pub fault: Option<String>,
 }
 
+/// A system that the audit log is sent to, and how far it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AuditReceiverView {
+    /// Its name in the configuration of the server.
+    pub name: String,
+    /// `file`, `syslog`, `http`, `s3` or `mail`.
+    pub kind: String,
+    /// Where it is; nothing secret.
+    pub address: String,
+    /// The form in which it gets entries and checkpoints: `rondo`, `cloudevents` or `ocsf`.
+    pub format: String,
+    /// Whether it gets the entries.
+    pub sends_entries: bool,
+    /// Whether it gets the checkpoints.
+    pub sends_checkpoints: bool,
+    /// It has the entries up to this one; absent if it gets none.
+    pub entries: Option<u64>,
+    /// It has the checkpoints up to the one over so many entries; absent if it has none.
+    pub checkpoint: Option<u64>,
+    /// Entries that it does not have yet; of a receiver of checkpoints alone, entries that are signed and not covered by
+    /// a checkpoint that it has.
+    pub lag: u64,
+    /// For how long the oldest of what it does not have has waited, in seconds.
+    pub lag_seconds: u64,
+    /// When it took something for the last time.
+    pub succeeded_at: Option<Timestamp>,
+    /// Since when it takes nothing; absent while it does.
+    pub failing_since: Option<Timestamp>,
+    /// What went wrong for the last time since then.
+    pub failure: Option<String>,
+}
+
 /// The audit log as it was signed last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

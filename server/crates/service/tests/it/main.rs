@@ -23,6 +23,7 @@ mod policies;
 mod postgres;
 mod processes;
 mod real_systems;
+mod receivers;
 mod repositories;
 mod roles;
 mod schedules;

@@ -173,6 +173,7 @@ impl Office {
             definitions: Arc::clone(&definitions),
             vault: Arc::clone(&vault),
             anchor: Arc::<Drawer>::clone(&drawer),
+            receivers: vec![siem()],
             passwords: passwords.clone(),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
@@ -301,5 +302,17 @@ pub(crate) fn code<T>(answer: Result<T, Problem>) -> String {
     match answer {
         Ok(_) => "ok".to_owned(),
         Err(problem) => problem.code.to_string(),
+    }
+}
+
+/// Where the audit log of an office is sent, as people are told.
+fn siem() -> service::AuditReceiver {
+    service::AuditReceiver {
+        name: "siem".to_owned(),
+        kind: "syslog",
+        address: "tls://siem.example.test:6514".to_owned(),
+        format: "rondo",
+        entries: true,
+        checkpoints: true,
     }
 }
