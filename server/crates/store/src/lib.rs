@@ -48,6 +48,7 @@ pub mod logs;
 pub mod messages;
 pub mod policy_sets;
 pub mod process_permissions;
+pub mod questions;
 pub mod repositories;
 pub mod requests;
 pub mod reviews;
@@ -139,6 +140,7 @@ pub trait UnitOfWork:
     + messages::Messages
     + policy_sets::PolicySets
     + process_permissions::ProcessPermissions
+    + questions::Questions
     + repositories::Repositories
     + requests::Requests
     + reviews::Reviews

@@ -14,6 +14,7 @@ mod events;
 mod limits;
 mod messages;
 mod policy_sets;
+mod questions;
 mod repositories;
 mod runs;
 mod schedules;
@@ -179,6 +180,17 @@ cases! { $;
         what_was_settled_stays_as_it_was,
         of_two_proposals_one_is_in_force,
         questions_are_kept_once_and_the_oldest_forgotten;
+    questions:
+        every_question_is_answered,
+        changes_that_nobody_else_approved_are_found,
+        quick_decisions_and_those_of_substitutes_are_found,
+        roles_that_were_not_used_are_found,
+        roles_that_conflict_are_found_where_they_meet,
+        emergencies_and_their_reviews_are_found,
+        failed_sign_ins_are_counted_by_address,
+        versions_published_without_tests_are_found,
+        an_altered_entry_hides_no_others,
+        a_question_is_followed_once_and_moved_once;
     children:
         a_call_starts_one_run,
         runs_that_wake_each_other_do_not_wait_in_a_circle;

@@ -1,3 +1,4 @@
+mod questions;
 mod repositories;
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
@@ -55,7 +56,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 81;
+const KINDS: u32 = 82;
 
 const TEXTS: &[&str] = &[
     "",
@@ -155,7 +156,8 @@ pub(super) async fn all_reviews(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all
 }
 
-/// Every set of policies with its authors, every question, every access review, and every emergency.
+/// Every set of policies with its authors, every question, every access review, every emergency, every repository, and who
+/// follows which question of auditors.
 pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     let mut all = Vec::new();
     for set in unit.list_policy_sets(None, 100_000).await.unwrap() {
@@ -167,6 +169,7 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     }
     all.extend(unit.list_emergencies(None, 100_000).await.unwrap().into_iter().map(shown));
     all.extend(unit.list_repositories().await.unwrap().into_iter().map(shown));
+    all.extend(unit.due_subscriptions(Timestamp::from_micros(i64::MAX), 100_000).await.unwrap().into_iter().map(shown));
     all
 }
 
@@ -248,6 +251,7 @@ impl Operation {
             77 | 78 => self.substitutes(unit).await,
             79 => self.emergencies(unit).await,
             80 => self.repositories(unit).await,
+            81 => self.questions(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
