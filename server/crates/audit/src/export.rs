@@ -96,7 +96,9 @@ pub fn csv_line(entry: &AuditEntryView) -> String {
     ])
 }
 
-fn csv_row(cells: &[&str]) -> String {
+/// A line of comma-separated values: all cells quoted, ended by CRLF (RFC 4180). A cell that a spreadsheet would take for a
+/// formula gets an apostrophe in front.
+pub fn csv_row(cells: &[&str]) -> String {
     let cells: Vec<_> = cells.iter().map(|cell| csv_cell(cell)).collect();
     cells.join(",") + "\r\n"
 }

@@ -44,6 +44,7 @@ mod people;
 mod policies;
 mod problems;
 mod processes;
+mod questions;
 mod repositories;
 mod runs;
 mod secrets;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use domain::{
-    DecisionKind, Name, Operation, OperationKind, Role, Scope, SessionId, TokenId,
+    AnswerEvery, DecisionKind, Name, Operation, OperationKind, Role, Scope, SessionId, TokenId,
     view::{AuditFilter, SubjectView},
 };
 use serde_json::json;
@@ -208,6 +208,9 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         }
         Operation::AuditRead => code(service.audit(caller, AuditFilter::default(), None, None).await),
         Operation::AuditExport => code(service.audit_export(caller, AuditFilter::default(), ExportFormat::Csv).await),
+        Operation::AuditSubscribe => {
+            code(service.follow_question(caller, "failed-sign-ins", Some(AnswerEvery::Week)).await)
+        }
         Operation::PolicyRead => code(service.policies(caller).await),
         Operation::PolicyPropose => {
             code(service.propose_policies(caller, office.new_policies(&format!("// {unique}\n")).await).await)
