@@ -22,6 +22,7 @@ mod operators;
 mod policies;
 mod postgres;
 mod processes;
+mod questions;
 mod real_systems;
 mod repositories;
 mod roles;
