@@ -17,7 +17,7 @@ use crate::pages::{
     account::AccountPage,
     admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
-    audit::AuditPage,
+    audit::{AuditPage, QuestionPage, QuestionsPage},
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
     definitions::{
         DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, ImportPage, NewDefinitionPage, RepositoriesPage,
@@ -71,7 +71,7 @@ impl Part {
             ["admin", ..] => Some(Self::Admin),
             ["policies" | "access-reviews" | "emergencies", ..] => Some(Self::Governance),
             ["approvals", ..] | ["decide", _] => Some(Self::Approvals),
-            ["audit"] => Some(Self::Audit),
+            ["audit", ..] => Some(Self::Audit),
             ["catalogue", _, _] => Some(Self::Workflow),
             ["catalogue", _, _, "request"] | ["requests", "drafts", _, "review"] => Some(Self::Request),
             ["definitions", _, _, _, "edit"] => Some(Self::Editor),
@@ -109,7 +109,7 @@ pub(crate) enum Page {
     Account(ForOne),
     Admin(Admin),
     Approvals(Decide),
-    Audit,
+    Audit(Prove),
     Definitions(Author),
     Editor,
     Files(Files),
@@ -155,6 +155,13 @@ pub(crate) enum Decide {
     One,
     Chosen,
     Linked,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Prove {
+    Log,
+    Questions,
+    Question,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +214,7 @@ impl Page {
             Self::Account(page) => at_once(account(page)),
             Self::Admin(page) => at_once(admin(page)),
             Self::Approvals(page) => at_once(approvals(page)),
-            Self::Audit => at_once(audit()),
+            Self::Audit(page) => at_once(audit(page)),
             Self::Definitions(page) => at_once(definitions(page)),
             Self::Editor => at_once(editor()),
             Self::Governance(page) => at_once(governance(page)),
@@ -267,8 +274,12 @@ fn approvals(page: Decide) -> Result<AnyView, SplitLoaderError> {
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(audit, preload(load_audit), fallible))]
-fn audit() -> Result<AnyView, SplitLoaderError> {
-    Ok(view! { <AuditPage/> })
+fn audit(page: Prove) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Prove::Log => view! { <AuditPage/> },
+        Prove::Questions => view! { <QuestionsPage/> },
+        Prove::Question => view! { <QuestionPage/> },
+    })
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(definitions, preload(load_definitions), fallible))]
@@ -407,7 +418,7 @@ mod loading {
                 Self::Account(_) => Part::Account,
                 Self::Admin(_) => Part::Admin,
                 Self::Approvals(_) => Part::Approvals,
-                Self::Audit => Part::Audit,
+                Self::Audit(_) => Part::Audit,
                 Self::Definitions(_) => Part::Definitions,
                 Self::Editor => Part::Editor,
                 Self::Governance(_) => Part::Governance,

@@ -103,7 +103,14 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
             }
             crumbs
         }
-        ["audit", ..] => vec![link(t.audit(), "/audit")],
+        ["audit", rest @ ..] => {
+            let mut crumbs = vec![link(t.audit(), "/audit")];
+            if let ["questions", tail @ ..] = rest {
+                crumbs.push(link(t.audit_questions(), "/audit/questions"));
+                crumbs.extend(tail.first().map(|name| link(name, path)));
+            }
+            crumbs
+        }
         ["account", ..] => vec![link(t.account(), "/account")],
         ["notifications", ..] => vec![link(t.notifications(), "/notifications")],
         _ => Vec::new(),
@@ -159,6 +166,7 @@ mod tests {
         assert_eq!(labels("/runs/1042"), ["Runs", "R-1042"]);
         assert_eq!(labels("/catalogue/identity/onboard/request"), ["Catalogue", "identity/onboard", "Request"]);
         assert_eq!(labels("/admin/people"), ["Administer", "People"]);
+        assert_eq!(labels("/audit/questions/unused-roles"), ["Audit", "Questions", "unused-roles"]);
         assert_eq!(labels("/definitions/it/access/1.0.0/edit"), ["Definitions", "it/access 1.0.0", "Editor"]);
         assert!(crumbs(t, "/runs/1042").iter().any(|crumb| crumb.href.as_deref() == Some("/runs")));
     }

@@ -201,7 +201,7 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
 
 /// Time ranges up to today. Only the browser knows today, so they come once the page is alive.
 #[component]
-fn RangePresets() -> impl IntoView {
+pub(super) fn RangePresets() -> impl IntoView {
     let t = use_texts();
     let location = use_location();
     let (path, query) = (location.pathname, location.query);

@@ -2,6 +2,7 @@
 
 mod entry;
 mod filters;
+mod questions;
 
 use domain::{
     Operation,
@@ -21,6 +22,7 @@ use crate::{
 };
 use entry::Entry;
 use filters::{Filters, export_href, filter_of};
+pub use questions::{QuestionPage, QuestionsPage};
 
 /// The audit log with its filters, all of them in the address.
 #[component]
@@ -54,6 +56,7 @@ pub fn AuditPage() -> impl IntoView {
                         </a>
                     }
                 })}
+            <LinkButton href="/audit/questions" icon=Glyph::Question>{t.questions.title()}</LinkButton>
             <LinkButton href=verify_href look=ButtonLook::Primary icon=Glyph::Audit>{t.audit.verify()}</LinkButton>
         </PageHeader>
         <Transition fallback=move || view! { <Banner tone=Tone::Info title=t.audit.verifying()/> }>
