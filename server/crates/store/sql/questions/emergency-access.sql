@@ -5,7 +5,11 @@ SELECT e.asked_at AS at,
        e.reason AS reason,
        c.login AS confirmed_by,
        e.ends_at AS ends_at,
-       (SELECT count(*) FROM audit_log l WHERE l.actor_id = e.person_id AND l.emergency_id = e.id) AS entries,
+       -- What was begun by it may end a little later.
+       (SELECT count(*)
+        FROM audit_log l
+        WHERE l.actor_id = e.person_id AND l.emergency_id = e.id
+          AND l.at >= e.confirmed_at AND l.at < e.ends_at + 3600000000) AS entries,
        r.login AS reviewed_by,
        e.reviewed_at AS reviewed_at,
        e.review AS review,
