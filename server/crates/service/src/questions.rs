@@ -9,7 +9,7 @@ mod period;
 use std::time::Duration;
 
 use domain::{
-    Operation, Problem, Timestamp,
+    ErrorCode, Operation, Problem, Timestamp,
     view::{AuditAnswerView, AuditQuestionView},
 };
 use policy::Resource;
@@ -22,7 +22,7 @@ use store::{
 use crate::{
     Caller, Service,
     gate::Target,
-    people::{all_right, field},
+    people::field,
     problems::{OrProblem as _, not_found},
 };
 use catalogue::Saved;
@@ -61,7 +61,9 @@ impl Service {
         let to = to.unwrap_or(gate.now);
         let from = from.unwrap_or(to - DAY * saved.text.days);
         if from >= to {
-            all_right(vec![field("/from", "period", Value::Null, "the period must begin before it ends")])?;
+            let words = "the period must begin before it ends";
+            let wrong = vec![field("/from", "period", Value::Null, words)];
+            return Err(Problem::new(ErrorCode::InvalidInput).with_detail(words).with_errors(wrong));
         }
         gate.note_reading(&target(name), json!({"from": from, "to": to})).await?;
         // What has happened by now belongs to the answer, wherever it waits for its place.
