@@ -9,13 +9,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use audit::{
-    checkpoint::PublicKey,
-    proof::Proved,
-    verify::{Completeness, Outside, Verdict, What},
-};
 use clap::Subcommand;
 use domain::view::AuditProofView;
+use ledger::{
+    checkpoint::PublicKey,
+    proof::{self, Proved},
+    tree,
+    verify::{self as verifier, Completeness, Outside, Verdict, What},
+};
 
 use super::in_words;
 use crate::{config::Config, wiring::Foundation};
@@ -78,9 +79,9 @@ pub(super) fn verify(path: &Path, key: Option<&Path>, checkpoints: &[PathBuf]) -
     };
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     if let Some(proof) = proof_in(&file)? {
-        return Ok(say_of_proof(path, &audit::proof::verify(&proof, &outside), &outside));
+        return Ok(say_of_proof(path, &proof::verify(&proof, &outside), &outside));
     }
-    let read = audit::verify::verify(BufReader::with_capacity(BUFFER, file), &outside);
+    let read = verifier::verify(BufReader::with_capacity(BUFFER, file), &outside);
     let verdict = read.with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(say_of_log(path, &verdict, &outside))
 }
@@ -124,7 +125,7 @@ fn say_of_log(path: &Path, verdict: &Verdict, outside: &Outside) -> ExitCode {
             println!("integrity: broken; the {entries} entries before that are in their places");
         }
         None => {
-            println!("sound: {entries} entries, {checkpoints} checkpoints, root {}", audit::tree::text(root));
+            println!("sound: {entries} entries, {checkpoints} checkpoints, root {}", tree::text(root));
             println!("integrity: nothing was altered");
         }
     }

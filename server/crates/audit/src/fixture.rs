@@ -2,18 +2,15 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use domain::{SessionId, UserId, view::AuditFilter};
-use proptest::prelude::*;
-use serde_json::{Value, json};
+use ledger::tree::{self, Edge, Hash};
+use serde_json::json;
 use store::{
     StoreError,
     audit::{AuditLog, AuditRow, AuditTile, QueuedEntry},
 };
 use uuid::Uuid;
 
-use crate::{
-    Actor, Door, Entry, Outcome, ResourceRef, seal,
-    tree::{self, Edge, Hash},
-};
+use crate::{Actor, Door, Entry, Outcome, ResourceRef, seal};
 
 pub(crate) fn entry() -> Entry {
     let id = Uuid::from_u128;
@@ -33,36 +30,6 @@ pub(crate) fn entry() -> Entry {
         policy_set: None,
         detail: json!({"name": "김민준", "decision": "approve"}),
     }
-}
-
-pub(crate) fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        (-1_000_i64..1_000).prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 24, 5, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::hash_map(any::<String>(), inner, 0..5)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
-}
-
-pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
-    (any::<String>(), any::<String>(), any_json(), prop::sample::select(Outcome::ALL)).prop_map(
-        |(login, name, detail, outcome)| Entry {
-            actor: Actor::unknown(login),
-            resource: ResourceRef { name, ..entry().resource },
-            outcome,
-            detail,
-            ..entry()
-        },
-    )
 }
 
 /// The entries as they would be stored in an empty log.

@@ -7,17 +7,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use ledger::tree::{self, Growth, Hash, TileAt};
 use store::{
     Store, StoreError,
     audit::{AuditLog, AuditTile, QueuedEntry},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    Entry,
-    seal::seal,
-    tree::{self, Growth, Hash, TileAt},
-};
+use crate::{Entry, seal::seal};
 
 /// Entries that get their places in one unit of work.
 const BATCH: u32 = 500;

@@ -1,8 +1,7 @@
 use domain::view::AuditEntryView;
+use ledger::{parse, tree};
 use serde_json::{Value, json};
 use store::audit::AuditRow;
-
-use crate::{canonical::parse, tree};
 
 /// What pages and REST show of a stored entry, read from its hashed body. The name for people stays empty: it is not
 /// part of the entry.

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use audit::{
-    checkpoint::PublicKey,
-    export,
-    tree::{self, Edge},
-};
+use audit::csv;
 use domain::{
     Operation, Problem,
     view::{AuditEntryView, AuditFilter, Page, VerificationView},
+};
+use ledger::{
+    checkpoint::{PublicKey, unverified},
+    export,
 };
 use policy::Resource;
 use serde_json::json;
@@ -22,8 +22,8 @@ use tokio::sync::mpsc;
 use crate::{
     Caller, Service, cursor,
     gate::Target,
-    ledger::{self, check_stored},
     problems::{OrProblem as _, from_store},
+    signed_log::{self, check_stored},
     views::People,
 };
 
@@ -122,7 +122,8 @@ impl Service {
 
     /// What is wrong with the stored log, if anything is.
     pub(crate) async fn verdict(&self, unit: &mut dyn UnitOfWork) -> store::Result<VerificationView> {
-        let anchored = self.anchored().await;
+        // Whether it can be read is said where it is written.
+        let anchored = self.anchored().await.unwrap_or_default();
         let fault = check_stored(unit, anchored.as_deref()).await?;
         let entries = u64::try_from(unit.audit_size().await?).unwrap_or_default();
         Ok(VerificationView { sound: fault.is_none(), entries, fault })
@@ -148,14 +149,13 @@ type Pieces = mpsc::Sender<Result<String, Problem>>;
 /// Writes the whole log as it was signed as JSON Lines.
 pub(crate) async fn export_lines(store: &dyn Store, signed: &AuditCheckpoint, pieces: &Pieces) -> store::Result<()> {
     let mut unit = store.snapshot().await?;
-    let (key, introductions) = ledger::keys(unit.as_mut()).await?;
+    let (key, introductions) = signed_log::keys(unit.as_mut()).await?;
     let key = PublicKey::parse(&key).map_err(|_| StoreError::Inconsistent("audit_keys".to_owned()))?;
     let mut piece = export::header(&key);
     for note in &introductions {
         piece.push_str(&export::introduction(note));
     }
-    let (mut edge, mut count) = (Edge::default(), 0_u64);
-    let mut after = 0;
+    let (mut after, mut count) = (0, 0_u64);
     let mut notes = VecDeque::from(unit.audit_checkpoints(0, EXPORT_PAGE).await?);
     loop {
         while let Some(note) = notes.pop_front_if(|note| note.size <= after) {
@@ -172,27 +172,27 @@ pub(crate) async fn export_lines(store: &dyn Store, signed: &AuditCheckpoint, pi
         let Some(last) = rows.last() else { break };
         after = last.seq;
         for row in &rows {
-            edge.push(tree::leaf(row.body.as_bytes()));
-            piece.push_str(&export::line(row));
+            piece.push_str(&export::line(&row.body));
         }
         if piece.len() >= EXPORT_PIECE && pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() {
             return Ok(());
         }
     }
-    piece.push_str(&export::footer(edge.size(), count, &edge.root()));
+    let said = unverified(&signed.note).map_err(|_| StoreError::Inconsistent("audit_checkpoints".to_owned()))?;
+    piece.push_str(&export::footer(said.size, count, &said.root));
     let _ = pieces.send(Ok(piece)).await;
     Ok(())
 }
 
 async fn export_csv(store: &dyn Store, filter: &AuditFilter, pieces: &Pieces) -> store::Result<()> {
     let mut unit = store.snapshot().await?;
-    let mut piece = export::csv_header();
+    let mut piece = csv::header();
     let mut before = None;
     loop {
         let rows = unit.list_audit(filter, before, EXPORT_PAGE).await?;
         let people = People::load(unit.as_mut(), rows.iter().filter_map(|row| row.actor_id)).await?;
         for row in &rows {
-            piece.push_str(&export::csv_line(&entry_view(row, &people)));
+            piece.push_str(&csv::line(&entry_view(row, &people)));
         }
         let last = rows.last().map(|row| row.seq);
         if pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() || last.is_none() {
