@@ -17,7 +17,7 @@ use crate::pages::{
     account::AccountPage,
     admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
-    audit::AuditPage,
+    audit::{AuditPage, AuditSamplePage},
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
     definitions::{
         DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, ImportPage, NewDefinitionPage, RepositoriesPage,
@@ -34,7 +34,10 @@ use crate::pages::{
     setup::SetupPage,
     sign_in::SignInPage,
 };
-use crate::view;
+use crate::{
+    model::proof::{self, Evidence, Judgement},
+    view,
+};
 
 /// A part of the browser's program that is not always there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +74,7 @@ impl Part {
             ["admin", ..] => Some(Self::Admin),
             ["policies" | "access-reviews" | "emergencies", ..] => Some(Self::Governance),
             ["approvals", ..] | ["decide", _] => Some(Self::Approvals),
-            ["audit"] => Some(Self::Audit),
+            ["audit", ..] => Some(Self::Audit),
             ["catalogue", _, _] => Some(Self::Workflow),
             ["catalogue", _, _, "request"] | ["requests", "drafts", _, "review"] => Some(Self::Request),
             ["definitions", _, _, _, "edit"] => Some(Self::Editor),
@@ -109,7 +112,7 @@ pub(crate) enum Page {
     Account(ForOne),
     Admin(Admin),
     Approvals(Decide),
-    Audit,
+    Audit(Prove),
     Definitions(Author),
     Editor,
     Files(Files),
@@ -127,6 +130,12 @@ pub(crate) enum ForOne {
     Setup,
     Link,
     Account,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Prove {
+    Log,
+    Sample,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +216,7 @@ impl Page {
             Self::Account(page) => at_once(account(page)),
             Self::Admin(page) => at_once(admin(page)),
             Self::Approvals(page) => at_once(approvals(page)),
-            Self::Audit => at_once(audit()),
+            Self::Audit(page) => at_once(audit(page)),
             Self::Definitions(page) => at_once(definitions(page)),
             Self::Editor => at_once(editor()),
             Self::Governance(page) => at_once(governance(page)),
@@ -267,8 +276,11 @@ fn approvals(page: Decide) -> Result<AnyView, SplitLoaderError> {
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(audit, preload(load_audit), fallible))]
-fn audit() -> Result<AnyView, SplitLoaderError> {
-    Ok(view! { <AuditPage/> })
+fn audit(page: Prove) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Prove::Log => view! { <AuditPage/> },
+        Prove::Sample => view! { <AuditSamplePage/> },
+    })
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(definitions, preload(load_definitions), fallible))]
@@ -310,6 +322,24 @@ fn preview(page: Preview) -> Result<AnyView, SplitLoaderError> {
         Preview::Form => view! { <FormPreviewPage/> },
         Preview::Trial => view! { <TrialPage/> },
     })
+}
+
+/// Judges the evidence for an entry of the audit log. What proves is fetched when somebody asks for a proof.
+#[cfg(feature = "parts")]
+pub(crate) async fn judge(evidence: Evidence) -> Result<Judgement, SplitLoaderError> {
+    judged(evidence).await
+}
+
+/// Judges the evidence for an entry of the audit log.
+#[cfg(not(feature = "parts"))]
+#[expect(clippy::unused_async, reason = "it is in a part of its own where there are parts")]
+pub(crate) async fn judge(evidence: Evidence) -> Result<Judgement, SplitLoaderError> {
+    judged(evidence)
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(proof, fallible))]
+fn judged(evidence: Evidence) -> Result<Judgement, SplitLoaderError> {
+    Ok(proof::judge(&evidence))
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(request, preload(load_request), fallible))]
@@ -407,7 +437,7 @@ mod loading {
                 Self::Account(_) => Part::Account,
                 Self::Admin(_) => Part::Admin,
                 Self::Approvals(_) => Part::Approvals,
-                Self::Audit => Part::Audit,
+                Self::Audit(_) => Part::Audit,
                 Self::Definitions(_) => Part::Definitions,
                 Self::Editor => Part::Editor,
                 Self::Governance(_) => Part::Governance,
@@ -507,6 +537,7 @@ mod tests {
             ("/approvals/apr_1", Some(Part::Approvals)),
             ("/decide/token", Some(Part::Approvals)),
             ("/audit", Some(Part::Audit)),
+            ("/audit/sample", Some(Part::Audit)),
             ("/catalogue/it/access", Some(Part::Workflow)),
             ("/catalogue/it/access/request", Some(Part::Request)),
             ("/requests/drafts/d_1/review", Some(Part::Request)),

@@ -2,6 +2,11 @@
 
 mod entry;
 mod filters;
+mod prove;
+mod sample;
+mod views;
+
+pub use sample::AuditSamplePage;
 
 use domain::{
     Operation,
@@ -21,6 +26,7 @@ use crate::{
 };
 use entry::Entry;
 use filters::{Filters, export_href, filter_of};
+use views::Keep;
 
 /// The audit log with its filters, all of them in the address.
 #[component]
@@ -66,6 +72,7 @@ pub fn AuditPage() -> impl IntoView {
             })}
         </Transition>
         <Filters filter/>
+        <Keep/>
         {load(
             entries,
             || view! { <Card><Skeleton lines=12/></Card> },

@@ -6,7 +6,7 @@ use ledger::tree::{self, Edge, Hash};
 use serde_json::json;
 use store::{
     StoreError,
-    audit::{AuditLog, AuditRow, AuditTile, QueuedEntry},
+    audit::{AuditLog, AuditRow, AuditTerms, AuditTile, QueuedEntry},
 };
 use uuid::Uuid;
 
@@ -52,6 +52,7 @@ pub(crate) struct Memory {
     pub(crate) rows: Vec<AuditRow>,
     pub(crate) queue: Vec<QueuedEntry>,
     pub(crate) tiles: BTreeMap<(i64, i64), String>,
+    pub(crate) terms: Vec<AuditTerms>,
 }
 
 #[async_trait]
@@ -80,6 +81,26 @@ impl AuditLog for Memory {
 
     async fn is_audit_queue_empty(&mut self) -> store::Result<bool> {
         Ok(self.queue.is_empty())
+    }
+
+    async fn audit_indexed(&mut self) -> store::Result<i64> {
+        Ok(self.terms.last().map_or(0, |terms| terms.seq))
+    }
+
+    async fn index_audit(&mut self, before: i64, terms: &[AuditTerms]) -> store::Result<()> {
+        if before != self.audit_indexed().await? {
+            return Err(StoreError::Conflict);
+        }
+        self.terms.extend_from_slice(terms);
+        Ok(())
+    }
+
+    async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> store::Result<Vec<i64>> {
+        Ok(self.list_audit(filter, before, limit).await?.iter().map(|row| row.seq).collect())
+    }
+
+    async fn audit_at(&mut self, places: &[i64]) -> store::Result<Vec<AuditRow>> {
+        Ok(self.rows.iter().rev().filter(|row| places.contains(&row.seq)).cloned().collect())
     }
 
     async fn list_audit(&mut self, _: &AuditFilter, before: Option<i64>, limit: u32) -> store::Result<Vec<AuditRow>> {

@@ -24,12 +24,14 @@
 
 pub mod csv;
 mod entry;
+mod index;
 mod seal;
 mod sequencer;
 mod stored;
 mod view;
 
 pub use entry::{Actor, Door, Entry, Outcome, ResourceRef};
+pub use index::index;
 pub use seal::seal;
 pub use sequencer::{append, append_all, keep_sequencing, resume, sequence, tiles};
 pub use stored::Stored;

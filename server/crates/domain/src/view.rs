@@ -26,7 +26,8 @@ pub use approval::{
     EarlierVersion, QuestionView, RecentRun, SimilarRuns, StageView, TimeView, TimingView,
 };
 pub use audit::{
-    AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, VerificationView,
+    AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditSampleView,
+    AuditViewView, VerificationView,
 };
 pub use calendar::CalendarView;
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};

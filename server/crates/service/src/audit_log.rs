@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use audit::csv;
 use domain::{
-    Operation, Problem,
+    ErrorCode, Operation, Problem,
     view::{AuditEntryView, AuditFilter, Page, VerificationView},
 };
 use ledger::{
@@ -29,6 +29,8 @@ use crate::{
 
 /// Rows read at once by an export.
 const EXPORT_PAGE: u32 = 1_000;
+/// Units of work in which entries are indexed while somebody waits who searches.
+const INDEXED_AT_ONCE: usize = 40;
 /// Bytes that go to the reader at once, about.
 const EXPORT_PIECE: usize = 64 << 10;
 /// Pieces of an export that wait for a slow reader.
@@ -68,7 +70,7 @@ impl Service {
         if before.is_none() {
             gate.note_reading(&target(), json!({"filter": filter})).await?;
             // What was just noted belongs to the page.
-            gate.unit = self.sequenced_log().await.or_problem()?;
+            gate.unit = self.searchable_log(&filter).await?;
         }
         let rows = gate.unit.list_audit(&filter, before, limit + 1).await.or_problem()?;
         let page = cursor::page(rows, limit, |row| row.seq);
@@ -105,6 +107,9 @@ impl Service {
         };
         gate.note_reading(&target(), json!({"format": name, "filter": filter})).await?;
         let signed = self.checkpoint().await.or_problem()?;
+        if format == ExportFormat::Csv {
+            drop(self.searchable_log(&filter).await?);
+        }
         let (pieces, export) = mpsc::channel(EXPORT_QUEUE);
         let store = std::sync::Arc::clone(&self.parts.store);
         tokio::spawn(async move {
@@ -129,6 +134,28 @@ impl Service {
         Ok(VerificationView { sound: fault.is_none(), entries, fault })
     }
 
+    /// The same, in which `filter` finds everything.
+    pub(crate) async fn searchable_log(&self, filter: &AuditFilter) -> Result<Box<dyn UnitOfWork>, Problem> {
+        let store = self.parts.store.as_ref();
+        audit::sequence(store).await.or_problem()?;
+        if filter.needs_index() {
+            let left = match audit::index(store, INDEXED_AT_ONCE).await {
+                // Another node was quicker, and is at it.
+                Err(StoreError::Conflict) => audit::index(store, 0).await,
+                other => other,
+            };
+            let left = left.or_problem()?;
+            if left > 0 {
+                let why = format!(
+                    "the log cannot be searched for words, policies, addresses and sessions yet: {left} entries are still being \
+                     indexed; try again in a minute"
+                );
+                return Err(Problem::new(ErrorCode::Unavailable).with_detail(why));
+            }
+        }
+        store.snapshot().await.or_problem()
+    }
+
     /// A view of the log with all that is durable now.
     async fn sequenced_log(&self) -> store::Result<Box<dyn UnitOfWork>> {
         audit::sequence(self.parts.store.as_ref()).await?;
@@ -136,7 +163,7 @@ impl Service {
     }
 }
 
-fn entry_view(row: &AuditRow, people: &People) -> AuditEntryView {
+pub(crate) fn entry_view(row: &AuditRow, people: &People) -> AuditEntryView {
     let mut view = audit::view(row);
     if let Some(actor) = row.actor_id {
         view.actor_name = people.get(actor).name;

@@ -39,6 +39,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(23, "changes_of_runs", "0023_changes_of_runs.sql"),
     migration!(24, "repositories", "0024_repositories.sql"),
     migration!(25, "ledger", "0025_ledger.sql"),
+    migration!(26, "audit_search", "0026_audit_search.sql"),
 ];
 
 #[cfg(test)]
