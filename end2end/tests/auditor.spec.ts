@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { bringAxe, coloursAtRest, violations } from '../axe.ts'
 import { words } from '../definitions.ts'
 import { expect, test, visit } from '../fixture.ts'
@@ -89,6 +90,18 @@ for (const language of ['en', 'ko'] as const) {
     const file = testInfo.outputPath('proof.json')
     await (await downloading).saveAs(file)
     expect((await rondo.command('audit', 'verify', file)).code).toBe(0)
+
+    // All of it with its proofs, for somebody who has neither server nor network.
+    const packing = page.waitForEvent('download')
+    await page.getByRole('link', { name: say('evidence'), exact: true }).click()
+    const pack = testInfo.outputPath('evidence.tar')
+    await (await packing).saveAs(pack)
+    const verdict = await rondo.command('audit', 'verify', pack)
+    expect(verdict.stdout).toContain('sound: ')
+    expect(verdict.code).toBe(0)
+    const altered = testInfo.outputPath('altered.tar')
+    await writeFile(altered, (await readFile(pack, 'latin1')).replace('"outcome":"done"', '"outcome":"gone"'), 'latin1')
+    expect((await rondo.command('audit', 'verify', altered)).code).toBe(1)
     await page.getByRole('button', { name: say('view_delete').replace('{name}', `Q ${language}`) }).click()
     await expect(page.getByRole('link', { name: `Q ${language}`, exact: true })).toHaveCount(0)
   })

@@ -73,6 +73,13 @@ pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {
 
 /// The address of the export of what is shown.
 pub(super) fn export_href(filter: &AuditFilter, format: &str) -> String {
+    let href = filter_href("entries", filter);
+    let sign = if href.contains('?') { '&' } else { '?' };
+    format!("{href}{sign}format={format}")
+}
+
+/// The address of something that is done with what is shown.
+pub(super) fn filter_href(what: &str, filter: &AuditFilter) -> String {
     let moment = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
     let pairs = [
         ("from", moment(filter.from)),
@@ -90,10 +97,12 @@ pub(super) fn export_href(filter: &AuditFilter, format: &str) -> String {
         ("text", filter.text.clone()),
         ("last", filter.last.map(|last| last.to_string())),
     ];
-    let mut href = format!("/api/v1/audit/entries?format={format}");
+    let mut href = format!("/api/v1/audit/{what}");
+    let mut sign = '?';
     for (key, value) in pairs {
         if let Some(value) = value {
-            let _ = write!(href, "&{key}={}", urlencoding::encode(&value));
+            let _ = write!(href, "{sign}{key}={}", urlencoding::encode(&value));
+            sign = '&';
         }
     }
     href
@@ -309,6 +318,7 @@ mod tests {
     #[test]
     fn the_export_has_the_same_filter() {
         let filter = AuditFilter { actor: Some("a b".to_owned()), ..AuditFilter::default() };
-        assert_eq!(export_href(&filter, "csv"), "/api/v1/audit/entries?format=csv&actor=a%20b");
+        assert_eq!(export_href(&filter, "csv"), "/api/v1/audit/entries?actor=a%20b&format=csv");
+        assert_eq!(export_href(&AuditFilter::default(), "csv"), "/api/v1/audit/entries?format=csv");
     }
 }

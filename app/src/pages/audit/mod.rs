@@ -25,7 +25,7 @@ use crate::{
     view,
 };
 use entry::Entry;
-use filters::{Filters, export_href, filter_of};
+use filters::{Filters, export_href, filter_href, filter_of};
 use views::Keep;
 
 /// The audit log with its filters, all of them in the address.
@@ -54,6 +54,14 @@ pub fn AuditPage() -> impl IntoView {
                     view! {
                         <a class="button" href=move || export_href(&filter.get(), "csv") download="" rel="external">
                             <span class="button__text">{t.audit.export_csv()}</span>
+                        </a>
+                        <a
+                            class="button"
+                            href=move || filter_href("evidence", &filter.get())
+                            download="evidence.tar"
+                            rel="external"
+                        >
+                            <span class="button__text">{t.audit.evidence()}</span>
                         </a>
                         <a class="button" href=move || export_href(&filter.get(), "jsonl") download="" rel="external">
                             <span class="button__text">{t.audit.export_jsonl()}</span>

@@ -7,6 +7,7 @@
 //! # How to use it
 //! - An export is made of the lines of [`export`]; [`verify::verify`] reads it back.
 //! - What is proved of a single entry is a [`tree::Claim`]; [`proof::verify`] checks the document that carries it.
+//! - [`evidence::verify`] checks a pack of such documents.
 //! - [`growth::verify`] tells whether a log has grown from what somebody has seen of it.
 //!
 //! # How to
@@ -15,6 +16,7 @@
 
 mod canonical;
 pub mod checkpoint;
+pub mod evidence;
 pub mod export;
 pub mod growth;
 pub mod proof;

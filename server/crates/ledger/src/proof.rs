@@ -51,6 +51,13 @@ pub fn verify(proof: &AuditProofView, outside: &Outside) -> Result<Proved, What>
     if signed.size != proof.size || !claim.is_proved(&path, hash, signed.root) {
         return Err(What::Path);
     }
+    for kept in &outside.checkpoints {
+        // One of another size says nothing of this tree.
+        let kept = trust.read(kept).map_err(What::Outside)?;
+        if kept.size == signed.size && kept.root != signed.root {
+            return Err(What::Rewritten { size: kept.size });
+        }
+    }
     let key = trust.first().cloned().ok_or_else(|| malformed("the key is none"))?;
     Ok(Proved { seq, size: signed.size, key })
 }

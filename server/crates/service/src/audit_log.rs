@@ -7,10 +7,7 @@ use domain::{
     ErrorCode, Operation, Problem,
     view::{AuditEntryView, AuditFilter, Page, VerificationView},
 };
-use ledger::{
-    checkpoint::{PublicKey, unverified},
-    export,
-};
+use ledger::{checkpoint::PublicKey, export};
 use policy::Resource;
 use serde_json::json;
 use store::{
@@ -205,7 +202,7 @@ pub(crate) async fn export_lines(store: &dyn Store, signed: &AuditCheckpoint, pi
             return Ok(());
         }
     }
-    let said = unverified(&signed.note).map_err(|_| StoreError::Inconsistent("audit_checkpoints".to_owned()))?;
+    let said = signed_log::checkpoint_says(signed)?;
     piece.push_str(&export::footer(said.size, count, &said.root));
     let _ = pieces.send(Ok(piece)).await;
     Ok(())

@@ -4,7 +4,7 @@
 //! then. The last checkpoint is kept outside the database as well ([`Anchor`]): a database that was put back to an earlier
 //! copy cannot know that by itself.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, io, sync::Arc, time::Duration};
 
 use audit::Stored;
 use domain::{
@@ -22,7 +22,7 @@ use policy::Resource;
 use serde_json::json;
 use store::{
     StoreError, UnitOfWork,
-    audit::{AuditCheckpoint, AuditKey},
+    audit::{AuditCheckpoint, AuditKey, AuditRow},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -144,7 +144,7 @@ impl Service {
         }
         if let Some(kept) = &kept {
             let mut unit = self.parts.store.snapshot().await?;
-            let now = unverified(&signed.note).map_err(|_| inconsistent("audit_checkpoints"))?;
+            let now = checkpoint_says(&signed)?;
             if let Some(fault) = grown_from(unit.as_mut(), unverified(kept), &now).await? {
                 // It is the evidence, and stays.
                 error!("{fault}; the checkpoint that was kept outside the database is not replaced");
@@ -172,16 +172,16 @@ impl Service {
         let mut gate = self.look(caller, Operation::AuditRead).await?;
         gate.authorize(&Resource::system(), &target()).await?;
         gate.note_reading(&target(), json!({"checkpoint": true})).await?;
-        let AuditCheckpoint { at, note, .. } = self.checkpoint().await.or_problem()?;
+        let signed = self.checkpoint().await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let (key, introductions) = keys(unit.as_mut()).await.or_problem()?;
-        let read = unverified(&note).map_err(|_| inconsistent("audit_checkpoints")).or_problem()?;
+        let read = checkpoint_says(&signed).or_problem()?;
         Ok(AuditCheckpointView {
             origin: read.origin,
             size: read.size,
             root: tree::text(&read.root),
-            at,
-            checkpoint: note,
+            at: signed.at,
+            checkpoint: signed.note,
             key,
             introductions,
         })
@@ -202,21 +202,8 @@ impl Service {
         let (Some(row), Some(signed)) = (unit.audit_entry(seq).await.or_problem()?, signed) else {
             return Err(absent());
         };
-        let (Ok(place), Ok(size)) = (u64::try_from(seq), u64::try_from(signed.size)) else { return Err(absent()) };
-        let path = prove(unit.as_mut(), Claim::Inclusion { seq: place, size }).await.or_problem()?;
-        let (key, introductions) = keys(unit.as_mut()).await.or_problem()?;
-        let body = serde_json::from_str(&row.body).map_err(|_| inconsistent("audit_entries")).or_problem()?;
-        Ok(AuditProofView {
-            format: proof::FORMAT.to_owned(),
-            v: export::VERSION,
-            key,
-            introductions,
-            body,
-            hash: tree::text(&tree::leaf(row.body.as_bytes())),
-            size,
-            path: path.iter().map(tree::text).collect(),
-            checkpoint: signed.note,
-        })
+        let proofs = proofs_of(unit.as_mut(), &[row], &signed).await.or_problem()?;
+        proofs.into_iter().next().ok_or_else(absent)
     }
 
     /// The proof that the log of `to` entries begins with what it was at `from`; as it is now without `to`.
@@ -385,6 +372,34 @@ async fn trust(unit: &mut dyn UnitOfWork) -> store::Result<Result<Option<Trust>,
     Ok(Ok(Some(trust)))
 }
 
+/// The proofs that entries are in the log as it was signed.
+pub(crate) async fn proofs_of(
+    unit: &mut dyn UnitOfWork,
+    rows: &[AuditRow],
+    signed: &AuditCheckpoint,
+) -> store::Result<Vec<AuditProofView>> {
+    let (key, introductions) = keys(unit).await?;
+    let size = u64::try_from(signed.size).map_err(|_| inconsistent("audit_checkpoints"))?;
+    let claim = |row: &AuditRow| Claim::Inclusion { seq: u64::try_from(row.seq).unwrap_or_default(), size };
+    let wanted: BTreeSet<_> = rows.iter().flat_map(|row| claim(row).tiles()).collect();
+    let tiles = audit::tiles(unit, wanted).await?;
+    let proof = |row: &AuditRow| {
+        let path = claim(row).prove(&tiles).map_err(|_| inconsistent("audit_tiles"))?;
+        Ok(AuditProofView {
+            format: proof::FORMAT.to_owned(),
+            v: export::VERSION,
+            key: key.clone(),
+            introductions: introductions.clone(),
+            body: serde_json::from_str(&row.body).map_err(|_| inconsistent("audit_entries"))?,
+            hash: tree::text(&tree::leaf(row.body.as_bytes())),
+            size,
+            path: path.iter().map(tree::text).collect(),
+            checkpoint: signed.note.clone(),
+        })
+    };
+    rows.iter().map(proof).collect()
+}
+
 async fn prove(unit: &mut dyn UnitOfWork, claim: Claim) -> store::Result<Vec<Hash>> {
     let tiles = audit::tiles(unit, claim.tiles()).await?;
     claim.prove(&tiles).map_err(|_| inconsistent("audit_tiles"))
@@ -404,6 +419,11 @@ fn open(vault: &Vault, key: &AuditKey) -> store::Result<LedgerKey> {
 /// What a key is sealed to.
 fn place(id: &str) -> String {
     format!("audit-key:{id}")
+}
+
+/// What a checkpoint of the log says.
+pub(crate) fn checkpoint_says(signed: &AuditCheckpoint) -> store::Result<Checkpoint> {
+    unverified(&signed.note).map_err(|_| inconsistent("audit_checkpoints"))
 }
 
 fn inconsistent(what: &str) -> StoreError {

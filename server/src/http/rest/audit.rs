@@ -31,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(checkpoint))
         .routes(routes!(proof))
         .routes(routes!(consistency))
+        .routes(routes!(evidence))
         .routes(routes!(sample))
         .routes(routes!(views))
         .routes(routes!(save_view, delete_view))
@@ -110,6 +111,11 @@ filtered!(EntriesQuery {
     cursor: Option<String>,
 });
 
+filtered!(EvidenceQuery {
+    /// The checkpoint over so many entries under which they are proved; that of now unless told.
+    size: Option<i64>,
+});
+
 filtered!(SampleQuery {
     /// How many entries, 1 to 500.
     size: u32,
@@ -155,6 +161,26 @@ async fn entries(
     let mut response = Body::from_stream(pieces).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(file));
+    Ok(response)
+}
+
+/// An evidence pack: entries with their proofs, to be checked by `rondo audit verify` without a server
+///
+/// A tar archive of at most 5,000 entries; the same for the same search and checkpoint, byte for byte. Teams cannot be searched by.
+#[utoipa::path(get, path = "/api/v1/audit/evidence", tag = "audit", operation_id = "getAuditEvidence",
+    params(EvidenceQuery),
+    responses((status = 200, description = "The archive", body = Vec<u8>, content_type = "application/x-tar")),
+    extensions(("x-rondo-operation" = json!("audit.export"))))]
+async fn evidence(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Asked(mut query): Asked<EvidenceQuery>,
+) -> Answer<Response> {
+    let pack = portal.service.audit_evidence(&caller, query.filter(), query.size).await?;
+    let mut response = Body::from(pack).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
+    let file = HeaderValue::from_static("attachment; filename=\"evidence.tar\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, file);
     Ok(response)
 }
 

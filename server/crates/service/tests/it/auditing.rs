@@ -1,9 +1,12 @@
 //! What auditors do with the log: search it, name searches, draw samples.
 
+use std::{collections::BTreeMap, io::Read as _};
+
 use domain::{
     ErrorCode,
     view::{AuditEntryView, AuditFilter},
 };
+use ledger::{checkpoint::PublicKey, evidence, verify::Outside};
 use serde_json::{Value, json};
 use service::{Caller, NewLimits};
 
@@ -127,5 +130,58 @@ async fn named_searches_are_ones_own() {
     service.save_audit_view(&auditor, "Refusals", "").await.unwrap();
     service.delete_audit_view(&auditor, "Refusals").await.unwrap();
     service.save_audit_view(&auditor, "one more", "").await.unwrap();
+    office.stop().await;
+}
+
+/// The files of an archive, by name.
+fn files(pack: &[u8]) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for member in tar::Archive::new(pack).entries().unwrap() {
+        let mut member = member.unwrap();
+        let name = String::from_utf8(member.path_bytes().into_owned()).unwrap();
+        let mut text = String::new();
+        member.read_to_string(&mut text).unwrap();
+        assert_eq!(files.insert(name, text), None);
+    }
+    files
+}
+
+#[tokio::test]
+async fn an_evidence_pack_proves_what_it_holds_and_is_made_again_alike() {
+    let office = Office::open().await;
+    let (admin, auditor) = (office.caller("admin").await, office.caller("auditor").await);
+    for runs in 1..=3 {
+        let limits = NewLimits { runs: Some(runs), calls: None };
+        office.service.limit_namespace(&admin, "warehouse".parse().unwrap(), limits).await.unwrap();
+    }
+    let about = || AuditFilter { text: some("warehouse"), action: some("limit"), ..AuditFilter::default() };
+    let pack = office.service.audit_evidence(&auditor, about(), None).await.unwrap();
+    let opened = files(&pack);
+    let (manifest, proofs) = (&opened[evidence::MANIFEST], &opened[evidence::PROOFS]);
+    let key = PublicKey::parse(&office.service.console_audit_key().await.unwrap()).unwrap();
+    let outside = Outside { key: Some(key), checkpoints: vec![opened["checkpoint.txt"].clone()] };
+    let proved = evidence::verify(manifest.as_bytes(), proofs, &outside).unwrap();
+    assert_eq!(proved.manifest.entries.len(), 3);
+    assert_eq!((opened["entries.csv"].lines().count(), proofs.lines().count()), (4, 3));
+    let altered = proofs.replacen("\"done\"", "\"failed\"", 1);
+    assert!(evidence::verify(manifest.as_bytes(), &altered, &outside).is_err());
+
+    // The log goes on, under another key, and the pack of then is the same.
+    let limits = NewLimits { runs: Some(4), calls: None };
+    office.service.limit_namespace(&admin, "warehouse".parse().unwrap(), limits).await.unwrap();
+    let size = i64::try_from(proved.manifest.size).unwrap();
+    let later = office.service.audit_evidence(&auditor, about(), None).await.unwrap();
+    assert_ne!(later, pack);
+    assert!(office.service.audit_evidence(&auditor, about(), Some(size)).await.unwrap() == pack, "another pack");
+    let absent = office.service.audit_evidence(&auditor, about(), Some(size - 1)).await.unwrap_err();
+    assert_eq!(absent.code, ErrorCode::NotFound);
+    let team = AuditFilter { team: some("it"), ..AuditFilter::default() };
+    let refused = office.service.audit_evidence(&auditor, team, None).await.unwrap_err();
+    assert_eq!(refused.errors[0].pointer, "/team");
+
+    let nothing = AuditFilter { text: some("nothing-of-the-kind"), ..AuditFilter::default() };
+    let opened = files(&office.service.audit_evidence(&auditor, nothing, None).await.unwrap());
+    let proved = evidence::verify(opened[evidence::MANIFEST].as_bytes(), "", &outside).unwrap();
+    assert_eq!((proved.manifest.entries, proved.key), (Vec::new(), None));
     office.stop().await;
 }
