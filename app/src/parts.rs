@@ -17,7 +17,7 @@ use crate::pages::{
     account::AccountPage,
     admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
-    audit::{AuditPage, QuestionPage, QuestionsPage},
+    audit::{AuditPage, AuditSamplePage, QuestionPage, QuestionsPage},
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
     definitions::{
         DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, ImportPage, NewDefinitionPage, RepositoriesPage,
@@ -34,7 +34,10 @@ use crate::pages::{
     setup::SetupPage,
     sign_in::SignInPage,
 };
-use crate::view;
+use crate::{
+    model::proof::{self, Evidence, Judgement},
+    view,
+};
 
 /// A part of the browser's program that is not always there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +165,7 @@ pub(crate) enum Prove {
     Log,
     Questions,
     Question,
+    Sample,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -279,6 +283,7 @@ fn audit(page: Prove) -> Result<AnyView, SplitLoaderError> {
         Prove::Log => view! { <AuditPage/> },
         Prove::Questions => view! { <QuestionsPage/> },
         Prove::Question => view! { <QuestionPage/> },
+        Prove::Sample => view! { <AuditSamplePage/> },
     })
 }
 
@@ -321,6 +326,24 @@ fn preview(page: Preview) -> Result<AnyView, SplitLoaderError> {
         Preview::Form => view! { <FormPreviewPage/> },
         Preview::Trial => view! { <TrialPage/> },
     })
+}
+
+/// Judges the evidence for an entry of the audit log. What proves is fetched when somebody asks for a proof.
+#[cfg(feature = "parts")]
+pub(crate) async fn judge(evidence: Evidence) -> Result<Judgement, SplitLoaderError> {
+    judged(evidence).await
+}
+
+/// Judges the evidence for an entry of the audit log.
+#[cfg(not(feature = "parts"))]
+#[expect(clippy::unused_async, reason = "it is in a part of its own where there are parts")]
+pub(crate) async fn judge(evidence: Evidence) -> Result<Judgement, SplitLoaderError> {
+    judged(evidence)
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(proof, fallible))]
+fn judged(evidence: Evidence) -> Result<Judgement, SplitLoaderError> {
+    Ok(proof::judge(&evidence))
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(request, preload(load_request), fallible))]
@@ -518,6 +541,7 @@ mod tests {
             ("/approvals/apr_1", Some(Part::Approvals)),
             ("/decide/token", Some(Part::Approvals)),
             ("/audit", Some(Part::Audit)),
+            ("/audit/sample", Some(Part::Audit)),
             ("/catalogue/it/access", Some(Part::Workflow)),
             ("/catalogue/it/access/request", Some(Part::Request)),
             ("/requests/drafts/d_1/review", Some(Part::Request)),

@@ -200,6 +200,8 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['account-tokens', 'staff', () => '/account?tab=tokens'],
   ['audit', 'auditor', () => '/audit'],
   ['audit-filtered', 'auditor', () => '/audit?action=run&outcome=done&actor=staff'],
+  ['audit-found', 'auditor', () => '/audit?text=ingrid&policy=asked-people-decide&address=127.0.0.1'],
+  ['audit-sample', 'auditor', () => '/audit/sample?size=5&seed=autumn&outcome=done'],
   ['audit-verified', 'auditor', () => '/audit?verify=now'],
   ['questions', 'auditor', () => '/audit/questions'],
   ['question', 'auditor', () => '/audit/questions/decisions-within-a-minute'],

@@ -2,7 +2,13 @@
 
 mod entry;
 mod filters;
+mod prove;
 mod questions;
+mod sample;
+mod views;
+
+pub use questions::{QuestionPage, QuestionsPage};
+pub use sample::AuditSamplePage;
 
 use domain::{
     Operation,
@@ -21,8 +27,8 @@ use crate::{
     view,
 };
 use entry::Entry;
-use filters::{Filters, export_href, filter_of};
-pub use questions::{QuestionPage, QuestionsPage};
+use filters::{Filters, export_href, filter_href, filter_of};
+use views::Keep;
 
 /// The audit log with its filters, all of them in the address.
 #[component]
@@ -51,6 +57,14 @@ pub fn AuditPage() -> impl IntoView {
                         <a class="button" href=move || export_href(&filter.get(), "csv") download="" rel="external">
                             <span class="button__text">{t.audit.export_csv()}</span>
                         </a>
+                        <a
+                            class="button"
+                            href=move || filter_href("evidence", &filter.get())
+                            download="evidence.tar"
+                            rel="external"
+                        >
+                            <span class="button__text">{t.audit.evidence()}</span>
+                        </a>
                         <a class="button" href=move || export_href(&filter.get(), "jsonl") download="" rel="external">
                             <span class="button__text">{t.audit.export_jsonl()}</span>
                         </a>
@@ -69,6 +83,7 @@ pub fn AuditPage() -> impl IntoView {
             })}
         </Transition>
         <Filters filter/>
+        <Keep/>
         {load(
             entries,
             || view! { <Card><Skeleton lines=12/></Card> },

@@ -27,7 +27,8 @@ pub use approval::{
     EarlierVersion, QuestionView, RecentRun, SimilarRuns, StageView, TimeView, TimingView,
 };
 pub use audit::{
-    AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, VerificationView,
+    AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditSampleView,
+    AuditViewView, VerificationView,
 };
 pub use audit_question::{AnswerCell, AuditAnswerView, AuditQuestionColumn, AuditQuestionView, Words};
 pub use calendar::CalendarView;

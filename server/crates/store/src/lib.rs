@@ -128,6 +128,7 @@ pub trait UnitOfWork:
     + access_reviews::AccessReviews
     + approvals::Approvals
     + audit::AuditLog
+    + audit::AuditViews
     + audit::Checkpoints
     + calendars::Calendars
     + children::Children

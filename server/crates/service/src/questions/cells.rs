@@ -46,10 +46,10 @@ fn entry(seq: i64) -> Option<String> {
 /// An answer as comma-separated values, with the names of the columns above them.
 pub(super) fn csv(answer: &AuditAnswerView) -> String {
     let head: Vec<_> = answer.question.columns.iter().map(|column| column.name.as_str()).collect();
-    let mut text = audit::export::csv_row(&head);
+    let mut text = audit::csv::row(&head);
     for row in &answer.rows {
         let cells: Vec<_> = row.iter().map(|cell| cell.text.as_str()).collect();
-        text.push_str(&audit::export::csv_row(&cells));
+        text.push_str(&audit::csv::row(&cells));
     }
     text
 }

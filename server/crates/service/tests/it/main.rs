@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod access_reviews;
+mod auditing;
 mod authoring;
 mod calendars;
 mod decisions;

@@ -200,7 +200,9 @@ cases! { $;
         sixteen_writers_make_one_log,
         the_tree_only_grows,
         what_is_queued_is_taken_once_and_in_order,
-        entries_are_filtered_and_paged;
+        entries_are_filtered_and_paged,
+        entries_are_found_by_their_words_and_marks,
+        searches_that_people_have_named_are_theirs;
     text:
         unicode_comes_back_as_it_went_in,
         a_megabyte_of_json_comes_back_as_it_went_in,

@@ -13,6 +13,7 @@ use store::{
     access::Subject as Holder,
     access_reviews::{AccessReview, ReviewItem},
     approvals::{ApprovalFilter, QueueKey},
+    audit::{AuditTerms, Mark},
     calendars::{ApprovalTimer, TimerKind},
     children::ChildRun,
     credentials::LinkPurpose,
@@ -23,6 +24,7 @@ use store::{
     process_permissions::ProcessPermission,
     runs::{Hold, JournalEntry, Lease, RunFilter, Taken, Visibility},
     schedules::Schedule,
+    search,
     secrets::SealedSecret,
     workflows::{ListedVersion, VersionFilter, VersionState},
 };
@@ -925,9 +927,17 @@ impl Operation {
                 entry.actor_id = self.flag.then_some(user_id(a));
                 self.text.clone_into(&mut entry.action);
                 unit.append_audit(size, &[entry]).await?;
+                if size % 2 == 0 {
+                    let indexed = unit.audit_indexed().await?;
+                    let words = search::words(self.text);
+                    let marks = vec![(Mark::Policy, self.text.to_owned())];
+                    unit.index_audit(indexed, &[AuditTerms { seq: size + 1, words, marks }]).await?;
+                }
                 let filter = AuditFilter {
                     action: self.flag.then(|| self.text.to_owned()),
                     from: b.is_multiple_of(2).then_some(self.time),
+                    text: b.is_multiple_of(5).then(|| self.text.chars().take(3).collect()),
+                    policy: b.is_multiple_of(7).then(|| self.text.to_owned()),
                     ..AuditFilter::default()
                 };
                 shown((unit.list_audit(&filter, b.is_multiple_of(3).then_some(size), self.limit).await?, size))
