@@ -90,13 +90,7 @@ pub fn QuestionPage() -> impl IntoView {
         move || (name.get(), period.get(), follow.version().get()),
         |(name, (from, to), _)| audit_answer(name, from, to),
     );
-    view! {
-        {load(
-            data,
-            || view! { <Card><Skeleton lines=16/></Card> },
-            move |answer| view! { <Answer answer follow/> },
-        )}
-    }
+    load(data, || view! { <Card><Skeleton lines=16/></Card> }, move |answer| view! { <Answer answer follow/> })
 }
 
 #[component]

@@ -12,10 +12,6 @@ use service::{Caller, NewLimits};
 
 use crate::office::Office;
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 /// The actions of the entries that a filter lets through, newest first.
 async fn found(office: &Office, auditor: &Caller, filter: AuditFilter) -> Vec<AuditEntryView> {
     office.service.audit(auditor, filter, None, Some(200)).await.unwrap().items
@@ -30,16 +26,18 @@ async fn entries_are_found_by_words_policies_and_sessions() {
     office.service.limit_namespace(&admin, warehouse.clone(), limits).await.unwrap();
     office.service.limit_namespace(&auditor, warehouse, limits).await.unwrap_err();
 
-    let by_words = found(&office, &auditor, AuditFilter { text: some("WAREH limit"), ..AuditFilter::default() }).await;
+    let by_words =
+        found(&office, &auditor, AuditFilter { text: Some("WAREH limit".to_owned()), ..AuditFilter::default() }).await;
     let told: Vec<_> = by_words.iter().map(|entry| (entry.actor.as_str(), entry.outcome.as_str())).collect();
     assert_eq!(told, [("auditor", "refused"), ("admin", "done")]);
-    let absent = AuditFilter { text: some("warehouse nothing-of-the-kind"), ..AuditFilter::default() };
+    let absent = AuditFilter { text: Some("warehouse nothing-of-the-kind".to_owned()), ..AuditFilter::default() };
     assert_eq!(found(&office, &auditor, absent).await, []);
 
     let done = &by_words[1];
     let policy = done.policies.first().cloned();
     let by_policy =
-        found(&office, &auditor, AuditFilter { policy, action: some("limit"), ..AuditFilter::default() }).await;
+        found(&office, &auditor, AuditFilter { policy, action: Some("limit".to_owned()), ..AuditFilter::default() })
+            .await;
     assert!(by_policy.iter().any(|entry| entry.seq == done.seq));
     assert!(by_policy.iter().all(|entry| entry.outcome == "done"));
     let credential = done.credential.clone().unwrap();
@@ -59,11 +57,11 @@ async fn a_second_auditor_draws_the_same_sample() {
         office.service.limit_namespace(&admin, "warehouse".parse().unwrap(), limits).await.unwrap();
     }
     let draw = async |size, seed, last| {
-        let filter = AuditFilter { outcome: some("done"), last, ..AuditFilter::default() };
+        let filter = AuditFilter { outcome: Some("done".to_owned()), last, ..AuditFilter::default() };
         office.service.audit_sample(&auditor, filter, size, seed).await.unwrap()
     };
     let first = draw(5, "autumn", None).await;
-    let population = AuditFilter { outcome: some("done"), last: Some(first.last), ..AuditFilter::default() };
+    let population = AuditFilter { outcome: Some("done".to_owned()), last: Some(first.last), ..AuditFilter::default() };
     assert_eq!(first.population, found(&office, &auditor, population).await.len() as u64);
     assert_eq!(first.items.len(), 5);
     assert!(first.population > 8, "{first:?}");
@@ -154,7 +152,11 @@ async fn an_evidence_pack_proves_what_it_holds_and_is_made_again_alike() {
         let limits = NewLimits { runs: Some(runs), calls: None };
         office.service.limit_namespace(&admin, "warehouse".parse().unwrap(), limits).await.unwrap();
     }
-    let about = || AuditFilter { text: some("warehouse"), action: some("limit"), ..AuditFilter::default() };
+    let about = || AuditFilter {
+        text: Some("warehouse".to_owned()),
+        action: Some("limit".to_owned()),
+        ..AuditFilter::default()
+    };
     let pack = office.service.audit_evidence(&auditor, about(), None).await.unwrap();
     let opened = files(&pack);
     let (manifest, proofs) = (&opened[evidence::MANIFEST], &opened[evidence::PROOFS]);
@@ -175,11 +177,11 @@ async fn an_evidence_pack_proves_what_it_holds_and_is_made_again_alike() {
     assert!(office.service.audit_evidence(&auditor, about(), Some(size)).await.unwrap() == pack, "another pack");
     let absent = office.service.audit_evidence(&auditor, about(), Some(size - 1)).await.unwrap_err();
     assert_eq!(absent.code, ErrorCode::NotFound);
-    let team = AuditFilter { team: some("it"), ..AuditFilter::default() };
+    let team = AuditFilter { team: Some("it".to_owned()), ..AuditFilter::default() };
     let refused = office.service.audit_evidence(&auditor, team, None).await.unwrap_err();
     assert_eq!(refused.errors[0].pointer, "/team");
 
-    let nothing = AuditFilter { text: some("nothing-of-the-kind"), ..AuditFilter::default() };
+    let nothing = AuditFilter { text: Some("nothing-of-the-kind".to_owned()), ..AuditFilter::default() };
     let opened = files(&office.service.audit_evidence(&auditor, nothing, None).await.unwrap());
     let proved = evidence::verify(opened[evidence::MANIFEST].as_bytes(), "", &outside).unwrap();
     assert_eq!((proved.manifest.entries, proved.key), (Vec::new(), None));
