@@ -17,7 +17,7 @@ use crate::pages::{
     account::AccountPage,
     admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
-    audit::{AuditPage, ReceiversPage},
+    audit::{AuditPage, AuditSamplePage, QuestionPage, QuestionsPage, ReceiversPage},
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
     definitions::{
         DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, ImportPage, NewDefinitionPage, RepositoriesPage,
@@ -34,7 +34,10 @@ use crate::pages::{
     setup::SetupPage,
     sign_in::SignInPage,
 };
-use crate::view;
+use crate::{
+    model::proof::{self, Evidence, Judgement},
+    view,
+};
 
 /// A part of the browser's program that is not always there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +112,7 @@ pub(crate) enum Page {
     Account(ForOne),
     Admin(Admin),
     Approvals(Decide),
-    Audit(Log),
+    Audit(Prove),
     Definitions(Author),
     Editor,
     Files(Files),
@@ -119,12 +122,6 @@ pub(crate) enum Page {
     Request(Request),
     Run,
     Workflow,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Log {
-    Entries,
-    Receivers,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +158,15 @@ pub(crate) enum Decide {
     One,
     Chosen,
     Linked,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Prove {
+    Log,
+    Questions,
+    Question,
+    Receivers,
+    Sample,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -273,10 +279,13 @@ fn approvals(page: Decide) -> Result<AnyView, SplitLoaderError> {
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(audit, preload(load_audit), fallible))]
-fn audit(page: Log) -> Result<AnyView, SplitLoaderError> {
+fn audit(page: Prove) -> Result<AnyView, SplitLoaderError> {
     Ok(match page {
-        Log::Entries => view! { <AuditPage/> },
-        Log::Receivers => view! { <ReceiversPage/> },
+        Prove::Log => view! { <AuditPage/> },
+        Prove::Questions => view! { <QuestionsPage/> },
+        Prove::Question => view! { <QuestionPage/> },
+        Prove::Receivers => view! { <ReceiversPage/> },
+        Prove::Sample => view! { <AuditSamplePage/> },
     })
 }
 
@@ -319,6 +328,24 @@ fn preview(page: Preview) -> Result<AnyView, SplitLoaderError> {
         Preview::Form => view! { <FormPreviewPage/> },
         Preview::Trial => view! { <TrialPage/> },
     })
+}
+
+/// Judges the evidence for an entry of the audit log. What proves is fetched when somebody asks for a proof.
+#[cfg(feature = "parts")]
+pub(crate) async fn judge(evidence: Evidence) -> Result<Judgement, SplitLoaderError> {
+    judged(evidence).await
+}
+
+/// Judges the evidence for an entry of the audit log.
+#[cfg(not(feature = "parts"))]
+#[expect(clippy::unused_async, reason = "it is in a part of its own where there are parts")]
+pub(crate) async fn judge(evidence: Evidence) -> Result<Judgement, SplitLoaderError> {
+    judged(evidence)
+}
+
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(proof, fallible))]
+fn judged(evidence: Evidence) -> Result<Judgement, SplitLoaderError> {
+    Ok(proof::judge(&evidence))
 }
 
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(request, preload(load_request), fallible))]
@@ -517,6 +544,7 @@ mod tests {
             ("/decide/token", Some(Part::Approvals)),
             ("/audit", Some(Part::Audit)),
             ("/audit/receivers", Some(Part::Audit)),
+            ("/audit/sample", Some(Part::Audit)),
             ("/catalogue/it/access", Some(Part::Workflow)),
             ("/catalogue/it/access/request", Some(Part::Request)),
             ("/requests/drafts/d_1/review", Some(Part::Request)),

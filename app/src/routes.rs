@@ -14,7 +14,7 @@ use crate::{
     json::InPage,
     live::{Topic, provide_live},
     pages::{approvals::provide_course, not_found::NotFoundPage},
-    parts::{Admin, Author, Decide, Files, ForOne, Governance, Log, Overview, Page, Preview, Request},
+    parts::{Admin, Author, Decide, Files, ForOne, Governance, Overview, Page, Preview, Prove, Request},
     session::{Counts, Visitor, provide_visitor},
     view,
 };
@@ -90,8 +90,11 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/definitions/:namespace/:name/:version/edit") view=|| Page::Editor.show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version/form") view=|| Page::Preview(Preview::Form).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version/try") view=|| Page::Preview(Preview::Trial).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/audit") view=|| Page::Audit(Log::Entries).show() ssr=SsrMode::Async/>
-                    <Route path=path!("/audit/receivers") view=|| Page::Audit(Log::Receivers).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit") view=|| Page::Audit(Prove::Log).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit/questions") view=|| Page::Audit(Prove::Questions).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit/questions/:name") view=|| Page::Audit(Prove::Question).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit/receivers") view=|| Page::Audit(Prove::Receivers).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit/sample") view=|| Page::Audit(Prove::Sample).show() ssr=SsrMode::Async/>
                     <Route path=path!("/account") view=|| Page::Account(ForOne::Account).show() ssr=SsrMode::Async/>
                     <Route path=path!("/notifications") view=|| Page::Overview(Overview::Notifications).show() ssr=SsrMode::Async/>
                     <Route path=path!("/admin/people") view=|| Page::Admin(Admin::People).show() ssr=SsrMode::Async/>

@@ -54,6 +54,17 @@ pub(crate) async fn end_access_reviews(service: Arc<Service>, stop: Cancellation
     }
 }
 
+/// Answers the questions whose time has come to those who follow them, until told to stop.
+pub(crate) async fn answer_questions(service: Arc<Service>, stop: CancellationToken) {
+    let mut look = tokio::time::interval(DATES);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = look.tick() => service.answer_due_questions().await,
+        }
+    }
+}
+
 async fn tidy(store: &dyn Store, clock: &dyn Clock, events: Duration) -> store::Result<()> {
     let now = clock.now();
     let mut unit = store.begin().await?;

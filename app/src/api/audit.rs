@@ -1,10 +1,13 @@
 //! The audit log.
 
-use domain::view::{AuditEntryView, AuditFilter, AuditReceiverView, Page, VerificationView};
+use domain::view::{
+    AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView, AuditSampleView,
+    AuditViewView, Page, VerificationView,
+};
 use leptos::prelude::*;
 
 #[cfg(feature = "ssr")]
-use super::scope;
+use super::{go_on, scope};
 use crate::{door::Door, errors::AppError};
 
 /// Entries, newest first.
@@ -29,4 +32,54 @@ pub async fn verify_audit() -> Result<VerificationView, AppError> {
 pub async fn audit_receivers() -> Result<Page<AuditReceiverView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.audit_receivers(&caller).await?)
+}
+
+/// The proof that an entry is in the log as it is signed.
+#[server(protocol = Door, prefix = "/ui", endpoint = "audit-proof")]
+pub async fn audit_proof(seq: i64) -> Result<AuditProofView, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.audit_proof(&caller, seq).await?)
+}
+
+/// The proof that the log of `to` entries begins with what it was at `from`.
+#[server(protocol = Door, prefix = "/ui", endpoint = "audit-consistency")]
+pub async fn audit_consistency(from: u64, to: u64) -> Result<AuditConsistencyView, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.audit_consistency(&caller, from, Some(to)).await?)
+}
+
+/// Draws `size` of the entries that the filter lets through.
+#[server(protocol = Door, prefix = "/ui", endpoint = "audit-sample")]
+pub async fn audit_sample(
+    #[server(default)] filter: AuditFilter,
+    size: u32,
+    seed: String,
+) -> Result<AuditSampleView, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.audit_sample(&caller, filter, size, &seed).await?)
+}
+
+/// My named searches.
+#[server(protocol = Door, prefix = "/ui", endpoint = "audit-views")]
+pub async fn audit_views() -> Result<Vec<AuditViewView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.audit_views(&caller).await?)
+}
+
+/// Names a search for myself. `query` is that of its address.
+#[server(protocol = Door, prefix = "/ui", endpoint = "save-audit-view")]
+pub async fn save_audit_view(name: String, #[server(default)] query: String) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.save_audit_view(&caller, &name, &query).await?;
+    go_on(&format!("/audit?{query}"));
+    Ok(())
+}
+
+/// Forgets one of my named searches.
+#[server(protocol = Door, prefix = "/ui", endpoint = "delete-audit-view")]
+pub async fn delete_audit_view(name: String) -> Result<(), AppError> {
+    let (service, caller) = scope()?;
+    service.delete_audit_view(&caller, &name).await?;
+    go_on("/audit");
+    Ok(())
 }

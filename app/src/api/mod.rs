@@ -22,6 +22,7 @@ pub mod account;
 pub mod admin;
 pub mod approvals;
 pub mod audit;
+pub mod audit_questions;
 pub mod calendars;
 pub mod catalogue;
 pub mod definition_files;

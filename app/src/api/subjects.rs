@@ -1,7 +1,8 @@
 //! Who and where a form means by what was typed.
 
 use domain::{
-    AccessReviewId, DelegationScope, EmergencyId, ErrorCode, FieldError, Name, Problem, Role, Scope, Timestamp, UserId,
+    AccessReviewId, AnswerEvery, DelegationScope, EmergencyId, ErrorCode, FieldError, Name, Problem, Role, Scope,
+    Timestamp, UserId,
 };
 use serde_json::Value;
 use service::{Caller, Service, Subject};
@@ -61,6 +62,15 @@ pub(super) fn name(text: &str) -> Result<Name, AppError> {
 /// The name of a calendar.
 pub(super) fn calendar(text: &str) -> Result<Name, AppError> {
     Ok(text.trim().parse().map_err(|_| wrong("/name", "name", "This is no name of a calendar."))?)
+}
+
+/// How often something is to be answered; never where nothing was chosen.
+pub(super) fn every(text: &str) -> Result<Option<AnswerEvery>, AppError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let every = text.parse().map_err(|_| wrong("/every", "enum", "Choose day, week, month or never."))?;
+    Ok(Some(every))
 }
 
 /// A number, or none.

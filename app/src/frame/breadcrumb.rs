@@ -103,7 +103,18 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
             }
             crumbs
         }
-        ["audit", ..] => vec![link(t.audit(), "/audit")],
+        ["audit", rest @ ..] => {
+            let mut crumbs = vec![link(t.audit(), "/audit")];
+            match rest {
+                ["questions", tail @ ..] => {
+                    crumbs.push(link(t.audit_questions(), "/audit/questions"));
+                    crumbs.extend(tail.first().map(|name| link(name, path)));
+                }
+                ["sample"] => crumbs.push(link(t.audit_sample(), path)),
+                _ => {}
+            }
+            crumbs
+        }
         ["account", ..] => vec![link(t.account(), "/account")],
         ["notifications", ..] => vec![link(t.notifications(), "/notifications")],
         _ => Vec::new(),
@@ -159,6 +170,8 @@ mod tests {
         assert_eq!(labels("/runs/1042"), ["Runs", "R-1042"]);
         assert_eq!(labels("/catalogue/identity/onboard/request"), ["Catalogue", "identity/onboard", "Request"]);
         assert_eq!(labels("/admin/people"), ["Administer", "People"]);
+        assert_eq!(labels("/audit/questions/unused-roles"), ["Audit log", "Questions", "unused-roles"]);
+        assert_eq!(labels("/audit/sample"), ["Audit log", "Sample"]);
         assert_eq!(labels("/definitions/it/access/1.0.0/edit"), ["Definitions", "it/access 1.0.0", "Editor"]);
         assert!(crumbs(t, "/runs/1042").iter().any(|crumb| crumb.href.as_deref() == Some("/runs")));
     }

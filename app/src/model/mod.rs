@@ -4,3 +4,4 @@ pub mod connection_settings;
 pub mod graph_layout;
 pub mod log_window;
 pub mod narrowing;
+pub mod proof;

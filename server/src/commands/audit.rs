@@ -9,19 +9,26 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use audit::{
-    checkpoint::PublicKey,
-    proof::Proved,
-    verify::{Completeness, Outside, Verdict, What},
-};
 use clap::Subcommand;
 use domain::view::AuditProofView;
+use ledger::{
+    checkpoint::PublicKey,
+    evidence,
+    proof::{self, Proved},
+    tree,
+    verify::{self as verifier, Completeness, Outside, Verdict, What},
+};
 
 use super::in_words;
 use crate::{config::Config, wiring::Foundation};
 
 /// Bytes of an export that are read at once.
 const BUFFER: usize = 256 << 10;
+/// What stands in the first header of a tar archive, and where.
+const MARK: &[u8] = b"ustar";
+const MARK_AT: usize = 257;
+/// The most bytes that are read of a file in an evidence pack: one has at most 5,000 entries, of which few are large.
+const LARGEST_MEMBER: u64 = 1 << 30;
 /// The most bytes that the proof of an entry has: an entry has at most a little over 1 MiB.
 const LARGEST_PROOF: u64 = 4 << 20;
 
@@ -33,10 +40,10 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Check an export, or the proof of an entry: that nothing was altered and nothing is missing; needs neither server nor
+    /// Check an export, an evidence pack, or the proof of an entry: that nothing was altered and nothing is missing; needs neither server nor
     /// database
     Verify {
-        /// The export, or the proof
+        /// The export, the pack, or the proof
         file: PathBuf,
         /// A file with a public key of the log from elsewhere; without, the file's own is taken
         #[arg(long, value_name = "FILE")]
@@ -77,12 +84,41 @@ pub(super) fn verify(path: &Path, key: Option<&Path>, checkpoints: &[PathBuf]) -
         checkpoints: checkpoints.iter().map(|path| text_in(path)).collect::<Result<_>>()?,
     };
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    if let Some(proof) = proof_in(&file)? {
-        return Ok(say_of_proof(path, &audit::proof::verify(&proof, &outside), &outside));
+    if let Some(files) = pack_in(&file)? {
+        let [manifest, proofs] = files.with_context(|| format!("{} is no evidence pack", path.display()))?;
+        let proved = evidence::verify(manifest.as_bytes(), &proofs, &outside);
+        return Ok(say_of_pack(path, &proved, &outside));
     }
-    let read = audit::verify::verify(BufReader::with_capacity(BUFFER, file), &outside);
+    if let Some(proof) = proof_in(&file)? {
+        return Ok(say_of_proof(path, &proof::verify(&proof, &outside), &outside));
+    }
+    let read = verifier::verify(BufReader::with_capacity(BUFFER, file), &outside);
     let verdict = read.with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(say_of_log(path, &verdict, &outside))
+}
+
+/// The manifest and the proofs of the evidence pack that the file is, if it is an archive; it is read from its beginning then.
+fn pack_in(mut file: &File) -> Result<Option<Result<[String; 2]>>> {
+    let mut head = [0; 512];
+    let is_archive =
+        file.read_exact(&mut head).is_ok() && head.get(MARK_AT..).is_some_and(|head| head.starts_with(MARK));
+    file.rewind().context("the file cannot be read again from its beginning")?;
+    Ok(is_archive.then(|| {
+        let (mut manifest, mut proofs) = (None, None);
+        for member in tar::Archive::new(BufReader::with_capacity(BUFFER, file)).entries()? {
+            let member = member?;
+            let name = member.path_bytes().into_owned();
+            let place = match name.as_slice() {
+                name if name == evidence::MANIFEST.as_bytes() => &mut manifest,
+                name if name == evidence::PROOFS.as_bytes() => &mut proofs,
+                _ => continue,
+            };
+            let mut text = String::new();
+            member.take(LARGEST_MEMBER).read_to_string(&mut text)?;
+            anyhow::ensure!(place.replace(text).is_none(), "a file comes twice");
+        }
+        Ok([manifest.context("evidence.json is missing")?, proofs.context("proofs.jsonl is missing")?])
+    }))
 }
 
 /// The proof that the file holds; none if it holds something else, which is read from its beginning then.
@@ -115,6 +151,28 @@ fn say_of_proof(path: &Path, proved: &Result<Proved, What>, outside: &Outside) -
     }
 }
 
+fn say_of_pack(path: &Path, proved: &Result<evidence::Proved, evidence::Broken>, outside: &Outside) -> ExitCode {
+    match proved {
+        Ok(evidence::Proved { manifest, key }) => {
+            println!("about: {}", manifest.about);
+            println!(
+                "sound: {} entries are in the log of {} entries that was signed",
+                manifest.entries.len(),
+                manifest.size
+            );
+            println!("whether there are others on the matter is told by an export of the whole log");
+            if let Some(key) = key {
+                say_key(key, outside);
+            }
+            ExitCode::SUCCESS
+        }
+        Err(broken) => {
+            println!("{}: {broken}", path.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn say_of_log(path: &Path, verdict: &Verdict, outside: &Outside) -> ExitCode {
     let Verdict { entries, checkpoints, root, .. } = verdict;
     let unsound = verdict.fault.is_some();
@@ -124,7 +182,7 @@ fn say_of_log(path: &Path, verdict: &Verdict, outside: &Outside) -> ExitCode {
             println!("integrity: broken; the {entries} entries before that are in their places");
         }
         None => {
-            println!("sound: {entries} entries, {checkpoints} checkpoints, root {}", audit::tree::text(root));
+            println!("sound: {entries} entries, {checkpoints} checkpoints, root {}", tree::text(root));
             println!("integrity: nothing was altered");
         }
     }

@@ -139,8 +139,8 @@ async fn an_auditor_proves_the_log_without_trusting_the_server() {
         let first = lines.iter().position(|line| line.starts_with("{\"checkpoint\"")).unwrap();
         let entries = lines[..first].iter().filter(|line| line.starts_with("{\"body\"")).count();
         let note: serde_json::Value = serde_json::from_str(lines[first]).unwrap();
-        let signed = audit::checkpoint::unverified(note["checkpoint"].as_str().unwrap()).unwrap();
-        let root = audit::tree::text(&signed.root);
+        let signed = ledger::checkpoint::unverified(note["checkpoint"].as_str().unwrap()).unwrap();
+        let root = ledger::tree::text(&signed.root);
         let last = serde_json::json!({"entries": entries, "checkpoints": 1, "root": root});
         lines[..=first].concat() + &format!("{last}\n")
     };

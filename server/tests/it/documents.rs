@@ -5,9 +5,9 @@ use std::{
 };
 
 use domain::{
-    AccessVerdict, ApprovalState, DecisionKind, DecisionResult, DelegationState, EmergencyState, ErrorCode,
-    FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role, RunStatus, StageState, TaskStatus, Trigger,
-    VersionState, WaitsFor,
+    AccessVerdict, AnswerEvery, ApprovalState, CellKind, DecisionKind, DecisionResult, DelegationState, EmergencyState,
+    ErrorCode, FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role, RunStatus, StageState, TaskStatus,
+    Trigger, VersionState, WaitsFor,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -84,7 +84,9 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
     let document = document().await;
     let expected = BTreeMap::from([
         ("AccessVerdict", on_the_wire(AccessVerdict::ALL)),
+        ("AnswerEvery", on_the_wire(AnswerEvery::ALL)),
         ("ApprovalState", on_the_wire(ApprovalState::ALL)),
+        ("CellKind", on_the_wire(CellKind::ALL)),
         ("DecisionKind", on_the_wire(DecisionKind::ALL)),
         ("DecisionResult", on_the_wire(DecisionResult::ALL)),
         ("DelegationState", on_the_wire(DelegationState::ALL)),

@@ -7,6 +7,7 @@
     reason = "helpers of tests: what fails here is the test's failure"
 )]
 
+mod canaries;
 mod chaos;
 mod commands;
 mod conformance;

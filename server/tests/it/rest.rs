@@ -420,3 +420,40 @@ async fn policies_are_proposed_reviewed_and_reset() {
     }
     panic!("the server did not follow");
 }
+
+#[tokio::test]
+async fn questions_about_the_log_are_asked_and_followed() {
+    let server = shared();
+    let auditor = server.token("auditor");
+    let list = server.get("/audit/questions", &auditor).await;
+    let names: Vec<_> = list["items"].as_array().unwrap().iter().map(|question| question["name"].clone()).collect();
+    assert_eq!(names.len(), 8, "{names:?}");
+    assert!(list["items"][0]["query"].as_str().unwrap().contains("LIMIT $3"), "{list}");
+
+    server.sign_in("nobody-like-this", "a wrong password").await;
+    let answer = server.get("/audit/questions/failed-sign-ins", &auditor).await;
+    let columns: Vec<_> =
+        answer["question"]["columns"].as_array().unwrap().iter().map(|column| column["kind"].clone()).collect();
+    assert_eq!(columns, ["text", "number", "number", "number", "time", "time", "entry"]);
+    assert_eq!(answer["rows"][0][0]["text"], "127.0.0.1");
+    assert_eq!(answer["cutOff"], false);
+    let csv = server.rest(Method::GET, "/audit/questions/failed-sign-ins?format=csv", &auditor).send().await.unwrap();
+    assert_eq!(csv.headers()["content-type"], "text/csv; charset=utf-8");
+    assert!(csv.text().await.unwrap().starts_with("\"address\",\"failed\""));
+    let backwards = "/audit/questions/failed-sign-ins?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z";
+    let response = server.rest(Method::GET, backwards, &auditor).send().await.unwrap();
+    let problem = refused(response, 422, "invalid-input").await;
+    assert_eq!(problem["errors"][0]["pointer"], "/from");
+    refused(server.rest(Method::GET, "/audit/questions/none", &auditor).send().await.unwrap(), 404, "not-found").await;
+
+    let place = "/audit/questions/unused-roles/subscription";
+    let followed = server.rest(Method::PUT, place, &auditor).json(&json!({"every": "month"})).send().await.unwrap();
+    assert_eq!(followed.json::<Value>().await.unwrap()["every"], "month");
+    let operator = server.token("operator");
+    let put = server.rest(Method::PUT, place, &operator).json(&json!({"every": "month"})).send().await.unwrap();
+    refused(put, 403, "forbidden").await;
+    let left = server.rest(Method::DELETE, place, &auditor).send().await.unwrap();
+    assert_eq!(left.status(), 204);
+    let answer = server.get("/audit/questions/unused-roles", &auditor).await;
+    assert_eq!(answer["question"]["every"], Value::Null);
+}

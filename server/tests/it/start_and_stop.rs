@@ -46,7 +46,7 @@ fn a_server_that_is_told_to_stop_ends_in_order_and_starts_again() {
     let kept = std::fs::read_to_string(data.path().join("audit-checkpoint")).unwrap();
     let export = printed(data.path(), &["audit", "export"]);
     let entries = export.lines().filter(|line| line.starts_with("{\"body\"")).count() as u64;
-    assert_eq!(audit::checkpoint::unverified(&kept).unwrap().size, entries - 1);
+    assert_eq!(ledger::checkpoint::unverified(&kept).unwrap().size, entries - 1);
     let again = TestServer::start(data, &["--demo"]);
     assert!(again.greeting.iter().any(|line| line.contains("rondo-demo-staff")), "{:?}", again.greeting);
 }

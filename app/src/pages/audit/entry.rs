@@ -4,6 +4,7 @@ use domain::{NamedPolicy, view::AuditEntryView};
 use leptos::prelude::*;
 use serde_json::Value;
 
+use super::prove::Prove;
 use crate::{
     components::{Badge, CopyButton, DefinitionList, Glyph, Icon, Moment, PolicyNames, Tone},
     i18n::{Texts, sentence, use_texts},
@@ -84,6 +85,7 @@ fn plain(t: Texts, key: &str) -> &'static str {
 fn Details(entry: AuditEntryView) -> impl IntoView {
     let t = use_texts();
     let code = |text: String| view! { <code>{text}</code> };
+    let related = related(t, &entry);
     let mut items = vec![
         (t.audit.field_actor().to_owned(), code(entry.actor)),
         (t.audit.field_action().to_owned(), code(entry.action)),
@@ -125,6 +127,7 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
             view! { <span class="entry__hash"><code>{words}</code><CopyButton text=digest/></span> },
         ));
     }
+    items.push((t.audit.related().to_owned(), view! { <span class="entry__related">{related}</span> }));
     let changes = changes_of(&entry.detail);
     let detail =
         if changes.is_empty() && !entry.detail.is_null() && entry.detail != Value::Object(serde_json::Map::new()) {
@@ -136,20 +139,9 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
     let hash = entry.hash.clone();
     items.push((
         t.audit.hash().to_owned(),
-        view! { <span class="entry__hash"><code>{entry.hash}</code><CopyButton text=hash/></span> },
+        view! { <span class="entry__hash"><code>{entry.hash}</code><CopyButton text=hash.clone()/></span> },
     ));
-    let proof = format!("/api/v1/audit/entries/{}/proof", entry.seq);
-    let file = format!("audit-entry-{}.json", entry.seq);
-    items.push((
-        t.audit.proof().to_owned(),
-        view! {
-            <span>
-                <a href=proof download=file rel="external">{t.audit.proof_download()}</a>
-                " "
-                <span class="muted">{t.audit.proof_text()}</span>
-            </span>
-        },
-    ));
+    items.push((t.audit.proof().to_owned(), view! { <Prove seq=entry.seq hash/> }));
     let changed = (!changes.is_empty()).then(|| {
         let rows: Vec<_> = changes
             .into_iter()
@@ -184,6 +176,28 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
             {detail}
         </div>
     }
+}
+
+/// The stories that the entry is part of: of its object, its actor, its session.
+fn related(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {
+    let link = |name: &str, value: &str, label: String| {
+        let href = format!("/audit?{name}={}", urlencoding::encode(value));
+        view! { <a href=href>{label}</a> }
+    };
+    let mut links = Vec::new();
+    let object = if entry.resource_name.is_empty() { &entry.resource_id } else { &entry.resource_name };
+    if !object.is_empty() {
+        links.push(link("resource", object, t.audit.related_object(object)));
+    }
+    let actor = if entry.actor_name.is_empty() { &entry.actor } else { &entry.actor_name };
+    links.push(link("actor", &entry.actor, t.audit.related_actor(actor)));
+    if let Some(credential) = &entry.credential {
+        links.push(link("credential", credential, t.audit.related_credential().to_owned()));
+    }
+    if let Some(address) = &entry.address {
+        links.push(link("address", address, t.audit.related_address(address)));
+    }
+    links
 }
 
 /// What differs between `before` and `after` in a detail: name, then the two values as text.

@@ -45,6 +45,10 @@ const KINDS: [&str; 13] = [
     "token",
 ];
 
+/// What the form holds beyond the chips.
+const FIELDS: [&str; 12] =
+    ["text", "from", "to", "actor", "team", "kind", "resource", "namespace", "policy", "address", "credential", "last"];
+
 /// The filter that a query stands for. What cannot be read is left out.
 pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {
     let text = |key: &str| query.get(key).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -58,11 +62,24 @@ pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {
         resource: text("resource"),
         namespace: text("namespace"),
         outcome: text("outcome"),
+        policy: text("policy"),
+        address: text("address"),
+        credential: text("credential"),
+        team: text("team"),
+        text: text("text"),
+        last: text("last").and_then(|last| last.parse().ok()),
     }
 }
 
 /// The address of the export of what is shown.
 pub(super) fn export_href(filter: &AuditFilter, format: &str) -> String {
+    let href = filter_href("entries", filter);
+    let sign = if href.contains('?') { '&' } else { '?' };
+    format!("{href}{sign}format={format}")
+}
+
+/// The address of something that is done with what is shown.
+pub(super) fn filter_href(what: &str, filter: &AuditFilter) -> String {
     let moment = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
     let pairs = [
         ("from", moment(filter.from)),
@@ -73,11 +90,19 @@ pub(super) fn export_href(filter: &AuditFilter, format: &str) -> String {
         ("resource", filter.resource.clone()),
         ("namespace", filter.namespace.clone()),
         ("outcome", filter.outcome.clone()),
+        ("policy", filter.policy.clone()),
+        ("address", filter.address.clone()),
+        ("credential", filter.credential.clone()),
+        ("team", filter.team.clone()),
+        ("text", filter.text.clone()),
+        ("last", filter.last.map(|last| last.to_string())),
     ];
-    let mut href = format!("/api/v1/audit/entries?format={format}");
+    let mut href = format!("/api/v1/audit/{what}");
+    let mut sign = '?';
     for (key, value) in pairs {
         if let Some(value) = value {
-            let _ = write!(href, "&{key}={}", urlencoding::encode(&value));
+            let _ = write!(href, "{sign}{key}={}", urlencoding::encode(&value));
+            sign = '&';
         }
     }
     href
@@ -115,8 +140,7 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
     // What the form holds beyond the chips, each as a chip that takes it away again.
     let active = move || {
         let query = query.get();
-        let fields = ["from", "to", "actor", "kind", "resource", "namespace"];
-        let chips: Vec<_> = fields
+        let chips: Vec<_> = FIELDS
             .into_iter()
             .filter_map(|field| {
                 let value = query.get(field).filter(|value| !value.is_empty())?;
@@ -135,7 +159,7 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
     let form = move || {
         let query = query.get();
         let value = |key: &str| query.get(key).unwrap_or_default();
-        let open = ["from", "to", "actor", "kind", "resource", "namespace"].iter().any(|key| !value(key).is_empty());
+        let open = FIELDS.iter().any(|key| *key != "text" && !value(key).is_empty());
         view! {
             <details class="filters__more" open=open>
                 <summary class="button button--small">
@@ -143,6 +167,7 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
                     <span class="button__text">{t.audit.more_filters()}</span>
                 </summary>
                 <form class="filters__form" method="get" action="/audit">
+                    <input type="hidden" name="text" value=value("text")/>
                     <input type="hidden" name="action" value=value("action")/>
                     <input type="hidden" name="outcome" value=value("outcome")/>
                     <TextField name="from" label=t.audit.field_from() kind="date" value=value("from") optional=true/>
@@ -169,6 +194,17 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
                         optional=true
                         code=true
                     />
+                    <TextField name="team" label=t.audit.field_team() value=value("team") optional=true code=true/>
+                    <TextField name="policy" label=t.audit.field_policy() value=value("policy") optional=true code=true/>
+                    <TextField name="address" label=t.audit.field_address() value=value("address") optional=true code=true/>
+                    <TextField
+                        name="credential"
+                        label=t.audit.field_credential()
+                        value=value("credential")
+                        optional=true
+                        code=true
+                    />
+                    <TextField name="last" label=t.audit.field_last() kind="number" value=value("last") optional=true/>
                     <div class="filters__actions">
                         <Button>{t.common.apply()}</Button>
                     </div>
@@ -179,6 +215,20 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
     let filtered = move || filter.with(|filter| *filter != AuditFilter::default());
     view! {
         <section class="filters" aria-label=t.audit.filters()>
+            <form class="search" role="search" method="get" action="/audit">
+                <Icon glyph=Glyph::Search/>
+                <input
+                    class="input search__input"
+                    type="search"
+                    name="text"
+                    aria-label=t.audit.search()
+                    placeholder=t.audit.search()
+                    autocomplete="off"
+                    value=query.with_untracked(|query| query.get("text").unwrap_or_default())
+                />
+                {move || view! { <OtherFilters query=query.get() but="text"/> }}
+                <Button small=true>{t.common.search()}</Button>
+            </form>
             <div class="chips">
                 <span class="chips__label">{t.audit.field_outcome()}</span>
                 {outcomes}
@@ -199,9 +249,20 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
     }
 }
 
+/// What a form that has one filter of its own keeps of the others.
+#[component]
+pub(super) fn OtherFilters(query: ParamsMap, but: &'static str) -> impl IntoView {
+    let names = FIELDS.into_iter().chain(["action", "outcome"]).filter(|name| *name != but);
+    let kept: Vec<_> = names
+        .filter_map(|name| Some((name, query.get(name).filter(|value| !value.is_empty())?)))
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
+        .collect();
+    kept
+}
+
 /// Time ranges up to today. Only the browser knows today, so they come once the page is alive.
 #[component]
-fn RangePresets() -> impl IntoView {
+pub(super) fn RangePresets() -> impl IntoView {
     let t = use_texts();
     let location = use_location();
     let (path, query) = (location.pathname, location.query);
@@ -257,6 +318,7 @@ mod tests {
     #[test]
     fn the_export_has_the_same_filter() {
         let filter = AuditFilter { actor: Some("a b".to_owned()), ..AuditFilter::default() };
-        assert_eq!(export_href(&filter, "csv"), "/api/v1/audit/entries?format=csv&actor=a%20b");
+        assert_eq!(export_href(&filter, "csv"), "/api/v1/audit/entries?actor=a%20b&format=csv");
+        assert_eq!(export_href(&AuditFilter::default(), "csv"), "/api/v1/audit/entries?format=csv");
     }
 }

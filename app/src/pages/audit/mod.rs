@@ -2,7 +2,14 @@
 
 mod entry;
 mod filters;
+mod prove;
+mod questions;
 mod receivers;
+mod sample;
+mod views;
+
+pub use questions::{QuestionPage, QuestionsPage};
+pub use sample::AuditSamplePage;
 
 use domain::{
     Operation,
@@ -21,7 +28,8 @@ use crate::{
     view,
 };
 use entry::Entry;
-use filters::{Filters, export_href, filter_of};
+use filters::{Filters, export_href, filter_href, filter_of};
+use views::Keep;
 
 pub use receivers::ReceiversPage;
 
@@ -52,11 +60,20 @@ pub fn AuditPage() -> impl IntoView {
                         <a class="button" href=move || export_href(&filter.get(), "csv") download="" rel="external">
                             <span class="button__text">{t.audit.export_csv()}</span>
                         </a>
+                        <a
+                            class="button"
+                            href=move || filter_href("evidence", &filter.get())
+                            download="evidence.tar"
+                            rel="external"
+                        >
+                            <span class="button__text">{t.audit.evidence()}</span>
+                        </a>
                         <a class="button" href=move || export_href(&filter.get(), "jsonl") download="" rel="external">
                             <span class="button__text">{t.audit.export_jsonl()}</span>
                         </a>
                     }
                 })}
+            <LinkButton href="/audit/questions" icon=Glyph::Question>{t.questions.title()}</LinkButton>
             <LinkButton href="/audit/receivers">{t.audit.receivers()}</LinkButton>
             <LinkButton href=verify_href look=ButtonLook::Primary icon=Glyph::Audit>{t.audit.verify()}</LinkButton>
         </PageHeader>
@@ -70,6 +87,7 @@ pub fn AuditPage() -> impl IntoView {
             })}
         </Transition>
         <Filters filter/>
+        <Keep/>
         {load(
             entries,
             || view! { <Card><Skeleton lines=12/></Card> },

@@ -10,10 +10,10 @@ use std::{
     time::Instant,
 };
 
-use audit::{
-    Actor, Door, Entry, Outcome, ResourceRef,
+use audit::{Actor, Door, Entry, Outcome, ResourceRef, seal};
+use ledger::{
     checkpoint::LedgerKey,
-    export, seal,
+    export,
     tree::{self, Edge},
     verify::{Completeness, Outside, verify},
 };
@@ -53,7 +53,7 @@ fn write(path: &std::path::Path, entries: u64) -> (LedgerKey, String) {
     for number in 1..=entries {
         let row = seal(i64::try_from(number).unwrap(), &entry(number)).unwrap();
         edge.push(tree::leaf(row.body.as_bytes()));
-        file.write_all(export::line(&row).as_bytes()).unwrap();
+        file.write_all(export::line(&row.body).as_bytes()).unwrap();
         if number.is_multiple_of(SIGNED_EVERY) || number == entries {
             last = key.checkpoint(number, &edge.root()).unwrap();
             file.write_all(export::checkpoint(&last).as_bytes()).unwrap();

@@ -2,18 +2,15 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use domain::{SessionId, UserId, view::AuditFilter};
-use proptest::prelude::*;
-use serde_json::{Value, json};
+use ledger::tree::{self, Edge, Hash};
+use serde_json::json;
 use store::{
     StoreError,
-    audit::{AuditLog, AuditRow, AuditTile, QueuedEntry},
+    audit::{AuditLog, AuditRow, AuditTerms, AuditTile, QueuedEntry},
 };
 use uuid::Uuid;
 
-use crate::{
-    Actor, Door, Entry, Outcome, ResourceRef, seal,
-    tree::{self, Edge, Hash},
-};
+use crate::{Actor, Door, Entry, Outcome, ResourceRef, seal};
 
 pub(crate) fn entry() -> Entry {
     let id = Uuid::from_u128;
@@ -33,36 +30,6 @@ pub(crate) fn entry() -> Entry {
         policy_set: None,
         detail: json!({"name": "김민준", "decision": "approve"}),
     }
-}
-
-pub(crate) fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        (-1_000_i64..1_000).prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 24, 5, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::hash_map(any::<String>(), inner, 0..5)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
-}
-
-pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
-    (any::<String>(), any::<String>(), any_json(), prop::sample::select(Outcome::ALL)).prop_map(
-        |(login, name, detail, outcome)| Entry {
-            actor: Actor::unknown(login),
-            resource: ResourceRef { name, ..entry().resource },
-            outcome,
-            detail,
-            ..entry()
-        },
-    )
 }
 
 /// The entries as they would be stored in an empty log.
@@ -85,6 +52,7 @@ pub(crate) struct Memory {
     pub(crate) rows: Vec<AuditRow>,
     pub(crate) queue: Vec<QueuedEntry>,
     pub(crate) tiles: BTreeMap<(i64, i64), String>,
+    pub(crate) terms: Vec<AuditTerms>,
 }
 
 #[async_trait]
@@ -113,6 +81,26 @@ impl AuditLog for Memory {
 
     async fn is_audit_queue_empty(&mut self) -> store::Result<bool> {
         Ok(self.queue.is_empty())
+    }
+
+    async fn audit_indexed(&mut self) -> store::Result<i64> {
+        Ok(self.terms.last().map_or(0, |terms| terms.seq))
+    }
+
+    async fn index_audit(&mut self, before: i64, terms: &[AuditTerms]) -> store::Result<()> {
+        if before != self.audit_indexed().await? {
+            return Err(StoreError::Conflict);
+        }
+        self.terms.extend_from_slice(terms);
+        Ok(())
+    }
+
+    async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> store::Result<Vec<i64>> {
+        Ok(self.list_audit(filter, before, limit).await?.iter().map(|row| row.seq).collect())
+    }
+
+    async fn audit_at(&mut self, places: &[i64]) -> store::Result<Vec<AuditRow>> {
+        Ok(self.rows.iter().rev().filter(|row| places.contains(&row.seq)).cloned().collect())
     }
 
     async fn list_audit(&mut self, _: &AuditFilter, before: Option<i64>, limit: u32) -> store::Result<Vec<AuditRow>> {

@@ -1,7 +1,7 @@
-//! The audit log: entries in a canonical form, the tree over them, the checkpoints that are signed of it, and the verifier.
+//! The audit log as it is written and kept: entries, their places in the log, the stored tree over them.
 //!
-//! The format is `docs/ledger.md`: enough to write another verifier from. Everything here is pure except the
-//! sequencer ([`append`], [`sequence`]), which writes through the storage ports.
+//! What can be proved of it without the server is the crate `ledger`. The sequencer ([`append`], [`sequence`]) writes
+//! through the storage ports; the rest is pure.
 //!
 //! # How to use it
 //! ```no_run
@@ -15,31 +15,26 @@
 //! # fn sendable<T: Send>(_: T) {}
 //! # fn check(store: &dyn store::Store, entry: &audit::Entry) { sendable(example(store, entry)) }
 //! ```
-//! An export is made of the lines of [`export`]; [`verify::verify`] reads it back. What is proved of a single entry is a
-//! [`tree::Claim`], from [`tiles`] of the stored tree.
+//! Proofs are made from [`tiles`] of the stored tree; [`Stored`] checks what is in the database.
 //! [`view`] is what pages and REST show of a row: it is read from the hashed body, not from the search columns.
 //!
 //! # How to
 //! - **Say more about an action**: put it into [`Entry::detail`]; the format does not change. Secrets and passwords never
 //!   go into an entry: it can not be taken back.
-//! - **Change the encoding**: a new version beside [`VERSION`]; the verifier must go on reading the old one, and the
-//!   test vector of `seal` must stay.
 
-mod canonical;
-pub mod checkpoint;
+pub mod csv;
 mod entry;
-pub mod export;
-pub mod proof;
+mod index;
 mod seal;
 mod sequencer;
-pub mod tree;
-pub mod verify;
+mod stored;
 mod view;
 
-pub use canonical::{NotCanonical, canonical, parse};
 pub use entry::{Actor, Door, Entry, Outcome, ResourceRef};
-pub use seal::{VERSION, seal};
+pub use index::index;
+pub use seal::seal;
 pub use sequencer::{append, append_all, keep_sequencing, resume, sequence, tiles};
+pub use stored::Stored;
 pub use view::view;
 
 #[cfg(test)]

@@ -1,17 +1,12 @@
 //! Turns an entry into the row that is stored: its canonical body, and what is searched by.
 
 use domain::Timestamp;
+use ledger::{VERSION, canonical, portable, within_depth};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use store::{StoreError, audit::AuditRow};
 
-use crate::{
-    Entry,
-    canonical::{canonical, portable, within_depth},
-};
-
-/// The version of the encoding that this program writes, the `v` of a body.
-pub const VERSION: i64 = 1;
+use crate::Entry;
 
 const LONGEST_WORD: usize = 512;
 const LARGEST_DETAIL: usize = 1 << 20;
@@ -136,7 +131,7 @@ mod tests {
             row.body,
             r#"{"action":"approval.decide","actor":{"id":"00000000-0000-0000-0000-000000000007","login":"manager"},"address":"192.0.2.7","at":"2026-11-22T15:04:05.123456Z","detail":{"decision":"approve","name":"김민준"},"door":"portal","namespace":"identity","outcome":"done","policies":["asked-people-decide"],"resource":{"id":"00000000-0000-0000-0000-000000000009","kind":"approval","name":"R-1042"},"seq":1,"session":"00000000-0000-0000-0000-000000000008","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","v":1}"#
         );
-        let hash = crate::tree::text(&crate::tree::leaf(row.body.as_bytes()));
+        let hash = ledger::tree::text(&ledger::tree::leaf(row.body.as_bytes()));
         assert_eq!(hash, "46ff41b14db2bf8356a226ef0a7a59124a489e12314b333dde18bafac8682eda");
     }
 
@@ -157,7 +152,7 @@ mod tests {
 
         hostile.detail = (0..200).fold(json!(1), |inner, _| json!([inner]));
         let row = seal(1, &hostile).unwrap();
-        assert!(crate::parse(row.body.as_bytes()).is_ok());
+        assert!(ledger::parse(row.body.as_bytes()).is_ok());
         assert!(row.body.contains("\"omitted\""));
     }
 }

@@ -7,20 +7,19 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use ledger::tree::{self, Growth, Hash, TileAt};
 use store::{
     Store, StoreError,
     audit::{AuditLog, AuditTile, QueuedEntry},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    Entry,
-    seal::seal,
-    tree::{self, Growth, Hash, TileAt},
-};
+use crate::{Entry, index::index, seal::seal};
 
 /// Entries that get their places in one unit of work.
 const BATCH: u32 = 500;
+/// Units of work in which entries are indexed at one go: what has come meanwhile gets its place before the rest.
+const UNITS: usize = 8;
 /// How long an entry waits for its place when nobody reads the log.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -126,7 +125,7 @@ fn stored((at, hashes): (&TileAt, &Vec<Hash>)) -> AuditTile {
     }
 }
 
-/// Sequences now and then until told to stop, and once more then.
+/// Sequences now and then until told to stop, and once more then; and lets what has its place be found.
 pub async fn keep_sequencing(store: &dyn Store, stop: CancellationToken) {
     while !stop.is_cancelled() {
         tokio::select! {
@@ -135,6 +134,10 @@ pub async fn keep_sequencing(store: &dyn Store, stop: CancellationToken) {
         }
         if let Err(error) = sequence(store).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "entries of the audit log wait for their places");
+        }
+        if let Err(error) = index(store, UNITS).await {
+            // Another node was quicker, or it is tried again.
+            tracing::debug!(error = &error as &dyn std::error::Error, "the audit log could not be indexed");
         }
     }
 }

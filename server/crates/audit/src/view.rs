@@ -1,8 +1,7 @@
 use domain::view::AuditEntryView;
+use ledger::{parse, tree};
 use serde_json::{Value, json};
 use store::audit::AuditRow;
-
-use crate::{canonical::parse, tree};
 
 /// What pages and REST show of a stored entry, read from its hashed body. The name for people stays empty: it is not
 /// part of the entry.
@@ -23,6 +22,7 @@ pub fn view(row: &AuditRow) -> AuditEntryView {
         actor_name: String::new(),
         door: word("/door"),
         address: text("/address"),
+        credential: text("/session").or_else(|| text("/token")),
         action: word("/action"),
         resource_kind: word("/resource/kind"),
         resource_id: word("/resource/id"),
@@ -44,6 +44,7 @@ fn from_columns(row: &AuditRow) -> AuditEntryView {
         actor_name: String::new(),
         door: String::new(),
         address: None,
+        credential: None,
         action: row.action.clone(),
         resource_kind: row.resource_kind.clone(),
         resource_id: row.resource_id.clone(),

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use audit::checkpoint::PublicKey;
 use domain::{Clock, Timestamp};
+use ledger::checkpoint::PublicKey;
 use store::{
     Store, StoreError,
     receivers::{Reached, Receiver as Row},

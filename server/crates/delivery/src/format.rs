@@ -52,7 +52,7 @@ impl Format {
         match self {
             Self::Rondo => {
                 // As in an export, where the hashed bytes stand as they are.
-                let line = audit::export::line(row);
+                let line = ledger::export::line(&row.body);
                 let members = line.trim_end().strip_prefix('{').unwrap_or("}");
                 format!("{{\"log\":{},{members}", Value::from(log))
             }
@@ -94,7 +94,7 @@ fn body(row: &AuditRow) -> Value {
 
 /// The hash of an entry, as it stands in an export.
 fn hash(row: &AuditRow) -> String {
-    audit::tree::text(&audit::tree::leaf(row.body.as_bytes()))
+    ledger::tree::text(&ledger::tree::leaf(row.body.as_bytes()))
 }
 
 #[cfg(test)]

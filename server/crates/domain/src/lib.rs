@@ -33,8 +33,8 @@ pub use operation::{Operation, OperationKind};
 pub use problem::{ErrorCode, FieldError, NamedPolicy, Problem};
 pub use role::{Role, Scope, UnknownRole};
 pub use state::{
-    AccessVerdict, ApprovalState, DecisionKind, DecisionResult, DelegationState, EmergencyState, FileOutcome,
-    MissedRuns, PolicySetState, Risk, RunStatus, StageState, TaskStatus, Trigger, UnknownState, VersionState, WaitsFor,
-    WhyAlone,
+    AccessVerdict, AnswerEvery, ApprovalState, CellKind, DecisionKind, DecisionResult, DelegationState, EmergencyState,
+    FileOutcome, MissedRuns, PolicySetState, Risk, RunStatus, StageState, TaskStatus, Trigger, UnknownState,
+    VersionState, WaitsFor, WhyAlone,
 };
 pub use time::{Clock, InvalidTimestamp, Timestamp};

@@ -169,6 +169,12 @@ operations! {
     AuditRead = "audit.read" Read,
     /// Export the audit log.
     AuditExport = "audit.export" Read,
+    /// Have a saved question about the log answered every so often, or no longer.
+    AuditSubscribe = "audit.subscribe" Change,
+    /// Name a search of the audit log, for oneself.
+    AuditViewSave = "audit-view.save" Change,
+    /// Forget a named search.
+    AuditViewDelete = "audit-view.delete" Change,
     /// See the policies, those that are proposed included, and what they would change.
     PolicyRead = "policy.read" Read,
     /// Propose other policies of the administrators, or change a proposal.

@@ -302,6 +302,38 @@ states! {
 }
 
 states! {
+    /// How often somebody has a question of auditors answered. Days, weeks and months are those of UTC; weeks begin on Monday.
+    AnswerEvery {
+        /// After each day.
+        Day = "day",
+        /// After each week.
+        Week = "week",
+        /// After each month.
+        Month = "month",
+    }
+}
+
+states! {
+    /// What a column of an answer to a question of auditors holds.
+    CellKind {
+        /// A moment, as RFC 3339.
+        Time = "time",
+        /// A person, by sign-in name.
+        Person = "person",
+        /// The place of an entry in the audit log.
+        Entry = "entry",
+        /// A run, by number.
+        Run = "run",
+        /// A version of a definition: `namespace/name version`.
+        Definition = "definition",
+        /// Words.
+        Text = "text",
+        /// A number.
+        Number = "number",
+    }
+}
+
+states! {
     /// How much harm a workflow can do, as its author judged it.
     Risk {
         /// Easily undone.

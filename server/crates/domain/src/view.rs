@@ -3,6 +3,7 @@
 mod access;
 mod approval;
 mod audit;
+mod audit_question;
 mod calendar;
 mod connection;
 mod definition;
@@ -27,8 +28,9 @@ pub use approval::{
 };
 pub use audit::{
     AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView,
-    VerificationView,
+    AuditSampleView, AuditViewView, VerificationView,
 };
+pub use audit_question::{AnswerCell, AuditAnswerView, AuditQuestionColumn, AuditQuestionView, Words};
 pub use calendar::CalendarView;
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};
 pub use definition::{

@@ -15,17 +15,22 @@ use domain::{RunId, RunStatus};
 use engine::{Engine, EngineSettings};
 use lab::Lab;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
 use stopwatch::{Outcome, as_f64, median, milliseconds, now};
 use store::{Store, runs::Run, workflows::VersionState};
 use store_postgres::{PoolSizes, PostgresStore};
 use store_sqlite::SqliteStore;
 use tokio::{sync::broadcast::error::RecvError, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 
 /// Calls of the runs that come at once.
 const CROWD_CALLS: usize = 10;
 /// Runs that come at once.
 const CROWD: usize = 64;
+/// Crowds one after the other, to measure what goes on beside them.
+const CROWDS: usize = 10;
+/// Their calls.
+const LEDGER_STEPS: f64 = 6_400.0;
 /// Calls of the chain.
 const CHAIN: usize = 40;
 /// Runs that wait for the same event.
@@ -44,8 +49,13 @@ fn main() -> std::process::ExitCode {
 
 async fn measure() -> Outcome<()> {
     let directory = tempfile::tempdir()?;
-    let store = Arc::new(SqliteStore::open(&directory.path().join("rondo.sqlite")).await?);
-    measure_on("SQLite", Arc::clone(&store) as Arc<dyn Store>, directory).await?;
+    let path = directory.path().join("rondo.sqlite");
+    let store = Arc::new(SqliteStore::open(&path).await?);
+    let raw = async || {
+        let options = SqliteConnectOptions::new().filename(&path).busy_timeout(Duration::from_secs(10));
+        Ok(Raw::Sqlite(SqliteConnection::connect_with(&options).await?))
+    };
+    measure_on("SQLite", Arc::clone(&store) as Arc<dyn Store>, directory, raw).await?;
     store.close().await;
     let Ok(server) = std::env::var("TEST_POSTGRES_URL") else { return Ok(()) };
     let name = format!("rondo_steps_{}", std::process::id());
@@ -54,13 +64,19 @@ async fn measure() -> Outcome<()> {
     let mut url: url::Url = server.parse()?;
     url.set_path(&name);
     let store = Arc::new(PostgresStore::connect(url.as_str(), PoolSizes::default()).await?);
-    measure_on("PostgreSQL", Arc::clone(&store) as Arc<dyn Store>, tempfile::tempdir()?).await?;
+    let raw = async || Ok(Raw::Postgres(PgConnection::connect(url.as_str()).await?));
+    measure_on("PostgreSQL", Arc::clone(&store) as Arc<dyn Store>, tempfile::tempdir()?, raw).await?;
     store.close().await;
     sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await?;
     Ok(())
 }
 
-async fn measure_on(name: &str, store: Arc<dyn Store>, directory: tempfile::TempDir) -> Outcome<()> {
+async fn measure_on(
+    name: &str,
+    store: Arc<dyn Store>,
+    directory: tempfile::TempDir,
+    raw: impl AsyncFnOnce() -> Outcome<Raw>,
+) -> Outcome<()> {
     println!("\n| {name} | |\n| --- | ---: |");
     let lab = Lab::on(Arc::clone(&store), directory).await;
     for clients in [1, 64] {
@@ -71,6 +87,7 @@ async fn measure_on(name: &str, store: Arc<dyn Store>, directory: tempfile::Temp
     bench.chain().await?;
     bench.crowd().await?;
     bench.waiting().await?;
+    bench.ledger(raw().await?).await?;
     bench.engine.shut_down().await;
     Ok(())
 }
@@ -187,6 +204,51 @@ impl Bench {
         Ok(())
     }
 
+    /// What the audit log costs: the crowd several times over while entries get their places and are indexed, until the last one
+    /// has; beside the same while the database drops every entry that is written.
+    async fn ledger(&self, mut raw: Raw) -> Outcome<()> {
+        let like = self.template("ledger", &calls(CROWD_CALLS)).await?;
+        let store = self.lab.store.as_ref();
+        self.catch_up().await?;
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        for _ in 0..5 {
+            let stop = CancellationToken::new();
+            let crowd = async {
+                let spent = self.crowds(&like).await;
+                stop.cancel();
+                spent
+            };
+            let began = now();
+            let (spent, ()) = tokio::join!(crowd, audit::keep_sequencing(store, stop.clone()));
+            spent?;
+            self.catch_up().await?;
+            with.push(LEDGER_STEPS / began.elapsed().as_secs_f64());
+            raw.drop_entries().await?;
+            without.push(LEDGER_STEPS / self.crowds(&like).await?.as_secs_f64());
+            raw.keep_entries().await?;
+        }
+        let (with, without) = (median(with), median(without));
+        let cost = (1.0 - with / without) * 100.0;
+        println!("| The same with the audit log / without, calls a second | {with:.0} / {without:.0} ({cost:.1} %) |");
+        Ok(())
+    }
+
+    /// Everything has its place in the log, and can be found.
+    async fn catch_up(&self) -> Outcome<()> {
+        let store = self.lab.store.as_ref();
+        audit::sequence(store).await?;
+        while audit::index(store, 100).await? > 0 {}
+        Ok(())
+    }
+
+    async fn crowds(&self, like: &Run) -> Outcome<Duration> {
+        let began = now();
+        for _ in 0..CROWDS {
+            self.through(like, CROWD).await?;
+        }
+        Ok(began.elapsed())
+    }
+
     async fn waiting(&self) -> Outcome<()> {
         let like = self.template("waiting", "\n  - hear: {listen: {to: {one: {with: {type: go}}}}}\n").await?;
         let mut open = HashSet::from([like.id]);
@@ -209,6 +271,37 @@ impl Bench {
             "| {WAITING} runs that wait for an event, from the event to the last end | {:.0} ms |",
             milliseconds(&began.elapsed())
         );
+        Ok(())
+    }
+}
+
+/// A connection past the store.
+enum Raw {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Raw {
+    /// Has every entry of the audit log dropped that is written from now on.
+    async fn drop_entries(&mut self) -> Outcome<()> {
+        self.execute(
+            "CREATE TRIGGER dropped BEFORE INSERT ON audit_queue BEGIN SELECT RAISE(IGNORE); END",
+            "CREATE FUNCTION dropped() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+             CREATE TRIGGER dropped BEFORE INSERT ON audit_queue FOR EACH ROW EXECUTE FUNCTION dropped()",
+        )
+        .await
+    }
+
+    /// No longer.
+    async fn keep_entries(&mut self) -> Outcome<()> {
+        self.execute("DROP TRIGGER dropped", "DROP TRIGGER dropped ON audit_queue; DROP FUNCTION dropped()").await
+    }
+
+    async fn execute(&mut self, sqlite: &'static str, postgres: &'static str) -> Outcome<()> {
+        match self {
+            Self::Sqlite(connection) => _ = sqlx::raw_sql(sqlite).execute(connection).await?,
+            Self::Postgres(connection) => _ = sqlx::raw_sql(postgres).execute(connection).await?,
+        }
         Ok(())
     }
 }

@@ -61,6 +61,8 @@ pub enum NoticeKind {
     EmergencyConfirmed,
     /// Somebody holds a role by emergency access, at which the recipient is to look afterwards.
     EmergencyBegun,
+    /// A question that the recipient has answered every so often was answered.
+    AuditAnswer,
 }
 
 impl NoticeKind {
@@ -92,6 +94,7 @@ impl NoticeKind {
             Self::EmergencyAsked => "emergency-asked",
             Self::EmergencyConfirmed => "emergency-confirmed",
             Self::EmergencyBegun => "emergency-begun",
+            Self::AuditAnswer => "audit-answer",
         }
     }
 }
@@ -102,7 +105,7 @@ pub struct Notice {
     /// What it tells.
     pub kind: NoticeKind,
     /// The workflow's title; with its version, where it is about a definition; what policies are for; of a delegation, the
-    /// other one's name; who holds emergency access.
+    /// other one's name; who holds emergency access; a question with the number of rows that answer it.
     pub title: String,
     /// The run's number, if it is about one.
     pub run_number: Option<i64>,
@@ -124,7 +127,7 @@ pub struct NoticeMail {
     /// What it tells.
     pub kind: NoticeKind,
     /// The workflow's title; with its version, where it is about a definition; what policies are for; of a delegation, the
-    /// other one's name; who holds emergency access.
+    /// other one's name; who holds emergency access; a question with the number of rows that answer it.
     pub title: String,
     /// The run's number, if it is about one.
     #[serde(default)]

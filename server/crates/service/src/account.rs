@@ -278,10 +278,10 @@ impl Service {
     pub async fn mark_notifications_read(&self, caller: &Caller, id: Option<NotificationId>) -> Result<(), Problem> {
         let mut gate = self.enter(caller, Operation::NotificationRead).await?;
         let own = Resource::own(ResourceKind::Notification, caller.user);
-        gate.authorize(&own, &account(caller).1).await?;
+        let target = account(caller).1;
+        gate.authorize(&own, &target).await?;
         gate.unit.mark_read(caller.user, id, gate.now).await.or_problem()?;
-        // No audit entry: having read a notice is nobody else's business and changes nothing.
-        gate.finish_unaudited("").await?;
+        gate.finish(&target, json!({"notice": id})).await?;
         self.parts.live.changed(engine::Topic::Notifications(caller.user));
         Ok(())
     }

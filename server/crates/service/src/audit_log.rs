@@ -2,15 +2,12 @@
 
 use std::collections::VecDeque;
 
-use audit::{
-    checkpoint::PublicKey,
-    export,
-    tree::{self, Edge},
-};
+use audit::csv;
 use domain::{
-    Operation, Problem,
+    ErrorCode, Operation, Problem,
     view::{AuditEntryView, AuditFilter, Page, VerificationView},
 };
+use ledger::{checkpoint::PublicKey, export};
 use policy::Resource;
 use serde_json::json;
 use store::{
@@ -22,13 +19,15 @@ use tokio::sync::mpsc;
 use crate::{
     Caller, Service, cursor,
     gate::Target,
-    ledger::{self, check_stored},
     problems::{OrProblem as _, from_store},
+    signed_log::{self, check_stored},
     views::People,
 };
 
 /// Rows read at once by an export.
 const EXPORT_PAGE: u32 = 1_000;
+/// Units of work in which entries are indexed while somebody waits who searches.
+const INDEXED_AT_ONCE: usize = 40;
 /// Bytes that go to the reader at once, about.
 const EXPORT_PIECE: usize = 64 << 10;
 /// Pieces of an export that wait for a slow reader.
@@ -68,7 +67,7 @@ impl Service {
         if before.is_none() {
             gate.note_reading(&target(), json!({"filter": filter})).await?;
             // What was just noted belongs to the page.
-            gate.unit = self.sequenced_log().await.or_problem()?;
+            gate.unit = self.searchable_log(&filter).await?;
         }
         let rows = gate.unit.list_audit(&filter, before, limit + 1).await.or_problem()?;
         let page = cursor::page(rows, limit, |row| row.seq);
@@ -105,6 +104,9 @@ impl Service {
         };
         gate.note_reading(&target(), json!({"format": name, "filter": filter})).await?;
         let signed = self.checkpoint().await.or_problem()?;
+        if format == ExportFormat::Csv {
+            drop(self.searchable_log(&filter).await?);
+        }
         let (pieces, export) = mpsc::channel(EXPORT_QUEUE);
         let store = std::sync::Arc::clone(&self.parts.store);
         tokio::spawn(async move {
@@ -122,10 +124,33 @@ impl Service {
 
     /// What is wrong with the stored log, if anything is.
     pub(crate) async fn verdict(&self, unit: &mut dyn UnitOfWork) -> store::Result<VerificationView> {
-        let anchored = self.anchored().await;
+        // Whether it can be read is said where it is written.
+        let anchored = self.anchored().await.unwrap_or_default();
         let fault = check_stored(unit, anchored.as_deref()).await?;
         let entries = u64::try_from(unit.audit_size().await?).unwrap_or_default();
         Ok(VerificationView { sound: fault.is_none(), entries, fault })
+    }
+
+    /// The same, in which `filter` finds everything.
+    pub(crate) async fn searchable_log(&self, filter: &AuditFilter) -> Result<Box<dyn UnitOfWork>, Problem> {
+        let store = self.parts.store.as_ref();
+        audit::sequence(store).await.or_problem()?;
+        if filter.needs_index() {
+            let left = match audit::index(store, INDEXED_AT_ONCE).await {
+                // Another node was quicker, and is at it.
+                Err(StoreError::Conflict) => audit::index(store, 0).await,
+                other => other,
+            };
+            let left = left.or_problem()?;
+            if left > 0 {
+                let why = format!(
+                    "the log cannot be searched for words, policies, addresses and sessions yet: {left} entries are still being \
+                     indexed; try again in a minute"
+                );
+                return Err(Problem::new(ErrorCode::Unavailable).with_detail(why));
+            }
+        }
+        store.snapshot().await.or_problem()
     }
 
     /// A view of the log with all that is durable now.
@@ -135,7 +160,7 @@ impl Service {
     }
 }
 
-fn entry_view(row: &AuditRow, people: &People) -> AuditEntryView {
+pub(crate) fn entry_view(row: &AuditRow, people: &People) -> AuditEntryView {
     let mut view = audit::view(row);
     if let Some(actor) = row.actor_id {
         view.actor_name = people.get(actor).name;
@@ -148,14 +173,13 @@ type Pieces = mpsc::Sender<Result<String, Problem>>;
 /// Writes the whole log as it was signed as JSON Lines.
 pub(crate) async fn export_lines(store: &dyn Store, signed: &AuditCheckpoint, pieces: &Pieces) -> store::Result<()> {
     let mut unit = store.snapshot().await?;
-    let (key, introductions) = ledger::keys(unit.as_mut()).await?;
+    let (key, introductions) = signed_log::keys(unit.as_mut()).await?;
     let key = PublicKey::parse(&key).map_err(|_| StoreError::Inconsistent("audit_keys".to_owned()))?;
     let mut piece = export::header(&key);
     for note in &introductions {
         piece.push_str(&export::introduction(note));
     }
-    let (mut edge, mut count) = (Edge::default(), 0_u64);
-    let mut after = 0;
+    let (mut after, mut count) = (0, 0_u64);
     let mut notes = VecDeque::from(unit.audit_checkpoints(0, EXPORT_PAGE).await?);
     loop {
         while let Some(note) = notes.pop_front_if(|note| note.size <= after) {
@@ -172,27 +196,27 @@ pub(crate) async fn export_lines(store: &dyn Store, signed: &AuditCheckpoint, pi
         let Some(last) = rows.last() else { break };
         after = last.seq;
         for row in &rows {
-            edge.push(tree::leaf(row.body.as_bytes()));
-            piece.push_str(&export::line(row));
+            piece.push_str(&export::line(&row.body));
         }
         if piece.len() >= EXPORT_PIECE && pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() {
             return Ok(());
         }
     }
-    piece.push_str(&export::footer(edge.size(), count, &edge.root()));
+    let said = signed_log::checkpoint_says(signed)?;
+    piece.push_str(&export::footer(said.size, count, &said.root));
     let _ = pieces.send(Ok(piece)).await;
     Ok(())
 }
 
 async fn export_csv(store: &dyn Store, filter: &AuditFilter, pieces: &Pieces) -> store::Result<()> {
     let mut unit = store.snapshot().await?;
-    let mut piece = export::csv_header();
+    let mut piece = csv::header();
     let mut before = None;
     loop {
         let rows = unit.list_audit(filter, before, EXPORT_PAGE).await?;
         let people = People::load(unit.as_mut(), rows.iter().filter_map(|row| row.actor_id)).await?;
         for row in &rows {
-            piece.push_str(&export::csv_line(&entry_view(row, &people)));
+            piece.push_str(&csv::line(&entry_view(row, &people)));
         }
         let last = rows.last().map(|row| row.seq);
         if pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() || last.is_none() {

@@ -25,10 +25,10 @@ use crate::{
     audit_log::export_lines,
     authoring::{archive_detail, archive_target},
     gate::Target,
-    ledger,
     people::{all_right, check_login, check_name_and_email, field, user_view},
     problems::{OrProblem as _, from_store},
     separation::must_stay_apart,
+    signed_log,
 };
 
 /// People listed at once.
@@ -303,7 +303,7 @@ impl Service {
     pub async fn console_audit_key(&self) -> Result<String, Problem> {
         self.checkpoint().await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
-        Ok(ledger::keys(unit.as_mut()).await.or_problem()?.0)
+        Ok(signed_log::keys(unit.as_mut()).await.or_problem()?.0)
     }
 
     /// Has the audit log signed with a new key from now on, which the newest so far introduces; the new one's public key.

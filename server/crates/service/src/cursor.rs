@@ -25,13 +25,18 @@ pub(crate) fn decode<K: DeserializeOwned>(cursor: Option<&str>) -> Result<Option
         .ok_or_else(|| Problem::new(ErrorCode::BadRequest).with_detail("the cursor is not one that this server gave"))
 }
 
+/// The cursor of the page that comes after this key.
+pub(crate) fn encode<K: Serialize>(key: &K) -> Option<String> {
+    Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).ok()?))
+}
+
 /// A page of rows that were read one beyond `limit`: the extra row only says that there are more.
 pub(crate) fn page<R, K: Serialize>(mut rows: Vec<R>, limit: u32, key: impl Fn(&R) -> K) -> Page<R> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows.last().filter(|_| more).and_then(|row| serde_json::to_vec(&key(row)).ok());
-    Page { items: rows, next: next.map(|key| URL_SAFE_NO_PAD.encode(key)) }
+    let next = rows.last().filter(|_| more).and_then(|row| encode(&key(row)));
+    Page { items: rows, next }
 }
 
 /// The same page with other items.

@@ -65,6 +65,7 @@ impl Service {
         let target = Target::new("draft", "", workflow.to_string()).within(&workflow.namespace);
         let owner = known.as_ref().map_or(caller.user, |draft| draft.user_id);
         gate.authorize_or_hide(&Resource::own(ResourceKind::Draft, owner), &target).await?;
+        let is_new = known.is_none();
         let draft = match known {
             // What was sent stays what was sent; typing on makes another draft.
             Some(draft) if draft.run.is_none() && draft.workflow == *workflow => {
@@ -82,8 +83,13 @@ impl Service {
             },
         };
         gate.unit.put_draft(&draft).await.or_problem()?;
-        // No audit entry: a draft is the person's own note and changes nothing for anybody until it is sent.
-        gate.finish_unaudited(&draft.id.to_string()).await?;
+        let target = Target::new("draft", draft.id, workflow.to_string()).within(&workflow.namespace);
+        if is_new {
+            gate.finish(&target, Value::Null).await?;
+        } else {
+            // The page keeps it while somebody types: that there is a draft is in the log already.
+            gate.finish_unaudited(&draft.id.to_string()).await?;
+        }
         Ok(view(draft))
     }
 
@@ -91,11 +97,13 @@ impl Service {
     pub async fn delete_draft(&self, caller: &Caller, id: DraftId) -> Result<(), Problem> {
         let mut gate = self.enter(caller, Operation::DraftDelete).await?;
         let own = Resource::own(ResourceKind::Draft, caller.user);
-        gate.authorize(&own, &Target::new("draft", id, "")).await?;
+        let draft = gate.unit.draft(id).await.or_problem()?.filter(|draft| draft.user_id == caller.user);
+        let target = Target::new("draft", id, draft.map(|draft| draft.workflow.to_string()).unwrap_or_default());
+        gate.authorize(&own, &target).await?;
         if !gate.unit.delete_draft(caller.user, id).await.or_problem()? {
             return Err(not_found());
         }
-        gate.finish_unaudited(&id.to_string()).await
+        gate.finish(&target, Value::Null).await
     }
 
     /// The pending approval that waits for what a draft holds.

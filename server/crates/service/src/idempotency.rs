@@ -5,7 +5,7 @@
 
 use std::{fmt, time::Duration};
 
-use domain::{ErrorCode, Operation, Problem, RunId, view::RunSummary};
+use domain::{ErrorCode, Operation, Problem, RunId, UserId, view::RunSummary};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{StoreError, UnitOfWork, requests::Answered};
@@ -100,7 +100,8 @@ impl Service {
             return Err(Problem::new(ErrorCode::IdempotencyMismatch));
         }
         if earlier.status != 0 {
-            return Ok(Remembered::Done { status: earlier.status, body: earlier.body });
+            let body = self.parts.vault.unseal(&place(caller.user, key), &earlier.body).map_err(|_| lost())?;
+            return Ok(Remembered::Done { status: earlier.status, body: body.expose().to_owned() });
         }
         if !earlier.body.is_empty() {
             return done(unit.as_mut(), &earlier.body).await;
@@ -123,7 +124,9 @@ impl Service {
         if status >= 500 {
             unit.release_answered(reservation).await.or_problem()?;
         } else {
-            unit.finish_answered(reservation, status, body).await.or_problem()?;
+            // An answer may hold what is told once, as a new token is.
+            let sealed = self.parts.vault.seal(&place(reservation.user_id, &reservation.key), body);
+            unit.finish_answered(reservation, status, &sealed).await.or_problem()?;
         }
         unit.commit().await.or_problem()
     }
@@ -131,10 +134,6 @@ impl Service {
 
 /// What was done by a request whose answer was lost.
 async fn done(unit: &mut dyn UnitOfWork, done: &str) -> Result<Remembered, Problem> {
-    let lost = || {
-        Problem::new(ErrorCode::Conflict)
-            .with_detail("a request with this key was done, and its answer was lost: look at what came of it")
-    };
     let done: Done = serde_json::from_str(done).map_err(|_| lost())?;
     if done.operation != Operation::RunLaunch {
         return Err(lost());
@@ -143,6 +142,16 @@ async fn done(unit: &mut dyn UnitOfWork, done: &str) -> Result<Remembered, Probl
     let run = unit.run(id).await.or_problem()?.ok_or_else(lost)?;
     let people = People::load(unit, [run.requester_id]).await.or_problem()?;
     Ok(Remembered::Launched(Box::new(views::run_summary(&run, &people))))
+}
+
+/// What an answer is sealed to.
+fn place(user: UserId, key: &str) -> String {
+    format!("answer:{user}:{key}")
+}
+
+fn lost() -> Problem {
+    Problem::new(ErrorCode::Conflict)
+        .with_detail("a request with this key was done, and its answer was lost: look at what came of it")
 }
 
 fn under_way() -> Problem {

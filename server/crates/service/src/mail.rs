@@ -407,6 +407,14 @@ fn words(mail: &NoticeMail, base_url: &str, link: Option<(String, Timestamp)>) -
             format!("대리 지정이 해제되었습니다: {title}"),
             format!("{title} 님과의 대리 지정이 기간 전에 해제되었습니다."),
         ),
+        (NoticeKind::AuditAnswer, false) => (
+            format!("Answered: {title}"),
+            format!("A question that you follow was answered, with so many rows: {title}."),
+        ),
+        (NoticeKind::AuditAnswer, true) => (
+            format!("질문에 대한 결과: {title}"),
+            format!("받아 보는 질문의 결과가 나왔습니다. 괄호 앞의 수는 해당하는 행의 수입니다: {title}"),
+        ),
         (NoticeKind::DefinitionPublished, true) => {
             (format!("게시되었습니다: {title}"), format!("\"{title}\" 정의가 게시되어 이제 실행할 수 있습니다."))
         }

@@ -135,7 +135,12 @@ impl Service {
                 if waits { "workflow.submit" } else { "workflow.publish" },
                 ("workflow", workflow.to_string(), format!("{workflow} {version}")),
                 Some(&workflow.namespace),
-                serde_json::json!({"version": version, "digest": row.digest, "source": "shipped"}),
+                serde_json::json!({
+                    "version": version,
+                    "digest": row.digest,
+                    "source": "shipped",
+                    "tests": definition.cases().len(),
+                }),
             ));
             if let Some(secret) =
                 secrets::missing(unit.as_mut(), &workflow.namespace, &definition).await.map_err(store)?

@@ -33,6 +33,22 @@ pub(crate) const LOCK_STREAM: Option<&str> = Some("SELECT pg_advisory_xact_lock(
 /// `f(text, part)`: place of a part in a text, 0 when it is not there.
 pub(crate) const POSITION: &str = "strpos";
 
+/// How the words of entries of the audit log are written: before the first, between place and words, after the words. They
+/// come as words already, so no dictionary and no parser has a say, whatever the database's locale.
+pub(crate) const INDEX_WORDS: (&str, &str, &str) =
+    ("INSERT INTO audit_words (rowid, words) VALUES ", ", array_to_tsvector(string_to_array(", ", ' ')))");
+/// How they are asked: before and after the query.
+pub(crate) const MATCH_WORDS: (&str, &str) = (" AND words.words @@ CAST(", " AS tsquery)");
+/// Between words that must all be there.
+pub(crate) const WORD_AND: &str = " & ";
+
+/// Asks for words that begin so. A word is letters and digits, so nothing in it means anything to the index.
+pub(crate) fn push_prefix(query: &mut String, word: &str) {
+    query.push('\'');
+    query.push_str(word);
+    query.push_str("':*");
+}
+
 /// Owner, now, until, limit, due, the namespace whose turn was last. The namespaces are found by jumping from one to the next
 /// in the index. The runs are picked before they are updated (MATERIALIZED), or a plan could pick more; and locked before
 /// turns are given, so that two nodes get different ones, as many as there are.

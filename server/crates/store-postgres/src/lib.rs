@@ -73,6 +73,8 @@ mod policy_sets;
 mod pooled;
 #[path = "../../store/sql/process_permissions.rs"]
 mod process_permissions;
+#[path = "../../store/sql/questions.rs"]
+mod questions;
 #[path = "../../store/sql/receivers.rs"]
 mod receivers;
 #[path = "../../store/sql/repositories.rs"]

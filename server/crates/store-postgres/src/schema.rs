@@ -39,7 +39,9 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(23, "changes_of_runs", "0023_changes_of_runs.sql"),
     migration!(24, "repositories", "0024_repositories.sql"),
     migration!(25, "ledger", "0025_ledger.sql"),
-    migration!(26, "receivers", "0026_receivers.sql"),
+    migration!(26, "audit_search", "0026_audit_search.sql"),
+    migration!(27, "questions", "0027_questions.sql"),
+    migration!(28, "receivers", "0028_receivers.sql"),
 ];
 
 #[cfg(test)]

@@ -28,6 +28,20 @@ pub(crate) const LOCK_STREAM: Option<&str> = None;
 /// `f(text, part)`: place of a part in a text, 0 when it is not there.
 pub(crate) const POSITION: &str = "instr";
 
+/// How the words of entries of the audit log are written: before the first, between place and words, after the words.
+pub(crate) const INDEX_WORDS: (&str, &str, &str) = ("INSERT INTO audit_words (rowid, words) VALUES ", ", ", ")");
+/// How they are asked: before and after the query.
+pub(crate) const MATCH_WORDS: (&str, &str) = (" AND audit_words MATCH ", "");
+/// Between words that must all be there.
+pub(crate) const WORD_AND: &str = " AND ";
+
+/// Asks for words that begin so. A word is letters and digits, so nothing in it means anything to the index.
+pub(crate) fn push_prefix(query: &mut String, word: &str) {
+    query.push('"');
+    query.push_str(word);
+    query.push_str("\"*");
+}
+
 /// Owner, now, until, limit, due, the namespace whose turn was last. The namespaces are found by jumping from one to the next
 /// in the index.
 pub(crate) const CLAIM_RUNS: &str = "\

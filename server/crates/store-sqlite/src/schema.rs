@@ -34,7 +34,9 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(23, "changes_of_runs", "0023_changes_of_runs.sql"),
     migration!(24, "repositories", "0024_repositories.sql"),
     migration!(25, "ledger", "0025_ledger.sql"),
-    migration!(26, "receivers", "0026_receivers.sql"),
+    migration!(26, "audit_search", "0026_audit_search.sql"),
+    migration!(27, "questions", "0027_questions.sql"),
+    migration!(28, "receivers", "0028_receivers.sql"),
 ];
 
 /// Of the file of task logs.
@@ -71,6 +73,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=26).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=28).collect::<Vec<_>>());
     }
 }

@@ -1,13 +1,18 @@
 use async_trait::async_trait;
-use domain::view::AuditFilter;
+use domain::{UserId, view::AuditFilter};
 use store::{
     Result, StoreError,
-    audit::{AuditCheckpoint, AuditKey, AuditLog, AuditRow, AuditTile, Checkpoints, QueuedEntry},
+    audit::{
+        AuditCheckpoint, AuditKey, AuditLog, AuditRow, AuditTerms, AuditTile, AuditView, AuditViews, Checkpoints, Mark,
+        QueuedEntry,
+    },
+    search,
 };
 
 use crate::{
+    db::{INDEX_WORDS, MATCH_WORDS, WORD_AND, push_prefix},
     row::{Columns, each, first, only},
-    statement::{Statement, sql},
+    statement::{IDS_PER_QUERY, Statement, sql},
     unit::Unit,
 };
 
@@ -46,34 +51,99 @@ fn checkpoint(row: &Columns<'_>) -> Result<AuditCheckpoint> {
     Ok(AuditCheckpoint { size: row.integer("size")?, at: row.time("at")?, note: row.text("note")? })
 }
 
-fn push_filter(statement: &mut Statement, filter: &AuditFilter) {
+/// The query for what a filter lets through, from its tables on. What it is found by as a whole, or by its words, comes first:
+/// then the database goes along that index, from the newest entry down.
+fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option<i64>, limit: u32) {
+    let marks = [
+        (Mark::Policy, &filter.policy, " JOIN audit_marks policy ON policy.seq = e.seq"),
+        (Mark::Address, &filter.address, " JOIN audit_marks address ON address.seq = e.seq"),
+        (Mark::Credential, &filter.credential, " JOIN audit_marks credential ON credential.seq = e.seq"),
+    ];
+    let query = filter.text.as_deref().map(|text| {
+        let mut query = String::new();
+        for word in search::words(text) {
+            if !query.is_empty() {
+                query.push_str(WORD_AND);
+            }
+            push_prefix(&mut query, &word);
+        }
+        query
+    });
+    let query = query.filter(|query| !query.is_empty());
+    statement.push(" FROM audit_entries e");
+    for (_, text, join) in &marks {
+        if text.is_some() {
+            statement.push(join);
+        }
+    }
+    if query.is_some() {
+        statement.push(" JOIN audit_words words ON words.rowid = e.seq");
+    }
+    statement.push(" WHERE TRUE");
+    for (mark, text, _) in &marks {
+        let Some(text) = text else { continue };
+        let (kind, value) = match mark {
+            Mark::Policy => (" AND policy.kind = ", " AND policy.text = "),
+            Mark::Address => (" AND address.kind = ", " AND address.text = "),
+            Mark::Credential => (" AND credential.kind = ", " AND credential.text = "),
+        };
+        statement.push(kind).value(mark.as_str()).push(value).value(text);
+    }
+    if let Some(query) = &query {
+        statement.push(MATCH_WORDS.0).value(query).push(MATCH_WORDS.1);
+    }
+    push_columns(statement, filter);
+    if let Some(seq) = before {
+        statement.push(" AND e.seq < ").value(seq);
+    }
+    // The places are the same in all of these tables; a database follows the index of the one that it is told.
+    statement.push(match () {
+        () if query.is_some() => " ORDER BY words.rowid DESC",
+        () if filter.policy.is_some() => " ORDER BY policy.seq DESC",
+        () if filter.address.is_some() => " ORDER BY address.seq DESC",
+        () if filter.credential.is_some() => " ORDER BY credential.seq DESC",
+        () => " ORDER BY e.seq DESC",
+    });
+    statement.limit(limit);
+}
+
+fn push_columns(statement: &mut Statement, filter: &AuditFilter) {
     if let Some(from) = filter.from {
-        statement.push(" AND at >= ").value(from);
+        statement.push(" AND e.at >= ").value(from);
     }
     if let Some(to) = filter.to {
-        statement.push(" AND at < ").value(to);
+        statement.push(" AND e.at < ").value(to);
     }
     if let Some(actor) = &filter.actor {
-        statement.push(" AND actor = ").value(actor);
+        statement.push(" AND e.actor = ").value(actor);
+    }
+    if let Some(team) = &filter.team {
+        statement.push(
+            " AND e.actor_id IN (SELECT m.user_id FROM team_members m JOIN teams t ON t.id = m.team_id WHERE t.name = ",
+        );
+        statement.value(team).push(")");
     }
     if let Some(action) = &filter.action {
         // `/` is the character after `.`: a range finds `run.cancel` for `run` by the index, and needs no pattern.
-        statement.push(" AND (action = ").value(action);
-        statement.push(" OR (action >= ").value(&format!("{action}."));
-        statement.push(" AND action < ").value(&format!("{action}/")).push("))");
+        statement.push(" AND (e.action = ").value(action);
+        statement.push(" OR (e.action >= ").value(&format!("{action}."));
+        statement.push(" AND e.action < ").value(&format!("{action}/")).push("))");
     }
     if let Some(kind) = &filter.resource_kind {
-        statement.push(" AND resource_kind = ").value(kind);
+        statement.push(" AND e.resource_kind = ").value(kind);
     }
     if let Some(resource) = &filter.resource {
-        statement.push(" AND (resource_id = ").value(resource);
-        statement.push(" OR resource_name = ").value(resource).push(")");
+        statement.push(" AND (e.resource_id = ").value(resource);
+        statement.push(" OR e.resource_name = ").value(resource).push(")");
     }
     if let Some(namespace) = &filter.namespace {
-        statement.push(" AND namespace = ").value(namespace);
+        statement.push(" AND e.namespace = ").value(namespace);
     }
     if let Some(outcome) = &filter.outcome {
-        statement.push(" AND outcome = ").value(outcome);
+        statement.push(" AND e.outcome = ").value(outcome);
+    }
+    if let Some(last) = filter.last {
+        statement.push(" AND e.seq <= ").value(last);
     }
 }
 
@@ -140,13 +210,61 @@ impl AuditLog for Unit {
         only(&self.fetch(statement).await?, |row| row.flag("empty"))
     }
 
-    async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>> {
-        let mut statement = sql(select!("WHERE TRUE"));
-        push_filter(&mut statement, filter);
-        if let Some(seq) = before {
-            statement.push(" AND seq < ").value(seq);
+    async fn audit_indexed(&mut self) -> Result<i64> {
+        let mut statement = sql("SELECT seq FROM audit_indexed WHERE id = 1");
+        statement.push(self.lock_clause());
+        only(&self.fetch(statement).await?, |row| row.integer("seq"))
+    }
+
+    async fn index_audit(&mut self, before: i64, terms: &[AuditTerms]) -> Result<()> {
+        let Some(last) = terms.last() else { return Ok(()) };
+        let moved = sql("UPDATE audit_indexed SET seq = $2 WHERE id = 1 AND seq = $1").bind(before).bind(last.seq);
+        self.execute_one(moved).await?;
+        for some in terms.chunks(ROWS_PER_INSERT) {
+            let mut insert = sql(INDEX_WORDS.0);
+            for (index, entry) in some.iter().enumerate() {
+                insert.push(if index == 0 { "(" } else { ", (" });
+                insert.value(entry.seq).push(INDEX_WORDS.1).value(&entry.words.join(" ")).push(INDEX_WORDS.2);
+            }
+            self.execute(insert).await?;
         }
-        statement.push(" ORDER BY seq DESC").limit(limit);
+        let marks = terms.iter().flat_map(|entry| entry.marks.iter().map(|(mark, text)| (entry.seq, *mark, text)));
+        let marks: Vec<_> = marks.collect();
+        for some in marks.chunks(ROWS_PER_INSERT) {
+            let mut insert = sql("INSERT INTO audit_marks (kind, text, seq) VALUES ");
+            for (index, (seq, mark, text)) in some.iter().enumerate() {
+                insert.push(if index == 0 { "(" } else { ", (" });
+                insert.value(mark.as_str()).push(", ").value(text.as_str()).push(", ").value(*seq).push(")");
+            }
+            insert.push(" ON CONFLICT DO NOTHING");
+            self.execute(insert).await?;
+        }
+        Ok(())
+    }
+
+    async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<i64>> {
+        let mut statement = sql("SELECT e.seq");
+        push_filtered(&mut statement, filter, before, limit);
+        each(&self.fetch(statement).await?, |row| row.integer("seq"))
+    }
+
+    async fn audit_at(&mut self, places: &[i64]) -> Result<Vec<AuditRow>> {
+        let mut rows = Vec::with_capacity(places.len());
+        for some in places.chunks(IDS_PER_QUERY) {
+            let mut statement = sql(select!("WHERE seq IN ("));
+            statement.values(some.iter().copied()).push(")");
+            rows.extend(each(&self.fetch(statement).await?, entry)?);
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.seq));
+        Ok(rows)
+    }
+
+    async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>> {
+        let mut statement = sql(concat!(
+            "SELECT e.seq, e.at, e.actor_id, e.actor, e.action, e.resource_kind, e.resource_id, e.resource_name, ",
+            "e.namespace, e.outcome, e.body"
+        ));
+        push_filtered(&mut statement, filter, before, limit);
         each(&self.fetch(statement).await?, entry)
     }
 
@@ -194,6 +312,36 @@ impl AuditLog for Unit {
             self.execute(insert).await?;
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl AuditViews for Unit {
+    async fn audit_views_of(&mut self, user: UserId) -> Result<Vec<AuditView>> {
+        let statement = sql("SELECT user_id, name, query, saved_at FROM audit_views WHERE user_id = $1 ORDER BY name");
+        each(&self.fetch(statement.bind(user)).await?, |row| {
+            Ok(AuditView {
+                user_id: row.parsed("user_id")?,
+                name: row.text("name")?,
+                query: row.text("query")?,
+                saved_at: row.time("saved_at")?,
+            })
+        })
+    }
+
+    async fn put_audit_view(&mut self, view: &AuditView) -> Result<()> {
+        let statement = sql(concat!(
+            "INSERT INTO audit_views (user_id, name, query, saved_at) VALUES ($1, $2, $3, $4) ",
+            "ON CONFLICT (user_id, name) DO UPDATE SET query = excluded.query, saved_at = excluded.saved_at"
+        ));
+        let statement = statement.bind(view.user_id).bind(&view.name).bind(&view.query).bind(view.saved_at);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    async fn delete_audit_view(&mut self, user: UserId, name: &str) -> Result<bool> {
+        let statement = sql("DELETE FROM audit_views WHERE user_id = $1 AND name = $2").bind(user).bind(name);
+        Ok(self.execute(statement).await? > 0)
     }
 }
 

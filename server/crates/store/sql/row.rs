@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use domain::{Timestamp, WorkflowRef};
 use sqlx::{Decode, Row as _, Type};
-use store::{Result, StoreError};
+use store::{Result, StoreError, questions::Field};
 
 use crate::db::{Db, Row};
 
@@ -62,6 +62,20 @@ impl<'r> Columns<'r> {
     /// An id, state or name that may be absent.
     pub(crate) fn maybe_parsed<T: FromStr>(&self, name: &'static str) -> Result<Option<T>> {
         self.get::<Option<&str>>(name)?.map(|text| text.parse().map_err(|_| unexpected(name))).transpose()
+    }
+
+    /// What stands in each column, in their order: for queries whose columns are not known here.
+    pub(crate) fn fields(&self) -> Result<Vec<Field>> {
+        (0..self.0.len()).map(|index| self.field(index)).collect()
+    }
+
+    fn field(&self, index: usize) -> Result<Field> {
+        // A column of another type refuses to be read as a number.
+        if let Ok(number) = self.0.try_get::<Option<i64>, _>(index) {
+            return Ok(number.map_or(Field::Nothing, Field::Number));
+        }
+        let text: Option<String> = self.0.try_get(index).map_err(|_| unexpected("of an answer"))?;
+        Ok(text.map_or(Field::Nothing, Field::Text))
     }
 
     /// The workflow in the columns `namespace` and `name`.

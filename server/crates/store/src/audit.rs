@@ -32,6 +32,40 @@ pub struct AuditRow {
     pub body: String,
 }
 
+/// What an entry is found by beyond its columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditTerms {
+    /// Its place.
+    pub seq: i64,
+    /// Its words, folded ([`crate::search::fold`]), each once.
+    pub words: Vec<String>,
+    /// Whole texts, each with what it is.
+    pub marks: Vec<(Mark, String)>,
+}
+
+/// What a text is that an entry is found by as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// A policy that determined it.
+    Policy,
+    /// The network address.
+    Address,
+    /// The session or API token.
+    Credential,
+}
+
+impl Mark {
+    /// As it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Address => "address",
+            Self::Credential => "credential",
+        }
+    }
+}
+
 /// A row of `audit_tiles`: hashes that stand beside each other in the tree over all entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditTile {
@@ -94,6 +128,14 @@ pub trait AuditLog: Send {
     async fn take_queued_audit(&mut self, limit: u32) -> Result<Vec<QueuedEntry>>;
     /// Whether nothing waits.
     async fn is_audit_queue_empty(&mut self) -> Result<bool>;
+    /// Up to which entry the log can be searched. Within a writing unit it stays locked until the unit ends.
+    async fn audit_indexed(&mut self) -> Result<i64>;
+    /// Lets the entries after `before` be found, up to the last of these; [`crate::StoreError::Conflict`] when others have.
+    async fn index_audit(&mut self, before: i64, terms: &[AuditTerms]) -> Result<()>;
+    /// The places of entries that `filter` lets through, newest first, below `before`, at most `limit`.
+    async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<i64>>;
+    /// The entries at these places, those that there are, newest first.
+    async fn audit_at(&mut self, places: &[i64]) -> Result<Vec<AuditRow>>;
     /// Entries that `filter` lets through, newest first, below `before`, at most `limit`.
     async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>>;
     /// Entries in order after `after`, at most `limit`, for export and verification.
@@ -122,4 +164,28 @@ pub trait Checkpoints: Send {
     async fn last_audit_checkpoint(&mut self) -> Result<Option<AuditCheckpoint>>;
     /// Checkpoints over `from` entries or more, the one over the fewest first, at most `limit`.
     async fn audit_checkpoints(&mut self, from: i64, limit: u32) -> Result<Vec<AuditCheckpoint>>;
+}
+
+/// A row of `audit_views`: a search of the log that somebody has named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditView {
+    /// Whose.
+    pub user_id: UserId,
+    /// Its name, unique for the person.
+    pub name: String,
+    /// The query of its address.
+    pub query: String,
+    /// When it was saved last.
+    pub saved_at: Timestamp,
+}
+
+/// Searches of the log that people have named.
+#[async_trait]
+pub trait AuditViews: Send {
+    /// Those of a person, by name.
+    async fn audit_views_of(&mut self, user: UserId) -> Result<Vec<AuditView>>;
+    /// Adds one, or replaces the one of the same name.
+    async fn put_audit_view(&mut self, view: &AuditView) -> Result<()>;
+    /// Forgets one; whether there was one.
+    async fn delete_audit_view(&mut self, user: UserId, name: &str) -> Result<bool>;
 }

@@ -48,6 +48,7 @@ pub mod logs;
 pub mod messages;
 pub mod policy_sets;
 pub mod process_permissions;
+pub mod questions;
 pub mod receivers;
 pub mod repositories;
 pub mod requests;
@@ -128,6 +129,7 @@ pub trait UnitOfWork:
     + access_reviews::AccessReviews
     + approvals::Approvals
     + audit::AuditLog
+    + audit::AuditViews
     + audit::Checkpoints
     + calendars::Calendars
     + children::Children
@@ -140,6 +142,7 @@ pub trait UnitOfWork:
     + messages::Messages
     + policy_sets::PolicySets
     + process_permissions::ProcessPermissions
+    + questions::Questions
     + receivers::Receivers
     + repositories::Repositories
     + requests::Requests

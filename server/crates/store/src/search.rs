@@ -34,6 +34,17 @@ pub fn text_of_run(run: &Run) -> String {
     fold(&format!("{}\n{values}", run.title)).replace('\0', " ")
 }
 
+/// The longest word that is told from another, in characters.
+const LONGEST_WORD: usize = 64;
+
+/// The words of a text, folded: runs of letters and digits. Those of what is searched and of what is searched for are the same.
+#[must_use]
+pub fn words(text: &str) -> Vec<String> {
+    let folded = fold(text);
+    let words = folded.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(|word| word.chars().take(LONGEST_WORD).collect()).collect()
+}
+
 /// The number in `1042`, `#1042` or `R-1042`.
 #[must_use]
 pub fn run_number(search: &str) -> Option<i64> {
@@ -42,7 +53,8 @@ pub fn run_number(search: &str) -> Option<i64> {
     digits.unwrap_or(search).parse().ok()
 }
 
-fn collect(value: &Value, into: &mut String) {
+/// The texts and numbers in a value, each with a line feed after it, until [`INPUT_LIMIT`] is reached.
+pub fn collect(value: &Value, into: &mut String) {
     if into.len() > INPUT_LIMIT {
         return;
     }
@@ -71,6 +83,13 @@ mod tests {
         assert_eq!(fold("ＡＢＣ"), "abc");
         assert_eq!(fold("\u{1100}\u{1161}\u{11a8}"), "각");
         assert_eq!(fold("김민수"), "김민수");
+    }
+
+    #[test]
+    fn words_are_letters_and_digits() {
+        assert_eq!(words("R-1042: Ärger (v2.0) 김민수 님"), ["r", "1042", "ärger", "v2", "0", "김민수", "님"]);
+        assert_eq!(words("'; \"* --"), Vec::<String>::new());
+        assert_eq!(words(&"x".repeat(500)), ["x".repeat(64)]);
     }
 
     #[test]

@@ -4,14 +4,14 @@ use axum::{
     Json,
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use domain::{
     Timestamp,
     view::{
         AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView,
-        Page, VerificationView,
+        AuditSampleView, AuditViewView, Page, VerificationView,
     },
 };
 use futures::StreamExt as _;
@@ -21,7 +21,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Asked, Place};
+use super::{Asked, Place, Sent, whole};
 use crate::http::{Portal, identify::SignedIn, problem::Answer};
 
 pub(super) fn routes() -> OpenApiRouter<Portal> {
@@ -32,29 +32,76 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(proof))
         .routes(routes!(consistency))
         .routes(routes!(receivers))
+        .routes(routes!(evidence))
+        .routes(routes!(sample))
+        .routes(routes!(views))
+        .routes(routes!(save_view, delete_view))
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct EntriesQuery {
-    /// Not before.
-    from: Option<Timestamp>,
-    /// Before.
-    to: Option<Timestamp>,
-    /// The actor's sign-in name.
-    actor: Option<String>,
-    /// The action, or its first part (`run` finds `run.cancel`).
-    action: Option<String>,
-    /// Kind of resource.
-    #[serde(rename = "resourceKind")]
-    resource_kind: Option<String>,
-    /// The resource's id or name.
-    resource: Option<String>,
-    /// The namespace.
-    namespace: Option<String>,
-    /// `done`, `refused` or `failed`.
-    outcome: Option<String>,
+/// The parameters of something that is done with what a filter lets through: the filter's, and some of its own. Unknown
+/// parameters are refused, so the two cannot be flattened into each other.
+macro_rules! filtered {
+    ($name:ident { $($own:tt)* }) => {
+        #[derive(Deserialize, IntoParams)]
+        #[into_params(parameter_in = Query)]
+        #[serde(deny_unknown_fields)]
+        struct $name {
+            /// Not before.
+            from: Option<Timestamp>,
+            /// Before.
+            to: Option<Timestamp>,
+            /// The actor's sign-in name.
+            actor: Option<String>,
+            /// The action, or its first part (`run` finds `run.cancel`).
+            action: Option<String>,
+            /// Kind of resource.
+            #[serde(rename = "resourceKind")]
+            resource_kind: Option<String>,
+            /// The resource's id or name.
+            resource: Option<String>,
+            /// The namespace.
+            namespace: Option<String>,
+            /// `done`, `refused` or `failed`.
+            outcome: Option<String>,
+            /// A policy that determined it.
+            policy: Option<String>,
+            /// The network address.
+            address: Option<String>,
+            /// The id of the session or API token that was used.
+            credential: Option<String>,
+            /// The name of a team whose member the actor is now.
+            team: Option<String>,
+            /// Words, or beginnings of words, that all occur in the entry.
+            text: Option<String>,
+            /// Not after this place in the log.
+            last: Option<i64>,
+            $($own)*
+        }
+
+        impl $name {
+            fn filter(&mut self) -> AuditFilter {
+                AuditFilter {
+                    from: self.from,
+                    to: self.to,
+                    actor: self.actor.take(),
+                    action: self.action.take(),
+                    resource_kind: self.resource_kind.take(),
+                    resource: self.resource.take(),
+                    namespace: self.namespace.take(),
+                    outcome: self.outcome.take(),
+                    policy: self.policy.take(),
+                    address: self.address.take(),
+                    credential: self.credential.take(),
+                    team: self.team.take(),
+                    text: self.text.take(),
+                    last: self.last,
+                }
+            }
+        }
+    };
+}
+
+filtered!(EntriesQuery {
     /// An export instead of a page: `jsonl` is the whole log, verifiable by `rondo audit verify`; `csv` what the
     /// filter lets through, for spreadsheets.
     #[param(inline)]
@@ -63,7 +110,19 @@ struct EntriesQuery {
     limit: Option<u32>,
     /// `next` of the page before.
     cursor: Option<String>,
-}
+});
+
+filtered!(EvidenceQuery {
+    /// The checkpoint over so many entries under which they are proved; that of now unless told.
+    size: Option<i64>,
+});
+
+filtered!(SampleQuery {
+    /// How many entries, 1 to 500.
+    size: u32,
+    /// Any text of 1 to 100 characters: whoever draws with the same seed from the same entries draws the same.
+    seed: String,
+});
 
 /// The form of an export.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
@@ -87,18 +146,9 @@ enum Format {
 async fn entries(
     State(portal): State<Portal>,
     SignedIn(caller): SignedIn,
-    Asked(query): Asked<EntriesQuery>,
+    Asked(mut query): Asked<EntriesQuery>,
 ) -> Answer<Response> {
-    let filter = AuditFilter {
-        from: query.from,
-        to: query.to,
-        actor: query.actor,
-        action: query.action,
-        resource_kind: query.resource_kind,
-        resource: query.resource,
-        namespace: query.namespace,
-        outcome: query.outcome,
-    };
+    let filter = query.filter();
     let (format, media_type, file) = match query.format {
         None => {
             let page = portal.service.audit(&caller, filter, query.cursor.as_deref(), query.limit).await?;
@@ -113,6 +163,86 @@ async fn entries(
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(file));
     Ok(response)
+}
+
+/// An evidence pack: entries with their proofs, to be checked by `rondo audit verify` without a server
+///
+/// A tar archive of at most 5,000 entries; the same for the same search and checkpoint, byte for byte. Teams cannot be searched by.
+#[utoipa::path(get, path = "/api/v1/audit/evidence", tag = "audit", operation_id = "getAuditEvidence",
+    params(EvidenceQuery),
+    responses((status = 200, description = "The archive", body = Vec<u8>, content_type = "application/x-tar")),
+    extensions(("x-rondo-operation" = json!("audit.export"))))]
+async fn evidence(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Asked(mut query): Asked<EvidenceQuery>,
+) -> Answer<Response> {
+    let pack = portal.service.audit_evidence(&caller, query.filter(), query.size).await?;
+    let mut response = Body::from(pack).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
+    let file = HeaderValue::from_static("attachment; filename=\"evidence.tar\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, file);
+    Ok(response)
+}
+
+/// Draw entries at random, so that a second auditor draws the same
+#[utoipa::path(get, path = "/api/v1/audit/sample", tag = "audit", operation_id = "drawAuditSample",
+    params(SampleQuery),
+    responses((status = 200, description = "The sample, in the order in which it was drawn", body = AuditSampleView)),
+    extensions(("x-rondo-operation" = json!("audit.read"))))]
+async fn sample(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Asked(mut query): Asked<SampleQuery>,
+) -> Answer<Json<AuditSampleView>> {
+    let filter = query.filter();
+    Ok(Json(portal.service.audit_sample(&caller, filter, query.size, &query.seed).await?))
+}
+
+/// One's own named searches of the log, by name
+#[utoipa::path(get, path = "/api/v1/audit/views", tag = "audit", operation_id = "listAuditViews",
+    responses((status = 200, description = "All of them", body = Page<AuditViewView>)),
+    extensions(("x-rondo-operation" = json!("audit.read"))))]
+async fn views(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answer<Json<Page<AuditViewView>>> {
+    Ok(whole(portal.service.audit_views(&caller).await?))
+}
+
+/// A search of the log.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"query": "action=session.create&outcome=refused"}))]
+struct Search {
+    /// The query of its address in the portal, without `?`.
+    query: String,
+}
+
+/// Name a search of the log for oneself, or replace the one of this name
+#[utoipa::path(put, path = "/api/v1/audit/views/{name}", tag = "audit", operation_id = "putAuditView",
+    params(("name" = String, Path, description = "Its name, 1 to 100 characters")),
+    request_body = Search,
+    responses((status = 200, description = "The search", body = AuditViewView)),
+    extensions(("x-rondo-operation" = json!("audit-view.save"))))]
+async fn save_view(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(name): Place<String>,
+    Sent(Search { query }): Sent<Search>,
+) -> Answer<Json<AuditViewView>> {
+    Ok(Json(portal.service.save_audit_view(&caller, &name, &query).await?))
+}
+
+/// Forget a named search
+#[utoipa::path(delete, path = "/api/v1/audit/views/{name}", tag = "audit", operation_id = "deleteAuditView",
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 204, description = "Done")),
+    extensions(("x-rondo-operation" = json!("audit-view.delete"))))]
+async fn delete_view(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(name): Place<String>,
+) -> Answer<StatusCode> {
+    portal.service.delete_audit_view(&caller, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Read the whole log and check that nothing was altered or left out

@@ -7,6 +7,7 @@ mod account;
 mod administration;
 mod approvals;
 mod audit;
+mod audit_questions;
 mod calendars;
 mod connections;
 mod definitions;
@@ -58,6 +59,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(approvals::routes())
         .merge(delegations::routes())
         .merge(audit::routes())
+        .merge(audit_questions::routes())
         .merge(administration::routes())
         .merge(policies::routes())
         .merge(access_reviews::routes())

@@ -75,7 +75,7 @@ fn what_was_hashed_stands_in_the_own_format_as_it_is() {
     let body = line.strip_prefix("{\"log\":\"rondo/4f1c33a09be2d87e\",\"body\":").unwrap();
     let (body, hash) = body.split_once(",\"hash\":\"").unwrap();
     assert_eq!(body, rows[0].body);
-    assert_eq!(hash.strip_suffix("\"}").unwrap(), audit::tree::text(&audit::tree::leaf(body.as_bytes())));
+    assert_eq!(hash.strip_suffix("\"}").unwrap(), ledger::tree::text(&ledger::tree::leaf(body.as_bytes())));
 }
 
 /// What OCSF 1.3.0 requires of the classes that are used.

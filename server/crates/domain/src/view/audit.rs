@@ -22,6 +22,9 @@ pub struct AuditEntryView {
     /// From which address, where there is one.
     #[serde(default)]
     pub address: Option<String>,
+    /// The id of the session or API token that was used, where there is one.
+    #[serde(default)]
+    pub credential: Option<String>,
     /// The operation or event (`approval.decide`).
     pub action: String,
     /// Kind of the resource (`run`, `user` …).
@@ -73,6 +76,54 @@ pub struct AuditFilter {
     pub namespace: Option<String>,
     /// The outcome.
     pub outcome: Option<String>,
+    /// A policy that determined it.
+    pub policy: Option<String>,
+    /// The network address.
+    pub address: Option<String>,
+    /// The id of the session or API token that was used.
+    pub credential: Option<String>,
+    /// The name of a team whose member the actor is now.
+    pub team: Option<String>,
+    /// Words, or beginnings of words, that all occur in the entry.
+    pub text: Option<String>,
+    /// Not after this place in the log.
+    pub last: Option<i64>,
+}
+
+impl AuditFilter {
+    /// Whether entries have to be in the search index to be found by it.
+    #[must_use]
+    pub fn needs_index(&self) -> bool {
+        [&self.policy, &self.address, &self.credential, &self.text].into_iter().any(Option::is_some)
+    }
+}
+
+/// A search of the audit log that somebody has named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AuditViewView {
+    /// Its name.
+    pub name: String,
+    /// The query of its address in the portal, without `?`.
+    pub query: String,
+    /// When it was saved.
+    pub saved_at: Timestamp,
+}
+
+/// Entries that were drawn at random, so that whoever draws with the same seed draws the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AuditSampleView {
+    /// What it was drawn with.
+    pub seed: String,
+    /// From the entries up to this place.
+    pub last: i64,
+    /// How many of them the filter lets through.
+    pub population: u64,
+    /// The drawn entries, in the order in which they were drawn.
+    pub items: Vec<AuditEntryView>,
 }
 
 /// The verdict of a verification.

@@ -177,6 +177,9 @@ fn an_auditor_opens_the_audit_log_and_the_policies_and_nothing_that_others_own()
         [
             Operation::AuditRead,
             Operation::AuditExport,
+            Operation::AuditSubscribe,
+            Operation::AuditViewSave,
+            Operation::AuditViewDelete,
             Operation::PolicyRead,
             Operation::AccessReviewRead,
             Operation::EmergencyRead,

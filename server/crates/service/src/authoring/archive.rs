@@ -3,7 +3,7 @@
 
 use std::io::{self, Read as _};
 
-use tar::{Archive, Builder, EntryType, Header};
+use tar::{Archive, EntryType};
 
 use super::TEXT_LIMIT;
 
@@ -65,37 +65,12 @@ fn text(entry: impl io::Read) -> io::Result<Result<Vec<u8>, &'static str>> {
     Ok(if text.len() > TEXT_LIMIT { Err("a definition has at most 1 MiB") } else { Ok(text) })
 }
 
-/// An archive under way, always the same for the same texts.
-pub(super) struct Packing(Builder<Vec<u8>>);
-
-impl Packing {
-    pub(super) fn begin() -> Self {
-        Self(Builder::new(Vec::new()))
-    }
-
-    pub(super) fn add(&mut self, path: &str, text: &str) -> io::Result<()> {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(EntryType::Regular);
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        header.set_mtime(0);
-        self.0.append_data(&mut header, path, text.as_bytes())
-    }
-
-    /// What has come since the last time.
-    pub(super) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(self.0.get_mut())
-    }
-
-    /// The end of the archive.
-    pub(super) fn end(self) -> io::Result<Vec<u8>> {
-        self.0.into_inner()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tar::{Builder, Header};
+
     use super::*;
+    use crate::packing::Packing;
 
     fn archive(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
         let mut builder = Builder::new(Vec::new());
@@ -129,9 +104,9 @@ mod tests {
     #[test]
     fn what_is_packed_is_found_again_and_packed_alike() {
         let pack = || {
-            let mut packing = Packing::begin();
-            packing.add("it/hello.yaml", "hello").unwrap();
-            packing.add(&format!("it/{}.json", "long".repeat(40)), "{}").unwrap();
+            let mut packing = Packing::begin(0);
+            packing.add("it/hello.yaml", b"hello").unwrap();
+            packing.add(&format!("it/{}.json", "long".repeat(40)), b"{}").unwrap();
             let mut whole = packing.take();
             whole.extend(packing.end().unwrap());
             whole

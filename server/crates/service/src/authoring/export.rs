@@ -12,10 +12,11 @@ use store::{
 };
 use tokio::sync::mpsc;
 
-use super::{archive::Packing, target};
+use super::target;
 use crate::{
     Caller, Service,
     gate::Target,
+    packing::Packing,
     problems::{OrProblem as _, internal, not_found},
 };
 
@@ -144,7 +145,7 @@ async fn write(
     let filter = VersionFilter { namespaces: namespace.map(|namespace| vec![namespace]), state };
     let failed = |cause: std::io::Error| internal("the archive cannot be made", &cause);
     let mut unit = store.snapshot().await.or_problem()?;
-    let mut packing = Packing::begin();
+    let mut packing = Packing::begin(0);
     let (mut after, mut last) = (None, None);
     loop {
         let rows = unit.list_versions(&filter, after.as_ref(), EXPORT_PAGE).await.or_problem()?;
@@ -163,7 +164,7 @@ async fn write(
             let Some(version) = unit.workflow_version(&row.workflow, &row.version).await.or_problem()? else {
                 continue;
             };
-            packing.add(&path(&version, versions), &version.source).map_err(failed)?;
+            packing.add(&path(&version, versions), version.source.as_bytes()).map_err(failed)?;
             if pieces.send(Ok(packing.take())).await.is_err() {
                 return Ok(());
             }

@@ -116,7 +116,7 @@ impl Service {
             return Err(gate.refuse(&target(workflow, version), problem).await);
         }
         // It was a definition when it was submitted; the program may have changed since.
-        self.restore(&written.version).map_err(invalid)?;
+        let tests = self.restore(&written.version).map_err(invalid)?.cases().len();
         let published = written.changed(&gate, caller, VersionState::Published);
         gate.unit.update_version(&published, VersionState::InReview).await.or_problem()?;
         let functions = self.parts.connectors.function_catalogue();
@@ -129,6 +129,7 @@ impl Service {
             "digest": digest,
             "authors": authors,
             "openComments": comments::open(&comments),
+            "tests": tests,
         });
         gate.finish(&target(workflow, version), detail).await?;
         self.wake_schedules();

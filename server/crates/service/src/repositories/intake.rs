@@ -177,6 +177,7 @@ impl Service {
             "commit": incoming.commit,
             "path": incoming.file.path,
             "authors": incoming.file.authors,
+            "tests": definition.cases().len(),
         });
         let (merged, told) = self.publish_or_ask(unit.as_mut(), incoming, &row, &authors).await?;
         let what = ("workflow", workflow.to_string(), format!("{workflow} {version}"));

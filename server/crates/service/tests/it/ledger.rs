@@ -6,12 +6,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use audit::{
+use domain::{ErrorCode, view::AuditFilter};
+use ledger::{
     checkpoint::{LedgerKey, PublicKey, Trust, unverified},
     proof, tree,
     verify::{Completeness, Outside, verify},
 };
-use domain::{ErrorCode, view::AuditFilter};
 use serde_json::json;
 use service::{Anchor, ExportFormat};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
@@ -278,7 +278,7 @@ async fn whatever_is_altered_is_named(office: &Office, mut raw: Raw) {
     let today = office.drawer.kept().unwrap();
     raw.put_back("yesterday").await;
     let fault_then = fault(office).await;
-    assert!(fault_then.contains("the end of the log was cut off"), "{fault_then}");
+    assert!(fault_then.contains("it was put back or cut off"), "{fault_then}");
     // What was kept is the evidence, and is not written over.
     office.service.sign_audit().await;
     assert_eq!(office.drawer.kept().unwrap(), today);
@@ -319,7 +319,7 @@ fn swap_actors(one: &AuditRow, other: &AuditRow) -> String {
         let (mut body, theirs): (serde_json::Value, serde_json::Value) =
             (serde_json::from_str(&row.body).unwrap(), serde_json::from_str(&of.body).unwrap());
         body["actor"] = if theirs["actor"] == body["actor"] { json!({"login": "x"}) } else { theirs["actor"].clone() };
-        let body = audit::canonical(&body).unwrap();
+        let body = ledger::canonical(&body).unwrap();
         format!("UPDATE audit_entries SET body = '{body}' WHERE seq = {}", row.seq)
     };
     format!("{}; {}", with(one, other), with(other, one))

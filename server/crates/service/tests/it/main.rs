@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod access_reviews;
+mod auditing;
 mod authoring;
 mod calendars;
 mod decisions;
@@ -22,6 +23,7 @@ mod operators;
 mod policies;
 mod postgres;
 mod processes;
+mod questions;
 mod real_systems;
 mod receivers;
 mod repositories;

@@ -73,9 +73,14 @@ impl Office {
 
     /// The same, with mails in the outbox, which nobody sends.
     pub(crate) async fn open_with_mail() -> Self {
+        Self::open_with_mail_by(Arc::new(WallClock)).await
+    }
+
+    /// The same, by another clock.
+    pub(crate) async fn open_with_mail_by(clock: Arc<dyn Clock>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&directory.path().join("rondo.sqlite")).await.unwrap();
-        Self::furnish(Arc::new(store), directory, Arc::new(WallClock), None, true).await
+        Self::furnish(Arc::new(store), directory, clock, None, true).await
     }
 
     /// The same, on an empty database.

@@ -1,11 +1,11 @@
 use domain::view::AuditFilter;
 use store::{
     StoreError,
-    audit::{AuditCheckpoint, AuditKey, AuditTile, QueuedEntry},
+    audit::{AuditCheckpoint, AuditKey, AuditTerms, AuditTile, AuditView, Mark, QueuedEntry},
 };
 
 use super::Subject;
-use crate::fixtures::{at, audit, user_id};
+use crate::fixtures::{at, audit, team, user, user_id};
 
 pub(super) async fn entries_follow_each_other_without_gaps(subject: Subject) {
     let mut unit = subject.unit().await;
@@ -107,6 +107,90 @@ pub(super) async fn entries_are_filtered_and_paged(subject: Subject) {
         seen.extend(page.iter().map(|entry| entry.seq));
     }
     assert_eq!(seen, (1..=12).rev().collect::<Vec<_>>());
+}
+
+pub(super) async fn entries_are_found_by_their_words_and_marks(subject: Subject) {
+    let mut unit = subject.unit().await;
+    let team = team(1, "team-1");
+    unit.insert_user(&user(1, "one")).await.unwrap();
+    unit.insert_team(&team).await.unwrap();
+    unit.add_member(team.id, user_id(1)).await.unwrap();
+    let mut entries: Vec<_> = (1..=6).map(audit).collect();
+    entries[3].actor_id = Some(user_id(1));
+    unit.append_audit(0, &entries).await.unwrap();
+    let terms = |seq: i64, words: &str, marks: &[(Mark, &str)]| AuditTerms {
+        seq,
+        words: words.split_whitespace().map(str::to_owned).collect(),
+        marks: marks.iter().map(|(mark, text)| (*mark, (*text).to_owned())).collect(),
+    };
+    let (policy, other) = ((Mark::Policy, "people-ask"), (Mark::Policy, "people-ask-too"));
+    let first = [
+        terms(1, "a laptop for 김민수", &[policy, (Mark::Address, "192.0.2.7")]),
+        terms(2, "", &[]),
+        terms(3, "laptops ärger", &[policy, policy, (Mark::Credential, "s-1")]),
+        terms(4, "lap 김민", &[other]),
+    ];
+    assert_eq!(unit.audit_indexed().await.unwrap(), 0);
+    unit.index_audit(0, &[]).await.unwrap();
+    unit.index_audit(0, &first).await.unwrap();
+    unit.index_audit(4, &[terms(5, "laptop", &[policy, (Mark::Address, "192.0.2.70")])]).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut unit = subject.unit().await;
+    assert!(matches!(unit.index_audit(4, &[terms(6, "laptop", &[])]).await, Err(StoreError::Conflict)));
+    let mut unit = subject.reading().await;
+    assert_eq!(unit.audit_indexed().await.unwrap(), 5);
+    let none = AuditFilter::default;
+    let some = |text: &str| Some(text.to_owned());
+    for (filter, expected) in [
+        (AuditFilter { text: some("laptop"), ..none() }, vec![5, 3, 1]),
+        (AuditFilter { text: some("Lap"), ..none() }, vec![5, 4, 3, 1]),
+        (AuditFilter { text: some("LAPTOP Ärger"), ..none() }, vec![3]),
+        (AuditFilter { text: some("김민"), ..none() }, vec![4, 1]),
+        (AuditFilter { text: some("김민수 a"), ..none() }, vec![1]),
+        (AuditFilter { text: some("top"), ..none() }, vec![]),
+        (AuditFilter { text: some("'laptop\" OR *"), ..none() }, vec![]),
+        (AuditFilter { text: some(" - "), ..none() }, vec![6, 5, 4, 3, 2, 1]),
+        (AuditFilter { policy: some("people-ask"), ..none() }, vec![5, 3, 1]),
+        (AuditFilter { policy: some("people-ask-too"), ..none() }, vec![4]),
+        (AuditFilter { address: some("192.0.2.7"), ..none() }, vec![1]),
+        (AuditFilter { credential: some("s-1"), ..none() }, vec![3]),
+        (AuditFilter { credential: some("192.0.2.7"), ..none() }, vec![]),
+        (AuditFilter { policy: some("people-ask"), address: some("192.0.2.70"), ..none() }, vec![5]),
+        (AuditFilter { policy: some("people-ask"), text: some("laptop"), last: Some(4), ..none() }, vec![3, 1]),
+        (AuditFilter { text: some("laptop"), resource: some("R-3"), ..none() }, vec![3]),
+        (AuditFilter { team: some("team-1"), ..none() }, vec![4]),
+        (AuditFilter { team: some("team-2"), ..none() }, vec![]),
+    ] {
+        let found = unit.list_audit(&filter, None, 50).await.unwrap();
+        assert_eq!(found.iter().map(|entry| entry.seq).collect::<Vec<_>>(), expected, "{filter:?}");
+        assert_eq!(unit.audit_places(&filter, None, 50).await.unwrap(), expected, "{filter:?}");
+        let below: Vec<_> = expected.iter().copied().filter(|seq| *seq < 4).take(1).collect();
+        assert_eq!(unit.audit_places(&filter, Some(4), 1).await.unwrap(), below, "{filter:?}");
+    }
+    let at = unit.audit_at(&[2, 6, 9]).await.unwrap();
+    assert_eq!(at, [entries[5].clone(), entries[1].clone()]);
+    assert_eq!(unit.audit_at(&[]).await.unwrap(), []);
+}
+
+pub(super) async fn searches_that_people_have_named_are_theirs(subject: Subject) {
+    let mut unit = subject.unit().await;
+    for number in [1, 2] {
+        unit.insert_user(&user(number, &format!("person-{number}"))).await.unwrap();
+    }
+    let view = |number: u128, name: &str, query: &str| AuditView {
+        user_id: user_id(number),
+        name: name.to_owned(),
+        query: query.to_owned(),
+        saved_at: at(1),
+    };
+    for view in [view(1, "b", "x=1"), view(1, "a", "x=2"), view(2, "b", "x=3"), view(1, "b", "x=4")] {
+        unit.put_audit_view(&view).await.unwrap();
+    }
+    let found = unit.audit_views_of(user_id(1)).await.unwrap();
+    assert_eq!(found, [view(1, "a", "x=2"), view(1, "b", "x=4")]);
+    assert!(unit.delete_audit_view(user_id(1), "b").await.unwrap());
+    assert!(!unit.delete_audit_view(user_id(1), "b").await.unwrap());
+    assert_eq!(unit.audit_views_of(user_id(2)).await.unwrap(), [view(2, "b", "x=3")]);
 }
 
 pub(super) async fn what_is_queued_is_taken_once_and_in_order(subject: Subject) {

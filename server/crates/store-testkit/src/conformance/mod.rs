@@ -14,6 +14,7 @@ mod events;
 mod limits;
 mod messages;
 mod policy_sets;
+mod questions;
 mod receivers;
 mod repositories;
 mod runs;
@@ -184,6 +185,17 @@ cases! { $;
         what_was_settled_stays_as_it_was,
         of_two_proposals_one_is_in_force,
         questions_are_kept_once_and_the_oldest_forgotten;
+    questions:
+        every_question_is_answered,
+        changes_that_nobody_else_approved_are_found,
+        quick_decisions_and_those_of_substitutes_are_found,
+        roles_that_were_not_used_are_found,
+        roles_that_conflict_are_found_where_they_meet,
+        emergencies_and_their_reviews_are_found,
+        failed_sign_ins_are_counted_by_address,
+        versions_published_without_tests_are_found,
+        an_altered_entry_hides_no_others,
+        a_question_is_followed_once_and_moved_once;
     children:
         a_call_starts_one_run,
         runs_that_wake_each_other_do_not_wait_in_a_circle;
@@ -193,7 +205,9 @@ cases! { $;
         sixteen_writers_make_one_log,
         the_tree_only_grows,
         what_is_queued_is_taken_once_and_in_order,
-        entries_are_filtered_and_paged;
+        entries_are_filtered_and_paged,
+        entries_are_found_by_their_words_and_marks,
+        searches_that_people_have_named_are_theirs;
     text:
         unicode_comes_back_as_it_went_in,
         a_megabyte_of_json_comes_back_as_it_went_in,

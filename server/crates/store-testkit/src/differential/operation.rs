@@ -1,3 +1,4 @@
+mod questions;
 mod receivers;
 mod repositories;
 
@@ -13,6 +14,7 @@ use store::{
     access::Subject as Holder,
     access_reviews::{AccessReview, ReviewItem},
     approvals::{ApprovalFilter, QueueKey},
+    audit::{AuditTerms, Mark},
     calendars::{ApprovalTimer, TimerKind},
     children::ChildRun,
     credentials::LinkPurpose,
@@ -23,6 +25,7 @@ use store::{
     process_permissions::ProcessPermission,
     runs::{Hold, JournalEntry, Lease, RunFilter, Taken, Visibility},
     schedules::Schedule,
+    search,
     secrets::SealedSecret,
     workflows::{ListedVersion, VersionFilter, VersionState},
 };
@@ -56,7 +59,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 82;
+const KINDS: u32 = 83;
 
 const TEXTS: &[&str] = &[
     "",
@@ -156,7 +159,8 @@ pub(super) async fn all_reviews(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all
 }
 
-/// Every set of policies with its authors, every question, every access review, and every emergency.
+/// Every set of policies with its authors, every question, every access review, every emergency, every repository, and who
+/// follows which question of auditors.
 pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     let mut all = Vec::new();
     for set in unit.list_policy_sets(None, 100_000).await.unwrap() {
@@ -168,6 +172,7 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     }
     all.extend(unit.list_emergencies(None, 100_000).await.unwrap().into_iter().map(shown));
     all.extend(unit.list_repositories().await.unwrap().into_iter().map(shown));
+    all.extend(unit.due_subscriptions(Timestamp::from_micros(i64::MAX), 100_000).await.unwrap().into_iter().map(shown));
     all.extend(unit.list_receivers().await.unwrap().into_iter().map(shown));
     all
 }
@@ -250,7 +255,8 @@ impl Operation {
             77 | 78 => self.substitutes(unit).await,
             79 => self.emergencies(unit).await,
             80 => self.repositories(unit).await,
-            81 => self.receivers(unit).await,
+            81 => self.questions(unit).await,
+            82 => self.receivers(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
@@ -924,9 +930,17 @@ impl Operation {
                 entry.actor_id = self.flag.then_some(user_id(a));
                 self.text.clone_into(&mut entry.action);
                 unit.append_audit(size, &[entry]).await?;
+                if size % 2 == 0 {
+                    let indexed = unit.audit_indexed().await?;
+                    let words = search::words(self.text);
+                    let marks = vec![(Mark::Policy, self.text.to_owned())];
+                    unit.index_audit(indexed, &[AuditTerms { seq: size + 1, words, marks }]).await?;
+                }
                 let filter = AuditFilter {
                     action: self.flag.then(|| self.text.to_owned()),
                     from: b.is_multiple_of(2).then_some(self.time),
+                    text: b.is_multiple_of(5).then(|| self.text.chars().take(3).collect()),
+                    policy: b.is_multiple_of(7).then(|| self.text.to_owned()),
                     ..AuditFilter::default()
                 };
                 shown((unit.list_audit(&filter, b.is_multiple_of(3).then_some(size), self.limit).await?, size))

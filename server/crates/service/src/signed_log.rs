@@ -4,24 +4,25 @@
 //! then. The last checkpoint is kept outside the database as well ([`Anchor`]): a database that was put back to an earlier
 //! copy cannot know that by itself.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, io, sync::Arc, time::Duration};
 
-use audit::{
-    checkpoint::{LedgerKey, PublicKey, Trust, unverified},
-    proof, tree,
-    tree::{Claim, Hash},
-    verify,
-};
+use audit::Stored;
 use domain::{
     ErrorCode, Operation, Problem,
     view::{AuditCheckpointView, AuditConsistencyView, AuditProofView},
 };
 use identity::vault::Vault;
+use ledger::{
+    checkpoint::{Checkpoint, Distrust, LedgerKey, PublicKey, Trust, unverified},
+    export, growth, proof,
+    tree::{self, Claim, Hash},
+    verify::What,
+};
 use policy::Resource;
 use serde_json::json;
 use store::{
     StoreError, UnitOfWork,
-    audit::{AuditCheckpoint, AuditKey},
+    audit::{AuditCheckpoint, AuditKey, AuditRow},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -32,8 +33,6 @@ use crate::{Caller, Service, audit_log::target, problems::OrProblem as _};
 const PAUSE: Duration = Duration::from_mins(1);
 /// Rows and checkpoints that are read at once.
 const ROWS: u32 = 1_000;
-/// Entries of a tile.
-const TILE: i64 = 256;
 
 /// Where the last checkpoint is kept outside the database.
 pub trait Anchor: fmt::Debug + Send + Sync {
@@ -133,28 +132,26 @@ impl Service {
 
     async fn checkpoint_and_anchor(&self) -> store::Result<()> {
         let signed = self.checkpoint().await?;
-        let anchor = Arc::clone(&self.parts.anchor);
-        let kept = match tokio::task::spawn_blocking(move || anchor.kept()).await {
-            Ok(Ok(kept)) => kept,
-            Ok(Err(cause)) => {
+        let kept = match self.anchored().await {
+            Ok(kept) => kept,
+            Err(cause) => {
                 warn!(error = &cause as &dyn std::error::Error, "the checkpoint outside the database cannot be read");
                 return Ok(());
             }
-            Err(_) => return Ok(()),
         };
         if kept.as_ref() == Some(&signed.note) {
             return Ok(());
         }
         if let Some(kept) = &kept {
             let mut unit = self.parts.store.snapshot().await?;
-            if let Some(fault) = grown_from(unit.as_mut(), kept, &signed).await? {
+            let now = checkpoint_says(&signed)?;
+            if let Some(fault) = grown_from(unit.as_mut(), unverified(kept), &now).await? {
                 // It is the evidence, and stays.
                 error!("{fault}; the checkpoint that was kept outside the database is not replaced");
                 return Ok(());
             }
         }
-        let anchor = Arc::clone(&self.parts.anchor);
-        if let Ok(Err(cause)) = tokio::task::spawn_blocking(move || anchor.keep(&signed.note)).await {
+        if let Err(cause) = self.with_anchor(move |anchor| anchor.keep(&signed.note)).await {
             warn!(error = &cause as &dyn std::error::Error, "the checkpoint could not be kept outside the database");
         }
         Ok(())
@@ -175,16 +172,16 @@ impl Service {
         let mut gate = self.look(caller, Operation::AuditRead).await?;
         gate.authorize(&Resource::system(), &target()).await?;
         gate.note_reading(&target(), json!({"checkpoint": true})).await?;
-        let AuditCheckpoint { at, note, .. } = self.checkpoint().await.or_problem()?;
+        let signed = self.checkpoint().await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let (key, introductions) = keys(unit.as_mut()).await.or_problem()?;
-        let read = unverified(&note).map_err(|_| inconsistent("audit_checkpoints")).or_problem()?;
+        let read = checkpoint_says(&signed).or_problem()?;
         Ok(AuditCheckpointView {
             origin: read.origin,
             size: read.size,
             root: tree::text(&read.root),
-            at,
-            checkpoint: note,
+            at: signed.at,
+            checkpoint: signed.note,
             key,
             introductions,
         })
@@ -205,19 +202,8 @@ impl Service {
         let (Some(row), Some(signed)) = (unit.audit_entry(seq).await.or_problem()?, signed) else {
             return Err(absent());
         };
-        let (Ok(place), Ok(size)) = (u64::try_from(seq), u64::try_from(signed.size)) else { return Err(absent()) };
-        let path = prove(unit.as_mut(), Claim::Inclusion { seq: place, size }).await.or_problem()?;
-        let (key, introductions) = keys(unit.as_mut()).await.or_problem()?;
-        let body = serde_json::from_str(&row.body).map_err(|_| inconsistent("audit_entries")).or_problem()?;
-        Ok(proof::document(proof::Parts {
-            body,
-            hash: tree::leaf(row.body.as_bytes()),
-            size,
-            path,
-            checkpoint: signed.note,
-            key,
-            introductions,
-        }))
+        let proofs = proofs_of(unit.as_mut(), &[row], &signed).await.or_problem()?;
+        proofs.into_iter().next().ok_or_else(absent)
     }
 
     /// The proof that the log of `to` entries begins with what it was at `from`; as it is now without `to`.
@@ -246,9 +232,16 @@ impl Service {
     }
 
     /// The checkpoint that was kept outside the database.
-    pub(crate) async fn anchored(&self) -> Option<String> {
+    pub(crate) async fn anchored(&self) -> io::Result<Option<String>> {
+        self.with_anchor(|anchor| anchor.kept()).await
+    }
+
+    async fn with_anchor<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&dyn Anchor) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
         let anchor = Arc::clone(&self.parts.anchor);
-        tokio::task::spawn_blocking(move || anchor.kept()).await.ok()?.ok()?
+        tokio::task::spawn_blocking(move || act(anchor.as_ref())).await.map_err(io::Error::other)?
     }
 }
 
@@ -259,32 +252,21 @@ pub(crate) async fn keys(unit: &mut dyn UnitOfWork) -> store::Result<(String, Ve
     Ok((first.public, keys.filter_map(|key| key.introduction).collect()))
 }
 
-/// Whether the stored log has grown from what a checkpoint from outside says; how not.
-async fn grown_from(unit: &mut dyn UnitOfWork, kept: &str, now: &AuditCheckpoint) -> store::Result<Option<String>> {
-    let Ok(kept) = unverified(kept) else {
-        return Ok(Some("the checkpoint outside the database is no checkpoint".to_owned()));
+/// How the stored log has not grown from the checkpoint that was kept outside the database.
+async fn grown_from(
+    unit: &mut dyn UnitOfWork,
+    kept: Result<Checkpoint, Distrust>,
+    now: &Checkpoint,
+) -> store::Result<Option<String>> {
+    let kept = match kept {
+        Ok(kept) => kept,
+        Err(distrust) => return Ok(Some(format!("the checkpoint outside the database: {distrust}"))),
     };
-    let Ok(now) = unverified(&now.note) else { return Err(inconsistent("audit_checkpoints")) };
-    if kept.origin != now.origin {
-        return Ok(Some(format!("the checkpoint outside the database is of another log, {}", kept.origin)));
-    }
-    if kept.size > now.size {
-        return Ok(Some(format!(
-            "the log has {} entries and had {} once: it was put back or cut off",
-            now.size, kept.size
-        )));
-    }
-    if kept.size > 0 {
-        let claim = Claim::Consistency { from: kept.size, to: now.size };
-        let path = prove(unit, claim).await?;
-        if !claim.is_proved(&path, kept.root, now.root) {
-            return Ok(Some(format!(
-                "the log is not the one that had {} entries once: it was written anew",
-                kept.size
-            )));
-        }
-    }
-    Ok(None)
+    let path = match growth::claim(&kept, now) {
+        Some(claim) => prove(unit, claim).await?,
+        None => Vec::new(),
+    };
+    Ok(growth::verify(&kept, now, &path).err().map(|what| what.to_string()))
 }
 
 /// The first fault of the log as it is stored: of its entries, of the tree over them, of what was signed of them; compared with
@@ -294,7 +276,7 @@ pub(crate) async fn check_stored(unit: &mut dyn UnitOfWork, anchored: Option<&st
         Ok(trust) => trust,
         Err(fault) => return Ok(Some(fault)),
     };
-    let mut rows = verify::Rows::default();
+    let mut rows = Stored::default();
     let mut signed = Signed::default();
     if let Some(fault) = signed.compare(unit, trust.as_ref(), &rows).await? {
         return Ok(Some(fault));
@@ -303,9 +285,8 @@ pub(crate) async fn check_stored(unit: &mut dyn UnitOfWork, anchored: Option<&st
         let after = i64::try_from(rows.size()).map_err(|_| inconsistent("audit_entries"))?;
         let page = unit.audit_from(after, ROWS).await?;
         let Some(last) = page.last() else { break };
-        let wanted = (after / TILE..=(last.seq - 1) / TILE)
-            .filter_map(|index| Some(tree::TileAt { level: 0, index: u64::try_from(index).ok()? }));
-        let tiles = audit::tiles(unit, wanted).await?;
+        let [first, last] = [after, last.seq - 1].map(|leaf| u64::try_from(leaf).unwrap_or_default() / tree::TILE);
+        let tiles = audit::tiles(unit, (first..=last).map(|index| tree::TileAt { level: 0, index })).await?;
         for row in &page {
             let index = u64::try_from(row.seq - 1).unwrap_or_default();
             let tile = tiles.get(&tree::TileAt { level: 0, index: index / tree::TILE });
@@ -334,20 +315,8 @@ pub(crate) async fn check_stored(unit: &mut dyn UnitOfWork, anchored: Option<&st
         return Ok(Some("the stored tree is not the one over the entries: its tiles were altered".to_owned()));
     }
     let (Some(anchored), Some(trust)) = (anchored, trust) else { return Ok(None) };
-    let kept = match trust.read(anchored) {
-        Ok(kept) => kept,
-        Err(distrust) => return Ok(Some(format!("the checkpoint outside the database: {distrust}"))),
-    };
-    if kept.size > entries {
-        return Ok(Some(cut(kept.size)));
-    }
-    let then = root_of(unit, kept.size).await?;
-    Ok((then != kept.root).then(|| {
-        format!(
-            "the log is not the one that had {} entries once, as the checkpoint outside the database says",
-            kept.size
-        )
-    }))
+    let now = Checkpoint { origin: trust.origin().to_owned(), size: entries, root: rows.root() };
+    grown_from(unit, trust.read(anchored), &now).await
 }
 
 /// The checkpoints as the walk along the entries comes to them.
@@ -365,7 +334,7 @@ impl Signed {
         &mut self,
         unit: &mut dyn UnitOfWork,
         trust: Option<&Trust>,
-        rows: &verify::Rows,
+        rows: &Stored,
     ) -> store::Result<Option<String>> {
         let size = i64::try_from(rows.size()).map_err(|_| inconsistent("audit_entries"))?;
         if self.ahead.is_empty() && self.read_to.is_none_or(|read| read < size) {
@@ -380,7 +349,7 @@ impl Signed {
             Ok(read) if i64::try_from(read.size) != Ok(size) => {
                 Some(format!("the checkpoint over {size} entries says {}", read.size))
             }
-            Ok(read) if read.root != rows.root() => Some(verify::What::Root { from, to: rows.size() }.to_string()),
+            Ok(read) if read.root != rows.root() => Some(What::Root { from, to: rows.size() }.to_string()),
             Ok(_) => None,
         })
     }
@@ -403,6 +372,34 @@ async fn trust(unit: &mut dyn UnitOfWork) -> store::Result<Result<Option<Trust>,
     Ok(Ok(Some(trust)))
 }
 
+/// The proofs that entries are in the log as it was signed.
+pub(crate) async fn proofs_of(
+    unit: &mut dyn UnitOfWork,
+    rows: &[AuditRow],
+    signed: &AuditCheckpoint,
+) -> store::Result<Vec<AuditProofView>> {
+    let (key, introductions) = keys(unit).await?;
+    let size = u64::try_from(signed.size).map_err(|_| inconsistent("audit_checkpoints"))?;
+    let claim = |row: &AuditRow| Claim::Inclusion { seq: u64::try_from(row.seq).unwrap_or_default(), size };
+    let wanted: BTreeSet<_> = rows.iter().flat_map(|row| claim(row).tiles()).collect();
+    let tiles = audit::tiles(unit, wanted).await?;
+    let proof = |row: &AuditRow| {
+        let path = claim(row).prove(&tiles).map_err(|_| inconsistent("audit_tiles"))?;
+        Ok(AuditProofView {
+            format: proof::FORMAT.to_owned(),
+            v: export::VERSION,
+            key: key.clone(),
+            introductions: introductions.clone(),
+            body: serde_json::from_str(&row.body).map_err(|_| inconsistent("audit_entries"))?,
+            hash: tree::text(&tree::leaf(row.body.as_bytes())),
+            size,
+            path: path.iter().map(tree::text).collect(),
+            checkpoint: signed.note.clone(),
+        })
+    };
+    rows.iter().map(proof).collect()
+}
+
 async fn prove(unit: &mut dyn UnitOfWork, claim: Claim) -> store::Result<Vec<Hash>> {
     let tiles = audit::tiles(unit, claim.tiles()).await?;
     claim.prove(&tiles).map_err(|_| inconsistent("audit_tiles"))
@@ -422,6 +419,11 @@ fn open(vault: &Vault, key: &AuditKey) -> store::Result<LedgerKey> {
 /// What a key is sealed to.
 fn place(id: &str) -> String {
     format!("audit-key:{id}")
+}
+
+/// What a checkpoint of the log says.
+pub(crate) fn checkpoint_says(signed: &AuditCheckpoint) -> store::Result<Checkpoint> {
+    unverified(&signed.note).map_err(|_| inconsistent("audit_checkpoints"))
 }
 
 fn inconsistent(what: &str) -> StoreError {

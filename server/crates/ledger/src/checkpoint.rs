@@ -190,6 +190,22 @@ impl Trust {
         Self { origin: key.origin().to_owned(), keys: vec![key] }
     }
 
+    /// Trusts this key, and those of these introductions that go back to it.
+    ///
+    /// # Errors
+    /// [`Distrust`]: one of the introductions is not what it should be.
+    pub fn in_keys(key: PublicKey, introductions: &[String]) -> Result<Self, Distrust> {
+        let mut trust = Self::in_key(key);
+        for introduction in introductions {
+            match trust.introduce(introduction) {
+                // One before the given key is none of its own.
+                Ok(_) | Err(Distrust::UnknownKey) => {}
+                Err(distrust) => return Err(distrust),
+            }
+        }
+        Ok(trust)
+    }
+
     /// The name of the log.
     #[must_use]
     pub fn origin(&self) -> &str {

@@ -17,6 +17,9 @@ const LARGEST: i64 = (1 << 53) - 1;
 pub struct NotCanonical(pub String);
 
 /// The canonical text of a value: members sorted by UTF-16 code units, no space, shortest escapes, integers only.
+///
+/// # Errors
+/// [`NotCanonical`]: it holds a number that the format does not have.
 pub fn canonical(value: &Value) -> Result<String, NotCanonical> {
     let mut text = String::new();
     write(value, &mut text)?;
@@ -24,12 +27,16 @@ pub fn canonical(value: &Value) -> Result<String, NotCanonical> {
 }
 
 /// Parses one JSON text and refuses repeated members, which parsers take differently.
+///
+/// # Errors
+/// It is none, or names a member twice.
 pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Strict>(text).map(|strict| strict.0)
 }
 
 /// The value with every number that [`canonical`] would refuse written as text.
-pub(crate) fn portable(value: &Value) -> Value {
+#[must_use]
+pub fn portable(value: &Value) -> Value {
     match value {
         Value::Number(number) => match integer(number) {
             Some(integer) => integer.into(),
@@ -44,7 +51,8 @@ pub(crate) fn portable(value: &Value) -> Value {
 }
 
 /// Whether arrays and objects are nested at most `levels` deep.
-pub(crate) fn within_depth(value: &Value, levels: usize) -> bool {
+#[must_use]
+pub fn within_depth(value: &Value, levels: usize) -> bool {
     let inner = |value: &Value| levels.checked_sub(1).is_some_and(|fewer| within_depth(value, fewer));
     match value {
         Value::Array(items) => items.iter().all(inner),

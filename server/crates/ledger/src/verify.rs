@@ -1,4 +1,4 @@
-//! Verifies an export or the stored log, entry by entry: that nothing was altered, and that nothing is missing.
+//! Verifies an export, entry by entry: that nothing was altered, and that nothing is missing.
 //!
 //! Two questions, two answers. *Integrity*: are these the entries that the log's keys have signed, each in its place?
 //! *Completeness*: are they all? The end of a file can be cut off together with the checkpoints over it, which no file can
@@ -9,7 +9,6 @@ use std::io::{self, BufRead, Read};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use store::audit::AuditRow;
 
 use crate::{
     VERSION,
@@ -17,7 +16,6 @@ use crate::{
     checkpoint::{Checkpoint, Distrust, PublicKey, Trust},
     export::{self, FORMAT},
     tree::{self, Edge, Hash},
-    view,
 };
 
 /// The longest line that is read, in bytes; a written one has at most a little over 1 MiB.
@@ -154,6 +152,17 @@ pub enum What {
         /// Entries at that time.
         size: u64,
     },
+    /// A checkpoint from elsewhere covers more entries than the log has.
+    #[error("the log has {is} entries and had {was} once: it was put back or cut off")]
+    Shrunk {
+        /// Entries at that time.
+        was: u64,
+        /// Entries now.
+        is: u64,
+    },
+    /// A checkpoint from elsewhere is of another log.
+    #[error("the checkpoint from elsewhere is of another log, {0}")]
+    OtherLog(String),
     /// The hashes of a proof do not lead from its entry to the root that was signed.
     #[error("the proof does not hold: the entry is not in the log that was signed, or at another place")]
     Path,
@@ -168,64 +177,11 @@ pub enum What {
     Trailing,
 }
 
-/// The stored rows, one after the other, with their search columns.
-#[derive(Clone, Debug, Default)]
-pub struct Rows {
-    edge: Edge,
-}
-
-impl Rows {
-    /// Entries so far.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.edge.size()
-    }
-
-    /// The root of the tree over them.
-    #[must_use]
-    pub fn root(&self) -> Hash {
-        self.edge.root()
-    }
-
-    /// Accepts the next row, whose hash is in the stored tree, or says what is wrong with it.
-    ///
-    /// # Errors
-    /// [`What`] is wrong.
-    pub fn accept(&mut self, row: &AuditRow, stored: Option<&Hash>) -> Result<(), What> {
-        let body = parse(row.body.as_bytes()).map_err(|error| What::Malformed(error.to_string()))?;
-        let hash = tree::leaf(row.body.as_bytes());
-        let place = place(&body)?;
-        let expected = self.edge.size() + 1;
-        if u64::try_from(place) != Ok(expected) || place != row.seq {
-            return Err(What::Place { expected });
-        }
-        if stored != Some(&hash) {
-            return Err(What::Hash);
-        }
-        let hashed = view(row);
-        let actor_id = body.pointer("/actor/id").and_then(Value::as_str).map(str::to_owned);
-        for (column, agrees) in [
-            ("at", hashed.at == row.at),
-            ("actor_id", actor_id == row.actor_id.map(|id| id.to_string())),
-            ("actor", hashed.actor == row.actor),
-            ("action", hashed.action == row.action),
-            ("resource_kind", hashed.resource_kind == row.resource_kind),
-            ("resource_id", hashed.resource_id == row.resource_id),
-            ("resource_name", hashed.resource_name == row.resource_name),
-            ("namespace", hashed.namespace == row.namespace),
-            ("outcome", hashed.outcome == row.outcome),
-        ] {
-            if !agrees {
-                return Err(What::Column(column));
-            }
-        }
-        self.edge.push(hash);
-        Ok(())
-    }
-}
-
 /// The place that a body of a known version claims.
-pub(crate) fn place(body: &Value) -> Result<i64, What> {
+///
+/// # Errors
+/// [`What`] is wrong with it.
+pub fn place(body: &Value) -> Result<i64, What> {
     let version = body.get("v").ok_or_else(|| What::Malformed("an entry without version".to_owned()))?;
     if version.as_number().and_then(integer) != Some(VERSION) {
         return Err(What::Version(version.to_string()));

@@ -1,53 +1,17 @@
 //! The proof that one entry is in the log: a document that is checked without the log.
 
 use domain::view::AuditProofView;
-use serde_json::Value;
 
 use crate::{
     canonical::canonical,
-    checkpoint::{Distrust, PublicKey, Trust},
+    checkpoint::{PublicKey, Trust},
     export,
-    tree::{self, Claim, Hash},
+    tree::{self, Claim},
     verify::{Outside, What, place},
 };
 
 /// The `format` of a proof.
 pub const FORMAT: &str = "rondo-audit-proof";
-
-/// What a proof is made of.
-pub struct Parts {
-    /// The entry.
-    pub body: Value,
-    /// Its hash.
-    pub hash: Hash,
-    /// The tree that it is in.
-    pub size: u64,
-    /// The hashes that lead from the entry to the root.
-    pub path: Vec<Hash>,
-    /// The checkpoint over the tree.
-    pub checkpoint: String,
-    /// The first key of the log.
-    pub key: String,
-    /// The notes that introduce later keys.
-    pub introductions: Vec<String>,
-}
-
-/// The document.
-#[must_use]
-pub fn document(parts: Parts) -> AuditProofView {
-    let Parts { body, hash, size, path, checkpoint, key, introductions } = parts;
-    AuditProofView {
-        format: FORMAT.to_owned(),
-        v: export::VERSION,
-        key,
-        introductions,
-        body,
-        hash: tree::text(&hash),
-        size,
-        path: path.iter().map(tree::text).collect(),
-        checkpoint,
-    }
-}
 
 /// What was proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,14 +37,7 @@ pub fn verify(proof: &AuditProofView, outside: &Outside) -> Result<Proved, What>
     }
     let malformed = |why: &str| What::Malformed(why.to_owned());
     let own = PublicKey::parse(&proof.key).map_err(|_| malformed("the key is none"))?;
-    let mut trust = Trust::in_key(outside.key.clone().unwrap_or(own));
-    for introduction in &proof.introductions {
-        match trust.introduce(introduction) {
-            // One before the given key is none of its own.
-            Ok(_) | Err(Distrust::UnknownKey) => {}
-            Err(distrust) => return Err(What::Note(distrust)),
-        }
-    }
+    let trust = Trust::in_keys(outside.key.clone().unwrap_or(own), &proof.introductions).map_err(What::Note)?;
     let signed = trust.read(&proof.checkpoint).map_err(What::Note)?;
     let seq = u64::try_from(place(&proof.body)?).map_err(|_| malformed("an entry without its place"))?;
     let text = canonical(&proof.body).map_err(|error| malformed(&error.to_string()))?;
@@ -93,6 +50,13 @@ pub fn verify(proof: &AuditProofView, outside: &Outside) -> Result<Proved, What>
     let claim = Claim::Inclusion { seq, size: signed.size };
     if signed.size != proof.size || !claim.is_proved(&path, hash, signed.root) {
         return Err(What::Path);
+    }
+    for kept in &outside.checkpoints {
+        // One of another size says nothing of this tree.
+        let kept = trust.read(kept).map_err(What::Outside)?;
+        if kept.size == signed.size && kept.root != signed.root {
+            return Err(What::Rewritten { size: kept.size });
+        }
     }
     let key = trust.first().cloned().ok_or_else(|| malformed("the key is none"))?;
     Ok(Proved { seq, size: signed.size, key })

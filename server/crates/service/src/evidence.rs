@@ -1,0 +1,136 @@
+//! Evidence packs: what the log says on one matter, with what proves it, in one archive for somebody outside.
+//!
+//! Everything in a pack comes from the log up to one checkpoint, so the same pack can be made again, byte for byte.
+
+use std::io;
+
+use audit::csv;
+use domain::{ErrorCode, Operation, Problem, view::AuditFilter};
+use ledger::{
+    canonical,
+    evidence::{self, Manifest},
+    portable, tree,
+};
+use policy::Resource;
+use serde_json::{Value, json};
+use store::{UnitOfWork, audit::AuditCheckpoint};
+
+use crate::{
+    Caller, Service,
+    audit_log::target,
+    packing::Packing,
+    people::field,
+    problems::{OrProblem as _, internal, not_found},
+    signed_log::{checkpoint_says, keys, proofs_of},
+};
+
+/// The most entries of a pack.
+const MOST: u32 = 5_000;
+/// Entries that are proved from tiles that are read at once.
+const PROVED_AT_ONCE: usize = 250;
+/// How a pack is checked, for whoever opens it.
+const README: &str = include_str!("evidence/README.txt");
+
+impl Service {
+    /// A pack of the entries that `filter` lets through, oldest first, under the checkpoint over `size` entries, or over the log as it is
+    /// now: a tar archive.
+    ///
+    /// The team of an actor is no part of the log, so it cannot be filtered by.
+    pub async fn audit_evidence(
+        &self,
+        caller: &Caller,
+        mut filter: AuditFilter,
+        size: Option<i64>,
+    ) -> Result<Vec<u8>, Problem> {
+        let mut gate = self.look(caller, Operation::AuditExport).await?;
+        gate.authorize(&Resource::system(), &target()).await?;
+        if filter.team.is_some() {
+            let why = "A pack holds what the log says, which is not who is a member of a team now.";
+            return Err(invalid("/team", "absent", Value::Null, why));
+        }
+        let signed = match size {
+            None => self.checkpoint().await.or_problem()?,
+            Some(size) => {
+                let mut unit = self.parts.store.snapshot().await.or_problem()?;
+                let found = unit.audit_checkpoints(size, 1).await.or_problem()?.into_iter().next();
+                let absent = || not_found().with_detail("the log was not signed at this size");
+                found.filter(|signed| signed.size == size).ok_or_else(absent)?
+            }
+        };
+        filter.last = Some(filter.last.map_or(signed.size, |last| last.min(signed.size)));
+        let mut unit = self.searchable_log(&filter).await?;
+        let mut places = unit.audit_places(&filter, None, MOST + 1).await.or_problem()?;
+        if places.len() > MOST as usize {
+            let why = "This is more than 5,000 entries: narrow the search, or export the whole log.";
+            return Err(invalid("/last", "count", json!(MOST), why));
+        }
+        places.reverse();
+        let evidence = json!({"filter": filter, "size": signed.size, "entries": places.len()});
+        gate.note_reading(&target(), json!({"evidence": evidence})).await?;
+        pack(unit.as_mut(), &filter, &signed, &places).await
+    }
+}
+
+async fn pack(
+    unit: &mut dyn UnitOfWork,
+    filter: &AuditFilter,
+    signed: &AuditCheckpoint,
+    places: &[i64],
+) -> Result<Vec<u8>, Problem> {
+    let mut rows = unit.audit_at(places).await.or_problem()?;
+    rows.reverse();
+    let (key, introductions) = keys(unit).await.or_problem()?;
+    let mut proofs = String::new();
+    for rows in rows.chunks(PROVED_AT_ONCE) {
+        for proof in proofs_of(unit, rows, signed).await.or_problem()? {
+            proofs.push_str(&text(&proof)?);
+            proofs.push('\n');
+        }
+    }
+    let mut entries = csv::header();
+    for row in &rows {
+        entries.push_str(&csv::line(&audit::view(row)));
+    }
+    let said = checkpoint_says(signed).or_problem()?;
+    let manifest = Manifest {
+        format: evidence::FORMAT.to_owned(),
+        v: evidence::VERSION,
+        about: about(filter),
+        log: said.origin,
+        size: said.size,
+        root: tree::text(&said.root),
+        signed_at: signed.at,
+        entries: places.iter().filter_map(|place| u64::try_from(*place).ok()).collect(),
+    };
+    let mut files = vec![
+        ("README.txt", README.to_owned()),
+        (evidence::MANIFEST, text(&manifest)? + "\n"),
+        (evidence::PROOFS, proofs),
+        ("entries.csv", entries),
+        ("checkpoint.txt", signed.note.clone()),
+        ("key.txt", key + "\n"),
+    ];
+    files.extend((!introductions.is_empty()).then(|| ("introductions.txt", introductions.join("\n"))));
+    let mut packing = Packing::begin(u64::try_from(signed.at.as_micros() / 1_000_000).unwrap_or_default());
+    let packed = files.iter().try_for_each(|(name, content)| packing.add(name, content.as_bytes()));
+    packed.and_then(|()| packing.end()).map_err(|cause: io::Error| internal("an archive cannot be written", &cause))
+}
+
+/// The filter, without what it does not ask for.
+fn about(filter: &AuditFilter) -> Value {
+    let mut about = serde_json::to_value(filter).unwrap_or_default();
+    if let Value::Object(members) = &mut about {
+        members.retain(|_, value| !value.is_null());
+    }
+    about
+}
+
+/// A value in its canonical form, which is always the same.
+fn text(value: &impl serde::Serialize) -> Result<String, Problem> {
+    let value = serde_json::to_value(value).map_err(|cause| internal("evidence cannot be written", &cause))?;
+    canonical(&portable(&value)).map_err(|cause| internal("evidence cannot be written", &cause))
+}
+
+fn invalid(pointer: &str, rule: &str, expected: Value, message: &str) -> Problem {
+    Problem::new(ErrorCode::InvalidInput).with_errors(vec![field(pointer, rule, expected, message)])
+}
