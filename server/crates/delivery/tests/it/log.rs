@@ -1,8 +1,9 @@
 //! A log with a key, to which tests add entries and checkpoints.
 
+use ledger::checkpoint::LedgerKey;
 use std::sync::Arc;
 
-use audit::{Actor, Door, Entry, Outcome, ResourceRef, checkpoint::LedgerKey};
+use audit::{Actor, Door, Entry, Outcome, ResourceRef};
 use domain::{Clock, Timestamp};
 use serde_json::json;
 use store::{
