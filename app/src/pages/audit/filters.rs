@@ -73,13 +73,16 @@ pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {
 
 /// The address of the export of what is shown.
 pub(super) fn export_href(filter: &AuditFilter, format: &str) -> String {
-    let href = filter_href("entries", filter);
-    let sign = if href.contains('?') { '&' } else { '?' };
-    format!("{href}{sign}format={format}")
+    filter_href("entries", filter, ("format", format))
+}
+
+/// The address of the evidence pack of what is shown.
+pub(super) fn evidence_href(filter: &AuditFilter, language: &str) -> String {
+    filter_href("evidence", filter, ("language", language))
 }
 
 /// The address of something that is done with what is shown.
-pub(super) fn filter_href(what: &str, filter: &AuditFilter) -> String {
+fn filter_href(what: &str, filter: &AuditFilter, (name, value): (&str, &str)) -> String {
     let moment = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
     let pairs = [
         ("from", moment(filter.from)),
@@ -97,12 +100,10 @@ pub(super) fn filter_href(what: &str, filter: &AuditFilter) -> String {
         ("text", filter.text.clone()),
         ("last", filter.last.map(|last| last.to_string())),
     ];
-    let mut href = format!("/api/v1/audit/{what}");
-    let mut sign = '?';
+    let mut href = format!("/api/v1/audit/{what}?{name}={value}");
     for (key, value) in pairs {
         if let Some(value) = value {
-            let _ = write!(href, "{sign}{key}={}", urlencoding::encode(&value));
-            sign = '&';
+            let _ = write!(href, "&{key}={}", urlencoding::encode(&value));
         }
     }
     href
@@ -318,7 +319,7 @@ mod tests {
     #[test]
     fn the_export_has_the_same_filter() {
         let filter = AuditFilter { actor: Some("a b".to_owned()), ..AuditFilter::default() };
-        assert_eq!(export_href(&filter, "csv"), "/api/v1/audit/entries?actor=a%20b&format=csv");
-        assert_eq!(export_href(&AuditFilter::default(), "csv"), "/api/v1/audit/entries?format=csv");
+        assert_eq!(export_href(&filter, "csv"), "/api/v1/audit/entries?format=csv&actor=a%20b");
+        assert_eq!(evidence_href(&AuditFilter::default(), "ko"), "/api/v1/audit/evidence?language=ko");
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     view,
 };
 use entry::Entry;
-use filters::{Filters, export_href, filter_href, filter_of};
+use filters::{Filters, evidence_href, export_href, filter_of};
 use views::Keep;
 
 pub use receivers::ReceiversPage;
@@ -52,6 +52,7 @@ pub fn AuditPage() -> impl IntoView {
     let verify_href =
         Signal::derive(move || href_with(&location.pathname.get(), &location.query.get(), &[("verify", Some("now"))]));
     let exports = may(Operation::AuditExport);
+    let language = t.locale.as_str();
     view! {
         <PageHeader title=t.frame.audit() subtitle=t.audit.lead()>
             {exports
@@ -62,7 +63,7 @@ pub fn AuditPage() -> impl IntoView {
                         </a>
                         <a
                             class="button"
-                            href=move || filter_href("evidence", &filter.get())
+                            href=move || evidence_href(&filter.get(), language)
                             download="evidence.tar"
                             rel="external"
                         >

@@ -2,6 +2,8 @@
 //!
 //! Everything in a pack comes from the log up to one checkpoint, so the same pack can be made again, byte for byte.
 
+mod paper;
+
 use std::io;
 
 use audit::csv;
@@ -12,6 +14,7 @@ use ledger::{
     portable, tree,
 };
 use policy::Resource;
+use report::Language;
 use serde_json::{Value, json};
 use store::{UnitOfWork, audit::AuditCheckpoint};
 
@@ -33,7 +36,7 @@ const README: &str = include_str!("evidence/README.txt");
 
 impl Service {
     /// A pack of the entries that `filter` lets through, oldest first, under the checkpoint over `size` entries, or over the log as it is
-    /// now: a tar archive.
+    /// now: a tar archive. Its report is in `language`.
     ///
     /// The team of an actor is no part of the log, so it cannot be filtered by.
     pub async fn audit_evidence(
@@ -41,6 +44,7 @@ impl Service {
         caller: &Caller,
         mut filter: AuditFilter,
         size: Option<i64>,
+        language: Language,
     ) -> Result<Vec<u8>, Problem> {
         let mut gate = self.look(caller, Operation::AuditExport).await?;
         gate.authorize(&Resource::system(), &target()).await?;
@@ -67,7 +71,7 @@ impl Service {
         places.reverse();
         let evidence = json!({"filter": filter, "size": signed.size, "entries": places.len()});
         gate.note_reading(&target(), json!({"evidence": evidence})).await?;
-        pack(unit.as_mut(), &filter, &signed, &places).await
+        pack(unit.as_mut(), &filter, &signed, &places, language).await
     }
 }
 
@@ -76,6 +80,7 @@ async fn pack(
     filter: &AuditFilter,
     signed: &AuditCheckpoint,
     places: &[i64],
+    language: Language,
 ) -> Result<Vec<u8>, Problem> {
     let mut rows = unit.audit_at(places).await.or_problem()?;
     rows.reverse();
@@ -87,9 +92,10 @@ async fn pack(
             proofs.push('\n');
         }
     }
+    let views: Vec<_> = rows.iter().map(audit::view).collect();
     let mut entries = csv::header();
-    for row in &rows {
-        entries.push_str(&csv::line(&audit::view(row)));
+    for entry in &views {
+        entries.push_str(&csv::line(entry));
     }
     let said = checkpoint_says(signed).or_problem()?;
     let manifest = Manifest {
@@ -102,6 +108,8 @@ async fn pack(
         signed_at: signed.at,
         entries: places.iter().filter_map(|place| u64::try_from(*place).ok()).collect(),
     };
+    let paper = paper::print(&manifest, &views, &signed.note, &key, language)
+        .map_err(|cause| internal("a report cannot be printed", &cause))?;
     let mut files = vec![
         ("README.txt", README.to_owned()),
         (evidence::MANIFEST, text(&manifest)? + "\n"),
@@ -113,6 +121,7 @@ async fn pack(
     files.extend((!introductions.is_empty()).then(|| ("introductions.txt", introductions.join("\n"))));
     let mut packing = Packing::begin(u64::try_from(signed.at.as_micros() / 1_000_000).unwrap_or_default());
     let packed = files.iter().try_for_each(|(name, content)| packing.add(name, content.as_bytes()));
+    let packed = packed.and_then(|()| packing.add("report.pdf", &paper));
     packed.and_then(|()| packing.end()).map_err(|cause: io::Error| internal("an archive cannot be written", &cause))
 }
 

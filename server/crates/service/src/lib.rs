@@ -95,6 +95,7 @@ pub use limits::NewLimits;
 pub use mail::{MailEncryption, MailError, MailSettings, Mailer, Post};
 pub use policies::NewPolicies;
 pub use receivers::AuditReceiver;
+pub use report::Language as ReportLanguage;
 pub use repositories::{Branches, HookProof, NewRepository, StoredChange};
 pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;

@@ -16,7 +16,7 @@ use domain::{
 };
 use futures::StreamExt as _;
 use serde::Deserialize;
-use service::ExportFormat;
+use service::{ExportFormat, ReportLanguage};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -115,6 +115,9 @@ filtered!(EntriesQuery {
 filtered!(EvidenceQuery {
     /// The checkpoint over so many entries under which they are proved; that of now unless told.
     size: Option<i64>,
+    /// The language of its report; `en` unless told.
+    #[param(inline)]
+    language: Option<Language>,
 });
 
 filtered!(SampleQuery {
@@ -123,6 +126,16 @@ filtered!(SampleQuery {
     /// Any text of 1 to 100 characters: whoever draws with the same seed from the same entries draws the same.
     seed: String,
 });
+
+/// The language of a report.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Language {
+    /// English.
+    En,
+    /// Korean.
+    Ko,
+}
 
 /// The form of an export.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
@@ -167,7 +180,7 @@ async fn entries(
 
 /// An evidence pack: entries with their proofs, to be checked by `rondo audit verify` without a server
 ///
-/// A tar archive of at most 5,000 entries; the same for the same search and checkpoint, byte for byte. Teams cannot be searched by.
+/// A tar archive of at most 5,000 entries; the same for the same search, checkpoint and language, byte for byte. Teams cannot be searched by.
 #[utoipa::path(get, path = "/api/v1/audit/evidence", tag = "audit", operation_id = "getAuditEvidence",
     params(EvidenceQuery),
     responses((status = 200, description = "The archive", body = Vec<u8>, content_type = "application/x-tar")),
@@ -177,7 +190,11 @@ async fn evidence(
     SignedIn(caller): SignedIn,
     Asked(mut query): Asked<EvidenceQuery>,
 ) -> Answer<Response> {
-    let pack = portal.service.audit_evidence(&caller, query.filter(), query.size).await?;
+    let language = match query.language {
+        Some(Language::Ko) => ReportLanguage::Korean,
+        Some(Language::En) | None => ReportLanguage::English,
+    };
+    let pack = portal.service.audit_evidence(&caller, query.filter(), query.size, language).await?;
     let mut response = Body::from(pack).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
     let file = HeaderValue::from_static("attachment; filename=\"evidence.tar\"");

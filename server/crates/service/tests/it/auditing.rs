@@ -8,7 +8,7 @@ use domain::{
 };
 use ledger::{checkpoint::PublicKey, evidence, verify::Outside};
 use serde_json::{Value, json};
-use service::{Caller, NewLimits};
+use service::{Caller, NewLimits, ReportLanguage};
 
 use crate::office::Office;
 
@@ -132,13 +132,19 @@ async fn named_searches_are_ones_own() {
 }
 
 /// The files of an archive, by name.
+/// The report is no text: what is told of it is that it is there.
 fn files(pack: &[u8]) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     for member in tar::Archive::new(pack).entries().unwrap() {
         let mut member = member.unwrap();
         let name = String::from_utf8(member.path_bytes().into_owned()).unwrap();
-        let mut text = String::new();
-        member.read_to_string(&mut text).unwrap();
+        let mut content = Vec::new();
+        member.read_to_end(&mut content).unwrap();
+        let text = if name == "report.pdf" {
+            content.starts_with(b"%PDF-").to_string()
+        } else {
+            String::from_utf8(content).unwrap()
+        };
         assert_eq!(files.insert(name, text), None);
     }
     files
@@ -157,7 +163,7 @@ async fn an_evidence_pack_proves_what_it_holds_and_is_made_again_alike() {
         action: Some("limit".to_owned()),
         ..AuditFilter::default()
     };
-    let pack = office.service.audit_evidence(&auditor, about(), None).await.unwrap();
+    let pack = office.service.audit_evidence(&auditor, about(), None, ReportLanguage::English).await.unwrap();
     let opened = files(&pack);
     let (manifest, proofs) = (&opened[evidence::MANIFEST], &opened[evidence::PROOFS]);
     let key = PublicKey::parse(&office.service.console_audit_key().await.unwrap()).unwrap();
@@ -165,6 +171,14 @@ async fn an_evidence_pack_proves_what_it_holds_and_is_made_again_alike() {
     let proved = evidence::verify(manifest.as_bytes(), proofs, &outside).unwrap();
     assert_eq!(proved.manifest.entries.len(), 3);
     assert_eq!((opened["entries.csv"].lines().count(), proofs.lines().count()), (4, 3));
+    assert_eq!(opened["report.pdf"], "true");
+    let korean = office.service.audit_evidence(
+        &auditor,
+        about(),
+        Some(i64::try_from(proved.manifest.size).unwrap()),
+        ReportLanguage::Korean,
+    );
+    assert!(korean.await.unwrap() != pack, "the report is in Korean");
     let altered = proofs.replacen("\"done\"", "\"failed\"", 1);
     assert!(evidence::verify(manifest.as_bytes(), &altered, &outside).is_err());
 
@@ -172,17 +186,21 @@ async fn an_evidence_pack_proves_what_it_holds_and_is_made_again_alike() {
     let limits = NewLimits { runs: Some(4), calls: None };
     office.service.limit_namespace(&admin, "warehouse".parse().unwrap(), limits).await.unwrap();
     let size = i64::try_from(proved.manifest.size).unwrap();
-    let later = office.service.audit_evidence(&auditor, about(), None).await.unwrap();
+    let later = office.service.audit_evidence(&auditor, about(), None, ReportLanguage::English).await.unwrap();
     assert_ne!(later, pack);
-    assert!(office.service.audit_evidence(&auditor, about(), Some(size)).await.unwrap() == pack, "another pack");
-    let absent = office.service.audit_evidence(&auditor, about(), Some(size - 1)).await.unwrap_err();
+    assert!(
+        office.service.audit_evidence(&auditor, about(), Some(size), ReportLanguage::English).await.unwrap() == pack,
+        "another pack"
+    );
+    let absent =
+        office.service.audit_evidence(&auditor, about(), Some(size - 1), ReportLanguage::English).await.unwrap_err();
     assert_eq!(absent.code, ErrorCode::NotFound);
     let team = AuditFilter { team: Some("it".to_owned()), ..AuditFilter::default() };
-    let refused = office.service.audit_evidence(&auditor, team, None).await.unwrap_err();
+    let refused = office.service.audit_evidence(&auditor, team, None, ReportLanguage::English).await.unwrap_err();
     assert_eq!(refused.errors[0].pointer, "/team");
 
     let nothing = AuditFilter { text: Some("nothing-of-the-kind".to_owned()), ..AuditFilter::default() };
-    let opened = files(&office.service.audit_evidence(&auditor, nothing, None).await.unwrap());
+    let opened = files(&office.service.audit_evidence(&auditor, nothing, None, ReportLanguage::Korean).await.unwrap());
     let proved = evidence::verify(opened[evidence::MANIFEST].as_bytes(), "", &outside).unwrap();
     assert_eq!((proved.manifest.entries, proved.key), (Vec::new(), None));
     office.stop().await;
