@@ -47,9 +47,9 @@
 //! # How to
 //! - **Add a kind of block**: a variant of [`Block`], how it is set in `layout`, and what it is to a screen reader in
 //!   `outline`.
-//! - **Change the looks**: the measures and inks at the top of `layout` and `paint`; then look at the pages, the
+//! - **Change the looks**: the measures and inks at the top of `layout` and `paint`; then look at the pages, since the
 //!   snapshots show only their text: `REPORT_SAMPLES=DIRECTORY cargo nextest run --workspace -E 'test(samples)'` writes
-//!   two of them there.
+//!   samples into that directory.
 //! - **Change the fonts**: `fonts/README.md`, and `typeface`.
 
 mod layout;
