@@ -261,6 +261,19 @@ async fn hourly(lab: &Lab, url: &url::Url, name: &str) -> (Engine, Live) {
     (Engine::start(Parts { store: Arc::new(own), live: live.clone(), ..lab.parts() }, settings), live)
 }
 
+/// Waits until two nodes hear what others tell: each begins to listen in its own time, and what is told before is not heard.
+async fn both_listen(admin: &mut PgConnection, database: &str) {
+    let listening = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE datname = $1 AND query LIKE 'LISTEN%' AND application_name <> 'bystander'";
+    let both = async {
+        let mut pause = tokio::time::interval(Duration::from_millis(10));
+        while sqlx::query_scalar::<_, i64>(listening).bind(database).fetch_one(&mut *admin).await.unwrap() < 2 {
+            pause.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_wakes_a_run_that_another_one_holds_and_sees_what_comes_of_it() {
     let Some((mut admin, name, url)) = database("wake").await else { return };
@@ -269,6 +282,7 @@ async fn a_node_wakes_a_run_that_another_one_holds_and_sees_what_comes_of_it() {
     let (first, _) = hourly(&lab, &url, "one").await;
     let (second, seen_by_second) = hourly(&lab, &url, "two").await;
     let mut seen = seen_by_second.runs();
+    both_listen(&mut admin, &name).await;
     let id = lab.launch(LISTENER).await;
     first.waker().wake(id);
     lab.wait_for(id, RunStatus::Waiting).await;
@@ -323,16 +337,7 @@ async fn a_node_that_was_deaf_looks_at_its_runs_again() {
     let mut bystander = PgListener::connect_with(&pool).await.unwrap();
     bystander.listen("rondo").await.unwrap();
 
-    // Each node begins to listen in its own time.
-    let listening = "SELECT count(*) FROM pg_stat_activity \
-                     WHERE datname = $1 AND query LIKE 'LISTEN%' AND application_name <> 'bystander'";
-    let both = async {
-        let mut pause = tokio::time::interval(Duration::from_millis(10));
-        while sqlx::query_scalar::<_, i64>(listening).bind(&name).fetch_one(&mut admin).await.unwrap() < 2 {
-            pause.tick().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
+    both_listen(&mut admin, &name).await;
 
     // Nobody hears the second node but the bystander, and nobody can connect until it has spoken.
     let published = lab.publish(&[("go", "1", json!(1))]).await;
