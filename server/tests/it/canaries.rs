@@ -165,6 +165,9 @@ async fn planted_secrets_are_found_nowhere() {
     command.args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data"]).arg(data.path());
     command.env("RONDO_MAIL_HOST", "127.0.0.1").env("RONDO_MAIL_PORT", "9").env("RONDO_MAIL_ENCRYPTION", "none");
     command.env("RONDO_MAIL_USER", "portal").env("RONDO_MAIL_PASSWORD", canary("mail"));
+    let receiver = "[[audit.receiver]]\nname = \"siem\"\nkind = \"http\"\naddress = \"http://127.0.0.1:9/\"\nsecret_variable = \"SIEM\"\n";
+    std::fs::write(data.path().join("rondo.toml"), receiver).unwrap();
+    command.env("SIEM", canary("receiver"));
     let server = TestServer::spawn(command, data);
     let (admin, auditor, staff) = (server.token("admin"), server.token("auditor"), server.token("staff"));
     let mut found = Found(Vec::new());
@@ -189,6 +192,7 @@ async fn planted_secrets_are_found_nowhere() {
         ("/audit/entries?format=jsonl", &auditor),
         ("/audit/entries?format=csv", &auditor),
         ("/audit/evidence", &auditor),
+        ("/audit/receivers", &auditor),
     ] {
         let answer = server.rest(Method::GET, path, token).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");

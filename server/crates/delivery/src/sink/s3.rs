@@ -39,7 +39,11 @@ impl ObjectSink {
     ) -> Result<Self, Undelivered> {
         let style = if objects.in_path { UrlStyle::Path } else { UrlStyle::VirtualHost };
         let bucket = Bucket::new(objects.endpoint.clone(), style, objects.bucket.clone(), objects.region.clone())
-            .map_err(|cause| Undelivered::Settings(format!("the bucket cannot be addressed: {cause}")))?;
+            .map_err(|cause| {
+                Undelivered::Settings(format!(
+                    "the bucket cannot be addressed, an IP address needs path_style = true: {cause}"
+                ))
+            })?;
         Ok(Self {
             client: client(&egress, &objects.trust)?,
             egress,

@@ -87,7 +87,8 @@ fn row(entry: &AuditEntryView, t: &Words) -> Row {
 
 /// The hash of each entry, so that paper and proofs can be compared.
 fn hashes(entries: &[AuditEntryView]) -> String {
-    entries.iter().map(|entry| format!("{:>8}  {}\n", entry.seq, entry.hash)).collect()
+    let lines: Vec<_> = entries.iter().map(|entry| format!("{:>8}  {}", entry.seq, entry.hash)).collect();
+    lines.join("\n")
 }
 
 /// The search, as its names and values.
