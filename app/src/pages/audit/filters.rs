@@ -226,6 +226,7 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
                     placeholder=t.audit.search()
                     autocomplete="off"
                     value=query.with_untracked(|query| query.get("text").unwrap_or_default())
+                    prop:value=move || query.with(|query| query.get("text").unwrap_or_default())
                 />
                 {move || view! { <OtherFilters query=query.get() but="text"/> }}
                 <Button small=true>{t.common.search()}</Button>

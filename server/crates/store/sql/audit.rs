@@ -134,7 +134,10 @@ fn push_columns(statement: &mut Statement, filter: &AuditFilter) {
     }
     if let Some(resource) = &filter.resource {
         statement.push(" AND (e.resource_id = ").value(resource);
-        statement.push(" OR e.resource_name = ").value(resource).push(")");
+        // What belongs to a run is named after it (`R-1042: Manager approval`), and is part of its story.
+        statement.push(" OR e.resource_name = ").value(resource);
+        statement.push(" OR (e.resource_name >= ").value(&format!("{resource}: "));
+        statement.push(" AND e.resource_name < ").value(&format!("{resource}:!")).push("))");
     }
     if let Some(namespace) = &filter.namespace {
         statement.push(" AND e.namespace = ").value(namespace);

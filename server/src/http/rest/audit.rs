@@ -57,7 +57,7 @@ macro_rules! filtered {
             /// Kind of resource.
             #[serde(rename = "resourceKind")]
             resource_kind: Option<String>,
-            /// The resource's id or name.
+            /// The resource's id or name; `R-1042` finds what belongs to that run as well.
             resource: Option<String>,
             /// The namespace.
             namespace: Option<String>,

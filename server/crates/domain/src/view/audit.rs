@@ -70,7 +70,7 @@ pub struct AuditFilter {
     pub action: Option<String>,
     /// Kind of resource.
     pub resource_kind: Option<String>,
-    /// The resource's id or name.
+    /// The resource's id or name; `R-1042` finds what belongs to that run as well.
     pub resource: Option<String>,
     /// The namespace.
     pub namespace: Option<String>,

@@ -71,6 +71,9 @@ pub(super) async fn entries_are_filtered_and_paged(subject: Subject) {
         };
         actor.clone_into(&mut entry.actor);
         action.clone_into(&mut entry.action);
+        if seq == 7 {
+            "R-4: A step".clone_into(&mut entry.resource_name);
+        }
         if seq > 10 {
             "user".clone_into(&mut entry.resource_kind);
             entry.namespace = Some("incident".to_owned());
@@ -90,7 +93,9 @@ pub(super) async fn entries_are_filtered_and_paged(subject: Subject) {
         (AuditFilter { action: some("run.cancel"), from: Some(at(9)), ..none() }, vec![12, 9]),
         (AuditFilter { action: some("ru"), ..none() }, vec![]),
         (AuditFilter { resource_kind: some("user"), ..none() }, vec![12, 11]),
-        (AuditFilter { resource: some("R-4"), ..none() }, vec![4]),
+        (AuditFilter { resource: some("R-4"), ..none() }, vec![7, 4]),
+        (AuditFilter { resource: some("R-4: A step"), ..none() }, vec![7]),
+        (AuditFilter { resource: some("R-"), ..none() }, vec![]),
         (AuditFilter { resource: some("id-5"), ..none() }, vec![5]),
         (AuditFilter { namespace: some("incident"), outcome: some("failed"), ..none() }, vec![12, 11]),
         (AuditFilter { namespace: some("incident"), outcome: some("done"), ..none() }, vec![]),
