@@ -79,7 +79,7 @@ pub(crate) const CREATE_HISTORY: &str = "\
     applied_at TIMESTAMPTZ NOT NULL DEFAULT now())";
 
 /// Appends what stands for the value with this number.
-pub(crate) fn push_placeholder(text: &mut String, number: usize, _is_batch: bool) {
+pub(crate) fn push_placeholder(text: &mut String, number: usize, _is_numbered: bool) {
     text.push('$');
     text.push_str(&number.to_string());
 }

@@ -67,13 +67,14 @@ pub(crate) const CREATE_HISTORY: &str = "\
     number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, \
     applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
 
-/// Appends what stands for the value with this number. Batches are sent together, so theirs have none.
-pub(crate) fn push_placeholder(text: &mut String, number: usize, is_batch: bool) {
-    if is_batch {
-        text.push('?');
-    } else {
+/// Appends what stands for the value with this number. Where no other is named by its number, it has none: batches are sent
+/// together, and SQLite looks for a name among all others whenever it binds one, which is slow where there are thousands.
+pub(crate) fn push_placeholder(text: &mut String, number: usize, is_numbered: bool) {
+    if is_numbered {
         text.push('$');
         text.push_str(&number.to_string());
+    } else {
+        text.push('?');
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn new() -> Self {
-        Self { statement: statement::batch(), members: Vec::new(), required: None, refusal: None }
+        Self { statement: statement::sql(""), members: Vec::new(), required: None, refusal: None }
     }
 
     pub(crate) fn has(&self, member: &'static str) -> bool {

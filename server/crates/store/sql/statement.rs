@@ -18,17 +18,13 @@ type Bound = <Db as Database>::Arguments;
 pub(crate) struct Statement {
     pub(crate) text: Cow<'static, str>,
     values: Values,
-    is_batch: bool,
+    /// Whether its text names values by their numbers.
+    is_numbered: bool,
 }
 
 /// A statement whose text is known as a whole; values are bound to `$1`, `$2` … in order.
 pub(crate) fn sql(text: &'static str) -> Statement {
-    Statement { text: Cow::Borrowed(text), values: Values::default(), is_batch: false }
-}
-
-/// What writes are gathered in.
-pub(crate) fn batch() -> Statement {
-    Statement { is_batch: true, ..sql("") }
+    Statement { text: Cow::Borrowed(text), values: Values::default(), is_numbered: text.contains('$') }
 }
 
 /// One query of several statements for sqlx, with text before and after them. Several are sent together only where
@@ -84,7 +80,7 @@ impl Statement {
     /// Appends a placeholder and binds its value.
     pub(crate) fn value(&mut self, value: impl Parameter) -> &mut Self {
         value.bind_to(&mut self.values);
-        db::push_placeholder(self.text.to_mut(), self.values.list.len(), self.is_batch);
+        db::push_placeholder(self.text.to_mut(), self.values.list.len(), self.is_numbered);
         self
     }
 
