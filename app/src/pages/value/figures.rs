@@ -146,8 +146,14 @@ mod tests {
     fn a_change_has_an_arrow_and_words() {
         let t = Texts::new(Locale::En);
         let figure = |now, before| Figure { label: "", now, before, text: count_text, note: None };
-        assert_eq!(change(t, &figure(Some(3), Some(2))), (Some(Glyph::ChevronUp), "50% more than before (2)".to_owned()));
-        assert_eq!(change(t, &figure(Some(1), Some(2))), (Some(Glyph::ChevronDown), "50% less than before (2)".to_owned()));
+        assert_eq!(
+            change(t, &figure(Some(3), Some(2))),
+            (Some(Glyph::ChevronUp), "50% more than before (2)".to_owned())
+        );
+        assert_eq!(
+            change(t, &figure(Some(1), Some(2))),
+            (Some(Glyph::ChevronDown), "50% less than before (2)".to_owned())
+        );
         assert_eq!(change(t, &figure(Some(1), Some(0))), (Some(Glyph::ChevronUp), "before: 0".to_owned()));
         assert_eq!(change(t, &figure(None, Some(2))), (None, "nothing to compare".to_owned()));
     }

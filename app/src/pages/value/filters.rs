@@ -27,9 +27,6 @@ const FIELDS: [&str; 5] = ["namespace", "workflow", "team", "from", "to"];
 /// What an address asks for. What cannot be read is left out.
 pub(super) fn query_of(query: &ParamsMap) -> ValueQuery {
     let text = |key: &str| query.get(key).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    fn read<T: FromStr>(text: Option<String>) -> Option<T> {
-        text.and_then(|text| text.parse().ok())
-    }
     ValueQuery {
         period: read(text("period")),
         from: text("from"),
@@ -41,6 +38,10 @@ pub(super) fn query_of(query: &ParamsMap) -> ValueQuery {
         workflow: text("workflow"),
         by: read(text("by")),
     }
+}
+
+fn read<T: FromStr>(text: Option<String>) -> Option<T> {
+    text?.parse().ok()
 }
 
 /// The same figures for spreadsheets.
@@ -189,9 +190,8 @@ fn presets(t: Texts, asked: Memo<ValueQuery>) -> AnyView {
         .map(|period| {
             let name = period.as_str();
             let label = t.value.by_key(&format!("period_{}", name.replace('-', "_"))).unwrap_or(name);
-            let href = move || {
-                href_with(&path.get(), &query.get(), &[("period", Some(name)), ("from", None), ("to", None)])
-            };
+            let href =
+                move || href_with(&path.get(), &query.get(), &[("period", Some(name)), ("from", None), ("to", None)]);
             let current = move || (on.get() == Some(*period)).then_some("true");
             view! { <a class="chip" href=href aria-current=current data-noscroll="">{label}</a> }
         })
@@ -220,7 +220,11 @@ fn chosen(t: Texts, query: &ParamsMap) -> AnyView {
             })
         })
         .collect();
-    if chips.is_empty() { ().into_any() } else { view! { <div class="chips">{chips}</div> } }
+    if chips.is_empty() {
+        ().into_any()
+    } else {
+        view! { <div class="chips">{chips}</div> }
+    }
 }
 
 #[cfg(test)]
@@ -239,7 +243,10 @@ mod tests {
         }
         let asked = query_of(&query);
         assert_eq!((asked.period, asked.by), (Some(ValuePeriod::LastMonth), Some(ValueBy::Team)));
-        assert_eq!((asked.namespace.as_deref(), asked.team, asked.team_of), (Some("it"), None, Some(TeamOf::Requester)));
+        assert_eq!(
+            (asked.namespace.as_deref(), asked.team, asked.team_of),
+            (Some("it"), None, Some(TeamOf::Requester))
+        );
         query.insert("zone", "Asia/Seoul".to_owned());
         let href = csv_href(&query_of(&query));
         assert_eq!(

@@ -65,14 +65,15 @@ fn Found(found: ValueView, asked: Memo<ValueQuery>) -> impl IntoView {
 
 /// What each figure says.
 fn definitions(t: Texts) -> AnyView {
-    let items = ["period", "runs", "endings", "saved", "lead", "decision", "failure", "compensation", "interventions", "teams"]
-        .into_iter()
-        .filter_map(|name| {
-            let title = t.value.by_key(&format!("def_{name}"))?.to_owned();
-            let text = t.value.by_key(&format!("def_{name}_text"))?;
-            Some((title, text.into_any()))
-        })
-        .collect();
+    let items =
+        ["period", "runs", "endings", "saved", "lead", "decision", "failure", "compensation", "interventions", "teams"]
+            .into_iter()
+            .filter_map(|name| {
+                let title = t.value.by_key(&format!("def_{name}"))?.to_owned();
+                let text = t.value.by_key(&format!("def_{name}_text"))?;
+                Some((title, text.into_any()))
+            })
+            .collect();
     view! {
         <Card>
             <details class="value-words">

@@ -92,7 +92,9 @@ pub(super) fn Pictures(step: ValueStep, buckets: Vec<ValueBucket>, classes: Vec<
 /// What stands below a bar that begins on this day (`2026-11-01`).
 fn label(t: Texts, step: ValueStep, day: &str) -> String {
     let mut parts = day.split('-').map(|part| part.trim_start_matches('0'));
-    let (Some(year), Some(month), Some(day)) = (parts.next(), parts.next(), parts.next()) else { return day.to_owned() };
+    let (Some(year), Some(month), Some(day)) = (parts.next(), parts.next(), parts.next()) else {
+        return day.to_owned();
+    };
     match (t.locale, step) {
         (Locale::En, ValueStep::Month) => format!("{month}/{year}"),
         (Locale::Ko, ValueStep::Month) => format!("{year}.{month}."),

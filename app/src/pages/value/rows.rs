@@ -136,7 +136,8 @@ mod tests {
     use super::*;
 
     fn row(key: &str, started: u64, lead: Option<u64>) -> ValueRow {
-        let lead_time = lead.map(|seconds| SpreadView { count: 1, median_seconds: seconds, ninetieth_seconds: seconds });
+        let lead_time =
+            lead.map(|seconds| SpreadView { count: 1, median_seconds: seconds, ninetieth_seconds: seconds });
         ValueRow {
             key: key.to_owned(),
             title: key.to_uppercase(),
@@ -150,9 +151,15 @@ mod tests {
     fn the_address_says_the_order_and_what_was_not_measured_is_last() {
         let rows = || vec![row("b", 2, None), row("c", 1, Some(5)), row("a", 3, Some(9))];
         let keys = |sort: &str| sorted(rows(), sort).into_iter().map(|row| row.key).collect::<String>();
-        for (sort, order) in
-            [("", "bca"), ("what", "abc"), ("-what", "cba"), ("started", "cba"), ("-started", "abc"), ("lead", "cab"), ("-lead", "acb")]
-        {
+        for (sort, order) in [
+            ("", "bca"),
+            ("what", "abc"),
+            ("-what", "cba"),
+            ("started", "cba"),
+            ("-started", "abc"),
+            ("lead", "cab"),
+            ("-lead", "acb"),
+        ] {
             assert_eq!(keys(sort), order, "{sort}");
         }
     }

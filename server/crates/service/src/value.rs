@@ -53,7 +53,9 @@ struct Asked {
 
 impl Asked {
     fn read(query: &ValueQuery, now: Timestamp) -> Result<Self, Problem> {
-        let text = |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+        let text = |text: &Option<String>| {
+            text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+        };
         let mut wrong = Vec::new();
         let zone = match text(&query.zone) {
             None => Zone::default(),
@@ -164,9 +166,10 @@ impl Service {
         }
         let unit = gate.unit.as_mut();
         let counts = Counts::read(unit, &spans, [before, whole], asked.requesters()).await?;
-        let of_teams = match asked.by_requesters() {
-            true => Some(Counts::read(unit, &[before, whole], [before, whole], Requesters::ByTeam).await?),
-            false => None,
+        let of_teams = if asked.by_requesters() {
+            Some(Counts::read(unit, &[before, whole], [before, whole], Requesters::ByTeam).await?)
+        } else {
+            None
         };
         let shown = self.shown(&mut gate, counts.versions().chain(of_teams.iter().flat_map(Counts::versions))).await?;
         let kept: BTreeMap<_, _> =
@@ -243,14 +246,11 @@ impl Service {
 
     /// What a version says of itself; nothing where this program cannot read it any more, whose runs count nevertheless.
     async fn facts(&self, unit: &mut dyn UnitOfWork, version: &RunVersion) -> Result<Facts, Problem> {
-        let known = self.parts.definitions.known(&version.workflow, &version.version);
-        let definition = match known {
-            Some(known) => Some(known),
-            None => {
-                let stored = unit.workflow_version(&version.workflow, &version.version).await.or_problem()?;
-                stored.and_then(|stored| self.restore(&stored).ok())
-            }
-        };
+        let mut definition = self.parts.definitions.known(&version.workflow, &version.version);
+        if definition.is_none() {
+            let stored = unit.workflow_version(&version.workflow, &version.version).await.or_problem()?;
+            definition = stored.and_then(|stored| self.restore(&stored).ok());
+        }
         Ok(definition.map_or_else(Facts::default, |definition| Facts {
             title: Some(definition.document().title()),
             owner: definition.rondo().owner.clone(),
@@ -303,11 +303,7 @@ async fn choices(
     };
     let namespaces: BTreeSet<_> = shown.keys().map(|version| version.workflow.namespace.to_string()).collect();
     let workflows: BTreeSet<_> = shown.keys().map(|version| version.workflow.to_string()).collect();
-    Ok(ValueChoices {
-        namespaces: namespaces.into_iter().collect(),
-        teams,
-        workflows: workflows.into_iter().collect(),
-    })
+    Ok(ValueChoices { namespaces: namespaces.into_iter().collect(), teams, workflows: workflows.into_iter().collect() })
 }
 
 /// The classes with their bounds.
@@ -367,7 +363,10 @@ mod tests {
         };
         let problem = Asked::read(&query, now()).err().unwrap();
         let pointers: Vec<_> = problem.errors.iter().map(|error| error.pointer.as_str()).collect();
-        assert_eq!((problem.code, pointers), (ErrorCode::InvalidInput, vec!["/zone", "/from", "/namespace", "/workflow"]));
+        assert_eq!(
+            (problem.code, pointers),
+            (ErrorCode::InvalidInput, vec!["/zone", "/from", "/namespace", "/workflow"])
+        );
         let reversed = ValueQuery { from: text("2026-11-02"), to: text("2026-11-01"), ..ValueQuery::default() };
         assert_eq!(Asked::read(&reversed, now()).err().unwrap().code, ErrorCode::InvalidInput);
     }

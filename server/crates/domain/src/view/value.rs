@@ -8,11 +8,11 @@ use crate::{TeamOf, ValueBy, ValuePeriod, ValueStep};
 #[serde(default, rename_all = "camelCase")]
 pub struct ValueQuery {
     /// A period that is known by name. Days that are given win over it.
-        pub period: Option<ValuePeriod>,
+    pub period: Option<ValuePeriod>,
     /// The first day (`2026-11-01`); the 29th before the last day unless told.
-        pub from: Option<String>,
+    pub from: Option<String>,
     /// The last day; today unless told.
-        pub to: Option<String>,
+    pub to: Option<String>,
     /// The IANA time zone whose days are meant (`Asia/Seoul`); UTC unless told.
     pub zone: Option<String>,
     /// Only workflows of this namespace.
@@ -20,11 +20,11 @@ pub struct ValueQuery {
     /// Only this team.
     pub team: Option<String>,
     /// Which team is meant; the owner of the workflow unless told.
-        pub team_of: Option<TeamOf>,
+    pub team_of: Option<TeamOf>,
     /// Only this workflow (`namespace/name`).
     pub workflow: Option<String>,
     /// What each row is about; a workflow unless told.
-        pub by: Option<ValueBy>,
+    pub by: Option<ValueBy>,
 }
 
 /// How long something took. Both are nearest ranks: each was measured.
@@ -215,7 +215,8 @@ mod tests {
 
     #[test]
     fn rates_are_of_what_ended() {
-        let figures = ValueFigures { completed: 5, faulted: 1, compensated: 1, unsettled: 1, ..ValueFigures::default() };
+        let figures =
+            ValueFigures { completed: 5, faulted: 1, compensated: 1, unsettled: 1, ..ValueFigures::default() };
         assert_eq!((figures.failed_per_mille(), figures.compensated_per_mille()), (Some(167), Some(333)));
         assert_eq!(ValueFigures { started: 3, ..ValueFigures::default() }.failed_per_mille(), None);
     }

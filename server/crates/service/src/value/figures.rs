@@ -96,10 +96,7 @@ fn in_spans<'c, T>(
     kept: &'c Kept<'_>,
     wanted: impl Fn(usize) -> bool + 'c,
 ) -> impl Iterator<Item = (&'c Facts, &'c Counted<T>)> {
-    counted
-        .iter()
-        .filter(move |it| wanted(it.span))
-        .filter_map(|it| Some((*kept.get(&it.version)?, it)))
+    counted.iter().filter(move |it| wanted(it.span)).filter_map(|it| Some((*kept.get(&it.version)?, it)))
 }
 
 fn add(figures: &mut ValueFigures, facts: &Facts, endings: Endings) {
@@ -184,10 +181,9 @@ impl Rows {
         Self(rows.into_values().collect())
     }
 
-    /// By the teams of those who asked; `only` one of them where that is told.
+    /// By the teams of those who asked; `only` one of them where that is told. Who is in none may be one person, and is left out.
     pub(super) fn of_requesters(counts: &Counts, kept: &Kept<'_>, teams: &[ValueTeam], only: Option<&str>) -> Self {
-        let nobodys = [ValueTeam { name: String::new(), title: String::new() }];
-        let wanted = teams.iter().chain(&nobodys).filter(|team| only.is_none_or(|only| only == team.name));
+        let wanted = teams.iter().filter(|team| only.is_none_or(|only| only == team.name));
         let rows = wanted.map(|team| {
             let of_team = counts.of_team(&team.name);
             let mut row = Row::new(team.name.clone(), team.title.clone(), None);
@@ -200,7 +196,8 @@ impl Rows {
     /// Which versions are in which groups: each in that of all, and in its row's.
     pub(super) fn groups(&self, kept: &Kept<'_>) -> Vec<(RunVersion, u32)> {
         let of_all = kept.keys().map(|version| ((*version).clone(), 0));
-        let of_rows = (1..).zip(&self.0).flat_map(|(group, row)| row.versions.iter().map(move |it| (it.clone(), group)));
+        let of_rows =
+            (1..).zip(&self.0).flat_map(|(group, row)| row.versions.iter().map(move |it| (it.clone(), group)));
         of_all.chain(of_rows).collect()
     }
 
@@ -217,7 +214,7 @@ impl Rows {
         for row in &mut self.0 {
             let key = row.key.clone();
             let of_team = |spreads: &[Spread]| {
-                let its = |spread: &&Spread| spread.group == 0 && spread.team.as_deref().unwrap_or_default() == key;
+                let its = |spread: &&Spread| spread.group == 0 && spread.team.as_deref() == Some(key.as_str());
                 spreads.iter().find(its).map(spread_view)
             };
             let side = row.side(!now);
@@ -247,10 +244,10 @@ impl Rows {
 }
 
 impl Counts {
-    /// What was counted of a team's; of nobody's where the name is empty.
+    /// What was counted of what the members of a team asked for.
     fn of_team(&self, name: &str) -> Self {
         fn only<T: Clone>(counted: &[Counted<T>], name: &str) -> Vec<Counted<T>> {
-            counted.iter().filter(|it| it.team.as_deref().unwrap_or_default() == name).cloned().collect()
+            counted.iter().filter(|it| it.team.as_deref() == Some(name)).cloned().collect()
         }
         Self {
             asked: only(&self.asked, name),

@@ -90,7 +90,9 @@ impl Days {
         while first <= self.last {
             let end = match step {
                 ValueStep::Day => Some(first),
-                ValueStep::Week => first.checked_add(i32::from(6 - first.weekday().to_monday_zero_offset()).days()).ok(),
+                ValueStep::Week => {
+                    first.checked_add(i32::from(6 - first.weekday().to_monday_zero_offset()).days()).ok()
+                }
                 ValueStep::Month => Some(first.last_of_month()),
             };
             let last = end.map_or(self.last, |end| end.min(self.last));
@@ -183,7 +185,11 @@ mod tests {
             (ValuePeriod::LastYear, "2026-11-27", ("2025-01-01", "2025-12-31"), ("2024-01-01", "2024-12-31")),
         ] {
             let period = Period::named(name, day(today)).unwrap();
-            assert_eq!(period, Period { days: days(now.0, now.1), before: days(before.0, before.1) }, "{name} of {today}");
+            assert_eq!(
+                period,
+                Period { days: days(now.0, now.1), before: days(before.0, before.1) },
+                "{name} of {today}"
+            );
         }
     }
 
@@ -194,7 +200,10 @@ mod tests {
         assert_eq!(Period::of_days(day("2026-03-02"), day("2026-03-01")), Err(Wrong::Reversed));
         assert_eq!(Period::of_days(day("2020-01-01"), day("2026-03-01")), Err(Wrong::TooLong));
         assert_eq!(Period::of_days(day("-9999-01-01"), day("-9999-01-01")), Err(Wrong::OutOfReach));
-        assert_eq!(Period::of_days(day("2026-03-01"), day("2026-03-01")).unwrap().before, days("2026-02-28", "2026-02-28"));
+        assert_eq!(
+            Period::of_days(day("2026-03-01"), day("2026-03-01")).unwrap().before,
+            days("2026-02-28", "2026-02-28")
+        );
     }
 
     #[test]

@@ -126,7 +126,11 @@ async fn figures_are_of_those_namespaces_on_which_a_role_is_held() {
             let scope = Scope::Namespace(namespace.parse().unwrap());
             let person = office.hire(&format!("{role}-of-{namespace}"), &[role], scope).await;
             let view = office.service.value(&person, &ValueQuery::default()).await.unwrap();
-            assert_eq!((view.total.started, view.rows.len()), (seen, usize::try_from(seen).unwrap()), "{role} {namespace}");
+            assert_eq!(
+                (view.total.started, view.rows.len()),
+                (seen, usize::try_from(seen).unwrap()),
+                "{role} {namespace}"
+            );
             assert_eq!(view.choices.namespaces.len(), view.rows.len(), "{role} {namespace}");
             let leads = view.rows.iter().any(|row| row.sees_runs);
             assert_eq!(leads, role == Role::Operator && seen == 1, "{role} {namespace}");

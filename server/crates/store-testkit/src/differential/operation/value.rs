@@ -22,7 +22,11 @@ impl Operation {
         let only: Vec<_> = groups.iter().map(|(version, _)| version.clone()).collect();
         Ok(match self.b % 3 {
             0 => shown((unit.runs_asked(&spans, requesters).await?, unit.runs_ended(&spans, requesters).await?)),
-            1 => shown((unit.interventions(&spans, requesters).await?, unit.approvals_decided(&spans, requesters).await?, unit.lead_time_classes(spans[1], &only, requesters).await?)),
+            1 => shown((
+                unit.interventions(&spans, requesters).await?,
+                unit.approvals_decided(&spans, requesters).await?,
+                unit.lead_time_classes(spans[1], &only, requesters).await?,
+            )),
             _ => shown((
                 unit.lead_times(spans[1], &groups, requesters).await?,
                 unit.decision_times(spans[1], &groups, requesters).await?,
