@@ -96,10 +96,7 @@ impl ValueFigures {
 
 /// A part of a whole in thousandths, rounded.
 const fn per_mille(part: u64, whole: u64) -> Option<u64> {
-    match (part * 1_000 + whole / 2).checked_div(whole) {
-        Some(rounded) => Some(rounded),
-        None => None,
-    }
+    (part * 1_000 + whole / 2).checked_div(whole)
 }
 
 /// A part of the period.
