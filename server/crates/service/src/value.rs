@@ -118,7 +118,8 @@ impl Asked {
     }
 
     fn span(&self, days: Days) -> Result<Span, Problem> {
-        days.span(&self.zone).ok_or_else(|| Problem::new(ErrorCode::InvalidInput))
+        let outside = || Problem::new(ErrorCode::InvalidInput).with_detail("the period is outside of the calendar");
+        days.span(&self.zone).ok_or_else(outside)
     }
 
     /// Whose requests count at all.
