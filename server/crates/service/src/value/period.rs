@@ -80,10 +80,13 @@ impl Days {
 
     /// Its parts: days, weeks from Monday on, or months; the first and the last may be cut.
     pub(super) fn parts(self) -> (ValueStep, Vec<Self>) {
-        let step = match self.count() {
-            ..=DAYS => ValueStep::Day,
-            ..=WEEKS => ValueStep::Week,
-            _ => ValueStep::Month,
+        let count = self.count();
+        let step = if count <= DAYS {
+            ValueStep::Day
+        } else if count <= WEEKS {
+            ValueStep::Week
+        } else {
+            ValueStep::Month
         };
         let mut parts = Vec::new();
         let mut first = self.first;
