@@ -33,6 +33,7 @@ use crate::pages::{
     runs::{RequestsPage, RunPage, RunsPage},
     setup::SetupPage,
     sign_in::SignInPage,
+    value::ValuePage,
 };
 use crate::{
     model::proof::{self, Evidence, Judgement},
@@ -61,6 +62,8 @@ pub(crate) enum Part {
     Preview,
     Request,
     Run,
+    /// What runs were worth.
+    Value,
     Workflow,
 }
 
@@ -82,6 +85,7 @@ impl Part {
             ["definitions", "import"] | ["repositories"] => Some(Self::Files),
             ["definitions", ..] => Some(Self::Definitions),
             ["runs", _] => Some(Self::Run),
+            ["value"] => Some(Self::Value),
             _ => None,
         }
     }
@@ -101,6 +105,7 @@ impl Part {
             Self::Preview => "preview",
             Self::Request => "request",
             Self::Run => "run",
+            Self::Value => "value",
             Self::Workflow => "workflow",
         }
     }
@@ -121,6 +126,7 @@ pub(crate) enum Page {
     Preview(Preview),
     Request(Request),
     Run,
+    Value,
     Workflow,
 }
 
@@ -228,6 +234,7 @@ impl Page {
             Self::Preview(page) => at_once(preview(page)),
             Self::Request(page) => at_once(request(page)),
             Self::Run => at_once(run()),
+            Self::Value => at_once(value()),
             Self::Workflow => at_once(workflow()),
         };
         page.unwrap_or_else(|| ().into_any())
@@ -361,6 +368,11 @@ fn run() -> Result<AnyView, SplitLoaderError> {
     Ok(view! { <RunPage/> })
 }
 
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(value, preload(load_value), fallible))]
+fn value() -> Result<AnyView, SplitLoaderError> {
+    Ok(view! { <ValuePage/> })
+}
+
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(workflow, preload(load_workflow), fallible))]
 fn workflow() -> Result<AnyView, SplitLoaderError> {
     Ok(view! { <WorkflowPage/> })
@@ -395,14 +407,14 @@ mod loading {
 
     use super::{
         Page, Part, load_account, load_admin, load_approvals, load_audit, load_definitions, load_editor, load_files,
-        load_governance, load_overview, load_preview, load_request, load_run, load_workflow,
+        load_governance, load_overview, load_preview, load_request, load_run, load_value, load_workflow,
     };
     use crate::{
         components::{Card, Skeleton},
         view,
     };
 
-    static LOADED: [AtomicBool; 13] = [const { AtomicBool::new(false) }; 13];
+    static LOADED: [AtomicBool; 14] = [const { AtomicBool::new(false) }; 14];
 
     impl Part {
         fn loaded(self) -> Option<&'static AtomicBool> {
@@ -428,6 +440,7 @@ mod loading {
                 Self::Preview => load_preview().await,
                 Self::Request => load_request().await,
                 Self::Run => load_run().await,
+                Self::Value => load_value().await,
                 Self::Workflow => load_workflow().await,
             }?;
             if let Some(loaded) = self.loaded() {
@@ -452,6 +465,7 @@ mod loading {
                 Self::Preview(_) => Part::Preview,
                 Self::Request(_) => Part::Request,
                 Self::Run => Part::Run,
+                Self::Value => Part::Value,
                 Self::Workflow => Part::Workflow,
             }
         }
@@ -557,6 +571,7 @@ mod tests {
             ("/definitions/it/access/1.0.0/form", Some(Part::Preview)),
             ("/definitions/it/access/1.0.0/try", Some(Part::Preview)),
             ("/runs/run_1", Some(Part::Run)),
+            ("/value", Some(Part::Value)),
             ("/styleguide", None),
             ("/nothing/here", None),
         ] {

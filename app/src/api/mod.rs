@@ -34,6 +34,7 @@ pub mod policies;
 pub mod repositories;
 pub mod runs;
 pub mod sign_in;
+pub mod value;
 
 #[cfg(feature = "ssr")]
 mod server_side;

@@ -49,6 +49,8 @@ pub struct RunListQuery {
     pub state: String,
     /// What was typed into the search field.
     pub search: String,
+    /// The workflow (`namespace/name`), or empty for all.
+    pub workflow: String,
     /// Where the page begins.
     pub cursor: String,
 }
@@ -206,6 +208,7 @@ mod server_side {
             mine,
             statuses: statuses_of(&query.state),
             attention: (query.state == "attention").then_some(true),
+            workflow: query.workflow.trim().parse().ok(),
             search: Some(query.search.trim().to_owned()).filter(|search| !search.is_empty()),
             ..RunQuery::default()
         }

@@ -24,6 +24,7 @@ mod tabs;
 mod toast;
 mod when;
 
+pub mod charts;
 pub mod graph;
 pub mod log_view;
 pub mod schema_form;

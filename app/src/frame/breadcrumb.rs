@@ -115,6 +115,7 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
             }
             crumbs
         }
+        ["value", ..] => vec![link(t.value(), "/value")],
         ["account", ..] => vec![link(t.account(), "/account")],
         ["notifications", ..] => vec![link(t.notifications(), "/notifications")],
         _ => Vec::new(),

@@ -73,6 +73,7 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
                 place(may(Operation::AuditRead), "/audit", Glyph::Audit, t.audit()),
                 place(may(Operation::PolicyRead), "/policies", Glyph::Sliders, t.policies()),
                 place(may(Operation::AccessReviewRead), "/access-reviews", Glyph::Badge, t.access_reviews()),
+                place(may(Operation::ValueRead), "/value", Glyph::Chart, t.value()),
             ]
             .into_iter()
             .flatten()

@@ -16,3 +16,4 @@ pub mod runs;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub mod styleguide;
+pub mod value;

@@ -21,6 +21,7 @@ use crate::{
     i18n::{Texts, use_texts},
     live::{Topic, use_live},
     submission::{Submission, SubmitForm},
+    url_state::href_with,
     view,
 };
 
@@ -34,6 +35,7 @@ fn query_in_address() -> Memo<RunListQuery> {
             RunListQuery {
                 state: if attention { "attention".to_owned() } else { text("state") },
                 search: text("q"),
+                workflow: text("workflow"),
                 cursor: text("cursor"),
             }
         })
@@ -99,6 +101,21 @@ fn Filters(path: &'static str, operator: bool) -> impl IntoView {
     let query = use_location().query;
     let search = query.with_untracked(|query| query.get("q").unwrap_or_default());
     let state = Memo::new(move |_| query.with(|query| query.get("state").unwrap_or_default()));
+    let workflow = Memo::new(move |_| query.with(|query| query.get("workflow").unwrap_or_default()));
+    // Only figures lead here with a workflow; its chip takes it away again.
+    let of_workflow = move || {
+        let workflow = workflow.get();
+        (!workflow.is_empty()).then(|| {
+            let href = query.with(|query| href_with(path, query, &[("workflow", None)]));
+            let name = t.value.workflow();
+            view! {
+                <a class="chip chip--set" href=href aria-label=t.audit.remove_filter(name, &workflow)>
+                    <span>{t.audit.filter_is(name, &workflow)}</span>
+                    <Icon glyph=Glyph::Cross/>
+                </a>
+            }
+        })
+    };
     view! {
         <div class="list-bar">
             <form class="search" role="search" method="get" action=path>
@@ -116,6 +133,10 @@ fn Filters(path: &'static str, operator: bool) -> impl IntoView {
                     let state = state.get();
                     (!state.is_empty()).then(|| view! { <input type="hidden" name="state" value=state/> })
                 }}
+                {move || {
+                    let workflow = workflow.get();
+                    (!workflow.is_empty()).then(|| view! { <input type="hidden" name="workflow" value=workflow/> })
+                }}
                 <Button small=true>{t.common.search()}</Button>
             </form>
             <div class="chips" role="group" aria-label=t.common.state()>
@@ -126,6 +147,7 @@ fn Filters(path: &'static str, operator: bool) -> impl IntoView {
                 <FilterChip param="state" value="completed" label=t.common.state_completed()/>
                 <FilterChip param="state" value="faulted" label=t.common.state_faulted()/>
                 <FilterChip param="state" value="cancelled" label=t.common.state_cancelled()/>
+                {of_workflow}
             </div>
         </div>
     }

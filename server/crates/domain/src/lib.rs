@@ -34,7 +34,7 @@ pub use problem::{ErrorCode, FieldError, NamedPolicy, Problem};
 pub use role::{Role, Scope, UnknownRole};
 pub use state::{
     AccessVerdict, AnswerEvery, ApprovalState, CellKind, DecisionKind, DecisionResult, DelegationState, EmergencyState,
-    FileOutcome, MissedRuns, PolicySetState, Risk, RunStatus, StageState, TaskStatus, Trigger, UnknownState,
-    VersionState, WaitsFor, WhyAlone,
+    FileOutcome, MissedRuns, PolicySetState, Risk, RunStatus, StageState, TaskStatus, TeamOf, Trigger, UnknownState,
+    ValueBy, ValuePeriod, ValueStep, VersionState, WaitsFor, WhyAlone,
 };
 pub use time::{Clock, InvalidTimestamp, Timestamp};

@@ -145,6 +145,8 @@ operations! {
     RunResumeFrom = "run.resume-from" Change,
     /// Say what became of a call whose outcome is unknown.
     RunResolve = "run.resolve" Change,
+    /// See what runs were worth: figures by workflow and team.
+    ValueRead = "value.read" Read,
     /// Publish events that runs listen to.
     EventPublish = "event.publish" Change,
     /// See approvals.

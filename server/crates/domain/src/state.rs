@@ -314,6 +314,62 @@ states! {
 }
 
 states! {
+    /// The time that figures are about, in days of the zone that is asked for.
+    ValuePeriod {
+        /// Today and the six days before.
+        LastWeek = "last-7-days",
+        /// Today and the 29 days before.
+        LastThirtyDays = "last-30-days",
+        /// Today and the 89 days before.
+        LastNinetyDays = "last-90-days",
+        /// This month up to now.
+        ThisMonth = "this-month",
+        /// The month before this one.
+        LastMonth = "last-month",
+        /// This quarter up to now.
+        ThisQuarter = "this-quarter",
+        /// The quarter before this one.
+        LastQuarter = "last-quarter",
+        /// This year up to now.
+        ThisYear = "this-year",
+        /// The year before this one.
+        LastYear = "last-year",
+    }
+}
+
+states! {
+    /// How long each part of a period is that figures are shown by.
+    ValueStep {
+        /// A day.
+        Day = "day",
+        /// A week, from Monday on.
+        Week = "week",
+        /// A month.
+        Month = "month",
+    }
+}
+
+states! {
+    /// What each row of figures is about.
+    ValueBy {
+        /// A workflow.
+        Workflow = "workflow",
+        /// A team.
+        Team = "team",
+    }
+}
+
+states! {
+    /// Which team of a run is meant.
+    TeamOf {
+        /// The one that owns the workflow.
+        Owner = "owner",
+        /// Those of who asked for the run.
+        Requester = "requester",
+    }
+}
+
+states! {
     /// What a column of an answer to a question of auditors holds.
     CellKind {
         /// A moment, as RFC 3339.

@@ -14,6 +14,7 @@ mod event;
 mod policy;
 mod repository;
 mod run;
+mod value;
 mod workflow;
 
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,9 @@ pub use policy::{
 };
 pub use repository::RepositoryView;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
+pub use value::{
+    SpreadView, ValueBucket, ValueChoices, ValueClass, ValueFigures, ValueQuery, ValueRow, ValueTeam, ValueView,
+};
 pub use workflow::{
     CatalogueItem, DraftView, Graph, GraphEdge, GraphNode, PlanStep, ScheduleRefusal, ScheduleView, WorkflowVersionView,
 };

@@ -26,6 +26,7 @@ pub(crate) const POLICIES: &[(&str, &str)] = &[
     ("definitions.cedar", include_str!("../../../policies/definitions.cedar")),
     ("repositories.cedar", include_str!("../../../policies/repositories.cedar")),
     ("runs.cedar", include_str!("../../../policies/runs.cedar")),
+    ("value.cedar", include_str!("../../../policies/value.cedar")),
     ("events.cedar", include_str!("../../../policies/events.cedar")),
     ("approvals.cedar", include_str!("../../../policies/approvals.cedar")),
     ("audit.cedar", include_str!("../../../policies/audit.cedar")),

@@ -57,6 +57,7 @@ mod shipped;
 mod sign_in;
 mod signed_log;
 mod typical;
+mod value;
 mod views;
 
 use std::sync::Arc;

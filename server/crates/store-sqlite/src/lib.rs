@@ -104,6 +104,8 @@ mod statement;
 mod unit;
 #[path = "../../store/sql/users.rs"]
 mod users;
+#[path = "../../store/sql/value.rs"]
+mod value;
 #[path = "../../store/sql/visibility.rs"]
 mod visibility;
 #[path = "../../store/sql/workflows.rs"]

@@ -41,13 +41,14 @@ impl Zone {
         zones().available().map(|name| name.to_string()).collect()
     }
 
-    pub(crate) fn local(&self, at: Timestamp) -> Option<DateTime> {
+    /// What its clocks show at a moment.
+    pub fn local(&self, at: Timestamp) -> Option<DateTime> {
         Some(self.0.to_datetime(jiff::Timestamp::from_microsecond(at.as_micros()).ok()?))
     }
 
     /// The one moment of a local time: the first, where the clock goes back and shows it twice; the end of the gap, where
     /// the clock goes forward and never shows it.
-    pub(crate) fn moment(&self, local: DateTime) -> Option<Timestamp> {
+    pub fn moment(&self, local: DateTime) -> Option<Timestamp> {
         let moment = match self.0.to_ambiguous_timestamp(local).offset() {
             AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => {
                 offset.to_timestamp(local).ok()?

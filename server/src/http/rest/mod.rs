@@ -23,6 +23,7 @@ mod processes;
 mod repositories;
 mod runs;
 mod secrets;
+mod value;
 mod workflows;
 
 use axum::{
@@ -55,6 +56,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(drafts::routes())
         .merge(runs::routes())
         .routes(routes!(super::stream::run))
+        .merge(value::routes())
         .merge(events::routes())
         .merge(approvals::routes())
         .merge(delegations::routes())

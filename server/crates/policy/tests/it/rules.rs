@@ -175,6 +175,7 @@ fn an_auditor_opens_the_audit_log_and_the_policies_and_nothing_that_others_own()
     assert_eq!(
         gained,
         [
+            Operation::ValueRead,
             Operation::AuditRead,
             Operation::AuditExport,
             Operation::AuditSubscribe,

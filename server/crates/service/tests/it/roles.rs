@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use domain::{
     AnswerEvery, DecisionKind, Name, Operation, OperationKind, Role, Scope, SessionId, TokenId,
-    view::{AuditFilter, SubjectView},
+    view::{AuditFilter, SubjectView, ValueQuery},
 };
 use serde_json::json;
 use service::{
@@ -158,6 +158,7 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             let reference = "/do/0/managerApproval";
             code(service.resolve_task(caller, run, reference, 1, RunResolution::TryAgain).await)
         }
+        Operation::ValueRead => code(service.value(caller, &ValueQuery::default()).await),
         Operation::EventPublish => {
             let event = json!({"specversion": "1.0", "id": unique, "source": "/test", "type": "test"});
             code(service.publish_events(caller, Publication::One(event)).await)

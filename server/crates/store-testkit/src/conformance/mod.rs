@@ -23,6 +23,7 @@ mod subject;
 mod text;
 mod units;
 mod users;
+mod value;
 mod workflows;
 
 use std::{pin::Pin, sync::Arc};
@@ -196,6 +197,11 @@ cases! { $;
         versions_published_without_tests_are_found,
         an_altered_entry_hides_no_others,
         a_question_is_followed_once_and_moved_once;
+    value:
+        runs_are_counted_by_when_they_were_asked_for,
+        endings_are_counted_by_when_they_were,
+        lead_times_are_ranked_by_group,
+        decisions_are_ranked_and_help_is_counted;
     children:
         a_call_starts_one_run,
         runs_that_wake_each_other_do_not_wait_in_a_circle;

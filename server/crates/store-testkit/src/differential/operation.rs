@@ -1,6 +1,7 @@
 mod questions;
 mod receivers;
 mod repositories;
+mod value;
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
@@ -59,7 +60,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 83;
+const KINDS: u32 = 84;
 
 const TEXTS: &[&str] = &[
     "",
@@ -257,6 +258,7 @@ impl Operation {
             80 => self.repositories(unit).await,
             81 => self.questions(unit).await,
             82 => self.receivers(unit).await,
+            83 => self.value(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
