@@ -47,7 +47,7 @@ fn Compliance(compliance: ComplianceView) -> impl IntoView {
                     view! { <LinkButton href="/audit?verify=now" icon=Glyph::Audit>{t.controls.verify()}</LinkButton> }
                 })}
         </PageHeader>
-        <Period action="/audit/compliance".to_owned() from to/>
+        <Period action="/audit/compliance" from to/>
         {cut_off.then(|| view! { <Banner tone=Tone::Warning title=t.controls.cut_off()/> })}
         {ledger.map(|ledger| view! { <Ledger ledger/> })}
         <Card flush=true title=t.controls.state_of_controls()>
@@ -74,7 +74,7 @@ fn Lists(lists: Vec<ControlCoverage>, from: Timestamp, to: Timestamp) -> impl In
                     <th scope="row"><a href=href("")>{title.in_language(t.locale.as_str()).to_owned()}</a></th>
                     <td data-label=t.controls.covered()>
                         <span class="coverage">
-                            <progress class="progress__bar" max=total value=covered aria-label=words.clone()></progress>
+                            <progress class="progress__bar" max=total.to_string() value=covered.to_string() aria-label=words.clone()></progress>
                             <a href=href("with")>{words.clone()}</a>
                         </span>
                     </td>

@@ -54,7 +54,10 @@ pub fn ControlsPage() -> impl IntoView {
             data,
             || view! { <Card><Skeleton lines=16/></Card> },
             move |controls| {
-                view! { <Lists controls list=list.get() shown=shown.get()/> }
+                let controls = StoredValue::new(controls);
+                // Another list or filter is of the same answer.
+                let lists = move || view! { <Lists controls=controls.get_value() list=list.get() shown=shown.get()/> };
+                lists.into_any()
             },
         )}
     }
@@ -87,7 +90,7 @@ fn Lists(controls: ControlsView, list: String, shown: String) -> impl IntoView {
         view! { <Controls list shown=shown.clone() days/> }
     });
     view! {
-        <Period action="/audit/controls".to_owned() from to kept=vec![("list", list), ("show", shown)]/>
+        <Period action="/audit/controls" from to kept=vec![("list", list), ("show", shown)]/>
         <div class="chips">
             <span class="chips__label">{t.controls.lists()}</span>
             {chips}

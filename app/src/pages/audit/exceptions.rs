@@ -60,7 +60,7 @@ pub(super) fn Exceptions(
 fn Exception(exception: ControlExceptionView, from: Timestamp, to: Timestamp, named: bool) -> impl IntoView {
     let t = use_texts().controls;
     let ControlExceptionView { kind, at, run, definition, person, entry, controls } = exception;
-    let words = t.by_key(&format!("kind_{kind}")).unwrap_or_default().to_owned();
+    let words = t.by_key(&format!("kind_{}", kind.replace('-', "_"))).unwrap_or_default().to_owned();
     let what = if kind == NEEDS_ATTENTION || !may(Operation::AuditRead) {
         words.into_any()
     } else {

@@ -35,6 +35,7 @@ pub(super) fn period_query(from: Timestamp, to: Timestamp) -> String {
 #[component]
 pub(super) fn Period(
     /// The page.
+    #[prop(into)]
     action: String,
     from: Timestamp,
     to: Timestamp,

@@ -8,6 +8,7 @@ use workflow::controls;
 
 use crate::{
     Service,
+    audit_log::not_indexed,
     problems::{OrProblem as _, from_store},
 };
 
@@ -40,7 +41,7 @@ impl Service {
         };
         match left.or_problem()? {
             0 => Ok(()),
-            left => Err(super::super::audit_log::not_indexed(left)),
+            left => Err(not_indexed(left)),
         }
     }
 
