@@ -66,3 +66,22 @@ pub(super) fn Period(
         </section>
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_is_of_whole_days() {
+        let mut query = ParamsMap::new();
+        query.insert("from", "2026-11-01".to_owned());
+        query.insert("to", "2026-11-30".to_owned());
+        let (from, to) = period_of(&query);
+        let (from, to) = (from.unwrap(), to.unwrap());
+        assert_eq!(from.to_string(), "2026-11-01T00:00:00.000000Z");
+        assert_eq!(to.to_string(), "2026-12-01T00:00:00.000000Z");
+        assert_eq!(period_of(&ParamsMap::new()), (None, None));
+        assert_eq!(days_of(from, to), ("2026-11-01".to_owned(), "2026-11-30".to_owned()));
+        assert!(period_query(from, to).starts_with("from=2026-11-01T00%3A00"), "{}", period_query(from, to));
+    }
+}

@@ -204,21 +204,3 @@ fn Follow(question: AuditQuestionView, follow: Submission<FollowQuestion>) -> im
         </Card>
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_period_is_of_whole_days() {
-        let mut query = ParamsMap::new();
-        query.insert("from", "2026-11-01".to_owned());
-        query.insert("to", "2026-11-30".to_owned());
-        let (from, to) = period_of(&query);
-        assert_eq!(from.unwrap().to_string(), "2026-11-01T00:00:00.000000Z");
-        assert_eq!(to.unwrap().to_string(), "2026-12-01T00:00:00.000000Z");
-        assert_eq!(period_of(&ParamsMap::new()), (None, None));
-        let href = csv_href("unused-roles", from.unwrap(), to.unwrap());
-        assert!(href.starts_with("/api/v1/audit/questions/unused-roles?format=csv&from=2026-11-01T00%3A00"), "{href}");
-    }
-}

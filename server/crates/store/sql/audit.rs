@@ -400,8 +400,10 @@ impl Checkpoints for Unit {
     }
 
     async fn last_audit_verification(&mut self) -> Result<Option<AuditRow>> {
+        // The kind is no way to find it, since all readings of the log are of that kind: kept from its index.
         let statement = sql(select!(
-            "WHERE resource_id = 'verification' AND resource_kind = 'audit' AND outcome = 'done' ORDER BY seq DESC LIMIT 1"
+            "WHERE resource_id = 'verification' AND resource_kind || '' = 'audit' AND outcome = 'done' \
+             ORDER BY seq DESC LIMIT 1"
         ));
         first(&self.fetch(statement).await?, entry)
     }
