@@ -17,7 +17,10 @@ use crate::pages::{
     account::AccountPage,
     admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
-    audit::{AuditPage, AuditSamplePage, QuestionPage, QuestionsPage, ReceiversPage},
+    audit::{
+        AuditPage, AuditSamplePage, CompliancePage, ControlPage, ControlsPage, QuestionPage, QuestionsPage,
+        ReceiversPage,
+    },
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
     definitions::{
         DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, ImportPage, NewDefinitionPage, RepositoriesPage,
@@ -168,6 +171,9 @@ pub(crate) enum Decide {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Prove {
+    Compliance,
+    Control,
+    Controls,
     Log,
     Questions,
     Question,
@@ -288,6 +294,9 @@ fn approvals(page: Decide) -> Result<AnyView, SplitLoaderError> {
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(audit, preload(load_audit), fallible))]
 fn audit(page: Prove) -> Result<AnyView, SplitLoaderError> {
     Ok(match page {
+        Prove::Compliance => view! { <CompliancePage/> },
+        Prove::Control => view! { <ControlPage/> },
+        Prove::Controls => view! { <ControlsPage/> },
         Prove::Log => view! { <AuditPage/> },
         Prove::Questions => view! { <QuestionsPage/> },
         Prove::Question => view! { <QuestionPage/> },
@@ -557,6 +566,8 @@ mod tests {
             ("/approvals/apr_1", Some(Part::Approvals)),
             ("/decide/token", Some(Part::Approvals)),
             ("/audit", Some(Part::Audit)),
+            ("/audit/compliance", Some(Part::Audit)),
+            ("/audit/controls/ISO27001:A.5.16", Some(Part::Audit)),
             ("/audit/receivers", Some(Part::Audit)),
             ("/audit/sample", Some(Part::Audit)),
             ("/catalogue/it/access", Some(Part::Workflow)),

@@ -91,6 +91,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/definitions/:namespace/:name/:version/form") view=|| Page::Preview(Preview::Form).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version/try") view=|| Page::Preview(Preview::Trial).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit") view=|| Page::Audit(Prove::Log).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit/compliance") view=|| Page::Audit(Prove::Compliance).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit/controls") view=|| Page::Audit(Prove::Controls).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit/controls/:control") view=|| Page::Audit(Prove::Control).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit/questions") view=|| Page::Audit(Prove::Questions).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit/questions/:name") view=|| Page::Audit(Prove::Question).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit/receivers") view=|| Page::Audit(Prove::Receivers).show() ssr=SsrMode::Async/>

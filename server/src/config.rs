@@ -33,6 +33,7 @@ pub(crate) const KEYS: &[&str] = &[
     "trusted_proxies",
     "metrics_token",
     "workflows",
+    "controls",
     "mail.host",
     "mail.port",
     "mail.encryption",
@@ -112,6 +113,8 @@ pub(crate) struct Config {
     pub(crate) metrics_token: Option<Secret>,
     /// A directory of definitions that are loaded beside those that ship.
     pub(crate) workflows: Option<PathBuf>,
+    /// A directory of lists of compliance controls beside those that ship.
+    pub(crate) controls: Option<PathBuf>,
     pub(crate) mail: Option<MailSettings>,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
@@ -221,6 +224,7 @@ impl Config {
             trusted_proxies: values.list("trusted_proxies", "networks such as 10.0.0.0/8")?,
             metrics_token: values.text("metrics_token").map(|text| Secret::new(text.to_owned())),
             workflows: values.text("workflows").map(PathBuf::from),
+            controls: values.text("controls").map(PathBuf::from),
             mail: mail(&values)?,
             log_format: match values.text("log.format") {
                 None | Some("text") => LogFormat::Text,

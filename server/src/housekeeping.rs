@@ -65,6 +65,21 @@ pub(crate) async fn answer_questions(service: Arc<Service>, stop: CancellationTo
     }
 }
 
+/// Lets entries of the audit log be found by their controls, until told to stop.
+pub(crate) async fn index_controls(service: Arc<Service>, stop: CancellationToken) {
+    let mut look = tokio::time::interval(DATES);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = look.tick() => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = service.index_controls() => {}
+        }
+    }
+}
+
 async fn tidy(store: &dyn Store, clock: &dyn Clock, events: Duration) -> store::Result<()> {
     let now = clock.now();
     let mut unit = store.begin().await?;

@@ -29,7 +29,7 @@ use identity::{
     vault::{KEY_VARIABLE, KeySource, Vault},
 };
 use policy::Policies;
-use service::{Parts, Service};
+use service::{ControlLists, Parts, Service};
 use store::Store;
 use store_postgres::{PoolSizes, PostgresStore};
 use store_sqlite::{ReaderPools, SqliteStore};
@@ -119,6 +119,7 @@ impl Foundation {
             definitions: Arc::clone(&self.definitions),
             vault: Arc::clone(&self.vault),
             anchor: Arc::new(AnchorFile(config.audit_checkpoint_file.clone())),
+            controls: Arc::new(control_lists(config)?),
             receivers: receivers::known(config),
             passwords: self.passwords.clone(),
             clock: Arc::clone(&self.clock),
@@ -391,6 +392,26 @@ pub(crate) fn own_definitions(config: &Config) -> Result<Vec<(String, String)>> 
         .with_context(|| format!("the workflows in {} cannot be read; check the key `workflows`", folder.display()))?;
     files.sort();
     Ok(files)
+}
+
+/// The lists of compliance controls: those that ship, and those of the directory `controls`.
+fn control_lists(config: &Config) -> Result<ControlLists> {
+    let Some(folder) = &config.controls else { return Ok(ControlLists::shipped()) };
+    let read = || -> std::io::Result<Vec<(String, String)>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ["yaml", "yml"].iter().any(|known| ending == *known)) {
+                files.push((path.display().to_string(), fs::read_to_string(&path)?));
+            }
+        }
+        files.sort();
+        Ok(files)
+    };
+    let files = read().with_context(|| {
+        format!("the lists of controls in {} cannot be read; check the key `controls`", folder.display())
+    })?;
+    Ok(ControlLists::with_own(files.iter().map(|(file, text)| (file.as_str(), text.as_str())))?)
 }
 
 fn collect_definitions(folder: &Path, except: &Path, files: &mut Vec<(String, String)>) -> std::io::Result<()> {

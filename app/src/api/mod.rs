@@ -25,6 +25,7 @@ pub mod audit;
 pub mod audit_questions;
 pub mod calendars;
 pub mod catalogue;
+pub mod controls;
 pub mod definition_files;
 pub mod definitions;
 pub mod delegations;

@@ -71,6 +71,7 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
             label: t.group_prove(),
             places: [
                 place(may(Operation::AuditRead), "/audit", Glyph::Audit, t.audit()),
+                place(may(Operation::ControlRead), COMPLIANCE, Glyph::CircleCheck, t.compliance()),
                 place(may(Operation::PolicyRead), "/policies", Glyph::Sliders, t.policies()),
                 place(may(Operation::AccessReviewRead), "/access-reviews", Glyph::Badge, t.access_reviews()),
                 place(may(Operation::ValueRead), "/value", Glyph::Chart, t.value()),
@@ -95,12 +96,23 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
     groups.into_iter().filter(|group| !group.places.is_empty()).collect()
 }
 
+/// How the controls stand: a place of its own below that of the audit log.
+const COMPLIANCE: &str = "/audit/compliance";
+/// The lists of controls, which belong to that place.
+const CONTROLS: &str = "/audit/controls";
+
 /// Whether a place is where `path` is.
 fn is_current(href: &str, path: &str) -> bool {
-    if href == "/" {
+    let below = |place: &str| path == place || path.strip_prefix(place).is_some_and(|rest| rest.starts_with('/'));
+    let of_compliance = below(COMPLIANCE) || below(CONTROLS);
+    if href == COMPLIANCE {
+        of_compliance
+    } else if href == "/audit" && of_compliance {
+        false
+    } else if href == "/" {
         path == "/"
     } else {
-        path == href || path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/'))
+        below(href)
     }
 }
 

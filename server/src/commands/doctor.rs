@@ -133,7 +133,12 @@ async fn deeper(config: &Config, findings: &mut Findings) {
     match foundation.console(config) {
         Err(error) => _ = findings.note("policies", Err(error)),
         Ok(service) => {
-            let verdict = service.console_verify_audit().await.map_err(|problem| in_words(&problem));
+            let verdict = match service.console_verify_audit().await {
+                // When the log was verified last, and by whom, stands in the log.
+                Ok(verdict) => service.console_note_verification(&verdict).await.map(|()| verdict),
+                refused => refused,
+            };
+            let verdict = verdict.map_err(|problem| in_words(&problem));
             let sound = verdict.and_then(|verdict| match verdict.fault {
                 None => Ok(format!("{} entries, unaltered", verdict.entries)),
                 Some(fault) => Err(anyhow::anyhow!("{fault}; compare it with an export or a backup")),

@@ -87,6 +87,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     tasks.spawn(async move { following.follow_repositories(told).await });
     tasks.spawn(housekeeping::end_access_reviews(Arc::clone(&service), stop.clone()));
     tasks.spawn(housekeeping::answer_questions(Arc::clone(&service), stop.clone()));
+    tasks.spawn(housekeeping::index_controls(Arc::clone(&service), stop.clone()));
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));
     let kept = config.event_retention;
     tasks.spawn(housekeeping::keep_house(Arc::clone(&store), Arc::clone(&clock), kept, stop.clone()));

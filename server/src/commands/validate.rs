@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
-use workflow::{Definition, FunctionCatalogue};
+use workflow::{Definition, FunctionCatalogue, controls::ControlLists};
 
 use crate::wiring::WithoutDatabase;
 
@@ -16,12 +16,20 @@ pub(super) const INVALID: u8 = 2;
 
 pub(super) fn validate(files: &[PathBuf]) -> Result<ExitCode> {
     let mut valid = true;
+    let lists = ControlLists::shipped();
     for path in files {
         let functions = WithoutDatabase::set_up(folder_of(path))?.known()?;
-        if let Err(lines) = read_definition(path, &functions) {
-            valid = false;
-            for line in lines {
-                println!("{line}");
+        match read_definition(path, &functions) {
+            Ok(definition) => {
+                for found in definition.unknown_controls(&lists) {
+                    eprintln!("{}:{found} (it is valid all the same)", path.display());
+                }
+            }
+            Err(lines) => {
+                valid = false;
+                for line in lines {
+                    println!("{line}");
+                }
             }
         }
     }

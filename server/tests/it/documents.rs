@@ -154,6 +154,7 @@ async fn every_route_asks_who_is_calling() {
             .replace("{grant}", "0198c0de-0000-7000-8000-000000000003")
             .replace("{token}", "abc")
             .replace("{seq}", "1")
+            .replace("{control}", "ISO27001:A.5.16")
             .replace("{user}", "0198c0de-0000-7000-8000-000000000002");
         assert!(!place.contains('{'), "{place}");
         let response = server.client.request(method.clone(), server.at(&place)).send().await.unwrap();

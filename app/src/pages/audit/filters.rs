@@ -46,8 +46,21 @@ const KINDS: [&str; 13] = [
 ];
 
 /// What the form holds beyond the chips.
-const FIELDS: [&str; 12] =
-    ["text", "from", "to", "actor", "team", "kind", "resource", "namespace", "policy", "address", "credential", "last"];
+const FIELDS: [&str; 13] = [
+    "text",
+    "from",
+    "to",
+    "actor",
+    "team",
+    "kind",
+    "resource",
+    "namespace",
+    "policy",
+    "control",
+    "address",
+    "credential",
+    "last",
+];
 
 /// The filter that a query stands for. What cannot be read is left out.
 pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {
@@ -65,6 +78,7 @@ pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {
         policy: text("policy"),
         address: text("address"),
         credential: text("credential"),
+        control: text("control"),
         team: text("team"),
         text: text("text"),
         last: text("last").and_then(|last| last.parse().ok()),
@@ -96,6 +110,7 @@ fn filter_href(what: &str, filter: &AuditFilter, (name, value): (&str, &str)) ->
         ("policy", filter.policy.clone()),
         ("address", filter.address.clone()),
         ("credential", filter.credential.clone()),
+        ("control", filter.control.clone()),
         ("team", filter.team.clone()),
         ("text", filter.text.clone()),
         ("last", filter.last.map(|last| last.to_string())),
@@ -197,6 +212,14 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
                     />
                     <TextField name="team" label=t.audit.field_team() value=value("team") optional=true code=true/>
                     <TextField name="policy" label=t.audit.field_policy() value=value("policy") optional=true code=true/>
+                    <TextField
+                        name="control"
+                        label=t.audit.field_control()
+                        value=value("control")
+                        placeholder="ISO27001:A.5.16"
+                        optional=true
+                        code=true
+                    />
                     <TextField name="address" label=t.audit.field_address() value=value("address") optional=true code=true/>
                     <TextField
                         name="credential"

@@ -1,13 +1,21 @@
 //! The audit explorer: who did what, when, on what, and with what outcome.
 
+mod compliance;
+mod control;
+mod controls;
 mod entry;
+mod exceptions;
 mod filters;
+mod period;
 mod prove;
 mod questions;
 mod receivers;
 mod sample;
 mod views;
 
+pub use compliance::CompliancePage;
+pub use control::ControlPage;
+pub use controls::ControlsPage;
 pub use questions::{QuestionPage, QuestionsPage};
 pub use sample::AuditSamplePage;
 
@@ -75,6 +83,8 @@ pub fn AuditPage() -> impl IntoView {
                     }
                 })}
             <LinkButton href="/audit/questions" icon=Glyph::Question>{t.questions.title()}</LinkButton>
+            <LinkButton href="/audit/controls">{t.controls.title()}</LinkButton>
+            <LinkButton href="/audit/compliance">{t.controls.compliance()}</LinkButton>
             <LinkButton href="/audit/receivers">{t.audit.receivers()}</LinkButton>
             <LinkButton href=verify_href look=ButtonLook::Primary icon=Glyph::Audit>{t.audit.verify()}</LinkButton>
         </PageHeader>

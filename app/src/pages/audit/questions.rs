@@ -1,26 +1,21 @@
 //! Saved questions about the log: their list, and the answer to one with its words, its query and how often it comes.
 
-use std::time::Duration;
-
 use domain::{
     AnswerEvery, CellKind, Operation, Timestamp,
     view::{AnswerCell, AuditAnswerView, AuditQuestionColumn, AuditQuestionView, Words},
 };
 use leptos::prelude::*;
-use leptos_router::{
-    hooks::{use_location, use_params_map},
-    params::ParamsMap,
-};
+use leptos_router::hooks::{use_location, use_params_map};
 
-use super::filters::RangePresets;
+use super::period::{Period, period_of, period_query};
 use crate::{
     api::audit_questions::{FollowQuestion, audit_answer, audit_questions},
     components::{
         Badge, Banner, Button, Card, Column, CopyButton, DefinitionList, DownloadLink, EmptyState, FormFeedback, Glyph,
-        LinkButton, Moment, PageHeader, SelectField, Skeleton, Table, TextField, Tone, load,
+        LinkButton, Moment, PageHeader, SelectField, Skeleton, Table, Tone, load,
     },
     data::Data,
-    i18n::{Texts, sentence, use_texts},
+    i18n::{Texts, use_texts},
     session::may,
     submission::{Submission, SubmitForm},
     view,
@@ -72,12 +67,6 @@ fn Questions(questions: Vec<AuditQuestionView>) -> impl IntoView {
     view! { <ul class="lines">{lines}</ul> }
 }
 
-/// The period that an address asks about: from the beginning of a day to the end of a day. What cannot be read is left out.
-fn period_of(query: &ParamsMap) -> (Option<Timestamp>, Option<Timestamp>) {
-    let midnight = |key: &str| -> Option<Timestamp> { format!("{}T00:00:00Z", query.get(key)?.trim()).parse().ok() };
-    (midnight("from"), midnight("to").map(|day| day + Duration::from_hours(24)))
-}
-
 /// The answer to a question.
 #[component]
 pub fn QuestionPage() -> impl IntoView {
@@ -113,7 +102,7 @@ fn Answer(answer: AuditAnswerView, follow: Submission<FollowQuestion>) -> impl I
             <LinkButton href="/audit/questions" icon=Glyph::Question>{t.questions.all()}</LinkButton>
             <DownloadLink href=csv>{t.questions.csv()}</DownloadLink>
         </PageHeader>
-        <Period name=question.name.clone() from to/>
+        <Period action=format!("/audit/questions/{}", question.name) from to/>
         {cut_off.then(|| view! { <Banner tone=Tone::Warning title=t.questions.cut_off(count)/> })}
         <Card flush=true title=t.questions.rows(count)>{found}</Card>
         <About question=question.clone()/>
@@ -123,33 +112,7 @@ fn Answer(answer: AuditAnswerView, follow: Submission<FollowQuestion>) -> impl I
 
 /// The same answer for spreadsheets.
 fn csv_href(name: &str, from: Timestamp, to: Timestamp) -> String {
-    let moment = |at: Timestamp| urlencoding::encode(&at.to_string()).into_owned();
-    format!("/api/v1/audit/questions/{name}?format=csv&from={}&to={}", moment(from), moment(to))
-}
-
-/// Which time the answer is about, and another one. The form is sent by GET, so it works without JavaScript.
-#[component]
-fn Period(name: String, from: Timestamp, to: Timestamp) -> impl IntoView {
-    let t = use_texts();
-    let day = |at: Timestamp| at.to_utc().date().to_string();
-    let (first, last) = (day(from), day(to - Duration::from_micros(1)));
-    let words = sentence(t.questions.by_key("period").unwrap_or_default(), |place| match place {
-        "from" => view! { <Moment at=from exact=true/> },
-        _ => view! { <Moment at=to exact=true/> },
-    });
-    view! {
-        <section class="filters" aria-label=t.questions.field_period()>
-            <p>{words}</p>
-            <RangePresets/>
-            <form class="filters__form" method="get" action=format!("/audit/questions/{name}")>
-                <TextField name="from" label=t.audit.field_from() kind="date" value=first optional=true/>
-                <TextField name="to" label=t.audit.field_to() kind="date" value=last optional=true/>
-                <div class="filters__actions">
-                    <Button>{t.common.apply()}</Button>
-                </div>
-            </form>
-        </section>
-    }
+    format!("/api/v1/audit/questions/{name}?format=csv&{}", period_query(from, to))
 }
 
 #[component]
@@ -239,23 +202,5 @@ fn Follow(question: AuditQuestionView, follow: Submission<FollowQuestion>) -> im
                 </div>
             </SubmitForm>
         </Card>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_period_is_of_whole_days() {
-        let mut query = ParamsMap::new();
-        query.insert("from", "2026-11-01".to_owned());
-        query.insert("to", "2026-11-30".to_owned());
-        let (from, to) = period_of(&query);
-        assert_eq!(from.unwrap().to_string(), "2026-11-01T00:00:00.000000Z");
-        assert_eq!(to.unwrap().to_string(), "2026-12-01T00:00:00.000000Z");
-        assert_eq!(period_of(&ParamsMap::new()), (None, None));
-        let href = csv_href("unused-roles", from.unwrap(), to.unwrap());
-        assert!(href.starts_with("/api/v1/audit/questions/unused-roles?format=csv&from=2026-11-01T00%3A00"), "{href}");
     }
 }

@@ -177,6 +177,8 @@ operations! {
     AuditViewSave = "audit-view.save" Change,
     /// Forget a named search.
     AuditViewDelete = "audit-view.delete" Change,
+    /// Read which controls there is evidence for, and what is open.
+    ControlRead = "control.read" Read,
     /// See the policies, those that are proposed included, and what they would change.
     PolicyRead = "policy.read" Read,
     /// Propose other policies of the administrators, or change a proposal.

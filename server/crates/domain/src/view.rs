@@ -6,6 +6,7 @@ mod audit;
 mod audit_question;
 mod calendar;
 mod connection;
+mod control;
 mod definition;
 mod definition_file;
 mod delegation;
@@ -34,6 +35,10 @@ pub use audit::{
 pub use audit_question::{AnswerCell, AuditAnswerView, AuditQuestionColumn, AuditQuestionView, Words};
 pub use calendar::CalendarView;
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};
+pub use control::{
+    ComplianceView, ControlCoverage, ControlEvidence, ControlExceptionView, ControlListView, ControlSummary,
+    ControlView, ControlWorkflowView, ControlsView, LastVerificationView, LedgerHealthView,
+};
 pub use definition::{
     CallerView, CheckedDefinition, CommentView, DefinitionItem, DefinitionLife, DiagnosticView, DifferenceRow,
     DifferenceView, EditedText, ExpectedRun, FunctionView, LanguageView, RehearsalView, RehearsedCall, RehearsedStep,

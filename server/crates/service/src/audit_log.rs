@@ -9,7 +9,7 @@ use domain::{
 };
 use ledger::{checkpoint::PublicKey, export};
 use policy::Resource;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{
     Store, StoreError, UnitOfWork,
     audit::{AuditCheckpoint, AuditRow},
@@ -50,6 +50,25 @@ pub(crate) fn target() -> Target {
     Target::new("audit", "log", "audit log")
 }
 
+/// What a verification is of. By this name the last one is found.
+pub(crate) fn verified() -> Target {
+    Target::new("audit", "verification", "audit log")
+}
+
+/// What the entry of a verification says.
+pub(crate) fn verdict_detail(verdict: &VerificationView) -> Value {
+    json!({"verified": true, "sound": verdict.sound, "entries": verdict.entries, "fault": verdict.fault})
+}
+
+/// Says that entries wait to be indexed.
+pub(crate) fn not_indexed(left: i64) -> Problem {
+    let why = format!(
+        "the log cannot be searched for words, policies, addresses, sessions and controls yet: {left} entries are still \
+         being indexed; try again in a minute"
+    );
+    Problem::new(ErrorCode::Unavailable).with_detail(why)
+}
+
 impl Service {
     /// Entries of the log, newest first.
     pub async fn audit(
@@ -84,9 +103,10 @@ impl Service {
     pub async fn verify_audit(&self, caller: &Caller) -> Result<VerificationView, Problem> {
         let mut gate = self.look(caller, Operation::AuditRead).await?;
         gate.authorize(&Resource::system(), &target()).await?;
-        gate.note_reading(&target(), json!({"verified": true})).await?;
         gate.unit = self.sequenced_log().await.or_problem()?;
-        self.verdict(gate.unit.as_mut()).await.or_problem()
+        let verdict = self.verdict(gate.unit.as_mut()).await.or_problem()?;
+        gate.note_reading(&verified(), verdict_detail(&verdict)).await?;
+        Ok(verdict)
     }
 
     /// Exports the log. The text comes in pieces, so that a large log needs little memory.
@@ -143,12 +163,11 @@ impl Service {
             };
             let left = left.or_problem()?;
             if left > 0 {
-                let why = format!(
-                    "the log cannot be searched for words, policies, addresses and sessions yet: {left} entries are still being \
-                     indexed; try again in a minute"
-                );
-                return Err(Problem::new(ErrorCode::Unavailable).with_detail(why));
+                return Err(not_indexed(left));
             }
+        }
+        if filter.control.is_some() {
+            self.searchable_by_controls().await?;
         }
         store.snapshot().await.or_problem()
     }

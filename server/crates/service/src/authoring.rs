@@ -450,6 +450,7 @@ impl Service {
         if let Ok(definition) = self.restore(version) {
             let obstacle = launch::obstacle(unit, namespace, &definition).await.or_problem()?;
             warnings.extend(obstacle.map(|obstacle| obstacle.detail));
+            warnings.extend(definition.unknown_controls(&self.parts.controls).iter().map(ToString::to_string));
         }
         if !version.state.has_been_published() {
             let publishers = unit.users_with_role(Role::Publisher, namespace, self.now()).await.or_problem()?;

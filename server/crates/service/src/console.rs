@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     AuditExport, DefinitionArchive, DefinitionFile, ExportedVersions, NewUser, Origin, Service,
-    audit_log::export_lines,
+    audit_log::{self, export_lines},
     authoring::{archive_detail, archive_target},
     gate::Target,
     people::{all_right, check_login, check_name_and_email, field, user_view},
@@ -297,6 +297,14 @@ impl Service {
         audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         self.verdict(unit.as_mut()).await.or_problem()
+    }
+
+    /// Says in the audit log that it was verified, and with what verdict.
+    pub async fn console_note_verification(&self, verdict: &VerificationView) -> Result<(), Problem> {
+        let Target { kind, id, name, .. } = audit_log::verified();
+        let entry =
+            self.console_entry(Operation::AuditRead, (kind, id, name), None, audit_log::verdict_detail(verdict));
+        finish(self.parts.store.begin().await.or_problem()?, &[entry]).await
     }
 
     /// The public key of the audit log.

@@ -25,6 +25,7 @@ mod caller;
 mod catalogue;
 mod connections;
 mod console;
+mod controls;
 mod cursor;
 mod definitions;
 mod delegations;
@@ -102,7 +103,10 @@ pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
 pub use signed_log::Anchor;
 pub use store::access::Subject;
-pub use workflow::calendar::CalendarText;
+pub use workflow::{
+    calendar::CalendarText,
+    controls::{ControlLists, InvalidControlList},
+};
 
 /// What the operations work with.
 pub struct Parts {
@@ -120,6 +124,8 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// Where the last checkpoint of the audit log is kept outside the database.
     pub anchor: Arc<dyn Anchor>,
+    /// The lists of compliance controls.
+    pub controls: Arc<ControlLists>,
     /// Where the audit log is sent.
     pub receivers: Vec<AuditReceiver>,
     /// Password hashing.

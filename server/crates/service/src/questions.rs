@@ -6,7 +6,7 @@ mod cells;
 mod following;
 mod period;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use domain::{
     ErrorCode, Operation, Problem, Timestamp,
@@ -90,6 +90,30 @@ impl Service {
     ) -> Result<String, Problem> {
         Ok(cells::csv(&self.audit_answer(caller, name, from, to).await?))
     }
+}
+
+/// A row of an answer: what stands in each column, by the column's name.
+pub(crate) type Finding = BTreeMap<&'static str, Field>;
+
+/// What a question has found.
+pub(crate) struct Findings {
+    /// The rows of its answer.
+    pub(crate) rows: Vec<Finding>,
+    /// Whether there are more.
+    pub(crate) cut_off: bool,
+}
+
+/// What the question of this name finds, for those who go on working with it.
+pub(crate) async fn findings(
+    unit: &mut dyn UnitOfWork,
+    name: &str,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Findings, Problem> {
+    let saved = catalogue::named(name).ok_or_else(not_found)?;
+    let (rows, cut_off) = answer(unit, saved.question, from, to).await?;
+    let names = || saved.text.columns.iter().map(|column| column.name.as_str());
+    Ok(Findings { rows: rows.into_iter().map(|row| names().zip(row).collect()).collect(), cut_off })
 }
 
 /// The rows of an answer, and whether there are more.

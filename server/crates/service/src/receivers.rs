@@ -53,7 +53,7 @@ impl Service {
         self.receivers(self.parts.store.snapshot().await?.as_mut()).await
     }
 
-    async fn receivers(&self, unit: &mut dyn UnitOfWork) -> store::Result<Vec<AuditReceiverView>> {
+    pub(crate) async fn receivers(&self, unit: &mut dyn UnitOfWork) -> store::Result<Vec<AuditReceiverView>> {
         let whole = Whole { entries: unit.audit_size().await?, signed: unit.last_audit_checkpoint().await? };
         let known = unit.list_receivers().await?;
         let mut views = Vec::with_capacity(self.parts.receivers.len());

@@ -49,6 +49,8 @@ mod calendars;
 mod children;
 #[path = "../../store/sql/connections.rs"]
 mod connections;
+#[path = "../../store/sql/controls.rs"]
+mod controls;
 #[path = "../../store/sql/credentials.rs"]
 mod credentials;
 #[path = "../../store/sql/delegations.rs"]

@@ -43,6 +43,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(27, "questions", "0027_questions.sql"),
     migration!(28, "receivers", "0028_receivers.sql"),
     migration!(29, "value", "0029_value.sql"),
+    migration!(30, "controls", "0030_controls.sql"),
 ];
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(27, "questions", "0027_questions.sql"),
     migration!(28, "receivers", "0028_receivers.sql"),
     migration!(29, "value", "0029_value.sql"),
+    migration!(30, "controls", "0030_controls.sql"),
 ];
 
 /// Of the file of task logs.
@@ -74,6 +75,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=29).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=30).collect::<Vec<_>>());
     }
 }

@@ -76,6 +76,9 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
             statement.push(join);
         }
     }
+    if filter.control.is_some() {
+        statement.push(" JOIN audit_controls control ON control.seq = e.seq");
+    }
     if query.is_some() {
         statement.push(" JOIN audit_words words ON words.rowid = e.seq");
     }
@@ -88,6 +91,9 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
             Mark::Credential => (" AND credential.kind = ", " AND credential.text = "),
         };
         statement.push(kind).value(mark.as_str()).push(value).value(text);
+    }
+    if let Some(control) = &filter.control {
+        statement.push(" AND control.control = ").value(control);
     }
     if let Some(query) = &query {
         statement.push(MATCH_WORDS.0).value(query).push(MATCH_WORDS.1);
@@ -102,6 +108,7 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
         () if filter.policy.is_some() => " ORDER BY policy.seq DESC",
         () if filter.address.is_some() => " ORDER BY address.seq DESC",
         () if filter.credential.is_some() => " ORDER BY credential.seq DESC",
+        () if filter.control.is_some() => " ORDER BY control.seq DESC",
         () => " ORDER BY e.seq DESC",
     });
     statement.limit(limit);
@@ -390,6 +397,15 @@ impl Checkpoints for Unit {
     async fn last_audit_checkpoint(&mut self) -> Result<Option<AuditCheckpoint>> {
         let statement = sql("SELECT size, at, note FROM audit_checkpoints ORDER BY size DESC LIMIT 1");
         first(&self.fetch(statement).await?, checkpoint)
+    }
+
+    async fn last_audit_verification(&mut self) -> Result<Option<AuditRow>> {
+        // The kind is no way to find it, since all readings of the log are of that kind: kept from its index.
+        let statement = sql(select!(
+            "WHERE resource_id = 'verification' AND resource_kind || '' = 'audit' AND outcome = 'done' \
+             ORDER BY seq DESC LIMIT 1"
+        ));
+        first(&self.fetch(statement).await?, entry)
     }
 
     async fn audit_checkpoints(&mut self, from: i64, limit: u32) -> Result<Vec<AuditCheckpoint>> {

@@ -162,6 +162,8 @@ pub trait Checkpoints: Send {
     async fn insert_audit_checkpoint(&mut self, checkpoint: &AuditCheckpoint) -> Result<bool>;
     /// The checkpoint over the most entries.
     async fn last_audit_checkpoint(&mut self) -> Result<Option<AuditCheckpoint>>;
+    /// The last entry that says that the log was verified, and with what verdict.
+    async fn last_audit_verification(&mut self) -> Result<Option<AuditRow>>;
     /// Checkpoints over `from` entries or more, the one over the fewest first, at most `limit`.
     async fn audit_checkpoints(&mut self, from: i64, limit: u32) -> Result<Vec<AuditCheckpoint>>;
 }

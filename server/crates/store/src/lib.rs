@@ -38,6 +38,7 @@ pub mod audit;
 pub mod calendars;
 pub mod children;
 pub mod connections;
+pub mod controls;
 pub mod credentials;
 pub mod delegations;
 pub mod emergencies;
@@ -135,6 +136,7 @@ pub trait UnitOfWork:
     + calendars::Calendars
     + children::Children
     + connections::Connections
+    + controls::Controls
     + credentials::Credentials
     + delegations::Delegations
     + emergencies::Emergencies

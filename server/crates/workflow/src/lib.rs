@@ -48,6 +48,7 @@
 pub mod approval;
 pub mod calendar;
 mod cloud_event;
+pub mod controls;
 mod definition;
 mod diagnostic;
 pub mod duration;

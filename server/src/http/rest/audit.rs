@@ -69,6 +69,8 @@ macro_rules! filtered {
             address: Option<String>,
             /// The id of the session or API token that was used.
             credential: Option<String>,
+            /// A control that the entry is about: its run, decision or definition names it.
+            control: Option<String>,
             /// The name of a team whose member the actor is now.
             team: Option<String>,
             /// Words, or beginnings of words, that all occur in the entry.
@@ -92,6 +94,7 @@ macro_rules! filtered {
                     policy: self.policy.take(),
                     address: self.address.take(),
                     credential: self.credential.take(),
+                    control: self.control.take(),
                     team: self.team.take(),
                     text: self.text.take(),
                     last: self.last,

@@ -10,6 +10,7 @@ mod audit;
 mod audit_questions;
 mod calendars;
 mod connections;
+mod controls;
 mod definitions;
 mod delegations;
 mod document;
@@ -62,6 +63,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(delegations::routes())
         .merge(audit::routes())
         .merge(audit_questions::routes())
+        .merge(controls::routes())
         .merge(administration::routes())
         .merge(policies::routes())
         .merge(access_reviews::routes())

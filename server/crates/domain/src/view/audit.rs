@@ -82,6 +82,8 @@ pub struct AuditFilter {
     pub address: Option<String>,
     /// The id of the session or API token that was used.
     pub credential: Option<String>,
+    /// A control that the entry is about: its run, decision or definition names it.
+    pub control: Option<String>,
     /// The name of a team whose member the actor is now.
     pub team: Option<String>,
     /// Words, or beginnings of words, that all occur in the entry.
@@ -141,7 +143,7 @@ pub struct VerificationView {
 }
 
 /// A system that the audit log is sent to, and how far it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AuditReceiverView {

@@ -178,6 +178,7 @@ impl Office {
             definitions: Arc::clone(&definitions),
             vault: Arc::clone(&vault),
             anchor: Arc::<Drawer>::clone(&drawer),
+            controls: Arc::new(service::ControlLists::shipped()),
             receivers: vec![siem()],
             passwords: passwords.clone(),
             clock: Arc::clone(&clock),

@@ -211,6 +211,7 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             let _ = service.save_audit_view(caller, &unique, "").await;
             code(service.delete_audit_view(caller, &unique).await)
         }
+        Operation::ControlRead => code(service.audit_controls(caller, None, None).await),
         Operation::PolicyRead => code(service.policies(caller).await),
         Operation::PolicyPropose => {
             code(service.propose_policies(caller, office.new_policies(&format!("// {unique}\n")).await).await)
@@ -406,7 +407,8 @@ async fn every_operation_answers_each_role_as_the_table_says_and_leaves_its_entr
                 entries.iter().any(|entry| entry.action == operation.as_str() && entry.outcome == outcome)
             };
             // Reading the log, and taking things out, are entries as well.
-            let reads = [Operation::AuditRead, Operation::AuditExport, Operation::DefinitionExport];
+            let reads =
+                [Operation::AuditRead, Operation::AuditExport, Operation::DefinitionExport, Operation::ControlRead];
             let is_entered = operation.kind() == OperationKind::Change || reads.contains(&operation);
             match answer.as_str() {
                 "ok" if is_entered && !entered("done") => {

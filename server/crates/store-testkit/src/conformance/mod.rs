@@ -7,6 +7,7 @@ mod audit;
 mod calendars;
 mod children;
 mod claims;
+mod controls;
 mod credentials;
 mod delegations;
 mod emergencies;
@@ -181,6 +182,12 @@ cases! { $;
         a_receiver_begins_where_it_is_told_and_never_goes_back,
         a_receiver_is_failing_until_it_takes_something,
         one_node_at_a_time_holds_a_receiver;
+    controls:
+        a_version_is_read_for_controls_once,
+        runs_are_counted_by_version_and_time,
+        runs_that_faulted_and_were_not_taken_back_are_found,
+        entries_are_found_by_the_controls_of_what_they_are_about,
+        the_last_verification_is_found;
     policy_sets:
         policies_are_proposed_put_into_force_and_replaced,
         what_was_settled_stays_as_it_was,

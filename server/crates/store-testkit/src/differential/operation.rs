@@ -1,3 +1,4 @@
+mod controls;
 mod questions;
 mod receivers;
 mod repositories;
@@ -175,6 +176,7 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all.extend(unit.list_repositories().await.unwrap().into_iter().map(shown));
     all.extend(unit.due_subscriptions(Timestamp::from_micros(i64::MAX), 100_000).await.unwrap().into_iter().map(shown));
     all.extend(unit.list_receivers().await.unwrap().into_iter().map(shown));
+    all.extend(unit.named_controls().await.unwrap().into_iter().map(shown));
     all
 }
 
@@ -259,6 +261,7 @@ impl Operation {
             81 => self.questions(unit).await,
             82 => self.receivers(unit).await,
             83 => self.value(unit).await,
+            84 => self.controls(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
