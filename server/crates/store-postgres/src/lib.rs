@@ -103,6 +103,8 @@ mod unit;
 mod users;
 #[path = "../../store/sql/visibility.rs"]
 mod visibility;
+#[path = "../../store/sql/witnesses.rs"]
+mod witnesses;
 #[path = "../../store/sql/workflows.rs"]
 mod workflows;
 

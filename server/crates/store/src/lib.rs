@@ -60,6 +60,7 @@ pub mod secrets;
 pub mod sessions;
 pub mod settings;
 pub mod users;
+pub mod witnesses;
 pub mod workflows;
 
 use std::sync::Arc;
@@ -153,6 +154,7 @@ pub trait UnitOfWork:
     + sessions::Sessions
     + settings::Settings
     + users::Users
+    + witnesses::Witnesses
     + workflows::Workflows
     + Send
 {

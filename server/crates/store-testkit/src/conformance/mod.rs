@@ -23,6 +23,7 @@ mod subject;
 mod text;
 mod units;
 mod users;
+mod witnesses;
 mod workflows;
 
 use std::{pin::Pin, sync::Arc};
@@ -180,6 +181,11 @@ cases! { $;
         a_receiver_begins_where_it_is_told_and_never_goes_back,
         a_receiver_is_failing_until_it_takes_something,
         one_node_at_a_time_holds_a_receiver;
+    witnesses:
+        a_witness_never_has_less_than_before,
+        a_witness_that_refuses_is_believed_until_it_cosigns,
+        one_node_at_a_time_asks_a_witness,
+        a_cosignature_stays;
     policy_sets:
         policies_are_proposed_put_into_force_and_replaced,
         what_was_settled_stays_as_it_was,
