@@ -28,3 +28,4 @@ mod secrets;
 mod server;
 mod start_and_stop;
 mod streams;
+mod witnesses;

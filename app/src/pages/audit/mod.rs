@@ -7,6 +7,7 @@ mod questions;
 mod receivers;
 mod sample;
 mod views;
+mod witnesses;
 
 pub use questions::{QuestionPage, QuestionsPage};
 pub use sample::AuditSamplePage;
@@ -75,7 +76,7 @@ pub fn AuditPage() -> impl IntoView {
                     }
                 })}
             <LinkButton href="/audit/questions" icon=Glyph::Question>{t.questions.title()}</LinkButton>
-            <LinkButton href="/audit/receivers">{t.audit.receivers()}</LinkButton>
+            <LinkButton href="/audit/receivers">{t.audit.receivers_and_witnesses()}</LinkButton>
             <LinkButton href=verify_href look=ButtonLook::Primary icon=Glyph::Audit>{t.audit.verify()}</LinkButton>
         </PageHeader>
         <Transition fallback=move || view! { <Banner tone=Tone::Info title=t.audit.verifying()/> }>

@@ -58,6 +58,7 @@ mod sign_in;
 mod signed_log;
 mod typical;
 mod views;
+mod witnesses;
 
 use std::sync::Arc;
 
@@ -101,6 +102,7 @@ pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
 pub use signed_log::Anchor;
 pub use store::access::Subject;
+pub use witnesses::AuditWitness;
 pub use workflow::calendar::CalendarText;
 
 /// What the operations work with.
@@ -121,6 +123,8 @@ pub struct Parts {
     pub anchor: Arc<dyn Anchor>,
     /// Where the audit log is sent.
     pub receivers: Vec<AuditReceiver>,
+    /// Who cosigns the checkpoints of the audit log.
+    pub witnesses: Vec<AuditWitness>,
     /// Password hashing.
     pub passwords: Passwords,
     /// The time.

@@ -35,3 +35,4 @@ mod separation_of_duties;
 mod shipped;
 mod sign_in;
 mod stages;
+mod witnesses;
