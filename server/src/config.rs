@@ -4,6 +4,7 @@
 //! same code. `docs/configuration.md` explains the keys; a test holds it to [`KEYS`].
 
 mod receivers;
+mod witnesses;
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +18,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::egress::{EgressPolicy, Network};
-use delivery::{Receiver, Way};
+use delivery::{Receiver, Way, Witness};
 use identity::{Secret, vault::KEY_VARIABLE};
 use runner::Limits;
 use service::{MailEncryption, MailSettings};
@@ -128,6 +129,8 @@ pub(crate) struct Config {
     pub(crate) audit_checkpoint_file: PathBuf,
     /// Where the audit log is sent.
     pub(crate) receivers: Vec<Receiver>,
+    /// Who cosigns the checkpoints of the audit log.
+    pub(crate) witnesses: Vec<Witness>,
     /// What is not there and a server cannot do without.
     pub(crate) lacking: Vec<String>,
     /// To whom the processes of workflows belong, if this process belongs to root.
@@ -158,6 +161,8 @@ struct Values {
     keys: BTreeMap<&'static str, Given>,
     /// The tables of `audit.receiver`, which only a file can have.
     receivers: Vec<toml::Table>,
+    /// Those of `audit.witness`.
+    witnesses: Vec<toml::Table>,
 }
 
 impl Config {
@@ -259,6 +264,7 @@ impl Config {
                 .text("audit.checkpoint_file")
                 .map_or_else(|| data.join("audit-checkpoint"), PathBuf::from),
             receivers,
+            witnesses: witnesses::witnesses(&values.witnesses)?,
             lacking,
             runner_user: values.text("runner.user").unwrap_or("nobody").to_owned(),
             runner_limits: runner_limits(&values)?,
@@ -307,7 +313,11 @@ impl Values {
         for (name, value) in table {
             let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             if name == receivers::TABLES {
-                self.receivers = receivers::tables(value, path)?;
+                self.receivers = receivers::tables(&name, value, path)?;
+                continue;
+            }
+            if name == witnesses::TABLES {
+                self.witnesses = receivers::tables(&name, value, path)?;
                 continue;
             }
             if let toml::Value::Table(inner) = value
@@ -642,6 +652,29 @@ mod tests {
     }
 
     #[test]
+    fn witnesses_are_read_with_their_keys() {
+        let key = "witness.navigli.sunlight.geomys.org+a3e00fe2+BNy/co4C1Hn1p+INwJrfUlgz7W55dSZReusH/GhUhJ/G";
+        let table = |name: &str, url: &str, key: &str| {
+            format!("[[audit.witness]]\nname = '{name}'\nurl = '{url}'\nkey = '{key}'\n")
+        };
+        let config = load(&table("auditors", "https://w.test/rondo/", key), &[], Flags::default()).unwrap();
+        let read = config.witnesses.first().unwrap();
+        assert_eq!((read.address().as_str(), read.key.to_string().as_str()), ("https://w.test/rondo", key));
+        for (file, why) in [
+            (table("a b", "https://w.test", key), "lower-case letters"),
+            (table("a", "ftp://w.test", key), "https://"),
+            (table("a", "https://w.test", &key.replace("a3e0", "a3e1")), "not the key of a witness"),
+            (table("a", "https://w.test", key).repeat(2), "more than one has this name"),
+            (table("a", "https://w.test", key) + &table("b", "https://v.test", key), "given twice"),
+            (table("a", "https://w.test", key) + "proxy = 'x'", "unknown field `proxy`"),
+            ("[audit]\nwitness = 1".to_owned(), "[[audit.witness]]"),
+        ] {
+            let said = load(&file, &[], Flags::default()).unwrap_err().to_string();
+            assert!(said.contains(why), "{file}: {said}");
+        }
+    }
+
+    #[test]
     fn a_password_never_stands_in_a_message() {
         let file = "[mail]\nhost = 'mail.test'\npassword = 'hunter2'";
         assert!(!load(file, &[], Flags::default()).unwrap_err().to_string().contains("hunter2"));
@@ -655,6 +688,9 @@ mod tests {
         }
         for key in receivers::KEYS {
             assert!(page.contains(&format!("`{key}`")), "{key} of receivers is missing in docs/configuration.md");
+        }
+        for key in witnesses::KEYS {
+            assert!(page.contains(&format!("`{key}`")), "{key} of witnesses is missing in docs/configuration.md");
         }
     }
 }

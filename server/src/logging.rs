@@ -17,6 +17,11 @@ pub(crate) fn start_quiet(config: &Config) -> Result<()> {
     start_with("error", config.log_format)
 }
 
+/// Starts the log of a server that has no configuration.
+pub(crate) fn start_plain() -> Result<()> {
+    start_with("info", LogFormat::Text)
+}
+
 fn start_with(level: &str, format: LogFormat) -> Result<()> {
     // The library of `call: mcp` logs whole messages, and what goes wrong is the call's own error.
     let filter = EnvFilter::try_new(format!("rmcp=off,{level}"))

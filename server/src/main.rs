@@ -26,6 +26,7 @@ mod logging;
 mod processes;
 mod receivers;
 mod wiring;
+mod witnesses;
 
 use std::{fmt::Write as _, process::ExitCode};
 

@@ -43,7 +43,7 @@ use crate::{
     directory_changes::AuditedChanges,
     git_branches::GitBranches,
     processes::{Executor, runner_process},
-    receivers,
+    receivers, witnesses,
 };
 
 /// What every command works with.
@@ -121,6 +121,7 @@ impl Foundation {
             anchor: Arc::new(AnchorFile(config.audit_checkpoint_file.clone())),
             controls: Arc::new(control_lists(config)?),
             receivers: receivers::known(config),
+            witnesses: witnesses::known(config),
             passwords: self.passwords.clone(),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
@@ -227,6 +228,7 @@ impl Alone {
         let mut unit = store.begin().await?;
         unit.release_all_leases().await?;
         unit.release_all_receivers().await?;
+        unit.release_all_witnesses().await?;
         unit.commit().await
     }
 }

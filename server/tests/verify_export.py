@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Verifies an export of the audit log. Written from docs/ledger.md alone, to show that the page is enough; nothing but Python.
 
-    verify_export.py EXPORT [--key FILE] [--checkpoint FILE]
+    verify_export.py EXPORT [--key FILE] [--checkpoint FILE] [--witness VKEY ... [--quorum N]]
 
-Prints "integrity: ..." and "completeness: ..."; ends with 0 unless something was altered or is known to be missing.
+Prints "integrity: ..." and "completeness: ...", and with witnesses "witnessed: ..."; ends with 0 unless something was altered,
+is known to be missing, or was cosigned by too few witnesses.
 """
 
 import argparse
@@ -76,12 +77,14 @@ def is_signed(key, message, signature):
 
 
 class Key:
-    def __init__(self, text):
+    """A key of the log (type 1) or of a witness (type 4)."""
+
+    def __init__(self, text, kind=1):
         name, ident, encoded = text.split("+", 2)
         data = base64.b64decode(encoded, validate=True)
         expected = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
-        if len(data) != 33 or data[0] != 1 or bytes.fromhex(ident) != expected:
-            raise Broken("this is no key of a log")
+        if len(data) != 33 or data[0] != kind or bytes.fromhex(ident) != expected:
+            raise Broken("this is no key of a log" if kind == 1 else "this is no key of a witness")
         self.text, self.name, self.ident, self.public = text, name, expected, data[1:]
 
 
@@ -131,6 +134,19 @@ class Trust:
         if len(lines) < 4 or lines[0] != self.name or str(int(lines[1])) != lines[1]:
             raise Broken("this is no checkpoint of the log")
         return int(lines[1]), base64.b64decode(lines[2], validate=True)
+
+
+def cosigned_at(witness, note):
+    """When the witness has cosigned the note, in seconds since 1970; none if it has not, or not this."""
+    text, signatures = read_note(note)
+    for name, ident, signature in signatures:
+        if (name, ident) == (witness.name, witness.ident):
+            time = int.from_bytes(signature[:8], "big")
+            message = f"cosignature/v1\ntime {time}\n{text}".encode()
+            if len(signature) == 72 and time < 2**63 and is_signed(witness.public, message, signature[8:]):
+                return time
+            return None
+    return None
 
 
 def trusts(trust, note):
@@ -193,10 +209,11 @@ def members(line, *names):
 
 
 def verify(lines, given, kept):
-    """Reads an export to its end; the number of entries. Raises Broken with the place in front."""
+    """Reads an export to its end: the entries, how many a checkpoint from elsewhere covers, the last checkpoint. Raises Broken
+    with the place in front."""
     tree, own, number, checkpoints, signed, vouched = Tree(), None, 0, 0, None, None
     trust = Trust(given) if given else None
-    elsewhere, begun = [], False
+    elsewhere, begun, last = [], False, None
     ended = False
 
     def compare():
@@ -255,7 +272,7 @@ def verify(lines, given, kept):
                     raise Broken(f"a checkpoint over {size} entries does not belong here")
                 if root != tree.root():
                     raise Broken(f"the entries from {(signed or 0) + 1} to {size} are not those that were signed")
-                signed, checkpoints = size, checkpoints + 1
+                signed, checkpoints, last = size, checkpoints + 1, note
                 if trust and trusts(trust, note):
                     vouched = size
             else:
@@ -274,7 +291,7 @@ def verify(lines, given, kept):
         raise Broken(f"line {number}: {broken}") from None
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise Broken(f"line {number}: not a line of an export: {error}") from None
-    return tree.size, max((size for size, _ in elsewhere), default=None)
+    return tree.size, max((size for size, _ in elsewhere), default=None), last
 
 
 def main():
@@ -282,6 +299,8 @@ def main():
     parser.add_argument("export")
     parser.add_argument("--key")
     parser.add_argument("--checkpoint", action="append", default=[])
+    parser.add_argument("--witness", action="append", default=[])
+    parser.add_argument("--quorum", type=int)
     asked = parser.parse_args()
 
     def text(path):
@@ -290,22 +309,36 @@ def main():
 
     given = Key(text(asked.key).strip()) if asked.key else None
     kept = [text(path) for path in asked.checkpoint]
+    witnesses = [Key(key, kind=4) for key in asked.witness]
+    needed = len(witnesses) if asked.quorum is None else asked.quorum
+    if len({key.public for key in witnesses}) < len(witnesses):
+        parser.error("the same key of a witness is given twice")
+    if (asked.quorum is not None or witnesses) and not 1 <= needed <= len(witnesses):
+        parser.error("a quorum is at least 1 and at most the number of witnesses")
     try:
         with open(asked.export, encoding="utf-8", newline="\n") as lines:
-            entries, covered = verify(lines, given, kept)
+            entries, covered, last = verify(lines, given, kept)
     except (Broken, UnicodeDecodeError) as broken:
         print(f"integrity: broken: {broken}")
         print("completeness: not known")
         return 1
     print(f"integrity: {entries} entries, nothing was altered")
+    missing = covered is not None and covered > entries
     if covered is None:
         print("completeness: not known of the end: no checkpoint from elsewhere")
-        return 0
-    if covered > entries:
+    elif missing:
         print(f"completeness: the entries from {entries + 1} to {covered} are missing")
-        return 1
-    print(f"completeness: nothing is missing up to entry {covered}")
-    return 0
+    else:
+        print(f"completeness: nothing is missing up to entry {covered}")
+    if not witnesses:
+        return 1 if missing else 0
+    times = {witness.text: cosigned_at(witness, last) for witness in witnesses}
+    cosigned = sum(time is not None for time in times.values())
+    verdict = f"proved up to entry {entries}" if cosigned >= needed else "NOT PROVED"
+    print(f"witnessed: {verdict}; {cosigned} of {len(witnesses)} witnesses have cosigned, {needed} have to")
+    for key, time in times.items():
+        print(f"  {key}: {'has not cosigned this' if time is None else f'has cosigned at {time}'}")
+    return 1 if missing or cosigned < needed else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 use domain::view::{
     AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView, AuditSampleView,
-    AuditViewView, Page, VerificationView,
+    AuditViewView, AuditWitnessView, Page, VerificationView,
 };
 use leptos::prelude::*;
 
@@ -32,6 +32,13 @@ pub async fn verify_audit() -> Result<VerificationView, AppError> {
 pub async fn audit_receivers() -> Result<Page<AuditReceiverView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.audit_receivers(&caller).await?)
+}
+
+/// Who cosigns the log, and how far each witness is.
+#[server(protocol = Door, prefix = "/ui", endpoint = "audit-witnesses")]
+pub async fn audit_witnesses() -> Result<Page<AuditWitnessView>, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.audit_witnesses(&caller).await?)
 }
 
 /// The proof that an entry is in the log as it is signed.

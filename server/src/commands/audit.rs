@@ -1,4 +1,6 @@
-//! `rondo audit export|verify|key|rotate-key`
+//! `rondo audit export|verify|key|rotate-key|witness`
+
+pub(super) mod witness;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -9,10 +11,11 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use clap::Subcommand;
-use domain::view::AuditProofView;
+use clap::{Args, Subcommand};
+use domain::{Timestamp, view::AuditProofView};
 use ledger::{
     checkpoint::PublicKey,
+    cosignature::{Quorum, WitnessKey, Witnessed},
     evidence,
     proof::{self, Proved},
     tree,
@@ -42,20 +45,32 @@ pub(super) enum Command {
     },
     /// Check an export, an evidence pack, or the proof of an entry: that nothing was altered and nothing is missing; needs neither server nor
     /// database
-    Verify {
-        /// The export, the pack, or the proof
-        file: PathBuf,
-        /// A file with a public key of the log from elsewhere; without, the file's own is taken
-        #[arg(long, value_name = "FILE")]
-        key: Option<PathBuf>,
-        /// A file with a checkpoint that was kept elsewhere, to tell whether all that it covers is there
-        #[arg(long, value_name = "FILE")]
-        checkpoint: Vec<PathBuf>,
-    },
+    Verify(Verification),
     /// Sign the log with a new key from now on, which the key so far introduces
     RotateKey,
     /// Print the public key of the log, by which its signatures are told
     Key,
+    /// Witness the logs of others: cosign their checkpoints once they have proved that they have only grown. The key is made at
+    /// the first start; key and records are in the directory of --data
+    Witness(witness::Options),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verification {
+    /// The export, the pack, or the proof
+    file: PathBuf,
+    /// A file with a public key of the log from elsewhere; without, the file's own is taken
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// A file with a checkpoint that was kept elsewhere, to tell whether all that it covers is there
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
+    /// The public key of a witness that has to have cosigned the last checkpoint, as the witness prints it
+    #[arg(long, value_name = "VKEY")]
+    witness: Vec<String>,
+    /// How many of these witnesses have to have cosigned it [default: all]
+    #[arg(long, value_name = "N", requires = "witness")]
+    quorum: Option<usize>,
 }
 
 pub(super) async fn export(config: &Config, out: Option<&Path>) -> Result<ExitCode> {
@@ -78,46 +93,81 @@ pub(super) async fn export(config: &Config, out: Option<&Path>) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn verify(path: &Path, key: Option<&Path>, checkpoints: &[PathBuf]) -> Result<ExitCode> {
+pub(super) fn verify(asked: &Verification) -> Result<ExitCode> {
+    let path = asked.file.as_path();
     let outside = Outside {
-        key: key.map(key_in).transpose()?,
-        checkpoints: checkpoints.iter().map(|path| text_in(path)).collect::<Result<_>>()?,
+        key: asked.key.as_deref().map(key_in).transpose()?,
+        checkpoints: asked.checkpoint.iter().map(|path| text_in(path)).collect::<Result<_>>()?,
     };
-    let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    if let Some(files) = pack_in(&file)? {
-        let [manifest, proofs] = files.with_context(|| format!("{} is no evidence pack", path.display()))?;
-        let proved = evidence::verify(manifest.as_bytes(), &proofs, &outside);
-        return Ok(say_of_pack(path, &proved, &outside));
-    }
-    if let Some(proof) = proof_in(&file)? {
-        return Ok(say_of_proof(path, &proof::verify(&proof, &outside), &outside));
-    }
-    let read = verifier::verify(BufReader::with_capacity(BUFFER, file), &outside);
-    let verdict = read.with_context(|| format!("{} cannot be read", path.display()))?;
-    Ok(say_of_log(path, &verdict, &outside))
+    let quorum = quorum(asked)?;
+    let (code, note) = verified(path, &outside)?;
+    let Some(quorum) = quorum else { return Ok(code) };
+    let witnessed = say_witnessed(&quorum.judge(&note.unwrap_or_default()));
+    Ok(if code == ExitCode::SUCCESS { witnessed } else { code })
 }
 
-/// The manifest and the proofs of the evidence pack that the file is, if it is an archive; it is read from its beginning then.
-fn pack_in(mut file: &File) -> Result<Option<Result<[String; 2]>>> {
+/// The witnesses that were asked for, and how many of them are enough.
+fn quorum(asked: &Verification) -> Result<Option<Quorum>> {
+    if asked.witness.is_empty() {
+        return Ok(None);
+    }
+    let keys = asked.witness.iter().map(|text| WitnessKey::parse(text).with_context(|| format!("“{text}”")));
+    Ok(Some(Quorum::new(keys.collect::<Result<_>>()?, asked.quorum)?))
+}
+
+/// What came of verifying the file, and the checkpoint that witnesses are to have cosigned.
+fn verified(path: &Path, outside: &Outside) -> Result<(ExitCode, Option<String>)> {
+    let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    if let Some(files) = pack_in(&file)? {
+        let PackFiles { manifest, proofs, cosignatures } =
+            files.with_context(|| format!("{} is no evidence pack", path.display()))?;
+        let proved = evidence::verify(manifest.as_bytes(), &proofs, outside);
+        let note = proved.as_ref().ok().and_then(|proved| proved.manifest.cosigned(&cosignatures));
+        return Ok((say_of_pack(path, &proved, outside), note));
+    }
+    if let Some(proof) = proof_in(&file)? {
+        let proved = proof::verify(&proof, outside);
+        return Ok((say_of_proof(path, &proved, outside), proved.is_ok().then_some(proof.checkpoint)));
+    }
+    let read = verifier::verify(BufReader::with_capacity(BUFFER, file), outside);
+    let verdict = read.with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok((say_of_log(path, &verdict, outside), verdict.last_checkpoint))
+}
+
+/// The files of an evidence pack that are verified.
+struct PackFiles {
+    manifest: String,
+    proofs: String,
+    /// Empty if there are none.
+    cosignatures: String,
+}
+
+/// What is verified of the evidence pack that the file is, if it is an archive; it is read from its beginning then.
+fn pack_in(mut file: &File) -> Result<Option<Result<PackFiles>>> {
     let mut head = [0; 512];
     let is_archive =
         file.read_exact(&mut head).is_ok() && head.get(MARK_AT..).is_some_and(|head| head.starts_with(MARK));
     file.rewind().context("the file cannot be read again from its beginning")?;
     Ok(is_archive.then(|| {
-        let (mut manifest, mut proofs) = (None, None);
+        let (mut manifest, mut proofs, mut cosignatures) = (None, None, None);
         for member in tar::Archive::new(BufReader::with_capacity(BUFFER, file)).entries()? {
             let member = member?;
             let name = member.path_bytes().into_owned();
             let place = match name.as_slice() {
                 name if name == evidence::MANIFEST.as_bytes() => &mut manifest,
                 name if name == evidence::PROOFS.as_bytes() => &mut proofs,
+                name if name == evidence::COSIGNATURES.as_bytes() => &mut cosignatures,
                 _ => continue,
             };
             let mut text = String::new();
             member.take(LARGEST_MEMBER).read_to_string(&mut text)?;
             anyhow::ensure!(place.replace(text).is_none(), "a file comes twice");
         }
-        Ok([manifest.context("evidence.json is missing")?, proofs.context("proofs.jsonl is missing")?])
+        Ok(PackFiles {
+            manifest: manifest.context("evidence.json is missing")?,
+            proofs: proofs.context("proofs.jsonl is missing")?,
+            cosignatures: cosignatures.unwrap_or_default(),
+        })
     }))
 }
 
@@ -206,6 +256,28 @@ fn say_of_log(path: &Path, verdict: &Verdict, outside: &Outside) -> ExitCode {
         say_key(key, outside);
     }
     if unsound || missing { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Whether enough witnesses have cosigned the checkpoint: who, when, and who has not.
+fn say_witnessed(witnessed: &Witnessed) -> ExitCode {
+    let Witnessed { size, needed, by, lacking } = witnessed;
+    let (verdict, code) = if witnessed.is_enough() {
+        (format!("proved up to entry {size}"), ExitCode::SUCCESS)
+    } else {
+        ("NOT PROVED".to_owned(), ExitCode::FAILURE)
+    };
+    let (cosigned, all) = (by.len(), by.len() + lacking.len());
+    println!("witnessed: {verdict}; {cosigned} of {all} witnesses have cosigned the last checkpoint, {needed} have to");
+    for cosignature in by {
+        let at = i64::try_from(cosignature.time).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
+        let at = at.map_or_else(|| cosignature.time.to_string(), |micros| Timestamp::from_micros(micros).to_string());
+        println!("  {} has cosigned {size} entries at {at}", cosignature.witness);
+    }
+    for one in lacking {
+        let why = if one.altered { "its cosignature does not fit: something was altered" } else { "has not cosigned" };
+        println!("  {}: {why}", one.witness);
+    }
+    code
 }
 
 fn say_key(key: &PublicKey, outside: &Outside) {

@@ -145,6 +145,7 @@ async fn deeper(config: &Config, findings: &mut Findings) {
             });
             findings.note("audit log", sound);
             note_receivers(&service, findings).await;
+            note_witnesses(&service, findings).await;
             let usable = service.load_policies().await.map_err(|problem| in_words(&problem));
             findings.note("policies", usable.map(|()| "those of the administrators can be used".to_owned()));
             let shipped = service.load_shipped(wiring::SHIPPED.iter().copied()).await;
@@ -181,5 +182,40 @@ async fn note_receivers(service: &Service, findings: &mut Findings) {
             (None, _) => Ok(format!("{} entries behind", receiver.lag)),
         };
         findings.note(&format!("receiver {}", receiver.name), words);
+    }
+}
+
+/// What the servers on this database have been told by the witnesses of the audit log.
+async fn note_witnesses(service: &Service, findings: &mut Findings) {
+    let witnesses = match service.witnesses_now().await {
+        Ok(witnesses) if witnesses.is_empty() => {
+            let words = "nobody cosigns the audit log; see docs/witnesses.md";
+            findings.note("witnesses", Ok(words.to_owned()));
+            return;
+        }
+        Ok(witnesses) => witnesses,
+        Err(cause) => {
+            findings.note("witnesses", Err(cause.into()));
+            return;
+        }
+    };
+    for witness in witnesses {
+        let failure = witness.failure.unwrap_or_default();
+        let words = match (witness.refused_at, witness.failing_since) {
+            (Some(since), _) => Err(anyhow::anyhow!(
+                "REFUSES TO COSIGN since {since}: {failure}. The audit log was perhaps put back to an older copy, or written anew; \
+                 compare it with exports and checkpoints from elsewhere before anything else (docs/witnesses.md)"
+            )),
+            (None, Some(since)) => Err(anyhow::anyhow!(
+                "has cosigned nothing since {since}, {} entries behind: {failure}; check {}",
+                witness.lag,
+                witness.address
+            )),
+            (None, None) => Ok(match witness.size {
+                None => "nothing was cosigned yet".to_owned(),
+                Some(size) => format!("has cosigned {size} entries, {} behind", witness.lag),
+            }),
+        };
+        findings.note(&format!("witness {}", witness.name), words);
     }
 }

@@ -15,11 +15,16 @@ mod validate;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use domain::Problem;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Flags};
+
+/// The exit of a process that was told to stop a second time.
+const INTERRUPTED: i32 = 130;
 
 /// IT service management portal with durable workflows.
 #[derive(Debug, Parser)]
@@ -54,7 +59,7 @@ enum Command {
     /// Create API tokens
     #[command(subcommand)]
     Token(token::Command),
-    /// Export the audit log, or verify an export
+    /// Export the audit log, verify an export, witness the logs of others
     #[command(subcommand)]
     Audit(audit::Command),
     /// Export definitions into an archive, or bring files in as drafts
@@ -120,9 +125,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Migrate => migrate::migrate(&quiet(&flags)?).await,
         Command::User(command) => user::run(&quiet(&flags)?, command).await,
         Command::Token(command) => token::run(&quiet(&flags)?, command).await,
-        Command::Audit(audit::Command::Verify { file, key, checkpoint }) => {
-            audit::verify(&file, key.as_deref(), &checkpoint)
-        }
+        Command::Audit(audit::Command::Verify(options)) => audit::verify(&options),
+        Command::Audit(audit::Command::Witness(options)) => audit::witness::run(flags.data, options).await,
         Command::Audit(audit::Command::Key) => audit::key(&quiet(&flags)?).await,
         Command::Audit(audit::Command::RotateKey) => audit::rotate_key(&quiet(&flags)?).await,
         Command::Audit(audit::Command::Export { out }) => audit::export(&quiet(&flags)?, out.as_deref()).await,
@@ -146,6 +150,29 @@ fn quiet(flags: &Flags) -> Result<Config> {
     }
     crate::logging::start_quiet(&config)?;
     Ok(config)
+}
+
+/// A token that is cancelled by the first SIGTERM or SIGINT; the second ends the process at once.
+fn stop_on_signal() -> Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        let mut first = true;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if !first {
+                std::process::exit(INTERRUPTED);
+            }
+            first = false;
+            told.cancel();
+        }
+    });
+    Ok(stop)
 }
 
 /// A problem in one line, with every field that is wrong.

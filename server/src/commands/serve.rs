@@ -8,14 +8,11 @@ use engine::{Engine, EngineSettings, Live, Observer};
 use identity::sessions::StoredSessions;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use service::{DecisionLinks, Mailer, Service, demo_organisation};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use super::in_words;
+use super::{in_words, stop_on_signal};
 use crate::{
     config::Config,
     housekeeping,
@@ -24,12 +21,11 @@ use crate::{
     processes::Executor,
     receivers,
     wiring::{self, Alone, Extras, Foundation},
+    witnesses,
 };
 
 /// How long requests under way are waited for when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
-/// The exit of a process that was told to stop a second time.
-const INTERRUPTED: i32 = 130;
 /// Upper bounds of the buckets of request durations, in seconds.
 const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 
@@ -102,6 +98,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
         tasks.spawn(mailer.run(stop.clone()));
     }
     receivers::deliver(&config, &foundation, &base_url, &tasks, &stop)?;
+    witnesses::ask(&config, &foundation, &tasks, &stop)?;
     tasks.close();
 
     let sessions = StoredSessions::new(Arc::clone(&foundation.web), clock, Arc::clone(&foundation.ids));
@@ -134,29 +131,6 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     store.close().await;
     info!("stopped");
     Ok(ExitCode::SUCCESS)
-}
-
-/// A token that is cancelled by the first SIGTERM or SIGINT; the second ends the process at once.
-fn stop_on_signal() -> Result<CancellationToken> {
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
-    let stop = CancellationToken::new();
-    let told = stop.clone();
-    tokio::spawn(async move {
-        let mut first = true;
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if !first {
-                std::process::exit(INTERRUPTED);
-            }
-            first = false;
-            told.cancel();
-        }
-    });
-    Ok(stop)
 }
 
 async fn listen(config: &Config) -> Result<TcpListener> {

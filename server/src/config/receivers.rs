@@ -146,11 +146,11 @@ struct Surroundings<'a> {
     lacking: Vec<String>,
 }
 
-/// The tables as they stand in a file.
-pub(super) fn tables(value: &toml::Value, path: &Path) -> Result<Vec<toml::Table>> {
+/// The tables of this name as they stand in a file.
+pub(super) fn tables(name: &str, value: &toml::Value, path: &Path) -> Result<Vec<toml::Table>> {
     let tables = value.as_array().map(|items| items.iter().map(|item| item.as_table().cloned()).collect());
     let tables: Option<Option<Vec<_>>> = tables;
-    tables.flatten().ok_or_else(|| anyhow!("{}: receivers are tables, each begins with [[{TABLES}]]", path.display()))
+    tables.flatten().ok_or_else(|| anyhow!("{}: {name} stands in tables, each begins with [[{name}]]", path.display()))
 }
 
 /// Whether a receiver has its secret in this variable.
@@ -180,10 +180,7 @@ fn receiver(table: &toml::Table, around: &mut Surroundings<'_>) -> Result<Receiv
     let is_common = |name: &str| COMMON.contains(&name);
     let (common, own): (toml::Table, toml::Table) = table.clone().into_iter().partition(|(name, _)| is_common(name));
     let common: Common = read(common)?;
-    let in_order = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
-    if common.name.is_empty() || common.name.len() > LONGEST_NAME || !common.name.chars().all(in_order) {
-        bail!("a name is of lower-case letters, digits and hyphens, 1 to {LONGEST_NAME} of them");
-    }
+    check_name(&common.name)?;
     let format = match &common.format {
         Some(text) => text.parse()?,
         None => Format::Rondo,
@@ -198,6 +195,14 @@ fn receiver(table: &toml::Table, around: &mut Surroundings<'_>) -> Result<Receiv
         way: way(common.kind, own, around)?,
         name: common.name,
     })
+}
+
+pub(super) fn check_name(name: &str) -> Result<()> {
+    let in_order = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(in_order) {
+        bail!("a name is of lower-case letters, digits and hyphens, 1 to {LONGEST_NAME} of them");
+    }
+    Ok(())
 }
 
 fn takes(common: &Common) -> Result<Takes> {
@@ -289,7 +294,7 @@ fn objects(keys: S3Keys, around: &mut Surroundings<'_>) -> Result<Objects> {
     })
 }
 
-fn check_web(address: &Url) -> Result<()> {
+pub(super) fn check_web(address: &Url) -> Result<()> {
     if matches!(address.scheme(), "http" | "https") && address.has_host() && address.password().is_none() {
         return Ok(());
     }
@@ -335,7 +340,7 @@ fn secret(file: Option<&Path>, variable: Option<&str>, around: &mut Surroundings
     Ok(Some(Secret::new(given)))
 }
 
-fn text(key: &str, path: &Path) -> Result<String> {
+pub(super) fn text(key: &str, path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("{key} {} cannot be read", path.display()))
 }
 
@@ -346,7 +351,7 @@ fn duration(key: &str, text: Option<&str>) -> Result<Option<Duration>> {
         .ok_or_else(|| anyhow!("{key}: “{text}” is not an ISO 8601 duration from PT1S, such as PT5M or P365D"))
 }
 
-fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
+pub(super) fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
     // In one line, and without the place: it is that in a copy.
     table.try_into().map_err(|cause: toml::de::Error| anyhow!("{}", cause.message()))
 }

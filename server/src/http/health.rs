@@ -64,6 +64,7 @@ async fn measure(portal: &Portal) {
         let runs = unit.count_runs().await?;
         let outbox = unit.count_outgoing().await?;
         measure_receivers(portal).await?;
+        measure_witnesses(portal).await?;
         store::Result::Ok((runs, outbox))
     };
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 runs are far away")]
@@ -97,6 +98,19 @@ async fn measure_receivers(portal: &Portal) -> store::Result<()> {
     Ok(())
 }
 
+/// How far the witnesses of the audit log are.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 entries are far away")]
+async fn measure_witnesses(portal: &Portal) -> store::Result<()> {
+    for witness in portal.service.witnesses_now().await? {
+        let gauge = |name: &'static str| metrics::gauge!(name, "witness" => witness.name.clone());
+        gauge("rondo_audit_witness_lag").set(witness.lag as f64);
+        gauge("rondo_audit_witness_lag_seconds").set(witness.lag_seconds as f64);
+        gauge("rondo_audit_witness_failing").set(if witness.failing_since.is_some() { 1.0 } else { 0.0 });
+        gauge("rondo_audit_witness_refuses").set(if witness.refused_at.is_some() { 1.0 } else { 0.0 });
+    }
+    Ok(())
+}
+
 /// Says what the metrics mean, in the exposition itself.
 pub(crate) fn describe() {
     metrics::describe_counter!("rondo_http_requests_total", "Answered requests by route, method and status");
@@ -120,5 +134,19 @@ pub(crate) fn describe() {
         "For how long the oldest of what a receiver of the audit log does not have has waited"
     );
     metrics::describe_gauge!("rondo_audit_receiver_failing", "1 while a receiver of the audit log takes nothing");
+    metrics::describe_gauge!(
+        "rondo_audit_witness_lag",
+        "Signed entries of the audit log that a witness has not cosigned"
+    );
+    metrics::describe_gauge!(
+        "rondo_audit_witness_lag_seconds",
+        metrics::Unit::Seconds,
+        "For how long the oldest checkpoint of the audit log that a witness has not cosigned has waited"
+    );
+    metrics::describe_gauge!("rondo_audit_witness_failing", "1 while a witness of the audit log cosigns nothing");
+    metrics::describe_gauge!(
+        "rondo_audit_witness_refuses",
+        "1 while a witness says that the audit log has not grown from what it has cosigned: an alarm"
+    );
     delivery::describe_metrics();
 }

@@ -29,3 +29,4 @@ mod server;
 mod start_and_stop;
 mod streams;
 mod torn;
+mod witnesses;

@@ -12,6 +12,7 @@ mod questions;
 mod receivers;
 mod sample;
 mod views;
+mod witnesses;
 
 pub use compliance::CompliancePage;
 pub use control::ControlPage;
@@ -85,7 +86,7 @@ pub fn AuditPage() -> impl IntoView {
             <LinkButton href="/audit/questions" icon=Glyph::Question>{t.questions.title()}</LinkButton>
             <LinkButton href="/audit/controls">{t.controls.title()}</LinkButton>
             <LinkButton href="/audit/compliance">{t.controls.compliance()}</LinkButton>
-            <LinkButton href="/audit/receivers">{t.audit.receivers()}</LinkButton>
+            <LinkButton href="/audit/receivers">{t.audit.receivers_and_witnesses()}</LinkButton>
             <LinkButton href=verify_href look=ButtonLook::Primary icon=Glyph::Audit>{t.audit.verify()}</LinkButton>
         </PageHeader>
         <Transition fallback=move || view! { <Banner tone=Tone::Info title=t.audit.verifying()/> }>

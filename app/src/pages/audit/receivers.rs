@@ -1,8 +1,9 @@
-//! Where the audit log is sent, and how far each receiver is.
+//! Where the audit log is sent and who cosigns it, and how far each of them is.
 
 use domain::view::{AuditReceiverView, Page};
 use leptos::prelude::*;
 
+use super::witnesses::WitnessesCard;
 use crate::{
     api::audit::audit_receivers,
     components::{Badge, Card, EmptyState, Glyph, LinkButton, Moment, PageHeader, Skeleton, Tone, load},
@@ -18,12 +19,13 @@ pub fn ReceiversPage() -> impl IntoView {
     let t = use_texts();
     let data = Data::new(|| (), |()| audit_receivers());
     view! {
-        <PageHeader title=t.audit.receivers() subtitle=t.audit.receivers_lead()>
+        <PageHeader title=t.audit.receivers_and_witnesses() subtitle=t.audit.receivers_lead()>
             <LinkButton href="/audit" icon=Glyph::Audit>{t.frame.audit()}</LinkButton>
         </PageHeader>
-        <Card flush=true>
+        <Card flush=true title=t.audit.receivers()>
             {load(data, || view! { <Skeleton lines=4/> }, |page| view! { <Receivers page/> })}
         </Card>
+        <WitnessesCard/>
     }
 }
 

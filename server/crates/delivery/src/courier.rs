@@ -346,4 +346,9 @@ pub fn describe_metrics() {
         "rondo_audit_delivery_failures_total",
         "Attempts to deliver the audit log that a receiver did not confirm, by receiver"
     );
+    metrics::describe_counter!("rondo_audit_cosignatures_total", "Checkpoints that a witness has cosigned, by witness");
+    metrics::describe_counter!(
+        "rondo_audit_cosigning_failures_total",
+        "Requests to cosign a checkpoint that a witness did not answer with a cosignature, by witness"
+    );
 }

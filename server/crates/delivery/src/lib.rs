@@ -12,6 +12,9 @@
 //! tasks.spawn(courier.run(stop));
 //! ```
 //!
+//! A [`Petitioner`] asks one [`Witness`] to cosign each new checkpoint, and keeps what it has cosigned. It works beside the
+//! couriers: nothing waits for it.
+//!
 //! # How to
 //! - **Add a format**: a module in `format/`, a variant of [`Format`], a section in `docs/receivers.md`.
 //! - **Add a kind of receiver**: a module in `sink/`, a variant of [`Way`], its keys in the server's configuration. A sink
@@ -20,11 +23,15 @@
 mod courier;
 mod format;
 mod parcel;
+mod petitioner;
 mod receiver;
 mod sink;
+mod witness;
 
 pub use courier::{Courier, Step, describe_metrics};
 pub use format::Format;
 pub use parcel::Parcel;
+pub use petitioner::Petitioner;
 pub use receiver::{Lock, Locking, Objects, Pace, Receiver, Start, Takes, Trust, Way};
 pub use sink::{Sink, Undelivered, open};
+pub use witness::Witness;

@@ -1,7 +1,7 @@
 //! The ways to receivers.
 
 mod file;
-mod http;
+pub(crate) mod http;
 mod s3;
 mod syslog;
 

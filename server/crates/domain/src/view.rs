@@ -30,7 +30,7 @@ pub use approval::{
 };
 pub use audit::{
     AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView,
-    AuditSampleView, AuditViewView, VerificationView,
+    AuditSampleView, AuditViewView, AuditWitnessView, VerificationView,
 };
 pub use audit_question::{AnswerCell, AuditAnswerView, AuditQuestionColumn, AuditQuestionView, Words};
 pub use calendar::CalendarView;

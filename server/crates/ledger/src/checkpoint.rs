@@ -273,12 +273,12 @@ pub fn unverified(note: &str) -> Result<Checkpoint, Distrust> {
     Ok(Checkpoint { origin: read.origin().to_owned(), size: read.size(), root: *read.hash() })
 }
 
-fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.decode(text).ok()
 }

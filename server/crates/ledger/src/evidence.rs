@@ -20,6 +20,9 @@ pub const FORMAT: &str = "rondo-evidence";
 pub const VERSION: i64 = 1;
 /// The file that says what the pack is about.
 pub const MANIFEST: &str = "evidence.json";
+/// The file of the cosignatures of the checkpoint, if there are any: lines of a note. It alone may differ between packs of the
+/// same search under the same checkpoint, since witnesses cosign later.
+pub const COSIGNATURES: &str = "cosignatures.txt";
 /// The file of the proofs.
 pub const PROOFS: &str = "proofs.jsonl";
 
@@ -43,6 +46,17 @@ pub struct Manifest {
     pub signed_at: Timestamp,
     /// The places of the entries, in order.
     pub entries: Vec<u64>,
+}
+
+impl Manifest {
+    /// The checkpoint with these lines of cosignatures, without the signature of the log: what witnesses have cosigned is the
+    /// log, the size and the root.
+    #[must_use]
+    pub fn cosigned(&self, lines: &str) -> Option<String> {
+        let root = tree::from_text(&self.root)?;
+        let text = tlog_tiles::Checkpoint::new(&self.log, self.size, root, "").ok()?.to_bytes();
+        Some(format!("{}\n{lines}", String::from_utf8(text).ok()?))
+    }
 }
 
 /// What was proved.
@@ -121,6 +135,7 @@ mod tests {
     use super::*;
     use crate::{
         checkpoint::LedgerKey,
+        cosignature::{Cosigner, Quorum},
         export,
         fixture::{bodies, entry},
         tree::{Claim, Growth},
@@ -200,6 +215,20 @@ mod tests {
         assert_eq!(size, Broken::Proof { line: 1, what: What::OutOfPlace(5) });
         assert_eq!(altered(&|pack| pack.manifest.v = 2), Broken::Manifest(What::Version("2".to_owned())));
         assert_eq!(altered(&|pack| pack.manifest.format.push('x')), Broken::Manifest(What::Header));
+    }
+
+    #[test]
+    fn what_witnesses_have_cosigned_goes_with_a_pack() {
+        let witness = Cosigner::from_seed("witness.example/w1", &[9; 32]).unwrap();
+        let pack = pack();
+        let line = witness.cosign(&pack.checkpoint, 5).unwrap();
+        let is_witnessed = |manifest: &Manifest, line: &str| {
+            let quorum = Quorum::new(vec![witness.public().clone()], None).unwrap();
+            quorum.judge(&manifest.cosigned(line).unwrap()).is_enough()
+        };
+        assert!(is_witnessed(&pack.manifest, &line));
+        assert!(!is_witnessed(&pack.manifest, ""));
+        assert!(!is_witnessed(&Manifest { size: 6, ..pack.manifest.clone() }, &line));
     }
 
     #[test]

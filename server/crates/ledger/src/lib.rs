@@ -8,6 +8,8 @@
 //! - An export is made of the lines of [`export`]; [`verify::verify`] reads it back.
 //! - What is proved of a single entry is a [`tree::Claim`]; [`proof::verify`] checks the document that carries it.
 //! - [`evidence::verify`] checks a pack of such documents.
+//! - A [`cosignature::Quorum`] tells which witnesses have cosigned a checkpoint; [`witnessing`] is what logs and witnesses say
+//!   to each other.
 //! - [`growth::verify`] tells whether a log has grown from what somebody has seen of it.
 //!
 //! # How to
@@ -16,12 +18,14 @@
 
 mod canonical;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod evidence;
 pub mod export;
 pub mod growth;
 pub mod proof;
 pub mod tree;
 pub mod verify;
+pub mod witnessing;
 
 pub use canonical::{NotCanonical, canonical, parse, portable, within_depth};
 

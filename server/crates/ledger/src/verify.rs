@@ -45,6 +45,8 @@ pub struct Verdict {
     pub fault: Option<Fault>,
     /// Whether anything is missing.
     pub completeness: Completeness,
+    /// The last checkpoint in the file that fits, with whatever cosignatures it has.
+    pub last_checkpoint: Option<String>,
 }
 
 /// Whether entries are missing.
@@ -239,6 +241,7 @@ struct Walk<'a> {
     given: Option<Trust>,
     edge: Edge,
     checkpoints: u64,
+    last_checkpoint: Option<String>,
     /// Entries up to the last checkpoint.
     signed: Option<u64>,
     /// Entries up to the last checkpoint by the given key.
@@ -255,6 +258,7 @@ impl<'a> Walk<'a> {
             given: outside.key.clone().map(Trust::in_key),
             edge: Edge::default(),
             checkpoints: 0,
+            last_checkpoint: None,
             signed: None,
             vouched: None,
         }
@@ -277,6 +281,7 @@ impl<'a> Walk<'a> {
             key: trust.and_then(Trust::first).cloned(),
             fault,
             completeness,
+            last_checkpoint: self.last_checkpoint.clone(),
         }
     }
 
@@ -454,6 +459,7 @@ impl<'a> Walk<'a> {
         }
         self.signed = Some(size);
         self.checkpoints += 1;
+        self.last_checkpoint = Some(note.to_owned());
         if self.given.as_ref().is_some_and(|given| given.read(note).is_ok()) {
             self.vouched = Some(size);
         }

@@ -22,6 +22,7 @@ use crate::{
     problems::{OrProblem as _, from_store},
     signed_log::{self, check_stored},
     views::People,
+    witnesses::cosign,
 };
 
 /// Rows read at once by an export.
@@ -124,6 +125,9 @@ impl Service {
         };
         gate.note_reading(&target(), json!({"format": name, "filter": filter})).await?;
         let signed = self.checkpoint().await.or_problem()?;
+        if format == ExportFormat::JsonLines {
+            self.await_cosignatures(signed.size).await.or_problem()?;
+        }
         if format == ExportFormat::Csv {
             drop(self.searchable_log(&filter).await?);
         }
@@ -199,13 +203,15 @@ pub(crate) async fn export_lines(store: &dyn Store, signed: &AuditCheckpoint, pi
         piece.push_str(&export::introduction(note));
     }
     let (mut after, mut count) = (0, 0_u64);
-    let mut notes = VecDeque::from(unit.audit_checkpoints(0, EXPORT_PAGE).await?);
+    let notes = unit.audit_checkpoints(0, EXPORT_PAGE).await?;
+    let mut notes = VecDeque::from(cosign(unit.as_mut(), notes).await?);
     loop {
         while let Some(note) = notes.pop_front_if(|note| note.size <= after) {
             piece.push_str(&export::checkpoint(&note.note));
             count += 1;
             if notes.is_empty() {
-                notes = unit.audit_checkpoints(note.size + 1, EXPORT_PAGE).await?.into();
+                let more = unit.audit_checkpoints(note.size + 1, EXPORT_PAGE).await?;
+                notes = cosign(unit.as_mut(), more).await?.into();
             }
         }
         // Up to the next checkpoint.

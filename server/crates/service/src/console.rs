@@ -243,6 +243,7 @@ impl Service {
         let entry = self.console_entry(Operation::AuditExport, target, None, json!({"format": "json-lines"}));
         finish(unit, &[entry]).await?;
         let signed = self.checkpoint().await.or_problem()?;
+        self.await_cosignatures(signed.size).await.or_problem()?;
         let (pieces, export) = mpsc::channel(EXPORT_QUEUE);
         let store = std::sync::Arc::clone(&self.parts.store);
         tokio::spawn(async move {

@@ -1,6 +1,7 @@
 //! Evidence packs: what the log says on one matter, with what proves it, in one archive for somebody outside.
 //!
-//! Everything in a pack comes from the log up to one checkpoint, so the same pack can be made again, byte for byte.
+//! Everything in a pack comes from the log up to one checkpoint, so the same pack can be made again, byte for byte. Only what
+//! witnesses have cosigned of the checkpoint may be more the next time; it is in a file of its own.
 
 mod paper;
 
@@ -25,6 +26,7 @@ use crate::{
     people::field,
     problems::{OrProblem as _, internal, not_found},
     signed_log::{checkpoint_says, keys, proofs_of},
+    witnesses::cosignatures,
 };
 
 /// The most entries of a pack.
@@ -61,6 +63,7 @@ impl Service {
                 found.filter(|signed| signed.size == size).ok_or_else(absent)?
             }
         };
+        self.await_cosignatures(signed.size).await.or_problem()?;
         filter.last = Some(filter.last.map_or(signed.size, |last| last.min(signed.size)));
         let mut unit = self.searchable_log(&filter).await?;
         let mut places = unit.audit_places(&filter, None, MOST + 1).await.or_problem()?;
@@ -110,6 +113,7 @@ async fn pack(
     };
     let paper = paper::print(&manifest, &views, &signed.note, &key, language)
         .map_err(|cause| internal("a report cannot be printed", &cause))?;
+    let cosignatures = cosignatures(unit, signed).await.or_problem()?;
     let mut files = vec![
         ("README.txt", README.to_owned()),
         (evidence::MANIFEST, text(&manifest)? + "\n"),
@@ -122,6 +126,11 @@ async fn pack(
     let mut packing = Packing::begin(u64::try_from(signed.at.as_micros() / 1_000_000).unwrap_or_default());
     let packed = files.iter().try_for_each(|(name, content)| packing.add(name, content.as_bytes()));
     let packed = packed.and_then(|()| packing.add("report.pdf", &paper));
+    // The last, and in a file of their own: witnesses may cosign later, and all before is the same again.
+    let packed = packed.and_then(|()| match cosignatures.as_str() {
+        "" => Ok(()),
+        lines => packing.add(evidence::COSIGNATURES, lines.as_bytes()),
+    });
     packed.and_then(|()| packing.end()).map_err(|cause: io::Error| internal("an archive cannot be written", &cause))
 }
 

@@ -60,6 +60,7 @@ mod signed_log;
 mod typical;
 mod value;
 mod views;
+mod witnesses;
 
 use std::sync::Arc;
 
@@ -103,6 +104,7 @@ pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
 pub use signed_log::Anchor;
 pub use store::access::Subject;
+pub use witnesses::AuditWitness;
 pub use workflow::{
     calendar::CalendarText,
     controls::{ControlLists, InvalidControlList},
@@ -128,6 +130,8 @@ pub struct Parts {
     pub controls: Arc<ControlLists>,
     /// Where the audit log is sent.
     pub receivers: Vec<AuditReceiver>,
+    /// Who cosigns the checkpoints of the audit log.
+    pub witnesses: Vec<AuditWitness>,
     /// Password hashing.
     pub passwords: Passwords,
     /// The time.

@@ -173,6 +173,7 @@ impl Service {
         gate.authorize(&Resource::system(), &target()).await?;
         gate.note_reading(&target(), json!({"checkpoint": true})).await?;
         let signed = self.checkpoint().await.or_problem()?;
+        let signed = self.cosigned(signed).await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let (key, introductions) = keys(unit.as_mut()).await.or_problem()?;
         let read = checkpoint_says(&signed).or_problem()?;
@@ -202,6 +203,9 @@ impl Service {
         let (Some(row), Some(signed)) = (unit.audit_entry(seq).await.or_problem()?, signed) else {
             return Err(absent());
         };
+        drop(unit);
+        let signed = self.cosigned(signed).await.or_problem()?;
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let proofs = proofs_of(unit.as_mut(), &[row], &signed).await.or_problem()?;
         proofs.into_iter().next().ok_or_else(absent)
     }

@@ -107,6 +107,8 @@ mod users;
 mod value;
 #[path = "../../store/sql/visibility.rs"]
 mod visibility;
+#[path = "../../store/sql/witnesses.rs"]
+mod witnesses;
 #[path = "../../store/sql/workflows.rs"]
 mod workflows;
 

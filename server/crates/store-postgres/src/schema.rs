@@ -44,6 +44,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(28, "receivers", "0028_receivers.sql"),
     migration!(29, "value", "0029_value.sql"),
     migration!(30, "controls", "0030_controls.sql"),
+    migration!(31, "witnesses", "0031_witnesses.sql"),
 ];
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use store::{
     schedules::Schedule,
     sessions::Session,
     users::User,
+    witnesses::Cosignature,
     workflows::{VersionState, WorkflowVersion},
 };
 use uuid::Uuid;
@@ -552,7 +553,7 @@ pub fn audit(seq: i64) -> AuditRow {
     }
 }
 
-/// A tile, a key and a checkpoint of the audit log.
+/// A tile, a key, a checkpoint and its cosignature of the audit log.
 pub async fn seal_audit(unit: &mut dyn UnitOfWork) {
     unit.put_audit_tiles(&[AuditTile { level: 0, place: 0, hashes: "ab".repeat(32) }]).await.unwrap();
     let key = AuditKey {
@@ -566,6 +567,8 @@ pub async fn seal_audit(unit: &mut dyn UnitOfWork) {
     unit.insert_audit_key(&key).await.unwrap();
     let checkpoint = AuditCheckpoint { size: 1, at: at(1), note: "note".to_owned() };
     assert!(unit.insert_audit_checkpoint(&checkpoint).await.unwrap());
+    let cosignature = Cosignature { size: 1, witness: "witness".to_owned(), line: "line".to_owned() };
+    assert!(unit.insert_cosignature(&cosignature).await.unwrap());
 }
 
 /// A line of a task's log.

@@ -62,6 +62,7 @@ pub mod sessions;
 pub mod settings;
 pub mod users;
 pub mod value;
+pub mod witnesses;
 pub mod workflows;
 
 use std::sync::Arc;
@@ -157,6 +158,7 @@ pub trait UnitOfWork:
     + settings::Settings
     + users::Users
     + value::Value
+    + witnesses::Witnesses
     + workflows::Workflows
     + Send
 {

@@ -11,7 +11,7 @@ use domain::{
     Timestamp,
     view::{
         AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView,
-        AuditSampleView, AuditViewView, Page, VerificationView,
+        AuditSampleView, AuditViewView, AuditWitnessView, Page, VerificationView,
     },
 };
 use futures::StreamExt as _;
@@ -32,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(proof))
         .routes(routes!(consistency))
         .routes(routes!(receivers))
+        .routes(routes!(witnesses))
         .routes(routes!(evidence))
         .routes(routes!(sample))
         .routes(routes!(views))
@@ -325,4 +326,13 @@ async fn consistency(
     extensions(("x-rondo-operation" = json!("audit.read"))))]
 async fn receivers(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answer<Json<Page<AuditReceiverView>>> {
     Ok(Json(portal.service.audit_receivers(&caller).await?))
+}
+
+/// Who cosigns the checkpoints of the audit log, and how far each witness is
+#[utoipa::path(get, path = "/api/v1/audit/witnesses", tag = "audit", operation_id = "listAuditWitnesses",
+    responses((status = 200, description = "All witnesses of this server's configuration",
+        body = Page<AuditWitnessView>)),
+    extensions(("x-rondo-operation" = json!("audit.read"))))]
+async fn witnesses(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answer<Json<Page<AuditWitnessView>>> {
+    Ok(Json(portal.service.audit_witnesses(&caller).await?))
 }

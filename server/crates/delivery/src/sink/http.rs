@@ -69,7 +69,7 @@ impl Sink for HttpSink {
 }
 
 /// A client that reaches what the policy permits, and trusts whom it is told to.
-pub(super) fn client(egress: &Arc<EgressPolicy>, trust: &Trust) -> Result<Client, Undelivered> {
+pub(crate) fn client(egress: &Arc<EgressPolicy>, trust: &Trust) -> Result<Client, Undelivered> {
     let client = http::client(egress, trust.authority.as_deref(), trust.shown());
     client.map_err(|failure| Undelivered::Settings(failure.detail().to_owned()))
 }
@@ -90,7 +90,7 @@ pub(super) async fn send(
 }
 
 /// The beginning of what was answered, for people, in one line.
-async fn excerpt(mut answer: reqwest::Response) -> String {
+pub(crate) async fn excerpt(mut answer: reqwest::Response) -> String {
     let mut said = Vec::new();
     while let Ok(Some(piece)) = answer.chunk().await {
         said.extend_from_slice(&piece);

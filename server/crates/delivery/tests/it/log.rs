@@ -16,6 +16,11 @@ use testkit::ManualClock;
 
 pub(crate) const NAME: &str = "rondo/4f1c33a09be2d87e";
 
+/// The key that signs it.
+pub(crate) fn key() -> LedgerKey {
+    LedgerKey::from_seed(NAME, &[7; 32]).unwrap()
+}
+
 pub(crate) struct Log {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<ManualClock>,
@@ -33,7 +38,7 @@ impl Log {
     /// One on this empty database.
     pub(crate) async fn on(store: Arc<dyn Store>) -> Self {
         store.migrate().await.unwrap();
-        let public = LedgerKey::from_seed(NAME, &[7; 32]).unwrap().public().clone();
+        let public = key().public().clone();
         let key = AuditKey {
             id: public.id(),
             number: 1,
@@ -75,8 +80,9 @@ impl Log {
     /// Signs it as it is.
     pub(crate) async fn sign(&self) {
         let mut unit = self.store.begin().await.unwrap();
-        let size = unit.audit_size().await.unwrap();
-        let note = format!("{NAME}\n{size}\n");
+        let growth = audit::resume(unit.as_mut()).await.unwrap();
+        let size = i64::try_from(growth.size()).unwrap();
+        let note = key().checkpoint(growth.size(), &growth.root()).unwrap();
         unit.insert_audit_checkpoint(&AuditCheckpoint { size, at: self.clock.now(), note }).await.unwrap();
         unit.commit().await.unwrap();
     }

@@ -7,3 +7,4 @@ mod log;
 mod postgres;
 mod scripted;
 mod ways;
+mod witnesses;

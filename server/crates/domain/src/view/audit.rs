@@ -176,6 +176,33 @@ pub struct AuditReceiverView {
     pub failure: Option<String>,
 }
 
+/// Somebody who cosigns the checkpoints of the audit log, and how far they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AuditWitnessView {
+    /// Its name in the configuration of the server.
+    pub name: String,
+    /// Where it is; nothing secret.
+    pub address: String,
+    /// The key that tells its cosignatures.
+    pub key: String,
+    /// It has cosigned the checkpoint over so many entries; absent if none.
+    pub size: Option<u64>,
+    /// Entries that are signed and not covered by a checkpoint that it has cosigned.
+    pub lag: u64,
+    /// For how long the oldest checkpoint that it has not cosigned has waited, in seconds.
+    pub lag_seconds: u64,
+    /// When it cosigned for the last time.
+    pub succeeded_at: Option<Timestamp>,
+    /// Since when it cosigns nothing; absent while it does.
+    pub failing_since: Option<Timestamp>,
+    /// What went wrong for the last time since then.
+    pub failure: Option<String>,
+    /// Since when it says that the log has not grown from what it has cosigned: an alarm. Absent while it does not.
+    pub refused_at: Option<Timestamp>,
+}
+
 /// The audit log as it was signed last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

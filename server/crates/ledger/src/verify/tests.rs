@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    checkpoint::LedgerKey,
+    checkpoint::{LedgerKey, unverified},
     export,
     fixture::{any_entry, bodies, by_somebody_else, entry},
     proof,
@@ -60,9 +60,12 @@ fn lines(file: &str) -> Vec<&str> {
 fn a_sound_export_is_sound() {
     let entries = [entry(), entry(), entry()];
     let verdict = check(&whole(&entries));
+    let last = verdict.last_checkpoint.clone();
+    assert_eq!(last.as_deref().and_then(|note| unverified(note).ok()).map(|last| last.size), Some(3));
     assert_eq!(
         verdict,
         Verdict {
+            last_checkpoint: last,
             entries: 3,
             root: crate::fixture::root(&bodies(&entries)),
             checkpoints: 2,

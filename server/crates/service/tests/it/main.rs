@@ -37,3 +37,4 @@ mod shipped;
 mod sign_in;
 mod stages;
 mod value;
+mod witnesses;

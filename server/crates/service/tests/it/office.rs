@@ -180,6 +180,7 @@ impl Office {
             anchor: Arc::<Drawer>::clone(&drawer),
             controls: Arc::new(service::ControlLists::shipped()),
             receivers: vec![siem()],
+            witnesses: vec![auditors()],
             passwords: passwords.clone(),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
@@ -312,6 +313,14 @@ pub(crate) fn code<T>(answer: Result<T, Problem>) -> String {
 }
 
 /// Where the audit log of an office is sent, as people are told.
+fn auditors() -> service::AuditWitness {
+    service::AuditWitness {
+        name: "auditors".to_owned(),
+        address: "https://witness.example.test".to_owned(),
+        key: "witness.example.test+00000000+key".to_owned(),
+    }
+}
+
 fn siem() -> service::AuditReceiver {
     service::AuditReceiver {
         name: "siem".to_owned(),

@@ -134,6 +134,8 @@ async fn evidence_cannot_be_changed_even_by_hand() {
         "DELETE FROM audit_keys",
         "UPDATE audit_checkpoints SET note = 'x'",
         "DELETE FROM audit_checkpoints",
+        "UPDATE audit_cosignatures SET line = 'x'",
+        "DELETE FROM audit_cosignatures",
         "DELETE FROM audit_head",
         "UPDATE journal SET event = 'x'",
         "DELETE FROM journal",

@@ -25,6 +25,7 @@ mod text;
 mod units;
 mod users;
 mod value;
+mod witnesses;
 mod workflows;
 
 use std::{pin::Pin, sync::Arc};
@@ -188,6 +189,11 @@ cases! { $;
         runs_that_faulted_and_were_not_taken_back_are_found,
         entries_are_found_by_the_controls_of_what_they_are_about,
         the_last_verification_is_found;
+    witnesses:
+        a_witness_never_has_less_than_before,
+        a_witness_that_refuses_is_believed_until_it_cosigns,
+        one_node_at_a_time_asks_a_witness,
+        a_cosignature_stays;
     policy_sets:
         policies_are_proposed_put_into_force_and_replaced,
         what_was_settled_stays_as_it_was,

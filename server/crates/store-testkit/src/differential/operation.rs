@@ -3,6 +3,7 @@ mod questions;
 mod receivers;
 mod repositories;
 mod value;
+mod witnesses;
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
@@ -61,7 +62,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 84;
+const KINDS: u32 = 87;
 
 const TEXTS: &[&str] = &[
     "",
@@ -177,6 +178,8 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all.extend(unit.due_subscriptions(Timestamp::from_micros(i64::MAX), 100_000).await.unwrap().into_iter().map(shown));
     all.extend(unit.list_receivers().await.unwrap().into_iter().map(shown));
     all.extend(unit.named_controls().await.unwrap().into_iter().map(shown));
+    all.extend(unit.list_witnesses().await.unwrap().into_iter().map(shown));
+    all.extend(unit.cosignatures(0, i64::MAX).await.unwrap().into_iter().map(shown));
     all
 }
 
@@ -262,6 +265,7 @@ impl Operation {
             82 => self.receivers(unit).await,
             83 => self.value(unit).await,
             84 => self.controls(unit).await,
+            85 => self.witnesses(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
