@@ -9,7 +9,7 @@ use identity::sessions::StoredSessions;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use service::{DecisionLinks, Mailer, Service, demo_organisation};
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::{in_words, stop_on_signal};

@@ -29,7 +29,7 @@ use tokio::{
 use crate::server::{TestServer, onboarding, rondo};
 
 /// More statements than any of the changes takes; the tests say how many there really were.
-const MOST_STATEMENTS: i64 = 70;
+const MOST_STATEMENTS: i64 = 100;
 
 /// Something that somebody changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
