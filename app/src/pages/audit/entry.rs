@@ -186,10 +186,11 @@ fn related(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {
     };
     let mut links = Vec::new();
     let object = if entry.resource_name.is_empty() { &entry.resource_id } else { &entry.resource_name };
-    // A decision is named after its run, whose story it is part of.
-    let object =
-        object.split_once(": ").filter(|(run, _)| run.starts_with("R-")).map_or(object.as_str(), |(run, _)| run);
-    if !object.is_empty() {
+    if let Some(run) = &entry.run {
+        let is_run = entry.resource_kind == "run";
+        let label = if is_run { t.audit.related_object(object) } else { t.audit.related_run().to_owned() };
+        links.push(link("run", if is_run { object } else { run }, label));
+    } else if !object.is_empty() {
         links.push(link("resource", object, t.audit.related_object(object)));
     }
     let actor = if entry.actor_name.is_empty() { &entry.actor } else { &entry.actor_name };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use domain::{Timestamp, view::AuditFilter};
+use domain::{Risk, Timestamp, view::AuditFilter};
 use leptos::prelude::*;
 use leptos_router::{hooks::use_location, params::ParamsMap};
 
@@ -46,8 +46,22 @@ const KINDS: [&str; 13] = [
 ];
 
 /// What the form holds beyond the chips.
-const FIELDS: [&str; 12] =
-    ["text", "from", "to", "actor", "team", "kind", "resource", "namespace", "policy", "address", "credential", "last"];
+const FIELDS: [&str; 14] = [
+    "text",
+    "from",
+    "to",
+    "actor",
+    "team",
+    "kind",
+    "resource",
+    "run",
+    "risk",
+    "namespace",
+    "policy",
+    "address",
+    "credential",
+    "last",
+];
 
 /// The filter that a query stands for. What cannot be read is left out.
 pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {
@@ -60,6 +74,8 @@ pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {
         action: text("action"),
         resource_kind: text("kind"),
         resource: text("resource"),
+        run: text("run"),
+        risk: text("risk").and_then(|risk| risk.parse().ok()),
         namespace: text("namespace"),
         outcome: text("outcome"),
         policy: text("policy"),
@@ -91,6 +107,8 @@ fn filter_href(what: &str, filter: &AuditFilter, (name, value): (&str, &str)) ->
         ("action", filter.action.clone()),
         ("resourceKind", filter.resource_kind.clone()),
         ("resource", filter.resource.clone()),
+        ("run", filter.run.clone()),
+        ("risk", filter.risk.map(|risk| risk.to_string())),
         ("namespace", filter.namespace.clone()),
         ("outcome", filter.outcome.clone()),
         ("policy", filter.policy.clone()),
@@ -137,6 +155,14 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
                 .map(move |kind| (kind.to_owned(), t.audit.by_key(&format!("kind_{kind}")).unwrap_or(kind).to_owned())),
         )
         .collect::<Vec<_>>()
+    };
+    let risks = move || {
+        let risk = |risk: &Risk| {
+            let label = t.common.by_key(&format!("risk_{risk}")).unwrap_or_default();
+            (risk.to_string(), label.to_owned())
+        };
+        let all = [(String::new(), t.common.all().to_owned())].into_iter();
+        all.chain(Risk::ALL.iter().map(risk)).collect::<Vec<_>>()
     };
     // What the form holds beyond the chips, each as a chip that takes it away again.
     let active = move || {
@@ -185,9 +211,10 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
                         name="resource"
                         label=t.audit.field_resource()
                         value=value("resource")
-                        placeholder="R-1042"
                         optional=true
                     />
+                    <TextField name="run" label=t.audit.field_run() value=value("run") placeholder="R-1042" optional=true/>
+                    <SelectField name="risk" label=t.audit.field_risk() options=risks() value=value("risk") optional=true/>
                     <TextField
                         name="namespace"
                         label=t.audit.field_namespace()
@@ -311,16 +338,22 @@ mod tests {
         query.insert("to", "2026-11-22".to_owned());
         query.insert("actor", " staff ".to_owned());
         query.insert("outcome", String::new());
+        query.insert("run", "R-7".to_owned());
+        query.insert("risk", "high".to_owned());
         let filter = filter_of(&query);
         assert_eq!(filter.from.unwrap().to_string(), "2026-11-01T00:00:00.000000Z");
         assert_eq!(filter.to.unwrap().to_string(), "2026-11-22T23:59:59.999999Z");
         assert_eq!((filter.actor.as_deref(), filter.outcome), (Some("staff"), None));
+        assert_eq!((filter.run.as_deref(), filter.risk), (Some("R-7"), Some(Risk::High)));
+        query.insert("risk", "huge".to_owned());
+        assert_eq!(filter_of(&query).risk, None);
     }
 
     #[test]
     fn the_export_has_the_same_filter() {
-        let filter = AuditFilter { actor: Some("a b".to_owned()), ..AuditFilter::default() };
-        assert_eq!(export_href(&filter, "csv"), "/api/v1/audit/entries?format=csv&actor=a%20b");
+        let (actor, run) = (Some("a b".to_owned()), Some("R-7".to_owned()));
+        let filter = AuditFilter { actor, run, risk: Some(Risk::Low), ..AuditFilter::default() };
+        assert_eq!(export_href(&filter, "csv"), "/api/v1/audit/entries?format=csv&actor=a%20b&run=R-7&risk=low");
         assert_eq!(evidence_href(&AuditFilter::default(), "ko"), "/api/v1/audit/evidence?language=ko");
     }
 }

@@ -28,7 +28,7 @@ pub use approval::{
 };
 pub use audit::{
     AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView,
-    AuditSampleView, AuditViewView, VerificationView,
+    AuditSampleView, AuditViewView, VerificationView, is_number_of_run,
 };
 pub use audit_question::{AnswerCell, AuditAnswerView, AuditQuestionColumn, AuditQuestionView, Words};
 pub use calendar::CalendarView;

@@ -144,8 +144,8 @@ impl Service {
             let left = left.or_problem()?;
             if left > 0 {
                 let why = format!(
-                    "the log cannot be searched for words, policies, addresses and sessions yet: {left} entries are still being \
-                     indexed; try again in a minute"
+                    "the log cannot be searched for words, policies, addresses, sessions, runs and risks yet: {left} entries are \
+                     still being indexed; try again in a minute"
                 );
                 return Err(Problem::new(ErrorCode::Unavailable).with_detail(why));
             }

@@ -1,10 +1,13 @@
 use async_trait::async_trait;
-use domain::{UserId, view::AuditFilter};
+use domain::{
+    ApprovalId, Risk, RunId, UserId, WorkflowRef,
+    view::{AuditFilter, is_number_of_run},
+};
 use store::{
     Result, StoreError,
     audit::{
         AuditCheckpoint, AuditKey, AuditLog, AuditRow, AuditTerms, AuditTile, AuditView, AuditViews, Checkpoints, Mark,
-        QueuedEntry,
+        QueuedEntry, RunsOfEntries,
     },
     search,
 };
@@ -51,43 +54,75 @@ fn checkpoint(row: &Columns<'_>) -> Result<AuditCheckpoint> {
     Ok(AuditCheckpoint { size: row.integer("size")?, at: row.time("at")?, note: row.text("note")? })
 }
 
+/// How a mark of an entry is asked for.
+struct Marked {
+    mark: Mark,
+    join: &'static str,
+    kind: &'static str,
+    text: &'static str,
+    order: &'static str,
+}
+
+macro_rules! marked {
+    ($mark:expr, $alias:literal) => {
+        Marked {
+            mark: $mark,
+            join: concat!(" JOIN audit_marks ", $alias, " ON ", $alias, ".seq = e.seq"),
+            kind: concat!(" AND ", $alias, ".kind = "),
+            text: concat!(" AND ", $alias, ".text = "),
+            order: concat!(" ORDER BY ", $alias, ".seq DESC"),
+        }
+    };
+}
+
+/// The marks that a filter asks for, those that fewer entries have first.
+fn marks(filter: &AuditFilter) -> Vec<(Marked, &str)> {
+    let marks = [
+        (marked!(Mark::Run, "run"), filter.story()),
+        (marked!(Mark::Credential, "credential"), filter.credential.as_deref()),
+        (marked!(Mark::Address, "address"), filter.address.as_deref()),
+        (marked!(Mark::Policy, "policy"), filter.policy.as_deref()),
+        (marked!(Mark::Risk, "risk"), filter.risk.map(Risk::as_str)),
+    ];
+    marks.into_iter().filter_map(|(marked, text)| Some((marked, text?))).collect()
+}
+
+/// What a text asks the index of words.
+fn query_of(text: &str) -> Option<String> {
+    let mut query = String::new();
+    for word in search::words(text) {
+        if !query.is_empty() {
+            query.push_str(WORD_AND);
+        }
+        push_prefix(&mut query, &word);
+    }
+    Some(query).filter(|query| !query.is_empty())
+}
+
 /// The query for what a filter lets through, from its tables on. What it is found by as a whole, or by its words, comes first:
 /// then the database goes along that index, from the newest entry down.
 fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option<i64>, limit: u32) {
-    let marks = [
-        (Mark::Policy, &filter.policy, " JOIN audit_marks policy ON policy.seq = e.seq"),
-        (Mark::Address, &filter.address, " JOIN audit_marks address ON address.seq = e.seq"),
-        (Mark::Credential, &filter.credential, " JOIN audit_marks credential ON credential.seq = e.seq"),
-    ];
-    let query = filter.text.as_deref().map(|text| {
-        let mut query = String::new();
-        for word in search::words(text) {
-            if !query.is_empty() {
-                query.push_str(WORD_AND);
-            }
-            push_prefix(&mut query, &word);
-        }
-        query
-    });
-    let query = query.filter(|query| !query.is_empty());
+    let marks = marks(filter);
+    let query = filter.text.as_deref().and_then(query_of);
     statement.push(" FROM audit_entries e");
-    for (_, text, join) in &marks {
-        if text.is_some() {
-            statement.push(join);
-        }
+    for (marked, _) in &marks {
+        statement.push(marked.join);
     }
     if query.is_some() {
         statement.push(" JOIN audit_words words ON words.rowid = e.seq");
     }
     statement.push(" WHERE TRUE");
-    for (mark, text, _) in &marks {
-        let Some(text) = text else { continue };
-        let (kind, value) = match mark {
-            Mark::Policy => (" AND policy.kind = ", " AND policy.text = "),
-            Mark::Address => (" AND address.kind = ", " AND address.text = "),
-            Mark::Credential => (" AND credential.kind = ", " AND credential.text = "),
-        };
-        statement.push(kind).value(mark.as_str()).push(value).value(text);
+    for (marked, text) in &marks {
+        statement.push(marked.kind).value(marked.mark.as_str()).push(marked.text);
+        if marked.mark == Mark::Run && is_number_of_run(text) {
+            // The log itself knows the run of this number, whatever has become of it since.
+            statement.push(
+                "(SELECT r.resource_id FROM audit_entries r WHERE r.resource_kind = 'run' AND r.resource_name = ",
+            );
+            statement.value(*text).push(" ORDER BY r.seq LIMIT 1)");
+        } else {
+            statement.value(*text);
+        }
     }
     if let Some(query) = &query {
         statement.push(MATCH_WORDS.0).value(query).push(MATCH_WORDS.1);
@@ -97,12 +132,10 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
         statement.push(" AND e.seq < ").value(seq);
     }
     // The places are the same in all of these tables; a database follows the index of the one that it is told.
-    statement.push(match () {
-        () if query.is_some() => " ORDER BY words.rowid DESC",
-        () if filter.policy.is_some() => " ORDER BY policy.seq DESC",
-        () if filter.address.is_some() => " ORDER BY address.seq DESC",
-        () if filter.credential.is_some() => " ORDER BY credential.seq DESC",
-        () => " ORDER BY e.seq DESC",
+    statement.push(match marks.first() {
+        _ if query.is_some() => " ORDER BY words.rowid DESC",
+        Some((marked, _)) => marked.order,
+        None => " ORDER BY e.seq DESC",
     });
     statement.limit(limit);
 }
@@ -132,12 +165,8 @@ fn push_columns(statement: &mut Statement, filter: &AuditFilter) {
     if let Some(kind) = &filter.resource_kind {
         statement.push(" AND e.resource_kind = ").value(kind);
     }
-    if let Some(resource) = &filter.resource {
-        statement.push(" AND (e.resource_id = ").value(resource);
-        // What belongs to a run is named after it (`R-1042: Manager approval`), and is part of its story.
-        statement.push(" OR e.resource_name = ").value(resource);
-        statement.push(" OR (e.resource_name >= ").value(&format!("{resource}: "));
-        statement.push(" AND e.resource_name < ").value(&format!("{resource}:!")).push("))");
+    if let Some(object) = filter.object() {
+        statement.push(" AND (e.resource_id = ").value(object).push(" OR e.resource_name = ").value(object).push(")");
     }
     if let Some(namespace) = &filter.namespace {
         statement.push(" AND e.namespace = ").value(namespace);
@@ -315,6 +344,39 @@ impl AuditLog for Unit {
             self.execute(insert).await?;
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl RunsOfEntries for Unit {
+    async fn runs_of_approvals(&mut self, approvals: &[ApprovalId]) -> Result<Vec<(ApprovalId, RunId)>> {
+        let mut runs = Vec::with_capacity(approvals.len());
+        for some in approvals.chunks(IDS_PER_QUERY) {
+            let mut statement = sql("SELECT id, run_id FROM approvals WHERE id IN (");
+            statement.values(some.iter().copied()).push(")");
+            let found = each(&self.fetch(statement).await?, |row| Ok((row.parsed("id")?, row.parsed("run_id")?)))?;
+            runs.extend(found);
+        }
+        Ok(runs)
+    }
+
+    async fn versions_of_runs(&mut self, runs: &[RunId]) -> Result<Vec<(RunId, WorkflowRef, String)>> {
+        let mut versions = Vec::with_capacity(runs.len());
+        for some in runs.chunks(IDS_PER_QUERY) {
+            let mut statement = sql("SELECT id, namespace, name, version FROM runs WHERE id IN (");
+            statement.values(some.iter().copied()).push(")");
+            let found = each(&self.fetch(statement).await?, |row| {
+                Ok((row.parsed("id")?, row.workflow()?, row.text("version")?))
+            })?;
+            versions.extend(found);
+        }
+        Ok(versions)
+    }
+
+    async fn text_of_version(&mut self, workflow: &WorkflowRef, version: &str) -> Result<Option<String>> {
+        let statement = sql("SELECT source FROM workflow_versions WHERE namespace = $1 AND name = $2 AND version = $3");
+        let statement = statement.bind(workflow.namespace.as_str()).bind(workflow.name.as_str()).bind(version);
+        first(&self.fetch(statement).await?, |row| row.text("source"))
     }
 }
 

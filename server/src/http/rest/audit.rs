@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use domain::{
-    Timestamp,
+    Risk, Timestamp,
     view::{
         AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView,
         AuditSampleView, AuditViewView, Page, VerificationView,
@@ -59,6 +59,11 @@ macro_rules! filtered {
             resource_kind: Option<String>,
             /// The resource's id or name; `R-1042` finds what belongs to that run as well.
             resource: Option<String>,
+            /// The id or number (`R-1042`) of a run, to which it belongs.
+            run: Option<String>,
+            /// The risk of the workflow to whose run it belongs.
+            #[param(inline)]
+            risk: Option<Risk>,
             /// The namespace.
             namespace: Option<String>,
             /// `done`, `refused` or `failed`.
@@ -87,6 +92,8 @@ macro_rules! filtered {
                     action: self.action.take(),
                     resource_kind: self.resource_kind.take(),
                     resource: self.resource.take(),
+                    run: self.run.take(),
+                    risk: self.risk,
                     namespace: self.namespace.take(),
                     outcome: self.outcome.take(),
                     policy: self.policy.take(),

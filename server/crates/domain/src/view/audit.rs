@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Timestamp;
+use crate::{Risk, Timestamp};
 
 /// An entry of the audit log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct AuditEntryView {
     /// The resource's name for people (`R-1042`).
     #[serde(default)]
     pub resource_name: String,
+    /// The id of the run that it belongs to, where it says so.
+    #[serde(default)]
+    pub run: Option<String>,
     /// The resource's namespace.
     #[serde(default)]
     pub namespace: Option<String>,
@@ -72,6 +75,10 @@ pub struct AuditFilter {
     pub resource_kind: Option<String>,
     /// The resource's id or name; `R-1042` finds what belongs to that run as well.
     pub resource: Option<String>,
+    /// The id or number (`R-1042`) of a run, to which it belongs.
+    pub run: Option<String>,
+    /// The risk of the workflow to whose run it belongs.
+    pub risk: Option<Risk>,
     /// The namespace.
     pub namespace: Option<String>,
     /// The outcome.
@@ -94,8 +101,28 @@ impl AuditFilter {
     /// Whether entries have to be in the search index to be found by it.
     #[must_use]
     pub fn needs_index(&self) -> bool {
-        [&self.policy, &self.address, &self.credential, &self.text].into_iter().any(Option::is_some)
+        let texts = [&self.policy, &self.address, &self.credential, &self.text];
+        texts.into_iter().any(Option::is_some) || self.risk.is_some() || self.story().is_some()
     }
+
+    /// The run whose whole story is asked for: its id or number.
+    #[must_use]
+    pub fn story(&self) -> Option<&str> {
+        self.run.as_deref().or_else(|| self.resource.as_deref().filter(|resource| is_number_of_run(resource)))
+    }
+
+    /// The resource that is asked for by itself.
+    #[must_use]
+    pub fn object(&self) -> Option<&str> {
+        self.resource.as_deref().filter(|resource| self.run.is_some() || !is_number_of_run(resource))
+    }
+}
+
+/// Whether this is how people call a run: `R-1042`.
+#[must_use]
+pub fn is_number_of_run(text: &str) -> bool {
+    text.strip_prefix("R-")
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// A search of the audit log that somebody has named.

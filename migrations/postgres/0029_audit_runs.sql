@@ -1,0 +1,16 @@
+-- Entries of the audit log are found by the run that they belong to, and by its risk.
+--
+-- The index is made again from the entries, so that those from before are found by it as well.
+
+TRUNCATE audit_words;
+
+DROP TABLE audit_marks;
+
+CREATE TABLE audit_marks (
+    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('policy', 'address', 'credential', 'run', 'risk')),
+    text TEXT COLLATE "C" NOT NULL,
+    seq  BIGINT NOT NULL,
+    PRIMARY KEY (kind, text, seq)
+);
+
+UPDATE audit_indexed SET seq = 0;

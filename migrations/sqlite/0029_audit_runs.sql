@@ -1,0 +1,16 @@
+-- Entries of the audit log are found by the run that they belong to, and by its risk.
+--
+-- The index is made again from the entries, so that those from before are found by it as well.
+
+INSERT INTO audit_words (audit_words) VALUES ('delete-all');
+
+DROP TABLE audit_marks;
+
+CREATE TABLE audit_marks (
+    kind TEXT NOT NULL CHECK (kind IN ('policy', 'address', 'credential', 'run', 'risk')),
+    text TEXT NOT NULL,
+    seq  INTEGER NOT NULL,
+    PRIMARY KEY (kind, text, seq)
+) STRICT, WITHOUT ROWID;
+
+UPDATE audit_indexed SET seq = 0;
