@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos_router::{hooks::use_location, params::ParamsMap};
 
 use crate::{
-    components::{Button, FilterChip, Glyph, Icon, SelectField, TextField},
+    components::{Button, FilterChip, Glyph, Icon, SearchForm, SelectField, TextField},
     i18n::use_texts,
     url_state::href_with,
     view,
@@ -243,21 +243,9 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
     let filtered = move || filter.with(|filter| *filter != AuditFilter::default());
     view! {
         <section class="filters" aria-label=t.audit.filters()>
-            <form class="search" role="search" method="get" action="/audit">
-                <Icon glyph=Glyph::Search/>
-                <input
-                    class="input search__input"
-                    type="search"
-                    name="text"
-                    aria-label=t.audit.search()
-                    placeholder=t.audit.search()
-                    autocomplete="off"
-                    value=query.with_untracked(|query| query.get("text").unwrap_or_default())
-                    prop:value=move || query.with(|query| query.get("text").unwrap_or_default())
-                />
+            <SearchForm action="/audit" name="text" label=t.audit.search()>
                 {move || view! { <OtherFilters query=query.get() but="text"/> }}
-                <Button small=true>{t.common.search()}</Button>
-            </form>
+            </SearchForm>
             <div class="chips">
                 <span class="chips__label">{t.audit.field_outcome()}</span>
                 {outcomes}

@@ -16,8 +16,8 @@ use super::filters::RangePresets;
 use crate::{
     api::audit_questions::{FollowQuestion, audit_answer, audit_questions},
     components::{
-        Badge, Banner, Button, Card, Column, CopyButton, DefinitionList, DownloadLink, EmptyState, FormFeedback, Glyph,
-        LinkButton, Moment, PageHeader, SelectField, Skeleton, Table, TextField, Tone, load,
+        Badge, Banner, Button, Card, Column, CopyButton, Day, DefinitionList, DownloadLink, EmptyState, FormFeedback,
+        Glyph, LinkButton, Moment, PageHeader, SelectField, Skeleton, Table, TextField, Tone, load,
     },
     data::Data,
     i18n::{Texts, sentence, use_texts},
@@ -134,8 +134,8 @@ fn Period(name: String, from: Timestamp, to: Timestamp) -> impl IntoView {
     let day = |at: Timestamp| at.to_utc().date().to_string();
     let (first, last) = (day(from), day(to - Duration::from_micros(1)));
     let words = sentence(t.questions.by_key("period").unwrap_or_default(), |place| match place {
-        "from" => view! { <Moment at=from exact=true/> },
-        _ => view! { <Moment at=to exact=true/> },
+        "from" => view! { <Day at=from/> },
+        _ => view! { <Day at=to - Duration::from_micros(1)/> },
     });
     view! {
         <section class="filters" aria-label=t.questions.field_period()>

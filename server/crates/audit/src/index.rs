@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use domain::{Operation, view::AuditEntryView};
 use store::{
     Store, StoreError,
-    audit::{AuditLog, AuditTerms, Mark, RunsOfEntries},
+    audit::{AuditLog, AuditRow, AuditTerms, Mark, RunsOfEntries},
     search::{INPUT_LIMIT, collect, words},
 };
 
@@ -24,6 +24,11 @@ const BATCH: u32 = 500;
 /// # Errors
 /// The store's.
 pub async fn index(store: &dyn Store, units: usize) -> Result<i64, StoreError> {
+    index_with(store, units, &[]).await
+}
+
+/// The same; `fresh` are entries that follow each other and need not be read.
+pub(crate) async fn index_with(store: &dyn Store, units: usize, fresh: &[AuditRow]) -> Result<i64, StoreError> {
     let mut risks = Risks::default();
     for _ in 0..units {
         {
@@ -33,16 +38,26 @@ pub async fn index(store: &dyn Store, units: usize) -> Result<i64, StoreError> {
             }
         }
         let mut unit = store.begin().await?;
-        index_some(unit.as_mut(), &mut risks).await?;
+        index_some(unit.as_mut(), fresh, &mut risks).await?;
         unit.commit().await?;
     }
     let mut unit = store.snapshot().await?;
     Ok(unit.audit_size().await? - unit.audit_indexed().await?)
 }
 
-async fn index_some<L: AuditLog + RunsOfEntries + ?Sized>(log: &mut L, risks: &mut Risks) -> Result<(), StoreError> {
+async fn index_some<L: AuditLog + RunsOfEntries + ?Sized>(
+    log: &mut L,
+    fresh: &[AuditRow],
+    risks: &mut Risks,
+) -> Result<(), StoreError> {
     let indexed = log.audit_indexed().await?;
-    let entries: Vec<_> = log.audit_from(indexed, BATCH).await?.iter().map(view).collect();
+    let next = fresh.iter().skip_while(|row| row.seq <= indexed).take(BATCH as usize);
+    let next: Vec<_> = next.map(view).collect();
+    let entries = if next.first().is_some_and(|entry| entry.seq == indexed + 1) {
+        next
+    } else {
+        log.audit_from(indexed, BATCH).await?.iter().map(view).collect()
+    };
     let runs = risks.runs_of(log, &entries).await?;
     let terms: Vec<_> = entries.into_iter().zip(runs).map(|(entry, run)| terms(entry, run)).collect();
     log.index_audit(indexed, &terms).await
@@ -150,7 +165,7 @@ mod tests {
         log.versions.insert(known, ("it/a".parse().unwrap(), "1.0.0".to_owned()));
         log.versions.insert(unknown, ("it/a".parse().unwrap(), "2.0.0".to_owned()));
         log.texts.insert(("it/a".parse().unwrap(), "1.0.0".to_owned()), text.to_owned());
-        block_on(index_some(&mut log, &mut Risks::default())).unwrap();
+        block_on(index_some(&mut log, &[], &mut Risks::default())).unwrap();
         let marked = |terms: &AuditTerms, mark: Mark| {
             let found = terms.marks.iter().find(|(of, _)| *of == mark);
             found.map(|(_, text)| text.clone())
@@ -173,8 +188,10 @@ mod tests {
     #[test]
     fn each_entry_is_indexed_once() {
         let mut log = Memory { rows: rows(&vec![entry(); 1_100]), ..Memory::default() };
-        for indexed in [500, 1_000, 1_100, 1_100] {
-            block_on(index_some(&mut log, &mut Risks::default())).unwrap();
+        // Those that are at hand are taken from there: the last ones once the others are indexed.
+        let fresh = log.rows.split_off(1_020);
+        for indexed in [500, 1_000, 1_020, 1_100, 1_100] {
+            block_on(index_some(&mut log, &fresh, &mut Risks::default())).unwrap();
             assert_eq!(log.terms.len(), indexed);
         }
         block_on(append_all(&mut log, &[entry()])).unwrap();

@@ -64,36 +64,52 @@ pub struct AuditEntryView {
 #[serde(rename_all = "camelCase", default)]
 pub struct AuditFilter {
     /// Not before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
     /// Before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
     /// The actor's sign-in name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
     /// The action, or its first part (`run` matches `run.cancel`).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// Kind of resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_kind: Option<String>,
     /// The resource's id or name; `R-1042` finds what belongs to that run as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// The id or number (`R-1042`) of a run, to which it belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
     /// The risk of the workflow to whose run it belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub risk: Option<Risk>,
     /// The namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// The outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
     /// A policy that determined it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The network address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// The id of the session or API token that was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     /// The name of a team whose member the actor is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
     /// Words, or beginnings of words, that all occur in the entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Not after this place in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<i64>,
 }
 
