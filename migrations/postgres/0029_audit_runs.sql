@@ -1,4 +1,4 @@
--- Entries of the audit log are found by the run that they belong to, and by its risk.
+-- Entries of the audit log are found by the run that they belong to, and by its risk. Named searches can be shared.
 --
 -- The index is made again from the entries, so that those from before are found by it as well.
 
@@ -14,3 +14,8 @@ CREATE TABLE audit_marks (
 );
 
 UPDATE audit_indexed SET seq = 0;
+
+ALTER TABLE audit_views ADD COLUMN shared BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- used in: shared_audit_views
+CREATE INDEX audit_views_shared ON audit_views (name, user_id) WHERE shared;

@@ -54,6 +54,16 @@ fn checkpoint(row: &Columns<'_>) -> Result<AuditCheckpoint> {
     Ok(AuditCheckpoint { size: row.integer("size")?, at: row.time("at")?, note: row.text("note")? })
 }
 
+fn named_search(row: &Columns<'_>) -> Result<AuditView> {
+    Ok(AuditView {
+        user_id: row.parsed("user_id")?,
+        name: row.text("name")?,
+        query: row.text("query")?,
+        shared: row.flag("shared")?,
+        saved_at: row.time("saved_at")?,
+    })
+}
+
 /// How a mark of an entry is asked for.
 struct Marked {
     mark: Mark,
@@ -383,24 +393,27 @@ impl RunsOfEntries for Unit {
 #[async_trait]
 impl AuditViews for Unit {
     async fn audit_views_of(&mut self, user: UserId) -> Result<Vec<AuditView>> {
-        let statement = sql("SELECT user_id, name, query, saved_at FROM audit_views WHERE user_id = $1 ORDER BY name");
-        each(&self.fetch(statement.bind(user)).await?, |row| {
-            Ok(AuditView {
-                user_id: row.parsed("user_id")?,
-                name: row.text("name")?,
-                query: row.text("query")?,
-                saved_at: row.time("saved_at")?,
-            })
-        })
+        let statement =
+            sql("SELECT user_id, name, query, shared, saved_at FROM audit_views WHERE user_id = $1 ORDER BY name");
+        each(&self.fetch(statement.bind(user)).await?, named_search)
+    }
+
+    async fn shared_audit_views(&mut self, but: UserId, limit: u32) -> Result<Vec<AuditView>> {
+        let statement = sql(concat!(
+            "SELECT user_id, name, query, shared, saved_at FROM audit_views WHERE shared AND user_id <> $1 ",
+            "ORDER BY name, user_id LIMIT $2"
+        ));
+        each(&self.fetch(statement.bind(but).bind(limit)).await?, named_search)
     }
 
     async fn put_audit_view(&mut self, view: &AuditView) -> Result<()> {
         let statement = sql(concat!(
-            "INSERT INTO audit_views (user_id, name, query, saved_at) VALUES ($1, $2, $3, $4) ",
-            "ON CONFLICT (user_id, name) DO UPDATE SET query = excluded.query, saved_at = excluded.saved_at"
+            "INSERT INTO audit_views (user_id, name, query, shared, saved_at) VALUES ($1, $2, $3, $4, $5) ",
+            "ON CONFLICT (user_id, name) ",
+            "DO UPDATE SET query = excluded.query, shared = excluded.shared, saved_at = excluded.saved_at"
         ));
-        let statement = statement.bind(view.user_id).bind(&view.name).bind(&view.query).bind(view.saved_at);
-        self.execute(statement).await?;
+        let statement = statement.bind(view.user_id).bind(&view.name).bind(&view.query).bind(view.shared);
+        self.execute(statement.bind(view.saved_at)).await?;
         Ok(())
     }
 

@@ -192,6 +192,8 @@ pub struct AuditView {
     pub name: String,
     /// The query of its address.
     pub query: String,
+    /// Whether others who read the log see it.
+    pub shared: bool,
     /// When it was saved last.
     pub saved_at: Timestamp,
 }
@@ -201,6 +203,8 @@ pub struct AuditView {
 pub trait AuditViews: Send {
     /// Those of a person, by name.
     async fn audit_views_of(&mut self, user: UserId) -> Result<Vec<AuditView>>;
+    /// Those that others than this person share, by name.
+    async fn shared_audit_views(&mut self, but: UserId, limit: u32) -> Result<Vec<AuditView>>;
     /// Adds one, or replaces the one of the same name.
     async fn put_audit_view(&mut self, view: &AuditView) -> Result<()>;
     /// Forgets one; whether there was one.

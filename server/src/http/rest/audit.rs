@@ -223,7 +223,7 @@ async fn sample(
     Ok(Json(portal.service.audit_sample(&caller, filter, query.size, &query.seed).await?))
 }
 
-/// One's own named searches of the log, by name
+/// One's own named searches of the log, by name, and then those that others share
 #[utoipa::path(get, path = "/api/v1/audit/views", tag = "audit", operation_id = "listAuditViews",
     responses((status = 200, description = "All of them", body = Page<AuditViewView>)),
     extensions(("x-rondo-operation" = json!("audit.read"))))]
@@ -238,9 +238,12 @@ async fn views(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answ
 struct Search {
     /// The query of its address in the portal, without `?`.
     query: String,
+    /// Whether everybody sees it who may read the log; only whoever has named it can change it.
+    #[serde(default)]
+    shared: bool,
 }
 
-/// Name a search of the log for oneself, or replace the one of this name
+/// Name a search of the log, for oneself or for all who may read it, or replace one's own of this name
 #[utoipa::path(put, path = "/api/v1/audit/views/{name}", tag = "audit", operation_id = "putAuditView",
     params(("name" = String, Path, description = "Its name, 1 to 100 characters")),
     request_body = Search,
@@ -250,12 +253,12 @@ async fn save_view(
     State(portal): State<Portal>,
     SignedIn(caller): SignedIn,
     Place(name): Place<String>,
-    Sent(Search { query }): Sent<Search>,
+    Sent(Search { query, shared }): Sent<Search>,
 ) -> Answer<Json<AuditViewView>> {
-    Ok(Json(portal.service.save_audit_view(&caller, &name, &query).await?))
+    Ok(Json(portal.service.save_audit_view(&caller, &name, &query, shared).await?))
 }
 
-/// Forget a named search
+/// Forget one of one's own named searches
 #[utoipa::path(delete, path = "/api/v1/audit/views/{name}", tag = "audit", operation_id = "deleteAuditView",
     params(("name" = String, Path, description = "Its name")),
     responses((status = 204, description = "Done")),

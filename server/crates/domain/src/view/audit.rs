@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Person;
 use crate::{Risk, Timestamp};
 
 /// An entry of the audit log.
@@ -152,6 +153,12 @@ pub struct AuditViewView {
     pub query: String,
     /// When it was saved.
     pub saved_at: Timestamp,
+    /// Whether everybody sees it who may read the log.
+    #[serde(default)]
+    pub shared: bool,
+    /// Who shares it, and alone can change it; absent where that is whoever asks.
+    #[serde(default)]
+    pub owner: Option<Person>,
 }
 
 /// Entries that were drawn at random, so that whoever draws with the same seed draws the same.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Read as _};
 
 use domain::{
     ErrorCode,
-    view::{AuditEntryView, AuditFilter},
+    view::{AuditEntryView, AuditFilter, AuditViewView},
 };
 use ledger::{checkpoint::PublicKey, evidence, verify::Outside};
 use serde_json::{Value, json};
@@ -103,8 +103,8 @@ async fn named_searches_are_ones_own() {
     let auditor = office.caller("auditor").await;
     let second = office.hire("second", &[domain::Role::Auditor], domain::Scope::Everywhere).await;
     let service = &office.service;
-    service.save_audit_view(&auditor, " Refusals ", "outcome=refused").await.unwrap();
-    service.save_audit_view(&auditor, "Refusals", "outcome=refused&actor=staff").await.unwrap();
+    service.save_audit_view(&auditor, " Refusals ", "outcome=refused", false).await.unwrap();
+    service.save_audit_view(&auditor, "Refusals", "outcome=refused&actor=staff", false).await.unwrap();
     let views = service.audit_views(&auditor).await.unwrap();
     let named: Vec<_> = views.iter().map(|view| (view.name.as_str(), view.query.as_str())).collect();
     assert_eq!(named, [("Refusals", "outcome=refused&actor=staff")]);
@@ -117,17 +117,56 @@ async fn named_searches_are_ones_own() {
         ("a", "#top", "/query"),
         ("a", &"q".repeat(2_001), "/query"),
     ] {
-        let refused = service.save_audit_view(&auditor, name, query).await.unwrap_err();
+        let refused = service.save_audit_view(&auditor, name, query, false).await.unwrap_err();
         assert_eq!(refused.errors[0].pointer, pointer, "{name} {query}");
     }
     for number in 1..100 {
-        service.save_audit_view(&auditor, &format!("search {number}"), "").await.unwrap();
+        service.save_audit_view(&auditor, &format!("search {number}"), "", false).await.unwrap();
     }
-    let refused = service.save_audit_view(&auditor, "one more", "").await.unwrap_err();
+    let refused = service.save_audit_view(&auditor, "one more", "", false).await.unwrap_err();
     assert_eq!(refused.errors[0].rule, "count");
-    service.save_audit_view(&auditor, "Refusals", "").await.unwrap();
+    service.save_audit_view(&auditor, "Refusals", "", false).await.unwrap();
     service.delete_audit_view(&auditor, "Refusals").await.unwrap();
-    service.save_audit_view(&auditor, "one more", "").await.unwrap();
+    service.save_audit_view(&auditor, "one more", "", false).await.unwrap();
+    office.stop().await;
+}
+
+#[tokio::test]
+async fn a_search_is_shared_by_its_owner_alone() {
+    let office = Office::open().await;
+    let auditor = office.caller("auditor").await;
+    let second = office.hire("second", &[domain::Role::Auditor], domain::Scope::Everywhere).await;
+    let service = &office.service;
+    service.save_audit_view(&auditor, "Mine", "outcome=failed", false).await.unwrap();
+    service.save_audit_view(&auditor, "Refusals", "outcome=refused", true).await.unwrap();
+    service.save_audit_view(&second, "Refusals", "actor=staff", false).await.unwrap();
+    let seen = |views: Vec<AuditViewView>| {
+        let seen = views.into_iter().map(|view| (view.name, view.query, view.shared, view.owner.map(|of| of.login)));
+        seen.collect::<Vec<_>>()
+    };
+    let view = |name: &str, query: &str, shared, owner: Option<&str>| {
+        (name.to_owned(), query.to_owned(), shared, owner.map(str::to_owned))
+    };
+    let own = view("Refusals", "actor=staff", false, None);
+    let expected = [own.clone(), view("Refusals", "outcome=refused", true, Some("auditor"))];
+    assert_eq!(seen(service.audit_views(&second).await.unwrap()), expected);
+    let expected = [view("Mine", "outcome=failed", false, None), view("Refusals", "outcome=refused", true, None)];
+    assert_eq!(seen(service.audit_views(&auditor).await.unwrap()), expected);
+
+    // Whoever deletes a search of this name deletes an own one.
+    service.delete_audit_view(&second, "Refusals").await.unwrap();
+    let absent = service.delete_audit_view(&second, "Refusals").await.unwrap_err();
+    assert_eq!(absent.code, ErrorCode::NotFound);
+    assert_eq!(seen(service.audit_views(&second).await.unwrap()).len(), 1);
+    service.save_audit_view(&auditor, "Refusals", "outcome=refused", false).await.unwrap();
+    assert_eq!(service.audit_views(&second).await.unwrap(), []);
+    let filter = AuditFilter { action: Some("audit-view.save".to_owned()), ..AuditFilter::default() };
+    let entry = found(&office, &auditor, filter).await.into_iter().next().unwrap();
+    let (before, after) =
+        (json!({"query": "outcome=refused", "shared": true}), json!({"query": "outcome=refused", "shared": false}));
+    assert_eq!(entry.detail, json!({"before": before, "after": after}));
+    let staff = office.caller("staff").await;
+    assert_eq!(service.audit_views(&staff).await.unwrap_err().code, ErrorCode::Forbidden);
     office.stop().await;
 }
 

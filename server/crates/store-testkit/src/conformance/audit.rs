@@ -215,8 +215,10 @@ pub(super) async fn searches_that_people_have_named_are_theirs(subject: Subject)
         user_id: user_id(number),
         name: name.to_owned(),
         query: query.to_owned(),
+        shared: false,
         saved_at: at(1),
     };
+    let shared = |view: AuditView| AuditView { shared: true, ..view };
     for view in [view(1, "b", "x=1"), view(1, "a", "x=2"), view(2, "b", "x=3"), view(1, "b", "x=4")] {
         unit.put_audit_view(&view).await.unwrap();
     }
@@ -225,6 +227,17 @@ pub(super) async fn searches_that_people_have_named_are_theirs(subject: Subject)
     assert!(unit.delete_audit_view(user_id(1), "b").await.unwrap());
     assert!(!unit.delete_audit_view(user_id(1), "b").await.unwrap());
     assert_eq!(unit.audit_views_of(user_id(2)).await.unwrap(), [view(2, "b", "x=3")]);
+
+    assert_eq!(unit.shared_audit_views(user_id(2), 9).await.unwrap(), []);
+    for view in [view(1, "c", "x=5"), view(1, "a", "x=6"), view(2, "c", "x=7")] {
+        unit.put_audit_view(&shared(view)).await.unwrap();
+    }
+    let found = unit.shared_audit_views(user_id(2), 9).await.unwrap();
+    assert_eq!(found, [shared(view(1, "a", "x=6")), shared(view(1, "c", "x=5"))]);
+    assert_eq!(unit.shared_audit_views(user_id(2), 1).await.unwrap(), [shared(view(1, "a", "x=6"))]);
+    assert_eq!(unit.shared_audit_views(user_id(1), 9).await.unwrap(), [shared(view(2, "c", "x=7"))]);
+    unit.put_audit_view(&view(1, "a", "x=6")).await.unwrap();
+    assert_eq!(unit.shared_audit_views(user_id(2), 9).await.unwrap(), [shared(view(1, "c", "x=5"))]);
 }
 
 pub(super) async fn what_is_queued_is_taken_once_and_in_order(subject: Subject) {
