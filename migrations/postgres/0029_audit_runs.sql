@@ -19,3 +19,10 @@ ALTER TABLE audit_views ADD COLUMN shared BOOLEAN NOT NULL DEFAULT FALSE;
 
 -- used in: shared_audit_views
 CREATE INDEX audit_views_shared ON audit_views (name, user_id) WHERE shared;
+
+-- used in: list_audit (by group of actions)
+CREATE INDEX audit_entries_area ON audit_entries ((split_part(action, '.', 1)), seq);
+
+-- used in: list_audit (by time), which asks for places. Those of SQLite have them anyway.
+DROP INDEX audit_entries_at;
+CREATE INDEX audit_entries_at ON audit_entries (at, seq);

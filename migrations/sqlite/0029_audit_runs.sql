@@ -19,3 +19,6 @@ ALTER TABLE audit_views ADD COLUMN shared INTEGER NOT NULL DEFAULT 0 CHECK (shar
 
 -- used in: shared_audit_views
 CREATE INDEX audit_views_shared ON audit_views (name, user_id) WHERE shared;
+
+-- used in: list_audit (by group of actions)
+CREATE INDEX audit_entries_area ON audit_entries (substr(action, 1, instr(action || '.', '.') - 1), seq);

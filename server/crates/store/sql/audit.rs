@@ -13,7 +13,7 @@ use store::{
 };
 
 use crate::{
-    db::{INDEX_WORDS, MATCH_WORDS, WORD_AND, push_prefix},
+    db::{AREA_OF_ACTION, INDEX_WORDS, MATCH_WORDS, WORD_AND, push_prefix},
     row::{Columns, each, first, only},
     statement::{IDS_PER_QUERY, Statement, sql},
     unit::Unit,
@@ -64,13 +64,33 @@ fn named_search(row: &Columns<'_>) -> Result<AuditView> {
     })
 }
 
+/// What a query goes along. The places are the same in all of its tables; a database follows the index of the one whose places
+/// are told and ordered.
+struct Lead {
+    not_before: &'static str,
+    up_to: &'static str,
+    below: &'static str,
+    order: &'static str,
+}
+
+macro_rules! lead {
+    ($place:expr) => {
+        Lead {
+            not_before: concat!(" AND ", $place, " >= "),
+            up_to: concat!(" AND ", $place, " <= "),
+            below: concat!(" AND ", $place, " < "),
+            order: concat!(" ORDER BY ", $place, " DESC"),
+        }
+    };
+}
+
 /// How a mark of an entry is asked for.
 struct Marked {
     mark: Mark,
     join: &'static str,
     kind: &'static str,
     text: &'static str,
-    order: &'static str,
+    lead: Lead,
 }
 
 macro_rules! marked {
@@ -80,7 +100,7 @@ macro_rules! marked {
             join: concat!(" JOIN audit_marks ", $alias, " ON ", $alias, ".seq = e.seq"),
             kind: concat!(" AND ", $alias, ".kind = "),
             text: concat!(" AND ", $alias, ".text = "),
-            order: concat!(" ORDER BY ", $alias, ".seq DESC"),
+            lead: lead!(concat!($alias, ".seq")),
         }
     };
 }
@@ -125,11 +145,10 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
     for (marked, text) in &marks {
         statement.push(marked.kind).value(marked.mark.as_str()).push(marked.text);
         if marked.mark == Mark::Run && is_number_of_run(text) {
-            // The log itself knows the run of this number, whatever has become of it since.
-            statement.push(
-                "(SELECT r.resource_id FROM audit_entries r WHERE r.resource_kind = 'run' AND r.resource_name = ",
-            );
-            statement.value(*text).push(" ORDER BY r.seq LIMIT 1)");
+            // The log itself knows the run of this number, whatever has become of it since. By its name: almost all that has a
+            // kind is of this one.
+            statement.push("(SELECT r.resource_id FROM audit_entries r WHERE r.resource_kind || '' = 'run'");
+            statement.push(" AND r.resource_name = ").value(*text).push(" ORDER BY r.seq LIMIT 1)");
         } else {
             statement.value(*text);
         }
@@ -137,26 +156,49 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
     if let Some(query) = &query {
         statement.push(MATCH_WORDS.0).value(query).push(MATCH_WORDS.1);
     }
+    let lead = match marks.into_iter().next() {
+        _ if query.is_some() => lead!("words.rowid"),
+        Some((marked, _)) => marked.lead,
+        None => lead!("e.seq"),
+    };
     push_columns(statement, filter);
-    if let Some(seq) = before {
-        statement.push(" AND e.seq < ").value(seq);
+    push_period(statement, filter, &lead);
+    // Of both tables: a database that goes along both side by side does not know that what bounds one bounds the other.
+    if let Some(last) = filter.last {
+        statement.push(" AND e.seq <= ").value(last).push(lead.up_to).value(last);
     }
-    // The places are the same in all of these tables; a database follows the index of the one that it is told.
-    statement.push(match marks.first() {
-        _ if query.is_some() => " ORDER BY words.rowid DESC",
-        Some((marked, _)) => marked.order,
-        None => " ORDER BY e.seq DESC",
-    });
-    statement.limit(limit);
+    if let Some(seq) = before {
+        statement.push(" AND e.seq < ").value(seq).push(lead.below).value(seq);
+    }
+    statement.push(lead.order).limit(limit);
+}
+
+/// A period is found by its first and its last place: whoever goes along the places begins and ends there. Only the index of
+/// times is read for these, and no times but those of the period.
+fn push_period(statement: &mut Statement, filter: &AuditFilter, lead: &Lead) {
+    // The sums keep databases from going along the places in search of these, or along the times in search of a page.
+    for (time, since) in [(filter.from, " AND e.at + 0 >= "), (filter.to, " AND e.at + 0 < ")] {
+        if let Some(time) = time {
+            statement.push(since).value(time);
+        }
+    }
+    let bounds = [
+        (filter.from.is_some(), lead.not_before, "(SELECT min(seq + 0) FROM audit_entries WHERE TRUE"),
+        (filter.to.is_some(), lead.up_to, "(SELECT max(seq + 0) FROM audit_entries WHERE TRUE"),
+    ];
+    for (_, bound, place) in bounds.into_iter().filter(|(is_asked, ..)| *is_asked) {
+        statement.push(bound).push(place);
+        if let Some(from) = filter.from {
+            statement.push(" AND at >= ").value(from);
+        }
+        if let Some(to) = filter.to {
+            statement.push(" AND at < ").value(to);
+        }
+        statement.push(")");
+    }
 }
 
 fn push_columns(statement: &mut Statement, filter: &AuditFilter) {
-    if let Some(from) = filter.from {
-        statement.push(" AND e.at >= ").value(from);
-    }
-    if let Some(to) = filter.to {
-        statement.push(" AND e.at < ").value(to);
-    }
     if let Some(actor) = &filter.actor {
         statement.push(" AND e.actor = ").value(actor);
     }
@@ -167,10 +209,7 @@ fn push_columns(statement: &mut Statement, filter: &AuditFilter) {
         statement.value(team).push(")");
     }
     if let Some(action) = &filter.action {
-        // `/` is the character after `.`: a range finds `run.cancel` for `run` by the index, and needs no pattern.
-        statement.push(" AND (e.action = ").value(action);
-        statement.push(" OR (e.action >= ").value(&format!("{action}."));
-        statement.push(" AND e.action < ").value(&format!("{action}/")).push("))");
+        statement.push(if action.contains('.') { " AND e.action = " } else { AREA_OF_ACTION }).value(action);
     }
     if let Some(kind) = &filter.resource_kind {
         statement.push(" AND e.resource_kind = ").value(kind);
@@ -182,10 +221,11 @@ fn push_columns(statement: &mut Statement, filter: &AuditFilter) {
         statement.push(" AND e.namespace = ").value(namespace);
     }
     if let Some(outcome) = &filter.outcome {
+        if outcome != "done" {
+            // As the index says it of what it holds.
+            statement.push(" AND e.outcome <> 'done'");
+        }
         statement.push(" AND e.outcome = ").value(outcome);
-    }
-    if let Some(last) = filter.last {
-        statement.push(" AND e.seq <= ").value(last);
     }
 }
 

@@ -148,7 +148,7 @@ async fn a_search_is_shared_by_its_owner_alone() {
         (name.to_owned(), query.to_owned(), shared, owner.map(str::to_owned))
     };
     let own = view("Refusals", "actor=staff", false, None);
-    let expected = [own.clone(), view("Refusals", "outcome=refused", true, Some("auditor"))];
+    let expected = [own, view("Refusals", "outcome=refused", true, Some("auditor"))];
     assert_eq!(seen(service.audit_views(&second).await.unwrap()), expected);
     let expected = [view("Mine", "outcome=failed", false, None), view("Refusals", "outcome=refused", true, None)];
     assert_eq!(seen(service.audit_views(&auditor).await.unwrap()), expected);
