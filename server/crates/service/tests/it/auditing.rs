@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Read as _};
 
 use domain::{
-    ErrorCode,
+    DecisionKind, ErrorCode, Risk,
     view::{AuditEntryView, AuditFilter, AuditViewView},
 };
 use ledger::{checkpoint::PublicKey, evidence, verify::Outside};
@@ -94,6 +94,44 @@ async fn a_second_auditor_draws_the_same_sample() {
     let staff = office.caller("staff").await;
     let refused = office.service.audit_sample(&staff, AuditFilter::default(), 5, "autumn").await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Forbidden);
+    office.stop().await;
+}
+
+#[tokio::test]
+async fn the_story_of_a_run_is_found_and_so_is_its_risk() {
+    let office = Office::open().await;
+    let (auditor, manager, staff) =
+        (office.caller("auditor").await, office.caller("manager").await, office.caller("staff").await);
+    let (run, approval) = office.request().await;
+    office.request().await;
+    let (id, digest) = (approval.summary.id, approval.summary.digest);
+    office.service.decide(&staff, id, DecisionKind::Approve, "", &digest).await.unwrap_err();
+    office.service.decide(&manager, id, DecisionKind::Reject, "not now", &digest).await.unwrap();
+    let ended = office.ended(run).await;
+
+    let filter = |run: &str| AuditFilter { run: Some(run.to_owned()), ..AuditFilter::default() };
+    let story = found(&office, &auditor, filter(&run.to_string())).await;
+    let told: Vec<_> = story.iter().map(|entry| (entry.action.as_str(), entry.outcome.as_str())).collect();
+    for part in [
+        ("run.launch", "done"),
+        ("approval.open", "done"),
+        ("approval.decide", "refused"),
+        ("approval.decide", "done"),
+        ("run.end", "failed"),
+    ] {
+        assert!(told.contains(&part), "{part:?} is not in {told:?}");
+    }
+    let of_run = Some(run.to_string());
+    assert!(story.iter().all(|entry| entry.run == of_run), "{story:?}");
+
+    let number = format!("R-{}", ended.summary.number);
+    assert_eq!(found(&office, &auditor, filter(&number)).await, story);
+    let object = AuditFilter { resource: Some(number.clone()), ..AuditFilter::default() };
+    assert_eq!(found(&office, &auditor, object).await, story);
+    assert_eq!(found(&office, &auditor, filter("R-4711")).await, []);
+    let of_risk = |risk| AuditFilter { risk: Some(risk), last: Some(story[0].seq), ..filter(&number) };
+    assert_eq!(found(&office, &auditor, of_risk(Risk::Medium)).await, story);
+    assert_eq!(found(&office, &auditor, of_risk(Risk::High)).await, []);
     office.stop().await;
 }
 
