@@ -26,7 +26,7 @@ use lab::Lab;
 use serde_json::{Value, json};
 use stopwatch::{Outcome, milliseconds, now};
 use store::{
-    Store, questions,
+    questions,
     runs::Run,
     workflows::{VersionState, WorkflowVersion},
 };
@@ -79,7 +79,6 @@ async fn measure_on(postgres: Option<&str>, entries: usize) -> Outcome<()> {
     fill(&lab, &version, entries / EACH).await?;
     pages(&lab, i64::try_from(entries / EACH)?).await?;
     answers(&lab).await?;
-    drop(lab);
     database.remove().await
 }
 
