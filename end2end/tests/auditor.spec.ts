@@ -43,8 +43,8 @@ for (const language of ['en', 'ko'] as const) {
 
     // The story of the run, from any of its entries.
     await first.locator('summary').click()
-    await first.getByRole('link', { name: new RegExp(`R-${number}`) }).last().click()
-    await expect(page).toHaveURL(/resource=/)
+    await first.locator('.entry__related a').first().click()
+    await expect(page).toHaveURL(/run=/)
     const story = page.locator('.entry')
     await expect.poll(() => story.count()).toBeGreaterThan(2)
 

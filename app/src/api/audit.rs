@@ -66,18 +66,22 @@ pub async fn audit_sample(
     Ok(service.audit_sample(&caller, filter, size, &seed).await?)
 }
 
-/// My named searches.
+/// My named searches, and those that others share.
 #[server(protocol = Door, prefix = "/ui", endpoint = "audit-views")]
 pub async fn audit_views() -> Result<Vec<AuditViewView>, AppError> {
     let (service, caller) = scope()?;
     Ok(service.audit_views(&caller).await?)
 }
 
-/// Names a search for myself. `query` is that of its address.
+/// Names a search, for myself or for all who may read the log. `query` is that of its address.
 #[server(protocol = Door, prefix = "/ui", endpoint = "save-audit-view")]
-pub async fn save_audit_view(name: String, #[server(default)] query: String) -> Result<(), AppError> {
+pub async fn save_audit_view(
+    name: String,
+    #[server(default)] query: String,
+    #[server(default)] shared: bool,
+) -> Result<(), AppError> {
     let (service, caller) = scope()?;
-    service.save_audit_view(&caller, &name, &query).await?;
+    service.save_audit_view(&caller, &name, &query, shared).await?;
     go_on(&format!("/audit?{query}"));
     Ok(())
 }

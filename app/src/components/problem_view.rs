@@ -39,11 +39,11 @@ pub fn ProblemView(
     let t = use_texts();
     let title = errors::title(t, problem.code);
     let remedy = errors::remedy(t, problem.code);
-    // A field's error stands beside the field; here only how many there are and those that belong to no field.
+    // In a form a field's error stands beside the field; a page that has no other content has no fields, either.
     let whole: Vec<_> = problem
         .errors
         .iter()
-        .filter(|error| error.pointer.is_empty())
+        .filter(|error| !compact || error.pointer.is_empty())
         .map(|error| view! { <p>{errors::field_message(t, error)}</p> })
         .collect();
     let detail = problem.detail.clone();

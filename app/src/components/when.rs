@@ -91,15 +91,34 @@ fn local_parts(at: Timestamp) -> Parts {
 }
 
 /// `22 Nov 2026, 15:04` or `2026년 11월 22일 15:04`.
+/// The day of a moment in UTC.
+#[component]
+pub fn Day(
+    /// When.
+    at: Timestamp,
+) -> impl IntoView {
+    let t = use_texts();
+    view! { <time datetime=at.to_utc().date().to_string()>{date_text(t.locale, utc_parts(at))}</time> }
+}
+
 fn date_time_text(locale: Locale, parts: Parts) -> String {
+    let Parts { hour, minute, .. } = parts;
+    let date = date_text(locale, parts);
+    match locale {
+        Locale::En => format!("{date}, {hour:02}:{minute:02}"),
+        Locale::Ko => format!("{date} {hour:02}:{minute:02}"),
+    }
+}
+
+fn date_text(locale: Locale, parts: Parts) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let Parts { year, month, day, hour, minute } = parts;
+    let Parts { year, month, day, .. } = parts;
     match locale {
         Locale::En => {
             let name = MONTHS.get(usize::from(month.saturating_sub(1))).copied().unwrap_or_default();
-            format!("{day} {name} {year}, {hour:02}:{minute:02}")
+            format!("{day} {name} {year}")
         }
-        Locale::Ko => format!("{year}년 {month}월 {day}일 {hour:02}:{minute:02}"),
+        Locale::Ko => format!("{year}년 {month}월 {day}일"),
     }
 }
 

@@ -108,7 +108,8 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
             match rest {
                 ["questions", tail @ ..] => {
                     crumbs.push(link(t.audit_questions(), "/audit/questions"));
-                    crumbs.extend(tail.first().map(|name| link(name, path)));
+                    let title = |name: &str| t.by_key(&format!("question_{}", name.replace('-', "_")));
+                    crumbs.extend(tail.first().map(|name| link(title(name).unwrap_or(name), path)));
                 }
                 ["controls", tail @ ..] => {
                     crumbs.push(link(t.audit_controls(), "/audit/controls"));
@@ -176,10 +177,35 @@ mod tests {
         assert_eq!(labels("/runs/1042"), ["Runs", "R-1042"]);
         assert_eq!(labels("/catalogue/identity/onboard/request"), ["Catalogue", "identity/onboard", "Request"]);
         assert_eq!(labels("/admin/people"), ["Administer", "People"]);
-        assert_eq!(labels("/audit/questions/unused-roles"), ["Audit log", "Questions", "unused-roles"]);
         assert_eq!(labels("/audit/controls/SOC2:CC6.2"), ["Audit log", "Controls", "SOC2:CC6.2"]);
+        assert_eq!(
+            labels("/audit/questions/unused-roles"),
+            ["Audit log", "Questions", "Privileges unused for 90 days"]
+        );
         assert_eq!(labels("/audit/sample"), ["Audit log", "Sample"]);
         assert_eq!(labels("/definitions/it/access/1.0.0/edit"), ["Definitions", "it/access 1.0.0", "Editor"]);
+        assert_eq!(labels("/audit/questions/x"), ["Audit log", "Questions", "x"]);
         assert!(crumbs(t, "/runs/1042").iter().any(|crumb| crumb.href.as_deref() == Some("/runs")));
+    }
+
+    /// As the questions are called in `server/questions`.
+    #[test]
+    fn every_question_is_called_by_its_title() {
+        let questions = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/questions");
+        let mut seen = 0;
+        for file in std::fs::read_dir(questions).unwrap() {
+            let path = file.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let mut lines = text.lines().skip_while(|line| *line != "title:").skip(1);
+            for locale in [Locale::En, Locale::Ko] {
+                let line = lines.next().unwrap();
+                let title = line.trim().strip_prefix(&format!("{}: ", locale.as_str())).unwrap();
+                let label = crumbs(Texts::new(locale).frame, &format!("/audit/questions/{name}")).pop().unwrap().label;
+                assert_eq!(label, title);
+                seen += 1;
+            }
+        }
+        assert!(seen >= 16, "{seen}");
     }
 }

@@ -186,10 +186,11 @@ fn related(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {
     };
     let mut links = Vec::new();
     let object = if entry.resource_name.is_empty() { &entry.resource_id } else { &entry.resource_name };
-    // A decision is named after its run, whose story it is part of.
-    let object =
-        object.split_once(": ").filter(|(run, _)| run.starts_with("R-")).map_or(object.as_str(), |(run, _)| run);
-    if !object.is_empty() {
+    if let Some(run) = &entry.run {
+        let is_run = entry.resource_kind == "run";
+        let label = if is_run { t.audit.related_object(object) } else { t.audit.related_run().to_owned() };
+        links.push(link("run", if is_run { object } else { run }, label));
+    } else if !object.is_empty() {
         links.push(link("resource", object, t.audit.related_object(object)));
     }
     let actor = if entry.actor_name.is_empty() { &entry.actor } else { &entry.actor_name };
@@ -225,6 +226,8 @@ fn changes_of(detail: &Value) -> Vec<(String, String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, path::Path};
+
     use domain::Operation;
     use serde_json::json;
 
@@ -238,6 +241,57 @@ mod tests {
             let key = operation.as_str().replace(['.', '-'], "_");
             for form in ["did", "do"] {
                 assert!(t.audit.by_key(&format!("{form}_{key}")).is_some(), "{form}_{key}");
+            }
+        }
+    }
+
+    /// What the code of a crate enters in the log: what is written there as the name of an action.
+    fn entered(folder: &Path, found: &mut BTreeSet<String>) {
+        let is_word =
+            |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        let areas: BTreeSet<_> = Operation::ALL.iter().filter_map(|it| it.as_str().split_once('.')).collect();
+        let of_events = ["demonstration", "directory", "schedule", "task"];
+        let is_area = |area: &str| of_events.contains(&area) || areas.iter().any(|(of, _)| *of == area);
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_dir() {
+                entered(&path, found);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let actions = code
+                .split('"')
+                .filter(|piece| piece.split_once('.').is_some_and(|(area, what)| is_area(area) && is_word(what)));
+            found.extend(actions.map(str::to_owned));
+        }
+    }
+
+    #[test]
+    fn every_event_is_said_in_words() {
+        let server = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../server"));
+        let mut found = BTreeSet::new();
+        for crate_ in ["crates/engine/src", "crates/service/src", "src"] {
+            entered(&server.join(crate_), &mut found);
+        }
+        let schema = std::fs::read_to_string(server.join("crates/connectors/src/directory/schema.rs")).unwrap();
+        let operations = schema.split("OperationEntry {").filter(|entry| entry.contains("reads: false"));
+        found.extend(operations.map(|entry| {
+            let name = entry.split("name: \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+            let hyphens =
+                name.chars().flat_map(|c| [c.is_ascii_uppercase().then_some('-'), Some(c.to_ascii_lowercase())]);
+            format!("directory.{}", hyphens.flatten().collect::<String>())
+        }));
+        for known in ["approval.stage", "demonstration.load", "directory.create-user", "run.end", "workflow.publish"] {
+            assert!(found.contains(known), "{known} is not found in {found:?}");
+        }
+        for locale in [Locale::En, Locale::Ko] {
+            let t = Texts::new(locale);
+            for action in &found {
+                let key = action.replace(['.', '-'], "_");
+                for form in ["did", "do"] {
+                    assert!(t.audit.by_key(&format!("{form}_{key}")).is_some(), "{form}_{key}");
+                }
             }
         }
     }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use domain::{Timestamp, view::AuditFilter};
+use domain::{Risk, Timestamp, view::AuditFilter};
 use leptos::prelude::*;
 use leptos_router::{hooks::use_location, params::ParamsMap};
 
 use crate::{
-    components::{Button, FilterChip, Glyph, Icon, SelectField, TextField},
+    components::{Button, FilterChip, Glyph, Icon, SearchForm, SelectField, TextField},
     i18n::use_texts,
     url_state::href_with,
     view,
@@ -46,7 +46,7 @@ const KINDS: [&str; 13] = [
 ];
 
 /// What the form holds beyond the chips.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 15] = [
     "text",
     "from",
     "to",
@@ -54,6 +54,8 @@ const FIELDS: [&str; 13] = [
     "team",
     "kind",
     "resource",
+    "run",
+    "risk",
     "namespace",
     "policy",
     "control",
@@ -73,6 +75,8 @@ pub(super) fn filter_of(query: &ParamsMap) -> AuditFilter {
         action: text("action"),
         resource_kind: text("kind"),
         resource: text("resource"),
+        run: text("run"),
+        risk: text("risk").and_then(|risk| risk.parse().ok()),
         namespace: text("namespace"),
         outcome: text("outcome"),
         policy: text("policy"),
@@ -105,6 +109,8 @@ fn filter_href(what: &str, filter: &AuditFilter, (name, value): (&str, &str)) ->
         ("action", filter.action.clone()),
         ("resourceKind", filter.resource_kind.clone()),
         ("resource", filter.resource.clone()),
+        ("run", filter.run.clone()),
+        ("risk", filter.risk.map(|risk| risk.to_string())),
         ("namespace", filter.namespace.clone()),
         ("outcome", filter.outcome.clone()),
         ("policy", filter.policy.clone()),
@@ -153,6 +159,14 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
         )
         .collect::<Vec<_>>()
     };
+    let risks = move || {
+        let risk = |risk: &Risk| {
+            let label = t.common.by_key(&format!("risk_{risk}")).unwrap_or_default();
+            (risk.to_string(), label.to_owned())
+        };
+        let all = [(String::new(), t.common.all().to_owned())].into_iter();
+        all.chain(Risk::ALL.iter().map(risk)).collect::<Vec<_>>()
+    };
     // What the form holds beyond the chips, each as a chip that takes it away again.
     let active = move || {
         let query = query.get();
@@ -200,9 +214,10 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
                         name="resource"
                         label=t.audit.field_resource()
                         value=value("resource")
-                        placeholder="R-1042"
                         optional=true
                     />
+                    <TextField name="run" label=t.audit.field_run() value=value("run") placeholder="R-1042" optional=true/>
+                    <SelectField name="risk" label=t.audit.field_risk() options=risks() value=value("risk") optional=true/>
                     <TextField
                         name="namespace"
                         label=t.audit.field_namespace()
@@ -239,21 +254,9 @@ pub(super) fn Filters(filter: Memo<AuditFilter>) -> impl IntoView {
     let filtered = move || filter.with(|filter| *filter != AuditFilter::default());
     view! {
         <section class="filters" aria-label=t.audit.filters()>
-            <form class="search" role="search" method="get" action="/audit">
-                <Icon glyph=Glyph::Search/>
-                <input
-                    class="input search__input"
-                    type="search"
-                    name="text"
-                    aria-label=t.audit.search()
-                    placeholder=t.audit.search()
-                    autocomplete="off"
-                    value=query.with_untracked(|query| query.get("text").unwrap_or_default())
-                    prop:value=move || query.with(|query| query.get("text").unwrap_or_default())
-                />
+            <SearchForm action="/audit" name="text" label=t.audit.search()>
                 {move || view! { <OtherFilters query=query.get() but="text"/> }}
-                <Button small=true>{t.common.search()}</Button>
-            </form>
+            </SearchForm>
             <div class="chips">
                 <span class="chips__label">{t.audit.field_outcome()}</span>
                 {outcomes}
@@ -334,16 +337,22 @@ mod tests {
         query.insert("to", "2026-11-22".to_owned());
         query.insert("actor", " staff ".to_owned());
         query.insert("outcome", String::new());
+        query.insert("run", "R-7".to_owned());
+        query.insert("risk", "high".to_owned());
         let filter = filter_of(&query);
         assert_eq!(filter.from.unwrap().to_string(), "2026-11-01T00:00:00.000000Z");
         assert_eq!(filter.to.unwrap().to_string(), "2026-11-22T23:59:59.999999Z");
         assert_eq!((filter.actor.as_deref(), filter.outcome), (Some("staff"), None));
+        assert_eq!((filter.run.as_deref(), filter.risk), (Some("R-7"), Some(Risk::High)));
+        query.insert("risk", "huge".to_owned());
+        assert_eq!(filter_of(&query).risk, None);
     }
 
     #[test]
     fn the_export_has_the_same_filter() {
-        let filter = AuditFilter { actor: Some("a b".to_owned()), ..AuditFilter::default() };
-        assert_eq!(export_href(&filter, "csv"), "/api/v1/audit/entries?format=csv&actor=a%20b");
+        let (actor, run) = (Some("a b".to_owned()), Some("R-7".to_owned()));
+        let filter = AuditFilter { actor, run, risk: Some(Risk::Low), ..AuditFilter::default() };
+        assert_eq!(export_href(&filter, "csv"), "/api/v1/audit/entries?format=csv&actor=a%20b&run=R-7&risk=low");
         assert_eq!(evidence_href(&AuditFilter::default(), "ko"), "/api/v1/audit/evidence?language=ko");
     }
 }

@@ -8,7 +8,7 @@ use leptos_router::params::ParamsMap;
 
 use super::filters::RangePresets;
 use crate::{
-    components::{Button, Moment, TextField},
+    components::{Button, Day, TextField},
     i18n::{sentence, use_texts},
     view,
 };
@@ -46,8 +46,8 @@ pub(super) fn Period(
     let t = use_texts();
     let (first, last) = days_of(from, to);
     let words = sentence(t.questions.by_key("period").unwrap_or_default(), |place| match place {
-        "from" => view! { <Moment at=from exact=true/> },
-        _ => view! { <Moment at=to exact=true/> },
+        "from" => view! { <Day at=from/> },
+        _ => view! { <Day at=to - Duration::from_micros(1)/> },
     });
     let kept = kept.into_iter().filter(|(_, value)| !value.is_empty());
     let kept: Vec<_> = kept.map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect();

@@ -7,7 +7,7 @@ use leptos_router::hooks::use_location;
 use super::filters::OtherFilters;
 use crate::{
     api::audit::{DeleteAuditView, SaveAuditView, audit_views},
-    components::{Button, FormFeedback, Glyph, Icon, Skeleton, TextField, load, use_toasts},
+    components::{Badge, Button, FormFeedback, Glyph, Icon, Skeleton, TextField, Toggle, Tone, load, use_toasts},
     data::Data,
     i18n::use_texts,
     submission::{Submission, SubmitForm, when_done},
@@ -52,6 +52,7 @@ pub(super) fn Keep() -> impl IntoView {
                                 maxlength=100_u32
                                 error=save.error("/name")
                             />
+                            <Toggle name="shared" label=t.audit.view_share() hint=t.audit.view_share_hint()/>
                             <Button busy=save.pending()>{t.audit.view_save()}</Button>
                         </div>
                     </SubmitForm>
@@ -92,9 +93,22 @@ fn Named(views: Vec<AuditViewView>, delete: Submission<DeleteAuditView>) -> impl
         .map(|named| {
             let href = format!("/audit?{}", named.query);
             let label = t.audit.view_delete(&named.name);
+            if let Some(owner) = named.owner {
+                return view! {
+                    <li class="keep__view">
+                        <a class="chip" href=href>{named.name}</a>
+                        <span class="muted">{t.audit.view_of(&owner.name)}</span>
+                    </li>
+                }
+                .into_any();
+            }
+            let shared = named
+                .shared
+                .then(|| view! { <Badge tone=Tone::Info glyph=Glyph::People label=t.audit.view_shared()/> });
             view! {
                 <li class="keep__view">
                     <a class="chip" href=href>{named.name.clone()}</a>
+                    {shared}
                     <SubmitForm to=delete>
                         <input type="hidden" name="name" value=named.name/>
                         <button class="icon-button" type="submit" aria-label=label.clone() title=label>
@@ -103,6 +117,7 @@ fn Named(views: Vec<AuditViewView>, delete: Submission<DeleteAuditView>) -> impl
                     </SubmitForm>
                 </li>
             }
+            .into_any()
         })
         .collect();
     view! {

@@ -12,7 +12,9 @@ use leptos_router::{
 use super::{steps::decider_names, workflow_href};
 use crate::{
     api::catalogue::catalogue,
-    components::{EmptyState, FilterChip, Glyph, Icon, PageHeader, RiskBadge, Skeleton, duration_text, load},
+    components::{
+        EmptyState, FilterChip, Glyph, Icon, PageHeader, RiskBadge, SearchForm, Skeleton, duration_text, load,
+    },
     data::Data,
     i18n::{Texts, use_texts},
     url_state::{href_with, query_text},
@@ -117,35 +119,20 @@ fn SearchField() -> impl IntoView {
     let t = use_texts();
     let location = use_location();
     let (path, query) = (location.pathname, location.query);
-    let typed = RwSignal::new(query.with_untracked(|query| query.get("q").unwrap_or_default()));
     let category = query_text("category");
     let navigate = use_navigate();
-    let search = move |event| {
-        typed.set(event_target_value(&event));
-        let text = typed.get_untracked();
+    let search = move |text: String| {
         let set = Some(text.as_str()).filter(|text| !text.is_empty());
         let href = href_with(&path.get_untracked(), &query.get_untracked(), &[("q", set)]);
         navigate(&href, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
     };
     view! {
-        <form class="search" role="search" method="get" action="/catalogue" on:submit=|event| event.prevent_default()>
-            <Icon glyph=Glyph::Search/>
-            <input
-                class="input search__input"
-                type="search"
-                name="q"
-                aria-label=t.catalogue.search()
-                placeholder=t.catalogue.search()
-                autocomplete="off"
-                value=typed.get_untracked()
-                prop:value=move || typed.get()
-                on:input=search
-            />
+        <SearchForm action="/catalogue" name="q" label=t.catalogue.search() typed=Callback::new(search)>
             {move || {
                 let category = category.get();
                 (!category.is_empty()).then(|| view! { <input type="hidden" name="category" value=category/> })
             }}
-        </form>
+        </SearchForm>
     }
 }
 

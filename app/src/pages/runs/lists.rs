@@ -15,7 +15,7 @@ use crate::{
     },
     components::{
         Button, ButtonLook, Card, Column, EmptyState, FilterChip, FormFeedback, Glyph, Icon, LinkButton, Moment,
-        PageHeader, Pager, RunBadge, Skeleton, Table, load,
+        PageHeader, Pager, RunBadge, SearchForm, Skeleton, Table, load,
     },
     data::Data,
     i18n::{Texts, use_texts},
@@ -99,7 +99,6 @@ pub fn RunsPage() -> impl IntoView {
 fn Filters(path: &'static str, operator: bool) -> impl IntoView {
     let t = use_texts();
     let query = use_location().query;
-    let search = query.with_untracked(|query| query.get("q").unwrap_or_default());
     let state = Memo::new(move |_| query.with(|query| query.get("state").unwrap_or_default()));
     let workflow = Memo::new(move |_| query.with(|query| query.get("workflow").unwrap_or_default()));
     // Only figures lead here with a workflow; its chip takes it away again.
@@ -118,17 +117,7 @@ fn Filters(path: &'static str, operator: bool) -> impl IntoView {
     };
     view! {
         <div class="list-bar">
-            <form class="search" role="search" method="get" action=path>
-                <Icon glyph=Glyph::Search/>
-                <input
-                    class="input search__input"
-                    type="search"
-                    name="q"
-                    aria-label=t.runs.search()
-                    placeholder=t.runs.search()
-                    autocomplete="off"
-                    value=search
-                />
+            <SearchForm action=path name="q" label=t.runs.search()>
                 {move || {
                     let state = state.get();
                     (!state.is_empty()).then(|| view! { <input type="hidden" name="state" value=state/> })
@@ -137,8 +126,7 @@ fn Filters(path: &'static str, operator: bool) -> impl IntoView {
                     let workflow = workflow.get();
                     (!workflow.is_empty()).then(|| view! { <input type="hidden" name="workflow" value=workflow/> })
                 }}
-                <Button small=true>{t.common.search()}</Button>
-            </form>
+            </SearchForm>
             <div class="chips" role="group" aria-label=t.common.state()>
                 <FilterChip param="state" value="" label=t.common.all()/>
                 <FilterChip param="state" value="open" label=t.runs.filter_open()/>

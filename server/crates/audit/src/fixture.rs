@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use domain::{SessionId, UserId, view::AuditFilter};
+use domain::{ApprovalId, RunId, SessionId, UserId, WorkflowRef, view::AuditFilter};
 use ledger::tree::{self, Edge, Hash};
 use serde_json::json;
 use store::{
     StoreError,
-    audit::{AuditLog, AuditRow, AuditTerms, AuditTile, QueuedEntry},
+    audit::{AuditLog, AuditRow, AuditTerms, AuditTile, QueuedEntry, RunsOfEntries},
 };
 use uuid::Uuid;
 
@@ -53,6 +53,9 @@ pub(crate) struct Memory {
     pub(crate) queue: Vec<QueuedEntry>,
     pub(crate) tiles: BTreeMap<(i64, i64), String>,
     pub(crate) terms: Vec<AuditTerms>,
+    pub(crate) approvals: BTreeMap<ApprovalId, RunId>,
+    pub(crate) versions: BTreeMap<RunId, (WorkflowRef, String)>,
+    pub(crate) texts: BTreeMap<(WorkflowRef, String), String>,
 }
 
 #[async_trait]
@@ -132,5 +135,21 @@ impl AuditLog for Memory {
     async fn put_audit_tiles(&mut self, tiles: &[AuditTile]) -> store::Result<()> {
         self.tiles.extend(tiles.iter().map(|tile| ((tile.level, tile.place), tile.hashes.clone())));
         Ok(())
+    }
+}
+
+#[async_trait]
+impl RunsOfEntries for Memory {
+    async fn runs_of_approvals(&mut self, approvals: &[ApprovalId]) -> store::Result<Vec<(ApprovalId, RunId)>> {
+        Ok(approvals.iter().filter_map(|id| Some((*id, *self.approvals.get(id)?))).collect())
+    }
+
+    async fn versions_of_runs(&mut self, runs: &[RunId]) -> store::Result<Vec<(RunId, WorkflowRef, String)>> {
+        let version = |run: &RunId| self.versions.get(run).map(|(workflow, of)| (*run, workflow.clone(), of.clone()));
+        Ok(runs.iter().filter_map(version).collect())
+    }
+
+    async fn text_of_version(&mut self, workflow: &WorkflowRef, version: &str) -> store::Result<Option<String>> {
+        Ok(self.texts.get(&(workflow.clone(), version.to_owned())).cloned())
     }
 }

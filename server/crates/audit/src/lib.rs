@@ -25,6 +25,7 @@
 pub mod csv;
 mod entry;
 mod index;
+mod runs;
 mod seal;
 mod sequencer;
 mod stored;

@@ -10,11 +10,11 @@ use std::{collections::BTreeMap, time::Duration};
 use ledger::tree::{self, Growth, Hash, TileAt};
 use store::{
     Store, StoreError,
-    audit::{AuditLog, AuditTile, QueuedEntry},
+    audit::{AuditLog, AuditRow, AuditTile, QueuedEntry},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Entry, index::index, seal::seal};
+use crate::{Entry, index::index_with, seal::seal};
 
 /// Entries that get their places in one unit of work.
 const BATCH: u32 = 500;
@@ -43,25 +43,47 @@ pub async fn append_all<L: AuditLog + ?Sized>(log: &mut L, entries: &[Entry]) ->
 /// # Errors
 /// [`StoreError::Inconsistent`] when the queue holds what is no entry, or the stored tree is none.
 pub async fn sequence(store: &dyn Store) -> Result<(), StoreError> {
+    sequence_all(store, 0).await.map(drop)
+}
+
+/// The end of the log, as far as it has been sequenced.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct End {
+    /// Entries of the log.
+    size: i64,
+    /// The last of those that have just got their places.
+    fresh: Vec<AuditRow>,
+}
+
+/// The same, and keeps at least the last `keep` entries of those that it has sequenced, where there are so many.
+async fn sequence_all(store: &dyn Store, keep: usize) -> Result<End, StoreError> {
+    let mut end = End::default();
     {
         let mut unit = store.snapshot().await?;
+        end.size = unit.audit_size().await?;
         // A log from before there was a tree gets one.
-        if unit.is_audit_queue_empty().await? && unit.audit_tree_size().await? == unit.audit_size().await? {
-            return Ok(());
+        if unit.is_audit_queue_empty().await? && unit.audit_tree_size().await? == end.size {
+            return Ok(end);
         }
     }
     loop {
         let mut unit = store.begin().await?;
-        let sequenced = sequence_some(unit.as_mut()).await?;
+        let rows = sequence_some(unit.as_mut()).await?;
         unit.commit().await?;
+        let sequenced = rows.len();
+        end.size = rows.last().map_or(end.size, |row| row.seq);
+        if end.fresh.len() >= keep {
+            end.fresh.clear();
+        }
+        end.fresh.extend(rows);
         if sequenced < BATCH as usize {
-            return Ok(());
+            return Ok(end);
         }
     }
 }
 
-/// Gives some entries their places, within a unit that holds the end of the log until it ends; how many.
-async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L) -> Result<usize, StoreError> {
+/// Gives some entries their places, within a unit that holds the end of the log until it ends; those that the tree has got.
+async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L) -> Result<Vec<AuditRow>, StoreError> {
     // The end first: whoever holds it is the only one who takes from the queue, and who grows the tree.
     let size = log.audit_size().await?;
     let mut growth = resume(log).await?;
@@ -80,7 +102,7 @@ async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L) -> Result<usize, Store
     }
     let tiles: Vec<_> = growth.changed().iter().map(stored).collect();
     log.put_audit_tiles(&tiles).await?;
-    Ok(rows.len())
+    Ok(rows)
 }
 
 /// The tree as it is stored.
@@ -127,18 +149,32 @@ fn stored((at, hashes): (&TileAt, &Vec<Hash>)) -> AuditTile {
 
 /// Sequences now and then until told to stop, and once more then; and lets what has its place be found.
 pub async fn keep_sequencing(store: &dyn Store, stop: CancellationToken) {
+    // Up to where everything is indexed.
+    let mut indexed = None;
     while !stop.is_cancelled() {
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(PAUSE) => {}
         }
-        if let Err(error) = sequence(store).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "entries of the audit log wait for their places");
+        let end = match sequence_all(store, UNITS * BATCH as usize).await {
+            Ok(end) => end,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "entries of the audit log wait for their places");
+                continue;
+            }
+        };
+        if indexed == Some(end.size) {
+            continue;
         }
-        if let Err(error) = index(store, UNITS).await {
-            // Another node was quicker, or it is tried again.
-            tracing::debug!(error = &error as &dyn std::error::Error, "the audit log could not be indexed");
-        }
+        indexed = match index_with(store, UNITS, &end.fresh).await {
+            Ok(left) => (left == 0).then_some(end.size),
+            Err(error) => {
+                // Another node was quicker, or it is tried again.
+                tracing::debug!(error = &error as &dyn std::error::Error, "the audit log could not be indexed");
+                None
+            }
+        };
     }
 }
 
@@ -162,11 +198,12 @@ mod tests {
         let mut log = Memory::default();
         block_on(append(&mut log, &entry())).unwrap();
         assert_eq!(log.rows, []);
-        assert_eq!(block_on(sequence_some(&mut log)).unwrap(), 1);
+        assert_eq!(block_on(sequence_some(&mut log)).unwrap().len(), 1);
         block_on(append_all(&mut log, &[entry(), entry()])).unwrap();
         block_on(append_all(&mut log, &[])).unwrap();
-        assert_eq!(block_on(sequence_some(&mut log)).unwrap(), 2);
-        assert_eq!(block_on(sequence_some(&mut log)).unwrap(), 0);
+        let sequenced = block_on(sequence_some(&mut log)).unwrap();
+        assert_eq!(sequenced, log.rows[1..]);
+        assert_eq!(block_on(sequence_some(&mut log)).unwrap(), []);
         assert_eq!(log.rows, crate::fixture::rows(&[entry(), entry(), entry()]));
         assert_eq!(block_on(resume(&mut log)).unwrap().root(), crate::fixture::root(&log.rows));
     }
@@ -176,7 +213,7 @@ mod tests {
         let mut log = Memory { rows: crate::fixture::rows(&vec![entry(); 1_100]), ..Memory::default() };
         block_on(append(&mut log, &entry())).unwrap();
         for (sequenced, planted) in [(500, 500), (500, 1_000), (101, 1_101), (0, 1_101)] {
-            assert_eq!(block_on(sequence_some(&mut log)).unwrap(), sequenced);
+            assert_eq!(block_on(sequence_some(&mut log)).unwrap().len(), sequenced);
             let growth = block_on(resume(&mut log)).unwrap();
             assert_eq!(growth.size(), planted);
             assert_eq!(growth.root(), crate::fixture::root(&log.rows[..usize::try_from(planted).unwrap()]));

@@ -1,4 +1,4 @@
-use domain::view::AuditEntryView;
+use domain::{RunId, view::AuditEntryView};
 use ledger::{parse, tree};
 use serde_json::{Value, json};
 use store::audit::AuditRow;
@@ -27,6 +27,7 @@ pub fn view(row: &AuditRow) -> AuditEntryView {
         resource_kind: word("/resource/kind"),
         resource_id: word("/resource/id"),
         resource_name: word("/resource/name"),
+        run: run_of(&body),
         namespace: text("/namespace"),
         outcome: word("/outcome"),
         policies: policies.filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -34,6 +35,13 @@ pub fn view(row: &AuditRow) -> AuditEntryView {
         detail: body.get("detail").cloned().unwrap_or_default(),
         hash: tree::text(&tree::leaf(row.body.as_bytes())),
     }
+}
+
+/// The run that an entry says it belongs to: the one that it is about, or the one in its detail.
+fn run_of(body: &Value) -> Option<String> {
+    let is_run = body.pointer("/resource/kind").and_then(Value::as_str) == Some("run");
+    let run = body.pointer(if is_run { "/resource/id" } else { "/detail/run" })?.as_str()?;
+    run.parse::<RunId>().ok().map(|run| run.to_string())
 }
 
 fn from_columns(row: &AuditRow) -> AuditEntryView {
@@ -49,6 +57,7 @@ fn from_columns(row: &AuditRow) -> AuditEntryView {
         resource_kind: row.resource_kind.clone(),
         resource_id: row.resource_id.clone(),
         resource_name: row.resource_name.clone(),
+        run: None,
         namespace: row.namespace.clone(),
         outcome: row.outcome.clone(),
         policies: Vec::new(),

@@ -30,7 +30,7 @@ pub use approval::{
 };
 pub use audit::{
     AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView,
-    AuditSampleView, AuditViewView, AuditWitnessView, VerificationView,
+    AuditSampleView, AuditViewView, AuditWitnessView, VerificationView, is_number_of_run,
 };
 pub use audit_question::{AnswerCell, AuditAnswerView, AuditQuestionColumn, AuditQuestionView, Words};
 pub use calendar::CalendarView;

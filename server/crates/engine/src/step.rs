@@ -283,7 +283,13 @@ fn launch_entry(actor: &Actor, child: &Run, task: &str, now: Timestamp) -> Entry
     run_entry(actor, child, "run.launch", Outcome::Done, detail, now)
 }
 
-fn run_entry(actor: &Actor, run: &Run, action: &str, outcome: Outcome, detail: Value, now: Timestamp) -> Entry {
+fn run_entry(actor: &Actor, run: &Run, action: &str, outcome: Outcome, mut detail: Value, now: Timestamp) -> Entry {
+    // Of a run that this one has started, another definition knows it.
+    if let Value::Object(detail) = &mut detail
+        && run.id == actor.run.id
+    {
+        detail.insert("risk".to_owned(), json!(actor.definition.rondo().risk));
+    }
     Entry {
         at: now,
         actor: AuditActor::system(),

@@ -177,6 +177,12 @@ impl Resource {
         Self { changers: changers.into_iter().collect(), ..self }
     }
 
+    /// The risk of the workflow that it is about, where that was said.
+    #[must_use]
+    pub const fn risk(&self) -> Option<Risk> {
+        self.risk
+    }
+
     /// The same approval, of a workflow with this risk; medium unless said.
     #[must_use]
     pub fn of_risk(mut self, risk: Risk) -> Self {

@@ -93,6 +93,7 @@ impl NewDecision {
 fn target(approval: &Approval, run: &Run) -> Target {
     Target::new("approval", approval.id, format!("R-{}: {}", run.number, approval.title))
         .within(&run.workflow.namespace)
+        .of_run(run.id)
 }
 
 fn decision_view(decision: Decision, people: &People) -> DecisionView {
@@ -486,7 +487,6 @@ impl Service {
             "onBehalfOf": represented.map(|other| other.login),
             "comment": comment,
             "digest": new.digest,
-            "run": run.id,
             "step": approval.title,
             "stage": stage + 1,
             "narrowed": less,

@@ -64,8 +64,8 @@ pub(crate) fn verdict_detail(verdict: &VerificationView) -> Value {
 /// Says that entries wait to be indexed.
 pub(crate) fn not_indexed(left: i64) -> Problem {
     let why = format!(
-        "the log cannot be searched for words, policies, addresses, sessions and controls yet: {left} entries are still \
-         being indexed; try again in a minute"
+        "the log cannot be searched for words, policies, addresses, sessions, runs, risks and controls yet: {left} entries \
+         are still being indexed; try again in a minute"
     );
     Problem::new(ErrorCode::Unavailable).with_detail(why)
 }

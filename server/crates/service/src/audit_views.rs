@@ -1,4 +1,4 @@
-//! Searches of the audit log that people have named, each for oneself.
+//! Searches of the audit log that people have named, each for oneself or for all who may read the log.
 
 use domain::{Operation, Problem, view::AuditViewView};
 use policy::Resource;
@@ -11,6 +11,7 @@ use crate::{
     gate::Target,
     people::{all_right, field},
     problems::{OrProblem as _, not_found},
+    views::People,
 };
 
 /// The longest name, in characters.
@@ -19,18 +20,33 @@ const LONGEST_NAME: usize = 100;
 const LONGEST_QUERY: usize = 2_000;
 /// The most that a person can keep.
 const MOST: usize = 100;
+/// The most of others that are shown.
+const MOST_SHARED: u32 = 500;
 
 impl Service {
-    /// The caller's named searches, by name.
+    /// The caller's named searches, by name, and then those that others share.
     pub async fn audit_views(&self, caller: &Caller) -> Result<Vec<AuditViewView>, Problem> {
         let mut gate = self.look(caller, Operation::AuditRead).await?;
         gate.authorize(&Resource::system(), &target()).await?;
-        let views = gate.unit.audit_views_of(caller.user).await.or_problem()?;
-        Ok(views.into_iter().map(view).collect())
+        let own = gate.unit.audit_views_of(caller.user).await.or_problem()?;
+        let shared = gate.unit.shared_audit_views(caller.user, MOST_SHARED).await.or_problem()?;
+        let people = People::load(gate.unit.as_mut(), shared.iter().map(|view| view.user_id)).await.or_problem()?;
+        let of_others = shared.into_iter().map(|shared| {
+            let owner = Some(people.get(shared.user_id));
+            AuditViewView { owner, ..view(shared) }
+        });
+        Ok(own.into_iter().map(view).chain(of_others).collect())
     }
 
-    /// Names a search, or replaces the one of this name. `query` is the query of its address, without `?`.
-    pub async fn save_audit_view(&self, caller: &Caller, name: &str, query: &str) -> Result<AuditViewView, Problem> {
+    /// Names a search, or replaces the caller's own of this name. `query` is the query of its address, without `?`.
+    /// Whoever may read the log sees it if it is `shared`; only its owner changes it.
+    pub async fn save_audit_view(
+        &self,
+        caller: &Caller,
+        name: &str,
+        query: &str,
+        shared: bool,
+    ) -> Result<AuditViewView, Problem> {
         let mut gate = self.enter(caller, Operation::AuditViewSave).await?;
         let name = name.trim();
         let target = named(name);
@@ -38,11 +54,12 @@ impl Service {
         let views = gate.unit.audit_views_of(caller.user).await.or_problem()?;
         let before = views.iter().find(|view| view.name == name);
         check(name, query, before.is_none().then_some(views.len()))?;
-        let before = before.map(|view| view.query.clone());
-        let saved =
-            AuditView { user_id: caller.user, name: name.to_owned(), query: query.to_owned(), saved_at: gate.now };
+        let before = before.map(|view| json!({"query": view.query, "shared": view.shared}));
+        let (name, query) = (name.to_owned(), query.to_owned());
+        let saved = AuditView { user_id: caller.user, name, query, shared, saved_at: gate.now };
         gate.unit.put_audit_view(&saved).await.or_problem()?;
-        gate.finish(&target, json!({"before": {"query": before}, "after": {"query": query}})).await?;
+        let after = json!({"query": saved.query, "shared": shared});
+        gate.finish(&target, json!({"before": before.unwrap_or_else(|| json!({})), "after": after})).await?;
         Ok(view(saved))
     }
 
@@ -83,5 +100,6 @@ fn check(name: &str, query: &str, others: Option<usize>) -> Result<(), Problem> 
 }
 
 fn view(view: AuditView) -> AuditViewView {
-    AuditViewView { name: view.name, query: view.query, saved_at: view.saved_at }
+    let AuditView { name, query, shared, saved_at, .. } = view;
+    AuditViewView { name, query, saved_at, shared, owner: None }
 }

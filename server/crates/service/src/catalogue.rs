@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    ErrorCode, Operation, Problem, Trigger, WorkflowRef,
+    ErrorCode, Operation, Problem, Risk, Trigger, WorkflowRef,
     view::{CatalogueItem, PlanStep, RunSummary, ScheduleRefusal, ScheduleView, WorkflowVersionView},
 };
 use engine::launch::{self, Cause, Launch, Obstacle};
@@ -32,6 +32,7 @@ pub(crate) const LATEST: u32 = 1_000;
 pub(crate) struct Launched {
     pub(crate) run: Run,
     target: Target,
+    risk: Risk,
 }
 
 fn target(workflow: &WorkflowRef) -> Target {
@@ -265,7 +266,7 @@ impl Service {
         };
         let run = launch.write(gate.unit.as_mut(), self.ids(), gate.now).await.or_problem()?;
         let target = Target::new("run", run.id, format!("R-{}", run.number)).within(&workflow.namespace);
-        Ok(Launched { run, target })
+        Ok(Launched { run, target, risk: definition.rondo().risk })
     }
 
     /// Enters the launch in the audit log, commits, and wakes the engine.
@@ -275,11 +276,12 @@ impl Service {
         launched: Launched,
         mut detail: Value,
     ) -> Result<RunSummary, Problem> {
-        let Launched { run, target } = launched;
+        let Launched { run, target, risk } = launched;
         if let Value::Object(detail) = &mut detail {
             detail.insert("workflow".to_owned(), json!(run.workflow.to_string()));
             detail.insert("version".to_owned(), json!(run.version));
             detail.insert("definition".to_owned(), json!(run.definition_digest));
+            detail.insert("risk".to_owned(), json!(risk));
         }
         let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
         gate.finish(&target, detail).await?;

@@ -25,7 +25,7 @@ use crate::{
     packing::Packing,
     people::field,
     problems::{OrProblem as _, internal, not_found},
-    signed_log::{checkpoint_says, keys, proofs_of},
+    signed_log::{Prover, checkpoint_says},
     witnesses::cosignatures,
 };
 
@@ -87,10 +87,10 @@ async fn pack(
 ) -> Result<Vec<u8>, Problem> {
     let mut rows = unit.audit_at(places).await.or_problem()?;
     rows.reverse();
-    let (key, introductions) = keys(unit).await.or_problem()?;
+    let mut prover = Prover::new(unit, signed).await.or_problem()?;
     let mut proofs = String::new();
     for rows in rows.chunks(PROVED_AT_ONCE) {
-        for proof in proofs_of(unit, rows, signed).await.or_problem()? {
+        for proof in prover.prove(unit, rows).await.or_problem()? {
             proofs.push_str(&text(&proof)?);
             proofs.push('\n');
         }
@@ -100,11 +100,12 @@ async fn pack(
     for entry in &views {
         entries.push_str(&csv::line(entry));
     }
+    let Prover { key, introductions, .. } = prover;
     let said = checkpoint_says(signed).or_problem()?;
     let manifest = Manifest {
         format: evidence::FORMAT.to_owned(),
         v: evidence::VERSION,
-        about: about(filter),
+        about: serde_json::to_value(filter).unwrap_or_default(),
         log: said.origin,
         size: said.size,
         root: tree::text(&said.root),
@@ -132,15 +133,6 @@ async fn pack(
         lines => packing.add(evidence::COSIGNATURES, lines.as_bytes()),
     });
     packed.and_then(|()| packing.end()).map_err(|cause: io::Error| internal("an archive cannot be written", &cause))
-}
-
-/// The filter, without what it does not ask for.
-fn about(filter: &AuditFilter) -> Value {
-    let mut about = serde_json::to_value(filter).unwrap_or_default();
-    if let Value::Object(members) = &mut about {
-        members.retain(|_, value| !value.is_null());
-    }
-    about
 }
 
 /// A value in its canonical form, which is always the same.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use audit::{Actor, Entry, Outcome, ResourceRef};
-use domain::{ErrorCode, Name, NamedPolicy, Operation, OperationKind, Problem, Scope, Timestamp, UserId};
+use domain::{ErrorCode, Name, NamedPolicy, Operation, OperationKind, Problem, Risk, RunId, Scope, Timestamp, UserId};
 use policy::{Policies, Principal, Resource};
 use serde_json::{Value, json};
 use store::UnitOfWork;
@@ -45,6 +45,8 @@ pub struct Gate<'s> {
     in_force: Arc<Policies>,
     /// Those that determined the answer; none were asked yet without.
     policies: Option<Vec<String>>,
+    /// The risk of the workflow that they were asked about.
+    risk: Option<Risk>,
 }
 
 /// What an operation was done on, as the audit log names it.
@@ -58,19 +60,26 @@ pub(crate) struct Target {
     pub name: String,
     /// Its namespace.
     pub namespace: Option<Name>,
+    /// The run that it belongs to, where it is none itself.
+    pub run: Option<RunId>,
 }
 
 impl Target {
     /// A resource without namespace.
     #[expect(clippy::needless_pass_by_value, reason = "ids are small and copied; a reference would clutter every call")]
     pub(crate) fn new(kind: &'static str, id: impl ToString, name: impl Into<String>) -> Self {
-        Self { kind, id: id.to_string(), name: name.into(), namespace: None }
+        Self { kind, id: id.to_string(), name: name.into(), namespace: None, run: None }
     }
 
     /// The same within a namespace.
     pub(crate) fn within(mut self, namespace: &Name) -> Self {
         self.namespace = Some(namespace.clone());
         self
+    }
+
+    /// The same as part of a run.
+    pub(crate) fn of_run(self, run: RunId) -> Self {
+        Self { run: Some(run), ..self }
     }
 
     /// The same on a scope.
@@ -106,6 +115,7 @@ impl Service {
             now: self.now(),
             in_force: self.in_force(),
             policies: None,
+            risk: None,
         }
     }
 
@@ -129,6 +139,7 @@ impl Service {
             now: self.now(),
             in_force: self.in_force(),
             policies: None,
+            risk: None,
         })
     }
 }
@@ -146,6 +157,7 @@ impl Gate<'_> {
             self.service.questions.note(principal, self.operation, resource, self.now);
         }
         self.policies = Some(decision.policies.clone());
+        self.risk = resource.risk();
         if decision.allowed {
             return Ok(());
         }
@@ -200,12 +212,16 @@ impl Gate<'_> {
         unit.commit().await
     }
 
-    /// An audit entry of this operation. Whoever holds a role by emergency access is marked in all that they do.
+    /// An audit entry of this operation. Whoever holds a role by emergency access is marked in all that they do, and what
+    /// belongs to a run says to which.
     pub(crate) fn entry(&self, target: &Target, outcome: Outcome, mut detail: Value) -> Entry {
-        if let (Some(emergency), Some(detail)) =
-            (self.principal.as_ref().and_then(|person| person.emergency), detail.as_object_mut())
-        {
-            detail.insert("emergency".to_owned(), json!(emergency));
+        if let Some(detail) = detail.as_object_mut() {
+            let marks = [
+                ("emergency", self.principal.as_ref().and_then(|person| person.emergency).map(|id| json!(id))),
+                ("run", target.run.map(|run| json!(run))),
+                ("risk", self.risk.map(|risk| json!(risk))),
+            ];
+            detail.extend(marks.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
         Entry {
             at: self.now,

@@ -100,9 +100,7 @@ fn check(size: u32, seed: &str) -> Result<(), Problem> {
     if seed.is_empty() || seed.chars().count() > LONGEST_SEED || seed.chars().any(char::is_control) {
         errors.push(field("/seed", "length", Value::Null, "A seed has 1 to 100 characters."));
     }
-    // The page has no form in which the fields could say it.
-    let words: Vec<_> = errors.iter().map(|error| error.message.clone()).collect();
-    all_right(errors).map_err(|problem| problem.with_detail(words.join(" ")))
+    all_right(errors)
 }
 
 #[cfg(test)]

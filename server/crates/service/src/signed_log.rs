@@ -4,7 +4,12 @@
 //! then. The last checkpoint is kept outside the database as well ([`Anchor`]): a database that was put back to an earlier
 //! copy cannot know that by itself.
 
-use std::{collections::BTreeSet, fmt, io, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, io,
+    sync::Arc,
+    time::Duration,
+};
 
 use audit::Stored;
 use domain::{
@@ -206,7 +211,8 @@ impl Service {
         drop(unit);
         let signed = self.cosigned(signed).await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
-        let proofs = proofs_of(unit.as_mut(), &[row], &signed).await.or_problem()?;
+        let mut prover = Prover::new(unit.as_mut(), &signed).await.or_problem()?;
+        let proofs = prover.prove(unit.as_mut(), &[row]).await.or_problem()?;
         proofs.into_iter().next().ok_or_else(absent)
     }
 
@@ -376,32 +382,56 @@ async fn trust(unit: &mut dyn UnitOfWork) -> store::Result<Result<Option<Trust>,
     Ok(Ok(Some(trust)))
 }
 
-/// The proofs that entries are in the log as it was signed.
-pub(crate) async fn proofs_of(
-    unit: &mut dyn UnitOfWork,
-    rows: &[AuditRow],
-    signed: &AuditCheckpoint,
-) -> store::Result<Vec<AuditProofView>> {
-    let (key, introductions) = keys(unit).await?;
-    let size = u64::try_from(signed.size).map_err(|_| inconsistent("audit_checkpoints"))?;
-    let claim = |row: &AuditRow| Claim::Inclusion { seq: u64::try_from(row.seq).unwrap_or_default(), size };
-    let wanted: BTreeSet<_> = rows.iter().flat_map(|row| claim(row).tiles()).collect();
-    let tiles = audit::tiles(unit, wanted).await?;
-    let proof = |row: &AuditRow| {
-        let path = claim(row).prove(&tiles).map_err(|_| inconsistent("audit_tiles"))?;
-        Ok(AuditProofView {
-            format: proof::FORMAT.to_owned(),
-            v: export::VERSION,
-            key: key.clone(),
-            introductions: introductions.clone(),
-            body: serde_json::from_str(&row.body).map_err(|_| inconsistent("audit_entries"))?,
-            hash: tree::text(&tree::leaf(row.body.as_bytes())),
-            size,
-            path: path.iter().map(tree::text).collect(),
-            checkpoint: signed.note.clone(),
-        })
-    };
-    rows.iter().map(proof).collect()
+/// What proves that entries are in the log as it was signed.
+pub(crate) struct Prover<'c> {
+    signed: &'c AuditCheckpoint,
+    size: u64,
+    /// The public key of the log.
+    pub(crate) key: String,
+    /// The notes that introduce the keys after it.
+    pub(crate) introductions: Vec<String>,
+    /// Tiles above those of the entries, which many proofs share.
+    shared: BTreeMap<tree::TileAt, Vec<Hash>>,
+}
+
+impl<'c> Prover<'c> {
+    pub(crate) async fn new(unit: &mut dyn UnitOfWork, signed: &'c AuditCheckpoint) -> store::Result<Self> {
+        let (key, introductions) = keys(unit).await?;
+        let size = u64::try_from(signed.size).map_err(|_| inconsistent("audit_checkpoints"))?;
+        Ok(Self { signed, size, key, introductions, shared: BTreeMap::new() })
+    }
+
+    /// The proofs of these entries.
+    pub(crate) async fn prove(
+        &mut self,
+        unit: &mut dyn UnitOfWork,
+        rows: &[AuditRow],
+    ) -> store::Result<Vec<AuditProofView>> {
+        let size = self.size;
+        let claim = |row: &AuditRow| Claim::Inclusion { seq: u64::try_from(row.seq).unwrap_or_default(), size };
+        let wanted: BTreeSet<_> = rows.iter().flat_map(|row| claim(row).tiles()).collect();
+        let mut tiles = std::mem::take(&mut self.shared);
+        let missing = wanted.into_iter().filter(|at| !tiles.contains_key(at)).collect::<Vec<_>>();
+        tiles.extend(audit::tiles(unit, missing).await?);
+        let proof = |row: &AuditRow| {
+            let path = claim(row).prove(&tiles).map_err(|_| inconsistent("audit_tiles"))?;
+            Ok(AuditProofView {
+                format: proof::FORMAT.to_owned(),
+                v: export::VERSION,
+                key: self.key.clone(),
+                introductions: self.introductions.clone(),
+                body: serde_json::from_str(&row.body).map_err(|_| inconsistent("audit_entries"))?,
+                hash: tree::text(&tree::leaf(row.body.as_bytes())),
+                size,
+                path: path.iter().map(tree::text).collect(),
+                checkpoint: self.signed.note.clone(),
+            })
+        };
+        let proofs = rows.iter().map(proof).collect();
+        tiles.retain(|at, _| at.level > 0);
+        self.shared = tiles;
+        proofs
+    }
 }
 
 async fn prove(unit: &mut dyn UnitOfWork, claim: Claim) -> store::Result<Vec<Hash>> {

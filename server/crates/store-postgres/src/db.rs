@@ -39,6 +39,8 @@ pub(crate) const INDEX_WORDS: (&str, &str, &str) =
     ("INSERT INTO audit_words (rowid, words) VALUES ", ", array_to_tsvector(string_to_array(", ", ' ')))");
 /// How they are asked: before and after the query.
 pub(crate) const MATCH_WORDS: (&str, &str) = (" AND words.words @@ CAST(", " AS tsquery)");
+/// Asks for the first part of an action's name, as the index `audit_entries_area` has it.
+pub(crate) const AREA_OF_ACTION: &str = " AND split_part(e.action, '.', 1) = ";
 /// Between words that must all be there.
 pub(crate) const WORD_AND: &str = " & ";
 

@@ -45,6 +45,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(29, "value", "0029_value.sql"),
     migration!(30, "controls", "0030_controls.sql"),
     migration!(31, "witnesses", "0031_witnesses.sql"),
+    migration!(32, "audit_runs", "0032_audit_runs.sql"),
 ];
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub(crate) const POSITION: &str = "instr";
 pub(crate) const INDEX_WORDS: (&str, &str, &str) = ("INSERT INTO audit_words (rowid, words) VALUES ", ", ", ")");
 /// How they are asked: before and after the query.
 pub(crate) const MATCH_WORDS: (&str, &str) = (" AND audit_words MATCH ", "");
+/// Asks for the first part of an action's name, as the index `audit_entries_area` has it.
+pub(crate) const AREA_OF_ACTION: &str = " AND substr(e.action, 1, instr(e.action || '.', '.') - 1) = ";
 /// Between words that must all be there.
 pub(crate) const WORD_AND: &str = " AND ";
 

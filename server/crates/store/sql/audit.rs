@@ -1,16 +1,19 @@
 use async_trait::async_trait;
-use domain::{UserId, view::AuditFilter};
+use domain::{
+    ApprovalId, Risk, RunId, UserId, WorkflowRef,
+    view::{AuditFilter, is_number_of_run},
+};
 use store::{
     Result, StoreError,
     audit::{
         AuditCheckpoint, AuditKey, AuditLog, AuditRow, AuditTerms, AuditTile, AuditView, AuditViews, Checkpoints, Mark,
-        QueuedEntry,
+        QueuedEntry, RunsOfEntries,
     },
     search,
 };
 
 use crate::{
-    db::{INDEX_WORDS, MATCH_WORDS, WORD_AND, push_prefix},
+    db::{AREA_OF_ACTION, INDEX_WORDS, MATCH_WORDS, WORD_AND, push_prefix},
     row::{Columns, each, first, only},
     statement::{IDS_PER_QUERY, Statement, sql},
     unit::Unit,
@@ -51,30 +54,89 @@ fn checkpoint(row: &Columns<'_>) -> Result<AuditCheckpoint> {
     Ok(AuditCheckpoint { size: row.integer("size")?, at: row.time("at")?, note: row.text("note")? })
 }
 
+fn named_search(row: &Columns<'_>) -> Result<AuditView> {
+    Ok(AuditView {
+        user_id: row.parsed("user_id")?,
+        name: row.text("name")?,
+        query: row.text("query")?,
+        shared: row.flag("shared")?,
+        saved_at: row.time("saved_at")?,
+    })
+}
+
+/// What a query goes along. The places are the same in all of its tables; a database follows the index of the one whose places
+/// are told and ordered.
+struct Lead {
+    not_before: &'static str,
+    up_to: &'static str,
+    below: &'static str,
+    order: &'static str,
+}
+
+macro_rules! lead {
+    ($place:expr) => {
+        Lead {
+            not_before: concat!(" AND ", $place, " >= "),
+            up_to: concat!(" AND ", $place, " <= "),
+            below: concat!(" AND ", $place, " < "),
+            order: concat!(" ORDER BY ", $place, " DESC"),
+        }
+    };
+}
+
+/// How a mark of an entry is asked for.
+struct Marked {
+    mark: Mark,
+    join: &'static str,
+    kind: &'static str,
+    text: &'static str,
+    lead: Lead,
+}
+
+macro_rules! marked {
+    ($mark:expr, $alias:literal) => {
+        Marked {
+            mark: $mark,
+            join: concat!(" JOIN audit_marks ", $alias, " ON ", $alias, ".seq = e.seq"),
+            kind: concat!(" AND ", $alias, ".kind = "),
+            text: concat!(" AND ", $alias, ".text = "),
+            lead: lead!(concat!($alias, ".seq")),
+        }
+    };
+}
+
+/// The marks that a filter asks for, those that fewer entries have first.
+fn marks(filter: &AuditFilter) -> Vec<(Marked, &str)> {
+    let marks = [
+        (marked!(Mark::Run, "run"), filter.story()),
+        (marked!(Mark::Credential, "credential"), filter.credential.as_deref()),
+        (marked!(Mark::Address, "address"), filter.address.as_deref()),
+        (marked!(Mark::Policy, "policy"), filter.policy.as_deref()),
+        (marked!(Mark::Risk, "risk"), filter.risk.map(Risk::as_str)),
+    ];
+    marks.into_iter().filter_map(|(marked, text)| Some((marked, text?))).collect()
+}
+
+/// What a text asks the index of words.
+fn query_of(text: &str) -> Option<String> {
+    let mut query = String::new();
+    for word in search::words(text) {
+        if !query.is_empty() {
+            query.push_str(WORD_AND);
+        }
+        push_prefix(&mut query, &word);
+    }
+    Some(query).filter(|query| !query.is_empty())
+}
+
 /// The query for what a filter lets through, from its tables on. What it is found by as a whole, or by its words, comes first:
 /// then the database goes along that index, from the newest entry down.
 fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option<i64>, limit: u32) {
-    let marks = [
-        (Mark::Policy, &filter.policy, " JOIN audit_marks policy ON policy.seq = e.seq"),
-        (Mark::Address, &filter.address, " JOIN audit_marks address ON address.seq = e.seq"),
-        (Mark::Credential, &filter.credential, " JOIN audit_marks credential ON credential.seq = e.seq"),
-    ];
-    let query = filter.text.as_deref().map(|text| {
-        let mut query = String::new();
-        for word in search::words(text) {
-            if !query.is_empty() {
-                query.push_str(WORD_AND);
-            }
-            push_prefix(&mut query, &word);
-        }
-        query
-    });
-    let query = query.filter(|query| !query.is_empty());
+    let marks = marks(filter);
+    let query = filter.text.as_deref().and_then(query_of);
     statement.push(" FROM audit_entries e");
-    for (_, text, join) in &marks {
-        if text.is_some() {
-            statement.push(join);
-        }
+    for (marked, _) in &marks {
+        statement.push(marked.join);
     }
     if filter.control.is_some() {
         statement.push(" JOIN audit_controls control ON control.seq = e.seq");
@@ -83,14 +145,16 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
         statement.push(" JOIN audit_words words ON words.rowid = e.seq");
     }
     statement.push(" WHERE TRUE");
-    for (mark, text, _) in &marks {
-        let Some(text) = text else { continue };
-        let (kind, value) = match mark {
-            Mark::Policy => (" AND policy.kind = ", " AND policy.text = "),
-            Mark::Address => (" AND address.kind = ", " AND address.text = "),
-            Mark::Credential => (" AND credential.kind = ", " AND credential.text = "),
-        };
-        statement.push(kind).value(mark.as_str()).push(value).value(text);
+    for (marked, text) in &marks {
+        statement.push(marked.kind).value(marked.mark.as_str()).push(marked.text);
+        if marked.mark == Mark::Run && is_number_of_run(text) {
+            // The log itself knows the run of this number, whatever has become of it since. By its name: almost all that has a
+            // kind is of this one.
+            statement.push("(SELECT r.resource_id FROM audit_entries r WHERE r.resource_kind || '' = 'run'");
+            statement.push(" AND r.resource_name = ").value(*text).push(" ORDER BY r.seq LIMIT 1)");
+        } else {
+            statement.value(*text);
+        }
     }
     if let Some(control) = &filter.control {
         statement.push(" AND control.control = ").value(control);
@@ -98,29 +162,50 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
     if let Some(query) = &query {
         statement.push(MATCH_WORDS.0).value(query).push(MATCH_WORDS.1);
     }
+    let lead = match marks.into_iter().next() {
+        _ if query.is_some() => lead!("words.rowid"),
+        Some((marked, _)) => marked.lead,
+        None if filter.control.is_some() => lead!("control.seq"),
+        None => lead!("e.seq"),
+    };
     push_columns(statement, filter);
-    if let Some(seq) = before {
-        statement.push(" AND e.seq < ").value(seq);
+    push_period(statement, filter, &lead);
+    // Of both tables: a database that goes along both side by side does not know that what bounds one bounds the other.
+    if let Some(last) = filter.last {
+        statement.push(" AND e.seq <= ").value(last).push(lead.up_to).value(last);
     }
-    // The places are the same in all of these tables; a database follows the index of the one that it is told.
-    statement.push(match () {
-        () if query.is_some() => " ORDER BY words.rowid DESC",
-        () if filter.policy.is_some() => " ORDER BY policy.seq DESC",
-        () if filter.address.is_some() => " ORDER BY address.seq DESC",
-        () if filter.credential.is_some() => " ORDER BY credential.seq DESC",
-        () if filter.control.is_some() => " ORDER BY control.seq DESC",
-        () => " ORDER BY e.seq DESC",
-    });
-    statement.limit(limit);
+    if let Some(seq) = before {
+        statement.push(" AND e.seq < ").value(seq).push(lead.below).value(seq);
+    }
+    statement.push(lead.order).limit(limit);
+}
+
+/// A period is found by its first and its last place: whoever goes along the places begins and ends there. Only the index of
+/// times is read for these, and no times but those of the period.
+fn push_period(statement: &mut Statement, filter: &AuditFilter, lead: &Lead) {
+    // The sums keep databases from going along the places in search of these, or along the times in search of a page.
+    for (time, since) in [(filter.from, " AND e.at + 0 >= "), (filter.to, " AND e.at + 0 < ")] {
+        if let Some(time) = time {
+            statement.push(since).value(time);
+        }
+    }
+    let bounds = [
+        (filter.from.is_some(), lead.not_before, "(SELECT min(seq + 0) FROM audit_entries WHERE TRUE"),
+        (filter.to.is_some(), lead.up_to, "(SELECT max(seq + 0) FROM audit_entries WHERE TRUE"),
+    ];
+    for (_, bound, place) in bounds.into_iter().filter(|(is_asked, ..)| *is_asked) {
+        statement.push(bound).push(place);
+        if let Some(from) = filter.from {
+            statement.push(" AND at >= ").value(from);
+        }
+        if let Some(to) = filter.to {
+            statement.push(" AND at < ").value(to);
+        }
+        statement.push(")");
+    }
 }
 
 fn push_columns(statement: &mut Statement, filter: &AuditFilter) {
-    if let Some(from) = filter.from {
-        statement.push(" AND e.at >= ").value(from);
-    }
-    if let Some(to) = filter.to {
-        statement.push(" AND e.at < ").value(to);
-    }
     if let Some(actor) = &filter.actor {
         statement.push(" AND e.actor = ").value(actor);
     }
@@ -131,29 +216,23 @@ fn push_columns(statement: &mut Statement, filter: &AuditFilter) {
         statement.value(team).push(")");
     }
     if let Some(action) = &filter.action {
-        // `/` is the character after `.`: a range finds `run.cancel` for `run` by the index, and needs no pattern.
-        statement.push(" AND (e.action = ").value(action);
-        statement.push(" OR (e.action >= ").value(&format!("{action}."));
-        statement.push(" AND e.action < ").value(&format!("{action}/")).push("))");
+        statement.push(if action.contains('.') { " AND e.action = " } else { AREA_OF_ACTION }).value(action);
     }
     if let Some(kind) = &filter.resource_kind {
         statement.push(" AND e.resource_kind = ").value(kind);
     }
-    if let Some(resource) = &filter.resource {
-        statement.push(" AND (e.resource_id = ").value(resource);
-        // What belongs to a run is named after it (`R-1042: Manager approval`), and is part of its story.
-        statement.push(" OR e.resource_name = ").value(resource);
-        statement.push(" OR (e.resource_name >= ").value(&format!("{resource}: "));
-        statement.push(" AND e.resource_name < ").value(&format!("{resource}:!")).push("))");
+    if let Some(object) = filter.object() {
+        statement.push(" AND (e.resource_id = ").value(object).push(" OR e.resource_name = ").value(object).push(")");
     }
     if let Some(namespace) = &filter.namespace {
         statement.push(" AND e.namespace = ").value(namespace);
     }
     if let Some(outcome) = &filter.outcome {
+        if outcome != "done" {
+            // As the index says it of what it holds.
+            statement.push(" AND e.outcome <> 'done'");
+        }
         statement.push(" AND e.outcome = ").value(outcome);
-    }
-    if let Some(last) = filter.last {
-        statement.push(" AND e.seq <= ").value(last);
     }
 }
 
@@ -326,26 +405,62 @@ impl AuditLog for Unit {
 }
 
 #[async_trait]
+impl RunsOfEntries for Unit {
+    async fn runs_of_approvals(&mut self, approvals: &[ApprovalId]) -> Result<Vec<(ApprovalId, RunId)>> {
+        let mut runs = Vec::with_capacity(approvals.len());
+        for some in approvals.chunks(IDS_PER_QUERY) {
+            let mut statement = sql("SELECT id, run_id FROM approvals WHERE id IN (");
+            statement.values(some.iter().copied()).push(")");
+            let found = each(&self.fetch(statement).await?, |row| Ok((row.parsed("id")?, row.parsed("run_id")?)))?;
+            runs.extend(found);
+        }
+        Ok(runs)
+    }
+
+    async fn versions_of_runs(&mut self, runs: &[RunId]) -> Result<Vec<(RunId, WorkflowRef, String)>> {
+        let mut versions = Vec::with_capacity(runs.len());
+        for some in runs.chunks(IDS_PER_QUERY) {
+            let mut statement = sql("SELECT id, namespace, name, version FROM runs WHERE id IN (");
+            statement.values(some.iter().copied()).push(")");
+            let found = each(&self.fetch(statement).await?, |row| {
+                Ok((row.parsed("id")?, row.workflow()?, row.text("version")?))
+            })?;
+            versions.extend(found);
+        }
+        Ok(versions)
+    }
+
+    async fn text_of_version(&mut self, workflow: &WorkflowRef, version: &str) -> Result<Option<String>> {
+        let statement = sql("SELECT source FROM workflow_versions WHERE namespace = $1 AND name = $2 AND version = $3");
+        let statement = statement.bind(workflow.namespace.as_str()).bind(workflow.name.as_str()).bind(version);
+        first(&self.fetch(statement).await?, |row| row.text("source"))
+    }
+}
+
+#[async_trait]
 impl AuditViews for Unit {
     async fn audit_views_of(&mut self, user: UserId) -> Result<Vec<AuditView>> {
-        let statement = sql("SELECT user_id, name, query, saved_at FROM audit_views WHERE user_id = $1 ORDER BY name");
-        each(&self.fetch(statement.bind(user)).await?, |row| {
-            Ok(AuditView {
-                user_id: row.parsed("user_id")?,
-                name: row.text("name")?,
-                query: row.text("query")?,
-                saved_at: row.time("saved_at")?,
-            })
-        })
+        let statement =
+            sql("SELECT user_id, name, query, shared, saved_at FROM audit_views WHERE user_id = $1 ORDER BY name");
+        each(&self.fetch(statement.bind(user)).await?, named_search)
+    }
+
+    async fn shared_audit_views(&mut self, but: UserId, limit: u32) -> Result<Vec<AuditView>> {
+        let statement = sql(concat!(
+            "SELECT user_id, name, query, shared, saved_at FROM audit_views WHERE shared AND user_id <> $1 ",
+            "ORDER BY name, user_id LIMIT $2"
+        ));
+        each(&self.fetch(statement.bind(but).bind(limit)).await?, named_search)
     }
 
     async fn put_audit_view(&mut self, view: &AuditView) -> Result<()> {
         let statement = sql(concat!(
-            "INSERT INTO audit_views (user_id, name, query, saved_at) VALUES ($1, $2, $3, $4) ",
-            "ON CONFLICT (user_id, name) DO UPDATE SET query = excluded.query, saved_at = excluded.saved_at"
+            "INSERT INTO audit_views (user_id, name, query, shared, saved_at) VALUES ($1, $2, $3, $4, $5) ",
+            "ON CONFLICT (user_id, name) ",
+            "DO UPDATE SET query = excluded.query, shared = excluded.shared, saved_at = excluded.saved_at"
         ));
-        let statement = statement.bind(view.user_id).bind(&view.name).bind(&view.query).bind(view.saved_at);
-        self.execute(statement).await?;
+        let statement = statement.bind(view.user_id).bind(&view.name).bind(&view.query).bind(view.shared);
+        self.execute(statement.bind(view.saved_at)).await?;
         Ok(())
     }
 

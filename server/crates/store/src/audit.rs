@@ -1,7 +1,7 @@
 //! The audit log.
 
 use async_trait::async_trait;
-use domain::{Timestamp, UserId, view::AuditFilter};
+use domain::{ApprovalId, RunId, Timestamp, UserId, WorkflowRef, view::AuditFilter};
 
 use crate::Result;
 
@@ -52,6 +52,10 @@ pub enum Mark {
     Address,
     /// The session or API token.
     Credential,
+    /// The id of the run that it belongs to.
+    Run,
+    /// The risk of that run's workflow.
+    Risk,
 }
 
 impl Mark {
@@ -62,6 +66,8 @@ impl Mark {
             Self::Policy => "policy",
             Self::Address => "address",
             Self::Credential => "credential",
+            Self::Run => "run",
+            Self::Risk => "risk",
         }
     }
 }
@@ -151,6 +157,17 @@ pub trait AuditLog: Send {
     async fn put_audit_tiles(&mut self, tiles: &[AuditTile]) -> Result<()>;
 }
 
+/// What there is to know of the runs that entries belong to, beyond what these say.
+#[async_trait]
+pub trait RunsOfEntries: Send {
+    /// Of which runs these approvals are, those that there are.
+    async fn runs_of_approvals(&mut self, approvals: &[ApprovalId]) -> Result<Vec<(ApprovalId, RunId)>>;
+    /// Of which workflow and version these runs are, those that there are.
+    async fn versions_of_runs(&mut self, runs: &[RunId]) -> Result<Vec<(RunId, WorkflowRef, String)>>;
+    /// The text of a definition.
+    async fn text_of_version(&mut self, workflow: &WorkflowRef, version: &str) -> Result<Option<String>>;
+}
+
 /// What is signed of the log, and by which keys.
 #[async_trait]
 pub trait Checkpoints: Send {
@@ -177,6 +194,8 @@ pub struct AuditView {
     pub name: String,
     /// The query of its address.
     pub query: String,
+    /// Whether others who read the log see it.
+    pub shared: bool,
     /// When it was saved last.
     pub saved_at: Timestamp,
 }
@@ -186,6 +205,8 @@ pub struct AuditView {
 pub trait AuditViews: Send {
     /// Those of a person, by name.
     async fn audit_views_of(&mut self, user: UserId) -> Result<Vec<AuditView>>;
+    /// Those that others than this person share, by name.
+    async fn shared_audit_views(&mut self, but: UserId, limit: u32) -> Result<Vec<AuditView>>;
     /// Adds one, or replaces the one of the same name.
     async fn put_audit_view(&mut self, view: &AuditView) -> Result<()>;
     /// Forgets one; whether there was one.

@@ -134,6 +134,7 @@ pub trait UnitOfWork:
     + audit::AuditLog
     + audit::AuditViews
     + audit::Checkpoints
+    + audit::RunsOfEntries
     + calendars::Calendars
     + children::Children
     + connections::Connections

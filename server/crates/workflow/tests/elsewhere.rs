@@ -186,6 +186,10 @@ fn a_definition_is_restored_from_what_was_read_and_reads_nothing_else() {
         ("test", "case", "1.2.3")
     );
     assert!(Definition::identify("document: {dsl: 1.0.3, namespace: test}").is_none());
+    let risky =
+        "document: {dsl: 1.0.3, namespace: it, name: a, version: 1.0.0, metadata: {rondo: {risk: high}}}\ndo: 7";
+    assert_eq!(Definition::risk_of(risky), Some(domain::Risk::High));
+    assert_eq!(Definition::risk_of("document: {dsl: 1.0.3, namespace: it}"), None);
 }
 
 #[test]

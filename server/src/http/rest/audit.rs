@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use domain::{
-    Timestamp,
+    Risk, Timestamp,
     view::{
         AuditCheckpointView, AuditConsistencyView, AuditEntryView, AuditFilter, AuditProofView, AuditReceiverView,
         AuditSampleView, AuditViewView, AuditWitnessView, Page, VerificationView,
@@ -60,6 +60,11 @@ macro_rules! filtered {
             resource_kind: Option<String>,
             /// The resource's id or name; `R-1042` finds what belongs to that run as well.
             resource: Option<String>,
+            /// The id or number (`R-1042`) of a run, to which it belongs.
+            run: Option<String>,
+            /// The risk of the workflow to whose run it belongs.
+            #[param(inline)]
+            risk: Option<Risk>,
             /// The namespace.
             namespace: Option<String>,
             /// `done`, `refused` or `failed`.
@@ -90,6 +95,8 @@ macro_rules! filtered {
                     action: self.action.take(),
                     resource_kind: self.resource_kind.take(),
                     resource: self.resource.take(),
+                    run: self.run.take(),
+                    risk: self.risk,
                     namespace: self.namespace.take(),
                     outcome: self.outcome.take(),
                     policy: self.policy.take(),
@@ -220,7 +227,7 @@ async fn sample(
     Ok(Json(portal.service.audit_sample(&caller, filter, query.size, &query.seed).await?))
 }
 
-/// One's own named searches of the log, by name
+/// One's own named searches of the log, by name, and then those that others share
 #[utoipa::path(get, path = "/api/v1/audit/views", tag = "audit", operation_id = "listAuditViews",
     responses((status = 200, description = "All of them", body = Page<AuditViewView>)),
     extensions(("x-rondo-operation" = json!("audit.read"))))]
@@ -235,9 +242,12 @@ async fn views(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answ
 struct Search {
     /// The query of its address in the portal, without `?`.
     query: String,
+    /// Whether everybody sees it who may read the log; only whoever has named it can change it.
+    #[serde(default)]
+    shared: bool,
 }
 
-/// Name a search of the log for oneself, or replace the one of this name
+/// Name a search of the log, for oneself or for all who may read it, or replace one's own of this name
 #[utoipa::path(put, path = "/api/v1/audit/views/{name}", tag = "audit", operation_id = "putAuditView",
     params(("name" = String, Path, description = "Its name, 1 to 100 characters")),
     request_body = Search,
@@ -247,12 +257,12 @@ async fn save_view(
     State(portal): State<Portal>,
     SignedIn(caller): SignedIn,
     Place(name): Place<String>,
-    Sent(Search { query }): Sent<Search>,
+    Sent(Search { query, shared }): Sent<Search>,
 ) -> Answer<Json<AuditViewView>> {
-    Ok(Json(portal.service.save_audit_view(&caller, &name, &query).await?))
+    Ok(Json(portal.service.save_audit_view(&caller, &name, &query, shared).await?))
 }
 
-/// Forget a named search
+/// Forget one of one's own named searches
 #[utoipa::path(delete, path = "/api/v1/audit/views/{name}", tag = "audit", operation_id = "deleteAuditView",
     params(("name" = String, Path, description = "Its name")),
     responses((status = 204, description = "Done")),

@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Timestamp;
+use super::Person;
+use crate::{Risk, Timestamp};
 
 /// An entry of the audit log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub struct AuditEntryView {
     /// The resource's name for people (`R-1042`).
     #[serde(default)]
     pub resource_name: String,
+    /// The id of the run that it belongs to, where it says so.
+    #[serde(default)]
+    pub run: Option<String>,
     /// The resource's namespace.
     #[serde(default)]
     pub namespace: Option<String>,
@@ -61,34 +65,54 @@ pub struct AuditEntryView {
 #[serde(rename_all = "camelCase", default)]
 pub struct AuditFilter {
     /// Not before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
     /// Before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
     /// The actor's sign-in name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
     /// The action, or its first part (`run` matches `run.cancel`).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// Kind of resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_kind: Option<String>,
     /// The resource's id or name; `R-1042` finds what belongs to that run as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
+    /// The id or number (`R-1042`) of a run, to which it belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The risk of the workflow to whose run it belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
     /// The namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// The outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
     /// A policy that determined it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The network address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// The id of the session or API token that was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     /// A control that the entry is about: its run, decision or definition names it.
     pub control: Option<String>,
     /// The name of a team whose member the actor is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
     /// Words, or beginnings of words, that all occur in the entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Not after this place in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<i64>,
 }
 
@@ -96,8 +120,28 @@ impl AuditFilter {
     /// Whether entries have to be in the search index to be found by it.
     #[must_use]
     pub fn needs_index(&self) -> bool {
-        [&self.policy, &self.address, &self.credential, &self.text].into_iter().any(Option::is_some)
+        let texts = [&self.policy, &self.address, &self.credential, &self.text];
+        texts.into_iter().any(Option::is_some) || self.risk.is_some() || self.story().is_some()
     }
+
+    /// The run whose whole story is asked for: its id or number.
+    #[must_use]
+    pub fn story(&self) -> Option<&str> {
+        self.run.as_deref().or_else(|| self.resource.as_deref().filter(|resource| is_number_of_run(resource)))
+    }
+
+    /// The resource that is asked for by itself.
+    #[must_use]
+    pub fn object(&self) -> Option<&str> {
+        self.resource.as_deref().filter(|resource| self.run.is_some() || !is_number_of_run(resource))
+    }
+}
+
+/// Whether this is how people call a run: `R-1042`.
+#[must_use]
+pub fn is_number_of_run(text: &str) -> bool {
+    text.strip_prefix("R-")
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// A search of the audit log that somebody has named.
@@ -111,6 +155,12 @@ pub struct AuditViewView {
     pub query: String,
     /// When it was saved.
     pub saved_at: Timestamp,
+    /// Whether everybody sees it who may read the log.
+    #[serde(default)]
+    pub shared: bool,
+    /// Who shares it, and alone can change it; absent where that is whoever asks.
+    #[serde(default)]
+    pub owner: Option<Person>,
 }
 
 /// Entries that were drawn at random, so that whoever draws with the same seed draws the same.

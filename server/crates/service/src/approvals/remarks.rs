@@ -87,8 +87,7 @@ impl Service {
             cause: format!("remark:{}", remark.id),
         };
         notify(gate.unit.as_mut(), self.ids(), gate.now, self.parts.mail_enabled, &told, &notice).await.or_problem()?;
-        let detail =
-            json!({"run": run.id, "step": approval.title, "remark": remark.id, "answers": answers, "text": text});
+        let detail = json!({"step": approval.title, "remark": remark.id, "answers": answers, "text": text});
         gate.finish(&target, detail).await?;
         self.parts.live.changed(Topic::Approvals);
         for person in told {

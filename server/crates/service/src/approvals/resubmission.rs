@@ -61,7 +61,6 @@ impl Service {
         }
         let people = People::load(gate.unit.as_mut(), [run.requester_id]).await.or_problem()?;
         let detail = json!({
-            "run": run.id,
             "digest": approval.digest,
             "before": {"input": views::shown(&run.input)},
             "after": {"input": input},

@@ -20,7 +20,7 @@ fn cell(kind: CellKind, field: Field) -> AnswerCell {
         (_, Field::Nothing) => AnswerCell::default(),
         (CellKind::Time, Field::Number(micros)) => plain(Timestamp::from_micros(micros).to_string()),
         (CellKind::Entry, Field::Number(seq)) => AnswerCell { text: seq.to_string(), link: entry(seq) },
-        (CellKind::Run, Field::Number(number)) => about("resource", format!("R-{number}")),
+        (CellKind::Run, Field::Number(number)) => about("run", format!("R-{number}")),
         (CellKind::Person, Field::Text(login)) => about("actor", login),
         (CellKind::Definition, Field::Text(version)) => about("resource", version),
         (_, Field::Number(number)) => plain(number.to_string()),
@@ -64,7 +64,7 @@ mod tests {
         for (kind, field, words, link) in [
             (CellKind::Time, Field::Number(0), "1970-01-01T00:00:00.000000Z", None),
             (CellKind::Time, Field::Nothing, "", None),
-            (CellKind::Run, Field::Number(7), "R-7", Some("/audit?resource=R-7")),
+            (CellKind::Run, Field::Number(7), "R-7", Some("/audit?run=R-7")),
             (CellKind::Person, text("jane doe"), "jane doe", Some("/audit?actor=jane+doe")),
             (CellKind::Definition, text("it/a 1.0.0"), "it/a 1.0.0", Some("/audit?resource=it%2Fa+1.0.0")),
             (CellKind::Number, Field::Number(3), "3", None),

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, io::Read as _};
 
 use domain::{
-    ErrorCode,
-    view::{AuditEntryView, AuditFilter},
+    DecisionKind, ErrorCode, Risk,
+    view::{AuditEntryView, AuditFilter, AuditViewView},
 };
 use ledger::{checkpoint::PublicKey, evidence, verify::Outside};
 use serde_json::{Value, json};
@@ -98,13 +98,51 @@ async fn a_second_auditor_draws_the_same_sample() {
 }
 
 #[tokio::test]
+async fn the_story_of_a_run_is_found_and_so_is_its_risk() {
+    let office = Office::open().await;
+    let (auditor, manager, staff) =
+        (office.caller("auditor").await, office.caller("manager").await, office.caller("staff").await);
+    let (run, approval) = office.request().await;
+    office.request().await;
+    let (id, digest) = (approval.summary.id, approval.summary.digest);
+    office.service.decide(&staff, id, DecisionKind::Approve, "", &digest).await.unwrap_err();
+    office.service.decide(&manager, id, DecisionKind::Reject, "not now", &digest).await.unwrap();
+    let ended = office.ended(run).await;
+
+    let filter = |run: &str| AuditFilter { run: Some(run.to_owned()), ..AuditFilter::default() };
+    let story = found(&office, &auditor, filter(&run.to_string())).await;
+    let told: Vec<_> = story.iter().map(|entry| (entry.action.as_str(), entry.outcome.as_str())).collect();
+    for part in [
+        ("run.launch", "done"),
+        ("approval.open", "done"),
+        ("approval.decide", "refused"),
+        ("approval.decide", "done"),
+        ("run.end", "failed"),
+    ] {
+        assert!(told.contains(&part), "{part:?} is not in {told:?}");
+    }
+    let of_run = Some(run.to_string());
+    assert!(story.iter().all(|entry| entry.run == of_run), "{story:?}");
+
+    let number = format!("R-{}", ended.summary.number);
+    assert_eq!(found(&office, &auditor, filter(&number)).await, story);
+    let object = AuditFilter { resource: Some(number.clone()), ..AuditFilter::default() };
+    assert_eq!(found(&office, &auditor, object).await, story);
+    assert_eq!(found(&office, &auditor, filter("R-4711")).await, []);
+    let of_risk = |risk| AuditFilter { risk: Some(risk), last: Some(story[0].seq), ..filter(&number) };
+    assert_eq!(found(&office, &auditor, of_risk(Risk::Medium)).await, story);
+    assert_eq!(found(&office, &auditor, of_risk(Risk::High)).await, []);
+    office.stop().await;
+}
+
+#[tokio::test]
 async fn named_searches_are_ones_own() {
     let office = Office::open().await;
     let auditor = office.caller("auditor").await;
     let second = office.hire("second", &[domain::Role::Auditor], domain::Scope::Everywhere).await;
     let service = &office.service;
-    service.save_audit_view(&auditor, " Refusals ", "outcome=refused").await.unwrap();
-    service.save_audit_view(&auditor, "Refusals", "outcome=refused&actor=staff").await.unwrap();
+    service.save_audit_view(&auditor, " Refusals ", "outcome=refused", false).await.unwrap();
+    service.save_audit_view(&auditor, "Refusals", "outcome=refused&actor=staff", false).await.unwrap();
     let views = service.audit_views(&auditor).await.unwrap();
     let named: Vec<_> = views.iter().map(|view| (view.name.as_str(), view.query.as_str())).collect();
     assert_eq!(named, [("Refusals", "outcome=refused&actor=staff")]);
@@ -117,17 +155,56 @@ async fn named_searches_are_ones_own() {
         ("a", "#top", "/query"),
         ("a", &"q".repeat(2_001), "/query"),
     ] {
-        let refused = service.save_audit_view(&auditor, name, query).await.unwrap_err();
+        let refused = service.save_audit_view(&auditor, name, query, false).await.unwrap_err();
         assert_eq!(refused.errors[0].pointer, pointer, "{name} {query}");
     }
     for number in 1..100 {
-        service.save_audit_view(&auditor, &format!("search {number}"), "").await.unwrap();
+        service.save_audit_view(&auditor, &format!("search {number}"), "", false).await.unwrap();
     }
-    let refused = service.save_audit_view(&auditor, "one more", "").await.unwrap_err();
+    let refused = service.save_audit_view(&auditor, "one more", "", false).await.unwrap_err();
     assert_eq!(refused.errors[0].rule, "count");
-    service.save_audit_view(&auditor, "Refusals", "").await.unwrap();
+    service.save_audit_view(&auditor, "Refusals", "", false).await.unwrap();
     service.delete_audit_view(&auditor, "Refusals").await.unwrap();
-    service.save_audit_view(&auditor, "one more", "").await.unwrap();
+    service.save_audit_view(&auditor, "one more", "", false).await.unwrap();
+    office.stop().await;
+}
+
+#[tokio::test]
+async fn a_search_is_shared_by_its_owner_alone() {
+    let office = Office::open().await;
+    let auditor = office.caller("auditor").await;
+    let second = office.hire("second", &[domain::Role::Auditor], domain::Scope::Everywhere).await;
+    let service = &office.service;
+    service.save_audit_view(&auditor, "Mine", "outcome=failed", false).await.unwrap();
+    service.save_audit_view(&auditor, "Refusals", "outcome=refused", true).await.unwrap();
+    service.save_audit_view(&second, "Refusals", "actor=staff", false).await.unwrap();
+    let seen = |views: Vec<AuditViewView>| {
+        let seen = views.into_iter().map(|view| (view.name, view.query, view.shared, view.owner.map(|of| of.login)));
+        seen.collect::<Vec<_>>()
+    };
+    let view = |name: &str, query: &str, shared, owner: Option<&str>| {
+        (name.to_owned(), query.to_owned(), shared, owner.map(str::to_owned))
+    };
+    let own = view("Refusals", "actor=staff", false, None);
+    let expected = [own, view("Refusals", "outcome=refused", true, Some("auditor"))];
+    assert_eq!(seen(service.audit_views(&second).await.unwrap()), expected);
+    let expected = [view("Mine", "outcome=failed", false, None), view("Refusals", "outcome=refused", true, None)];
+    assert_eq!(seen(service.audit_views(&auditor).await.unwrap()), expected);
+
+    // Whoever deletes a search of this name deletes an own one.
+    service.delete_audit_view(&second, "Refusals").await.unwrap();
+    let absent = service.delete_audit_view(&second, "Refusals").await.unwrap_err();
+    assert_eq!(absent.code, ErrorCode::NotFound);
+    assert_eq!(seen(service.audit_views(&second).await.unwrap()).len(), 1);
+    service.save_audit_view(&auditor, "Refusals", "outcome=refused", false).await.unwrap();
+    assert_eq!(service.audit_views(&second).await.unwrap(), []);
+    let filter = AuditFilter { action: Some("audit-view.save".to_owned()), ..AuditFilter::default() };
+    let entry = found(&office, &auditor, filter).await.into_iter().next().unwrap();
+    let (before, after) =
+        (json!({"query": "outcome=refused", "shared": true}), json!({"query": "outcome=refused", "shared": false}));
+    assert_eq!(entry.detail, json!({"before": before, "after": after}));
+    let staff = office.caller("staff").await;
+    assert_eq!(service.audit_views(&staff).await.unwrap_err().code, ErrorCode::Forbidden);
     office.stop().await;
 }
 

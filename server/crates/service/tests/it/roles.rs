@@ -205,10 +205,10 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         Operation::AuditSubscribe => {
             code(service.follow_question(caller, "failed-sign-ins", Some(AnswerEvery::Week)).await)
         }
-        Operation::AuditViewSave => code(service.save_audit_view(caller, &unique, "outcome=refused").await),
+        Operation::AuditViewSave => code(service.save_audit_view(caller, &unique, "outcome=refused", false).await),
         Operation::AuditViewDelete => {
             // Whoever may name a search may delete it; the others are refused either way.
-            let _ = service.save_audit_view(caller, &unique, "").await;
+            let _ = service.save_audit_view(caller, &unique, "", false).await;
             code(service.delete_audit_view(caller, &unique).await)
         }
         Operation::ControlRead => code(service.audit_controls(caller, None, None).await),

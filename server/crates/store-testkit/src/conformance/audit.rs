@@ -1,11 +1,11 @@
-use domain::view::AuditFilter;
+use domain::{Risk, view::AuditFilter};
 use store::{
     StoreError,
     audit::{AuditCheckpoint, AuditKey, AuditTerms, AuditTile, AuditView, Mark, QueuedEntry},
 };
 
 use super::Subject;
-use crate::fixtures::{at, audit, team, user, user_id};
+use crate::fixtures::{approval, approval_id, at, audit, run, run_id, team, user, user_id, version, workflow};
 
 pub(super) async fn entries_follow_each_other_without_gaps(subject: Subject) {
     let mut unit = subject.unit().await;
@@ -93,7 +93,6 @@ pub(super) async fn entries_are_filtered_and_paged(subject: Subject) {
         (AuditFilter { action: some("run.cancel"), from: Some(at(9)), ..none() }, vec![12, 9]),
         (AuditFilter { action: some("ru"), ..none() }, vec![]),
         (AuditFilter { resource_kind: some("user"), ..none() }, vec![12, 11]),
-        (AuditFilter { resource: some("R-4"), ..none() }, vec![7, 4]),
         (AuditFilter { resource: some("R-4: A step"), ..none() }, vec![7]),
         (AuditFilter { resource: some("R-"), ..none() }, vec![]),
         (AuditFilter { resource: some("id-5"), ..none() }, vec![5]),
@@ -129,16 +128,17 @@ pub(super) async fn entries_are_found_by_their_words_and_marks(subject: Subject)
         marks: marks.iter().map(|(mark, text)| (*mark, (*text).to_owned())).collect(),
     };
     let (policy, other) = ((Mark::Policy, "people-ask"), (Mark::Policy, "people-ask-too"));
+    let (third, risky) = ((Mark::Run, "id-3"), (Mark::Risk, "high"));
     let first = [
         terms(1, "a laptop for 김민수", &[policy, (Mark::Address, "192.0.2.7")]),
         terms(2, "", &[]),
-        terms(3, "laptops ärger", &[policy, policy, (Mark::Credential, "s-1")]),
-        terms(4, "lap 김민", &[other]),
+        terms(3, "laptops ärger", &[policy, policy, (Mark::Credential, "s-1"), third, risky]),
+        terms(4, "lap 김민", &[other, third, risky]),
     ];
     assert_eq!(unit.audit_indexed().await.unwrap(), 0);
     unit.index_audit(0, &[]).await.unwrap();
     unit.index_audit(0, &first).await.unwrap();
-    unit.index_audit(4, &[terms(5, "laptop", &[policy, (Mark::Address, "192.0.2.70")])]).await.unwrap();
+    unit.index_audit(4, &[terms(5, "laptop", &[policy, (Mark::Address, "192.0.2.70"), risky])]).await.unwrap();
     unit.commit().await.unwrap();
     let mut unit = subject.unit().await;
     assert!(matches!(unit.index_audit(4, &[terms(6, "laptop", &[])]).await, Err(StoreError::Conflict)));
@@ -163,6 +163,15 @@ pub(super) async fn entries_are_found_by_their_words_and_marks(subject: Subject)
         (AuditFilter { policy: some("people-ask"), address: some("192.0.2.70"), ..none() }, vec![5]),
         (AuditFilter { policy: some("people-ask"), text: some("laptop"), last: Some(4), ..none() }, vec![3, 1]),
         (AuditFilter { text: some("laptop"), resource: some("R-3"), ..none() }, vec![3]),
+        (AuditFilter { resource: some("R-3"), ..none() }, vec![4, 3]),
+        (AuditFilter { run: some("R-3"), ..none() }, vec![4, 3]),
+        (AuditFilter { run: some("id-3"), ..none() }, vec![4, 3]),
+        (AuditFilter { run: some("id-3"), resource: some("R-4"), ..none() }, vec![4]),
+        (AuditFilter { run: some("R-33"), ..none() }, vec![]),
+        (AuditFilter { risk: Some(Risk::High), ..none() }, vec![5, 4, 3]),
+        (AuditFilter { risk: Some(Risk::High), policy: some("people-ask"), ..none() }, vec![5, 3]),
+        (AuditFilter { risk: Some(Risk::High), run: some("R-3"), text: some("lap"), ..none() }, vec![4, 3]),
+        (AuditFilter { risk: Some(Risk::Low), ..none() }, vec![]),
         (AuditFilter { team: some("team-1"), ..none() }, vec![4]),
         (AuditFilter { team: some("team-2"), ..none() }, vec![]),
     ] {
@@ -177,6 +186,26 @@ pub(super) async fn entries_are_found_by_their_words_and_marks(subject: Subject)
     assert_eq!(unit.audit_at(&[]).await.unwrap(), []);
 }
 
+pub(super) async fn entries_lead_to_runs_and_their_definitions(subject: Subject) {
+    let mut unit = subject.unit().await;
+    unit.insert_user(&user(1, "one")).await.unwrap();
+    unit.insert_version(&version(&workflow(), "1.0.0")).await.unwrap();
+    for number in [1, 2] {
+        unit.insert_run(&run(number, user_id(1))).await.unwrap();
+    }
+    unit.insert_approval(&approval(3, run_id(2), user_id(1), None), &[]).await.unwrap();
+    let found = unit.runs_of_approvals(&[approval_id(3), approval_id(4)]).await.unwrap();
+    assert_eq!(found, [(approval_id(3), run_id(2))]);
+    let mut found = unit.versions_of_runs(&[run_id(2), run_id(1), run_id(9)]).await.unwrap();
+    found.sort_by_key(|(run, ..)| *run);
+    assert_eq!(found, [1, 2].map(|number| (run_id(number), workflow(), "1.0.0".to_owned())));
+    assert_eq!(unit.runs_of_approvals(&[]).await.unwrap(), []);
+    assert_eq!(unit.versions_of_runs(&[]).await.unwrap(), []);
+    let text = unit.text_of_version(&workflow(), "1.0.0").await.unwrap();
+    assert_eq!(text, Some(version(&workflow(), "1.0.0").source));
+    assert_eq!(unit.text_of_version(&workflow(), "2.0.0").await.unwrap(), None);
+}
+
 pub(super) async fn searches_that_people_have_named_are_theirs(subject: Subject) {
     let mut unit = subject.unit().await;
     for number in [1, 2] {
@@ -186,8 +215,10 @@ pub(super) async fn searches_that_people_have_named_are_theirs(subject: Subject)
         user_id: user_id(number),
         name: name.to_owned(),
         query: query.to_owned(),
+        shared: false,
         saved_at: at(1),
     };
+    let shared = |view: AuditView| AuditView { shared: true, ..view };
     for view in [view(1, "b", "x=1"), view(1, "a", "x=2"), view(2, "b", "x=3"), view(1, "b", "x=4")] {
         unit.put_audit_view(&view).await.unwrap();
     }
@@ -196,6 +227,17 @@ pub(super) async fn searches_that_people_have_named_are_theirs(subject: Subject)
     assert!(unit.delete_audit_view(user_id(1), "b").await.unwrap());
     assert!(!unit.delete_audit_view(user_id(1), "b").await.unwrap());
     assert_eq!(unit.audit_views_of(user_id(2)).await.unwrap(), [view(2, "b", "x=3")]);
+
+    assert_eq!(unit.shared_audit_views(user_id(2), 9).await.unwrap(), []);
+    for view in [view(1, "c", "x=5"), view(1, "a", "x=6"), view(2, "c", "x=7")] {
+        unit.put_audit_view(&shared(view)).await.unwrap();
+    }
+    let found = unit.shared_audit_views(user_id(2), 9).await.unwrap();
+    assert_eq!(found, [shared(view(1, "a", "x=6")), shared(view(1, "c", "x=5"))]);
+    assert_eq!(unit.shared_audit_views(user_id(2), 1).await.unwrap(), [shared(view(1, "a", "x=6"))]);
+    assert_eq!(unit.shared_audit_views(user_id(1), 9).await.unwrap(), [shared(view(2, "c", "x=7"))]);
+    unit.put_audit_view(&view(1, "a", "x=6")).await.unwrap();
+    assert_eq!(unit.shared_audit_views(user_id(2), 9).await.unwrap(), [shared(view(1, "c", "x=5"))]);
 }
 
 pub(super) async fn what_is_queued_is_taken_once_and_in_order(subject: Subject) {

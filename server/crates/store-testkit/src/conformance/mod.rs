@@ -226,6 +226,7 @@ cases! { $;
         what_is_queued_is_taken_once_and_in_order,
         entries_are_filtered_and_paged,
         entries_are_found_by_their_words_and_marks,
+        entries_lead_to_runs_and_their_definitions,
         searches_that_people_have_named_are_theirs;
     text:
         unicode_comes_back_as_it_went_in,

@@ -8,8 +8,8 @@ mod witnesses;
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use domain::{
-    AccessVerdict, ApprovalState, DecisionKind, PolicySetState, Role, RunId, RunStatus, Scope, Timestamp, Trigger,
-    WorkflowRef, view::AuditFilter,
+    AccessVerdict, ApprovalState, DecisionKind, PolicySetState, Risk, Role, RunId, RunStatus, Scope, Timestamp,
+    Trigger, WorkflowRef, view::AuditFilter,
 };
 use rand::{Rng, rngs::StdRng};
 use store::{
@@ -942,7 +942,8 @@ impl Operation {
                 if size % 2 == 0 {
                     let indexed = unit.audit_indexed().await?;
                     let words = search::words(self.text);
-                    let marks = vec![(Mark::Policy, self.text.to_owned())];
+                    let risk = (Mark::Risk, Risk::High.to_string());
+                    let marks = vec![(Mark::Policy, self.text.to_owned()), risk, (Mark::Run, format!("id-{a}"))];
                     unit.index_audit(indexed, &[AuditTerms { seq: size + 1, words, marks }]).await?;
                 }
                 let filter = AuditFilter {
@@ -950,6 +951,8 @@ impl Operation {
                     from: b.is_multiple_of(2).then_some(self.time),
                     text: b.is_multiple_of(5).then(|| self.text.chars().take(3).collect()),
                     policy: b.is_multiple_of(7).then(|| self.text.to_owned()),
+                    risk: b.is_multiple_of(11).then_some(Risk::High),
+                    run: b.is_multiple_of(13).then(|| format!("R-{b}")),
                     ..AuditFilter::default()
                 };
                 shown((unit.list_audit(&filter, b.is_multiple_of(3).then_some(size), self.limit).await?, size))

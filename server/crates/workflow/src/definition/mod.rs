@@ -183,13 +183,22 @@ impl Definition {
 
     /// What a text says about itself, whether or not the rest is a definition.
     pub fn identify(source: &str) -> Option<Document> {
+        Self::head(source).map(|(document, _)| document)
+    }
+
+    /// The risk that a text says it has, whether or not the rest is a definition.
+    pub fn risk_of(source: &str) -> Option<Risk> {
+        Self::head(source).map(|(_, rondo)| rondo.risk)
+    }
+
+    fn head(source: &str) -> Option<(Document, RondoMetadata)> {
         let mut diagnostics = Diagnostics::default();
         let root = source::read(source, &mut diagnostics)?;
         let functions = FunctionCatalogue::new();
         let mut decoder = Decoder::new(diagnostics, &functions, None);
         let root = Cursor::root(&root);
         let object = root.open_object(&mut decoder.diagnostics)?;
-        decoder.document(&object.get("document")?).map(|(document, _)| document)
+        decoder.document(&object.get("document")?)
     }
 
     fn read(
