@@ -118,7 +118,7 @@ impl Controls for Unit {
         each(&self.fetch(statement).await?, |row| Ok((row.integer("number")?, row.parsed("id")?)))
     }
 
-    async fn versions_of_runs(&mut self, numbers: &[i64]) -> Result<Vec<RunVersion>> {
+    async fn versions_of_numbers(&mut self, numbers: &[i64]) -> Result<Vec<RunVersion>> {
         let mut all = Vec::with_capacity(numbers.len());
         for some in numbers.chunks(IDS_PER_QUERY) {
             let mut statement = sql(concat!(

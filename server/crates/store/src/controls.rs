@@ -79,7 +79,7 @@ pub trait Controls: Send {
         limit: u32,
     ) -> Result<Vec<(i64, RunId)>>;
     /// Which versions these runs are of, those that there are, by number.
-    async fn versions_of_runs(&mut self, numbers: &[i64]) -> Result<Vec<RunVersion>>;
+    async fn versions_of_numbers(&mut self, numbers: &[i64]) -> Result<Vec<RunVersion>>;
     /// Runs that have faulted and need an operator, and came to that from `from` up to, and without, `until`: the last launched
     /// first, at most `limit`.
     async fn faulted_for_attention(&mut self, from: Timestamp, until: Timestamp, limit: u32)

@@ -65,7 +65,7 @@ pub(super) async fn found(
         })
         .collect();
     let numbers: Vec<_> = numbers.into_iter().collect();
-    for run in unit.versions_of_runs(&numbers).await.or_problem()? {
+    for run in unit.versions_of_numbers(&numbers).await.or_problem()? {
         versions.insert(run.number, (run.workflow, run.version));
     }
     let mut views: Vec<_> = all.into_iter().filter_map(|exception| view(exception, survey, &versions)).collect();

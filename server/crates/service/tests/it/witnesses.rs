@@ -46,7 +46,7 @@ async fn whoever_may_read_the_log_sees_how_far_its_witnesses_are() {
     assert!(unit.note_cosigning("auditors", "node", last.size, now, later).await.unwrap());
     unit.commit().await.unwrap();
     let whole = auditors(&office).await;
-    assert_eq!((whole.size.map(|size| size.cast_signed()), whole.lag, whole.lag_seconds), (Some(last.size), 0, 0));
+    assert_eq!((whole.size.map(u64::cast_signed), whole.lag, whole.lag_seconds), (Some(last.size), 0, 0));
     assert_eq!(whole.succeeded_at, Some(now));
 
     let mut unit = office.store.begin().await.unwrap();

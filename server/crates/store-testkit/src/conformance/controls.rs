@@ -82,7 +82,7 @@ pub(super) async fn runs_are_counted_by_version_and_time(subject: Subject) {
     assert_eq!(rest, [(numbers[0], run_id(10))]);
     assert_eq!(unit.runs_of_versions(&versions, at(10), at(30), None, 1).await.unwrap().len(), 1);
     assert_eq!(unit.runs_of_versions(&[], at(0), at(99), None, 9).await.unwrap(), []);
-    let found = unit.versions_of_runs(&[numbers[0], 4_711]).await.unwrap();
+    let found = unit.versions_of_numbers(&[numbers[0], 4_711]).await.unwrap();
     let expected = RunVersion { number: numbers[0], workflow: one.clone(), version: "1.0.0".to_owned(), at: at(0) };
     assert_eq!(found, [expected]);
     unit.commit().await.unwrap();
