@@ -1,4 +1,4 @@
-use leptos::prelude::*;
+use leptos::{ev::SubmitEvent, prelude::*};
 use leptos_router::hooks::use_location;
 
 use super::{Button, Glyph, Icon};
@@ -32,7 +32,7 @@ pub fn SearchForm(
             typed.run(text.get_untracked());
         }
     };
-    let on_submit = move |event: web_sys::SubmitEvent| {
+    let on_submit = move |event: SubmitEvent| {
         if typed.is_some() {
             event.prevent_default();
         }
