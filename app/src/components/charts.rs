@@ -236,8 +236,8 @@ pub fn BarChart(
                     aria-labelledby=title_id.clone()
                     aria-describedby=description_id.clone()
                 >
-                    <title id=title_id>{title}</title>
-                    <desc id=description_id>{description}</desc>
+                    <title id=title_id.clone()>{title}</title>
+                    <desc id=description_id.clone()>{description}</desc>
                     <defs>{patterns}</defs>
                     {marks}
                     {pieces}
