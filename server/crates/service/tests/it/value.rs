@@ -16,6 +16,7 @@ struct Counted {
     clock: Arc<ManualClock>,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what is asked for is optional wherever it is told")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
