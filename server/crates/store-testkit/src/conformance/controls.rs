@@ -136,7 +136,7 @@ pub(super) async fn entries_are_found_by_the_controls_of_what_they_are_about(sub
         about(3, "approval", approval_id(7).to_string()),
         published(4, "definition.publish"),
         published(5, "definition.save"),
-        about(6, "user", user_id(1).to_string()),
+        about(6, "user", user_id(99).to_string()),
     ];
     unit.append_audit(0, &rows).await.unwrap();
     assert_eq!(unit.controls_indexed().await.unwrap(), 0);
