@@ -62,9 +62,9 @@ fn main() -> std::process::ExitCode {
 
 async fn measure() -> Outcome<()> {
     let entries = std::env::var("EXPLORER_ENTRIES").ok().map(|text| text.parse()).transpose()?.unwrap_or(1_000_000);
-    measure_on(None, entries).await?;
+    Box::pin(measure_on(None, entries)).await?;
     let postgres = std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty());
-    if let Some(server) = postgres { measure_on(Some(&server), entries).await } else { Ok(()) }
+    if let Some(server) = postgres { Box::pin(measure_on(Some(&server), entries)).await } else { Ok(()) }
 }
 
 async fn measure_on(postgres: Option<&str>, entries: usize) -> Outcome<()> {
@@ -77,7 +77,7 @@ async fn measure_on(postgres: Option<&str>, entries: usize) -> Outcome<()> {
     let version = lab.define("explored", "1.0.0", VersionState::Published, "  - a: {set: {b: 1}}").await;
     println!("\n| {}, {entries} entries | p50 / p95 |\n| --- | ---: |", database.store.name());
     fill(&lab, &version, entries / EACH).await?;
-    pages(&lab, i64::try_from(entries / EACH)?).await?;
+    Box::pin(pages(&lab, i64::try_from(entries / EACH)?)).await?;
     answers(&lab).await?;
     database.remove().await
 }
