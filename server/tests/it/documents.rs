@@ -104,7 +104,10 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("RunStatus", on_the_wire(RunStatus::ALL)),
         ("StageState", on_the_wire(StageState::ALL)),
         ("TaskStatus", on_the_wire(TaskStatus::ALL)),
+        ("TeamOf", json!(["owner", "requester"])),
         ("Trigger", on_the_wire(Trigger::ALL)),
+        ("ValueBy", json!(["workflow", "team"])),
+        ("ValueStep", json!(["day", "week", "month"])),
         ("VersionState", on_the_wire(VersionState::ALL)),
         ("WaitsFor", on_the_wire(WaitsFor::ALL)),
     ]);

@@ -2,7 +2,8 @@
 //!
 //! The protocol confirms nothing. What can be known is this: a connection is opened for each parcel and ended after it, and
 //! the receiver ends its side once it has read to that end. If it stops before, what it has not read makes its system
-//! reset the connection instead. So a regular end means that the receiver has read everything.
+//! reset the connection instead. So a regular end means that the receiver has read everything that had come. (A receiver that
+//! ends itself at the very moment when it has read what has come, and more is under way, looks the same.)
 
 use std::sync::Arc;
 

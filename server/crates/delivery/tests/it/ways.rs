@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
 };
 
@@ -128,11 +128,12 @@ fn daemon(manners: Vec<Manner>, tls: Option<ServerConfig>) -> (u16, std::thread:
             .into_iter()
             .map(|manner| {
                 let (stream, _) = listener.accept().unwrap();
+                let unread = stream.try_clone().unwrap();
                 match &tls {
-                    None => converse(stream, manner, |_| ()),
+                    None => converse(stream, &unread, manner, |_| ()),
                     Some(config) => {
                         let session = ServerConnection::new(Arc::clone(config)).unwrap();
-                        converse(StreamOwned::new(session, stream), manner, |tls| tls.conn.send_close_notify())
+                        converse(StreamOwned::new(session, stream), &unread, manner, |tls| tls.conn.send_close_notify())
                     }
                 }
             })
@@ -141,7 +142,7 @@ fn daemon(manners: Vec<Manner>, tls: Option<ServerConfig>) -> (u16, std::thread:
     (port, serving)
 }
 
-fn converse<S: Read + Write>(mut stream: S, manner: Manner, farewell: fn(&mut S)) -> String {
+fn converse<S: Read + Write>(mut stream: S, unread: &TcpStream, manner: Manner, farewell: fn(&mut S)) -> String {
     let mut read = Vec::new();
     match manner {
         Manner::Whole => {
@@ -150,6 +151,8 @@ fn converse<S: Read + Write>(mut stream: S, manner: Manner, farewell: fn(&mut S)
         Manner::Leaves => {
             read.resize(100, 0);
             stream.read_exact(&mut read).unwrap();
+            // More has come, and stays unread.
+            unread.peek(&mut [0]).unwrap();
         }
     }
     farewell(&mut stream);

@@ -58,7 +58,7 @@ pub(super) async fn runs_are_counted_by_when_they_were_asked_for(subject: Subjec
     let found = unit.runs_asked(&[before, SPAN], Requesters::Everybody).await.unwrap();
     let found: Vec<_> = found.into_iter().map(|it| (it.span, it.version, it.team, it.figure)).collect();
     let (onboard, down) = (of(&workflow()), of(&other()));
-    assert_eq!(found, [(0, onboard.clone(), None, 1), (1, down, None, 1), (1, onboard.clone(), None, 3)]);
+    assert_eq!(found, [(0, onboard.clone(), None, 1), (1, onboard.clone(), None, 3), (1, down, None, 1)]);
     let blue = unit.runs_asked(&[SPAN], Requesters::Of("blue")).await.unwrap();
     assert_eq!(blue.iter().map(|it| it.figure).sum::<u64>(), 2);
     let by_team = unit.runs_asked(&[SPAN], Requesters::ByTeam).await.unwrap();
