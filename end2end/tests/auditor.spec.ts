@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { bringAxe, coloursAtRest, violations } from '../axe.ts'
 import { words } from '../definitions.ts'
 import { expect, test, visit } from '../fixture.ts'
@@ -26,7 +27,11 @@ for (const language of ['en', 'ko'] as const) {
     return text
   }
 
-  test(`an auditor searches, follows a run and proves an entry (${language})`, async ({ as }) => {
+  test(`an auditor asks a question, follows a run, proves an entry and takes the evidence away (${language})`, async ({
+    as,
+    rondo
+  }, testInfo) => {
+    test.slow()
     const page = await as('auditor', { locale: language })
     const clean = async () => {
       await bringAxe(page)
@@ -34,16 +39,15 @@ for (const language of ['en', 'ko'] as const) {
       expect.soft(await violations(page), page.url()).toEqual([])
     }
 
-    await visit(page, '/audit')
-    await page.getByRole('searchbox', { name: say('search') }).fill('quillon')
-    await page.getByRole('button', { name: common['search'] ?? '', exact: true }).first().click()
-    await expect(page).toHaveURL(/text=quillon/)
-    const first = page.locator('.entry').first()
-    await expect(first).toBeVisible()
+    await visit(page, '/audit/questions/decisions-within-a-minute')
+    const row = page.getByRole('row').filter({ hasText: `R-${number}` })
+    await clean()
+    await row.getByRole('link', { name: /^#\d+$/ }).click()
 
-    // The story of the run, from any of its entries.
-    await first.locator('summary').click()
-    await first.locator('.entry__related a').first().click()
+    // The story of the run, from one of its entries.
+    const asked = page.locator('.entry').first()
+    await asked.locator('summary').click()
+    await asked.locator('.entry__related a').first().click()
     await expect(page).toHaveURL(/run=/)
     const story = page.locator('.entry')
     await expect.poll(() => story.count()).toBeGreaterThan(2)
@@ -55,6 +59,52 @@ for (const language of ['en', 'ko'] as const) {
     await expect(entry.getByText(say('proved'), { exact: true })).toBeVisible()
     await expect(entry.getByText(say('proved_first'))).toBeVisible()
     await clean()
+
+    // What the page proved, the command line proves.
+    const downloading = page.waitForEvent('download')
+    await entry.getByRole('link', { name: say('proof_download'), exact: true }).click()
+    const proof = testInfo.outputPath('proof.json')
+    await (await downloading).saveAs(proof)
+    expect((await rondo.command('audit', 'verify', proof)).code).toBe(0)
+
+    // All of it with its proofs, for somebody who has neither server nor network.
+    const packing = page.waitForEvent('download')
+    await page.getByRole('link', { name: say('evidence'), exact: true }).click()
+    const pack = testInfo.outputPath('evidence.tar')
+    await (await packing).saveAs(pack)
+    const verdict = await rondo.command('audit', 'verify', pack)
+    expect(verdict.stdout).toContain('sound: ')
+    expect(verdict.code).toBe(0)
+    const altered = testInfo.outputPath('altered.tar')
+    await writeFile(altered, (await readFile(pack, 'latin1')).replace('"outcome":"done"', '"outcome":"gone"'), 'latin1')
+    expect((await rondo.command('audit', 'verify', altered)).code).toBe(1)
+  })
+
+  test(`an auditor names a search and draws a sample of what it finds (${language})`, async ({ as }) => {
+    const page = await as('auditor', { locale: language })
+    await visit(page, '/audit')
+    await page.getByRole('searchbox', { name: say('search') }).fill('quillon')
+    await page.getByRole('button', { name: common['search'] ?? '', exact: true }).first().click()
+    await expect(page).toHaveURL(/text=quillon/)
+    await expect(page.locator('.entry').first()).toBeVisible()
+    await page.locator('summary').filter({ hasText: say('keep') }).click()
+    await page.getByLabel(say('view_name')).fill(`Q ${language}`)
+    await page.getByRole('button', { name: say('view_save'), exact: true }).click()
+    await expect(page.getByRole('link', { name: `Q ${language}`, exact: true })).toBeVisible()
+
+    await visit(page, '/audit?text=quillon')
+    await page.locator('summary').filter({ hasText: say('keep') }).click()
+    await page.getByLabel(say('sample_size')).fill('1')
+    await page.getByLabel(say('sample_seed')).fill('autumn')
+    await page.getByRole('button', { name: say('sample_draw'), exact: true }).click()
+    await expect(page).toHaveURL(/\/audit\/sample\?/)
+    await expect(page.locator('.entry')).toHaveCount(1)
+    const drawn = await page.locator('.entry__seq').allTextContents()
+    await bringAxe(page)
+    expect.soft(await violations(page), page.url()).toEqual([])
+    await page.getByRole('link', { name: say('sample_again_link'), exact: true }).click()
+    await expect(page).toHaveURL(/last=\d+/)
+    await expect(page.locator('.entry__seq')).toHaveText(drawn)
   })
 }
 
