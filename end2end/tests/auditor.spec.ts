@@ -54,8 +54,13 @@ for (const language of ['en', 'ko'] as const) {
 
     // The browser checks the proof by itself, and remembers the log.
     const entry = story.last()
-    await entry.locator('summary').click()
-    await entry.getByRole('button', { name: say('prove'), exact: true }).click()
+    const prove = entry.getByRole('button', { name: say('prove'), exact: true })
+    // The list may still be that of the page before.
+    await expect(async () => {
+      if ((await entry.getAttribute('open')) === null) await entry.locator('summary').click()
+      await expect(prove).toBeVisible({ timeout: 2000 })
+    }).toPass()
+    await prove.click()
     await expect(entry.getByText(say('proved'), { exact: true })).toBeVisible()
     await expect(entry.getByText(say('proved_first'))).toBeVisible()
     await clean()
