@@ -168,7 +168,7 @@ test('the auditor can open nothing else', async ({ as, tolerate }) => {
   const auditor = await as('auditor')
   await visit(auditor, '/')
   const places = auditor.getByRole('navigation', { name: 'Main navigation' }).first().getByRole('listitem')
-  await expect(places).toHaveText([/Home/, /Decisions/, /Emergency access/, /Audit log/, /Policies/, /Access reviews/, /Value/])
+  await expect(places).toHaveText([/Home/, /Decisions/, /Emergency access/, /Audit log/, /Compliance/, /Policies/, /Access reviews/, /Value/])
   for (const path of ['/catalogue', '/catalogue/identity/onboard-employee', runPath, approvalPath, '/admin/people', '/admin/grants', '/admin/connections']) {
     const answer = await auditor.goto(path)
     await alive(auditor)
