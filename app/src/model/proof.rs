@@ -156,6 +156,7 @@ mod tests {
             key: key.public().to_string(),
             introductions: Vec::new(),
             body,
+            personal: None,
             hash: hash.clone(),
             size,
             path: path.iter().map(tree::text).collect(),

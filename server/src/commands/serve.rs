@@ -90,8 +90,8 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));
     let kept = config.event_retention;
     tasks.spawn(housekeeping::keep_house(Arc::clone(&store), Arc::clone(&clock), kept, stop.clone()));
-    let (sequenced, told) = (Arc::clone(&store), stop.clone());
-    tasks.spawn(async move { audit::keep_sequencing(sequenced.as_ref(), told).await });
+    let (sequenced, keys, told) = (Arc::clone(&store), Arc::clone(&foundation.random), stop.clone());
+    tasks.spawn(async move { audit::keep_sequencing(sequenced.as_ref(), keys.as_ref(), told).await });
     let (signed, told) = (Arc::clone(&service), stop.clone());
     tasks.spawn(async move { signed.keep_signing_audit(told).await });
     if let Some(settings) = &config.mail {

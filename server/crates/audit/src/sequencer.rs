@@ -7,6 +7,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use identity::random::Random;
 use ledger::tree::{self, Growth, Hash, TileAt};
 use store::{
     Store, StoreError,
@@ -38,11 +39,11 @@ pub async fn append_all<L: AuditLog + ?Sized>(log: &mut L, entries: &[Entry]) ->
     log.queue_audit(&queued).await
 }
 
-/// Gives all queued entries their places. Others may queue more meanwhile.
+/// Gives all queued entries their places, with keys for what names people in them. Others may queue more meanwhile.
 ///
 /// # Errors
 /// [`StoreError::Inconsistent`] when the queue holds what is no entry, or the stored tree is none.
-pub async fn sequence(store: &dyn Store) -> Result<(), StoreError> {
+pub async fn sequence(store: &dyn Store, random: &dyn Random) -> Result<(), StoreError> {
     {
         let mut unit = store.snapshot().await?;
         // A log from before there was a tree gets one.
@@ -52,7 +53,7 @@ pub async fn sequence(store: &dyn Store) -> Result<(), StoreError> {
     }
     loop {
         let mut unit = store.begin().await?;
-        let sequenced = sequence_some(unit.as_mut()).await?;
+        let sequenced = sequence_some(unit.as_mut(), random).await?;
         unit.commit().await?;
         if sequenced < BATCH as usize {
             return Ok(());
@@ -61,7 +62,7 @@ pub async fn sequence(store: &dyn Store) -> Result<(), StoreError> {
 }
 
 /// Gives some entries their places, within a unit that holds the end of the log until it ends; how many.
-async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L) -> Result<usize, StoreError> {
+async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L, random: &dyn Random) -> Result<usize, StoreError> {
     // The end first: whoever holds it is the only one who takes from the queue, and who grows the tree.
     let size = log.audit_size().await?;
     let mut growth = resume(log).await?;
@@ -70,7 +71,7 @@ async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L) -> Result<usize, Store
     if rows.last().map_or(planted, |row| row.seq) == size {
         let mut new = Vec::new();
         for (place, QueuedEntry { entry, .. }) in (size + 1..).zip(log.take_queued_audit(BATCH).await?) {
-            new.push(seal(place, &serde_json::from_str(&entry).map_err(|_| unreadable())?)?);
+            new.push(seal(place, &serde_json::from_str(&entry).map_err(|_| unreadable())?, random)?);
         }
         log.append_audit(size, &new).await?;
         rows.extend(new);
@@ -126,13 +127,13 @@ fn stored((at, hashes): (&TileAt, &Vec<Hash>)) -> AuditTile {
 }
 
 /// Sequences now and then until told to stop, and once more then; and lets what has its place be found.
-pub async fn keep_sequencing(store: &dyn Store, stop: CancellationToken) {
+pub async fn keep_sequencing(store: &dyn Store, random: &dyn Random, stop: CancellationToken) {
     while !stop.is_cancelled() {
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(PAUSE) => {}
         }
-        if let Err(error) = sequence(store).await {
+        if let Err(error) = sequence(store, random).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "entries of the audit log wait for their places");
         }
         if let Err(error) = index(store, UNITS).await {
@@ -155,28 +156,30 @@ mod tests {
     use futures::executor::block_on;
 
     use super::*;
-    use crate::fixture::{Memory, entry};
+    use crate::fixture::{Counted, Memory, entry};
 
     #[test]
     fn entries_follow_each_other_without_gaps() {
+        let random = Counted::default();
         let mut log = Memory::default();
         block_on(append(&mut log, &entry())).unwrap();
         assert_eq!(log.rows, []);
-        assert_eq!(block_on(sequence_some(&mut log)).unwrap(), 1);
+        assert_eq!(block_on(sequence_some(&mut log, &random)).unwrap(), 1);
         block_on(append_all(&mut log, &[entry(), entry()])).unwrap();
         block_on(append_all(&mut log, &[])).unwrap();
-        assert_eq!(block_on(sequence_some(&mut log)).unwrap(), 2);
-        assert_eq!(block_on(sequence_some(&mut log)).unwrap(), 0);
+        assert_eq!(block_on(sequence_some(&mut log, &random)).unwrap(), 2);
+        assert_eq!(block_on(sequence_some(&mut log, &random)).unwrap(), 0);
         assert_eq!(log.rows, crate::fixture::rows(&[entry(), entry(), entry()]));
         assert_eq!(block_on(resume(&mut log)).unwrap().root(), crate::fixture::root(&log.rows));
     }
 
     #[test]
     fn a_log_from_before_there_was_a_tree_gets_one() {
+        let random = Counted::default();
         let mut log = Memory { rows: crate::fixture::rows(&vec![entry(); 1_100]), ..Memory::default() };
         block_on(append(&mut log, &entry())).unwrap();
         for (sequenced, planted) in [(500, 500), (500, 1_000), (101, 1_101), (0, 1_101)] {
-            assert_eq!(block_on(sequence_some(&mut log)).unwrap(), sequenced);
+            assert_eq!(block_on(sequence_some(&mut log, &random)).unwrap(), sequenced);
             let growth = block_on(resume(&mut log)).unwrap();
             assert_eq!(growth.size(), planted);
             assert_eq!(growth.root(), crate::fixture::root(&log.rows[..usize::try_from(planted).unwrap()]));
@@ -186,10 +189,11 @@ mod tests {
 
     #[test]
     fn a_stored_tree_that_is_none_is_refused() {
+        let random = Counted::default();
         let mut log = Memory::default();
         block_on(append_all(&mut log, &[entry(), entry()])).unwrap();
-        block_on(sequence_some(&mut log)).unwrap();
+        block_on(sequence_some(&mut log, &random)).unwrap();
         log.tiles.values_mut().for_each(|hashes| hashes.replace_range(..1, "Z"));
-        assert!(matches!(block_on(sequence_some(&mut log)), Err(StoreError::Inconsistent(_))));
+        assert!(matches!(block_on(sequence_some(&mut log, &random)), Err(StoreError::Inconsistent(_))));
     }
 }

@@ -13,6 +13,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use domain::{RunId, RunStatus};
 use engine::{Engine, EngineSettings};
+use identity::random::OsRandom;
 use lab::Lab;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -219,7 +220,7 @@ impl Bench {
                 spent
             };
             let began = now();
-            let (spent, ()) = tokio::join!(crowd, audit::keep_sequencing(store, stop.clone()));
+            let (spent, ()) = tokio::join!(crowd, audit::keep_sequencing(store, &OsRandom, stop.clone()));
             spent?;
             self.catch_up().await?;
             with.push(LEDGER_STEPS / began.elapsed().as_secs_f64());
@@ -236,7 +237,7 @@ impl Bench {
     /// Everything has its place in the log, and can be found.
     async fn catch_up(&self) -> Outcome<()> {
         let store = self.lab.store.as_ref();
-        audit::sequence(store).await?;
+        audit::sequence(store, &OsRandom).await?;
         while audit::index(store, 100).await? > 0 {}
         Ok(())
     }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use audit::{Actor as AuditActor, Door, Entry, Outcome, ResourceRef};
+use audit::{Actor as AuditActor, Detail, Door, Entry, Outcome, ResourceRef};
 use domain::{ApprovalState, DecisionKind, Name, Role, RunId, RunStatus, TaskStatus, Timestamp, UserId};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{
     StoreError, UnitOfWork,
     approvals::{Approval, ApprovalFilter},
@@ -283,7 +283,15 @@ fn launch_entry(actor: &Actor, child: &Run, task: &str, now: Timestamp) -> Entry
     run_entry(actor, child, "run.launch", Outcome::Done, detail, now)
 }
 
-fn run_entry(actor: &Actor, run: &Run, action: &str, outcome: Outcome, detail: Value, now: Timestamp) -> Entry {
+fn run_entry(
+    actor: &Actor,
+    run: &Run,
+    action: &str,
+    outcome: Outcome,
+    detail: impl Into<Detail>,
+    now: Timestamp,
+) -> Entry {
+    let detail = detail.into();
     Entry {
         at: now,
         actor: AuditActor::system(),
@@ -293,12 +301,18 @@ fn run_entry(actor: &Actor, run: &Run, action: &str, outcome: Outcome, detail: V
         address: None,
         trace_id: actor.lease.run.to_string(),
         action: action.to_owned(),
-        resource: ResourceRef { kind: "run".to_owned(), id: run.id.to_string(), name: format!("R-{}", run.number) },
+        resource: ResourceRef {
+            kind: "run".to_owned(),
+            id: run.id.to_string(),
+            name: format!("R-{}", run.number),
+            person: None,
+        },
         namespace: Some(run.workflow.namespace.clone()),
         outcome,
         policies: Vec::new(),
         policy_set: None,
-        detail,
+        detail: detail.value,
+        named: detail.named,
     }
 }
 
@@ -433,6 +447,10 @@ fn asking_entry(actor: &Actor, opened: &approvals::Opened, now: Timestamp) -> En
         "stage": opened.approval.stage,
         "asked": opened.asked.iter().map(|user| &user.login).collect::<Vec<_>>(),
         "enough": !opened.is_short,
+    });
+    let asked = (0..).zip(&opened.asked);
+    let detail = asked.fold(Detail::from(detail), |detail, (place, user): (u32, _)| {
+        detail.naming(format!("/asked/{place}"), user.id)
     });
     run_entry(actor, &actor.run, opened.action, Outcome::Done, detail, now)
 }

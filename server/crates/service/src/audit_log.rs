@@ -134,7 +134,7 @@ impl Service {
     /// The same, in which `filter` finds everything.
     pub(crate) async fn searchable_log(&self, filter: &AuditFilter) -> Result<Box<dyn UnitOfWork>, Problem> {
         let store = self.parts.store.as_ref();
-        audit::sequence(store).await.or_problem()?;
+        self.sequence().await.or_problem()?;
         if filter.needs_index() {
             let left = match audit::index(store, INDEXED_AT_ONCE).await {
                 // Another node was quicker, and is at it.
@@ -155,7 +155,7 @@ impl Service {
 
     /// A view of the log with all that is durable now.
     async fn sequenced_log(&self) -> store::Result<Box<dyn UnitOfWork>> {
-        audit::sequence(self.parts.store.as_ref()).await?;
+        self.sequence().await?;
         self.parts.store.snapshot().await
     }
 }
@@ -196,7 +196,7 @@ pub(crate) async fn export_lines(store: &dyn Store, signed: &AuditCheckpoint, pi
         let Some(last) = rows.last() else { break };
         after = last.seq;
         for row in &rows {
-            piece.push_str(&export::line(&row.body));
+            piece.push_str(&export::line(&row.body, row.personal.as_deref()));
         }
         if piece.len() >= EXPORT_PIECE && pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() {
             return Ok(());

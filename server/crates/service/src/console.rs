@@ -4,7 +4,7 @@
 
 use std::{fmt, time::Duration};
 
-use audit::{Actor, Door, Entry, Outcome, ResourceRef};
+use audit::{Actor, Detail, Door, Entry, Outcome, ResourceRef};
 use domain::{
     ErrorCode, GrantId, Name, Operation, PolicySetState, Problem, Role, Scope, TokenId, UserId,
     view::{FileReport, UserView, VerificationView},
@@ -294,7 +294,7 @@ impl Service {
 
     /// Checks the stored audit log from its beginning, without an entry: for `rondo doctor`.
     pub async fn console_verify_audit(&self) -> Result<VerificationView, Problem> {
-        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
+        self.sequence().await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         self.verdict(unit.as_mut()).await.or_problem()
     }
@@ -324,8 +324,9 @@ impl Service {
         action: impl fmt::Display,
         (kind, id, name): (&str, String, String),
         namespace: Option<&Name>,
-        detail: Value,
+        detail: impl Into<Detail>,
     ) -> Entry {
+        let detail = detail.into();
         Entry {
             at: self.now(),
             actor: Actor { id: None, login: "console".to_owned() },
@@ -335,12 +336,13 @@ impl Service {
             address: None,
             trace_id: String::new(),
             action: action.to_string(),
-            resource: ResourceRef { kind: kind.to_owned(), id, name },
+            resource: ResourceRef { kind: kind.to_owned(), id, name, person: None },
             namespace: namespace.cloned(),
             outcome: Outcome::Done,
             policies: Vec::new(),
             policy_set: None,
-            detail,
+            detail: detail.value,
+            named: detail.named,
         }
     }
 }

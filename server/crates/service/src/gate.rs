@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use audit::{Actor, Entry, Outcome, ResourceRef};
+use audit::{Actor, Detail, Entry, Outcome, ResourceRef};
 use domain::{ErrorCode, Name, NamedPolicy, Operation, OperationKind, Problem, Scope, Timestamp, UserId};
 use policy::{Policies, Principal, Resource};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::UnitOfWork;
 
 use crate::{
@@ -58,19 +58,26 @@ pub(crate) struct Target {
     pub name: String,
     /// Its namespace.
     pub namespace: Option<Name>,
+    /// Whom its name names, where it is not a user and has the name of one in it.
+    pub person: Option<UserId>,
 }
 
 impl Target {
     /// A resource without namespace.
     #[expect(clippy::needless_pass_by_value, reason = "ids are small and copied; a reference would clutter every call")]
     pub(crate) fn new(kind: &'static str, id: impl ToString, name: impl Into<String>) -> Self {
-        Self { kind, id: id.to_string(), name: name.into(), namespace: None }
+        Self { kind, id: id.to_string(), name: name.into(), namespace: None, person: None }
     }
 
     /// The same within a namespace.
     pub(crate) fn within(mut self, namespace: &Name) -> Self {
         self.namespace = Some(namespace.clone());
         self
+    }
+
+    /// The same, whose name has that of a person in it.
+    pub(crate) fn naming(self, person: impl Into<Option<UserId>>) -> Self {
+        Self { person: person.into(), ..self }
     }
 
     /// The same on a scope.
@@ -201,11 +208,12 @@ impl Gate<'_> {
     }
 
     /// An audit entry of this operation. Whoever holds a role by emergency access is marked in all that they do.
-    pub(crate) fn entry(&self, target: &Target, outcome: Outcome, mut detail: Value) -> Entry {
-        if let (Some(emergency), Some(detail)) =
-            (self.principal.as_ref().and_then(|person| person.emergency), detail.as_object_mut())
+    pub(crate) fn entry(&self, target: &Target, outcome: Outcome, detail: impl Into<Detail>) -> Entry {
+        let mut detail = detail.into();
+        if let (Some(emergency), Some(members)) =
+            (self.principal.as_ref().and_then(|person| person.emergency), detail.value.as_object_mut())
         {
-            detail.insert("emergency".to_owned(), json!(emergency));
+            members.insert("emergency".to_owned(), json!(emergency));
         }
         Entry {
             at: self.now,
@@ -216,12 +224,18 @@ impl Gate<'_> {
             address: Some(self.origin.address.clone()).filter(|address| !address.is_empty()),
             trace_id: self.origin.trace_id.clone(),
             action: self.operation.to_string(),
-            resource: ResourceRef { kind: target.kind.to_owned(), id: target.id.clone(), name: target.name.clone() },
+            resource: ResourceRef {
+                kind: target.kind.to_owned(),
+                id: target.id.clone(),
+                name: target.name.clone(),
+                person: target.person,
+            },
             namespace: target.namespace.clone(),
             outcome,
             policies: self.policies.clone().unwrap_or_default(),
             policy_set: self.policies.as_ref().map(|_| self.in_force.digest().to_owned()),
-            detail,
+            detail: detail.value,
+            named: detail.named,
         }
     }
 
@@ -231,7 +245,7 @@ impl Gate<'_> {
     }
 
     /// Enters the change in the audit log, and under its idempotency key, and makes all of it durable.
-    pub(crate) async fn finish(mut self, target: &Target, detail: Value) -> Result<(), Problem> {
+    pub(crate) async fn finish(mut self, target: &Target, detail: impl Into<Detail>) -> Result<(), Problem> {
         debug_assert_eq!(self.operation.kind(), OperationKind::Change);
         let entry = self.entry(target, Outcome::Done, detail);
         audit::append(self.unit.as_mut(), &entry).await.or_problem()?;
@@ -248,7 +262,7 @@ impl Gate<'_> {
     }
 
     /// Enters a reading of something that auditors want to know of. Reading units cannot write, so it is a unit of its own.
-    pub(crate) async fn note_reading(&mut self, target: &Target, detail: Value) -> Result<(), Problem> {
+    pub(crate) async fn note_reading(&mut self, target: &Target, detail: impl Into<Detail>) -> Result<(), Problem> {
         let entry = self.entry(target, Outcome::Done, detail);
         let mut unit = self.service.parts.store.begin().await.or_problem()?;
         audit::append(unit.as_mut(), &entry).await.or_problem()?;
@@ -256,7 +270,7 @@ impl Gate<'_> {
     }
 
     /// Makes a failed attempt durable (a wrong password with its count), with its audit entry.
-    pub(crate) async fn fail(mut self, target: &Target, problem: Problem, detail: Value) -> Problem {
+    pub(crate) async fn fail(mut self, target: &Target, problem: Problem, detail: impl Into<Detail>) -> Problem {
         let entry = self.entry(target, Outcome::Refused, detail);
         let written = async {
             audit::append(self.unit.as_mut(), &entry).await?;

@@ -21,7 +21,8 @@ const ROWS_PER_INSERT: usize = 500;
 
 macro_rules! columns {
     () => {
-        "seq, at, actor_id, actor, action, resource_kind, resource_id, resource_name, namespace, outcome, body"
+        "seq, at, actor_id, actor, action, resource_kind, resource_id, resource_name, namespace, outcome, body, \
+         personal"
     };
 }
 
@@ -44,6 +45,7 @@ fn entry(row: &Columns<'_>) -> Result<AuditRow> {
         namespace: row.maybe_text("namespace")?,
         outcome: row.text("outcome")?,
         body: row.text("body")?,
+        personal: row.maybe_text("personal")?,
     })
 }
 
@@ -174,7 +176,7 @@ impl AuditLog for Unit {
                 insert.value(&row.actor).push(", ").value(&row.action).push(", ").value(&row.resource_kind).push(", ");
                 insert.value(&row.resource_id).push(", ").value(&row.resource_name).push(", ");
                 insert.value(row.namespace.as_deref()).push(", ").value(&row.outcome).push(", ");
-                insert.value(&row.body).push(")");
+                insert.value(&row.body).push(", ").value(row.personal.as_deref()).push(")");
             }
             self.execute(insert).await?;
         }
@@ -265,7 +267,7 @@ impl AuditLog for Unit {
     async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>> {
         let mut statement = sql(concat!(
             "SELECT e.seq, e.at, e.actor_id, e.actor, e.action, e.resource_kind, e.resource_id, e.resource_name, ",
-            "e.namespace, e.outcome, e.body"
+            "e.namespace, e.outcome, e.body, e.personal"
         ));
         push_filtered(&mut statement, filter, before, limit);
         each(&self.fetch(statement).await?, entry)

@@ -30,6 +30,9 @@ pub struct AuditRow {
     pub outcome: String,
     /// The canonical entry: exactly the bytes that were hashed.
     pub body: String,
+    /// What names people in it, as JSON by pointers, each with the key of its digest in the body; none where there is nothing, or
+    /// nothing left.
+    pub personal: Option<String>,
 }
 
 /// What an entry is found by beyond its columns.

@@ -76,7 +76,7 @@ impl Service {
 
     async fn answer_one(&self, subscription: &Subscription) -> Result<(), Problem> {
         let now = self.now();
-        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
+        self.sequence().await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let Some(user) = unit.user(subscription.user_id).await.or_problem()? else { return Ok(()) };
         let principal = people::principal(unit.as_mut(), &user, now).await.or_problem()?;

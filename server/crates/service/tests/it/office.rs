@@ -16,7 +16,7 @@ use domain::{
 use engine::{Definitions, Engine, EngineSettings, Live, NoObserver, processes::NoProcesses};
 use identity::{
     passwords::{Parameters, Passwords},
-    random::Random,
+    random::{OsRandom, Random},
     vault::{KeySource, Vault},
 };
 use policy::Policies;
@@ -292,12 +292,12 @@ impl Office {
 
     /// Audit entries after a place, oldest first.
     pub(crate) async fn audit_after(&self, seq: i64) -> Vec<AuditRow> {
-        audit::sequence(self.store.as_ref()).await.unwrap();
+        audit::sequence(self.store.as_ref(), &OsRandom).await.unwrap();
         self.store.snapshot().await.unwrap().audit_from(seq, 1_000).await.unwrap()
     }
 
     pub(crate) async fn audit_end(&self) -> i64 {
-        audit::sequence(self.store.as_ref()).await.unwrap();
+        audit::sequence(self.store.as_ref(), &OsRandom).await.unwrap();
         self.store.snapshot().await.unwrap().audit_size().await.unwrap()
     }
 }
