@@ -16,7 +16,7 @@ impl ChangeRecorder for AuditedChanges {
             kind: if change.user.is_some() { "user" } else { "team" }.to_owned(),
             id: change.user.map(|user| user.to_string()).unwrap_or_default(),
             name: change.subject.clone(),
-            person: change.user,
+            persons: Vec::new(),
         };
         let entry = Entry {
             at: change.at,

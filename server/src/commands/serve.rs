@@ -85,6 +85,8 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     tasks.spawn(async move { following.follow_policies(told).await });
     let (following, told) = (Arc::clone(&service), stop.clone());
     tasks.spawn(async move { following.follow_repositories(told).await });
+    let (erasing, told) = (Arc::clone(&service), stop.clone());
+    tasks.spawn(async move { erasing.follow_erasures(told).await });
     tasks.spawn(housekeeping::end_access_reviews(Arc::clone(&service), stop.clone()));
     tasks.spawn(housekeeping::answer_questions(Arc::clone(&service), stop.clone()));
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));

@@ -37,7 +37,7 @@ fn entry(number: u64) -> Entry {
             kind: "approval".to_owned(),
             id: format!("{number:032x}"),
             name: format!("R-{number}: Give access"),
-            person: None,
+            persons: Vec::new(),
         },
         namespace: Some("identity".parse().unwrap()),
         outcome: Outcome::Done,

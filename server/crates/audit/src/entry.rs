@@ -89,9 +89,9 @@ pub struct ResourceRef {
     pub id: String,
     /// Its name for people (`R-1042`).
     pub name: String,
-    /// Whom the name names, where it is that of a person, or has one in it. That of a user always does.
+    /// Whom the name names, where it has the names of people in it. That of a user always does.
     #[serde(default)]
-    pub person: Option<UserId>,
+    pub persons: Vec<UserId>,
 }
 
 /// Where something in a detail names a person.
@@ -99,8 +99,9 @@ pub struct ResourceRef {
 pub struct Named {
     /// The JSON pointer of the value within the detail (`/before/name`).
     pub pointer: String,
-    /// The person; none where that is not known.
-    pub person: Option<UserId>,
+    /// Whom; none where that is not known.
+    #[serde(default)]
+    pub persons: Vec<UserId>,
 }
 
 /// What an entry says beyond who did what, and where that names people.
@@ -119,11 +120,18 @@ impl From<Value> for Detail {
 }
 
 impl Detail {
-    /// Marks what stands at a JSON pointer as naming a person, who can ask for it to be erased.
+    /// Marks what stands at a JSON pointer as naming people, who can ask for it to be erased; none where it is not known whom.
     #[must_use]
-    pub fn naming(mut self, pointer: impl Into<String>, person: impl Into<Option<UserId>>) -> Self {
-        self.named.push(Named { pointer: pointer.into(), person: person.into() });
+    pub fn naming(mut self, pointer: impl Into<String>, persons: impl IntoIterator<Item = UserId>) -> Self {
+        self.named.push(Named { pointer: pointer.into(), persons: persons.into_iter().collect() });
         self
+    }
+
+    /// The same for the items of an array, each of which names one person.
+    #[must_use]
+    pub fn naming_each(self, pointer: &str, persons: impl IntoIterator<Item = UserId>) -> Self {
+        let persons = persons.into_iter().enumerate();
+        persons.fold(self, |detail, (place, person)| detail.naming(format!("{pointer}/{place}"), [person]))
     }
 }
 

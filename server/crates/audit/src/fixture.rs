@@ -41,14 +41,14 @@ pub(crate) fn entry() -> Entry {
             kind: "approval".to_owned(),
             id: id(9).to_string(),
             name: "R-1042".to_owned(),
-            person: None,
+            persons: Vec::new(),
         },
         namespace: Some("identity".parse().unwrap()),
         outcome: Outcome::Done,
         policies: vec!["asked-people-decide".to_owned()],
         policy_set: None,
         detail: json!({"name": "김민준", "decision": "approve"}),
-        named: vec![Named { pointer: "/name".to_owned(), person: None }],
+        named: vec![Named { pointer: "/name".to_owned(), persons: Vec::new() }],
     }
 }
 
@@ -113,6 +113,20 @@ impl AuditLog for Memory {
             return Err(StoreError::Conflict);
         }
         self.terms.extend_from_slice(terms);
+        Ok(())
+    }
+
+    async fn erase_audit(&mut self, rows: &[AuditRow]) -> store::Result<()> {
+        for row in rows {
+            self.rows.iter_mut().filter(|stored| stored.seq == row.seq).for_each(|stored| *stored = row.clone());
+        }
+        Ok(())
+    }
+
+    async fn reindex_audit(&mut self, before: &[AuditTerms], after: &[AuditTerms]) -> store::Result<()> {
+        self.terms.retain(|terms| !before.contains(terms));
+        self.terms.extend_from_slice(after);
+        self.terms.sort_by_key(|terms| terms.seq);
         Ok(())
     }
 

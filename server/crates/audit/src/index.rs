@@ -46,7 +46,10 @@ async fn index_some<L: AuditLog + ?Sized>(log: &mut L) -> Result<(), StoreError>
 }
 
 /// What an entry is found by. An entry that was altered is found by what it says now.
-fn terms(row: &AuditRow) -> AuditTerms {
+///
+/// Taking an entry out of the index needs the words that were put in: who changes what is found here has the index made anew.
+#[must_use]
+pub fn terms(row: &AuditRow) -> AuditTerms {
     let entry = view(row);
     let mut text = [entry.actor.as_str(), &entry.action, &entry.resource_name, &entry.resource_id].join("\n");
     text.push('\n');

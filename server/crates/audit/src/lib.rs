@@ -26,6 +26,7 @@
 
 pub mod csv;
 mod entry;
+mod erase;
 mod index;
 mod seal;
 mod sequencer;
@@ -33,7 +34,8 @@ mod stored;
 mod view;
 
 pub use entry::{Actor, Detail, Door, Entry, Named, Outcome, ResourceRef};
-pub use index::index;
+pub use erase::{Person, without};
+pub use index::{index, terms};
 pub use seal::seal;
 pub use sequencer::{append, append_all, keep_sequencing, resume, sequence, tiles};
 pub use stored::Stored;

@@ -1,6 +1,6 @@
 //! Turns an entry into the row that is stored: its canonical body, what stands beside it, and what is searched by.
 
-use domain::Timestamp;
+use domain::{Timestamp, UserId};
 use identity::random::Random;
 use ledger::{
     VERSION, canonical,
@@ -48,26 +48,30 @@ pub fn seal(seq: i64, entry: &Entry, random: &dyn Random) -> Result<AuditRow, St
 
 /// Takes what names people out of the body, and puts digests in its place; what is to stand beside it.
 fn part(body: &mut Value, entry: &Entry, random: &dyn Random) -> Result<Option<String>, ledger::NotCanonical> {
+    // Where the entry itself says whose they are.
+    const NOBODY: [UserId; 0] = [];
     let mut pointers = Vec::new();
     if entry.is_by_person() {
-        pointers.push(("/actor/login".to_owned(), None));
-        pointers.push(("/address".to_owned(), None));
+        pointers.push(("/actor/login".to_owned(), &NOBODY[..]));
+        pointers.push(("/address".to_owned(), &NOBODY[..]));
     }
     if entry.resource.kind == USER {
-        pointers.push(("/resource/name".to_owned(), None));
-    } else if let Some(person) = entry.resource.person {
-        pointers.push(("/resource/name".to_owned(), Some(person)));
+        pointers.push(("/resource/name".to_owned(), &NOBODY[..]));
+    } else if !entry.resource.persons.is_empty() {
+        pointers.push(("/resource/name".to_owned(), &entry.resource.persons[..]));
     }
-    pointers.extend(entry.named.iter().map(|named| (format!("/detail{}", named.pointer), named.person)));
+    pointers.extend(entry.named.iter().map(|named| (format!("/detail{}", named.pointer), &named.persons[..])));
 
     let (mut digests, mut persons, mut beside) = (Map::new(), Map::new(), Personal::new());
-    for (pointer, person) in pointers {
+    for (pointer, people) in pointers {
         let Some(value) = personal::take(body, &pointer) else { continue };
         let mut key = Key::default();
         random.fill(&mut key);
         let digest = personal::digest(&key, &[canonical(&value)?.as_bytes()]);
         digests.insert(pointer.clone(), hex::encode(digest).into());
-        persons.extend(person.map(|person| (pointer.clone(), person.to_string().into())));
+        if !people.is_empty() {
+            persons.insert(pointer.clone(), people.iter().map(ToString::to_string).collect());
+        }
         beside.insert(pointer, Disclosed { key: hex::encode(key), value });
     }
     let Value::Object(members) = body else { return Ok(None) };
@@ -176,6 +180,9 @@ mod tests {
     use super::*;
     use crate::fixture::{Counted, entry};
 
+    /// Its digests were computed by another program.
+    const SECOND: &str = r#"{"action":"approval.decide","actor":{"id":"00000000-0000-0000-0000-000000000007"},"at":"2026-11-22T15:04:05.123456Z","detail":{"decision":"approve"},"door":"portal","namespace":"identity","outcome":"done","personal":{"/actor/login":"2a250fca0a32561f0ad69eefbc4d31ddcaf493849ba2037d5818a3bd2c25a0b8","/address":"ec32ad3c432b457a5230e95932e53814de9ebfd9d42934aba89ae2bdb6d5507b","/detail/name":"6a2f3dab98fe8734cee9f5cdbc2276307774b672a9cf316de0090a358e728163"},"policies":["asked-people-decide"],"resource":{"id":"00000000-0000-0000-0000-000000000009","kind":"approval","name":"R-1042"},"seq":1,"session":"00000000-0000-0000-0000-000000000008","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","v":2}"#;
+    const BESIDE: &str = r#"{"/actor/login":{"key":"0000000000000000000000000000000000000000000000000000000000000000","value":"manager"},"/address":{"key":"0101010101010101010101010101010101010101010101010101010101010101","value":"192.0.2.7"},"/detail/name":{"key":"0202020202020202020202020202020202020202020202020202020202020202","value":"김민준"}}"#;
     const FIRST: &str = r#"{"action":"approval.decide","actor":{"id":"00000000-0000-0000-0000-000000000007","login":"manager"},"address":"192.0.2.7","at":"2026-11-22T15:04:05.123456Z","detail":{"decision":"approve","name":"김민준"},"door":"portal","namespace":"identity","outcome":"done","policies":["asked-people-decide"],"resource":{"id":"00000000-0000-0000-0000-000000000009","kind":"approval","name":"R-1042"},"seq":1,"session":"00000000-0000-0000-0000-000000000008","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","v":1}"#;
 
     #[test]
@@ -196,7 +203,8 @@ mod tests {
     #[test]
     fn the_encoding_of_version_2_never_changes() {
         let row = seal(1, &entry(), &Counted::default()).unwrap();
-        insta::assert_snapshot!(format!("{}\n{}", row.body, row.personal.unwrap()));
+        assert_eq!(row.body, SECOND);
+        assert_eq!(row.personal.as_deref(), Some(BESIDE));
     }
 
     #[test]
@@ -204,9 +212,9 @@ mod tests {
         let mut entry = entry();
         let person = domain::UserId::from_uuid(uuid::Uuid::from_u128(9));
         entry.resource =
-            crate::ResourceRef { name: "joon for mina".to_owned(), person: Some(person), ..entry.resource };
+            crate::ResourceRef { name: "joon for mina".to_owned(), persons: vec![person], ..entry.resource };
         let detail = crate::Detail::from(json!({"to": "joon", "asked": ["mina", "joon"], "note": "x"}));
-        let detail = detail.naming("/to", person).naming("/asked/1", person).naming("/nothing", None);
+        let detail = detail.naming("/to", [person]).naming("/asked/1", [person]).naming("/nothing", None);
         (entry.detail, entry.named) = (detail.value, detail.named);
         let row = seal(1, &entry, &Counted::default()).unwrap();
         assert!(!row.body.contains("joon") && !row.body.contains("manager") && !row.body.contains("192.0.2.7"));
@@ -219,7 +227,7 @@ mod tests {
         let keys: std::collections::BTreeSet<_> = beside.values().map(|value| &value.key).collect();
         assert_eq!(keys.len(), 5);
         let id = person.to_string();
-        assert_eq!(body[PERSONS], json!({"/detail/asked/1": id, "/detail/to": id, "/resource/name": id}));
+        assert_eq!(body[PERSONS], json!({"/detail/asked/1": [id], "/detail/to": [id], "/resource/name": [id]}));
         assert_eq!((row.actor.as_str(), row.resource_name.as_str()), ("manager", "joon for mina"));
         assert_eq!(crate::view(&row).detail, entry.detail);
 

@@ -1,9 +1,5 @@
 use domain::view::AuditEntryView;
-use ledger::{
-    parse,
-    personal::{self, Personal},
-    tree,
-};
+use ledger::{parse, personal, tree};
 use serde_json::{Value, json};
 use store::audit::AuditRow;
 
@@ -16,7 +12,7 @@ pub fn view(row: &AuditRow) -> AuditEntryView {
     let Ok(mut body @ Value::Object(_)) = parse(row.body.as_bytes()) else {
         return from_columns(row);
     };
-    let beside = row.personal.as_deref().map(personal::read).transpose().ok().flatten().unwrap_or_else(Personal::new);
+    let beside = row.personal.as_deref().map(personal::read).transpose().ok().flatten().unwrap_or_default();
     let erased = personal::erased(&body, &beside);
     personal::put_back(&mut body, &beside);
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);

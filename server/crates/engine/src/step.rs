@@ -305,7 +305,7 @@ fn run_entry(
             kind: "run".to_owned(),
             id: run.id.to_string(),
             name: format!("R-{}", run.number),
-            person: None,
+            persons: Vec::new(),
         },
         namespace: Some(run.workflow.namespace.clone()),
         outcome,
@@ -448,10 +448,7 @@ fn asking_entry(actor: &Actor, opened: &approvals::Opened, now: Timestamp) -> En
         "asked": opened.asked.iter().map(|user| &user.login).collect::<Vec<_>>(),
         "enough": !opened.is_short,
     });
-    let asked = (0..).zip(&opened.asked);
-    let detail = asked.fold(Detail::from(detail), |detail, (place, user): (u32, _)| {
-        detail.naming(format!("/asked/{place}"), user.id)
-    });
+    let detail = Detail::from(detail).naming_each("/asked", opened.asked.iter().map(|user| user.id));
     run_entry(actor, &actor.run, opened.action, Outcome::Done, detail, now)
 }
 

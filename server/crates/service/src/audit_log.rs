@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use audit::csv;
+use audit::{Detail, csv};
 use domain::{
     ErrorCode, Operation, Problem,
     view::{AuditEntryView, AuditFilter, Page, VerificationView},
 };
 use ledger::{checkpoint::PublicKey, export};
 use policy::Resource;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{
     Store, StoreError, UnitOfWork,
     audit::{AuditCheckpoint, AuditRow},
@@ -50,6 +50,12 @@ pub(crate) fn target() -> Target {
     Target::new("audit", "log", "audit log")
 }
 
+/// What somebody has searched for can name people, nobody knows whom.
+pub(crate) fn searched(detail: Value, filter: &str) -> Detail {
+    let members = ["actor", "address", "resource", "text"];
+    members.into_iter().fold(detail.into(), |detail: Detail, member| detail.naming(format!("{filter}/{member}"), None))
+}
+
 impl Service {
     /// Entries of the log, newest first.
     pub async fn audit(
@@ -65,7 +71,7 @@ impl Service {
         let before = cursor::decode(cursor)?;
         // Turning the page is the same reading.
         if before.is_none() {
-            gate.note_reading(&target(), json!({"filter": filter})).await?;
+            gate.note_reading(&target(), searched(json!({"filter": filter}), "/filter")).await?;
             // What was just noted belongs to the page.
             gate.unit = self.searchable_log(&filter).await?;
         }
@@ -102,7 +108,7 @@ impl Service {
             ExportFormat::JsonLines => "json-lines",
             ExportFormat::Csv => "csv",
         };
-        gate.note_reading(&target(), json!({"format": name, "filter": filter})).await?;
+        gate.note_reading(&target(), searched(json!({"format": name, "filter": filter}), "/filter")).await?;
         let signed = self.checkpoint().await.or_problem()?;
         if format == ExportFormat::Csv {
             drop(self.searchable_log(&filter).await?);

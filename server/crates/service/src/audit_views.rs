@@ -1,5 +1,6 @@
 //! Searches of the audit log that people have named, each for oneself.
 
+use audit::Detail;
 use domain::{Operation, Problem, view::AuditViewView};
 use policy::Resource;
 use serde_json::{Value, json};
@@ -42,7 +43,13 @@ impl Service {
         let saved =
             AuditView { user_id: caller.user, name: name.to_owned(), query: query.to_owned(), saved_at: gate.now };
         gate.unit.put_audit_view(&saved).await.or_problem()?;
-        gate.finish(&target, json!({"before": {"query": before}, "after": {"query": query}})).await?;
+        gate.finish(
+            &target,
+            Detail::from(json!({"before": {"query": before}, "after": {"query": query}}))
+                .naming("/before/query", None)
+                .naming("/after/query", None),
+        )
+        .await?;
         Ok(view(saved))
     }
 

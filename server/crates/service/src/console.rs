@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     AuditExport, DefinitionArchive, DefinitionFile, ExportedVersions, NewUser, Origin, Service,
+    administration::personal,
     audit_log::export_lines,
     authoring::{archive_detail, archive_target},
     gate::Target,
@@ -100,7 +101,10 @@ impl Service {
             Operation::UserCreate,
             ("user", user.id.to_string(), user.login.clone()),
             None,
-            json!({"after": {"name": user.name, "email": user.email, "active": true, "manager": user.manager_id}}),
+            personal(
+                user.id,
+                json!({"after": {"name": user.name, "email": user.email, "active": true, "manager": user.manager_id}}),
+            ),
         )];
         for (role, scope) in roles {
             let grant = Grant {
@@ -118,12 +122,15 @@ impl Service {
                 Scope::Everywhere => None,
                 Scope::Namespace(name) => Some(name),
             };
-            entries.push(self.console_entry(
+            let mut entry = self.console_entry(
                 Operation::GrantCreate,
                 ("grant", grant.id.to_string(), format!("{}: {role} on {scope}", user.login)),
                 namespace,
-                json!({"after": {"holder": user.login, "role": role, "scope": scope}}),
-            ));
+                Detail::from(json!({"after": {"holder": user.login, "role": role, "scope": scope}}))
+                    .naming("/after/holder", [user.id]),
+            );
+            entry.resource.persons = vec![user.id];
+            entries.push(entry);
         }
         let way = match password {
             Some(_) => WayIn::Password,
@@ -336,7 +343,7 @@ impl Service {
             address: None,
             trace_id: String::new(),
             action: action.to_string(),
-            resource: ResourceRef { kind: kind.to_owned(), id, name, person: None },
+            resource: ResourceRef { kind: kind.to_owned(), id, name, persons: Vec::new() },
             namespace: namespace.cloned(),
             outcome: Outcome::Done,
             policies: Vec::new(),

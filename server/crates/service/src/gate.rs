@@ -58,15 +58,15 @@ pub(crate) struct Target {
     pub name: String,
     /// Its namespace.
     pub namespace: Option<Name>,
-    /// Whom its name names, where it is not a user and has the name of one in it.
-    pub person: Option<UserId>,
+    /// Whom its name names, where it is no user and has the names of some in it.
+    pub persons: Vec<UserId>,
 }
 
 impl Target {
     /// A resource without namespace.
     #[expect(clippy::needless_pass_by_value, reason = "ids are small and copied; a reference would clutter every call")]
     pub(crate) fn new(kind: &'static str, id: impl ToString, name: impl Into<String>) -> Self {
-        Self { kind, id: id.to_string(), name: name.into(), namespace: None, person: None }
+        Self { kind, id: id.to_string(), name: name.into(), namespace: None, persons: Vec::new() }
     }
 
     /// The same within a namespace.
@@ -75,9 +75,9 @@ impl Target {
         self
     }
 
-    /// The same, whose name has that of a person in it.
-    pub(crate) fn naming(self, person: impl Into<Option<UserId>>) -> Self {
-        Self { person: person.into(), ..self }
+    /// The same, whose name has those of people in it.
+    pub(crate) fn naming(self, persons: impl IntoIterator<Item = UserId>) -> Self {
+        Self { persons: persons.into_iter().collect(), ..self }
     }
 
     /// The same on a scope.
@@ -190,7 +190,9 @@ impl Gate<'_> {
 
     /// Drops what was begun, enters the refusal in the audit log, and gives the problem back.
     pub(crate) async fn refuse(&mut self, target: &Target, problem: Problem) -> Problem {
-        let entry = self.entry(target, Outcome::Refused, json!({"code": problem.code, "detail": problem.detail}));
+        // The sentence can have somebody in it.
+        let detail = Detail::from(json!({"code": problem.code, "detail": problem.detail})).naming("/detail", None);
+        let entry = self.entry(target, Outcome::Refused, detail);
         match self.refused(&entry).await {
             Ok(()) => problem,
             // A refusal that cannot be recorded is still no permission.
@@ -228,7 +230,7 @@ impl Gate<'_> {
                 kind: target.kind.to_owned(),
                 id: target.id.clone(),
                 name: target.name.clone(),
-                person: target.person,
+                persons: target.persons.clone(),
             },
             namespace: target.namespace.clone(),
             outcome,

@@ -31,6 +31,7 @@ mod delegations;
 mod demo;
 mod drafts;
 mod emergencies;
+mod erasure;
 mod events;
 mod evidence;
 mod follow;
@@ -150,6 +151,7 @@ pub struct Service {
     typical: Typical,
     passed_over: PassedOver,
     repositories_due: Notify,
+    erasures_due: Notify,
 }
 
 impl Service {
@@ -165,6 +167,7 @@ impl Service {
             typical: Typical::default(),
             passed_over: PassedOver::default(),
             repositories_due: Notify::new(),
+            erasures_due: Notify::new(),
         }
     }
 

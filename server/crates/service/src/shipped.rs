@@ -209,7 +209,7 @@ impl Service {
             address: None,
             trace_id: String::new(),
             action: action.to_owned(),
-            resource: audit::ResourceRef { kind: kind.to_owned(), id, name, person: None },
+            resource: audit::ResourceRef { kind: kind.to_owned(), id, name, persons: Vec::new() },
             namespace: namespace.cloned(),
             outcome: audit::Outcome::Done,
             policies: Vec::new(),

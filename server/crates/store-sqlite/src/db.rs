@@ -32,6 +32,15 @@ pub(crate) const POSITION: &str = "instr";
 pub(crate) const INDEX_WORDS: (&str, &str, &str) = ("INSERT INTO audit_words (rowid, words) VALUES ", ", ", ")");
 /// How they are asked: before and after the query.
 pub(crate) const MATCH_WORDS: (&str, &str) = (" AND audit_words MATCH ", "");
+/// Takes entries out of the index, each by the words that were put in.
+pub(crate) fn push_unindex(statement: &mut Statement, entries: &[(i64, String)]) {
+    statement.push("INSERT INTO audit_words (audit_words, rowid, words) VALUES ");
+    for (index, (seq, words)) in entries.iter().enumerate() {
+        statement.push(if index == 0 { "('delete', " } else { ", ('delete', " });
+        statement.value(*seq).push(", ").value(words).push(")");
+    }
+}
+
 /// Between words that must all be there.
 pub(crate) const WORD_AND: &str = " AND ";
 

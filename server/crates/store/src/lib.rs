@@ -41,6 +41,7 @@ pub mod connections;
 pub mod credentials;
 pub mod delegations;
 pub mod emergencies;
+pub mod erasures;
 mod error;
 pub mod events;
 pub mod limits;
@@ -137,6 +138,7 @@ pub trait UnitOfWork:
     + credentials::Credentials
     + delegations::Delegations
     + emergencies::Emergencies
+    + erasures::Erasures
     + events::Events
     + limits::Limits
     + messages::Messages

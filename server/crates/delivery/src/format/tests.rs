@@ -25,14 +25,14 @@ fn entry(action: &str, outcome: Outcome) -> Entry {
             kind: "approval".to_owned(),
             id: id(9).to_string(),
             name: "R-1042".to_owned(),
-            person: None,
+            persons: Vec::new(),
         },
         namespace: Some("identity".parse().unwrap()),
         outcome,
         policies: vec!["asked-people-decide".to_owned()],
         policy_set: None,
         detail: json!({"name": "김민준", "decision": "approve"}),
-        named: vec![Named { pointer: "/name".to_owned(), person: None }],
+        named: vec![Named { pointer: "/name".to_owned(), persons: Vec::new() }],
     }
 }
 

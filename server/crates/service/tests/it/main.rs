@@ -11,6 +11,7 @@ mod delegations;
 mod doors;
 mod elsewhere;
 mod emergencies;
+mod erasure;
 mod events;
 mod files;
 mod idempotency;

@@ -198,6 +198,12 @@ impl Office {
         self.engine.shut_down().await;
     }
 
+    /// The same; its folder is there until what is returned is dropped.
+    pub(crate) async fn stop_and_keep(self) -> tempfile::TempDir {
+        self.engine.shut_down().await;
+        self.directory
+    }
+
     pub(crate) fn data(&self) -> &Path {
         self.directory.path()
     }
@@ -303,6 +309,15 @@ impl Office {
 }
 
 /// The code of an answer: `ok`, or that of its problem.
+/// An entry as it is shown: its body with what stands beside it.
+pub(crate) fn shown(row: &AuditRow) -> Value {
+    let mut body = serde_json::from_str(&row.body).unwrap();
+    if let Some(beside) = &row.personal {
+        ledger::personal::put_back(&mut body, &ledger::personal::read(beside).unwrap());
+    }
+    body
+}
+
 pub(crate) fn code<T>(answer: Result<T, Problem>) -> String {
     match answer {
         Ok(_) => "ok".to_owned(),
