@@ -122,6 +122,7 @@ pub fn field_message(t: Texts, error: &FieldError) -> String {
         "password-repeated" => t.errors.rule_password_repeated().to_owned(),
         "login" => t.errors.rule_login().to_owned(),
         "name" | "namespace" => t.errors.rule_name().to_owned(),
+        "confirmation" => t.errors.rule_confirmation().to_owned(),
         "person" => t.errors.rule_person().to_owned(),
         "team" => t.errors.rule_team().to_owned(),
         "self" => t.errors.rule_self().to_owned(),

@@ -16,6 +16,7 @@ impl ChangeRecorder for AuditedChanges {
             kind: if change.user.is_some() { "user" } else { "team" }.to_owned(),
             id: change.user.map(|user| user.to_string()).unwrap_or_default(),
             name: change.subject.clone(),
+            persons: Vec::new(),
         };
         let entry = Entry {
             at: change.at,
@@ -32,6 +33,7 @@ impl ChangeRecorder for AuditedChanges {
             policies: Vec::new(),
             policy_set: None,
             detail: json!({"run": change.run, "task": change.reference}),
+            named: Vec::new(),
         };
         audit::append(unit, &entry).await?;
         Ok(())

@@ -10,6 +10,7 @@ is known to be missing, or was cosigned by too few witnesses.
 import argparse
 import base64
 import hashlib
+import hmac
 import json
 import sys
 
@@ -202,6 +203,44 @@ class Tree:
         return root
 
 
+def place_of(body, pointer):
+    """What holds the value at a pointer, and under which name or number."""
+    if not pointer.startswith("/"):
+        raise Broken(f"{pointer} is no pointer")
+    *path, last = [token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/")]
+    for token in path:
+        if isinstance(body, list):
+            body = body[int(token)] if token.isdigit() and int(token) < len(body) else None
+        elif isinstance(body, dict):
+            body = body.get(token)
+        else:
+            body = None
+    return body, last
+
+
+def is_vacant(body, pointer):
+    parent, last = place_of(body, pointer)
+    if isinstance(parent, dict):
+        return parent.get(last) is None
+    return isinstance(parent, list) and last.isdigit() and int(last) < len(parent) and parent[int(last)] is None
+
+
+def check_personal(body, personal):
+    """That what stands beside a body are values whose digests are in it, in places that it leaves to them."""
+    digests = body.get("personal", {}) if body["v"] >= 2 else {}
+    for pointer, shown in personal.items():
+        if set(shown) != {"key", "value"}:
+            raise Broken(f"entry {body['seq']}: the personal value at {pointer} is none")
+        if pointer not in digests:
+            raise Broken(f"entry {body['seq']}: a personal value was added at {pointer}")
+        if not is_vacant(body, pointer):
+            raise Broken(f"entry {body['seq']}: a personal value was added at {pointer}, where the body has something")
+        key = bytes.fromhex(shown["key"])
+        digest = hmac.new(key, canonical(shown["value"]).encode(), "sha256").hexdigest()
+        if len(key) != 32 or shown["key"] != key.hex() or digest != digests[pointer]:
+            raise Broken(f"entry {body['seq']}: the personal value at {pointer} was altered")
+
+
 def members(line, *names):
     if set(line) != set(names):
         raise Broken(f"the line has other members than {', '.join(names)}")
@@ -209,9 +248,9 @@ def members(line, *names):
 
 
 def verify(lines, given, kept):
-    """Reads an export to its end: the entries, how many a checkpoint from elsewhere covers, the last checkpoint. Raises Broken
-    with the place in front."""
-    tree, own, number, checkpoints, signed, vouched = Tree(), None, 0, 0, None, None
+    """Reads an export to its end: the entries, those of them that are archived, how many a checkpoint from elsewhere covers, the
+    last checkpoint. Raises Broken with the place in front."""
+    tree, own, number, checkpoints, signed, vouched, archived = Tree(), None, 0, 0, None, None, 0
     trust = Trust(given) if given else None
     elsewhere, begun, last = [], False, None
     ended = False
@@ -231,7 +270,7 @@ def verify(lines, given, kept):
             line = json.loads(line, object_pairs_hook=once)
             if own is None:
                 form, version, key = members(line, "format", "v", "key")
-                if (form, version) != ("rondo-audit", 2):
+                if form != "rondo-audit" or version not in (2, 3):
                     raise Broken("this is not an export of this version")
                 own = Trust(Key(key))
                 if trust and trust.name != own.name:
@@ -255,15 +294,28 @@ def verify(lines, given, kept):
                     elsewhere.append(by.checkpoint(note))
                 compare()
             if "body" in line:
+                personal = line.pop("personal", {})
                 body, claimed = members(line, "body", "hash")
-                if body.get("v") != 1:
+                if body.get("v") not in (1, 2):
                     raise Broken("an entry of another version")
                 if body.get("seq") != tree.size + 1:
                     raise Broken(f"entry {tree.size + 1} was expected here")
                 leaf = hashlib.sha256(b"\0" + canonical(body).encode()).digest()
                 if leaf.hex() != claimed:
                     raise Broken(f"entry {body['seq']} was altered")
+                check_personal(body, personal)
                 tree.push(leaf)
+                compare()
+            elif "archived" in line:
+                where, claimed = members(line, "archived", "hash")
+                seq, segment = members(where, "seq", "segment")
+                if seq != tree.size + 1:
+                    raise Broken(f"entry {tree.size + 1} was expected here")
+                leaf = bytes.fromhex(claimed)
+                if len(leaf) != 32 or leaf.hex() != claimed or not segment or not isinstance(segment, str):
+                    raise Broken(f"entry {seq} has no hash or no archive")
+                tree.push(leaf)
+                archived += 1
                 compare()
             elif "checkpoint" in line:
                 (note,) = members(line, "checkpoint")
@@ -291,7 +343,7 @@ def verify(lines, given, kept):
         raise Broken(f"line {number}: {broken}") from None
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise Broken(f"line {number}: not a line of an export: {error}") from None
-    return tree.size, max((size for size, _ in elsewhere), default=None), last
+    return tree.size, archived, max((size for size, _ in elsewhere), default=None), last
 
 
 def main():
@@ -317,12 +369,14 @@ def main():
         parser.error("a quorum is at least 1 and at most the number of witnesses")
     try:
         with open(asked.export, encoding="utf-8", newline="\n") as lines:
-            entries, covered, last = verify(lines, given, kept)
+            entries, archived, covered, last = verify(lines, given, kept)
     except (Broken, UnicodeDecodeError) as broken:
         print(f"integrity: broken: {broken}")
         print("completeness: not known")
         return 1
     print(f"integrity: {entries} entries, nothing was altered")
+    if archived:
+        print(f"archived: of {archived} entries the bodies are in archives, and to be checked there")
     missing = covered is not None and covered > entries
     if covered is None:
         print("completeness: not known of the end: no checkpoint from elsewhere")

@@ -74,6 +74,29 @@ pub async fn reset_password(id: UserId) -> Result<String, AppError> {
     Ok(link)
 }
 
+/// Erases a person who has left; `login` is their sign-in name, typed to confirm it.
+#[server(protocol = Door, prefix = "/ui", endpoint = "erase-user")]
+pub async fn erase_user(
+    id: UserId,
+    #[server(default)] login: String,
+    #[server(default)] reason: String,
+) -> Result<(), AppError> {
+    use domain::{ErrorCode, FieldError, Problem};
+    let (service, caller) = scope()?;
+    if service.user(&caller, id).await?.login != login.trim() {
+        let error = FieldError {
+            pointer: "/login".to_owned(),
+            rule: "confirmation".to_owned(),
+            expected: Value::Null,
+            message: "This is not the sign-in name of the person.".to_owned(),
+        };
+        return Err(Problem::new(ErrorCode::InvalidInput).with_errors(vec![error]).into());
+    }
+    service.erase_user(&caller, id, &reason).await?;
+    go_on("/admin/people");
+    Ok(())
+}
+
 /// All teams.
 #[server(protocol = Door, prefix = "/ui", endpoint = "teams")]
 pub async fn teams() -> Result<Vec<TeamView>, AppError> {

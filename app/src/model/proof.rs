@@ -1,12 +1,13 @@
 //! What this browser finds when it checks the proof of an entry by itself.
 
-use domain::view::AuditProofView;
+use domain::view::{AuditEntryView, AuditProofView};
 use ledger::{
     checkpoint::{Checkpoint, PublicKey, Trust, unverified},
-    growth, proof, tree,
+    growth, personal, proof, tree,
     verify::{Outside, What},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What this browser has seen of the log, to compare with later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +22,8 @@ pub struct Seen {
 pub struct Evidence {
     /// The proof, as the server gives it.
     pub proof: AuditProofView,
-    /// The hash that the page shows beside the entry.
-    pub shown: String,
+    /// The entry as the page shows it.
+    pub shown: AuditEntryView,
     /// What this browser has seen before, if it has.
     pub seen: Option<Seen>,
     /// The hashes that prove that the log has grown from that; empty as long as they have not been asked for.
@@ -64,8 +65,13 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         Ok(proved) => proved,
         Err(what) => return Judgement::Refuted(what.to_string()),
     };
-    if proof.hash != *shown {
+    if proof.hash != shown.hash {
         return Judgement::Refuted("the proof is of another entry than the one shown".to_owned());
+    }
+    if !shows(shown, proof) {
+        let why =
+            "the page shows other values than those that are proved; load it again if somebody was erased meanwhile";
+        return Judgement::Refuted(why.to_owned());
     }
     let mut before = None;
     if let Some(seen) = seen {
@@ -81,6 +87,19 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         before,
         seen: Seen { key: proof.key.clone(), checkpoint: proof.checkpoint.clone() },
     }
+}
+
+/// Whether the page shows what the proof has, where that can be something else under the same hash.
+fn shows(shown: &AuditEntryView, proof: &AuditProofView) -> bool {
+    let mut entry = proof.body.clone();
+    if let Some(Ok(values)) = proof.personal.clone().map(personal::from_value) {
+        personal::put_back(&mut entry, &values);
+    }
+    let text = |pointer: &str| entry.pointer(pointer).and_then(Value::as_str);
+    text("/actor/login").unwrap_or_default() == shown.actor
+        && text("/address") == shown.address.as_deref()
+        && text("/resource/name").unwrap_or_default() == shown.resource_name
+        && entry.get("detail").unwrap_or(&Value::Null) == &shown.detail
 }
 
 enum Compared {
@@ -143,6 +162,30 @@ mod tests {
         LedgerKey::from_seed("rondo/test", &[seed; 32]).unwrap()
     }
 
+    /// The page of an entry that says nothing but who.
+    fn shown(hash: String, actor: &str) -> AuditEntryView {
+        AuditEntryView {
+            seq: 2,
+            at: "2026-11-22T15:04:05Z".parse().unwrap(),
+            actor: actor.to_owned(),
+            actor_name: String::new(),
+            door: String::new(),
+            address: None,
+            credential: None,
+            action: String::new(),
+            resource_kind: String::new(),
+            resource_id: String::new(),
+            resource_name: String::new(),
+            namespace: None,
+            outcome: String::new(),
+            policies: Vec::new(),
+            policy_set: None,
+            detail: Value::Null,
+            erased: Vec::new(),
+            hash,
+        }
+    }
+
     /// The evidence for the second entry.
     fn evidence(size: u64, actor: &str, key: &LedgerKey) -> Evidence {
         let log = log(size, actor);
@@ -156,12 +199,13 @@ mod tests {
             key: key.public().to_string(),
             introductions: Vec::new(),
             body,
+            personal: None,
             hash: hash.clone(),
             size,
             path: path.iter().map(tree::text).collect(),
             checkpoint,
         };
-        Evidence { proof, shown: hash, seen: None, path: Vec::new() }
+        Evidence { proof, shown: shown(hash, actor), seen: None, path: Vec::new() }
     }
 
     fn growth(from: u64, to: u64) -> Vec<String> {
@@ -194,10 +238,17 @@ mod tests {
     #[test]
     fn a_proof_of_something_else_is_refuted() {
         let mut other = evidence(5, "mina", &key(1));
-        other.shown = "00".repeat(32);
+        other.shown.hash = "00".repeat(32);
         assert!(matches!(judge(&other), Judgement::Refuted(_)));
         let mut altered = evidence(5, "mina", &key(1));
         altered.proof.body["actor"]["login"] = json!("somebody else");
+        assert!(matches!(judge(&altered), Judgement::Refuted(_)));
+        // The page says something else of the person than the proof.
+        let mut altered = evidence(5, "mina", &key(1));
+        altered.shown.actor = "somebody else".to_owned();
+        assert!(matches!(judge(&altered), Judgement::Refuted(_)));
+        let mut altered = evidence(5, "mina", &key(1));
+        altered.shown.detail = json!({"for": "somebody else"});
         assert!(matches!(judge(&altered), Judgement::Refuted(_)));
     }
 

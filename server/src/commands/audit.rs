@@ -234,6 +234,13 @@ fn say_of_log(path: &Path, verdict: &Verdict, outside: &Outside) -> ExitCode {
         None => {
             println!("sound: {entries} entries, {checkpoints} checkpoints, root {}", tree::text(root));
             println!("integrity: nothing was altered");
+            if verdict.archived > 0 {
+                println!(
+                    "archived: {} entries are in archives; that their hashes are those that were signed is proved here, \
+                     what they say by the archives",
+                    verdict.archived
+                );
+            }
         }
     }
     let missing = matches!(verdict.completeness, Completeness::Missing { .. });

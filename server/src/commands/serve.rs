@@ -81,14 +81,16 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     tasks.spawn(async move { following.follow_policies(told).await });
     let (following, told) = (Arc::clone(&service), stop.clone());
     tasks.spawn(async move { following.follow_repositories(told).await });
+    let (erasing, told) = (Arc::clone(&service), stop.clone());
+    tasks.spawn(async move { erasing.follow_erasures(told).await });
     tasks.spawn(housekeeping::end_access_reviews(Arc::clone(&service), stop.clone()));
     tasks.spawn(housekeeping::answer_questions(Arc::clone(&service), stop.clone()));
     tasks.spawn(housekeeping::index_controls(Arc::clone(&service), stop.clone()));
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));
     let kept = config.event_retention;
     tasks.spawn(housekeeping::keep_house(Arc::clone(&store), Arc::clone(&clock), kept, stop.clone()));
-    let (sequenced, told) = (Arc::clone(&store), stop.clone());
-    tasks.spawn(async move { audit::keep_sequencing(sequenced.as_ref(), told).await });
+    let (sequenced, keys, told) = (Arc::clone(&store), Arc::clone(&foundation.random), stop.clone());
+    tasks.spawn(async move { audit::keep_sequencing(sequenced.as_ref(), keys.as_ref(), told).await });
     let (signed, told) = (Arc::clone(&service), stop.clone());
     tasks.spawn(async move { signed.keep_signing_audit(told).await });
     if let Some(settings) = &config.mail {

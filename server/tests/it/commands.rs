@@ -144,10 +144,31 @@ async fn an_auditor_proves_the_log_without_trusting_the_server() {
         let last = serde_json::json!({"entries": entries, "checkpoints": 1, "root": root});
         lines[..=first].concat() + &format!("{last}\n")
     };
+    // What stands beside the first body that somebody is named in.
+    let beside = |alter: &dyn Fn(&mut serde_json::Map<String, serde_json::Value>)| {
+        let mut lines: Vec<_> = lines.iter().map(|line| (*line).to_owned()).collect();
+        let line = lines.iter_mut().find(|line| line.contains("},\"personal\":{\"/actor/login\"")).unwrap();
+        let mut entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        alter(entry["personal"].as_object_mut().unwrap());
+        *line = format!("{entry}\n");
+        lines.concat()
+    };
+    let erased = beside(&|values| values.clear());
+    let another = beside(&|values| values["/actor/login"]["value"] = "somebody else".into());
+    let exchanged = beside(&|values| {
+        let (login, address) = (values["/actor/login"].clone(), values["/address"].clone());
+        values.insert("/actor/login".to_owned(), address);
+        values.insert("/address".to_owned(), login);
+    });
+    let added = beside(&|values| drop(values.insert("/detail/name".to_owned(), values["/actor/login"].clone())));
     let other = TestServer::demo();
     let other_key = file("other-key", &printed(other.data(), &["audit", "key"]));
     for (name, text, key, expected) in [
         ("sound", export.clone(), &key, 0),
+        ("erased", erased, &key, 0),
+        ("another person", another, &key, 1),
+        ("exchanged", exchanged, &key, 1),
+        ("added", added, &key, 1),
         ("altered", export.replacen("demonstration.load", "demonstration.lost", 1), &key, 1),
         ("deleted", without(entry), &key, 1),
         ("inserted", lines[..=entry].concat() + &lines[entry..].concat(), &key, 1),

@@ -4,9 +4,9 @@ use domain::{
 };
 use leptos::prelude::*;
 
-use super::person_dialogs::{ActivityDialog, EditPerson, NewPerson, OneTimeLink, ResetDialog};
+use super::person_dialogs::{ActivityDialog, EditPerson, EraseDialog, NewPerson, OneTimeLink, ResetDialog};
 use crate::{
-    api::admin::{CreateUser, ResetPassword, SetUserActive, UpdateUser, users},
+    api::admin::{CreateUser, EraseUser, ResetPassword, SetUserActive, UpdateUser, users},
     components::{
         Avatar, Badge, Button, ButtonLook, Card, Column, Dialog, EmptyState, Glyph, LinkButton, Menu, MenuLink, Moment,
         PageHeader, Pager, Skeleton, Table, Tone, dialog_href, load,
@@ -27,6 +27,7 @@ pub(super) struct PeopleActions {
     pub(super) update: Submission<UpdateUser>,
     pub(super) activity: Submission<SetUserActive>,
     pub(super) reset: Submission<ResetPassword>,
+    pub(super) erase: Submission<EraseUser>,
 }
 
 /// People: who they are, and whether they may sign in.
@@ -38,12 +39,14 @@ pub fn PeoplePage() -> impl IntoView {
         update: Submission::new(),
         activity: Submission::new(),
         reset: Submission::new(),
+        erase: Submission::new(),
     };
     let search = query_text("q");
     let cursor = query_text("cursor");
     let changed = move || {
-        let PeopleActions { create, update, activity, reset } = actions;
-        (create.version().get(), update.version().get(), activity.version().get(), reset.version().get())
+        let PeopleActions { create, update, activity, reset, erase } = actions;
+        let changed = (create.version().get(), update.version().get(), activity.version().get());
+        (changed, reset.version().get(), erase.version().get())
     };
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     let data = Data::new(
@@ -116,6 +119,7 @@ fn People(page: Page<UserView>, actions: PeopleActions) -> impl IntoView {
                 let title = t.admin.substitutes_of(&person.name);
                 view! { <Dialog name title><DelegationsOf person=person.id/></Dialog> }
             }
+            "erase" => view! { <EraseDialog name person action=actions.erase/> },
             "activity" => view! { <ActivityDialog name person action=actions.activity/> },
             _ => return None,
         })
@@ -150,6 +154,14 @@ fn PersonRow(person: UserView) -> impl IntoView {
                 <MenuLink href=dialog_href(format!("activity-{id}")) icon=Glyph::CircleSlash danger=person.active>
                     {if person.active { t.admin.disable() } else { t.admin.enable() }}
                 </MenuLink>
+                {may(Operation::UserErase)
+                    .then(|| {
+                        view! {
+                            <MenuLink href=dialog_href(format!("erase-{id}")) icon=Glyph::Trash danger=true>
+                                {t.admin.erase()}
+                            </MenuLink>
+                        }
+                    })}
             </Menu>
         }
     });

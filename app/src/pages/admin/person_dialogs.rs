@@ -3,7 +3,7 @@ use leptos::prelude::*;
 
 use super::{close_dialog, people::PeopleActions};
 use crate::{
-    api::admin::{CreateUser, ResetPassword, SetUserActive, UpdateUser},
+    api::admin::{CreateUser, EraseUser, ResetPassword, SetUserActive, UpdateUser},
     components::{Banner, Button, ButtonLook, CopyButton, Dialog, FormFeedback, TextField, Tone, use_toasts},
     i18n::use_texts,
     submission::{Submission, SubmitForm, when_done},
@@ -196,5 +196,49 @@ pub(super) fn ActivityDialog(name: String, person: UserView, action: Submission<
                 }
             }
         </Dialog>
+    }
+}
+
+/// Erases a person who has left, once their sign-in name was typed.
+#[component]
+pub(super) fn EraseDialog(name: String, person: UserView, action: Submission<EraseUser>) -> impl IntoView {
+    let t = use_texts();
+    let close = close_dialog();
+    let toasts = use_toasts();
+    when_done(action, move |()| {
+        toasts.done(t.admin.erase_begun());
+        close();
+    });
+    let title = t.admin.erase_title(&person.name);
+    view! {
+        <Dialog name title>
+            {
+                let person = person.clone();
+                view! { <EraseForm person action/> }
+            }
+        </Dialog>
+    }
+}
+
+/// What erasing means, and the form that confirms it; or what has to come before.
+#[component]
+fn EraseForm(person: UserView, action: Submission<EraseUser>) -> impl IntoView {
+    let t = use_texts();
+    if person.active {
+        return view! { <p>{t.admin.erase_first()}</p> };
+    }
+    let confirm = t.admin.erase_confirm(&person.login);
+    view! {
+        <SubmitForm to=action>
+            <div class="stack">
+                <FormFeedback problem=action.problem()/>
+                <p>{t.admin.erase_text()}</p>
+                <p>{t.admin.erase_stays()}</p>
+                <input type="hidden" name="id" value=person.id.to_string()/>
+                <TextField name="reason" label=t.admin.erase_reason() maxlength=500_u32 error=action.error("/reason")/>
+                <TextField name="login" label=confirm autocomplete="off" error=action.error("/login")/>
+                <Button look=ButtonLook::Danger busy=action.pending()>{t.admin.erase()}</Button>
+            </div>
+        </SubmitForm>
     }
 }

@@ -1,8 +1,9 @@
 //! One entry: a sentence, and on demand all there is to know.
 
 use domain::{NamedPolicy, view::AuditEntryView};
+use ledger::personal::{self, Disclosed};
 use leptos::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::prove::Prove;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 #[component]
 pub(super) fn Entry(entry: AuditEntryView) -> impl IntoView {
     let t = use_texts();
-    let words = words_of(t, &entry);
+    let words = words_of(t, &with_marks(t, entry.clone()));
     let (glyph, tone) = match entry.outcome.as_str() {
         "refused" => (Glyph::CircleSlash, Tone::Warning),
         "failed" => (Glyph::Octagon, Tone::Danger),
@@ -46,6 +47,24 @@ pub(super) fn Entry(entry: AuditEntryView) -> impl IntoView {
             </details>
         </li>
     }
+}
+
+/// The entry with a word in the place of all that was erased.
+fn with_marks(t: Texts, mut entry: AuditEntryView) -> AuditEntryView {
+    let word = || t.audit.erased().to_owned();
+    let mark = |pointer: &String| (pointer.clone(), Disclosed { key: String::new(), value: word().into() });
+    let mut whole = json!({"detail": entry.detail});
+    personal::put_back(&mut whole, &entry.erased.iter().map(mark).collect());
+    entry.detail = whole.get_mut("detail").map(Value::take).unwrap_or_default();
+    for pointer in &entry.erased {
+        match pointer.as_str() {
+            "/actor/login" => (entry.actor, entry.actor_name) = (word(), word()),
+            "/address" => entry.address = Some(word()),
+            "/resource/name" => entry.resource_name = word(),
+            _ => {}
+        }
+    }
+    entry
 }
 
 fn words_of(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {
@@ -86,6 +105,8 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
     let t = use_texts();
     let code = |text: String| view! { <code>{text}</code> };
     let related = related(t, &entry);
+    let prove = view! { <Prove entry=entry.clone()/> };
+    let entry = with_marks(t, entry);
     let mut items = vec![
         (t.audit.field_actor().to_owned(), code(entry.actor)),
         (t.audit.field_action().to_owned(), code(entry.action)),
@@ -139,9 +160,9 @@ fn Details(entry: AuditEntryView) -> impl IntoView {
     let hash = entry.hash.clone();
     items.push((
         t.audit.hash().to_owned(),
-        view! { <span class="entry__hash"><code>{entry.hash}</code><CopyButton text=hash.clone()/></span> },
+        view! { <span class="entry__hash"><code>{entry.hash}</code><CopyButton text=hash/></span> },
     ));
-    items.push((t.audit.proof().to_owned(), view! { <Prove seq=entry.seq hash/> }));
+    items.push((t.audit.proof().to_owned(), prove));
     let changed = (!changes.is_empty()).then(|| {
         let rows: Vec<_> = changes
             .into_iter()
@@ -194,7 +215,9 @@ fn related(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {
         links.push(link("resource", object, t.audit.related_object(object)));
     }
     let actor = if entry.actor_name.is_empty() { &entry.actor } else { &entry.actor_name };
-    links.push(link("actor", &entry.actor, t.audit.related_actor(actor)));
+    if !entry.actor.is_empty() {
+        links.push(link("actor", &entry.actor, t.audit.related_actor(actor)));
+    }
     if let Some(credential) = &entry.credential {
         links.push(link("credential", credential, t.audit.related_credential().to_owned()));
     }

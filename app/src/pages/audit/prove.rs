@@ -3,6 +3,7 @@
 //! The browser remembers the key and the last checkpoint that it has seen: a log that was cut off, put back or written anew since
 //! is told by every browser that has proved an entry before.
 
+use domain::view::AuditEntryView;
 use leptos::{prelude::*, task::spawn_local};
 use serde_json::{from_str, to_string};
 
@@ -29,19 +30,20 @@ enum State {
     Failed(AppError),
 }
 
-/// Lets the browser prove the entry with this number and hash; or takes the proof elsewhere.
+/// Lets the browser prove the entry as the page shows it; or takes the proof elsewhere.
 #[component]
-pub(super) fn Prove(seq: i64, hash: String) -> impl IntoView {
+pub(super) fn Prove(entry: AuditEntryView) -> impl IntoView {
     let t = use_texts().audit;
+    let seq = entry.seq;
     let state = RwSignal::new(State::Unasked);
     let check = Callback::new(move |()| {
         if matches!(state.get_untracked(), State::Checking) {
             return;
         }
         state.set(State::Checking);
-        let hash = hash.clone();
+        let entry = entry.clone();
         spawn_local(async move {
-            let found = match evaluate(seq, hash).await {
+            let found = match evaluate(entry).await {
                 Ok(judgement) => State::Judged(judgement),
                 Err(error) => State::Failed(error),
             };
@@ -76,8 +78,8 @@ pub(super) fn Prove(seq: i64, hash: String) -> impl IntoView {
     }
 }
 
-async fn evaluate(seq: i64, shown: String) -> Result<Judgement, AppError> {
-    let proof = audit_proof(seq).await?;
+async fn evaluate(shown: AuditEntryView) -> Result<Judgement, AppError> {
+    let proof = audit_proof(shown.seq).await?;
     let seen = seen();
     let evidence = |path| Evidence { proof: proof.clone(), shown: shown.clone(), seen: seen.clone(), path };
     let mut judgement = judge(evidence(Vec::new())).await?;

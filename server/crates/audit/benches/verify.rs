@@ -11,6 +11,7 @@ use std::{
 };
 
 use audit::{Actor, Door, Entry, Outcome, ResourceRef, seal};
+use identity::random::OsRandom;
 use ledger::{
     checkpoint::LedgerKey,
     export,
@@ -36,12 +37,14 @@ fn entry(number: u64) -> Entry {
             kind: "approval".to_owned(),
             id: format!("{number:032x}"),
             name: format!("R-{number}: Give access"),
+            persons: Vec::new(),
         },
         namespace: Some("identity".parse().unwrap()),
         outcome: Outcome::Done,
         policies: vec!["asked-people-decide".to_owned(), "separation-of-duties".to_owned()],
         policy_set: Some("4bf92f3577b34da6a3ce929d0e0e47364bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
         detail: json!({"decision": "approve", "comment": "As agreed in the meeting.", "digest": format!("{number:064x}")}),
+        named: Vec::new(),
     }
 }
 
@@ -51,9 +54,9 @@ fn write(path: &std::path::Path, entries: u64) -> (LedgerKey, String) {
     file.write_all(export::header(key.public()).as_bytes()).unwrap();
     let (mut edge, mut checkpoints, mut last) = (Edge::default(), 0, String::new());
     for number in 1..=entries {
-        let row = seal(i64::try_from(number).unwrap(), &entry(number)).unwrap();
+        let row = seal(i64::try_from(number).unwrap(), &entry(number), &OsRandom).unwrap();
         edge.push(tree::leaf(row.body.as_bytes()));
-        file.write_all(export::line(&row.body).as_bytes()).unwrap();
+        file.write_all(export::line(&row.body, row.personal.as_deref()).as_bytes()).unwrap();
         if number.is_multiple_of(SIGNED_EVERY) || number == entries {
             last = key.checkpoint(number, &edge.root()).unwrap();
             file.write_all(export::checkpoint(&last).as_bytes()).unwrap();

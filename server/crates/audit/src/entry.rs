@@ -89,6 +89,50 @@ pub struct ResourceRef {
     pub id: String,
     /// Its name for people (`R-1042`).
     pub name: String,
+    /// Whom the name names, where it has the names of people in it. That of a user always does.
+    #[serde(default)]
+    pub persons: Vec<UserId>,
+}
+
+/// Where something in a detail names a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// The JSON pointer of the value within the detail (`/before/name`).
+    pub pointer: String,
+    /// Whom; none where that is not known.
+    #[serde(default)]
+    pub persons: Vec<UserId>,
+}
+
+/// What an entry says beyond who did what, and where that names people.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Detail {
+    /// An object, or null for nothing.
+    pub value: Value,
+    /// What of it can be erased.
+    pub named: Vec<Named>,
+}
+
+impl From<Value> for Detail {
+    fn from(value: Value) -> Self {
+        Self { value, named: Vec::new() }
+    }
+}
+
+impl Detail {
+    /// Marks what stands at a JSON pointer as naming people, who can ask for it to be erased; none where it is not known whom.
+    #[must_use]
+    pub fn naming(mut self, pointer: impl Into<String>, persons: impl IntoIterator<Item = UserId>) -> Self {
+        self.named.push(Named { pointer: pointer.into(), persons: persons.into_iter().collect() });
+        self
+    }
+
+    /// The same for the items of an array, each of which names one person.
+    #[must_use]
+    pub fn naming_each(self, pointer: &str, persons: impl IntoIterator<Item = UserId>) -> Self {
+        let persons = persons.into_iter().enumerate();
+        persons.fold(self, |detail, (place, person)| detail.naming(format!("{pointer}/{place}"), [person]))
+    }
 }
 
 /// Something to be entered in the audit log.
@@ -127,4 +171,17 @@ pub struct Entry {
     /// What else there is to know, before and after included; an object, or null for nothing; anything else becomes
     /// its member `value`. No secrets.
     pub detail: Value,
+    /// Where that names people.
+    #[serde(default)]
+    pub named: Vec<Named>,
+}
+
+impl Entry {
+    /// Whether its actor is a person, or somebody who gave the name of one, and neither the portal itself nor its console.
+    pub(crate) fn is_by_person(&self) -> bool {
+        match self.actor.id {
+            Some(id) => id != UserId::SCHEDULE,
+            None => matches!(self.door, Door::Portal | Door::Rest),
+        }
+    }
 }

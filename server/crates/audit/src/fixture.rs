@@ -1,7 +1,11 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
 use async_trait::async_trait;
 use domain::{ApprovalId, RunId, SessionId, UserId, WorkflowRef, view::AuditFilter};
+use identity::random::Random;
 use ledger::tree::{self, Edge, Hash};
 use serde_json::json;
 use store::{
@@ -10,7 +14,17 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::{Actor, Door, Entry, Outcome, ResourceRef, seal};
+use crate::{Actor, Door, Entry, Named, Outcome, ResourceRef, seal};
+
+/// Keys that are counted.
+#[derive(Default)]
+pub(crate) struct Counted(AtomicU8);
+
+impl Random for Counted {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(self.0.fetch_add(1, Ordering::Relaxed));
+    }
+}
 
 pub(crate) fn entry() -> Entry {
     let id = Uuid::from_u128;
@@ -23,18 +37,25 @@ pub(crate) fn entry() -> Entry {
         address: Some("192.0.2.7".to_owned()),
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
         action: "approval.decide".to_owned(),
-        resource: ResourceRef { kind: "approval".to_owned(), id: id(9).to_string(), name: "R-1042".to_owned() },
+        resource: ResourceRef {
+            kind: "approval".to_owned(),
+            id: id(9).to_string(),
+            name: "R-1042".to_owned(),
+            persons: Vec::new(),
+        },
         namespace: Some("identity".parse().unwrap()),
         outcome: Outcome::Done,
         policies: vec!["asked-people-decide".to_owned()],
         policy_set: None,
         detail: json!({"name": "김민준", "decision": "approve"}),
+        named: vec![Named { pointer: "/name".to_owned(), persons: Vec::new() }],
     }
 }
 
 /// The entries as they would be stored in an empty log.
 pub(crate) fn rows(entries: &[Entry]) -> Vec<AuditRow> {
-    (1..).zip(entries).map(|(place, entry)| seal(place, entry).unwrap()).collect()
+    let random = Counted::default();
+    (1..).zip(entries).map(|(place, entry)| seal(place, entry, &random).unwrap()).collect()
 }
 
 /// The root of the tree over rows.
@@ -95,6 +116,20 @@ impl AuditLog for Memory {
             return Err(StoreError::Conflict);
         }
         self.terms.extend_from_slice(terms);
+        Ok(())
+    }
+
+    async fn erase_audit(&mut self, rows: &[AuditRow]) -> store::Result<()> {
+        for row in rows {
+            self.rows.iter_mut().filter(|stored| stored.seq == row.seq).for_each(|stored| *stored = row.clone());
+        }
+        Ok(())
+    }
+
+    async fn reindex_audit(&mut self, before: &[AuditTerms], after: &[AuditTerms]) -> store::Result<()> {
+        self.terms.retain(|terms| !before.contains(terms));
+        self.terms.extend_from_slice(after);
+        self.terms.sort_by_key(|terms| terms.seq);
         Ok(())
     }
 

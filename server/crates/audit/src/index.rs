@@ -58,13 +58,31 @@ async fn index_some<L: AuditLog + RunsOfEntries + ?Sized>(
     } else {
         log.audit_from(indexed, BATCH).await?.iter().map(view).collect()
     };
-    let runs = risks.runs_of(log, &entries).await?;
-    let terms: Vec<_> = entries.into_iter().zip(runs).map(|(entry, run)| terms(entry, run)).collect();
+    let terms = terms_of(log, entries, risks).await?;
     log.index_audit(indexed, &terms).await
 }
 
+/// What these entries are found by, as it was put into the index.
+///
+/// Taking an entry out of the index needs the words that were put in: who changes what is found here has the index made anew.
+///
+/// # Errors
+/// The store's.
+pub async fn terms<L: RunsOfEntries + ?Sized>(log: &mut L, rows: &[AuditRow]) -> Result<Vec<AuditTerms>, StoreError> {
+    terms_of(log, rows.iter().map(view).collect(), &mut Risks::default()).await
+}
+
+async fn terms_of<L: RunsOfEntries + ?Sized>(
+    log: &mut L,
+    entries: Vec<AuditEntryView>,
+    risks: &mut Risks,
+) -> Result<Vec<AuditTerms>, StoreError> {
+    let runs = risks.runs_of(log, &entries).await?;
+    Ok(entries.into_iter().zip(runs).map(|(entry, run)| terms_with(entry, run)).collect())
+}
+
 /// What an entry is found by. An entry that was altered is found by what it says now.
-fn terms(entry: AuditEntryView, run: Option<RunOfEntry>) -> AuditTerms {
+fn terms_with(entry: AuditEntryView, run: Option<RunOfEntry>) -> AuditTerms {
     let mut text = [entry.actor.as_str(), &entry.action, &entry.resource_name, &entry.resource_id].join("\n");
     text.push('\n');
     // What somebody has searched for is in the entry of the reading, and would be found by the same search ever after.
@@ -108,7 +126,7 @@ mod tests {
     #[test]
     fn an_entry_is_found_by_what_it_says() {
         let [row] = <[_; 1]>::try_from(rows(&[entry()])).unwrap();
-        let found = terms(view(&row), Some(RunOfEntry { run: run(5), risk: Some(Risk::High) }));
+        let found = terms_with(view(&row), Some(RunOfEntry { run: run(5), risk: Some(Risk::High) }));
         assert_eq!(found.words, ["1042", "approval", "approve", "decide", "manager", "r", "김민준"]);
         let session = "00000000-0000-0000-0000-000000000008".to_owned();
         let expected = [
@@ -126,14 +144,14 @@ mod tests {
         let mut reading = entry();
         reading.action = "audit.read".to_owned();
         let [row] = <[_; 1]>::try_from(rows(&[reading])).unwrap();
-        assert!(!terms(view(&row), None).words.contains(&"김민준".to_owned()));
+        assert!(!terms_with(view(&row), None).words.contains(&"김민준".to_owned()));
     }
 
     #[test]
     fn what_cannot_be_read_is_found_by_its_columns() {
         let [mut row] = <[_; 1]>::try_from(rows(&[entry()])).unwrap();
         row.body.truncate(20);
-        assert!(terms(view(&row), None).words.contains(&"manager".to_owned()));
+        assert!(terms_with(view(&row), None).words.contains(&"manager".to_owned()));
     }
 
     /// An entry on this resource that says this.

@@ -5,15 +5,16 @@
 //!
 //! # How to use it
 //! ```no_run
-//! # async fn example(store: &dyn store::Store, entry: &audit::Entry) -> Result<(), store::StoreError> {
+//! # use identity::random::Random;
+//! # async fn example(store: &dyn store::Store, random: &dyn Random, entry: &audit::Entry) -> Result<(), store::StoreError> {
 //! let mut unit = store.begin().await?;
 //! // … the change itself …
 //! audit::append(&mut *unit, entry).await?;
 //! unit.commit().await?; // the change and its entry become durable together, or not at all
-//! audit::sequence(store).await // before the log is read: entries get their places in it
+//! audit::sequence(store, random).await // before the log is read: entries get their places in it
 //! # }
 //! # fn sendable<T: Send>(_: T) {}
-//! # fn check(store: &dyn store::Store, entry: &audit::Entry) { sendable(example(store, entry)) }
+//! # fn check(store: &dyn store::Store, random: &dyn Random, entry: &audit::Entry) { sendable(example(store, random, entry)) }
 //! ```
 //! Proofs are made from [`tiles`] of the stored tree; [`Stored`] checks what is in the database.
 //! [`view`] is what pages and REST show of a row: it is read from the hashed body, not from the search columns.
@@ -21,9 +22,11 @@
 //! # How to
 //! - **Say more about an action**: put it into [`Entry::detail`]; the format does not change. Secrets and passwords never
 //!   go into an entry: it can not be taken back.
+//! - **Name a person in it**: mark it with [`Detail::naming`], so that it can be erased.
 
 pub mod csv;
 mod entry;
+mod erase;
 mod index;
 mod runs;
 mod seal;
@@ -31,8 +34,9 @@ mod sequencer;
 mod stored;
 mod view;
 
-pub use entry::{Actor, Door, Entry, Outcome, ResourceRef};
-pub use index::index;
+pub use entry::{Actor, Detail, Door, Entry, Named, Outcome, ResourceRef};
+pub use erase::{Person, without};
+pub use index::{index, terms};
 pub use seal::seal;
 pub use sequencer::{append, append_all, keep_sequencing, resume, sequence, tiles};
 pub use stored::Stored;

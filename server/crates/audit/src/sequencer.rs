@@ -7,6 +7,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use identity::random::Random;
 use ledger::tree::{self, Growth, Hash, TileAt};
 use store::{
     Store, StoreError,
@@ -38,12 +39,12 @@ pub async fn append_all<L: AuditLog + ?Sized>(log: &mut L, entries: &[Entry]) ->
     log.queue_audit(&queued).await
 }
 
-/// Gives all queued entries their places. Others may queue more meanwhile.
+/// Gives all queued entries their places, with keys for what names people in them. Others may queue more meanwhile.
 ///
 /// # Errors
 /// [`StoreError::Inconsistent`] when the queue holds what is no entry, or the stored tree is none.
-pub async fn sequence(store: &dyn Store) -> Result<(), StoreError> {
-    sequence_all(store, 0).await.map(drop)
+pub async fn sequence(store: &dyn Store, random: &dyn Random) -> Result<(), StoreError> {
+    sequence_all(store, random, 0).await.map(drop)
 }
 
 /// The end of the log, as far as it has been sequenced.
@@ -56,7 +57,7 @@ pub(crate) struct End {
 }
 
 /// The same, and keeps at least the last `keep` entries of those that it has sequenced, where there are so many.
-async fn sequence_all(store: &dyn Store, keep: usize) -> Result<End, StoreError> {
+async fn sequence_all(store: &dyn Store, random: &dyn Random, keep: usize) -> Result<End, StoreError> {
     let mut end = End::default();
     {
         let mut unit = store.snapshot().await?;
@@ -68,7 +69,7 @@ async fn sequence_all(store: &dyn Store, keep: usize) -> Result<End, StoreError>
     }
     loop {
         let mut unit = store.begin().await?;
-        let rows = sequence_some(unit.as_mut()).await?;
+        let rows = sequence_some(unit.as_mut(), random).await?;
         unit.commit().await?;
         let sequenced = rows.len();
         end.size = rows.last().map_or(end.size, |row| row.seq);
@@ -83,7 +84,7 @@ async fn sequence_all(store: &dyn Store, keep: usize) -> Result<End, StoreError>
 }
 
 /// Gives some entries their places, within a unit that holds the end of the log until it ends; those that the tree has got.
-async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L) -> Result<Vec<AuditRow>, StoreError> {
+async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L, random: &dyn Random) -> Result<Vec<AuditRow>, StoreError> {
     // The end first: whoever holds it is the only one who takes from the queue, and who grows the tree.
     let size = log.audit_size().await?;
     let mut growth = resume(log).await?;
@@ -92,7 +93,7 @@ async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L) -> Result<Vec<AuditRow
     if rows.last().map_or(planted, |row| row.seq) == size {
         let mut new = Vec::new();
         for (place, QueuedEntry { entry, .. }) in (size + 1..).zip(log.take_queued_audit(BATCH).await?) {
-            new.push(seal(place, &serde_json::from_str(&entry).map_err(|_| unreadable())?)?);
+            new.push(seal(place, &serde_json::from_str(&entry).map_err(|_| unreadable())?, random)?);
         }
         log.append_audit(size, &new).await?;
         rows.extend(new);
@@ -148,7 +149,7 @@ fn stored((at, hashes): (&TileAt, &Vec<Hash>)) -> AuditTile {
 }
 
 /// Sequences now and then until told to stop, and once more then; and lets what has its place be found.
-pub async fn keep_sequencing(store: &dyn Store, stop: CancellationToken) {
+pub async fn keep_sequencing(store: &dyn Store, random: &dyn Random, stop: CancellationToken) {
     // Up to where everything is indexed.
     let mut indexed = None;
     while !stop.is_cancelled() {
@@ -156,7 +157,7 @@ pub async fn keep_sequencing(store: &dyn Store, stop: CancellationToken) {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(PAUSE) => {}
         }
-        let end = match sequence_all(store, UNITS * BATCH as usize).await {
+        let end = match sequence_all(store, random, UNITS * BATCH as usize).await {
             Ok(end) => end,
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -191,29 +192,31 @@ mod tests {
     use futures::executor::block_on;
 
     use super::*;
-    use crate::fixture::{Memory, entry};
+    use crate::fixture::{Counted, Memory, entry};
 
     #[test]
     fn entries_follow_each_other_without_gaps() {
+        let random = Counted::default();
         let mut log = Memory::default();
         block_on(append(&mut log, &entry())).unwrap();
         assert_eq!(log.rows, []);
-        assert_eq!(block_on(sequence_some(&mut log)).unwrap().len(), 1);
+        assert_eq!(block_on(sequence_some(&mut log, &random)).unwrap().len(), 1);
         block_on(append_all(&mut log, &[entry(), entry()])).unwrap();
         block_on(append_all(&mut log, &[])).unwrap();
-        let sequenced = block_on(sequence_some(&mut log)).unwrap();
+        let sequenced = block_on(sequence_some(&mut log, &random)).unwrap();
         assert_eq!(sequenced, log.rows[1..]);
-        assert_eq!(block_on(sequence_some(&mut log)).unwrap(), []);
+        assert_eq!(block_on(sequence_some(&mut log, &random)).unwrap(), []);
         assert_eq!(log.rows, crate::fixture::rows(&[entry(), entry(), entry()]));
         assert_eq!(block_on(resume(&mut log)).unwrap().root(), crate::fixture::root(&log.rows));
     }
 
     #[test]
     fn a_log_from_before_there_was_a_tree_gets_one() {
+        let random = Counted::default();
         let mut log = Memory { rows: crate::fixture::rows(&vec![entry(); 1_100]), ..Memory::default() };
         block_on(append(&mut log, &entry())).unwrap();
         for (sequenced, planted) in [(500, 500), (500, 1_000), (101, 1_101), (0, 1_101)] {
-            assert_eq!(block_on(sequence_some(&mut log)).unwrap().len(), sequenced);
+            assert_eq!(block_on(sequence_some(&mut log, &random)).unwrap().len(), sequenced);
             let growth = block_on(resume(&mut log)).unwrap();
             assert_eq!(growth.size(), planted);
             assert_eq!(growth.root(), crate::fixture::root(&log.rows[..usize::try_from(planted).unwrap()]));
@@ -223,10 +226,11 @@ mod tests {
 
     #[test]
     fn a_stored_tree_that_is_none_is_refused() {
+        let random = Counted::default();
         let mut log = Memory::default();
         block_on(append_all(&mut log, &[entry(), entry()])).unwrap();
-        block_on(sequence_some(&mut log)).unwrap();
+        block_on(sequence_some(&mut log, &random)).unwrap();
         log.tiles.values_mut().for_each(|hashes| hashes.replace_range(..1, "Z"));
-        assert!(matches!(block_on(sequence_some(&mut log)), Err(StoreError::Inconsistent(_))));
+        assert!(matches!(block_on(sequence_some(&mut log, &random)), Err(StoreError::Inconsistent(_))));
     }
 }

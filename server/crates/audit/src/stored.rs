@@ -1,7 +1,7 @@
 //! Checks the log as it is stored, row by row.
 
 use ledger::{
-    parse,
+    parse, personal,
     tree::{self, Edge, Hash},
     verify::{What, place},
 };
@@ -43,6 +43,9 @@ impl Stored {
         }
         if stored != Some(&hash) {
             return Err(What::Hash);
+        }
+        if let Some(beside) = &row.personal {
+            personal::check(&body, &personal::read(beside)?)?;
         }
         let hashed = view(row);
         let actor_id = body.pointer("/actor/id").and_then(Value::as_str).map(str::to_owned);

@@ -1,17 +1,20 @@
 use domain::{RunId, view::AuditEntryView};
-use ledger::{parse, tree};
+use ledger::{parse, personal, tree};
 use serde_json::{Value, json};
 use store::audit::AuditRow;
 
-/// What pages and REST show of a stored entry, read from its hashed body. The name for people stays empty: it is not
+/// What pages and REST show of a stored entry, read from its hashed body and what stands beside it. The name for people stays empty: it is not
 /// part of the entry.
 ///
 /// A body that is no JSON object was altered in the database. The entry is then shown from its search columns, and
 /// `detail` says so: one altered row must not hide the others.
 pub fn view(row: &AuditRow) -> AuditEntryView {
-    let Ok(body @ Value::Object(_)) = parse(row.body.as_bytes()) else {
+    let Ok(mut body @ Value::Object(_)) = parse(row.body.as_bytes()) else {
         return from_columns(row);
     };
+    let beside = row.personal.as_deref().map(personal::read).transpose().ok().flatten().unwrap_or_default();
+    let erased = personal::erased(&body, &beside);
+    personal::put_back(&mut body, &beside);
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let word = |pointer: &str| text(pointer).unwrap_or_default();
     let policies = body.get("policies").and_then(Value::as_array).into_iter().flatten();
@@ -33,6 +36,7 @@ pub fn view(row: &AuditRow) -> AuditEntryView {
         policies: policies.filter_map(Value::as_str).map(str::to_owned).collect(),
         policy_set: text("/policySet"),
         detail: body.get("detail").cloned().unwrap_or_default(),
+        erased,
         hash: tree::text(&tree::leaf(row.body.as_bytes())),
     }
 }
@@ -63,6 +67,7 @@ fn from_columns(row: &AuditRow) -> AuditEntryView {
         policies: Vec::new(),
         policy_set: None,
         detail: json!({"fault": "the stored entry cannot be read: it was altered in the database"}),
+        erased: Vec::new(),
         hash: tree::text(&tree::leaf(row.body.as_bytes())),
     }
 }
@@ -83,6 +88,21 @@ mod tests {
         assert_eq!(view.policies, ["asked-people-decide"]);
         assert_eq!(view.detail, entry().detail);
         assert_eq!((view.seq, view.at, view.namespace.as_deref()), (1, entry().at, Some("identity")));
+    }
+
+    #[test]
+    fn what_was_erased_is_shown_as_such() {
+        let [mut row] = <[_; 1]>::try_from(rows(&[entry()])).unwrap();
+        let whole = view(&row);
+        assert_eq!(whole.erased, Vec::<String>::new());
+        row.personal = None;
+        let erased = view(&row);
+        assert_eq!((erased.actor.as_str(), erased.address), ("", None));
+        assert_eq!(erased.detail, json!({"decision": "approve"}));
+        assert_eq!(
+            (erased.erased, erased.hash),
+            (vec!["/actor/login".to_owned(), "/address".to_owned(), "/detail/name".to_owned()], whole.hash)
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::Parcel;
 /// A form in which entries and checkpoints are written: one JSON text each, without a line feed in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// The body as it was hashed, with its hash and the name of the log.
+    /// The body as it was hashed, what stands beside it, its hash, and the name of the log.
     Rondo,
     /// `CloudEvents` 1.0, structured.
     CloudEvents,
@@ -52,7 +52,7 @@ impl Format {
         match self {
             Self::Rondo => {
                 // As in an export, where the hashed bytes stand as they are.
-                let line = ledger::export::line(&row.body);
+                let line = ledger::export::line(&row.body, row.personal.as_deref());
                 let members = line.trim_end().strip_prefix('{').unwrap_or("}");
                 format!("{{\"log\":{},{members}", Value::from(log))
             }
@@ -90,6 +90,20 @@ impl Format {
 /// The body of an entry; null where what is stored is none.
 fn body(row: &AuditRow) -> Value {
     serde_json::from_str(&row.body).unwrap_or_default()
+}
+
+/// What stands beside it; none where nothing does.
+fn personal(row: &AuditRow) -> Option<Value> {
+    serde_json::from_str(row.personal.as_deref()?).ok()
+}
+
+/// The entry as it is shown.
+fn shown(row: &AuditRow) -> Value {
+    let mut body = body(row);
+    if let Some(Ok(beside)) = row.personal.as_deref().map(ledger::personal::read) {
+        ledger::personal::put_back(&mut body, &beside);
+    }
+    body
 }
 
 /// The hash of an entry, as it stands in an export.

@@ -197,6 +197,8 @@ operations! {
     UserDisable = "user.disable" Change,
     /// Issue a one-time link to set a person's password.
     UserResetPassword = "user.reset-password" Change,
+    /// Erase a person who has left: from the account, and from the entries of the audit log.
+    UserErase = "user.erase" Change,
     /// Create or change a team and its members.
     TeamUpdate = "team.update" Change,
     /// See grants.

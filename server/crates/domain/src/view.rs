@@ -21,8 +21,8 @@ mod workflow;
 use serde::{Deserialize, Serialize};
 
 pub use access::{
-    DemoSignIn, GrantView, HomeView, LinkView, MeView, NamespaceLimitsView, NotificationView, ProcessPermissionView,
-    SecretView, SessionView, SubjectView, TeamView, TokenView, UserView,
+    DemoSignIn, ErasureView, GrantView, HomeView, LinkView, MeView, NamespaceLimitsView, NotificationView,
+    ProcessPermissionView, SecretView, SessionView, SubjectView, TeamView, TokenView, UserView,
 };
 pub use approval::{
     AnswerView, ApprovalDetail, ApprovalSummary, ApproverView, ChosenApproval, DecisionOutcome, DecisionView,

@@ -22,6 +22,7 @@ use audit::{Actor, Door, Entry, Outcome as Ending, ResourceRef};
 use database::Database;
 use domain::{Risk, SessionId, Timestamp, view::AuditFilter};
 use engine::launch::{Cause, Launch};
+use identity::random::OsRandom;
 use lab::Lab;
 use serde_json::{Value, json};
 use stopwatch::{Outcome, milliseconds, now};
@@ -104,7 +105,7 @@ async fn fill(lab: &Lab, version: &WorkflowVersion, runs: usize) -> Outcome<()> 
         unit.commit().await?;
         written += began.elapsed();
         let began = now();
-        audit::sequence(store).await?;
+        audit::sequence(store, &OsRandom).await?;
         placed += began.elapsed();
         let began = now();
         while audit::index(store, UNITS).await? > 0 {}

@@ -13,6 +13,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use domain::{RunId, RunStatus};
 use engine::{Engine, EngineSettings};
+use identity::random::OsRandom;
 use lab::Lab;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -221,7 +222,7 @@ impl Bench {
             with_log.push(LEDGER_STEPS / began.elapsed().as_secs_f64());
             self.catch_up().await?;
             let (began, stop) = (now(), CancellationToken::new());
-            let keeping = audit::keep_sequencing(store, stop.clone());
+            let keeping = audit::keep_sequencing(store, &OsRandom, stop.clone());
             let (spent, ()) = tokio::join!(self.crowds_until_done(&like, &stop), keeping);
             spent?;
             self.catch_up().await?;
@@ -250,7 +251,7 @@ impl Bench {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
-            audit::sequence(self.lab.store.as_ref()).await?;
+            audit::sequence(self.lab.store.as_ref(), &OsRandom).await?;
         }
         Ok(())
     }
@@ -258,7 +259,7 @@ impl Bench {
     /// Everything has its place in the log, and can be found.
     async fn catch_up(&self) -> Outcome<()> {
         let store = self.lab.store.as_ref();
-        audit::sequence(store).await?;
+        audit::sequence(store, &OsRandom).await?;
         while audit::index(store, 100).await? > 0 {}
         Ok(())
     }

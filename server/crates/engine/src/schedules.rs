@@ -372,6 +372,7 @@ fn entry(action: &str, resource: ResourceRef, workflow: &WorkflowRef, detail: Va
         policies: Vec::new(),
         policy_set: None,
         detail,
+        named: Vec::new(),
     }
 }
 
@@ -383,7 +384,12 @@ fn launch_entry(run: &Run, trigger: Trigger, due: Timestamp, now: Timestamp) -> 
         "trigger": trigger,
         "due": due,
     });
-    let resource = ResourceRef { kind: "run".to_owned(), id: run.id.to_string(), name: format!("R-{}", run.number) };
+    let resource = ResourceRef {
+        kind: "run".to_owned(),
+        id: run.id.to_string(),
+        name: format!("R-{}", run.number),
+        persons: Vec::new(),
+    };
     entry("run.launch", resource, &run.workflow, detail, now)
 }
 
@@ -407,6 +413,6 @@ fn skip_entry(kept: &Kept, first: Timestamp, now: Timestamp) -> Entry {
 
 fn workflow_entry(action: &str, kept: &Kept, detail: Value, now: Timestamp) -> Entry {
     let name = kept.workflow.to_string();
-    let resource = ResourceRef { kind: "workflow".to_owned(), id: name.clone(), name };
+    let resource = ResourceRef { kind: "workflow".to_owned(), id: name.clone(), name, persons: Vec::new() };
     entry(action, resource, &kept.workflow, detail, now)
 }

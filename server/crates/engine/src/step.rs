@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use audit::{Actor as AuditActor, Door, Entry, Outcome, ResourceRef};
+use audit::{Actor as AuditActor, Detail, Door, Entry, Outcome, ResourceRef};
 use domain::{ApprovalState, DecisionKind, Name, Role, RunId, RunStatus, TaskStatus, Timestamp, UserId};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{
     StoreError, UnitOfWork,
     approvals::{Approval, ApprovalFilter},
@@ -283,12 +283,20 @@ fn launch_entry(actor: &Actor, child: &Run, task: &str, now: Timestamp) -> Entry
     run_entry(actor, child, "run.launch", Outcome::Done, detail, now)
 }
 
-fn run_entry(actor: &Actor, run: &Run, action: &str, outcome: Outcome, mut detail: Value, now: Timestamp) -> Entry {
+fn run_entry(
+    actor: &Actor,
+    run: &Run,
+    action: &str,
+    outcome: Outcome,
+    detail: impl Into<Detail>,
+    now: Timestamp,
+) -> Entry {
+    let mut detail = detail.into();
     // Of a run that this one has started, another definition knows it.
-    if let Value::Object(detail) = &mut detail
+    if let Value::Object(members) = &mut detail.value
         && run.id == actor.run.id
     {
-        detail.insert("risk".to_owned(), json!(actor.definition.rondo().risk));
+        members.insert("risk".to_owned(), json!(actor.definition.rondo().risk));
     }
     Entry {
         at: now,
@@ -299,12 +307,18 @@ fn run_entry(actor: &Actor, run: &Run, action: &str, outcome: Outcome, mut detai
         address: None,
         trace_id: actor.lease.run.to_string(),
         action: action.to_owned(),
-        resource: ResourceRef { kind: "run".to_owned(), id: run.id.to_string(), name: format!("R-{}", run.number) },
+        resource: ResourceRef {
+            kind: "run".to_owned(),
+            id: run.id.to_string(),
+            name: format!("R-{}", run.number),
+            persons: Vec::new(),
+        },
         namespace: Some(run.workflow.namespace.clone()),
         outcome,
         policies: Vec::new(),
         policy_set: None,
-        detail,
+        detail: detail.value,
+        named: detail.named,
     }
 }
 
@@ -440,6 +454,7 @@ fn asking_entry(actor: &Actor, opened: &approvals::Opened, now: Timestamp) -> En
         "asked": opened.asked.iter().map(|user| &user.login).collect::<Vec<_>>(),
         "enough": !opened.is_short,
     });
+    let detail = Detail::from(detail).naming_each("/asked", opened.asked.iter().map(|user| user.id));
     run_entry(actor, &actor.run, opened.action, Outcome::Done, detail, now)
 }
 

@@ -164,6 +164,7 @@ mod tests {
             key: key.public().to_string(),
             introductions: Vec::new(),
             body: serde_json::from_str(&bodies[seq - 1]).unwrap(),
+            personal: None,
             hash: tree::text(&tree::leaf(bodies[seq - 1].as_bytes())),
             size: 5,
             path: Claim::Inclusion { seq: seq as u64, size: 5 }.prove(&tiles).unwrap().iter().map(tree::text).collect(),

@@ -1,8 +1,10 @@
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
-    canonical, portable,
+    canonical,
+    personal::{self, DIGESTS, Disclosed, Personal},
+    portable,
     tree::{self, Edge, Hash},
 };
 
@@ -63,6 +65,26 @@ pub(crate) fn bodies(entries: &[Value]) -> Vec<String> {
         canonical(&entry).unwrap()
     });
     placed.collect()
+}
+
+/// The same in the present version: what names people stands beside the bodies.
+pub(crate) fn parted(entries: &[Value]) -> Vec<(String, Option<String>)> {
+    let part = |(place, body): (u8, String)| {
+        let mut body: Value = serde_json::from_str(&body).unwrap();
+        let (mut digests, mut beside) = (Map::new(), Personal::new());
+        for (number, pointer) in (1..).zip(["/actor/login", "/resource/name", "/detail/name"]) {
+            let Some(value) = personal::take(&mut body, pointer) else { continue };
+            let key = [place.wrapping_mul(16) + number; 32];
+            let text = canonical(&value).unwrap();
+            digests.insert(pointer.to_owned(), hex::encode(personal::digest(&key, &[text.as_bytes()])).into());
+            beside.insert(pointer.to_owned(), Disclosed { key: hex::encode(key), value });
+        }
+        body[DIGESTS] = digests.into();
+        body["v"] = json!(2);
+        let beside = canonical(&serde_json::to_value(beside).unwrap()).unwrap();
+        (canonical(&body).unwrap(), Some(beside))
+    };
+    (1..).zip(bodies(entries)).map(part).collect()
 }
 
 /// The root of the tree over bodies.

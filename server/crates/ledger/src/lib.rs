@@ -11,6 +11,7 @@
 //! - A [`cosignature::Quorum`] tells which witnesses have cosigned a checkpoint; [`witnessing`] is what logs and witnesses say
 //!   to each other.
 //! - [`growth::verify`] tells whether a log has grown from what somebody has seen of it.
+//! - [`personal`] is what stands beside a body, and can be taken away.
 //!
 //! # How to
 //! - **Change the encoding**: a new version beside [`VERSION`]; the verifier must go on reading the old one, and the
@@ -22,6 +23,7 @@ pub mod cosignature;
 pub mod evidence;
 pub mod export;
 pub mod growth;
+pub mod personal;
 pub mod proof;
 pub mod tree;
 pub mod verify;
@@ -30,7 +32,9 @@ pub mod witnessing;
 pub use canonical::{NotCanonical, canonical, parse, portable, within_depth};
 
 /// The version of the encoding of entries that this program writes, the `v` of a body.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
+/// The first version, which it reads: what names people is in the body itself.
+pub const FIRST_VERSION: i64 = 1;
 
 #[cfg(test)]
 mod fixture;

@@ -5,7 +5,7 @@ use domain::view::AuditProofView;
 use crate::{
     canonical::canonical,
     checkpoint::{PublicKey, Trust},
-    export,
+    export, personal,
     tree::{self, Claim},
     verify::{Outside, What, place},
 };
@@ -32,7 +32,7 @@ pub fn verify(proof: &AuditProofView, outside: &Outside) -> Result<Proved, What>
     if proof.format != FORMAT {
         return Err(What::Header);
     }
-    if proof.v != export::VERSION {
+    if !(export::BEFORE..=export::VERSION).contains(&proof.v) {
         return Err(What::Version(proof.v.to_string()));
     }
     let malformed = |why: &str| What::Malformed(why.to_owned());
@@ -44,6 +44,9 @@ pub fn verify(proof: &AuditProofView, outside: &Outside) -> Result<Proved, What>
     let hash = tree::leaf(text.as_bytes());
     if tree::text(&hash) != proof.hash {
         return Err(What::Hash);
+    }
+    if let Some(personal) = &proof.personal {
+        personal::check(&proof.body, &personal::from_value(personal.clone())?)?;
     }
     let path: Option<Vec<_>> = proof.path.iter().map(|hash| tree::from_text(hash)).collect();
     let path = path.ok_or_else(|| malformed("the path has what is no hash"))?;

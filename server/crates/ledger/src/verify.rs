@@ -5,16 +5,19 @@
 //! tell of itself; so completeness is proved only against a checkpoint that was kept somewhere else ([`Outside`]). In the same
 //! way a file can be signed anew with another key, which is seen by whoever knows the right one.
 
+mod written;
+
 use std::io::{self, BufRead, Read};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    VERSION,
+    FIRST_VERSION, VERSION,
     canonical::{canonical, integer, parse, portable},
     checkpoint::{Checkpoint, Distrust, PublicKey, Trust},
     export::{self, FORMAT},
+    personal,
     tree::{self, Edge, Hash},
 };
 
@@ -35,6 +38,8 @@ pub struct Outside {
 pub struct Verdict {
     /// How many sound entries were read, up to the fault if there is one.
     pub entries: u64,
+    /// How many of them have their bodies in an archive, so that only their hashes were read.
+    pub archived: u64,
     /// The root of the tree over them.
     pub root: Hash,
     /// How many checkpoints in the file fit them.
@@ -115,6 +120,15 @@ pub enum What {
     /// The hash is not that of the body.
     #[error("the hash does not fit: this entry was altered")]
     Hash,
+    /// A value that stands beside the body is not the one whose digest is in it.
+    #[error("the personal value at {0} is not the one that was hashed: it was altered")]
+    Personal(String),
+    /// A value stands beside the body that it has no digest for.
+    #[error("there is a personal value at {0}, for which the hashed entry has no digest: it was added")]
+    Undigested(String),
+    /// A value stands beside the body for a place where the body itself says something.
+    #[error("there is a personal value at {0}, where the hashed entry itself has something or no place: it was added")]
+    Occupied(String),
     /// A search column of the stored row says something else than its body.
     #[error("the column {0} says something else than the hashed entry")]
     Column(&'static str),
@@ -185,7 +199,7 @@ pub enum What {
 /// [`What`] is wrong with it.
 pub fn place(body: &Value) -> Result<i64, What> {
     let version = body.get("v").ok_or_else(|| What::Malformed("an entry without version".to_owned()))?;
-    if version.as_number().and_then(integer) != Some(VERSION) {
+    if !version.as_number().and_then(integer).is_some_and(|version| (FIRST_VERSION..=VERSION).contains(&version)) {
         return Err(What::Version(version.to_string()));
     }
     let seq = body.get("seq").and_then(Value::as_number).and_then(integer).filter(|seq| *seq > 0);
@@ -228,6 +242,14 @@ struct Footer {
     root: String,
 }
 
+/// Where the body of an entry is that is not in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Archived {
+    seq: i64,
+    segment: String,
+}
+
 /// How far a file has been read.
 struct Walk<'a> {
     outside: &'a Outside,
@@ -240,6 +262,7 @@ struct Walk<'a> {
     /// The given key, and those that it has introduced.
     given: Option<Trust>,
     edge: Edge,
+    archived: u64,
     checkpoints: u64,
     last_checkpoint: Option<String>,
     /// Entries up to the last checkpoint.
@@ -257,6 +280,7 @@ impl<'a> Walk<'a> {
             own: None,
             given: outside.key.clone().map(Trust::in_key),
             edge: Edge::default(),
+            archived: 0,
             checkpoints: 0,
             last_checkpoint: None,
             signed: None,
@@ -276,6 +300,7 @@ impl<'a> Walk<'a> {
         let trust = self.given.as_ref().or(self.own.as_ref());
         Verdict {
             entries,
+            archived: self.archived,
             root: self.edge.root(),
             checkpoints: self.checkpoints,
             key: trust.and_then(Trust::first).cloned(),
@@ -322,11 +347,13 @@ impl<'a> Walk<'a> {
             return Err(What::Header);
         }
         match value.get("v") {
-            Some(v) if v.as_i64() != Some(export::VERSION) => return Err(What::Version(v.to_string())),
+            Some(v) if !v.as_i64().is_some_and(|v| (export::BEFORE..=export::VERSION).contains(&v)) => {
+                return Err(What::Version(v.to_string()));
+            }
             _ => {}
         }
         let header: Header = serde_json::from_value(value).map_err(|_| What::Header)?;
-        debug_assert_eq!((header.format.as_str(), header.v.as_i64()), (FORMAT, Some(export::VERSION)));
+        debug_assert!(header.format == FORMAT && header.v.is_number());
         let key = PublicKey::parse(&header.key).ok().filter(|key| key.to_string() == header.key).ok_or(What::Header)?;
         if self.given.as_ref().is_some_and(|given| given.origin() != key.origin()) {
             return Err(What::Outside(Distrust::OtherLog));
@@ -337,9 +364,9 @@ impl<'a> Walk<'a> {
 
     /// Accepts a line; whether it was the last.
     fn accept(&mut self, line: &[u8], begun: &mut bool) -> Result<bool, Broken> {
-        if let Some((body, hash)) = as_written(line) {
+        if let Some(placed) = written::sound(line) {
             self.begin(begun)?;
-            return self.written_entry(body, hash).map(|()| false);
+            return self.push(placed.seq, placed.hash).map(|()| false);
         }
         let value = parse(line).map_err(|error| malformed(error.to_string()))?;
         let Value::Object(mut members) = value else {
@@ -348,6 +375,11 @@ impl<'a> Walk<'a> {
         if let Some(body) = members.remove("body") {
             self.begin(begun)?;
             self.entry(&body, members)?;
+            return Ok(false);
+        }
+        if let Some(archived) = members.remove("archived") {
+            self.begin(begun)?;
+            self.archived(archived, members)?;
             return Ok(false);
         }
         if let Some(introduction) = only(&mut members, "introduction")? {
@@ -401,32 +433,13 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// An entry as this program writes it: its bytes are hashed as they stand.
-    fn written_entry(&mut self, body: &[u8], claimed: &str) -> Result<(), Broken> {
-        #[derive(Deserialize)]
-        struct Placed {
-            v: i64,
-            seq: i64,
-        }
-        let hash = tree::leaf(body);
-        let placed = serde_json::from_slice::<Placed>(body).ok().filter(|placed| placed.v == VERSION);
-        match placed {
-            Some(Placed { seq, .. }) if tree::text(&hash) == claimed => self.push(seq, hash),
-            // Whatever is wrong with it is said by who reads more closely.
-            _ => {
-                let body = parse(body).map_err(|error| malformed(error.to_string()))?;
-                let members = Map::from_iter([("hash".to_owned(), Value::from(claimed))]);
-                self.entry(&body, members)
-            }
-        }
-    }
-
     fn entry(&mut self, body: &Value, mut members: Map<String, Value>) -> Result<(), Broken> {
         let seq = place(body);
         let broken = |what| (seq.as_ref().ok().copied(), what);
         let Some(Value::String(claimed)) = members.remove("hash") else {
             return Err(broken(What::Malformed("an entry without its hash".to_owned())));
         };
+        let beside = members.remove("personal").map(personal::from_value).transpose().map_err(broken)?;
         if let Some(name) = members.keys().next() {
             return Err(broken(What::Malformed(format!("unknown member {name}"))));
         }
@@ -436,7 +449,27 @@ impl<'a> Walk<'a> {
         if tree::text(&hash) != claimed {
             return Err(broken(What::Hash));
         }
+        personal::check(body, &beside.unwrap_or_default()).map_err(broken)?;
         self.push(seq, hash)
+    }
+
+    /// An entry whose body is in an archive: the tree tells whether its hash is the one that was signed.
+    fn archived(&mut self, archived: Value, mut members: Map<String, Value>) -> Result<(), Broken> {
+        let archived: Archived =
+            serde_json::from_value(portable(&archived)).map_err(|error| malformed(error.to_string()))?;
+        let broken = |what| (Some(archived.seq), what);
+        let hash = match only(&mut members, "hash") {
+            Ok(Some(text)) => tree::from_text(&text),
+            Ok(None) | Err(_) => None,
+        };
+        let hash =
+            hash.ok_or_else(|| broken(What::Malformed("an archived entry has its hash and no more".to_owned())))?;
+        if archived.segment.is_empty() {
+            return Err(broken(What::Malformed("an archived entry without its segment".to_owned())));
+        }
+        self.push(archived.seq, hash)?;
+        self.archived += 1;
+        Ok(())
     }
 
     fn push(&mut self, seq: i64, hash: Hash) -> Result<(), Broken> {
@@ -491,15 +524,6 @@ fn only(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, 
         Some(Value::String(text)) if members.is_empty() => Ok(Some(text)),
         Some(_) => Err(malformed(format!("{name} is not the only text of its line"))),
     }
-}
-
-/// The body and hash of an entry's line in the form in which this program writes it.
-fn as_written(line: &[u8]) -> Option<(&[u8], &str)> {
-    const BETWEEN: &[u8] = b",\"hash\":\"";
-    const HASH: usize = 64;
-    let rest = line.strip_prefix(b"{\"body\":")?.strip_suffix(b"\"}\n")?;
-    let (before, hash) = rest.split_at_checked(rest.len().checked_sub(HASH)?)?;
-    Some((before.strip_suffix(BETWEEN)?, std::str::from_utf8(hash).ok()?))
 }
 
 /// Lines of bounded length, counted. The length is checked before more is read.

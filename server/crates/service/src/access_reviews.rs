@@ -20,7 +20,7 @@ use tracing::error;
 
 use crate::{
     Caller, Gate, Service,
-    administration::is_last_administrator,
+    administration::{is_last_administrator, person_of},
     cursor,
     gate::Target,
     people::{all_right, field, people_with},
@@ -193,7 +193,7 @@ impl Service {
         let item = items.into_iter().find(|item| item.grant == grant).ok_or_else(not_found)?;
         let stored = gate.unit.grant(grant).await.or_problem()?;
         let words = format!("{}: {} on {}", item.holder, item.role, item.scope);
-        let target = Target::new("grant", grant, words);
+        let target = Target::new("grant", grant, words).naming(stored.as_ref().and_then(person_of));
         let target = match &item.scope {
             Scope::Everywhere => target,
             Scope::Namespace(namespace) => target.within(namespace),
@@ -301,7 +301,8 @@ impl Service {
                     };
                     let what = ("grant", grant.id.to_string(), words);
                     let detail = json!({"review": review.id, "title": review.title});
-                    let entry = self.system_entry("grant.lapse", what, namespace, detail);
+                    let mut entry = self.system_entry("grant.lapse", what, namespace, detail);
+                    entry.resource.persons = person_of(&grant).into_iter().collect();
                     audit::append(unit, &entry).await.or_problem()?;
                     lapsed += 1;
                     AccessVerdict::Lapsed

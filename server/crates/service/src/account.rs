@@ -140,7 +140,7 @@ impl Service {
     pub async fn revoke_session(&self, caller: &Caller, id: SessionId) -> Result<(), Problem> {
         let mut gate = self.enter(caller, Operation::SessionRevoke).await?;
         let own = Resource::own(ResourceKind::Session, caller.user);
-        let target = Target::new("session", id, caller.login.clone());
+        let target = Target::new("session", id, caller.login.clone()).naming([caller.user]);
         gate.authorize(&own, &target).await?;
         if !gate.unit.revoke_session(caller.user, id).await.or_problem()? {
             return Err(not_found());

@@ -1,5 +1,6 @@
 //! People, teams and grants.
 
+use audit::Detail;
 use domain::{
     ErrorCode, GrantId, Operation, Problem, Role, Scope, TeamId, Timestamp, UserId,
     view::{GrantView, Page, TeamView, UserView},
@@ -117,7 +118,7 @@ impl Service {
         gate.unit.insert_user(&user).await.or_problem()?;
         let link = self.password_link(gate.unit.as_mut(), user.id).await?;
         let view = user_view(gate.unit.as_mut(), &user).await?;
-        gate.finish(&user_target(&user), json!({"after": facts(&user)})).await?;
+        gate.finish(&user_target(&user), personal(user.id, json!({"after": facts(&user)}))).await?;
         self.administration_changed();
         Ok((view, link))
     }
@@ -134,7 +135,7 @@ impl Service {
         user.updated_at = gate.now;
         gate.unit.update_user(&user).await.or_problem()?;
         let view = user_view(gate.unit.as_mut(), &user).await?;
-        gate.finish(&user_target(&user), json!({"before": before, "after": facts(&user)})).await?;
+        gate.finish(&user_target(&user), personal(user.id, json!({"before": before, "after": facts(&user)}))).await?;
         self.administration_changed();
         Ok(view)
     }
@@ -155,7 +156,7 @@ impl Service {
             gate.unit.revoke_links_of(id, gate.now).await.or_problem()?;
         }
         let view = user_view(gate.unit.as_mut(), &user).await?;
-        gate.finish(&user_target(&user), json!({"before": before, "after": facts(&user)})).await?;
+        gate.finish(&user_target(&user), personal(user.id, json!({"before": before, "after": facts(&user)}))).await?;
         self.administration_changed();
         if !active {
             self.wake_departures();
@@ -171,7 +172,12 @@ impl Service {
         Ok(link)
     }
 
-    async fn enter_user(&self, caller: &Caller, id: UserId, operation: Operation) -> Result<(Gate<'_>, User), Problem> {
+    pub(crate) async fn enter_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        operation: Operation,
+    ) -> Result<(Gate<'_>, User), Problem> {
         let mut gate = self.enter(caller, operation).await?;
         let user = gate.unit.user(id).await.or_problem()?.filter(|user| user.id != UserId::SCHEDULE);
         let target = user.as_ref().map_or_else(|| Target::new("user", id, ""), user_target);
@@ -251,7 +257,7 @@ impl Service {
             return Ok(());
         }
         let target = Target::new("team", team.id, team.name);
-        gate.finish(&target, json!({"added": user.login})).await?;
+        gate.finish(&target, Detail::from(json!({"added": user.login})).naming("/added", [user.id])).await?;
         self.administration_changed();
         Ok(())
     }
@@ -264,7 +270,7 @@ impl Service {
             return Ok(());
         }
         let target = Target::new("team", team.id, team.name);
-        gate.finish(&target, json!({"removed": user.login})).await?;
+        gate.finish(&target, Detail::from(json!({"removed": user.login})).naming("/removed", [user.id])).await?;
         self.administration_changed();
         Ok(())
     }
@@ -341,7 +347,7 @@ impl Service {
         gate.unit.insert_grant(&grant).await.or_problem()?;
         let view = grant_view(gate.unit.as_mut(), &grant, now).await?;
         let after = json!({"holder": holder, "role": role, "scope": grant.scope, "expiresAt": expires_at});
-        gate.finish(&target, json!({"after": after})).await?;
+        gate.finish(&target, holding(&grant, json!({"after": after}))).await?;
         self.administration_changed();
         Ok(view)
     }
@@ -363,12 +369,12 @@ impl Service {
         }
         gate.unit.delete_grant(id).await.or_problem()?;
         let before = json!({"holder": holder, "role": grant.role, "scope": grant.scope});
-        gate.finish(&target, json!({"before": before})).await?;
+        gate.finish(&target, holding(&grant, json!({"before": before}))).await?;
         self.administration_changed();
         Ok(())
     }
 
-    fn administration_changed(&self) {
+    pub(crate) fn administration_changed(&self) {
         self.parts.live.changed(engine::Topic::Administration);
     }
 }
@@ -398,7 +404,31 @@ pub(crate) async fn is_last_administrator(unit: &mut dyn UnitOfWork, leaving: &G
 }
 
 fn grant_target(grant: &Grant, holder: &str) -> Target {
-    Target::new("grant", grant.id, format!("{holder}: {} on {}", grant.role, grant.scope)).on(&grant.scope)
+    let named = Target::new("grant", grant.id, format!("{holder}: {} on {}", grant.role, grant.scope));
+    named.on(&grant.scope).naming(person_of(grant))
+}
+
+/// The person that holds it, if that is no team.
+pub(crate) fn person_of(grant: &Grant) -> Option<UserId> {
+    match grant.subject {
+        Subject::User(id) => Some(id),
+        Subject::Team(_) => None,
+    }
+}
+
+/// The facts of a person before and after a change, for the audit log.
+pub(crate) fn personal(user: UserId, facts: Value) -> Detail {
+    let pointers = ["/before/name", "/before/email", "/after/name", "/after/email"];
+    pointers.into_iter().fold(facts.into(), |detail: Detail, pointer| detail.naming(pointer, [user]))
+}
+
+/// Who holds a grant, likewise.
+fn holding(grant: &Grant, facts: Value) -> Detail {
+    let detail = Detail::from(facts);
+    match person_of(grant) {
+        Some(person) => detail.naming("/before/holder", [person]).naming("/after/holder", [person]),
+        None => detail,
+    }
 }
 
 /// What the audit log keeps of a person.

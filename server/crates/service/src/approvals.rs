@@ -7,6 +7,7 @@ mod remarks;
 mod resubmission;
 mod timing;
 
+use audit::Detail;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
@@ -484,7 +485,7 @@ impl Service {
         let has_consequences = self.follow(&mut gate, &who, &approval, &run, standing, &deliberation.decisions).await?;
         let detail = json!({
             "decision": new.kind,
-            "onBehalfOf": represented.map(|other| other.login),
+            "onBehalfOf": represented.as_ref().map(|other| &other.login),
             "comment": comment,
             "digest": new.digest,
             "step": approval.title,
@@ -493,6 +494,7 @@ impl Service {
             "verdict": verdict_name(standing),
             "manner": new.manner.as_str(),
         });
+        let detail = Detail::from(detail).naming("/onBehalfOf", represented.map(|other| other.id));
         gate.finish(&target, detail).await?;
         // Whoever waits for more decisions, or for the requester, has nothing to do.
         if has_consequences {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use audit::csv;
+use audit::{Detail, csv};
 use domain::{
     ErrorCode, Operation, Problem,
     view::{AuditEntryView, AuditFilter, Page, VerificationView},
@@ -68,6 +68,10 @@ pub(crate) fn not_indexed(left: i64) -> Problem {
          are still being indexed; try again in a minute"
     );
     Problem::new(ErrorCode::Unavailable).with_detail(why)
+/// What somebody has searched for can name people, nobody knows whom.
+pub(crate) fn searched(detail: Value, filter: &str) -> Detail {
+    let members = ["actor", "address", "resource", "text"];
+    members.into_iter().fold(detail.into(), |detail: Detail, member| detail.naming(format!("{filter}/{member}"), None))
 }
 
 impl Service {
@@ -85,7 +89,7 @@ impl Service {
         let before = cursor::decode(cursor)?;
         // Turning the page is the same reading.
         if before.is_none() {
-            gate.note_reading(&target(), json!({"filter": filter})).await?;
+            gate.note_reading(&target(), searched(json!({"filter": filter}), "/filter")).await?;
             // What was just noted belongs to the page.
             gate.unit = self.searchable_log(&filter).await?;
         }
@@ -123,7 +127,7 @@ impl Service {
             ExportFormat::JsonLines => "json-lines",
             ExportFormat::Csv => "csv",
         };
-        gate.note_reading(&target(), json!({"format": name, "filter": filter})).await?;
+        gate.note_reading(&target(), searched(json!({"format": name, "filter": filter}), "/filter")).await?;
         let signed = self.checkpoint().await.or_problem()?;
         if format == ExportFormat::JsonLines {
             self.await_cosignatures(signed.size).await.or_problem()?;
@@ -158,7 +162,7 @@ impl Service {
     /// The same, in which `filter` finds everything.
     pub(crate) async fn searchable_log(&self, filter: &AuditFilter) -> Result<Box<dyn UnitOfWork>, Problem> {
         let store = self.parts.store.as_ref();
-        audit::sequence(store).await.or_problem()?;
+        self.sequence().await.or_problem()?;
         if filter.needs_index() {
             let left = match audit::index(store, INDEXED_AT_ONCE).await {
                 // Another node was quicker, and is at it.
@@ -178,7 +182,7 @@ impl Service {
 
     /// A view of the log with all that is durable now.
     async fn sequenced_log(&self) -> store::Result<Box<dyn UnitOfWork>> {
-        audit::sequence(self.parts.store.as_ref()).await?;
+        self.sequence().await?;
         self.parts.store.snapshot().await
     }
 }
@@ -221,7 +225,7 @@ pub(crate) async fn export_lines(store: &dyn Store, signed: &AuditCheckpoint, pi
         let Some(last) = rows.last() else { break };
         after = last.seq;
         for row in &rows {
-            piece.push_str(&export::line(&row.body));
+            piece.push_str(&export::line(&row.body, row.personal.as_deref()));
         }
         if piece.len() >= EXPORT_PIECE && pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() {
             return Ok(());

@@ -1,5 +1,6 @@
 //! Searches of the audit log that people have named, each for oneself or for all who may read the log.
 
+use audit::Detail;
 use domain::{Operation, Problem, view::AuditViewView};
 use policy::Resource;
 use serde_json::{Value, json};
@@ -59,7 +60,8 @@ impl Service {
         let saved = AuditView { user_id: caller.user, name, query, shared, saved_at: gate.now };
         gate.unit.put_audit_view(&saved).await.or_problem()?;
         let after = json!({"query": saved.query, "shared": shared});
-        gate.finish(&target, json!({"before": before.unwrap_or_else(|| json!({})), "after": after})).await?;
+        let detail = Detail::from(json!({"before": before.unwrap_or_else(|| json!({})), "after": after}));
+        gate.finish(&target, detail.naming("/before/query", None).naming("/after/query", None)).await?;
         Ok(view(saved))
     }
 

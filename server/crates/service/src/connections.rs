@@ -1,8 +1,9 @@
 //! Connections: configured targets with credentials.
 
+use audit::Detail;
 use connectors::ResolvedConnection;
 use domain::{
-    ConnectionId, ErrorCode, Name, Operation, Problem, Scope,
+    ConnectionId, ErrorCode, Name, Operation, Problem, Scope, UserId,
     view::{ConnectionCheck, ConnectionView, OwnerView},
 };
 use policy::Resource;
@@ -85,6 +86,14 @@ async fn owner(unit: &mut dyn UnitOfWork, owner: Option<Subject>) -> Result<Opti
             let error = field("/owner", "person", Value::Null, "there is no such person or team");
             Err(Problem::new(ErrorCode::InvalidInput).with_errors(vec![error]))
         }
+    }
+}
+
+/// The owner, if that is a person.
+fn person(owner: Option<&OwnerView>) -> Option<UserId> {
+    match owner {
+        Some(OwnerView::User { id, .. }) => Some(*id),
+        Some(OwnerView::Team { .. }) | None => None,
     }
 }
 
@@ -191,6 +200,8 @@ impl Service {
         gate.unit.put_connection(&connection).await.or_problem()?;
         let before = known.map(|known| facts(&known, owned_before.as_ref()));
         let detail = json!({"before": before, "after": facts(&connection, owned_by.as_ref())});
+        let detail = Detail::from(detail).naming("/before/owner/login", person(owned_before.as_ref()));
+        let detail = detail.naming("/after/owner/login", person(owned_by.as_ref()));
         gate.finish(&target(&connection), detail).await?;
         self.parts.live.changed(engine::Topic::Administration);
         Ok(view(connection, owned_by))
@@ -215,6 +226,7 @@ impl Service {
         let owner = owner(gate.unit.as_mut(), connection.owner).await?;
         gate.unit.delete_connection(id).await.or_problem()?;
         let detail = json!({"before": facts(&connection, owner.as_ref()), "after": null});
+        let detail = Detail::from(detail).naming("/before/owner/login", person(owner.as_ref()));
         gate.finish(&target(&connection), detail).await?;
         self.parts.live.changed(engine::Topic::Administration);
         Ok(())

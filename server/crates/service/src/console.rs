@@ -4,7 +4,7 @@
 
 use std::{fmt, time::Duration};
 
-use audit::{Actor, Door, Entry, Outcome, ResourceRef};
+use audit::{Actor, Detail, Door, Entry, Outcome, ResourceRef};
 use domain::{
     ErrorCode, GrantId, Name, Operation, PolicySetState, Problem, Role, Scope, TokenId, UserId,
     view::{FileReport, UserView, VerificationView},
@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     AuditExport, DefinitionArchive, DefinitionFile, ExportedVersions, NewUser, Origin, Service,
+    administration::personal,
     audit_log::{self, export_lines},
     authoring::{archive_detail, archive_target},
     gate::Target,
@@ -100,7 +101,10 @@ impl Service {
             Operation::UserCreate,
             ("user", user.id.to_string(), user.login.clone()),
             None,
-            json!({"after": {"name": user.name, "email": user.email, "active": true, "manager": user.manager_id}}),
+            personal(
+                user.id,
+                json!({"after": {"name": user.name, "email": user.email, "active": true, "manager": user.manager_id}}),
+            ),
         )];
         for (role, scope) in roles {
             let grant = Grant {
@@ -118,12 +122,15 @@ impl Service {
                 Scope::Everywhere => None,
                 Scope::Namespace(name) => Some(name),
             };
-            entries.push(self.console_entry(
+            let mut entry = self.console_entry(
                 Operation::GrantCreate,
                 ("grant", grant.id.to_string(), format!("{}: {role} on {scope}", user.login)),
                 namespace,
-                json!({"after": {"holder": user.login, "role": role, "scope": scope}}),
-            ));
+                Detail::from(json!({"after": {"holder": user.login, "role": role, "scope": scope}}))
+                    .naming("/after/holder", [user.id]),
+            );
+            entry.resource.persons = vec![user.id];
+            entries.push(entry);
         }
         let way = match password {
             Some(_) => WayIn::Password,
@@ -295,7 +302,7 @@ impl Service {
 
     /// Checks the stored audit log from its beginning, without an entry: for `rondo doctor`.
     pub async fn console_verify_audit(&self) -> Result<VerificationView, Problem> {
-        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
+        self.sequence().await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         self.verdict(unit.as_mut()).await.or_problem()
     }
@@ -333,8 +340,9 @@ impl Service {
         action: impl fmt::Display,
         (kind, id, name): (&str, String, String),
         namespace: Option<&Name>,
-        detail: Value,
+        detail: impl Into<Detail>,
     ) -> Entry {
+        let detail = detail.into();
         Entry {
             at: self.now(),
             actor: Actor { id: None, login: "console".to_owned() },
@@ -344,12 +352,13 @@ impl Service {
             address: None,
             trace_id: String::new(),
             action: action.to_string(),
-            resource: ResourceRef { kind: kind.to_owned(), id, name },
+            resource: ResourceRef { kind: kind.to_owned(), id, name, persons: Vec::new() },
             namespace: namespace.cloned(),
             outcome: Outcome::Done,
             policies: Vec::new(),
             policy_set: None,
-            detail,
+            detail: detail.value,
+            named: detail.named,
         }
     }
 }

@@ -193,7 +193,7 @@ impl Service {
             return Err(Problem::new(ErrorCode::InvalidInput).with_detail(words).with_errors(wrong));
         }
         gate.note_reading(&target(about), json!({"from": from, "to": to})).await?;
-        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
+        self.sequence().await.or_problem()?;
         self.read_controls().await.or_problem()?;
         gate.unit = self.parts.store.snapshot().await.or_problem()?;
         let mut named = gate.unit.named_controls().await.or_problem()?;

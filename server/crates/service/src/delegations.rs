@@ -1,6 +1,7 @@
 //! Who decides for whom, and when. What follows from it is asked for wherever somebody decides or looks (`approvals.rs`); so a
 //! delegation begins and ends by the clock, for decisions that are open already as for those to come.
 
+use audit::Detail;
 use domain::{
     DelegationId, DelegationScope, DelegationState, ErrorCode, Operation, Problem, Timestamp, UserId,
     view::DelegationView,
@@ -49,7 +50,8 @@ pub struct NewDelegation {
 }
 
 fn target(delegation: &Delegation, of: &str, to: &str) -> Target {
-    Target::new("delegation", delegation.id, format!("{to} for {of}"))
+    let named = Target::new("delegation", delegation.id, format!("{to} for {of}"));
+    named.naming([delegation.user_id, delegation.substitute_id])
 }
 
 /// Where a delegation stands.
@@ -77,7 +79,7 @@ impl Service {
     pub async fn delegate(&self, caller: &Caller, new: NewDelegation) -> Result<DelegationView, Problem> {
         let mut gate = self.enter(caller, Operation::DelegationCreate).await?;
         let login = new.substitute.trim().to_lowercase();
-        let named = Target::new("delegation", "", format!("{login} for {}", caller.login));
+        let named = Target::new("delegation", "", format!("{login} for {}", caller.login)).naming([caller.user]);
         gate.authorize(&Resource::account(caller.user), &named).await?;
         let substitute = gate.unit.user_by_login(&login).await.or_problem()?;
         let substitute = substitute.filter(|user| user.id != UserId::SCHEDULE);
@@ -120,7 +122,7 @@ impl Service {
         self.tell_of_delegation(&mut gate, &substitute, NoticeKind::DelegationGiven, &caller.name, cause).await?;
         let view = view(gate.unit.as_mut(), delegation.clone(), gate.now).await?;
         let target = target(&delegation, &caller.login, &substitute.login);
-        gate.finish(&target, json!({"after": facts(&delegation, &caller.login, &substitute.login)})).await?;
+        gate.finish(&target, facts("after", &delegation, &caller.login, &substitute.login)).await?;
         self.delegations_changed(&[substitute.id]);
         Ok(view)
     }
@@ -145,10 +147,10 @@ impl Service {
             self.tell_of_delegation(&mut gate, person, NoticeKind::DelegationRevoked, other, cause).await?;
         }
         let told: Vec<UserId> = told.into_iter().map(|user| user.id).collect();
-        let before = facts(&delegation, &owner.login, &substitute.login);
+        let before = facts("before", &delegation, &owner.login, &substitute.login);
         let delegation = Delegation { revoked: Some(revocation), ..delegation };
         let view = view(gate.unit.as_mut(), delegation, gate.now).await?;
-        gate.finish(&target, json!({"before": before})).await?;
+        gate.finish(&target, before).await?;
         self.delegations_changed(&told);
         Ok(view)
     }
@@ -181,15 +183,17 @@ impl Service {
 }
 
 /// What the audit log keeps of a delegation.
-fn facts(delegation: &Delegation, of: &str, to: &str) -> Value {
-    json!({
+fn facts(when: &str, delegation: &Delegation, of: &str, to: &str) -> Detail {
+    let facts = json!({
         "person": of,
         "substitute": to,
         "scope": delegation.scope,
         "from": delegation.starts_at,
         "until": delegation.ends_at,
         "reason": delegation.reason,
-    })
+    });
+    let person = Detail::from(json!({when: facts})).naming(format!("/{when}/person"), [delegation.user_id]);
+    person.naming(format!("/{when}/substitute"), [delegation.substitute_id])
 }
 
 async fn view(unit: &mut dyn UnitOfWork, delegation: Delegation, now: Timestamp) -> Result<DelegationView, Problem> {

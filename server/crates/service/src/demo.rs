@@ -1,6 +1,7 @@
 //! The demonstration organisation: six people, a manager relation, teams, grants, and connections that need nothing
 //! installed. Only `rondo serve --demo` makes it, and only in an empty database.
 
+use audit::Detail;
 use domain::{ConnectionId, GrantId, Problem, Role, Scope, TeamId, UserId, view::DemoSignIn};
 use identity::Secret;
 use serde_json::json;
@@ -144,7 +145,12 @@ impl Service {
             "demonstration.load",
             ("portal", "rondo".to_owned(), "demonstration organisation".to_owned()),
             None,
-            json!({"people": PEOPLE.map(|(login, ..)| login)}),
+            PEOPLE
+                .iter()
+                .enumerate()
+                .fold(Detail::from(json!({"people": PEOPLE.map(|(login, ..)| login)})), |detail, (place, _)| {
+                    detail.naming(format!("/people/{place}"), None)
+                }),
         );
         audit::append(unit.as_mut(), &entry).await.or_problem()?;
         unit.commit().await.or_problem()?;

@@ -58,7 +58,7 @@ fn resource(emergency: &Emergency) -> Resource {
 
 fn target(emergency: &Emergency, login: &str) -> Target {
     let words = format!("{login}: {} on {}", emergency.role, emergency.scope);
-    Target::new("emergency", emergency.id, words).on(&emergency.scope)
+    Target::new("emergency", emergency.id, words).on(&emergency.scope).naming([emergency.person])
 }
 
 fn said(text: &str, pointer: &str) -> Result<String, Problem> {

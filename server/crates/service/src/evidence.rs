@@ -21,7 +21,7 @@ use store::{UnitOfWork, audit::AuditCheckpoint};
 
 use crate::{
     Caller, Service,
-    audit_log::target,
+    audit_log::{searched, target},
     packing::Packing,
     people::field,
     problems::{OrProblem as _, internal, not_found},
@@ -73,7 +73,7 @@ impl Service {
         }
         places.reverse();
         let evidence = json!({"filter": filter, "size": signed.size, "entries": places.len()});
-        gate.note_reading(&target(), json!({"evidence": evidence})).await?;
+        gate.note_reading(&target(), searched(json!({"evidence": evidence}), "/evidence/filter")).await?;
         pack(unit.as_mut(), &filter, &signed, &places, language).await
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use audit::{Actor, Entry, Outcome, ResourceRef};
+use audit::{Actor, Detail, Entry, Outcome, ResourceRef};
 use domain::{ErrorCode, Name, NamedPolicy, Operation, OperationKind, Problem, Risk, RunId, Scope, Timestamp, UserId};
 use policy::{Policies, Principal, Resource};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::UnitOfWork;
 
 use crate::{
@@ -62,13 +62,15 @@ pub(crate) struct Target {
     pub namespace: Option<Name>,
     /// The run that it belongs to, where it is none itself.
     pub run: Option<RunId>,
+    /// Whom its name names, where it is no user and has the names of some in it.
+    pub persons: Vec<UserId>,
 }
 
 impl Target {
     /// A resource without namespace.
     #[expect(clippy::needless_pass_by_value, reason = "ids are small and copied; a reference would clutter every call")]
     pub(crate) fn new(kind: &'static str, id: impl ToString, name: impl Into<String>) -> Self {
-        Self { kind, id: id.to_string(), name: name.into(), namespace: None, run: None }
+        Self { kind, id: id.to_string(), name: name.into(), namespace: None, run: None, persons: Vec::new() }
     }
 
     /// The same within a namespace.
@@ -80,6 +82,11 @@ impl Target {
     /// The same as part of a run.
     pub(crate) fn of_run(self, run: RunId) -> Self {
         Self { run: Some(run), ..self }
+    }
+
+    /// The same, whose name has those of people in it.
+    pub(crate) fn naming(self, persons: impl IntoIterator<Item = UserId>) -> Self {
+        Self { persons: persons.into_iter().collect(), ..self }
     }
 
     /// The same on a scope.
@@ -195,7 +202,9 @@ impl Gate<'_> {
 
     /// Drops what was begun, enters the refusal in the audit log, and gives the problem back.
     pub(crate) async fn refuse(&mut self, target: &Target, problem: Problem) -> Problem {
-        let entry = self.entry(target, Outcome::Refused, json!({"code": problem.code, "detail": problem.detail}));
+        // The sentence can have somebody in it.
+        let detail = Detail::from(json!({"code": problem.code, "detail": problem.detail})).naming("/detail", None);
+        let entry = self.entry(target, Outcome::Refused, detail);
         match self.refused(&entry).await {
             Ok(()) => problem,
             // A refusal that cannot be recorded is still no permission.
@@ -214,14 +223,15 @@ impl Gate<'_> {
 
     /// An audit entry of this operation. Whoever holds a role by emergency access is marked in all that they do, and what
     /// belongs to a run says to which.
-    pub(crate) fn entry(&self, target: &Target, outcome: Outcome, mut detail: Value) -> Entry {
-        if let Some(detail) = detail.as_object_mut() {
+    pub(crate) fn entry(&self, target: &Target, outcome: Outcome, detail: impl Into<Detail>) -> Entry {
+        let mut detail = detail.into();
+        if let Some(members) = detail.value.as_object_mut() {
             let marks = [
                 ("emergency", self.principal.as_ref().and_then(|person| person.emergency).map(|id| json!(id))),
                 ("run", target.run.map(|run| json!(run))),
                 ("risk", self.risk.map(|risk| json!(risk))),
             ];
-            detail.extend(marks.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+            members.extend(marks.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
         Entry {
             at: self.now,
@@ -232,12 +242,18 @@ impl Gate<'_> {
             address: Some(self.origin.address.clone()).filter(|address| !address.is_empty()),
             trace_id: self.origin.trace_id.clone(),
             action: self.operation.to_string(),
-            resource: ResourceRef { kind: target.kind.to_owned(), id: target.id.clone(), name: target.name.clone() },
+            resource: ResourceRef {
+                kind: target.kind.to_owned(),
+                id: target.id.clone(),
+                name: target.name.clone(),
+                persons: target.persons.clone(),
+            },
             namespace: target.namespace.clone(),
             outcome,
             policies: self.policies.clone().unwrap_or_default(),
             policy_set: self.policies.as_ref().map(|_| self.in_force.digest().to_owned()),
-            detail,
+            detail: detail.value,
+            named: detail.named,
         }
     }
 
@@ -247,7 +263,7 @@ impl Gate<'_> {
     }
 
     /// Enters the change in the audit log, and under its idempotency key, and makes all of it durable.
-    pub(crate) async fn finish(mut self, target: &Target, detail: Value) -> Result<(), Problem> {
+    pub(crate) async fn finish(mut self, target: &Target, detail: impl Into<Detail>) -> Result<(), Problem> {
         debug_assert_eq!(self.operation.kind(), OperationKind::Change);
         let entry = self.entry(target, Outcome::Done, detail);
         audit::append(self.unit.as_mut(), &entry).await.or_problem()?;
@@ -264,7 +280,7 @@ impl Gate<'_> {
     }
 
     /// Enters a reading of something that auditors want to know of. Reading units cannot write, so it is a unit of its own.
-    pub(crate) async fn note_reading(&mut self, target: &Target, detail: Value) -> Result<(), Problem> {
+    pub(crate) async fn note_reading(&mut self, target: &Target, detail: impl Into<Detail>) -> Result<(), Problem> {
         let entry = self.entry(target, Outcome::Done, detail);
         let mut unit = self.service.parts.store.begin().await.or_problem()?;
         audit::append(unit.as_mut(), &entry).await.or_problem()?;
@@ -272,7 +288,7 @@ impl Gate<'_> {
     }
 
     /// Makes a failed attempt durable (a wrong password with its count), with its audit entry.
-    pub(crate) async fn fail(mut self, target: &Target, problem: Problem, detail: Value) -> Problem {
+    pub(crate) async fn fail(mut self, target: &Target, problem: Problem, detail: impl Into<Detail>) -> Problem {
         let entry = self.entry(target, Outcome::Refused, detail);
         let written = async {
             audit::append(self.unit.as_mut(), &entry).await?;

@@ -32,6 +32,7 @@ mod delegations;
 mod demo;
 mod drafts;
 mod emergencies;
+mod erasure;
 mod events;
 mod evidence;
 mod follow;
@@ -161,6 +162,7 @@ pub struct Service {
     typical: Typical,
     passed_over: PassedOver,
     repositories_due: Notify,
+    erasures_due: Notify,
 }
 
 impl Service {
@@ -176,6 +178,7 @@ impl Service {
             typical: Typical::default(),
             passed_over: PassedOver::default(),
             repositories_due: Notify::new(),
+            erasures_due: Notify::new(),
         }
     }
 

@@ -7,6 +7,7 @@ mod force;
 mod questions;
 mod replay;
 
+use audit::Detail;
 use domain::{
     ErrorCode, Operation, PolicySetState, Problem, Role, Scope, Timestamp, UserId,
     view::{DiagnosticView, LineChange, LineView, Page, PoliciesView, PolicySetItem, PolicySetView, PolicyView},
@@ -356,6 +357,7 @@ impl Service {
             "before": {"version": before.as_ref().map(|set| set.version), "digest": digest_before},
             "after": {"version": version, "digest": active.digest},
         });
+        let detail = Detail::from(detail).naming_each("/authors", written.authors.iter().copied());
         gate.finish(&target(version), detail).await?;
         self.load_policies().await?;
         self.parts.live.changed(Topic::Policies);

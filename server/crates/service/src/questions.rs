@@ -67,7 +67,7 @@ impl Service {
         }
         gate.note_reading(&target(name), json!({"from": from, "to": to})).await?;
         // What has happened by now belongs to the answer, wherever it waits for its place.
-        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
+        self.sequence().await.or_problem()?;
         gate.unit = self.parts.store.snapshot().await.or_problem()?;
         let (rows, cut_off) = answer(gate.unit.as_mut(), saved.question, from, to).await?;
         let followed = gate.unit.subscription(caller.user, name).await.or_problem()?;

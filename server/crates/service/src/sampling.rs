@@ -17,7 +17,7 @@ use store::UnitOfWork;
 
 use crate::{
     Caller, Service,
-    audit_log::{entry_view, target},
+    audit_log::{entry_view, searched, target},
     people::{all_right, field},
     problems::OrProblem as _,
     views::People,
@@ -53,7 +53,7 @@ impl Service {
         rows.sort_by_key(|row| drawn.iter().position(|place| *place == row.seq));
         let people = People::load(unit.as_mut(), rows.iter().filter_map(|row| row.actor_id)).await.or_problem()?;
         let sample = json!({"seed": seed, "size": size, "filter": filter, "population": population, "drawn": drawn});
-        gate.note_reading(&target(), json!({"sample": sample})).await?;
+        gate.note_reading(&target(), searched(json!({"sample": sample}), "/sample/filter")).await?;
         Ok(AuditSampleView {
             seed: seed.to_owned(),
             last,

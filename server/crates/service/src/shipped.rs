@@ -196,8 +196,9 @@ impl Service {
         action: &str,
         (kind, id, name): (&str, String, String),
         namespace: Option<&Name>,
-        detail: serde_json::Value,
+        detail: impl Into<audit::Detail>,
     ) -> audit::Entry {
+        let detail = detail.into();
         debug_assert!(action.parse::<Operation>().is_err(), "operations are entered by their gate");
         audit::Entry {
             at: self.now(),
@@ -208,12 +209,13 @@ impl Service {
             address: None,
             trace_id: String::new(),
             action: action.to_owned(),
-            resource: audit::ResourceRef { kind: kind.to_owned(), id, name },
+            resource: audit::ResourceRef { kind: kind.to_owned(), id, name, persons: Vec::new() },
             namespace: namespace.cloned(),
             outcome: audit::Outcome::Done,
             policies: Vec::new(),
             policy_set: None,
-            detail,
+            detail: detail.value,
+            named: detail.named,
         }
     }
 }

@@ -54,10 +54,15 @@ pub trait Anchor: fmt::Debug + Send + Sync {
 }
 
 impl Service {
+    /// Gives all that is durable its place in the log.
+    pub(crate) async fn sequence(&self) -> store::Result<()> {
+        audit::sequence(self.parts.store.as_ref(), self.parts.random.as_ref()).await
+    }
+
     /// Signs the log as it is now, unless it has been; the checkpoint over all of it.
     pub(crate) async fn checkpoint(&self) -> store::Result<AuditCheckpoint> {
         let store = self.parts.store.as_ref();
-        audit::sequence(store).await?;
+        self.sequence().await?;
         let mut unit = store.snapshot().await?;
         let growth = audit::resume(unit.as_mut()).await?;
         let size = i64::try_from(growth.size()).map_err(|_| inconsistent("audit_tiles"))?;
@@ -226,7 +231,7 @@ impl Service {
         let mut gate = self.look(caller, Operation::AuditRead).await?;
         gate.authorize(&Resource::system(), &target()).await?;
         gate.note_reading(&target(), json!({"consistency": {"from": from, "to": to}})).await?;
-        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
+        self.sequence().await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let size = u64::try_from(unit.audit_tree_size().await.or_problem()?).unwrap_or_default();
         let to = to.unwrap_or(size);
@@ -421,6 +426,12 @@ impl<'c> Prover<'c> {
                 key: self.key.clone(),
                 introductions: self.introductions.clone(),
                 body: serde_json::from_str(&row.body).map_err(|_| inconsistent("audit_entries"))?,
+                personal: row
+                    .personal
+                    .as_deref()
+                    .map(serde_json::from_str)
+                    .transpose()
+                    .map_err(|_| inconsistent("audit_entries"))?,
                 hash: tree::text(&tree::leaf(row.body.as_bytes())),
                 size,
                 path: path.iter().map(tree::text).collect(),

@@ -37,6 +37,12 @@ pub(crate) const POSITION: &str = "strpos";
 /// come as words already, so no dictionary and no parser has a say, whatever the database's locale.
 pub(crate) const INDEX_WORDS: (&str, &str, &str) =
     ("INSERT INTO audit_words (rowid, words) VALUES ", ", array_to_tsvector(string_to_array(", ", ' ')))");
+/// Takes entries out of the index; by their places, whatever their words are.
+pub(crate) fn push_unindex(statement: &mut Statement, entries: &[(i64, String)]) {
+    statement.push("DELETE FROM audit_words WHERE rowid IN (");
+    statement.values(entries.iter().map(|(seq, _)| *seq)).push(")");
+}
+
 /// How they are asked: before and after the query.
 pub(crate) const MATCH_WORDS: (&str, &str) = (" AND words.words @@ CAST(", " AS tsquery)");
 /// Asks for the first part of an action's name, as the index `audit_entries_area` has it.

@@ -34,6 +34,15 @@ pub(crate) const INDEX_WORDS: (&str, &str, &str) = ("INSERT INTO audit_words (ro
 pub(crate) const MATCH_WORDS: (&str, &str) = (" AND audit_words MATCH ", "");
 /// Asks for the first part of an action's name, as the index `audit_entries_area` has it.
 pub(crate) const AREA_OF_ACTION: &str = " AND substr(e.action, 1, instr(e.action || '.', '.') - 1) = ";
+/// Takes entries out of the index, each by the words that were put in.
+pub(crate) fn push_unindex(statement: &mut Statement, entries: &[(i64, String)]) {
+    statement.push("INSERT INTO audit_words (audit_words, rowid, words) VALUES ");
+    for (index, (seq, words)) in entries.iter().enumerate() {
+        statement.push(if index == 0 { "('delete', " } else { ", ('delete', " });
+        statement.value(*seq).push(", ").value(words).push(")");
+    }
+}
+
 /// Between words that must all be there.
 pub(crate) const WORD_AND: &str = " AND ";
 

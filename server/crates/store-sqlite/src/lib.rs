@@ -62,6 +62,8 @@ mod delegations;
 mod driver_errors;
 #[path = "../../store/sql/emergencies.rs"]
 mod emergencies;
+#[path = "../../store/sql/erasures.rs"]
+mod erasures;
 #[path = "../../store/sql/events.rs"]
 mod events;
 #[path = "../../store/sql/limits.rs"]

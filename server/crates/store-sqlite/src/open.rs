@@ -71,6 +71,8 @@ pub(crate) async fn pools<const N: usize>(
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .statement_cache_capacity(STATEMENT_CACHE)
+        // What is deleted or erased leaves the file, too.
+        .pragma("secure_delete", "ON")
         .pragma("cache_size", PAGE_CACHE)
         .optimize_on_close(true, None);
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);

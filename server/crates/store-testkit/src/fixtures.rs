@@ -550,6 +550,7 @@ pub fn audit(seq: i64) -> AuditRow {
         namespace: Some("identity".to_owned()),
         outcome: "done".to_owned(),
         body: format!("{{\"seq\":{seq}}}"),
+        personal: None,
     }
 }
 

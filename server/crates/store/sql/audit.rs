@@ -13,7 +13,7 @@ use store::{
 };
 
 use crate::{
-    db::{AREA_OF_ACTION, INDEX_WORDS, MATCH_WORDS, WORD_AND, push_prefix},
+    db::{AREA_OF_ACTION, INDEX_WORDS, MATCH_WORDS, WORD_AND, push_prefix, push_unindex},
     row::{Columns, each, first, only},
     statement::{IDS_PER_QUERY, Statement, sql},
     unit::Unit,
@@ -24,7 +24,8 @@ const ROWS_PER_INSERT: usize = 500;
 
 macro_rules! columns {
     () => {
-        "seq, at, actor_id, actor, action, resource_kind, resource_id, resource_name, namespace, outcome, body"
+        "seq, at, actor_id, actor, action, resource_kind, resource_id, resource_name, namespace, outcome, body, \
+         personal"
     };
 }
 
@@ -47,6 +48,7 @@ fn entry(row: &Columns<'_>) -> Result<AuditRow> {
         namespace: row.maybe_text("namespace")?,
         outcome: row.text("outcome")?,
         body: row.text("body")?,
+        personal: row.maybe_text("personal")?,
     })
 }
 
@@ -236,6 +238,34 @@ fn push_columns(statement: &mut Statement, filter: &AuditFilter) {
     }
 }
 
+fn marks_of(entry: &AuditTerms) -> impl Iterator<Item = (i64, Mark, &String)> {
+    entry.marks.iter().map(|(mark, text)| (entry.seq, *mark, text))
+}
+
+impl Unit {
+    async fn add_audit_terms(&mut self, terms: &[AuditTerms]) -> Result<()> {
+        for some in terms.chunks(ROWS_PER_INSERT) {
+            let mut insert = sql(INDEX_WORDS.0);
+            for (index, entry) in some.iter().enumerate() {
+                insert.push(if index == 0 { "(" } else { ", (" });
+                insert.value(entry.seq).push(INDEX_WORDS.1).value(&entry.words.join(" ")).push(INDEX_WORDS.2);
+            }
+            self.execute(insert).await?;
+        }
+        let marks: Vec<_> = terms.iter().flat_map(marks_of).collect();
+        for some in marks.chunks(ROWS_PER_INSERT) {
+            let mut insert = sql("INSERT INTO audit_marks (kind, text, seq) VALUES ");
+            for (index, (seq, mark, text)) in some.iter().enumerate() {
+                insert.push(if index == 0 { "(" } else { ", (" });
+                insert.value(mark.as_str()).push(", ").value(text.as_str()).push(", ").value(*seq).push(")");
+            }
+            insert.push(" ON CONFLICT DO NOTHING");
+            self.execute(insert).await?;
+        }
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl AuditLog for Unit {
     async fn audit_size(&mut self) -> Result<i64> {
@@ -260,7 +290,7 @@ impl AuditLog for Unit {
                 insert.value(&row.actor).push(", ").value(&row.action).push(", ").value(&row.resource_kind).push(", ");
                 insert.value(&row.resource_id).push(", ").value(&row.resource_name).push(", ");
                 insert.value(row.namespace.as_deref()).push(", ").value(&row.outcome).push(", ");
-                insert.value(&row.body).push(")");
+                insert.value(&row.body).push(", ").value(row.personal.as_deref()).push(")");
             }
             self.execute(insert).await?;
         }
@@ -309,26 +339,31 @@ impl AuditLog for Unit {
         let Some(last) = terms.last() else { return Ok(()) };
         let moved = sql("UPDATE audit_indexed SET seq = $2 WHERE id = 1 AND seq = $1").bind(before).bind(last.seq);
         self.execute_one(moved).await?;
-        for some in terms.chunks(ROWS_PER_INSERT) {
-            let mut insert = sql(INDEX_WORDS.0);
-            for (index, entry) in some.iter().enumerate() {
-                insert.push(if index == 0 { "(" } else { ", (" });
-                insert.value(entry.seq).push(INDEX_WORDS.1).value(&entry.words.join(" ")).push(INDEX_WORDS.2);
-            }
-            self.execute(insert).await?;
-        }
-        let marks = terms.iter().flat_map(|entry| entry.marks.iter().map(|(mark, text)| (entry.seq, *mark, text)));
-        let marks: Vec<_> = marks.collect();
-        for some in marks.chunks(ROWS_PER_INSERT) {
-            let mut insert = sql("INSERT INTO audit_marks (kind, text, seq) VALUES ");
-            for (index, (seq, mark, text)) in some.iter().enumerate() {
-                insert.push(if index == 0 { "(" } else { ", (" });
-                insert.value(mark.as_str()).push(", ").value(text.as_str()).push(", ").value(*seq).push(")");
-            }
-            insert.push(" ON CONFLICT DO NOTHING");
-            self.execute(insert).await?;
+        self.add_audit_terms(terms).await
+    }
+
+    async fn erase_audit(&mut self, rows: &[AuditRow]) -> Result<()> {
+        for row in rows {
+            let statement =
+                sql("UPDATE audit_entries SET actor = $2, resource_name = $3, personal = $4 WHERE seq = $1");
+            let statement = statement.bind(row.seq).bind(&row.actor).bind(&row.resource_name);
+            self.execute_one(statement.bind(row.personal.as_deref())).await?;
         }
         Ok(())
+    }
+
+    async fn reindex_audit(&mut self, before: &[AuditTerms], after: &[AuditTerms]) -> Result<()> {
+        for some in before.chunks(IDS_PER_QUERY.min(ROWS_PER_INSERT)) {
+            let words: Vec<_> = some.iter().map(|entry| (entry.seq, entry.words.join(" "))).collect();
+            let mut unindexed = sql("");
+            push_unindex(&mut unindexed, &words);
+            self.execute(unindexed).await?;
+            for (seq, mark, text) in some.iter().flat_map(marks_of) {
+                let statement = sql("DELETE FROM audit_marks WHERE kind = $1 AND text = $2 AND seq = $3");
+                self.execute(statement.bind(mark.as_str()).bind(text).bind(seq)).await?;
+            }
+        }
+        self.add_audit_terms(after).await
     }
 
     async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<i64>> {
@@ -351,7 +386,7 @@ impl AuditLog for Unit {
     async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>> {
         let mut statement = sql(concat!(
             "SELECT e.seq, e.at, e.actor_id, e.actor, e.action, e.resource_kind, e.resource_id, e.resource_name, ",
-            "e.namespace, e.outcome, e.body"
+            "e.namespace, e.outcome, e.body, e.personal"
         ));
         push_filtered(&mut statement, filter, before, limit);
         each(&self.fetch(statement).await?, entry)

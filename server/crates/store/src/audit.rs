@@ -30,6 +30,9 @@ pub struct AuditRow {
     pub outcome: String,
     /// The canonical entry: exactly the bytes that were hashed.
     pub body: String,
+    /// What names people in it, as JSON by pointers, each with the key of its digest in the body; none where there is nothing, or
+    /// nothing left.
+    pub personal: Option<String>,
 }
 
 /// What an entry is found by beyond its columns.
@@ -138,6 +141,11 @@ pub trait AuditLog: Send {
     async fn audit_indexed(&mut self) -> Result<i64>;
     /// Lets the entries after `before` be found, up to the last of these; [`crate::StoreError::Conflict`] when others have.
     async fn index_audit(&mut self, before: i64, terms: &[AuditTerms]) -> Result<()>;
+    /// Replaces what names people in entries by what is left of it, with the columns that show it; in a tree and a log that
+    /// stay as they are.
+    async fn erase_audit(&mut self, rows: &[AuditRow]) -> Result<()>;
+    /// Lets entries be found by something else than they are found by now.
+    async fn reindex_audit(&mut self, before: &[AuditTerms], after: &[AuditTerms]) -> Result<()>;
     /// The places of entries that `filter` lets through, newest first, below `before`, at most `limit`.
     async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<i64>>;
     /// The entries at these places, those that there are, newest first.

@@ -42,6 +42,7 @@ pub mod controls;
 pub mod credentials;
 pub mod delegations;
 pub mod emergencies;
+pub mod erasures;
 mod error;
 pub mod events;
 pub mod limits;
@@ -142,6 +143,7 @@ pub trait UnitOfWork:
     + credentials::Credentials
     + delegations::Delegations
     + emergencies::Emergencies
+    + erasures::Erasures
     + events::Events
     + limits::Limits
     + messages::Messages

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use domain::{
     GrantId, Role, Scope, TeamId, Timestamp, UserId,
-    view::{GrantView, Page, TeamView, UserView},
+    view::{ErasureView, GrantView, Page, TeamView, UserView},
 };
 use serde::{Deserialize, Serialize};
 use service::{NewUser, Subject, UserChange};
@@ -19,6 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(user, update_user))
         .routes(routes!(disable_user))
         .routes(routes!(enable_user))
+        .routes(routes!(erasure, erase_user))
         .routes(routes!(reset_password))
         .routes(routes!(teams, put_team))
         .routes(routes!(delete_team))
@@ -157,6 +158,43 @@ async fn enable_user(
     Place(id): Place<UserId>,
 ) -> Answer<Json<UserView>> {
     Ok(Json(portal.service.set_user_active(&caller, id, true).await?))
+}
+
+/// How far the erasure of a person is
+#[utoipa::path(get, path = "/api/v1/users/{id}/erasure", tag = "users", operation_id = "erasure",
+    params(("id" = UserId, Path)),
+    responses((status = 200, description = "How far it is", body = ErasureView)),
+    extensions(("x-rondo-operation" = json!("user.list"))))]
+async fn erasure(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(id): Place<UserId>,
+) -> Answer<Json<ErasureView>> {
+    Ok(Json(portal.service.erasure(&caller, id).await?))
+}
+
+/// Why somebody is erased.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "Request of 2026-11-27 under article 17 of the GDPR"}))]
+struct EraseReason {
+    /// The reason. It stays in the audit log.
+    reason: String,
+}
+
+/// Erase a person who has left: from the account at once, from the entries of the audit log in the background. Cannot be undone
+#[utoipa::path(post, path = "/api/v1/users/{id}/erasure", tag = "users", operation_id = "eraseUser",
+    params(("id" = UserId, Path)),
+    request_body = EraseReason,
+    responses((status = 200, description = "How far it is", body = ErasureView)),
+    extensions(("x-rondo-operation" = json!("user.erase"))))]
+async fn erase_user(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(id): Place<UserId>,
+    Sent(sent): Sent<EraseReason>,
+) -> Answer<Json<ErasureView>> {
+    Ok(Json(portal.service.erase_user(&caller, id, &sent.reason).await?))
 }
 
 /// A one-time link.

@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 use store::audit::{AuditCheckpoint, AuditRow};
 
 pub(super) fn entry(log: &str, row: &AuditRow) -> Value {
+    let mut data = json!({"body": super::body(row), "hash": super::hash(row)});
+    if let Some(personal) = super::personal(row) {
+        data["personal"] = personal;
+    }
     json!({
         "specversion": "1.0",
         "id": row.seq.to_string(),
@@ -12,7 +16,7 @@ pub(super) fn entry(log: &str, row: &AuditRow) -> Value {
         "subject": format!("{}/{}", row.resource_kind, row.resource_id),
         "time": row.at,
         "datacontenttype": "application/json",
-        "data": {"body": super::body(row), "hash": super::hash(row)},
+        "data": data,
     })
 }
 

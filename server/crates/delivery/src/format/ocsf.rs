@@ -22,7 +22,7 @@ const API_ACTIVITY: Class =
     Class { uid: 6003, name: "API Activity", category: 6, category_name: "Application Activity" };
 
 pub(super) fn entry(log: &str, row: &AuditRow) -> Value {
-    let body = super::body(row);
+    let body = super::shown(row);
     let (class, activity, activity_name) = classify(&row.action);
     let mut event = classified(&class, activity, activity_name);
     event.insert("time".to_owned(), (row.at.as_micros() / 1_000).into());
@@ -45,7 +45,11 @@ pub(super) fn entry(log: &str, row: &AuditRow) -> Value {
         );
         event.insert("resources".to_owned(), json!([resource(row)]));
     }
-    event.insert("unmapped".to_owned(), json!({"hash": super::hash(row), "door": body.get("door")}));
+    let mut unmapped = json!({"hash": super::hash(row), "door": body.get("door")});
+    if let Some(personal) = super::personal(row) {
+        unmapped["personal"] = personal;
+    }
+    event.insert("unmapped".to_owned(), unmapped);
     event.insert("raw_data".to_owned(), row.body.clone().into());
     Value::Object(event)
 }

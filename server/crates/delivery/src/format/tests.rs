@@ -1,7 +1,8 @@
-use audit::{Actor, Door, Entry, Outcome, ResourceRef, seal};
+use audit::{Actor, Door, Entry, Named, Outcome, ResourceRef, seal};
 use domain::{SessionId, UserId};
 use proptest::prelude::*;
 use serde_json::json;
+use testkit::SeededRandom;
 use uuid::Uuid;
 
 use super::{syslog::Sender, *};
@@ -20,12 +21,18 @@ fn entry(action: &str, outcome: Outcome) -> Entry {
         address: Some("192.0.2.7".to_owned()),
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
         action: action.to_owned(),
-        resource: ResourceRef { kind: "approval".to_owned(), id: id(9).to_string(), name: "R-1042".to_owned() },
+        resource: ResourceRef {
+            kind: "approval".to_owned(),
+            id: id(9).to_string(),
+            name: "R-1042".to_owned(),
+            persons: Vec::new(),
+        },
         namespace: Some("identity".parse().unwrap()),
         outcome,
         policies: vec!["asked-people-decide".to_owned()],
         policy_set: None,
         detail: json!({"name": "김민준", "decision": "approve"}),
+        named: vec![Named { pointer: "/name".to_owned(), persons: Vec::new() }],
     }
 }
 
@@ -45,7 +52,7 @@ fn samples() -> [Parcel; 2] {
         ..entry("session.create", Outcome::Refused)
     };
     let rows = [entry("approval.decide", Outcome::Done), unknown];
-    let rows = (1..).zip(&rows).map(|(place, one)| seal(place, one).unwrap()).collect();
+    let rows = (1..).zip(&rows).map(|(place, one)| seal(place, one, &SeededRandom::new(1)).unwrap()).collect();
     [Parcel::Entries(rows), Parcel::Checkpoints(vec![checkpoint()])]
 }
 
@@ -74,7 +81,9 @@ fn what_was_hashed_stands_in_the_own_format_as_it_is() {
     let line = Format::Rondo.entry(LOG, &rows[0]);
     let body = line.strip_prefix("{\"log\":\"rondo/4f1c33a09be2d87e\",\"body\":").unwrap();
     let (body, hash) = body.split_once(",\"hash\":\"").unwrap();
-    assert_eq!(body, rows[0].body);
+    let (body, beside) = body.split_once("},\"personal\":").unwrap();
+    let body = format!("{body}}}");
+    assert_eq!((&body, Some(beside)), (&rows[0].body, rows[0].personal.as_deref()));
     assert_eq!(hash.strip_suffix("\"}").unwrap(), ledger::tree::text(&ledger::tree::leaf(body.as_bytes())));
 }
 
@@ -89,7 +98,7 @@ fn an_event_of_ocsf_has_what_its_class_requires() {
         ("grant.revoke", 6003, &["actor", "api", "src_endpoint"]),
     ] {
         for outcome in Outcome::ALL {
-            let row = seal(1, &entry(action, *outcome)).unwrap();
+            let row = seal(1, &entry(action, *outcome), &SeededRandom::new(1)).unwrap();
             let event: Value = serde_json::from_str(&Format::Ocsf.entry(LOG, &row)).unwrap();
             for name in every.iter().chain(own) {
                 assert!(!event[name].is_null(), "{action}: {name}");
@@ -206,7 +215,7 @@ proptest! {
             detail: json!({"text": detail}),
             ..one
         };
-        let rows: Vec<_> = (1..3).map(|place| seal(place, &one).unwrap()).collect();
+        let rows: Vec<_> = (1..3).map(|place| seal(place, &one, &SeededRandom::new(1)).unwrap()).collect();
         for enterprise in [None, Some(1)] {
             let messages = read(&sender(enterprise).frames(LOG, &Parcel::Entries(rows.clone())));
             prop_assert_eq!(messages.len(), 2);

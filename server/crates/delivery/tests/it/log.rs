@@ -1,5 +1,6 @@
 //! A log with a key, to which tests add entries and checkpoints.
 
+use identity::random::OsRandom;
 use ledger::checkpoint::LedgerKey;
 use std::sync::Arc;
 
@@ -70,11 +71,12 @@ impl Log {
             policies: Vec::new(),
             policy_set: None,
             detail: json!({"name": "김민준"}),
+            named: Vec::new(),
         };
         let mut unit = self.store.begin().await.unwrap();
         audit::append_all(&mut *unit, &vec![entry; by]).await.unwrap();
         unit.commit().await.unwrap();
-        audit::sequence(self.store.as_ref()).await.unwrap();
+        audit::sequence(self.store.as_ref(), &OsRandom).await.unwrap();
     }
 
     /// Signs it as it is.

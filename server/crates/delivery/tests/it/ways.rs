@@ -10,6 +10,7 @@ use audit::{Actor, Door, Entry, Outcome, ResourceRef, seal};
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
 use delivery::{Format, Parcel, Receiver, Sink, Start, Takes, Trust, Way, open};
 use domain::Timestamp;
+use identity::random::OsRandom;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
 use serde_json::{Value, json};
@@ -40,8 +41,9 @@ fn entries(count: usize, filler: usize) -> Parcel {
         policies: Vec::new(),
         policy_set: None,
         detail: json!({"text": "x".repeat(filler)}),
+        named: Vec::new(),
     };
-    Parcel::Entries((1..).take(count).map(|place| seal(place, &entry).unwrap()).collect())
+    Parcel::Entries((1..).take(count).map(|place| seal(place, &entry, &OsRandom).unwrap()).collect())
 }
 
 #[derive(Clone, Default)]

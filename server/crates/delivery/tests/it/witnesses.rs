@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use delivery::{Petitioner, Step, Trust};
 use domain::{Clock as _, view::AuditFilter};
+use identity::random::OsRandom;
 use ledger::{
     checkpoint::Distrust,
     cosignature::{Cosigner, WitnessKey, with},
@@ -73,7 +74,7 @@ async fn cosigned(log: &Log, key: &WitnessKey) -> Vec<i64> {
 }
 
 async fn refusals(log: &Log) -> usize {
-    audit::sequence(log.store.as_ref()).await.unwrap();
+    audit::sequence(log.store.as_ref(), &OsRandom).await.unwrap();
     let filter = AuditFilter { action: Some("audit.refuse-cosigning".to_owned()), ..AuditFilter::default() };
     log.store.snapshot().await.unwrap().list_audit(&filter, None, 100).await.unwrap().len()
 }

@@ -114,6 +114,26 @@ pub struct UserView {
     pub last_sign_in_at: Option<Timestamp>,
 }
 
+/// How far the erasure of a person is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ErasureView {
+    /// Whose.
+    pub user: UserId,
+    /// How many entries of the audit log were looked through.
+    pub looked_through: i64,
+    /// Of how many.
+    pub of: i64,
+    /// From how many entries something was taken away.
+    pub entries: i64,
+    /// Since when.
+    pub begun_at: Timestamp,
+    /// When it was done; absent before.
+    #[serde(default)]
+    pub ended_at: Option<Timestamp>,
+}
+
 /// A team with its members.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -55,6 +55,9 @@ pub struct AuditEntryView {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub detail: Value,
+    /// Where something named a person that was erased: JSON pointers in the entry (`/actor/login`).
+    #[serde(default)]
+    pub erased: Vec<String>,
     /// Its hash in the tree over all entries, in hex.
     pub hash: String,
 }
@@ -290,6 +293,11 @@ pub struct AuditProofView {
     /// The entry.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub body: Value,
+    /// What names people in it, by JSON pointers, each with the key of the digest that stands for it in the body; without
+    /// what was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub personal: Option<Value>,
     /// Its hash, in hex.
     pub hash: String,
     /// Entries of the tree that it is in.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use connectors::Outcome;
 use domain::{RunId, RunStatus};
 use engine::NoObserver;
+use identity::random::OsRandom;
 use serde_json::json;
 use store::{
     runs::{Run, RunFilter, Visibility},
@@ -63,7 +64,7 @@ async fn a_run_waits_for_the_run_it_starts_and_goes_on_with_its_output() {
     // Its end is told to the run that started it, not to the requester.
     let notices = unit.notifications_of(lab.requester.id, None, 10).await.unwrap();
     assert_eq!(notices.iter().map(|notice| notice.run_number).collect::<Vec<_>>(), [Some(run.number)]);
-    audit::sequence(lab.store.as_ref()).await.unwrap();
+    audit::sequence(lab.store.as_ref(), &OsRandom).await.unwrap();
     let mut unit = lab.store.snapshot().await.unwrap();
     let launches = unit.audit_from(0, 1_000).await.unwrap();
     assert_eq!(launches.iter().filter(|entry| entry.action == "run.launch").count(), 1);

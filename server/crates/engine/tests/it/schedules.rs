@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{RunStatus, Timestamp, UserId};
 use engine::{Engine, EngineSettings, NoObserver, Parts, secrets};
+use identity::random::OsRandom;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -102,7 +103,7 @@ impl Bench {
     }
 
     async fn entries(&self, action: &str) -> Vec<AuditRow> {
-        audit::sequence(self.lab.store.as_ref()).await.unwrap();
+        audit::sequence(self.lab.store.as_ref(), &OsRandom).await.unwrap();
         let mut entries = self.lab.store.snapshot().await.unwrap().audit_from(0, 10_000).await.unwrap();
         entries.retain(|entry| entry.action == action);
         entries

@@ -1,5 +1,6 @@
 //! From draft to published: submission, review, and who may do what to it.
 
+use audit::Detail;
 use std::sync::Arc;
 
 use domain::{
@@ -54,6 +55,7 @@ impl Service {
         self.tell(gate.unit.as_mut(), gate.now, NoticeKind::DefinitionSubmitted, &submitted, &asked).await?;
         let authors = logins(&mut gate, &written.authors).await?;
         let detail = json!({"version": version, "digest": submitted.digest, "authors": authors});
+        let detail = Detail::from(detail).naming_each("/authors", written.authors.iter().copied());
         gate.finish(&target(workflow, version), detail).await?;
         self.announce(&asked);
         self.workflow_version(caller, workflow, version).await
@@ -131,6 +133,7 @@ impl Service {
             "openComments": comments::open(&comments),
             "tests": tests,
         });
+        let detail = Detail::from(detail).naming_each("/authors", written.authors.iter().copied());
         gate.finish(&target(workflow, version), detail).await?;
         self.wake_schedules();
         self.announce(&written.authors);

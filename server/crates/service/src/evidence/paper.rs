@@ -62,9 +62,14 @@ pub(super) fn print(
 }
 
 fn row(entry: &AuditEntryView, t: &Words) -> Row {
+    let is_erased = |pointer: &str| entry.erased.iter().any(|erased| erased == pointer);
     let object = [
         entry.resource_kind.as_str(),
-        if entry.resource_name.is_empty() { &entry.resource_id } else { &entry.resource_name },
+        match entry.resource_name.as_str() {
+            _ if is_erased("/resource/name") => t.erased,
+            "" => &entry.resource_id,
+            name => name,
+        },
     ];
     let at = entry.at.to_string();
     let (outcome, mark) = match entry.outcome.as_str() {
@@ -77,7 +82,7 @@ fn row(entry: &AuditEntryView, t: &Words) -> Row {
     let cells = [
         entry.seq.to_string(),
         seconds.unwrap_or(at),
-        entry.actor.clone(),
+        if is_erased("/actor/login") { t.erased.to_owned() } else { entry.actor.clone() },
         entry.action.clone(),
         object.join(" ").trim().to_owned(),
         outcome.to_owned(),
@@ -118,6 +123,7 @@ struct Words {
     done: &'static str,
     refused: &'static str,
     failed: &'static str,
+    erased: &'static str,
     hashes: &'static str,
     hashes_text: &'static str,
     check: &'static str,
@@ -143,6 +149,7 @@ const ENGLISH: Words = Words {
     done: "done",
     refused: "refused",
     failed: "failed",
+    erased: "(erased)",
     hashes: "Hashes",
     hashes_text: "The hash of each entry above, by its number. The same stands in its proof.",
     check: "How to check it",
@@ -169,6 +176,7 @@ const KOREAN: Words = Words {
     done: "완료",
     refused: "거부",
     failed: "실패",
+    erased: "(삭제됨)",
     hashes: "해시",
     hashes_text: "위 항목의 번호별 해시입니다. 각 증명에도 같은 값이 있습니다.",
     check: "확인 방법",

@@ -1,5 +1,6 @@
 //! Questions that people have answered every so often.
 
+use audit::Detail;
 use domain::{AnswerEvery, Operation, Problem, Timestamp, view::AuditQuestionView};
 use engine::{
     Topic,
@@ -76,7 +77,7 @@ impl Service {
 
     async fn answer_one(&self, subscription: &Subscription) -> Result<(), Problem> {
         let now = self.now();
-        audit::sequence(self.parts.store.as_ref()).await.or_problem()?;
+        self.sequence().await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
         let Some(user) = unit.user(subscription.user_id).await.or_problem()? else { return Ok(()) };
         let principal = people::principal(unit.as_mut(), &user, now).await.or_problem()?;
@@ -125,7 +126,8 @@ impl Service {
         let mail = self.parts.mail_enabled;
         notify(unit.as_mut(), self.ids(), now, mail, std::slice::from_ref(user), &notice).await.or_problem()?;
         let what = ("question", name.to_owned(), name.to_owned());
-        let detail = json!({"for": user.login, "from": from, "to": until, "rows": count});
+        let detail = Detail::from(json!({"for": user.login, "from": from, "to": until, "rows": count}));
+        let detail = detail.naming("/for", [user.id]);
         audit::append(unit.as_mut(), &self.system_entry("audit.answer", what, None, detail)).await.or_problem()?;
         unit.commit().await.or_problem()?;
         self.parts.live.changed(Topic::Notifications(user.id));
@@ -140,7 +142,12 @@ impl Service {
             return unit.rollback().await.or_problem();
         }
         let what = ("question", name.clone(), name.clone());
-        let entry = self.system_entry("audit.unsubscribe", what, None, json!({"for": user.login}));
+        let entry = self.system_entry(
+            "audit.unsubscribe",
+            what,
+            None,
+            Detail::from(json!({"for": user.login})).naming("/for", [user.id]),
+        );
         audit::append(unit.as_mut(), &entry).await.or_problem()?;
         unit.commit().await.or_problem()
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use audit::Entry;
+use audit::{Detail, Entry};
 use connectors::git::File;
 use domain::{
     FileOutcome, Operation, Problem, Role, UserId, VersionState, WorkflowRef,
@@ -181,6 +181,9 @@ impl Service {
         });
         let (merged, told) = self.publish_or_ask(unit.as_mut(), incoming, &row, &authors).await?;
         let what = ("workflow", workflow.to_string(), format!("{workflow} {version}"));
+        // Whoever wrote it there need not be anybody here.
+        let named = (0..incoming.file.authors.len()).map(|place| format!("/authors/{place}"));
+        let detail = named.fold(Detail::from(detail), |detail, pointer| detail.naming(pointer, None));
         let mut entry: Entry = self.system_entry("workflow.submit", what, Some(&workflow.namespace), detail);
         if let Some(decision) = &merged {
             entry.action = Operation::DefinitionMerge.to_string();

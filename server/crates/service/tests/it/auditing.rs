@@ -210,7 +210,7 @@ async fn a_search_is_shared_by_its_owner_alone() {
 
 /// The files of an archive, by name.
 /// The report is no text: what is told of it is that it is there.
-fn files(pack: &[u8]) -> BTreeMap<String, String> {
+pub(crate) fn files(pack: &[u8]) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     for member in tar::Archive::new(pack).entries().unwrap() {
         let mut member = member.unwrap();

@@ -40,7 +40,7 @@ impl Drawer {
     }
 }
 
-async fn exported(office: &Office) -> String {
+pub(crate) async fn exported(office: &Office) -> String {
     let auditor = office.caller("auditor").await;
     let mut pieces =
         office.service.audit_export(&auditor, AuditFilter::default(), ExportFormat::JsonLines).await.unwrap();
@@ -227,7 +227,8 @@ async fn whatever_is_altered_is_named(office: &Office, mut raw: Raw) {
     let [three, four] = [&rows[2].body, &rows[3].body];
     let as_four = three.replace("\"seq\":3,", "\"seq\":4,");
     let in_place_of = |seq: i64, body: &str| format!("UPDATE audit_entries SET body = '{body}' WHERE seq = {seq}");
-    let columns = "at, actor_id, actor, action, resource_kind, resource_id, resource_name, namespace, outcome, body";
+    let columns =
+        "at, actor_id, actor, action, resource_kind, resource_id, resource_name, namespace, outcome, body, personal";
     let copy_to_end = format!(
         "INSERT INTO audit_entries (seq, {columns}) SELECT {}, {columns} FROM audit_entries WHERE seq = {last}",
         last + 1
@@ -248,6 +249,23 @@ async fn whatever_is_altered_is_named(office: &Office, mut raw: Raw) {
         (format!("{copy_to_end}; UPDATE audit_head SET seq = {}", last + 1), "was expected here"),
         // Whoever did it was somebody else.
         (swap_actors(&rows[2], &rows[3]), "entry 3: the hash"),
+        // What stands beside the bodies.
+        (personal(&rows, last, &|beside| beside["/actor/login"]["value"] = json!("visitor")), "the personal value at /actor/login"),
+        (
+            personal(&rows, last, &|beside| {
+                let key = beside["/actor/login"]["key"].clone();
+                beside["/actor/login"]["key"] = json!(key.as_str().unwrap().chars().rev().collect::<String>());
+            }),
+            "the personal value at /actor/login",
+        ),
+        (
+            personal(&rows, last, &|beside| beside["/address"] = beside["/actor/login"].clone()),
+            "at /address",
+        ),
+        (
+            personal(&rows, last, &|beside| drop(beside.as_object_mut().unwrap().remove("/actor/login"))),
+            "the column actor",
+        ),
         // With the hash made to fit, and the whole tree made to fit.
         (with_hash(&rows, last, false), &not_signed),
         (with_hash(&rows, last, true), &not_signed),
@@ -314,6 +332,14 @@ fn cut_tiles(rows: &[AuditRow]) -> String {
     statements.join("; ")
 }
 
+/// Something else beside the body of an entry by a person.
+fn personal(rows: &[AuditRow], seq: i64, alter: &dyn Fn(&mut serde_json::Value)) -> String {
+    let row = rows.iter().find(|row| row.seq == seq).unwrap();
+    let mut beside = serde_json::from_str(row.personal.as_deref().unwrap()).unwrap();
+    alter(&mut beside);
+    format!("UPDATE audit_entries SET personal = '{beside}' WHERE seq = {seq}")
+}
+
 fn swap_actors(one: &AuditRow, other: &AuditRow) -> String {
     let with = |row: &AuditRow, of: &AuditRow| {
         let (mut body, theirs): (serde_json::Value, serde_json::Value) =
@@ -329,11 +355,11 @@ fn swap_actors(one: &AuditRow, other: &AuditRow) -> String {
 fn with_hash(rows: &[AuditRow], last: i64, whole: bool) -> String {
     let mut altered = rows.to_vec();
     let row = altered.last_mut().unwrap();
-    row.body = row.body.replace("auditor", "visitor");
-    row.actor = row.actor.replace("auditor", "visitor");
+    row.body = row.body.replace("audit.read", "audit.real");
+    row.action = row.action.replace("audit.read", "audit.real");
     let before = tree::text(&tree::leaf(rows.last().unwrap().body.as_bytes()));
     let after = tree::text(&tree::leaf(row.body.as_bytes()));
-    let entry = format!("UPDATE audit_entries SET body = '{}', actor = '{}' WHERE seq = {last}", row.body, row.actor);
+    let entry = format!("UPDATE audit_entries SET body = '{}', action = '{}' WHERE seq = {last}", row.body, row.action);
     if whole {
         format!("{entry}; {}", cut_tiles(&altered))
     } else {
@@ -345,14 +371,14 @@ fn with_hash(rows: &[AuditRow], last: i64, whole: bool) -> String {
 fn signed_anew(rows: &[AuditRow]) -> String {
     let mut altered = rows.to_vec();
     let row = altered.last_mut().unwrap();
-    row.body = row.body.replace("auditor", "visitor");
+    row.body = row.body.replace("audit.read", "audit.real");
     let body = row.body.clone();
     // A key of the log's own name would do as little.
     let key = LedgerKey::from_seed("rondo/forged", &[7; 32]).unwrap();
     let size = altered.len();
     let note = key.checkpoint(size as u64, &tiles_over(&altered).0).unwrap();
     format!(
-        "UPDATE audit_entries SET body = '{}', actor = 'visitor' WHERE seq = {size}; {}; DELETE FROM audit_keys; \
+        "UPDATE audit_entries SET body = '{}', action = 'audit.real' WHERE seq = {size}; {}; DELETE FROM audit_keys; \
          INSERT INTO audit_keys (id, number, public, sealed, introduction, created_at) \
          VALUES ('{}', 1, '{}', 'sealed', NULL, 0); DELETE FROM audit_checkpoints; \
          INSERT INTO audit_checkpoints (size, at, note) VALUES ({size}, 0, '{note}')",

@@ -12,6 +12,7 @@ mod delegations;
 mod doors;
 mod elsewhere;
 mod emergencies;
+mod erasure;
 mod events;
 mod files;
 mod idempotency;

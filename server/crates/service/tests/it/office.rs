@@ -16,7 +16,7 @@ use domain::{
 use engine::{Definitions, Engine, EngineSettings, Live, NoObserver, processes::NoProcesses};
 use identity::{
     passwords::{Parameters, Passwords},
-    random::Random,
+    random::{OsRandom, Random},
     vault::{KeySource, Vault},
 };
 use policy::Policies;
@@ -200,6 +200,12 @@ impl Office {
         self.engine.shut_down().await;
     }
 
+    /// The same; its folder is there until what is returned is dropped.
+    pub(crate) async fn stop_and_keep(self) -> tempfile::TempDir {
+        self.engine.shut_down().await;
+        self.directory
+    }
+
     pub(crate) fn data(&self) -> &Path {
         self.directory.path()
     }
@@ -294,17 +300,26 @@ impl Office {
 
     /// Audit entries after a place, oldest first.
     pub(crate) async fn audit_after(&self, seq: i64) -> Vec<AuditRow> {
-        audit::sequence(self.store.as_ref()).await.unwrap();
+        audit::sequence(self.store.as_ref(), &OsRandom).await.unwrap();
         self.store.snapshot().await.unwrap().audit_from(seq, 1_000).await.unwrap()
     }
 
     pub(crate) async fn audit_end(&self) -> i64 {
-        audit::sequence(self.store.as_ref()).await.unwrap();
+        audit::sequence(self.store.as_ref(), &OsRandom).await.unwrap();
         self.store.snapshot().await.unwrap().audit_size().await.unwrap()
     }
 }
 
 /// The code of an answer: `ok`, or that of its problem.
+/// An entry as it is shown: its body with what stands beside it.
+pub(crate) fn shown(row: &AuditRow) -> Value {
+    let mut body = serde_json::from_str(&row.body).unwrap();
+    if let Some(beside) = &row.personal {
+        ledger::personal::put_back(&mut body, &ledger::personal::read(beside).unwrap());
+    }
+    body
+}
+
 pub(crate) fn code<T>(answer: Result<T, Problem>) -> String {
     match answer {
         Ok(_) => "ok".to_owned(),

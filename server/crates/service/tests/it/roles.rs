@@ -266,6 +266,13 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             let staff = office.user("staff").await.unwrap();
             code(service.reset_password(caller, staff).await)
         }
+        Operation::UserErase => {
+            let admin = office.caller("admin").await;
+            let new = NewUser { login: unique, name: "Gone".to_owned(), ..NewUser::default() };
+            let gone = service.create_user(&admin, new).await.unwrap().0.id;
+            service.set_user_active(&admin, gone, false).await.unwrap();
+            code(service.erase_user(caller, gone, "as asked").await)
+        }
         Operation::TeamUpdate => code(service.put_team(caller, "sales", "Sales").await),
         Operation::GrantList => code(service.grants(caller).await),
         Operation::GrantCreate => {

@@ -11,6 +11,7 @@ mod controls;
 mod credentials;
 mod delegations;
 mod emergencies;
+mod erasures;
 mod events;
 mod limits;
 mod messages;
@@ -173,6 +174,11 @@ cases! { $;
     emergencies:
         what_was_said_of_an_emergency_stays,
         emergencies_are_open_until_they_are_reviewed;
+    erasures:
+        what_names_people_can_be_taken_away_and_nothing_else,
+        entries_are_found_by_what_is_left,
+        an_erasure_goes_on_where_it_was,
+        what_served_only_a_person_is_forgotten;
     repositories:
         a_repository_is_stored_whole,
         the_repository_that_is_due_longest_is_taken_first,

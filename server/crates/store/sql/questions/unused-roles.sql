@@ -12,7 +12,7 @@ WITH uses (role, action) AS (
            ('auditor', 'audit.read'), ('auditor', 'audit.export'), ('auditor', 'audit.subscribe'),
            ('auditor', 'emergency.review'),
            ('administrator', 'user.create'), ('administrator', 'user.update'), ('administrator', 'user.disable'),
-           ('administrator', 'user.reset-password'), ('administrator', 'team.update'),
+           ('administrator', 'user.reset-password'), ('administrator', 'user.erase'), ('administrator', 'team.update'),
            ('administrator', 'grant.create'), ('administrator', 'grant.revoke'),
            ('administrator', 'access-review.start'), ('administrator', 'access-review.decide'),
            ('administrator', 'access-review.close'), ('administrator', 'separation.update'),

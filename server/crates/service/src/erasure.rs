@@ -1,0 +1,192 @@
+//! Erasing a person who has left: from the account at once, from the entries of the audit log one batch after the other.
+//!
+//! How far it is stands in the database, in the unit of work of each batch: after a crash it goes on where it was.
+
+use std::time::Duration;
+
+use audit::Person;
+use domain::{ErrorCode, Operation, Problem, UserId, view::ErasureView};
+use policy::Resource;
+use serde_json::{Value, json};
+use store::{
+    StoreError,
+    erasures::{Erasure, Unfinished},
+    users::User,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::{
+    Caller, Service,
+    gate::Target,
+    people::{all_right, field},
+    problems::{OrProblem as _, not_found},
+};
+
+/// Entries that are looked at in one unit of work.
+const BATCH: u32 = 500;
+/// Units of work of the index at one go.
+const INDEXED_AT_ONCE: usize = 8;
+/// How often is looked whether another node has begun one, and left it.
+const LOOK_AROUND: Duration = Duration::from_mins(1);
+const REASON_LIMIT: usize = 500;
+
+impl Service {
+    /// Erases a person who has left. Only a disabled account can be, of which nothing is under way; why stays in the audit log.
+    pub async fn erase_user(&self, caller: &Caller, id: UserId, reason: &str) -> Result<ErasureView, Problem> {
+        let (mut gate, user) = self.enter_user(caller, id, Operation::UserErase).await?;
+        let reason = check_reason(reason)?;
+        let neutral = neutral(&user, gate.now);
+        let target = Target::new("user", id, neutral.login.clone());
+        if gate.unit.erasure(id).await.or_problem()?.is_some() {
+            return Err(conflict("this person is erased already"));
+        }
+        let unfinished = gate.unit.unfinished_of(id).await.or_problem()?;
+        if let Some(obstacle) = obstacle(&user, unfinished) {
+            return Err(gate.refuse(&target, conflict(&obstacle)).await);
+        }
+        let texts: Vec<_> = [Some(&user.login), Some(&user.name), user.email.as_ref()].into_iter().flatten().collect();
+        let erasure = Erasure {
+            user: id,
+            texts: Some(json!(texts).to_string()),
+            seq: 0,
+            entries: 0,
+            begun_at: gate.now,
+            ended_at: None,
+        };
+        gate.unit.insert_erasure(&erasure).await.or_problem()?;
+        gate.unit.forget(&user).await.or_problem()?;
+        gate.unit.update_user(&neutral).await.or_problem()?;
+        let size = gate.unit.audit_tree_size().await.or_problem()?;
+        gate.finish(&target, json!({"reason": reason})).await?;
+        self.administration_changed();
+        self.erasures_due.notify_one();
+        Ok(view(&erasure, size))
+    }
+
+    /// How far the erasure of a person is.
+    pub async fn erasure(&self, caller: &Caller, id: UserId) -> Result<ErasureView, Problem> {
+        let mut gate = self.look(caller, Operation::UserList).await?;
+        gate.authorize(&Resource::account(id), &Target::new("user", id, "")).await?;
+        let erasure = gate.unit.erasure(id).await.or_problem()?.ok_or_else(not_found)?;
+        Ok(view(&erasure, gate.unit.audit_tree_size().await.or_problem()?))
+    }
+
+    /// Goes on with erasures until told to stop.
+    pub async fn follow_erasures(&self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.go_on_erasing() => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.erasures_due.notified() => {}
+                () = tokio::time::sleep(LOOK_AROUND) => {}
+            }
+        }
+    }
+
+    /// Takes everybody whose erasure has begun out of all entries that there are.
+    pub async fn go_on_erasing(&self) {
+        loop {
+            match self.erase_some().await {
+                Ok(true) => {}
+                Ok(false) => return,
+                // Another node was quicker; both go on with what is there.
+                Err(StoreError::Conflict) => {}
+                Err(cause) => {
+                    error!(error = &cause as &dyn std::error::Error, "a person is not erased yet, trying again later");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Looks through some entries for one person; whether there may be more to do.
+    async fn erase_some(&self) -> store::Result<bool> {
+        {
+            let mut unit = self.parts.store.snapshot().await?;
+            if unit.open_erasure().await?.is_none() {
+                return Ok(false);
+            }
+        }
+        // What waits for its place can name the person as well; and no entry may come into the index as it was before.
+        self.sequence().await?;
+        audit::index(self.parts.store.as_ref(), INDEXED_AT_ONCE).await?;
+        let mut unit = self.parts.store.begin().await?;
+        let Some(mut erasure) = unit.open_erasure().await? else { return Ok(false) };
+        let texts = erasure.texts.as_deref().and_then(|texts| serde_json::from_str(texts).ok()).unwrap_or_default();
+        let person = Person { id: erasure.user, texts };
+        let (size, indexed) = (unit.audit_size().await?, unit.audit_indexed().await?);
+        let mut rows = unit.audit_from(erasure.seq, BATCH).await?;
+        rows.retain(|row| row.seq <= indexed);
+        match rows.last() {
+            Some(last) => erasure.seq = last.seq,
+            None if indexed < size => return Ok(true),
+            None => (erasure.texts, erasure.ended_at) = (None, Some(self.now())),
+        }
+        let (before, left): (Vec<_>, Vec<_>) =
+            rows.into_iter().filter_map(|row| audit::without(&row, &person).map(|left| (row, left))).unzip();
+        if !left.is_empty() {
+            let terms = (audit::terms(unit.as_mut(), &before).await?, audit::terms(unit.as_mut(), &left).await?);
+            unit.erase_audit(&left).await?;
+            unit.reindex_audit(&terms.0, &terms.1).await?;
+            erasure.entries += i64::try_from(left.len()).unwrap_or_default();
+        }
+        unit.update_erasure(&erasure).await?;
+        unit.commit().await?;
+        Ok(true)
+    }
+}
+
+/// The account without the person.
+fn neutral(user: &User, now: domain::Timestamp) -> User {
+    let login = format!("erased-{}", user.id.to_string().replace('-', ""));
+    User {
+        name: login.clone(),
+        login,
+        email: None,
+        password_hash: None,
+        must_change_password: false,
+        manager_id: None,
+        locale: None,
+        theme: None,
+        updated_at: now,
+        last_sign_in_at: None,
+        ..user.clone()
+    }
+}
+
+/// Why the person cannot be erased now.
+fn obstacle(user: &User, Unfinished { runs, approvals }: Unfinished) -> Option<String> {
+    if user.active {
+        return Some("only somebody who has left can be erased; disable the account first".to_owned());
+    }
+    if runs > 0 {
+        return Some(format!(
+            "{runs} runs that this person has asked for have not ended; wait for them, or cancel them"
+        ));
+    }
+    (approvals > 0).then(|| format!("{approvals} approvals wait for this person; have others decide them first"))
+}
+
+fn check_reason(reason: &str) -> Result<String, Problem> {
+    let reason = reason.trim();
+    if reason.is_empty() {
+        all_right(vec![field("/reason", "required", Value::Null, "say why; it stays in the audit log")])?;
+    }
+    if reason.chars().count() > REASON_LIMIT {
+        all_right(vec![field("/reason", "maxLength", json!(REASON_LIMIT), "the reason is too long")])?;
+    }
+    Ok(reason.to_owned())
+}
+
+fn conflict(detail: &str) -> Problem {
+    Problem::new(ErrorCode::Conflict).with_detail(detail)
+}
+
+fn view(erasure: &Erasure, size: i64) -> ErasureView {
+    let Erasure { user, seq, entries, begun_at, ended_at, .. } = *erasure;
+    ErasureView { user, looked_through: seq, of: size.max(seq), entries, begun_at, ended_at }
+}
