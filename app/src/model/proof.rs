@@ -182,6 +182,7 @@ mod tests {
             policy_set: None,
             detail: Value::Null,
             erased: Vec::new(),
+            run: None,
             hash,
         }
     }

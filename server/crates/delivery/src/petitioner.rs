@@ -282,12 +282,18 @@ impl Petitioner {
             address: None,
             trace_id: self.node.clone(),
             action: REFUSED.to_owned(),
-            resource: ResourceRef { kind: "witness".to_owned(), id: self.name.clone(), name: self.name.clone() },
+            resource: ResourceRef {
+                kind: "witness".to_owned(),
+                id: self.name.clone(),
+                name: self.name.clone(),
+                persons: Vec::new(),
+            },
             namespace: None,
             outcome: Outcome::Failed,
             policies: Vec::new(),
             policy_set: None,
             detail: json!({"size": newest.size, "why": why, "key": self.key.to_string()}),
+            named: Vec::new(),
         }
     }
 

@@ -132,7 +132,13 @@ fn story(run: &Run, number: usize) -> Vec<Entry> {
     let session = SessionId::from_uuid(Uuid::from_u128(number as u128 % 5_000));
     let id = run.id.to_string();
     let (person, manager) = (format!("person-{}", number % 400), format!("manager-{}", number % 40));
-    let of_run = || ResourceRef { kind: "run".to_owned(), id: id.clone(), name: format!("R-{}", run.number) };
+    let resource = |kind: &str, id: &str, name: String| ResourceRef {
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        name,
+        persons: Vec::new(),
+    };
+    let of_run = || resource("run", &id, format!("R-{}", run.number));
     let entry = |actor: &str, action: &str, resource: ResourceRef, detail: Value| {
         let is_person = actor != "system";
         Entry {
@@ -150,15 +156,12 @@ fn story(run: &Run, number: usize) -> Vec<Entry> {
             policies: if is_person { vec![format!("policy-{action}")] } else { Vec::new() },
             policy_set: None,
             detail,
+            named: Vec::new(),
         }
     };
     let approval = Uuid::from_u128(number as u128).to_string();
-    let decided = ResourceRef {
-        kind: "approval".to_owned(),
-        id: approval.clone(),
-        name: format!("R-{}: Manager approval", run.number),
-    };
-    let of_session = ResourceRef { kind: "session".to_owned(), id: session.to_string(), name: person.clone() };
+    let decided = resource("approval", &approval, format!("R-{}: Manager approval", run.number));
+    let of_session = resource("session", &session.to_string(), person.clone());
     let comment = format!("Agreed for the {item} asset{number}, as said in the meeting.");
     let task = json!({"task": "/do/0/call", "function": "ldap", "attempts": 1, "status": "completed", "risk": risk});
     vec![

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use audit::{Actor as AuditActor, Detail, Door, Entry, Outcome, ResourceRef};
 use domain::{ApprovalState, DecisionKind, Name, Role, RunId, RunStatus, TaskStatus, Timestamp, UserId};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{
     StoreError, UnitOfWork,
     approvals::{Approval, ApprovalFilter},

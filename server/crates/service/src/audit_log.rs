@@ -68,6 +68,8 @@ pub(crate) fn not_indexed(left: i64) -> Problem {
          are still being indexed; try again in a minute"
     );
     Problem::new(ErrorCode::Unavailable).with_detail(why)
+}
+
 /// What somebody has searched for can name people, nobody knows whom.
 pub(crate) fn searched(detail: Value, filter: &str) -> Detail {
     let members = ["actor", "address", "resource", "text"];

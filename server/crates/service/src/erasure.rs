@@ -91,10 +91,9 @@ impl Service {
     pub async fn go_on_erasing(&self) {
         loop {
             match self.erase_some().await {
-                Ok(true) => {}
+                // Or another node was quicker: both go on with what is there.
+                Ok(true) | Err(StoreError::Conflict) => {}
                 Ok(false) => return,
-                // Another node was quicker; both go on with what is there.
-                Err(StoreError::Conflict) => {}
                 Err(cause) => {
                     error!(error = &cause as &dyn std::error::Error, "a person is not erased yet, trying again later");
                     return;

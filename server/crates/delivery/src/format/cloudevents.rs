@@ -1,13 +1,12 @@
 //! `CloudEvents` 1.0. The log and the place of an entry are `source` and `id`: together they are the same whenever it is sent.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use store::audit::{AuditCheckpoint, AuditRow};
 
 pub(super) fn entry(log: &str, row: &AuditRow) -> Value {
-    let mut data = json!({"body": super::body(row), "hash": super::hash(row)});
-    if let Some(personal) = super::personal(row) {
-        data["personal"] = personal;
-    }
+    let mut data =
+        Map::from_iter([("body".to_owned(), super::body(row)), ("hash".to_owned(), super::hash(row).into())]);
+    data.extend(super::personal(row).map(|personal| ("personal".to_owned(), personal)));
     json!({
         "specversion": "1.0",
         "id": row.seq.to_string(),

@@ -45,11 +45,10 @@ pub(super) fn entry(log: &str, row: &AuditRow) -> Value {
         );
         event.insert("resources".to_owned(), json!([resource(row)]));
     }
-    let mut unmapped = json!({"hash": super::hash(row), "door": body.get("door")});
-    if let Some(personal) = super::personal(row) {
-        unmapped["personal"] = personal;
-    }
-    event.insert("unmapped".to_owned(), unmapped);
+    let mut unmapped = Map::from_iter([("hash".to_owned(), super::hash(row).into())]);
+    unmapped.extend(body.get("door").map(|door| ("door".to_owned(), door.clone())));
+    unmapped.extend(super::personal(row).map(|personal| ("personal".to_owned(), personal)));
+    event.insert("unmapped".to_owned(), unmapped.into());
     event.insert("raw_data".to_owned(), row.body.clone().into());
     Value::Object(event)
 }

@@ -27,7 +27,7 @@ pub(super) struct Sound {
 
 /// The entry of the line, if all of it is as it has to be.
 pub(super) fn sound(line: &[u8]) -> Option<Sound> {
-    let (body, beside, claimed) = split(line)?;
+    let Parts { body, beside, claimed } = split(line)?;
     let hash = tree::leaf(body);
     let entry = serde_json::from_slice::<Entry<'_>>(body).ok()?;
     let is_known = (FIRST_VERSION..=VERSION).contains(&entry.v);
@@ -43,18 +43,27 @@ pub(super) fn sound(line: &[u8]) -> Option<Sound> {
     Some(Sound { seq: entry.seq, hash })
 }
 
-/// The body, what is beside it, and the hash.
-fn split(line: &[u8]) -> Option<(&[u8], Option<&[u8]>, &str)> {
+/// A line as it is written.
+struct Parts<'a> {
+    body: &'a [u8],
+    /// What names people.
+    beside: Option<&'a [u8]>,
+    /// The hash that it says it has.
+    claimed: &'a str,
+}
+
+fn split(line: &[u8]) -> Option<Parts<'_>> {
     const BETWEEN: &[u8] = b",\"hash\":\"";
     const HASH: usize = 64;
     let rest = line.strip_prefix(b"{\"body\":")?.strip_suffix(b"\"}\n")?;
     let (before, hash) = rest.split_at_checked(rest.len().checked_sub(HASH)?)?;
-    let (before, hash) = (before.strip_suffix(BETWEEN)?, std::str::from_utf8(hash).ok()?);
+    let (before, claimed) = (before.strip_suffix(BETWEEN)?, std::str::from_utf8(hash).ok()?);
     // In a detail it could stand as well: the hash of what is before would then not fit.
-    match memchr::memmem::find(before, BESIDE) {
-        Some(at) => Some((before.get(..at + END_OF_BODY)?, Some(before.get(at + BEFORE_VALUES..)?), hash)),
-        None => Some((before, None, hash)),
-    }
+    let (body, beside) = match memchr::memmem::find(before, BESIDE) {
+        Some(at) => (before.get(..at + END_OF_BODY)?, Some(before.get(at + BEFORE_VALUES..)?)),
+        None => (before, None),
+    };
+    Some(Parts { body, beside, claimed })
 }
 
 /// What has to be known of a body.
