@@ -111,9 +111,10 @@ fn assert_whole(arrived: &[Value], told: &Value, data: &Path) {
         last = last.max(seq);
         assert_eq!(Some(&item["body"]), log.get(&seq));
     }
-    assert_eq!(Some(last), told["entries"].as_u64());
+    // A server that was killed may have sent more than it has noted.
+    assert!(Some(last) >= told["entries"].as_u64(), "{last} of {told}");
     let sizes: BTreeSet<_> = arrived.iter().filter_map(|item| item["checkpoint"].as_str()).map(size).collect();
-    assert_eq!(sizes.last().copied(), told["checkpoint"].as_u64());
+    assert!(sizes.last().copied() >= told["checkpoint"].as_u64(), "{sizes:?} of {told}");
 }
 
 fn size(note: &str) -> u64 {

@@ -1,6 +1,6 @@
 use domain::{
     Operation,
-    view::{Page, UserView},
+    view::{ErasureView, Page, UserView},
 };
 use leptos::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::{
         PageHeader, Pager, Skeleton, Table, Tone, dialog_href, load,
     },
     data::Data,
-    i18n::use_texts,
+    i18n::{Texts, use_texts},
     pages::delegations::DelegationsOf,
     session::may,
     submission::Submission,
@@ -134,16 +134,26 @@ fn People(page: Page<UserView>, actions: PeopleActions) -> impl IntoView {
     }
 }
 
+/// Whether the person may sign in, or has been erased.
+fn state(t: Texts, person: &UserView) -> (Tone, Glyph, String) {
+    match &person.erasure {
+        Some(ErasureView { ended_at: Some(_), .. }) => (Tone::Neutral, Glyph::Trash, t.admin.erased().to_owned()),
+        Some(ErasureView { looked_through, of, .. }) => {
+            let remaining = t.admin.erasing(&(of - looked_through).to_string());
+            (Tone::Warning, Glyph::Trash, remaining)
+        }
+        None if !person.active => (Tone::Neutral, Glyph::CircleSlash, t.admin.disabled().to_owned()),
+        None if !person.has_password => (Tone::Warning, Glyph::Clock, t.admin.invited().to_owned()),
+        None => (Tone::Success, Glyph::Check, t.admin.active().to_owned()),
+    }
+}
+
 #[component]
 fn PersonRow(person: UserView) -> impl IntoView {
     let t = use_texts();
-    let (tone, glyph, label) = match (person.active, person.has_password) {
-        (false, _) => (Tone::Neutral, Glyph::CircleSlash, t.admin.disabled()),
-        (true, false) => (Tone::Warning, Glyph::Clock, t.admin.invited()),
-        (true, true) => (Tone::Success, Glyph::Check, t.admin.active()),
-    };
+    let (tone, glyph, label) = state(t, &person);
     let id = person.id;
-    let menu = may(Operation::UserUpdate).then(|| {
+    let menu = (person.erasure.is_none() && may(Operation::UserUpdate)).then(|| {
         view! {
             <Menu label=t.common.actions_for(&person.name)>
                 <MenuLink href=dialog_href(format!("edit-{id}")) icon=Glyph::Pencil>{t.common.change()}</MenuLink>

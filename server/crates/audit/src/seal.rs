@@ -231,7 +231,7 @@ mod tests {
         assert_eq!((row.actor.as_str(), row.resource_name.as_str()), ("manager", "joon for mina"));
         assert_eq!(crate::view(&row).detail, entry.detail);
 
-        entry.actor = crate::Actor::system();
+        (entry.actor, entry.door) = (crate::Actor::system(), crate::Door::Engine);
         entry.named.clear();
         entry.resource = crate::ResourceRef::default();
         let row = seal(1, &entry, &Counted::default()).unwrap();

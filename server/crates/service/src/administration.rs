@@ -172,6 +172,7 @@ impl Service {
         Ok(link)
     }
 
+    /// To change the account of a person who is not erased.
     pub(crate) async fn enter_user(
         &self,
         caller: &Caller,
@@ -182,7 +183,13 @@ impl Service {
         let user = gate.unit.user(id).await.or_problem()?.filter(|user| user.id != UserId::SCHEDULE);
         let target = user.as_ref().map_or_else(|| Target::new("user", id, ""), user_target);
         gate.authorize(&Resource::account(id), &target).await?;
-        Ok((gate, user.ok_or_else(not_found)?))
+        let user = user.ok_or_else(not_found)?;
+        if gate.unit.erasure(id).await.or_problem()?.is_some() {
+            let problem =
+                Problem::new(ErrorCode::Conflict).with_detail("this person is erased; the account stays as it is");
+            return Err(gate.refuse(&target, problem).await);
+        }
+        Ok((gate, user))
     }
 
     /// All teams with their members.

@@ -9,7 +9,7 @@ use domain::{ErrorCode, Operation, Problem, UserId, view::ErasureView};
 use policy::Resource;
 use serde_json::{Value, json};
 use store::{
-    StoreError,
+    StoreError, UnitOfWork,
     erasures::{Erasure, Unfinished},
     users::User,
 };
@@ -38,9 +38,6 @@ impl Service {
         let reason = check_reason(reason)?;
         let neutral = neutral(&user, gate.now);
         let target = Target::new("user", id, neutral.login.clone());
-        if gate.unit.erasure(id).await.or_problem()?.is_some() {
-            return Err(conflict("this person is erased already"));
-        }
         let unfinished = gate.unit.unfinished_of(id).await.or_problem()?;
         if let Some(obstacle) = obstacle(&user, unfinished) {
             return Err(gate.refuse(&target, conflict(&obstacle)).await);
@@ -57,19 +54,18 @@ impl Service {
         gate.unit.insert_erasure(&erasure).await.or_problem()?;
         gate.unit.forget(&user).await.or_problem()?;
         gate.unit.update_user(&neutral).await.or_problem()?;
-        let size = gate.unit.audit_tree_size().await.or_problem()?;
+        let view = erasure_view(gate.unit.as_mut(), id).await.or_problem()?.ok_or_else(not_found)?;
         gate.finish(&target, json!({"reason": reason})).await?;
         self.administration_changed();
         self.erasures_due.notify_one();
-        Ok(view(&erasure, size))
+        Ok(view)
     }
 
     /// How far the erasure of a person is.
     pub async fn erasure(&self, caller: &Caller, id: UserId) -> Result<ErasureView, Problem> {
         let mut gate = self.look(caller, Operation::UserList).await?;
         gate.authorize(&Resource::account(id), &Target::new("user", id, "")).await?;
-        let erasure = gate.unit.erasure(id).await.or_problem()?.ok_or_else(not_found)?;
-        Ok(view(&erasure, gate.unit.audit_tree_size().await.or_problem()?))
+        erasure_view(gate.unit.as_mut(), id).await.or_problem()?.ok_or_else(not_found)
     }
 
     /// Goes on with erasures until told to stop.
@@ -162,12 +158,17 @@ fn obstacle(user: &User, Unfinished { runs, approvals }: Unfinished) -> Option<S
     if user.active {
         return Some("only somebody who has left can be erased; disable the account first".to_owned());
     }
+    let open = |count: i64| if count == 1 { "1 has".to_owned() } else { format!("{count} have") };
     if runs > 0 {
+        let open = open(runs);
         return Some(format!(
-            "{runs} runs that this person has asked for have not ended; wait for them, or cancel them"
+            "of the runs that this person has asked for, {open} not ended; wait for them, or cancel them"
         ));
     }
-    (approvals > 0).then(|| format!("{approvals} approvals wait for this person; have others decide them first"))
+    (approvals > 0).then(|| {
+        let open = open(approvals);
+        format!("of the decisions that this person was asked for, {open} not been made; have others make them first")
+    })
 }
 
 fn check_reason(reason: &str) -> Result<String, Problem> {
@@ -185,7 +186,11 @@ fn conflict(detail: &str) -> Problem {
     Problem::new(ErrorCode::Conflict).with_detail(detail)
 }
 
-fn view(erasure: &Erasure, size: i64) -> ErasureView {
-    let Erasure { user, seq, entries, begun_at, ended_at, .. } = *erasure;
-    ErasureView { user, looked_through: seq, of: size.max(seq), entries, begun_at, ended_at }
+/// How far the erasure of a person is; none where it has not begun.
+pub(crate) async fn erasure_view(unit: &mut dyn UnitOfWork, user: UserId) -> store::Result<Option<ErasureView>> {
+    let Some(Erasure { user, seq, entries, begun_at, ended_at, .. }) = unit.erasure(user).await? else {
+        return Ok(None);
+    };
+    let of = unit.audit_tree_size().await?.max(seq);
+    Ok(Some(ErasureView { user, looked_through: seq, of, entries, begun_at, ended_at }))
 }

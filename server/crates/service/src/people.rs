@@ -8,6 +8,7 @@ use store::{UnitOfWork, access::Subject, users::User};
 
 use crate::{
     Service,
+    erasure::erasure_view,
     problems::{OrProblem as _, internal},
     views,
 };
@@ -71,6 +72,7 @@ pub(crate) async fn user_view(unit: &mut dyn UnitOfWork, user: &User) -> Result<
         None => None,
     };
     let teams = unit.teams_of(user.id).await.or_problem()?;
+    let erasure = if user.active { None } else { erasure_view(unit, user.id).await.or_problem()? };
     Ok(UserView {
         id: user.id,
         login: user.login.clone(),
@@ -82,6 +84,7 @@ pub(crate) async fn user_view(unit: &mut dyn UnitOfWork, user: &User) -> Result<
         teams: teams.into_iter().map(|team| team.title).collect(),
         created_at: user.created_at,
         last_sign_in_at: user.last_sign_in_at,
+        erasure,
     })
 }
 

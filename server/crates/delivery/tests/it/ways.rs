@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     sync::{Arc, Mutex},
 };
 
@@ -118,6 +118,8 @@ enum Manner {
     Whole,
     /// Reads a little, and ends in order, as a daemon does that is told to stop.
     Leaves,
+    /// The same, having read all that had come so far, while more is under way.
+    LeavesMeanwhile,
 }
 
 /// A receiver of syslog that takes one connection after the other; what it read of each.
@@ -156,6 +158,12 @@ fn converse<S: Read + Write>(mut stream: S, unread: &TcpStream, manner: Manner, 
             // More has come, and stays unread.
             unread.peek(&mut [0]).unwrap();
         }
+        Manner::LeavesMeanwhile => {
+            read.resize(100, 0);
+            stream.read_exact(&mut read).unwrap();
+            unread.shutdown(Shutdown::Write).unwrap();
+            unread.peek(&mut [0]).unwrap();
+        }
     }
     farewell(&mut stream);
     let _ = stream.flush();
@@ -188,16 +196,20 @@ fn syslog(port: u16, tls: Option<Trust>) -> Box<dyn Sink> {
 async fn a_syslog_receiver_that_leaves_before_it_has_read_everything_has_confirmed_nothing() {
     for is_encrypted in [false, true] {
         let (config, authority) = server_config("Authority");
-        let (port, serving) = daemon(vec![Manner::Leaves, Manner::Whole], is_encrypted.then_some(config));
+        let manners = vec![Manner::Leaves, Manner::LeavesMeanwhile, Manner::Whole];
+        let (port, serving) = daemon(manners, is_encrypted.then_some(config));
         let trust = is_encrypted.then(|| Trust { authority: Some(authority), shown: None });
         let mut way = syslog(port, trust);
-        let parcel = entries(40, 4_000);
-        let words = way.deliver(NAME, &parcel).await.unwrap_err().to_string();
-        assert!(words.contains("before the receiver had read everything"), "{words}");
+        // More than a system takes for a program that does not read.
+        let parcel = entries(100, 20_000);
+        for _ in 0..2 {
+            let words = way.deliver(NAME, &parcel).await.unwrap_err().to_string();
+            assert!(words.contains("before the receiver had read everything"), "{words}");
+        }
         way.deliver(NAME, &parcel).await.unwrap();
         let read = serving.join().unwrap();
-        assert_eq!(read[1].matches("seq=\"").count(), 40);
-        assert!(read[1].contains(" rondo - run.end [origin software="));
+        assert_eq!(read[2].matches("seq=\"").count(), 100);
+        assert!(read[2].contains(" rondo - run.end [origin software="));
     }
 }
 

@@ -112,6 +112,9 @@ pub struct UserView {
     /// When they last signed in.
     #[serde(default)]
     pub last_sign_in_at: Option<Timestamp>,
+    /// Their erasure, once it has begun.
+    #[serde(default)]
+    pub erasure: Option<ErasureView>,
 }
 
 /// How far the erasure of a person is.

@@ -10,7 +10,7 @@ use ledger::{
     verify::{Outside, Verdict, verify},
 };
 use service::{Caller, NewDelegation, NewUser, Origin, ReportLanguage, UserChange};
-use store::access::Subject;
+use store::{access::Subject, audit::AuditRow};
 
 use crate::{
     auditing::files,
@@ -138,6 +138,11 @@ async fn who_is_erased_is_nowhere_and_every_proof_still_holds() {
     assert_eq!(code(office.service.erase_user(&admin, id, "again").await), "conflict");
     office.other_node.go_on_erasing().await;
     let done = office.service.erasure(&admin, id).await.unwrap();
+    let people = office.service.users(&admin, Some("erased".to_owned()), None, None).await.unwrap().items;
+    assert_eq!(people.iter().filter_map(|person| person.erasure.clone()).collect::<Vec<_>>(), [done.clone()]);
+    let named = UserChange { name: NAME.to_owned(), email: None, manager: None };
+    assert_eq!(code(office.service.update_user(&admin, id, named).await), "conflict");
+    assert_eq!(code(office.service.set_user_active(&admin, id, true).await), "conflict");
     assert!(done.ended_at.is_some() && done.entries > 15 && done.looked_through >= begun.of, "{done:?}");
 
     // What was taken before and what is taken now hold.
@@ -159,7 +164,8 @@ async fn who_is_erased_is_nowhere_and_every_proof_still_holds() {
     let by_word = AuditFilter { text: Some("canaries".to_owned()), ..AuditFilter::default() };
     assert!(!unit.audit_places(&by_word, None, 10).await.unwrap().is_empty());
     drop(unit);
-    let erasure = office.audit_after(0).await.into_iter().find(|row| row.action == "user.erase").unwrap();
+    let of_erasing = |row: &AuditRow| row.action == "user.erase" && row.outcome == "done";
+    let erasure = office.audit_after(0).await.into_iter().find(of_erasing).unwrap();
     assert!(erasure.body.contains("As asked on 27 November"));
     let account = office.store.snapshot().await.unwrap().user(id).await.unwrap().unwrap();
     assert!(account.login.starts_with("erased-") && account.email.is_none() && account.password_hash.is_none());
@@ -195,7 +201,11 @@ async fn whoever_has_something_under_way_is_not_erased() {
     office.service.set_user_active(&admin, id, false).await.unwrap();
     let refused = office.service.erase_user(&admin, id, "as asked").await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Conflict);
-    assert!(refused.detail.contains("1 runs that this person has asked for have not ended"), "{}", refused.detail);
+    assert!(
+        refused.detail.contains("of the runs that this person has asked for, 1 has not ended"),
+        "{}",
+        refused.detail
+    );
     assert_eq!(office.user("staff").await, Some(id));
     office.stop().await;
 }
