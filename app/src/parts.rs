@@ -17,7 +17,7 @@ use crate::pages::{
     account::AccountPage,
     admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
-    audit::{AuditPage, AuditSamplePage, QuestionPage, QuestionsPage, ReceiversPage},
+    audit::{AuditPage, AuditSamplePage, QuestionPage, QuestionsPage, ReceiversPage, RetentionPage},
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
     definitions::{
         DefinitionPage, DefinitionsPage, DraftPage, FormPreviewPage, ImportPage, NewDefinitionPage, RepositoriesPage,
@@ -166,6 +166,7 @@ pub(crate) enum Prove {
     Questions,
     Question,
     Receivers,
+    Retention,
     Sample,
 }
 
@@ -285,6 +286,7 @@ fn audit(page: Prove) -> Result<AnyView, SplitLoaderError> {
         Prove::Questions => view! { <QuestionsPage/> },
         Prove::Question => view! { <QuestionPage/> },
         Prove::Receivers => view! { <ReceiversPage/> },
+        Prove::Retention => view! { <RetentionPage/> },
         Prove::Sample => view! { <AuditSamplePage/> },
     })
 }
@@ -544,6 +546,7 @@ mod tests {
             ("/decide/token", Some(Part::Approvals)),
             ("/audit", Some(Part::Audit)),
             ("/audit/receivers", Some(Part::Audit)),
+            ("/audit/retention", Some(Part::Audit)),
             ("/audit/sample", Some(Part::Audit)),
             ("/catalogue/it/access", Some(Part::Workflow)),
             ("/catalogue/it/access/request", Some(Part::Request)),

@@ -213,6 +213,8 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['question', 'auditor', () => '/audit/questions/decisions-within-a-minute'],
   ['question-nothing', 'auditor', () => '/audit/questions/decisions-within-a-minute?from=2020-01-01&to=2020-01-31'],
   ['audit-receivers', 'auditor', () => '/audit/receivers'],
+  ['audit-retention', 'auditor', () => '/audit/retention'],
+  ['audit-retention-admin', 'admin', () => '/audit/retention'],
   ['definitions', 'author', () => '/definitions'],
   ['definitions-drafts', 'author', () => '/definitions?state=draft'],
   ['definitions-namespace', 'author', () => '/definitions?namespace=showcase'],

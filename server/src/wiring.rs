@@ -37,6 +37,7 @@ use workflow::{Capability, FunctionCatalogue};
 
 use crate::{
     anchor_file::AnchorFile,
+    archive_folder::ArchiveFolder,
     clock::{SystemClock, SystemIds},
     config::{Config, Database, Pools},
     definition_resources::{DefinitionResources, FUNCTIONS},
@@ -120,6 +121,8 @@ impl Foundation {
             vault: Arc::clone(&self.vault),
             anchor: Arc::new(AnchorFile(config.audit_checkpoint_file.clone())),
             receivers: receivers::known(config),
+            retention: config.audit_retention.clone(),
+            archive: Arc::new(ArchiveFolder(config.audit_archive.clone())),
             passwords: self.passwords.clone(),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
@@ -226,6 +229,7 @@ impl Alone {
         let mut unit = store.begin().await?;
         unit.release_all_leases().await?;
         unit.release_all_receivers().await?;
+        unit.release_archiving().await?;
         unit.commit().await
     }
 }

@@ -193,8 +193,8 @@ def members(line, *names):
 
 
 def verify(lines, given, kept):
-    """Reads an export to its end; the number of entries. Raises Broken with the place in front."""
-    tree, own, number, checkpoints, signed, vouched = Tree(), None, 0, 0, None, None
+    """Reads an export to its end; the number of entries, and of those that are archived. Raises Broken with the place in front."""
+    tree, own, number, checkpoints, signed, vouched, archived = Tree(), None, 0, 0, None, None, 0
     trust = Trust(given) if given else None
     elsewhere, begun = [], False
     ended = False
@@ -214,7 +214,7 @@ def verify(lines, given, kept):
             line = json.loads(line, object_pairs_hook=once)
             if own is None:
                 form, version, key = members(line, "format", "v", "key")
-                if (form, version) != ("rondo-audit", 2):
+                if form != "rondo-audit" or version not in (2, 3):
                     raise Broken("this is not an export of this version")
                 own = Trust(Key(key))
                 if trust and trust.name != own.name:
@@ -248,6 +248,17 @@ def verify(lines, given, kept):
                     raise Broken(f"entry {body['seq']} was altered")
                 tree.push(leaf)
                 compare()
+            elif "archived" in line:
+                where, claimed = members(line, "archived", "hash")
+                seq, segment = members(where, "seq", "segment")
+                if seq != tree.size + 1:
+                    raise Broken(f"entry {tree.size + 1} was expected here")
+                leaf = bytes.fromhex(claimed)
+                if len(leaf) != 32 or leaf.hex() != claimed or not segment or not isinstance(segment, str):
+                    raise Broken(f"entry {seq} has no hash or no archive")
+                tree.push(leaf)
+                archived += 1
+                compare()
             elif "checkpoint" in line:
                 (note,) = members(line, "checkpoint")
                 size, root = own.checkpoint(note)
@@ -274,7 +285,7 @@ def verify(lines, given, kept):
         raise Broken(f"line {number}: {broken}") from None
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise Broken(f"line {number}: not a line of an export: {error}") from None
-    return tree.size, max((size for size, _ in elsewhere), default=None)
+    return tree.size, archived, max((size for size, _ in elsewhere), default=None)
 
 
 def main():
@@ -292,12 +303,14 @@ def main():
     kept = [text(path) for path in asked.checkpoint]
     try:
         with open(asked.export, encoding="utf-8", newline="\n") as lines:
-            entries, covered = verify(lines, given, kept)
+            entries, archived, covered = verify(lines, given, kept)
     except (Broken, UnicodeDecodeError) as broken:
         print(f"integrity: broken: {broken}")
         print("completeness: not known")
         return 1
     print(f"integrity: {entries} entries, nothing was altered")
+    if archived:
+        print(f"archived: of {archived} entries the bodies are in archives, and to be checked there")
     if covered is None:
         print("completeness: not known of the end: no checkpoint from elsewhere")
         return 0

@@ -110,6 +110,7 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
                     crumbs.push(link(t.audit_questions(), "/audit/questions"));
                     crumbs.extend(tail.first().map(|name| link(name, path)));
                 }
+                ["retention"] => crumbs.push(link(t.audit_retention(), path)),
                 ["sample"] => crumbs.push(link(t.audit_sample(), path)),
                 _ => {}
             }
@@ -171,6 +172,7 @@ mod tests {
         assert_eq!(labels("/catalogue/identity/onboard/request"), ["Catalogue", "identity/onboard", "Request"]);
         assert_eq!(labels("/admin/people"), ["Administer", "People"]);
         assert_eq!(labels("/audit/questions/unused-roles"), ["Audit log", "Questions", "unused-roles"]);
+        assert_eq!(labels("/audit/retention"), ["Audit log", "Retention"]);
         assert_eq!(labels("/audit/sample"), ["Audit log", "Sample"]);
         assert_eq!(labels("/definitions/it/access/1.0.0/edit"), ["Definitions", "it/access 1.0.0", "Editor"]);
         assert!(crumbs(t, "/runs/1042").iter().any(|crumb| crumb.href.as_deref() == Some("/runs")));

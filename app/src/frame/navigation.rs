@@ -71,6 +71,13 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
             label: t.group_prove(),
             places: [
                 place(may(Operation::AuditRead), "/audit", Glyph::Audit, t.audit()),
+                // Who reads the log finds it there.
+                place(
+                    may(Operation::AuditRetentionRead) && !may(Operation::AuditRead),
+                    "/audit/retention",
+                    Glyph::Audit,
+                    t.audit_retention(),
+                ),
                 place(may(Operation::PolicyRead), "/policies", Glyph::Sliders, t.policies()),
                 place(may(Operation::AccessReviewRead), "/access-reviews", Glyph::Badge, t.access_reviews()),
             ]

@@ -1,6 +1,7 @@
 //! `rondo audit export|verify|key|rotate-key`
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{self, BufReader, Read as _, Seek as _, Write},
     os::unix::fs::OpenOptionsExt as _,
@@ -15,9 +16,10 @@ use ledger::{
     checkpoint::PublicKey,
     evidence,
     proof::{self, Proved},
-    tree,
-    verify::{self as verifier, Completeness, Outside, Verdict, What},
+    tree::{self, Hash},
+    verify::{self as verifier, Completeness, Outside, Segments, Verdict, What},
 };
+use service::read_pack;
 
 use super::in_words;
 use crate::{config::Config, wiring::Foundation};
@@ -27,8 +29,6 @@ const BUFFER: usize = 256 << 10;
 /// What stands in the first header of a tar archive, and where.
 const MARK: &[u8] = b"ustar";
 const MARK_AT: usize = 257;
-/// The most bytes that are read of a file in an evidence pack: one has at most 5,000 entries, of which few are large.
-const LARGEST_MEMBER: u64 = 1 << 30;
 /// The most bytes that the proof of an entry has: an entry has at most a little over 1 MiB.
 const LARGEST_PROOF: u64 = 4 << 20;
 
@@ -51,6 +51,9 @@ pub(super) enum Command {
         /// A file with a checkpoint that was kept elsewhere, to tell whether all that it covers is there
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
+        /// A segment that entries of the export were archived in, to check them as well
+        #[arg(long, value_name = "SEGMENT")]
+        archive: Vec<PathBuf>,
     },
     /// Sign the log with a new key from now on, which the key so far introduces
     RotateKey,
@@ -78,11 +81,26 @@ pub(super) async fn export(config: &Config, out: Option<&Path>) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn verify(path: &Path, key: Option<&Path>, checkpoints: &[PathBuf]) -> Result<ExitCode> {
+pub(super) fn verify(
+    path: &Path,
+    key: Option<&Path>,
+    checkpoints: &[PathBuf],
+    archive: &[PathBuf],
+) -> Result<ExitCode> {
     let outside = Outside {
         key: key.map(key_in).transpose()?,
         checkpoints: checkpoints.iter().map(|path| text_in(path)).collect::<Result<_>>()?,
     };
+    let mut segments = Segments::new();
+    for segment in archive {
+        match segment_in(segment, &outside)? {
+            Ok((name, entries)) => _ = segments.insert(name, entries),
+            Err(broken) => {
+                println!("{}: {broken}", segment.display());
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+    }
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     if let Some(files) = pack_in(&file)? {
         let [manifest, proofs] = files.with_context(|| format!("{} is no evidence pack", path.display()))?;
@@ -92,7 +110,7 @@ pub(super) fn verify(path: &Path, key: Option<&Path>, checkpoints: &[PathBuf]) -
     if let Some(proof) = proof_in(&file)? {
         return Ok(say_of_proof(path, &proof::verify(&proof, &outside), &outside));
     }
-    let read = verifier::verify(BufReader::with_capacity(BUFFER, file), &outside);
+    let read = verifier::verify_with(BufReader::with_capacity(BUFFER, file), &outside, &segments);
     let verdict = read.with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(say_of_log(path, &verdict, &outside))
 }
@@ -103,22 +121,19 @@ fn pack_in(mut file: &File) -> Result<Option<Result<[String; 2]>>> {
     let is_archive =
         file.read_exact(&mut head).is_ok() && head.get(MARK_AT..).is_some_and(|head| head.starts_with(MARK));
     file.rewind().context("the file cannot be read again from its beginning")?;
-    Ok(is_archive.then(|| {
-        let (mut manifest, mut proofs) = (None, None);
-        for member in tar::Archive::new(BufReader::with_capacity(BUFFER, file)).entries()? {
-            let member = member?;
-            let name = member.path_bytes().into_owned();
-            let place = match name.as_slice() {
-                name if name == evidence::MANIFEST.as_bytes() => &mut manifest,
-                name if name == evidence::PROOFS.as_bytes() => &mut proofs,
-                _ => continue,
-            };
-            let mut text = String::new();
-            member.take(LARGEST_MEMBER).read_to_string(&mut text)?;
-            anyhow::ensure!(place.replace(text).is_none(), "a file comes twice");
-        }
-        Ok([manifest.context("evidence.json is missing")?, proofs.context("proofs.jsonl is missing")?])
-    }))
+    let read = || Ok(read_pack(BufReader::with_capacity(BUFFER, file))?);
+    Ok(is_archive.then(read))
+}
+
+/// A segment that proves its entries: its name, and their hashes by their places.
+fn segment_in(path: &Path, outside: &Outside) -> Result<Result<(String, BTreeMap<u64, Hash>), evidence::Broken>> {
+    let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let files = read_pack(BufReader::with_capacity(BUFFER, file));
+    let [manifest, proofs] = files.with_context(|| format!("{} is no segment", path.display()))?;
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.with_context(|| format!("{} has no name of a segment", path.display()))?.to_owned();
+    let proved = evidence::verify(manifest.as_bytes(), &proofs, outside);
+    Ok(proved.map(|proved| (name, proved.hashes)))
 }
 
 /// The proof that the file holds; none if it holds something else, which is read from its beginning then.
@@ -184,6 +199,7 @@ fn say_of_log(path: &Path, verdict: &Verdict, outside: &Outside) -> ExitCode {
         None => {
             println!("sound: {entries} entries, {checkpoints} checkpoints, root {}", tree::text(root));
             println!("integrity: nothing was altered");
+            say_archived(verdict);
         }
     }
     let missing = matches!(verdict.completeness, Completeness::Missing { .. });
@@ -206,6 +222,17 @@ fn say_of_log(path: &Path, verdict: &Verdict, outside: &Outside) -> ExitCode {
         say_key(key, outside);
     }
     if unsound || missing { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn say_archived(verdict: &Verdict) {
+    if verdict.archived == 0 {
+        return;
+    }
+    println!("archived: {} entries, of which the export has the hashes alone", verdict.archived);
+    match verdict.unseen {
+        0 => println!("archived: the given segments hold every one of them, unaltered"),
+        unseen => println!("archived: {unseen} were not seen; give their segments with --archive"),
+    }
 }
 
 fn say_key(key: &PublicKey, outside: &Outside) {

@@ -120,8 +120,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Migrate => migrate::migrate(&quiet(&flags)?).await,
         Command::User(command) => user::run(&quiet(&flags)?, command).await,
         Command::Token(command) => token::run(&quiet(&flags)?, command).await,
-        Command::Audit(audit::Command::Verify { file, key, checkpoint }) => {
-            audit::verify(&file, key.as_deref(), &checkpoint)
+        Command::Audit(audit::Command::Verify { file, key, checkpoint, archive }) => {
+            audit::verify(&file, key.as_deref(), &checkpoint, &archive)
         }
         Command::Audit(audit::Command::Key) => audit::key(&quiet(&flags)?).await,
         Command::Audit(audit::Command::RotateKey) => audit::rotate_key(&quiet(&flags)?).await,

@@ -64,6 +64,8 @@ async fn measure(portal: &Portal) {
         let runs = unit.count_runs().await?;
         let outbox = unit.count_outgoing().await?;
         measure_receivers(portal).await?;
+        let failing = portal.service.archiving_failure().await?.is_some();
+        metrics::gauge!("rondo_audit_archiving_failing").set(if failing { 1.0 } else { 0.0 });
         store::Result::Ok((runs, outbox))
     };
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 runs are far away")]
@@ -120,5 +122,6 @@ pub(crate) fn describe() {
         "For how long the oldest of what a receiver of the audit log does not have has waited"
     );
     metrics::describe_gauge!("rondo_audit_receiver_failing", "1 while a receiver of the audit log takes nothing");
+    metrics::describe_gauge!("rondo_audit_archiving_failing", "1 while entries of the audit log cannot be archived");
     delivery::describe_metrics();
 }

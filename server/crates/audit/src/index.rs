@@ -47,6 +47,9 @@ async fn index_some<L: AuditLog + ?Sized>(log: &mut L) -> Result<(), StoreError>
 
 /// What an entry is found by. An entry that was altered is found by what it says now.
 fn terms(row: &AuditRow) -> AuditTerms {
+    if row.segment.is_some() {
+        return AuditTerms { seq: row.seq, ..AuditTerms::default() };
+    }
     let entry = view(row);
     let mut text = [entry.actor.as_str(), &entry.action, &entry.resource_name, &entry.resource_id].join("\n");
     text.push('\n');
@@ -110,6 +113,13 @@ mod tests {
         let [mut row] = <[_; 1]>::try_from(rows(&[entry()])).unwrap();
         row.body.truncate(20);
         assert!(terms(&row).words.contains(&"manager".to_owned()));
+    }
+
+    #[test]
+    fn what_was_archived_is_not_found() {
+        let [row] = <[_; 1]>::try_from(rows(&[entry()])).unwrap();
+        let archived = AuditRow { body: String::new(), segment: Some("change.tar".to_owned()), ..row };
+        assert_eq!(terms(&archived), AuditTerms { seq: 1, ..AuditTerms::default() });
     }
 
     #[test]

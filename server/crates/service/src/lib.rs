@@ -49,6 +49,7 @@ mod processes;
 mod questions;
 mod receivers;
 mod repositories;
+mod retention;
 mod runs;
 mod sampling;
 mod secrets;
@@ -97,6 +98,7 @@ pub use policies::NewPolicies;
 pub use receivers::AuditReceiver;
 pub use report::Language as ReportLanguage;
 pub use repositories::{Branches, HookProof, NewRepository, StoredChange};
+pub use retention::{Archive, Archived, Keep, NewHold, NoPack, Retention, read_pack};
 pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
 pub use signed_log::Anchor;
@@ -121,6 +123,10 @@ pub struct Parts {
     pub anchor: Arc<dyn Anchor>,
     /// Where the audit log is sent.
     pub receivers: Vec<AuditReceiver>,
+    /// For how long entries of the audit log are kept.
+    pub retention: Retention,
+    /// Where they are archived then.
+    pub archive: Arc<dyn Archive>,
     /// Password hashing.
     pub passwords: Passwords,
     /// The time.

@@ -42,6 +42,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(26, "audit_search", "0026_audit_search.sql"),
     migration!(27, "questions", "0027_questions.sql"),
     migration!(28, "receivers", "0028_receivers.sql"),
+    migration!(29, "retention", "0029_retention.sql"),
 ];
 
 #[cfg(test)]

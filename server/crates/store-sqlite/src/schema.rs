@@ -37,6 +37,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(26, "audit_search", "0026_audit_search.sql"),
     migration!(27, "questions", "0027_questions.sql"),
     migration!(28, "receivers", "0028_receivers.sql"),
+    migration!(29, "retention", "0029_retention.sql"),
 ];
 
 /// Of the file of task logs.
@@ -73,6 +74,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=28).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=29).collect::<Vec<_>>());
     }
 }

@@ -27,7 +27,7 @@ macro_rules! columns {
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT ", columns!(), " FROM audit_entries ", $rest)
+        concat!("SELECT ", columns!(), ", segment FROM audit_entries ", $rest)
     };
 }
 
@@ -44,6 +44,7 @@ fn entry(row: &Columns<'_>) -> Result<AuditRow> {
         namespace: row.maybe_text("namespace")?,
         outcome: row.text("outcome")?,
         body: row.text("body")?,
+        segment: row.maybe_text("segment")?,
     })
 }
 
@@ -52,8 +53,8 @@ fn checkpoint(row: &Columns<'_>) -> Result<AuditCheckpoint> {
 }
 
 /// The query for what a filter lets through, from its tables on. What it is found by as a whole, or by its words, comes first:
-/// then the database goes along that index, from the newest entry down.
-fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option<i64>, limit: u32) {
+/// then the database goes along that index, from the newest entry down. Of what was archived, nothing is left to be found `whole`.
+fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option<i64>, limit: u32, whole: bool) {
     let marks = [
         (Mark::Policy, &filter.policy, " JOIN audit_marks policy ON policy.seq = e.seq"),
         (Mark::Address, &filter.address, " JOIN audit_marks address ON address.seq = e.seq"),
@@ -93,6 +94,9 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
         statement.push(MATCH_WORDS.0).value(query).push(MATCH_WORDS.1);
     }
     push_columns(statement, filter);
+    if whole {
+        statement.push(" AND e.segment IS NULL");
+    }
     if let Some(seq) = before {
         statement.push(" AND e.seq < ").value(seq);
     }
@@ -247,7 +251,7 @@ impl AuditLog for Unit {
 
     async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<i64>> {
         let mut statement = sql("SELECT e.seq");
-        push_filtered(&mut statement, filter, before, limit);
+        push_filtered(&mut statement, filter, before, limit, true);
         each(&self.fetch(statement).await?, |row| row.integer("seq"))
     }
 
@@ -265,9 +269,9 @@ impl AuditLog for Unit {
     async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>> {
         let mut statement = sql(concat!(
             "SELECT e.seq, e.at, e.actor_id, e.actor, e.action, e.resource_kind, e.resource_id, e.resource_name, ",
-            "e.namespace, e.outcome, e.body"
+            "e.namespace, e.outcome, e.body, e.segment"
         ));
-        push_filtered(&mut statement, filter, before, limit);
+        push_filtered(&mut statement, filter, before, limit, !filter.is_of_time_alone());
         each(&self.fetch(statement).await?, entry)
     }
 

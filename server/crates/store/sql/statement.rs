@@ -168,6 +168,7 @@ bound_as_text!(
     ApprovalId,
     CommentId,
     ConnectionId,
+    HoldId,
     DecisionId,
     DelegationId,
     DraftId,

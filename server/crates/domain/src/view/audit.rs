@@ -53,6 +53,9 @@ pub struct AuditEntryView {
     pub detail: Value,
     /// Its hash in the tree over all entries, in hex.
     pub hash: String,
+    /// The segment that the entry was archived in; everything else but its place, time and hash is there alone.
+    #[serde(default)]
+    pub archived: Option<String>,
 }
 
 /// What an audit list is narrowed to. All given conditions hold at once.
@@ -96,6 +99,12 @@ impl AuditFilter {
     pub fn needs_index(&self) -> bool {
         [&self.policy, &self.address, &self.credential, &self.text].into_iter().any(Option::is_some)
     }
+
+    /// Whether it asks only for when entries were written, which those that were archived tell as well.
+    #[must_use]
+    pub fn is_of_time_alone(&self) -> bool {
+        *self == Self { from: self.from, to: self.to, last: self.last, ..Self::default() }
+    }
 }
 
 /// A search of the audit log that somebody has named.
@@ -135,6 +144,9 @@ pub struct VerificationView {
     pub sound: bool,
     /// How many entries were read.
     pub entries: u64,
+    /// How many of them were archived, so that only their hashes are here.
+    #[serde(default)]
+    pub archived: u64,
     /// Where it breaks first, and how.
     #[serde(default)]
     pub fault: Option<String>,

@@ -17,6 +17,7 @@ mod policy_sets;
 mod questions;
 mod receivers;
 mod repositories;
+mod retention;
 mod runs;
 mod schedules;
 mod subject;
@@ -180,6 +181,11 @@ cases! { $;
         a_receiver_begins_where_it_is_told_and_never_goes_back,
         a_receiver_is_failing_until_it_takes_something,
         one_node_at_a_time_holds_a_receiver;
+    retention:
+        an_archived_entry_keeps_its_place_its_time_and_its_segment,
+        an_entry_is_archived_once,
+        a_hold_is_released_once_and_stays,
+        one_node_at_a_time_archives;
     policy_sets:
         policies_are_proposed_put_into_force_and_replaced,
         what_was_settled_stays_as_it_was,

@@ -1,6 +1,7 @@
 mod questions;
 mod receivers;
 mod repositories;
+mod retention;
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
@@ -59,7 +60,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 83;
+const KINDS: u32 = 84;
 
 const TEXTS: &[&str] = &[
     "",
@@ -174,6 +175,8 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all.extend(unit.list_repositories().await.unwrap().into_iter().map(shown));
     all.extend(unit.due_subscriptions(Timestamp::from_micros(i64::MAX), 100_000).await.unwrap().into_iter().map(shown));
     all.extend(unit.list_receivers().await.unwrap().into_iter().map(shown));
+    all.extend(unit.list_audit_holds().await.unwrap().into_iter().map(shown));
+    all.push(shown(unit.archiving().await.unwrap()));
     all
 }
 
@@ -257,6 +260,7 @@ impl Operation {
             80 => self.repositories(unit).await,
             81 => self.questions(unit).await,
             82 => self.receivers(unit).await,
+            83 => self.retention(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
