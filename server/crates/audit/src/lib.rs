@@ -22,19 +22,23 @@
 //! - **Say more about an action**: put it into [`Entry::detail`]; the format does not change. Secrets and passwords never
 //!   go into an entry: it can not be taken back.
 
+mod class;
 pub mod csv;
 mod entry;
 mod index;
+mod places;
 mod runs;
 mod seal;
 mod sequencer;
 mod stored;
 mod view;
 
+pub use class::{ARCHIVE, class_of};
 pub use entry::{Actor, Door, Entry, Outcome, ResourceRef};
 pub use index::index;
+pub use places::Places;
 pub use seal::seal;
-pub use sequencer::{append, append_all, keep_sequencing, resume, sequence, tiles};
+pub use sequencer::{append, append_all, keep_sequencing, leaves, resume, sequence, tiles};
 pub use stored::Stored;
 pub use view::view;
 

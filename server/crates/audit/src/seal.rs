@@ -21,6 +21,7 @@ pub fn seal(seq: i64, entry: &Entry) -> Result<AuditRow, StoreError> {
     let body = canonical(&body(seq, entry, &columns))
         .map_err(|_| StoreError::Inconsistent("the number of an audit entry".to_owned()))?;
     Ok(AuditRow {
+        segment: None,
         seq,
         at: entry.at,
         actor_id: entry.actor.id,

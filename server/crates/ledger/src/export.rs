@@ -16,7 +16,9 @@ use crate::{
 /// The `format` in the first line of an export.
 pub const FORMAT: &str = "rondo-audit";
 /// The version of the export that this program writes.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
+/// The version before it, which has no archived entries: it is read.
+pub const BEFORE: i64 = 2;
 
 /// The first line: which log, and the first of its keys.
 #[must_use]
@@ -39,6 +41,13 @@ pub fn line(body: &str) -> String {
         return format!("{{\"body\":{},\"hash\":\"{hash}\"}}\n", json!(body));
     }
     format!("{{\"body\":{body},\"hash\":\"{hash}\"}}\n")
+}
+
+/// An entry whose body was moved to an archive: its place, the name of the segment that holds it, its hash.
+#[must_use]
+pub fn archived(seq: i64, segment: &str, hash: &Hash) -> String {
+    let line = json!({"archived": {"seq": seq, "segment": segment}, "hash": tree::text(hash)});
+    format!("{line}\n")
 }
 
 /// A checkpoint over the entries so far.

@@ -5,7 +5,10 @@
 //! tell of itself; so completeness is proved only against a checkpoint that was kept somewhere else ([`Outside`]). In the same
 //! way a file can be signed anew with another key, which is seen by whoever knows the right one.
 
-use std::io::{self, BufRead, Read};
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead, Read},
+};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -30,6 +33,10 @@ pub struct Outside {
     pub checkpoints: Vec<String>,
 }
 
+/// The hashes of entries that segments hold, by the names of the segments and the places of the entries. Who gives them has
+/// verified the segments.
+pub type Segments = BTreeMap<String, BTreeMap<u64, Hash>>;
+
 /// What came of verifying an export.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -37,6 +44,10 @@ pub struct Verdict {
     pub entries: u64,
     /// The root of the tree over them.
     pub root: Hash,
+    /// How many of them have their bodies in an archive, so that only their hashes were read.
+    pub archived: u64,
+    /// How many of those are in a segment that was not given.
+    pub unseen: u64,
     /// How many checkpoints in the file fit them.
     pub checkpoints: u64,
     /// The key that the signatures go back to.
@@ -115,9 +126,21 @@ pub enum What {
     /// The hash is not that of the body.
     #[error("the hash does not fit: this entry was altered")]
     Hash,
+    /// The given segment does not hold the entry, or not with this hash.
+    #[error("the segment {0} does not hold this entry as it is in the log: one of the two was altered")]
+    OtherSegment(String),
     /// A search column of the stored row says something else than its body.
     #[error("the column {0} says something else than the hashed entry")]
     Column(&'static str),
+    /// Nothing is left of the stored entry, and it was not archived.
+    #[error("the entry is empty and was not archived: its body was taken away")]
+    Emptied,
+    /// The segment that the stored entry is said to be in is none, or does not hold it.
+    #[error("it is said to be archived in {0}, which does not hold it: its body was taken away")]
+    Segment(String),
+    /// The stored entry is said to be archived, and has a body.
+    #[error("it is said to be archived in {0}, and still has a body")]
+    Kept(String),
     /// A checkpoint or an introduction in the file is not believed.
     #[error("{0}")]
     Note(Distrust),
@@ -197,8 +220,16 @@ pub fn place(body: &Value) -> Result<i64, What> {
 /// # Errors
 /// It cannot be read.
 pub fn verify(reader: impl BufRead, outside: &Outside) -> Result<Verdict, io::Error> {
+    verify_with(reader, outside, &Segments::new())
+}
+
+/// The same, of an export some of whose archived entries are in these segments.
+///
+/// # Errors
+/// It cannot be read.
+pub fn verify_with(reader: impl BufRead, outside: &Outside, segments: &Segments) -> Result<Verdict, io::Error> {
     let mut lines = Lines { reader, number: 0, line: Vec::new() };
-    let mut walk = Walk::new(outside);
+    let mut walk = Walk::new(outside, segments);
     let fault = match walk.through(&mut lines)? {
         Ok(()) => None,
         Err((seq, what)) => Some(Fault { line: lines.number, seq, what }),
@@ -228,9 +259,20 @@ struct Footer {
     root: String,
 }
 
+/// Where the body of an entry is that is not in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Archived {
+    seq: i64,
+    segment: String,
+}
+
 /// How far a file has been read.
 struct Walk<'a> {
     outside: &'a Outside,
+    segments: &'a Segments,
+    archived: u64,
+    unseen: u64,
     /// The checkpoints from elsewhere that are over entries still to come, the one over most first.
     ahead: Vec<Checkpoint>,
     /// The most entries that one from elsewhere covers.
@@ -249,9 +291,12 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(outside: &'a Outside) -> Self {
+    fn new(outside: &'a Outside, segments: &'a Segments) -> Self {
         Self {
             outside,
+            segments,
+            archived: 0,
+            unseen: 0,
             ahead: Vec::new(),
             covered_elsewhere: None,
             own: None,
@@ -277,6 +322,8 @@ impl<'a> Walk<'a> {
         Verdict {
             entries,
             root: self.edge.root(),
+            archived: self.archived,
+            unseen: self.unseen,
             checkpoints: self.checkpoints,
             key: trust.and_then(Trust::first).cloned(),
             fault,
@@ -322,11 +369,13 @@ impl<'a> Walk<'a> {
             return Err(What::Header);
         }
         match value.get("v") {
-            Some(v) if v.as_i64() != Some(export::VERSION) => return Err(What::Version(v.to_string())),
+            Some(v) if !v.as_i64().is_some_and(|v| (export::BEFORE..=export::VERSION).contains(&v)) => {
+                return Err(What::Version(v.to_string()));
+            }
             _ => {}
         }
         let header: Header = serde_json::from_value(value).map_err(|_| What::Header)?;
-        debug_assert_eq!((header.format.as_str(), header.v.as_i64()), (FORMAT, Some(export::VERSION)));
+        debug_assert!(header.format == FORMAT && header.v.is_number());
         let key = PublicKey::parse(&header.key).ok().filter(|key| key.to_string() == header.key).ok_or(What::Header)?;
         if self.given.as_ref().is_some_and(|given| given.origin() != key.origin()) {
             return Err(What::Outside(Distrust::OtherLog));
@@ -348,6 +397,11 @@ impl<'a> Walk<'a> {
         if let Some(body) = members.remove("body") {
             self.begin(begun)?;
             self.entry(&body, members)?;
+            return Ok(false);
+        }
+        if let Some(archived) = members.remove("archived") {
+            self.begin(begun)?;
+            self.archived(archived, members)?;
             return Ok(false);
         }
         if let Some(introduction) = only(&mut members, "introduction")? {
@@ -437,6 +491,30 @@ impl<'a> Walk<'a> {
             return Err(broken(What::Hash));
         }
         self.push(seq, hash)
+    }
+
+    /// An entry whose body is in an archive: the tree tells whether its hash is the one that was signed.
+    fn archived(&mut self, archived: Value, mut members: Map<String, Value>) -> Result<(), Broken> {
+        let archived: Archived =
+            serde_json::from_value(portable(&archived)).map_err(|error| malformed(error.to_string()))?;
+        let broken = |what| (Some(archived.seq), what);
+        let hash = match only(&mut members, "hash") {
+            Ok(Some(text)) => tree::from_text(&text),
+            Ok(None) | Err(_) => None,
+        };
+        let hash =
+            hash.ok_or_else(|| broken(What::Malformed("an archived entry has its hash and no more".to_owned())))?;
+        if archived.segment.is_empty() {
+            return Err(broken(What::Malformed("an archived entry without its segment".to_owned())));
+        }
+        self.push(archived.seq, hash)?;
+        self.archived += 1;
+        match self.segments.get(&archived.segment) {
+            None => self.unseen += 1,
+            Some(entries) if entries.get(&self.edge.size()) == Some(&hash) => {}
+            Some(_) => return Err(broken(What::OtherSegment(archived.segment.clone()))),
+        }
+        Ok(())
     }
 
     fn push(&mut self, seq: i64, hash: Hash) -> Result<(), Broken> {

@@ -46,6 +46,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(30, "controls", "0030_controls.sql"),
     migration!(31, "witnesses", "0031_witnesses.sql"),
     migration!(32, "audit_runs", "0032_audit_runs.sql"),
+    migration!(34, "retention", "0034_retention.sql"),
 ];
 
 #[cfg(test)]

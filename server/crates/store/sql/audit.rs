@@ -30,7 +30,7 @@ macro_rules! columns {
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT ", columns!(), " FROM audit_entries ", $rest)
+        concat!("SELECT ", columns!(), ", segment FROM audit_entries ", $rest)
     };
 }
 
@@ -47,6 +47,7 @@ fn entry(row: &Columns<'_>) -> Result<AuditRow> {
         namespace: row.maybe_text("namespace")?,
         outcome: row.text("outcome")?,
         body: row.text("body")?,
+        segment: row.maybe_text("segment")?,
     })
 }
 
@@ -130,8 +131,8 @@ fn query_of(text: &str) -> Option<String> {
 }
 
 /// The query for what a filter lets through, from its tables on. What it is found by as a whole, or by its words, comes first:
-/// then the database goes along that index, from the newest entry down.
-fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option<i64>, limit: u32) {
+/// then the database goes along that index, from the newest entry down. Of what was archived, nothing is left to be found `whole`.
+fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option<i64>, limit: u32, whole: bool) {
     let marks = marks(filter);
     let query = filter.text.as_deref().and_then(query_of);
     statement.push(" FROM audit_entries e");
@@ -170,6 +171,9 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
     };
     push_columns(statement, filter);
     push_period(statement, filter, &lead);
+    if whole {
+        statement.push(" AND e.segment IS NULL");
+    }
     // Of both tables: a database that goes along both side by side does not know that what bounds one bounds the other.
     if let Some(last) = filter.last {
         statement.push(" AND e.seq <= ").value(last).push(lead.up_to).value(last);
@@ -333,7 +337,7 @@ impl AuditLog for Unit {
 
     async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<i64>> {
         let mut statement = sql("SELECT e.seq");
-        push_filtered(&mut statement, filter, before, limit);
+        push_filtered(&mut statement, filter, before, limit, true);
         each(&self.fetch(statement).await?, |row| row.integer("seq"))
     }
 
@@ -351,9 +355,9 @@ impl AuditLog for Unit {
     async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>> {
         let mut statement = sql(concat!(
             "SELECT e.seq, e.at, e.actor_id, e.actor, e.action, e.resource_kind, e.resource_id, e.resource_name, ",
-            "e.namespace, e.outcome, e.body"
+            "e.namespace, e.outcome, e.body, e.segment"
         ));
-        push_filtered(&mut statement, filter, before, limit);
+        push_filtered(&mut statement, filter, before, limit, !filter.is_of_time_alone());
         each(&self.fetch(statement).await?, entry)
     }
 

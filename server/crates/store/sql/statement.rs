@@ -164,6 +164,7 @@ bound_as_text!(
     ApprovalId,
     CommentId,
     ConnectionId,
+    HoldId,
     DecisionId,
     DelegationId,
     DraftId,

@@ -30,6 +30,8 @@ pub struct AuditRow {
     pub outcome: String,
     /// The canonical entry: exactly the bytes that were hashed.
     pub body: String,
+    /// The segment that it was archived in. Nothing else is left of it then but its place, its time and its outcome.
+    pub segment: Option<String>,
 }
 
 /// What an entry is found by beyond its columns.
@@ -138,11 +140,13 @@ pub trait AuditLog: Send {
     async fn audit_indexed(&mut self) -> Result<i64>;
     /// Lets the entries after `before` be found, up to the last of these; [`crate::StoreError::Conflict`] when others have.
     async fn index_audit(&mut self, before: i64, terms: &[AuditTerms]) -> Result<()>;
-    /// The places of entries that `filter` lets through, newest first, below `before`, at most `limit`.
+    /// The places of entries that `filter` lets through, newest first, below `before`, at most `limit`; without those that were
+    /// archived.
     async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<i64>>;
     /// The entries at these places, those that there are, newest first.
     async fn audit_at(&mut self, places: &[i64]) -> Result<Vec<AuditRow>>;
-    /// Entries that `filter` lets through, newest first, below `before`, at most `limit`.
+    /// Entries that `filter` lets through, newest first, below `before`, at most `limit`. Those that were archived are found by
+    /// place and time alone.
     async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>>;
     /// Entries in order after `after`, at most `limit`, for export and verification.
     async fn audit_from(&mut self, after: i64, limit: u32) -> Result<Vec<AuditRow>>;

@@ -53,6 +53,7 @@ pub mod questions;
 pub mod receivers;
 pub mod repositories;
 pub mod requests;
+pub mod retention;
 pub mod reviews;
 pub mod runs;
 pub mod schedules;
@@ -151,6 +152,7 @@ pub trait UnitOfWork:
     + receivers::Receivers
     + repositories::Repositories
     + requests::Requests
+    + retention::Retention
     + reviews::Reviews
     + runs::Runs
     + schedules::Schedules

@@ -57,6 +57,9 @@ pub struct AuditEntryView {
     pub detail: Value,
     /// Its hash in the tree over all entries, in hex.
     pub hash: String,
+    /// The segment that the entry was archived in; everything else but its place, time and hash is there alone.
+    #[serde(default)]
+    pub archived: Option<String>,
 }
 
 /// What an audit list is narrowed to. All given conditions hold at once.
@@ -124,6 +127,12 @@ impl AuditFilter {
         texts.into_iter().any(Option::is_some) || self.risk.is_some() || self.story().is_some()
     }
 
+    /// Whether it asks only for when entries were written, which those that were archived tell as well.
+    #[must_use]
+    pub fn is_of_time_alone(&self) -> bool {
+        *self == Self { from: self.from, to: self.to, last: self.last, ..Self::default() }
+    }
+
     /// The run whose whole story is asked for: its id or number.
     #[must_use]
     pub fn story(&self) -> Option<&str> {
@@ -187,6 +196,9 @@ pub struct VerificationView {
     pub sound: bool,
     /// How many entries were read.
     pub entries: u64,
+    /// How many of them were archived, so that only their hashes are here.
+    #[serde(default)]
+    pub archived: u64,
     /// Where it breaks first, and how.
     #[serde(default)]
     pub fault: Option<String>,
