@@ -24,6 +24,9 @@ CREATE TRIGGER audit_segments_not_truncated BEFORE TRUNCATE ON audit_segments FO
 -- The segment that an archived entry is in.
 ALTER TABLE audit_entries ADD COLUMN segment TEXT COLLATE "C" REFERENCES audit_segments (name);
 
+-- used in: has_archived
+CREATE INDEX audit_entries_archived ON audit_entries (at) WHERE segment IS NOT NULL;
+
 -- A row changes once: when it is archived.
 DROP TRIGGER audit_entries_are_fixed ON audit_entries;
 CREATE TRIGGER audit_entries_are_fixed BEFORE UPDATE ON audit_entries FOR EACH ROW
@@ -37,6 +40,8 @@ EXECUTE FUNCTION refuse_change('audit_entries: rows never change');
 
 -- used in: archive_audit
 CREATE INDEX audit_marks_seq ON audit_marks (seq);
+-- used in: archive_audit
+CREATE INDEX audit_controls_seq ON audit_controls (seq);
 
 CREATE TABLE audit_holds (
     id             TEXT COLLATE "C" PRIMARY KEY,

@@ -29,6 +29,9 @@ END;
 -- The segment that an archived entry is in.
 ALTER TABLE audit_entries ADD COLUMN segment TEXT REFERENCES audit_segments (name);
 
+-- used in: has_archived
+CREATE INDEX audit_entries_archived ON audit_entries (at) WHERE segment IS NOT NULL;
+
 -- A row changes once: when it is archived.
 DROP TRIGGER audit_entries_are_fixed;
 CREATE TRIGGER audit_entries_are_fixed BEFORE UPDATE ON audit_entries
@@ -50,6 +53,8 @@ UPDATE audit_indexed SET seq = 0 WHERE id = 1;
 
 -- used in: archive_audit
 CREATE INDEX audit_marks_seq ON audit_marks (seq);
+-- used in: archive_audit
+CREATE INDEX audit_controls_seq ON audit_controls (seq);
 
 CREATE TABLE audit_holds (
     id             TEXT PRIMARY KEY,

@@ -9,7 +9,7 @@ pub const ARCHIVE: &str = "audit.archive";
 
 /// Actions by what they are about, the part before the point, or as a whole.
 const CLASSES: &[(AuditClass, &[&str])] = &[
-    (AuditClass::Reading, &["audit.read", "audit.export"]),
+    (AuditClass::Reading, &["audit.read", "audit.export", "control.read"]),
     (AuditClass::Access, &["session"]),
     (AuditClass::Decision, &["approval", "access-review", "delegation", "emergency"]),
 ];
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn entries_are_classed_by_what_they_are_about() {
         for (class, actions) in [
-            (AuditClass::Reading, &["audit.read", "audit.export"][..]),
+            (AuditClass::Reading, &["audit.read", "audit.export", "control.read"][..]),
             (AuditClass::Access, &["session.create", "session.end", "session.revoke", "session.confirm"]),
             (
                 AuditClass::Decision,

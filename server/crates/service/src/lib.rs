@@ -101,7 +101,7 @@ pub use policies::NewPolicies;
 pub use receivers::AuditReceiver;
 pub use report::Language as ReportLanguage;
 pub use repositories::{Branches, HookProof, NewRepository, StoredChange};
-pub use retention::{Archive, Archived, Keep, NewHold, NoPack, Retention, read_pack};
+pub use retention::{Archive, Archived, Keep, NewHold, NoPack, Pack, Retention, read_pack};
 pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
 pub use signed_log::Anchor;

@@ -118,6 +118,11 @@ fn marks(filter: &AuditFilter) -> Vec<(Marked, &str)> {
     marks.into_iter().filter_map(|(marked, text)| Some((marked, text?))).collect()
 }
 
+/// The number in `R-1042`; of one that no run can have, -1.
+fn number_of_run(text: &str) -> i64 {
+    text.strip_prefix("R-").and_then(|number| number.parse().ok()).unwrap_or(-1)
+}
+
 /// What a text asks the index of words.
 fn query_of(text: &str) -> Option<String> {
     let mut query = String::new();
@@ -149,10 +154,11 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
     for (marked, text) in &marks {
         statement.push(marked.kind).value(marked.mark.as_str()).push(marked.text);
         if marked.mark == Mark::Run && is_number_of_run(text) {
-            // The log itself knows the run of this number, whatever has become of it since. By its name: almost all that has a
-            // kind is of this one.
-            statement.push("(SELECT r.resource_id FROM audit_entries r WHERE r.resource_kind || '' = 'run'");
-            statement.push(" AND r.resource_name = ").value(*text).push(" ORDER BY r.seq LIMIT 1)");
+            // The log itself knows the run of this number, whatever has become of it since; of one whose own entries were
+            // archived, the runs do. By its name: almost all that has a kind is of this one.
+            statement.push("COALESCE((SELECT r.resource_id FROM audit_entries r WHERE r.resource_kind || '' = 'run'");
+            statement.push(" AND r.resource_name = ").value(*text).push(" ORDER BY r.seq LIMIT 1), ");
+            statement.push("(SELECT id FROM runs WHERE number = ").value(number_of_run(text)).push("))");
         } else {
             statement.value(*text);
         }

@@ -106,6 +106,16 @@ impl Retention for Unit {
         each(&self.fetch(statement.bind(after).bind(before).bind(limit)).await?, head)
     }
 
+    async fn has_archived(&mut self, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<bool> {
+        let statement = sql(
+            "SELECT EXISTS (SELECT 1 FROM audit_entries WHERE segment IS NOT NULL AND at >= $1 AND at < $2) AS found",
+        );
+        let statement = statement
+            .bind(from.unwrap_or(Timestamp::from_micros(i64::MIN)))
+            .bind(to.unwrap_or(Timestamp::from_micros(i64::MAX)));
+        only(&self.fetch(statement).await?, |row| row.flag("found"))
+    }
+
     async fn archive_audit(&mut self, segment: &AuditSegment, places: &[i64]) -> Result<()> {
         let insert = sql(concat!(
             "INSERT INTO audit_segments (number, name, class, first, last, entries, places, bytes, sha256, archived_at) ",
@@ -133,7 +143,11 @@ impl Retention for Unit {
             if usize::try_from(self.execute(emptied).await?) != Ok(some.len()) {
                 return Err(StoreError::Conflict);
             }
-            for index in ["DELETE FROM audit_words WHERE rowid IN (", "DELETE FROM audit_marks WHERE seq IN ("] {
+            for index in [
+                "DELETE FROM audit_words WHERE rowid IN (",
+                "DELETE FROM audit_marks WHERE seq IN (",
+                "DELETE FROM audit_controls WHERE seq IN (",
+            ] {
                 let mut forgotten = sql(index);
                 forgotten.values(some.iter().copied()).push(")");
                 self.execute(forgotten).await?;

@@ -88,6 +88,8 @@ pub trait Retention: Send {
     async fn count_unarchived(&mut self, before: Timestamp) -> Result<Vec<AuditKind>>;
     /// Entries from before that time that are not archived, in order after `after`, at most `limit`; without their bodies.
     async fn list_unarchived(&mut self, after: i64, before: Timestamp, limit: u32) -> Result<Vec<AuditRow>>;
+    /// Whether entries from `from` up to `to` were archived.
+    async fn has_archived(&mut self, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<bool>;
     /// Adds a segment and empties the entries at these places, which are in it; they are found no more.
     /// [`crate::StoreError::Conflict`] when one of them is not there or was archived already.
     async fn archive_audit(&mut self, segment: &AuditSegment, places: &[i64]) -> Result<()>;

@@ -183,6 +183,9 @@ pub struct AuditSampleView {
     pub last: i64,
     /// How many of them the filter lets through.
     pub population: u64,
+    /// Whether entries of the time that the filter lets through were archived, so that they are not among them.
+    #[serde(default)]
+    pub archived: bool,
     /// The drawn entries, in the order in which they were drawn.
     pub items: Vec<AuditEntryView>,
 }

@@ -67,6 +67,8 @@ fn a_sound_export_is_sound() {
         Verdict {
             last_checkpoint: last,
             entries: 3,
+            archived: 0,
+            unseen: 0,
             root: crate::fixture::root(&bodies(&entries)),
             checkpoints: 2,
             key: Some(key(1).public().clone()),

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    Archive, in_force,
+    in_force,
     segment::{MOST, check, pack},
 };
 use crate::Service;
@@ -125,16 +125,21 @@ impl Service {
         let folder = archive.folder();
         on_its_own(move || archive.prepare()).await.map_err(|cause| Failure::Writing(folder, cause))?;
         let signed = self.checkpoint().await?;
+        self.index_all().await?;
+        self.await_cosignatures(signed.size).await?;
         let (mut lots, mut after, mut archived) = (BTreeMap::<AuditClass, Vec<i64>>::new(), 0, 0);
         loop {
             let mut unit = self.parts.store.snapshot().await?;
             let delivered = self.delivered(unit.as_mut()).await?.min(signed.size);
+            // What is being indexed would be found again after it was archived.
+            let done = delivered.min(unit.audit_indexed().await?).min(unit.controls_indexed().await?);
+            let verified = unit.last_audit_verification().await?.map(|row| row.seq);
             let holds = in_force(unit.as_mut()).await?;
             let rows = unit.list_unarchived(after, latest, ROWS).await?;
             drop(unit);
             let Some(last) = rows.last().filter(|last| last.seq > after) else { break };
             after = last.seq;
-            for row in rows.iter().filter(|row| row.seq <= delivered) {
+            for row in rows.iter().filter(|row| row.seq <= done && Some(row.seq) != verified) {
                 let Some(class) = class_of(&row.action, &row.outcome) else { continue };
                 let is_old = times.get(&class).is_some_and(|before| row.at < *before);
                 if !is_old || holds.iter().any(|hold| hold.covers(row)) {
@@ -153,6 +158,16 @@ impl Service {
             }
         }
         Ok(archived)
+    }
+
+    /// Lets all entries be found that can be. Whatever other nodes are at stays for the next round.
+    async fn index_all(&self) -> Result<(), StoreError> {
+        match audit::index(self.parts.store.as_ref(), usize::MAX).await {
+            Ok(_) | Err(StoreError::Conflict) => {}
+            Err(cause) => return Err(cause),
+        }
+        self.index_controls().await;
+        Ok(())
     }
 
     /// Up to which entry every receiver of the configuration has the log.

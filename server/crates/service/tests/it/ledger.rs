@@ -147,6 +147,15 @@ impl Raw {
         }
     }
 
+    /// The number that a query has found.
+    pub(crate) async fn number(&mut self, query: &str) -> i64 {
+        let query = AssertSqlSafe(query.to_owned());
+        match self {
+            Self::Sqlite(connection) => sqlx::query_scalar(query).fetch_one(connection).await.unwrap(),
+            Self::Postgres(connection) => sqlx::query_scalar(query).fetch_one(connection).await.unwrap(),
+        }
+    }
+
     /// Whether the database refuses it.
     pub(crate) async fn is_refused(&mut self, statement: &str) -> bool {
         let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));

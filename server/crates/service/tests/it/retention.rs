@@ -9,17 +9,18 @@ use std::{
 
 use audit::class_of;
 use domain::{
-    AuditClass, ErrorCode,
-    view::{AuditFilter, HoldCovers},
+    AuditClass, DecisionKind, ErrorCode,
+    view::{AuditFilter, HoldCovers, ValueQuery},
 };
 use ledger::{
     evidence,
     verify::{Outside, Segments, What, verify_with},
 };
-use service::{Anchor as _, Archive, Archived, Keep, NewHold, Retention, read_pack};
+use service::{Anchor as _, Archive, Archived, Keep, NewHold, Pack, ReportLanguage, Retention, read_pack};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use store::receivers::Reached;
 use testkit::ManualClock;
+use tokio::sync::oneshot;
 
 use crate::{
     ledger::{Raw, exported, fault},
@@ -34,6 +35,14 @@ const DAY: Duration = Duration::from_hours(24);
 pub(crate) struct Shelf {
     files: Mutex<BTreeMap<String, Vec<u8>>>,
     trouble: Mutex<Option<Trouble>>,
+    meanwhile: Mutex<Option<Meanwhile>>,
+}
+
+/// What happens while a segment is written: whoever writes says so, and goes on when told.
+#[derive(Debug)]
+struct Meanwhile {
+    writes: oneshot::Sender<()>,
+    goes_on: oneshot::Receiver<()>,
 }
 
 /// What goes wrong with it.
@@ -79,6 +88,10 @@ impl Archive for Shelf {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        if let Some(Meanwhile { writes, goes_on }) = self.meanwhile.lock().unwrap().take() {
+            writes.send(()).unwrap();
+            goes_on.blocking_recv().unwrap();
+        }
         let mut kept = bytes.to_vec();
         if self.trouble() == Some(Trouble::Garbles) {
             let middle = kept.len() / 2;
@@ -185,7 +198,7 @@ async fn old_entries_are_archived_and_stay_proved(office: &Office, clock: &Manua
     assert_eq!((segments.len(), files.len()), (1, 1));
     let (name, bytes) = files.first_key_value().unwrap();
     assert_eq!((segments[0].name.as_str(), segments[0].bytes), (name.as_str(), bytes.len() as u64));
-    let [manifest, proofs] = read_pack(bytes.as_slice()).unwrap();
+    let Pack { manifest, proofs, .. } = read_pack(bytes.as_slice()).unwrap();
     let outside = Outside { key: None, checkpoints: vec![] };
     let proved = evidence::verify(manifest.as_bytes(), &proofs, &outside).unwrap();
     let places: Vec<_> = proved.hashes.keys().map(|place| i64::try_from(*place).unwrap()).collect();
@@ -371,6 +384,128 @@ async fn what_is_held_stays_until_it_is_released(office: &Office, clock: &Manual
     for action in ["audit-hold.place", "audit-hold.release", "audit.archive"] {
         assert!(said.iter().any(|said| said == action), "{action}");
     }
+}
+
+#[tokio::test]
+async fn a_hold_that_is_placed_while_entries_are_archived_keeps_them_on_sqlite() {
+    on_sqlite(async |office, clock, _| a_hold_that_is_placed_meanwhile_keeps_them(office, clock).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_is_placed_while_entries_are_archived_keeps_them_on_postgres() {
+    on_postgres("meanwhile", async |office, clock, _| a_hold_that_is_placed_meanwhile_keeps_them(office, clock).await)
+        .await;
+}
+
+async fn a_hold_that_is_placed_meanwhile_keeps_them(office: &Office, clock: &ManualClock) {
+    read(office, 3).await;
+    let old = readings(office).await;
+    clock.advance(DAY * 32);
+    deliver(office).await;
+    let admin = office.caller("admin").await;
+    let ((writes, written), (go_on, goes_on)) = (oneshot::channel(), oneshot::channel());
+    *office.shelf.meanwhile.lock().unwrap() = Some(Meanwhile { writes, goes_on });
+    let hold_it = async {
+        written.await.unwrap();
+        let placed = office.service.place_audit_hold(&admin, hold("case 18")).await.unwrap();
+        go_on.send(()).unwrap();
+        placed
+    };
+    let (archived, placed) = tokio::join!(archive(office), hold_it);
+    assert_eq!(archived, Archived::Entries(0));
+    assert_eq!(office.shelf.files().len(), 1, "the file was written before");
+    let rows = office.audit_after(0).await;
+    assert!(rows.iter().all(|row| row.segment.is_none() && !row.body.is_empty()));
+    assert_eq!(fault(office).await, "");
+    office.service.release_audit_hold(&admin, placed.id, "the case is closed").await.unwrap();
+    assert_eq!(archive(office).await, Archived::Entries(old.len() as u64));
+}
+
+#[tokio::test]
+async fn no_index_knows_what_was_archived_on_sqlite() {
+    on_sqlite(async |office, clock, raw| no_index_knows_what_was_archived(office, clock, raw).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_index_knows_what_was_archived_on_postgres() {
+    on_postgres("indexes", async |office, clock, raw| no_index_knows_what_was_archived(office, clock, raw).await).await;
+}
+
+/// A run is asked for, approved and ended; then the log is verified.
+async fn exercised(office: &Office) -> i64 {
+    let (run, approval) = office.request().await;
+    let (manager, auditor) = (office.caller("manager").await, office.caller("auditor").await);
+    let digest = &approval.summary.digest;
+    office.service.decide(&manager, approval.summary.id, DecisionKind::Approve, "", digest).await.unwrap();
+    let number = office.ended(run).await.summary.number;
+    office.service.verify_audit(&auditor).await.unwrap();
+    number
+}
+
+async fn no_index_knows_what_was_archived(office: &Office, clock: &ManualClock, mut raw: Raw) {
+    let number = exercised(office).await;
+    let auditor = office.caller("auditor").await;
+    let story = || AuditFilter { run: Some(format!("R-{number}")), ..AuditFilter::default() };
+    let control = || AuditFilter { control: Some("ISO27001:A.5.16".to_owned()), ..AuditFilter::default() };
+    let found = async |filter| office.service.audit(&auditor, filter, None, Some(200)).await.unwrap().items;
+    assert!(found(story()).await.len() > 3 && !found(control()).await.is_empty());
+    clock.advance(DAY * 70);
+    deliver(office).await;
+    let rows_of = |table: &str, place: &str| {
+        format!(
+            "SELECT count(*) FROM {table} WHERE {place} IN (SELECT seq FROM audit_entries WHERE segment IS NOT NULL)"
+        )
+    };
+    let indexes = [rows_of("audit_words", "rowid"), rows_of("audit_marks", "seq"), rows_of("audit_controls", "seq")];
+    let all = ["audit_words", "audit_marks", "audit_controls"].map(|table| format!("SELECT count(*) FROM {table}"));
+    let mut before = Vec::new();
+    for count in &all {
+        before.push(raw.number(count).await);
+    }
+    assert!(matches!(archive(office).await, Archived::Entries(5..)));
+    for (place, rows) in indexes.iter().enumerate() {
+        assert_eq!(raw.number(rows).await, 0, "{rows}");
+        assert!(raw.number(&all[place]).await < before[place], "{rows}");
+    }
+    // Decisions are kept for ever here, and are still found by the number of their run, which only the runs know by now.
+    let left = found(story()).await;
+    assert!(left.iter().all(|entry| entry.archived.is_none()));
+    assert!(left.iter().any(|entry| entry.action == "approval.decide"), "{left:?}");
+    // An index that is made again passes over what was archived.
+    raw.execute("UPDATE audit_indexed SET seq = 0; UPDATE audit_controls_indexed SET seq = 0").await;
+    raw.execute("DELETE FROM audit_words; DELETE FROM audit_marks; DELETE FROM audit_controls").await;
+    assert_eq!(found(story()).await.len(), left.len());
+    assert_eq!(raw.number(&indexes[1]).await + raw.number(&indexes[2]).await, 0);
+
+    whoever_does_not_see_archived_entries_says_so(office).await;
+    // The last verification stays, or the page would say that nobody has ever verified the log.
+    let stands = office.service.compliance(&auditor, None, None).await.unwrap();
+    assert!(stands.ledger.unwrap().verified.is_some());
+    assert_eq!(fault(office).await, "");
+}
+
+async fn whoever_does_not_see_archived_entries_says_so(office: &Office) {
+    let auditor = office.caller("auditor").await;
+    let (long_ago, now) = (office.now() - DAY * 90, office.now());
+    for (from, archived) in [(long_ago, true), (now - DAY, false)] {
+        let (from, to) = (Some(from), Some(now));
+        let answer = office.service.audit_answer(&auditor, "failed-sign-ins", from, to).await.unwrap();
+        assert_eq!(answer.archived, archived);
+        let filter = AuditFilter { from, to, ..AuditFilter::default() };
+        let sample = office.service.audit_sample(&auditor, filter.clone(), 500, "autumn").await.unwrap();
+        assert_eq!(sample.archived, archived);
+        assert!(sample.items.iter().all(|entry| entry.archived.is_none()));
+        assert_eq!(office.service.audit_controls(&auditor, from, to).await.unwrap().archived, archived);
+        let control = office.service.audit_control(&auditor, "ISO27001:A.5.16", (from, to), None, None).await.unwrap();
+        assert_eq!(control.archived, archived);
+        assert_eq!(office.service.compliance(&auditor, from, to).await.unwrap().archived, archived);
+        let pack = office.service.audit_evidence(&auditor, filter, None, ReportLanguage::English).await.unwrap();
+        let Pack { manifest, proofs, .. } = read_pack(pack.as_slice()).unwrap();
+        evidence::verify(manifest.as_bytes(), &proofs, &Outside::default()).unwrap();
+    }
+    let admin = office.caller("admin").await;
+    let value = office.service.value(&admin, &ValueQuery::default()).await.unwrap();
+    assert!(value.archived, "the period before reaches so far");
 }
 
 #[tokio::test]
