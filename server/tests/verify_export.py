@@ -325,45 +325,59 @@ def climbed(leaf, seq, size, path):
     return root
 
 
+def proved(line, manifest, given):
+    """The place and the hash of the entry that a proof proves."""
+    proof = json.loads(line, object_pairs_hook=once)
+    if proof["format"] != "rondo-audit-proof" or proof["v"] not in (2, 3):
+        raise Broken("this is not a proof of this version")
+    trust = Trust(Key(proof["key"]))
+    for note in proof["introductions"]:
+        trust.introduce(note)
+    size, root = trust.checkpoint(proof["checkpoint"])
+    if given:
+        vouching = Trust(given)
+        for note in proof["introductions"]:
+            try:
+                vouching.introduce(note)
+            except Broken:
+                pass
+        vouching.checkpoint(proof["checkpoint"])
+    body, seq = proof["body"], proof["body"]["seq"]
+    leaf = hashlib.sha256(b"\0" + canonical(body).encode()).digest()
+    if leaf.hex() != proof["hash"] or body["v"] != 1 or not 1 <= seq <= size or size != proof["size"]:
+        raise Broken("the entry was altered")
+    if climbed(leaf, seq, size, [bytes.fromhex(hash) for hash in proof["path"]]) != root:
+        raise Broken("the entry is not in the log that was signed")
+    if (trust.name, size, root.hex()) != (manifest["log"], manifest["size"], manifest["root"]):
+        raise Broken("it is proved under another checkpoint")
+    return seq, leaf.hex()
+
+
 def segment(path, given):
     """A segment that proves its entries: its name, and their hashes by their places."""
-    with tarfile.open(path) as archive:
-        manifest, proofs = (archive.extractfile(name).read() for name in ("evidence.json", "proofs.jsonl"))
-    hashes, manifest = {}, json.loads(manifest, object_pairs_hook=once)
-    if (manifest["format"], manifest["v"]) != ("rondo-evidence", 1):
-        raise Broken(f"{path} is no segment of this version")
-    for number, line in enumerate(proofs.decode().splitlines(), 1):
-        try:
-            proof = json.loads(line, object_pairs_hook=once)
-            if proof["format"] != "rondo-audit-proof" or proof["v"] not in (2, 3):
-                raise Broken("this is not a proof of this version")
-            trust = Trust(Key(proof["key"]))
-            for note in proof["introductions"]:
-                trust.introduce(note)
-            size, root = trust.checkpoint(proof["checkpoint"])
-            if given and not any(key.text == given.text for key in trust.keys):
-                raise Broken("it is not signed by the given key")
-            body, seq = proof["body"], proof["body"]["seq"]
-            leaf = hashlib.sha256(b"\0" + canonical(body).encode()).digest()
-            if leaf.hex() != proof["hash"] or body["v"] != 1 or not 1 <= seq <= size or size != proof["size"]:
-                raise Broken("the entry was altered")
-            if climbed(leaf, seq, size, [bytes.fromhex(hash) for hash in proof["path"]]) != root:
-                raise Broken("the entry is not in the log that was signed")
-            if (trust.name, size, root.hex()) != (manifest["log"], manifest["size"], manifest["root"]):
-                raise Broken("it is proved under another checkpoint")
-            hashes[seq] = leaf.hex()
-        except Broken as broken:
-            raise Broken(f"{path}, line {number}: {broken}") from None
-    if list(hashes) != manifest["entries"]:
-        raise Broken(f"{path} names other entries than it proves")
+    number = 0
+    try:
+        with tarfile.open(path) as archive:
+            manifest, proofs = (archive.extractfile(name).read() for name in ("evidence.json", "proofs.jsonl"))
+        manifest, hashes = json.loads(manifest, object_pairs_hook=once), {}
+        if (manifest["format"], manifest["v"]) != ("rondo-evidence", 1):
+            raise Broken("this is no segment of this version")
+        for line in proofs.decode().splitlines():
+            number += 1
+            seq, hash = proved(line, manifest, given)
+            hashes[seq] = hash
+        if list(hashes) != manifest["entries"]:
+            raise Broken("it names other entries than it proves")
+    except (Broken, tarfile.TarError, ValueError, AttributeError, KeyError, TypeError) as broken:
+        raise Broken(f"{path}, proof {number}: {broken}") from None
     return os.path.basename(path), hashes
 
 
 def compared(archived, held):
-    """How many archived entries are in none of the given segments. Raises Broken if one is not in its segment as it should."""
+    """How many archived entries are in none of the given segments. Raises Broken if one is not in its segment as it is."""
     for name, seq, claimed in archived:
         if name in held and held[name].get(seq) != claimed:
-            raise Broken(f"the segment {name} does not hold entry {seq} as it is in the log: one of the two was altered")
+            raise Broken(f"the segment {name} does not hold entry {seq} as it is in the log: one of them was altered")
     return sum(name not in held for name, _, _ in archived)
 
 

@@ -65,5 +65,4 @@ fn Drawn(sample: AuditSampleView) -> impl IntoView {
             <ol class="entries">{entries}</ol>
         </Card>
     }
-    .into_any()
 }

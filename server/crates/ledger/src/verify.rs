@@ -401,7 +401,7 @@ impl<'a> Walk<'a> {
         }
         if let Some(archived) = members.remove("archived") {
             self.begin(begun)?;
-            self.archived(archived, members)?;
+            self.archived(&archived, members)?;
             return Ok(false);
         }
         if let Some(introduction) = only(&mut members, "introduction")? {
@@ -494,9 +494,9 @@ impl<'a> Walk<'a> {
     }
 
     /// An entry whose body is in an archive: the tree tells whether its hash is the one that was signed.
-    fn archived(&mut self, archived: Value, mut members: Map<String, Value>) -> Result<(), Broken> {
+    fn archived(&mut self, archived: &Value, mut members: Map<String, Value>) -> Result<(), Broken> {
         let archived: Archived =
-            serde_json::from_value(portable(&archived)).map_err(|error| malformed(error.to_string()))?;
+            serde_json::from_value(portable(archived)).map_err(|error| malformed(error.to_string()))?;
         let broken = |what| (Some(archived.seq), what);
         let hash = match only(&mut members, "hash") {
             Ok(Some(text)) => tree::from_text(&text),

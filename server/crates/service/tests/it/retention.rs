@@ -253,11 +253,42 @@ async fn exports_are_verified_with_and_without_the_archive(
     assert_eq!((with.root, with.completeness), (without.root, without.completeness));
     let lines: Vec<_> = after.lines().filter(|line| line.starts_with("{\"archived\"")).collect();
     assert_eq!(lines.len() as u64, count);
+    proved_elsewhere(office, (&after, count), kept, name);
     let moved = after.replacen(lines[0], lines[1], 1);
     assert!(judge(&moved, &Segments::new()).fault.is_some());
     segments.get_mut(name).unwrap().pop_first();
     let fault = judge(&after, &segments).fault.unwrap();
     assert_eq!(fault.what, What::OtherSegment(name.to_owned()));
+}
+
+/// What a verifier says of the export and the segment that was written from the documents alone.
+fn proved_elsewhere(office: &Office, (export, count): (&str, u64), kept: &str, name: &str) {
+    const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/verify_export.py");
+    let file = |name: &str, content: &[u8]| {
+        let path = office.data().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let segment = office.shelf.files().remove(name).unwrap();
+    let mut altered = segment.clone();
+    let entry = segment.windows(6).position(|text| text == b"audit.").unwrap();
+    altered[entry] = b'b';
+    let export = file("export.jsonl", export.as_bytes());
+    let said = |segments: &[&std::path::Path]| {
+        let mut verifier = std::process::Command::new("python3");
+        verifier.arg(SCRIPT).arg(&export).arg("--checkpoint").arg(file("kept", kept.as_bytes()));
+        for segment in segments {
+            verifier.arg("--archive").arg(segment);
+        }
+        let output = verifier.output().unwrap();
+        (output.status.code(), format!("{output:?}"))
+    };
+    let (code, words) = said(&[]);
+    assert!(code == Some(0) && words.contains(&format!("archived: {count} were not seen")), "{words}");
+    let (code, words) = said(&[file(name, &segment).as_path()]);
+    assert!(code == Some(0) && words.contains("hold every one of them"), "{words}");
+    let (code, words) = said(&[file(name, &altered).as_path()]);
+    assert!(code == Some(1) && words.contains("integrity: broken"), "{words}");
 }
 
 #[tokio::test]
