@@ -157,8 +157,11 @@ fn pack_in(mut file: &File) -> Result<Option<Result<Pack>>> {
     Ok(is_archive.then(read))
 }
 
-/// A segment that proves its entries: its name, and their hashes by their places.
-fn segment_in(path: &Path, outside: &Outside) -> Result<Result<(String, BTreeMap<u64, Hash>), evidence::Broken>> {
+/// What a segment holds: its name, and the hashes of its entries by their places.
+type Held = (String, BTreeMap<u64, Hash>);
+
+/// A segment that proves its entries.
+fn segment_in(path: &Path, outside: &Outside) -> Result<Result<Held, evidence::Broken>> {
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let files = read_pack(BufReader::with_capacity(BUFFER, file));
     let Pack { manifest, proofs, .. } = files.with_context(|| format!("{} is no segment", path.display()))?;

@@ -217,7 +217,8 @@ impl Bench {
             raw.keep_entries().await?;
             let (began, stop) = (now(), CancellationToken::new());
             let (spent, kept) = tokio::join!(self.crowds_until_done(&like, &stop), self.keep_placing(&stop));
-            (spent?, kept?);
+            spent?;
+            kept?;
             with_log.push(LEDGER_STEPS / began.elapsed().as_secs_f64());
             self.catch_up().await?;
             let (began, stop) = (now(), CancellationToken::new());

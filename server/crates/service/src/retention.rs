@@ -5,12 +5,15 @@
 mod archiving;
 mod segment;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use audit::class_of;
 use domain::{
     AuditClass, ErrorCode, FieldError, HoldId, Name, Operation, Problem, Timestamp, UserId,
-    view::{AuditClassView, AuditHoldView, AuditRetentionView, AuditSegmentView, HoldCovers, Page},
+    view::{AuditClassView, AuditFilter, AuditHoldView, AuditRetentionView, AuditSegmentView, HoldCovers, Page},
 };
 use policy::Resource;
 use serde_json::{Value, json};
@@ -73,10 +76,11 @@ pub struct NewHold {
     pub covers: HoldCovers,
 }
 
-/// A hold in force, with the person that it is about.
+/// A hold in force, with the person that it is about, or the places of all that belongs to the run that it is about.
 struct InForce {
     covers: HoldCovers,
     person: Option<UserId>,
+    story: BTreeSet<i64>,
 }
 
 impl InForce {
@@ -89,8 +93,9 @@ impl InForce {
         };
         namespace.as_ref().is_none_or(|namespace| row.namespace.as_ref() == Some(namespace))
             && person.as_ref().is_none_or(by_or_on)
-            && resource_kind.as_ref().is_none_or(|kind| row.resource_kind == *kind)
-            && resource_id.as_ref().is_none_or(|id| row.resource_id == *id || row.resource_name == *id)
+            && (self.story.contains(&row.seq)
+                || resource_kind.as_ref().is_none_or(|kind| row.resource_kind == *kind)
+                    && resource_id.as_ref().is_none_or(|id| row.resource_id == *id || row.resource_name == *id))
             && from.is_none_or(|from| row.at >= from)
             && to.is_none_or(|to| row.at < to)
     }
@@ -104,7 +109,14 @@ async fn in_force(unit: &mut dyn UnitOfWork) -> store::Result<Vec<InForce>> {
             Some(login) => unit.user_by_login(login).await?.map(|user| user.id),
             None => None,
         };
-        all.push(InForce { covers: hold.covers, person });
+        let story = match &hold.covers {
+            HoldCovers { resource_kind: Some(kind), resource_id: Some(id), .. } if kind == "run" => {
+                let run = AuditFilter { run: Some(id.clone()), ..AuditFilter::default() };
+                unit.audit_places(&run, None, u32::MAX).await?
+            }
+            _ => Vec::new(),
+        };
+        all.push(InForce { covers: hold.covers, person, story: story.into_iter().collect() });
     }
     Ok(all)
 }

@@ -6,7 +6,6 @@ use domain::{
     view::{AuditHoldView, AuditRetentionView, AuditSegmentView, HoldCovers, Page},
 };
 use serde::Deserialize;
-use serde_json::json;
 use service::NewHold;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};

@@ -48,7 +48,7 @@ pub struct HoldCovers {
     pub namespace: Option<String>,
     /// Entries by, or on, the person with this sign-in name.
     pub person: Option<String>,
-    /// Entries on a resource of this kind; with `resourceId`.
+    /// Entries on a resource of this kind; with `resourceId`. Of a `run`, all that belongs to it.
     pub resource_kind: Option<String>,
     /// Entries on the resource with this id or name.
     pub resource_id: Option<String>,
