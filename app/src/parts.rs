@@ -19,7 +19,7 @@ use crate::pages::{
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
     audit::{
         AuditPage, AuditSamplePage, CompliancePage, ControlPage, ControlsPage, QuestionPage, QuestionsPage,
-        ReceiversPage,
+        ReceiversPage, RetentionPage,
     },
     catalogue::{CataloguePage, RequestPage, ReviewPage, WorkflowPage},
     definitions::{
@@ -178,6 +178,7 @@ pub(crate) enum Prove {
     Questions,
     Question,
     Receivers,
+    Retention,
     Sample,
 }
 
@@ -301,6 +302,7 @@ fn audit(page: Prove) -> Result<AnyView, SplitLoaderError> {
         Prove::Questions => view! { <QuestionsPage/> },
         Prove::Question => view! { <QuestionPage/> },
         Prove::Receivers => view! { <ReceiversPage/> },
+        Prove::Retention => view! { <RetentionPage/> },
         Prove::Sample => view! { <AuditSamplePage/> },
     })
 }
@@ -569,6 +571,7 @@ mod tests {
             ("/audit/compliance", Some(Part::Audit)),
             ("/audit/controls/ISO27001:A.5.16", Some(Part::Audit)),
             ("/audit/receivers", Some(Part::Audit)),
+            ("/audit/retention", Some(Part::Audit)),
             ("/audit/sample", Some(Part::Audit)),
             ("/catalogue/it/access", Some(Part::Workflow)),
             ("/catalogue/it/access/request", Some(Part::Request)),

@@ -97,6 +97,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/audit/questions") view=|| Page::Audit(Prove::Questions).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit/questions/:name") view=|| Page::Audit(Prove::Question).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit/receivers") view=|| Page::Audit(Prove::Receivers).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit/retention") view=|| Page::Audit(Prove::Retention).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit/sample") view=|| Page::Audit(Prove::Sample).show() ssr=SsrMode::Async/>
                     <Route path=path!("/value") view=|| Page::Value.show() ssr=SsrMode::Async/>
                     <Route path=path!("/account") view=|| Page::Account(ForOne::Account).show() ssr=SsrMode::Async/>

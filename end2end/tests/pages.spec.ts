@@ -220,6 +220,8 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['controls', 'auditor', () => '/audit/controls'],
   ['controls-nothing', 'auditor', () => '/audit/controls?list=SOC2&show=exceptions&from=2020-01-01&to=2020-01-31'],
   ['control', 'auditor', () => '/audit/controls/ISO27001:A.5.16'],
+  ['audit-retention', 'auditor', () => '/audit/retention'],
+  ['audit-retention-admin', 'admin', () => '/audit/retention'],
   ['definitions', 'author', () => '/definitions'],
   ['definitions-drafts', 'author', () => '/definitions?state=draft'],
   ['definitions-namespace', 'author', () => '/definitions?namespace=showcase'],

@@ -19,9 +19,10 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::egress::{EgressPolicy, Network};
 use delivery::{Receiver, Way, Witness};
+use domain::AuditClass;
 use identity::{Secret, vault::KEY_VARIABLE};
 use runner::Limits;
-use service::{MailEncryption, MailSettings};
+use service::{Keep, MailEncryption, MailSettings, Retention};
 use url::Url;
 
 /// Every key there is.
@@ -55,6 +56,11 @@ pub(crate) const KEYS: &[&str] = &[
     "pools.logs",
     "events.retention",
     "audit.checkpoint_file",
+    "audit.archive",
+    "audit.retention.reading",
+    "audit.retention.access",
+    "audit.retention.decision",
+    "audit.retention.change",
     "runner.user",
     "runner.memory",
     "runner.processor_time",
@@ -66,6 +72,9 @@ pub(crate) const KEYS: &[&str] = &[
 
 /// How long events are kept unless told otherwise.
 const DEFAULT_EVENT_RETENTION: Duration = Duration::from_hours(7 * 24);
+
+/// Entries of the audit log are never archived sooner.
+const SHORTEST_AUDIT_RETENTION: Duration = Duration::from_hours(30 * 24);
 
 /// Variables that begin with `RONDO_` and are no keys.
 const OTHER_VARIABLES: &[&str] =
@@ -127,6 +136,10 @@ pub(crate) struct Config {
     pub(crate) event_retention: Duration,
     /// Where the last checkpoint of the audit log is kept outside the database.
     pub(crate) audit_checkpoint_file: PathBuf,
+    /// For how long entries of the audit log are kept in the database.
+    pub(crate) audit_retention: Retention,
+    /// The folder that they are archived in then.
+    pub(crate) audit_archive: PathBuf,
     /// Where the audit log is sent.
     pub(crate) receivers: Vec<Receiver>,
     /// Who cosigns the checkpoints of the audit log.
@@ -263,6 +276,8 @@ impl Config {
             audit_checkpoint_file: values
                 .text("audit.checkpoint_file")
                 .map_or_else(|| data.join("audit-checkpoint"), PathBuf::from),
+            audit_retention: audit_retention(&values)?,
+            audit_archive: values.text("audit.archive").map_or_else(|| data.join("audit-archive"), PathBuf::from),
             receivers,
             witnesses: witnesses::witnesses(&values.witnesses)?,
             lacking,
@@ -389,6 +404,25 @@ fn database(url: &str) -> Result<Database> {
         return Ok(Database::Postgres(url.to_owned()));
     }
     bail!("the database address must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE")
+}
+
+/// For how long entries of each class are kept; one that is not named is kept for ever.
+fn audit_retention(values: &Values) -> Result<Retention> {
+    let mut retention = Retention::default();
+    for (class, key) in [
+        (AuditClass::Reading, "audit.retention.reading"),
+        (AuditClass::Access, "audit.retention.access"),
+        (AuditClass::Decision, "audit.retention.decision"),
+        (AuditClass::Change, "audit.retention.change"),
+    ] {
+        let Some(text) = values.text(key) else { continue };
+        let time = workflow::duration::parse_iso8601(text).filter(|time| *time >= SHORTEST_AUDIT_RETENTION);
+        let wanted =
+            "an ISO 8601 duration of 30 days or more, such as P90D; leave it out to keep these entries for ever";
+        let time = time.ok_or_else(|| values.wrong(key, wanted))?;
+        retention.0.insert(class, Keep { time, text: text.to_owned() });
+    }
+    Ok(retention)
 }
 
 fn runner_limits(values: &Values) -> Result<Limits> {
@@ -672,6 +706,23 @@ mod tests {
             let said = load(&file, &[], Flags::default()).unwrap_err().to_string();
             assert!(said.contains(why), "{file}: {said}");
         }
+    }
+
+    #[test]
+    fn entries_of_a_class_without_a_time_are_kept_for_ever() {
+        let none = load("", &[], Flags::default()).unwrap();
+        assert!(none.audit_retention.0.is_empty());
+        assert_eq!(none.audit_archive, none.data.join("audit-archive"));
+        let file = "[audit]\narchive = '/a'\n[audit.retention]\nreading = 'P90D'\nchange = 'P7Y'";
+        let config = load(file, &[], Flags::default()).unwrap();
+        let told: Vec<_> = config.audit_retention.0.iter().map(|(class, keep)| (*class, keep.text.as_str())).collect();
+        assert_eq!(told, [(AuditClass::Reading, "P90D"), (AuditClass::Change, "P7Y")]);
+        assert_eq!(config.audit_archive, PathBuf::from("/a"));
+        for wrong in ["P29D", "soon", "", "PT1H"] {
+            let said = load(&format!("[audit.retention]\naccess = '{wrong}'"), &[], Flags::default()).unwrap_err();
+            assert!(said.to_string().contains("30 days or more"), "{wrong}: {said}");
+        }
+        assert!(load("[audit.retention]\nall = 'P90D'", &[], Flags::default()).is_err());
     }
 
     #[test]

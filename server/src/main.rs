@@ -12,6 +12,7 @@
 //! - **Add a command**: a module in `commands/` and a variant of `Command`.
 
 mod anchor_file;
+mod archive_folder;
 mod clock;
 mod commands;
 mod config;

@@ -37,6 +37,7 @@ use workflow::{Capability, FunctionCatalogue};
 
 use crate::{
     anchor_file::AnchorFile,
+    archive_folder::ArchiveFolder,
     clock::{SystemClock, SystemIds},
     config::{Config, Database, Pools},
     definition_resources::{DefinitionResources, FUNCTIONS},
@@ -122,6 +123,8 @@ impl Foundation {
             controls: Arc::new(control_lists(config)?),
             receivers: receivers::known(config),
             witnesses: witnesses::known(config),
+            retention: config.audit_retention.clone(),
+            archive: Arc::new(ArchiveFolder(config.audit_archive.clone())),
             passwords: self.passwords.clone(),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
@@ -229,6 +232,7 @@ impl Alone {
         unit.release_all_leases().await?;
         unit.release_all_receivers().await?;
         unit.release_all_witnesses().await?;
+        unit.release_archiving().await?;
         unit.commit().await
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies an export of the audit log. Written from docs/ledger.md alone, to show that the page is enough; nothing but Python.
 
-    verify_export.py EXPORT [--key FILE] [--checkpoint FILE] [--witness VKEY ... [--quorum N]]
+    verify_export.py EXPORT [--key FILE] [--checkpoint FILE] [--witness VKEY ... [--quorum N]] [--archive SEGMENT ...]
 
 Prints "integrity: ..." and "completeness: ...", and with witnesses "witnessed: ..."; ends with 0 unless something was altered,
 is known to be missing, or was cosigned by too few witnesses.
@@ -12,7 +12,9 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import sys
+import tarfile
 
 
 class Broken(Exception):
@@ -248,9 +250,9 @@ def members(line, *names):
 
 
 def verify(lines, given, kept):
-    """Reads an export to its end: the entries, those of them that are archived, how many a checkpoint from elsewhere covers, the
-    last checkpoint. Raises Broken with the place in front."""
-    tree, own, number, checkpoints, signed, vouched, archived = Tree(), None, 0, 0, None, None, 0
+    """Reads an export to its end: the entries, those of them that are archived as (segment, place, hash), how many entries a
+    checkpoint from elsewhere covers, the last checkpoint. Raises Broken with the place in front."""
+    tree, own, number, checkpoints, signed, vouched, archived = Tree(), None, 0, 0, None, None, []
     trust = Trust(given) if given else None
     elsewhere, begun, last = [], False, None
     ended = False
@@ -315,7 +317,7 @@ def verify(lines, given, kept):
                 if len(leaf) != 32 or leaf.hex() != claimed or not segment or not isinstance(segment, str):
                     raise Broken(f"entry {seq} has no hash or no archive")
                 tree.push(leaf)
-                archived += 1
+                archived.append((segment, seq, claimed))
                 compare()
             elif "checkpoint" in line:
                 (note,) = members(line, "checkpoint")
@@ -346,6 +348,80 @@ def verify(lines, given, kept):
     return tree.size, archived, max((size for size, _ in elsewhere), default=None), last
 
 
+def climbed(leaf, seq, size, path):
+    """The root that an audit path (RFC 6962, section 2.1.1) leads to, from the leaf of entry `seq` in a tree over `size`."""
+    place, last, root = seq - 1, size - 1, leaf
+    for sibling in path:
+        if last == 0:
+            raise Broken("the path is too long")
+        if place % 2 or place == last:
+            root = hashlib.sha256(b"\1" + sibling + root).digest()
+            while place % 2 == 0 and place:
+                place, last = place // 2, last // 2
+        else:
+            root = hashlib.sha256(b"\1" + root + sibling).digest()
+        place, last = place // 2, last // 2
+    if last:
+        raise Broken("the path is too short")
+    return root
+
+
+def proved(line, manifest, given):
+    """The place and the hash of the entry that a proof proves."""
+    proof = json.loads(line, object_pairs_hook=once)
+    if proof["format"] != "rondo-audit-proof" or proof["v"] not in (2, 3):
+        raise Broken("this is not a proof of this version")
+    trust = Trust(Key(proof["key"]))
+    for note in proof["introductions"]:
+        trust.introduce(note)
+    size, root = trust.checkpoint(proof["checkpoint"])
+    if given:
+        vouching = Trust(given)
+        for note in proof["introductions"]:
+            try:
+                vouching.introduce(note)
+            except Broken:
+                pass
+        vouching.checkpoint(proof["checkpoint"])
+    body, seq = proof["body"], proof["body"]["seq"]
+    leaf = hashlib.sha256(b"\0" + canonical(body).encode()).digest()
+    if leaf.hex() != proof["hash"] or body["v"] not in (1, 2) or not 1 <= seq <= size or size != proof["size"]:
+        raise Broken("the entry was altered")
+    if climbed(leaf, seq, size, [bytes.fromhex(hash) for hash in proof["path"]]) != root:
+        raise Broken("the entry is not in the log that was signed")
+    if (trust.name, size, root.hex()) != (manifest["log"], manifest["size"], manifest["root"]):
+        raise Broken("it is proved under another checkpoint")
+    return seq, leaf.hex()
+
+
+def segment(path, given):
+    """A segment that proves its entries: its name, and their hashes by their places."""
+    number = 0
+    try:
+        with tarfile.open(path) as archive:
+            manifest, proofs = (archive.extractfile(name).read() for name in ("evidence.json", "proofs.jsonl"))
+        manifest, hashes = json.loads(manifest, object_pairs_hook=once), {}
+        if (manifest["format"], manifest["v"]) != ("rondo-evidence", 1):
+            raise Broken("this is no segment of this version")
+        for line in proofs.decode().splitlines():
+            number += 1
+            seq, hash = proved(line, manifest, given)
+            hashes[seq] = hash
+        if list(hashes) != manifest["entries"]:
+            raise Broken("it names other entries than it proves")
+    except (Broken, tarfile.TarError, ValueError, AttributeError, KeyError, TypeError) as broken:
+        raise Broken(f"{path}, proof {number}: {broken}") from None
+    return os.path.basename(path), hashes
+
+
+def compared(archived, held):
+    """How many archived entries are in none of the given segments. Raises Broken if one is not in its segment as it is."""
+    for name, seq, claimed in archived:
+        if name in held and held[name].get(seq) != claimed:
+            raise Broken(f"the segment {name} does not hold entry {seq} as it is in the log: one of them was altered")
+    return sum(name not in held for name, _, _ in archived)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("export")
@@ -353,6 +429,7 @@ def main():
     parser.add_argument("--checkpoint", action="append", default=[])
     parser.add_argument("--witness", action="append", default=[])
     parser.add_argument("--quorum", type=int)
+    parser.add_argument("--archive", action="append", default=[])
     asked = parser.parse_args()
 
     def text(path):
@@ -370,13 +447,17 @@ def main():
     try:
         with open(asked.export, encoding="utf-8", newline="\n") as lines:
             entries, archived, covered, last = verify(lines, given, kept)
+        held = dict(segment(path, given) for path in asked.archive)
+        unseen = compared(archived, held)
     except (Broken, UnicodeDecodeError) as broken:
         print(f"integrity: broken: {broken}")
         print("completeness: not known")
         return 1
     print(f"integrity: {entries} entries, nothing was altered")
     if archived:
-        print(f"archived: of {archived} entries the bodies are in archives, and to be checked there")
+        print(f"archived: {len(archived)} entries, of which the export has the hashes alone")
+        told = f"{unseen} were not seen" if unseen else "the given segments hold every one of them, unaltered"
+        print(f"archived: {told}")
     missing = covered is not None and covered > entries
     if covered is None:
         print("completeness: not known of the end: no checkpoint from elsewhere")

@@ -23,6 +23,7 @@ pub mod admin;
 pub mod approvals;
 pub mod audit;
 pub mod audit_questions;
+pub mod audit_retention;
 pub mod calendars;
 pub mod catalogue;
 pub mod controls;

@@ -140,6 +140,11 @@ pub(super) fn last_day(text: &str) -> Result<Timestamp, AppError> {
     Ok(end_of_day(text)?.ok_or_else(|| wrong("/until", "required", "A date is needed."))?)
 }
 
+/// The beginning of a day in UTC, or none. `pointer` is the field that asks.
+pub(super) fn day(text: &str, pointer: &str) -> Result<Option<Timestamp>, AppError> {
+    moment(text, "T00:00:00Z", pointer)
+}
+
 fn moment(text: &str, time: &str, pointer: &str) -> Result<Option<Timestamp>, AppError> {
     let text = text.trim();
     if text.is_empty() {

@@ -116,6 +116,7 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
                     crumbs.extend(tail.first().map(|control| link(control, path)));
                 }
                 ["compliance"] => crumbs.push(link(t.compliance(), path)),
+                ["retention"] => crumbs.push(link(t.audit_retention(), path)),
                 ["sample"] => crumbs.push(link(t.audit_sample(), path)),
                 _ => {}
             }
@@ -182,6 +183,7 @@ mod tests {
             labels("/audit/questions/unused-roles"),
             ["Audit log", "Questions", "Privileges unused for 90 days"]
         );
+        assert_eq!(labels("/audit/retention"), ["Audit log", "Retention"]);
         assert_eq!(labels("/audit/sample"), ["Audit log", "Sample"]);
         assert_eq!(labels("/definitions/it/access/1.0.0/edit"), ["Definitions", "it/access 1.0.0", "Editor"]);
         assert_eq!(labels("/audit/questions/x"), ["Audit log", "Questions", "x"]);

@@ -72,6 +72,13 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
             places: [
                 place(may(Operation::AuditRead), "/audit", Glyph::Audit, t.audit()),
                 place(may(Operation::ControlRead), COMPLIANCE, Glyph::CircleCheck, t.compliance()),
+                // Who reads the log finds it there.
+                place(
+                    may(Operation::AuditRetentionRead) && !may(Operation::AuditRead),
+                    "/audit/retention",
+                    Glyph::Audit,
+                    t.audit_retention(),
+                ),
                 place(may(Operation::PolicyRead), "/policies", Glyph::Sliders, t.policies()),
                 place(may(Operation::AccessReviewRead), "/access-reviews", Glyph::Badge, t.access_reviews()),
                 place(may(Operation::ValueRead), "/value", Glyph::Chart, t.value()),

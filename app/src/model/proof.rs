@@ -183,6 +183,7 @@ mod tests {
             detail: Value::Null,
             erased: Vec::new(),
             run: None,
+            archived: None,
             hash,
         }
     }

@@ -3,6 +3,7 @@
 pub(super) mod witness;
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{self, BufReader, Read as _, Seek as _, Write},
     os::unix::fs::OpenOptionsExt as _,
@@ -18,9 +19,10 @@ use ledger::{
     cosignature::{Quorum, WitnessKey, Witnessed},
     evidence,
     proof::{self, Proved},
-    tree,
-    verify::{self as verifier, Completeness, Outside, Verdict, What},
+    tree::{self, Hash},
+    verify::{self as verifier, Completeness, Outside, Segments, Verdict, What},
 };
+use service::{Pack, read_pack};
 
 use super::in_words;
 use crate::{config::Config, wiring::Foundation};
@@ -30,8 +32,6 @@ const BUFFER: usize = 256 << 10;
 /// What stands in the first header of a tar archive, and where.
 const MARK: &[u8] = b"ustar";
 const MARK_AT: usize = 257;
-/// The most bytes that are read of a file in an evidence pack: one has at most 5,000 entries, of which few are large.
-const LARGEST_MEMBER: u64 = 1 << 30;
 /// The most bytes that the proof of an entry has: an entry has at most a little over 1 MiB.
 const LARGEST_PROOF: u64 = 4 << 20;
 
@@ -71,6 +71,9 @@ pub(super) struct Verification {
     /// How many of these witnesses have to have cosigned it [default: all]
     #[arg(long, value_name = "N", requires = "witness")]
     quorum: Option<usize>,
+    /// A segment that entries of the export were archived in, to check them as well
+    #[arg(long, value_name = "SEGMENT")]
+    archive: Vec<PathBuf>,
 }
 
 pub(super) async fn export(config: &Config, out: Option<&Path>) -> Result<ExitCode> {
@@ -99,8 +102,18 @@ pub(super) fn verify(asked: &Verification) -> Result<ExitCode> {
         key: asked.key.as_deref().map(key_in).transpose()?,
         checkpoints: asked.checkpoint.iter().map(|path| text_in(path)).collect::<Result<_>>()?,
     };
+    let mut segments = Segments::new();
+    for segment in &asked.archive {
+        match segment_in(segment, &outside)? {
+            Ok((name, entries)) => _ = segments.insert(name, entries),
+            Err(broken) => {
+                println!("{}: {broken}", segment.display());
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+    }
     let quorum = quorum(asked)?;
-    let (code, note) = verified(path, &outside)?;
+    let (code, note) = verified(path, &outside, &segments)?;
     let Some(quorum) = quorum else { return Ok(code) };
     let witnessed = say_witnessed(&quorum.judge(&note.unwrap_or_default()));
     Ok(if code == ExitCode::SUCCESS { witnessed } else { code })
@@ -116,10 +129,10 @@ fn quorum(asked: &Verification) -> Result<Option<Quorum>> {
 }
 
 /// What came of verifying the file, and the checkpoint that witnesses are to have cosigned.
-fn verified(path: &Path, outside: &Outside) -> Result<(ExitCode, Option<String>)> {
+fn verified(path: &Path, outside: &Outside, segments: &Segments) -> Result<(ExitCode, Option<String>)> {
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     if let Some(files) = pack_in(&file)? {
-        let PackFiles { manifest, proofs, cosignatures } =
+        let Pack { manifest, proofs, cosignatures } =
             files.with_context(|| format!("{} is no evidence pack", path.display()))?;
         let proved = evidence::verify(manifest.as_bytes(), &proofs, outside);
         let note = proved.as_ref().ok().and_then(|proved| proved.manifest.cosigned(&cosignatures));
@@ -129,46 +142,33 @@ fn verified(path: &Path, outside: &Outside) -> Result<(ExitCode, Option<String>)
         let proved = proof::verify(&proof, outside);
         return Ok((say_of_proof(path, &proved, outside), proved.is_ok().then_some(proof.checkpoint)));
     }
-    let read = verifier::verify(BufReader::with_capacity(BUFFER, file), outside);
+    let read = verifier::verify_with(BufReader::with_capacity(BUFFER, file), outside, segments);
     let verdict = read.with_context(|| format!("{} cannot be read", path.display()))?;
     Ok((say_of_log(path, &verdict, outside), verdict.last_checkpoint))
 }
 
-/// The files of an evidence pack that are verified.
-struct PackFiles {
-    manifest: String,
-    proofs: String,
-    /// Empty if there are none.
-    cosignatures: String,
-}
-
 /// What is verified of the evidence pack that the file is, if it is an archive; it is read from its beginning then.
-fn pack_in(mut file: &File) -> Result<Option<Result<PackFiles>>> {
+fn pack_in(mut file: &File) -> Result<Option<Result<Pack>>> {
     let mut head = [0; 512];
     let is_archive =
         file.read_exact(&mut head).is_ok() && head.get(MARK_AT..).is_some_and(|head| head.starts_with(MARK));
     file.rewind().context("the file cannot be read again from its beginning")?;
-    Ok(is_archive.then(|| {
-        let (mut manifest, mut proofs, mut cosignatures) = (None, None, None);
-        for member in tar::Archive::new(BufReader::with_capacity(BUFFER, file)).entries()? {
-            let member = member?;
-            let name = member.path_bytes().into_owned();
-            let place = match name.as_slice() {
-                name if name == evidence::MANIFEST.as_bytes() => &mut manifest,
-                name if name == evidence::PROOFS.as_bytes() => &mut proofs,
-                name if name == evidence::COSIGNATURES.as_bytes() => &mut cosignatures,
-                _ => continue,
-            };
-            let mut text = String::new();
-            member.take(LARGEST_MEMBER).read_to_string(&mut text)?;
-            anyhow::ensure!(place.replace(text).is_none(), "a file comes twice");
-        }
-        Ok(PackFiles {
-            manifest: manifest.context("evidence.json is missing")?,
-            proofs: proofs.context("proofs.jsonl is missing")?,
-            cosignatures: cosignatures.unwrap_or_default(),
-        })
-    }))
+    let read = || Ok(read_pack(BufReader::with_capacity(BUFFER, file))?);
+    Ok(is_archive.then(read))
+}
+
+/// What a segment holds: its name, and the hashes of its entries by their places.
+type Held = (String, BTreeMap<u64, Hash>);
+
+/// A segment that proves its entries.
+fn segment_in(path: &Path, outside: &Outside) -> Result<Result<Held, evidence::Broken>> {
+    let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let files = read_pack(BufReader::with_capacity(BUFFER, file));
+    let Pack { manifest, proofs, .. } = files.with_context(|| format!("{} is no segment", path.display()))?;
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.with_context(|| format!("{} has no name of a segment", path.display()))?.to_owned();
+    let proved = evidence::verify(manifest.as_bytes(), &proofs, outside);
+    Ok(proved.map(|proved| (name, proved.hashes)))
 }
 
 /// The proof that the file holds; none if it holds something else, which is read from its beginning then.
@@ -203,7 +203,7 @@ fn say_of_proof(path: &Path, proved: &Result<Proved, What>, outside: &Outside) -
 
 fn say_of_pack(path: &Path, proved: &Result<evidence::Proved, evidence::Broken>, outside: &Outside) -> ExitCode {
     match proved {
-        Ok(evidence::Proved { manifest, key }) => {
+        Ok(evidence::Proved { manifest, key, .. }) => {
             println!("about: {}", manifest.about);
             println!(
                 "sound: {} entries are in the log of {} entries that was signed",
@@ -234,13 +234,7 @@ fn say_of_log(path: &Path, verdict: &Verdict, outside: &Outside) -> ExitCode {
         None => {
             println!("sound: {entries} entries, {checkpoints} checkpoints, root {}", tree::text(root));
             println!("integrity: nothing was altered");
-            if verdict.archived > 0 {
-                println!(
-                    "archived: {} entries are in archives; that their hashes are those that were signed is proved here, \
-                     what they say by the archives",
-                    verdict.archived
-                );
-            }
+            say_archived(verdict);
         }
     }
     let missing = matches!(verdict.completeness, Completeness::Missing { .. });
@@ -285,6 +279,17 @@ fn say_witnessed(witnessed: &Witnessed) -> ExitCode {
         println!("  {}: {why}", one.witness);
     }
     code
+}
+
+fn say_archived(verdict: &Verdict) {
+    if verdict.archived == 0 {
+        return;
+    }
+    println!("archived: {} entries, of which the export has the hashes alone", verdict.archived);
+    match verdict.unseen {
+        0 => println!("archived: the given segments hold every one of them, unaltered"),
+        unseen => println!("archived: {unseen} were not seen; give their segments with --archive"),
+    }
 }
 
 fn say_key(key: &PublicKey, outside: &Outside) {

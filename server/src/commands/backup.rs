@@ -54,6 +54,9 @@ pub(super) async fn backup(config: &Config, file: &Path) -> Result<ExitCode> {
     if config.key.is_some() {
         println!("the key is in the environment: keep it, too; without it the secrets of connections are lost");
     }
+    if fs::read_dir(&config.audit_archive).is_ok_and(|mut segments| segments.next().is_some()) {
+        println!("archived entries of the audit log are in {}: keep that folder, too", config.audit_archive.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

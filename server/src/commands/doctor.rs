@@ -4,11 +4,12 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use identity::random::OsRandom;
-use service::Service;
+use service::{Archive as _, Service};
 use tokio::net::TcpStream;
 
 use super::in_words;
 use crate::{
+    archive_folder::ArchiveFolder,
     config::{Config, Database, Flags},
     processes::runner_process,
     wiring::{self, Foundation},
@@ -140,12 +141,14 @@ async fn deeper(config: &Config, findings: &mut Findings) {
             };
             let verdict = verdict.map_err(|problem| in_words(&problem));
             let sound = verdict.and_then(|verdict| match verdict.fault {
-                None => Ok(format!("{} entries, unaltered", verdict.entries)),
+                None if verdict.archived == 0 => Ok(format!("{} entries, unaltered", verdict.entries)),
+                None => Ok(format!("{} entries, unaltered, {} of them archived", verdict.entries, verdict.archived)),
                 Some(fault) => Err(anyhow::anyhow!("{fault}; compare it with an export or a backup")),
             });
             findings.note("audit log", sound);
             note_receivers(&service, findings).await;
             note_witnesses(&service, findings).await;
+            note_retention(config, &service, findings).await;
             let usable = service.load_policies().await.map_err(|problem| in_words(&problem));
             findings.note("policies", usable.map(|()| "those of the administrators can be used".to_owned()));
             let shipped = service.load_shipped(wiring::SHIPPED.iter().copied()).await;
@@ -218,4 +221,30 @@ async fn note_witnesses(service: &Service, findings: &mut Findings) {
         };
         findings.note(&format!("witness {}", witness.name), words);
     }
+}
+
+/// How it goes with archiving the audit log, and whether this node could.
+async fn note_retention(config: &Config, service: &Service, findings: &mut Findings) {
+    if config.audit_retention.0.is_empty() {
+        findings.note("audit retention", Ok("entries of the audit log are kept for ever".to_owned()));
+        return;
+    }
+    let folder = ArchiveFolder(config.audit_archive.clone());
+    let words = match (folder.prepare(), service.retention_now().await) {
+        (Err(cause), _) => Err(anyhow::anyhow!(
+            "{} cannot be written to: {cause}; make it writable, or set audit.archive to a folder that all nodes share",
+            folder.folder()
+        )),
+        (_, Err(cause)) => Err(cause.into()),
+        (_, Ok(now)) => match (now.failing_since, now.failure) {
+            (Some(since), failure) => {
+                Err(anyhow::anyhow!("nothing was archived since {since}: {}", failure.unwrap_or_default()))
+            }
+            (None, _) => {
+                let waiting: u64 = now.classes.iter().map(|class| class.waiting).sum();
+                Ok(format!("{waiting} entries wait to be archived in {}", now.folder))
+            }
+        },
+    };
+    findings.note("audit retention", words);
 }

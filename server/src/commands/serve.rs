@@ -93,6 +93,9 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     tasks.spawn(async move { audit::keep_sequencing(sequenced.as_ref(), keys.as_ref(), told).await });
     let (signed, told) = (Arc::clone(&service), stop.clone());
     tasks.spawn(async move { signed.keep_signing_audit(told).await });
+    let (archiving, told) = (Arc::clone(&service), stop.clone());
+    let node = foundation.ids.next().simple().to_string();
+    tasks.spawn(async move { archiving.keep_archiving_audit(node, told).await });
     if let Some(settings) = &config.mail {
         let links = DecisionLinks::new(Arc::clone(&foundation.vault));
         let mailer = Mailer::new(Arc::clone(&store), Arc::clone(&clock), settings.clone(), base_url.clone(), links)

@@ -65,6 +65,8 @@ async fn measure(portal: &Portal) {
         let outbox = unit.count_outgoing().await?;
         measure_receivers(portal).await?;
         measure_witnesses(portal).await?;
+        let failing = portal.service.archiving_failure().await?.is_some();
+        metrics::gauge!("rondo_audit_archiving_failing").set(if failing { 1.0 } else { 0.0 });
         store::Result::Ok((runs, outbox))
     };
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 runs are far away")]
@@ -148,5 +150,6 @@ pub(crate) fn describe() {
         "rondo_audit_witness_refuses",
         "1 while a witness says that the audit log has not grown from what it has cosigned: an alarm"
     );
+    metrics::describe_gauge!("rondo_audit_archiving_failing", "1 while entries of the audit log cannot be archived");
     delivery::describe_metrics();
 }

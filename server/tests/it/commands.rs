@@ -193,6 +193,64 @@ async fn an_auditor_proves_the_log_without_trusting_the_server() {
     }
 }
 
+/// A segment is an evidence pack. What a pack has of an export is left out of it here, as if it had been archived.
+#[tokio::test]
+async fn an_export_is_proved_together_with_its_archive() {
+    let server = TestServer::demo();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let auditor = server.token("auditor");
+    let pack = server.rest(reqwest::Method::GET, "/audit/evidence?action=demonstration", &auditor);
+    let pack = pack.send().await.unwrap().bytes().await.unwrap();
+    let segment = file("change-1.tar", &pack);
+    let proved: Vec<u64> = {
+        let manifest = service::read_pack(&*pack).unwrap().manifest;
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+        manifest["entries"].as_array().unwrap().iter().map(|seq| seq.as_u64().unwrap()).collect()
+    };
+    let archived = |shift: usize| {
+        let lines = printed(server.data(), &["audit", "export"]);
+        let lines: Vec<_> =
+            lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect();
+        let entries = || lines.iter().filter(|line| line.get("body").is_some());
+        let line = |line: &serde_json::Value| match line.pointer("/body/seq").and_then(serde_json::Value::as_u64) {
+            Some(seq) if proved.contains(&seq) => {
+                let hash = &entries().nth(usize::try_from(seq).unwrap() - 1 + shift).unwrap()["hash"];
+                format!("{{\"archived\":{{\"seq\":{seq},\"segment\":\"change-1.tar\"}},\"hash\":{hash}}}\n")
+            }
+            _ => format!("{line}\n"),
+        };
+        lines.iter().map(line).collect::<String>()
+    };
+    let other = TestServer::demo();
+    let other_pack = other.rest(reqwest::Method::GET, "/audit/evidence?action=demonstration", &other.token("auditor"));
+    let other_pack = other_pack.send().await.unwrap().bytes().await.unwrap();
+    let (sound, altered) = (file("sound.jsonl", archived(0).as_bytes()), file("altered.jsonl", archived(1).as_bytes()));
+    fs::create_dir(folder.path().join("other")).unwrap();
+    let of_another = file("other/change-1.tar", &other_pack);
+    let nothing_in_it = file("nothing.tar", &[0; 1024]);
+    for (what, export, segment, code, words) in [
+        ("without", &sound, None, 0, "were not seen"),
+        ("with", &sound, Some(&segment), 0, "the given segments hold every one of them, unaltered"),
+        ("another hash", &altered, None, 1, "integrity: broken"),
+        ("of another log", &sound, Some(&of_another), 1, "change-1.tar"),
+        ("empty", &sound, Some(&nothing_in_it), 1, ""),
+    ] {
+        let arguments = segment.map_or(vec![], |segment| vec!["--archive", segment.as_str()]);
+        let ours = run(folder.path(), &[&["audit", "verify", export][..], &arguments].concat());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify_export.py");
+        let theirs = Command::new("python3").arg(script).arg(export).args(&arguments).output().unwrap();
+        for output in [ours, theirs] {
+            let said = format!("{output:?}");
+            assert!(output.status.code() == Some(code) && said.contains(words), "{what}: {said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_backup_taken_beside_a_server_restores_everything() {
     let server = TestServer::demo();

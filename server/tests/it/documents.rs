@@ -5,9 +5,9 @@ use std::{
 };
 
 use domain::{
-    AccessVerdict, AnswerEvery, ApprovalState, CellKind, DecisionKind, DecisionResult, DelegationState, EmergencyState,
-    ErrorCode, FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role, RunStatus, StageState, TaskStatus,
-    Trigger, VersionState, WaitsFor,
+    AccessVerdict, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult, DelegationState,
+    EmergencyState, ErrorCode, FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role, RunStatus, StageState,
+    TaskStatus, Trigger, VersionState, WaitsFor,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -86,6 +86,7 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("AccessVerdict", on_the_wire(AccessVerdict::ALL)),
         ("AnswerEvery", on_the_wire(AnswerEvery::ALL)),
         ("ApprovalState", on_the_wire(ApprovalState::ALL)),
+        ("AuditClass", on_the_wire(AuditClass::ALL)),
         ("CellKind", on_the_wire(CellKind::ALL)),
         ("DecisionKind", on_the_wire(DecisionKind::ALL)),
         ("DecisionResult", on_the_wire(DecisionResult::ALL)),

@@ -139,7 +139,7 @@ fn state(t: Texts, person: &UserView) -> (Tone, Glyph, String) {
     match &person.erasure {
         Some(ErasureView { ended_at: Some(_), .. }) => (Tone::Neutral, Glyph::Trash, t.admin.erased().to_owned()),
         Some(ErasureView { looked_through, of, .. }) => {
-            let remaining = t.admin.erasing(&(of - looked_through).to_string());
+            let remaining = t.admin.erasing((of - looked_through).to_string());
             (Tone::Warning, Glyph::Trash, remaining)
         }
         None if !person.active => (Tone::Neutral, Glyph::CircleSlash, t.admin.disabled().to_owned()),

@@ -35,7 +35,7 @@ pub fn CompliancePage() -> impl IntoView {
 #[component]
 fn Compliance(compliance: ComplianceView) -> impl IntoView {
     let t = use_texts();
-    let ComplianceView { from, to, lists, exceptions, cut_off, ledger } = compliance;
+    let ComplianceView { from, to, lists, exceptions, cut_off, archived, ledger } = compliance;
     let evidence = format!("/api/v1/audit/evidence?language={}&{}", t.locale.as_str(), period_query(from, to));
     view! {
         <PageHeader title=t.controls.compliance() subtitle=t.controls.compliance_lead()>
@@ -49,6 +49,7 @@ fn Compliance(compliance: ComplianceView) -> impl IntoView {
         </PageHeader>
         <Period action="/audit/compliance" from to/>
         {cut_off.then(|| view! { <Banner tone=Tone::Warning title=t.controls.cut_off()/> })}
+        {archived.then(|| view! { <Banner tone=Tone::Info title=t.audit.archived_missing()/> })}
         {ledger.map(|ledger| view! { <Ledger ledger/> })}
         <Card flush=true title=t.controls.state_of_controls()>
             <Lists lists from to/>

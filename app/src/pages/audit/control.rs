@@ -43,7 +43,7 @@ pub fn ControlPage() -> impl IntoView {
 fn Control(control: ControlView) -> impl IntoView {
     let t = use_texts();
     let language = t.locale.as_str();
-    let ControlView { control, list, from, to, workflows, runs, exceptions, cut_off } = control;
+    let ControlView { control, list, from, to, workflows, runs, exceptions, cut_off, archived } = control;
     let name = control.title.in_language(language).to_owned();
     let title = if name == control.id { name } else { format!("{} {name}", control.number) };
     let list = list.map_or_else(String::new, |list| list.in_language(language).to_owned());
@@ -69,6 +69,7 @@ fn Control(control: ControlView) -> impl IntoView {
         <Period action=format!("/audit/controls/{}", control.id) from to/>
         {last}
         {cut_off.then(|| view! { <Banner tone=Tone::Warning title=t.controls.cut_off()/> })}
+        {archived.then(|| view! { <Banner tone=Tone::Info title=t.audit.archived_missing()/> })}
         <Card flush=true title=t.controls.exceptions() subtitle=t.controls.exceptions_text()>
             <Exceptions exceptions from to/>
         </Card>

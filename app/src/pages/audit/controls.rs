@@ -66,7 +66,7 @@ pub fn ControlsPage() -> impl IntoView {
 #[component]
 fn Lists(controls: ControlsView, list: String, shown: String) -> impl IntoView {
     let t = use_texts();
-    let ControlsView { from, to, lists, cut_off } = controls;
+    let ControlsView { from, to, lists, cut_off, archived } = controls;
     let chosen = lists.iter().position(|known| known.coverage.id == list).unwrap_or_default();
     let chips: Vec<_> = lists
         .iter()
@@ -101,6 +101,7 @@ fn Lists(controls: ControlsView, list: String, shown: String) -> impl IntoView {
             {kinds}
         </div>
         {cut_off.then(|| view! { <Banner tone=Tone::Warning title=t.controls.cut_off()/> })}
+        {archived.then(|| view! { <Banner tone=Tone::Info title=t.audit.archived_missing()/> })}
         {content}
     }
 }

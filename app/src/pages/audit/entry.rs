@@ -15,6 +15,9 @@ use crate::{
 #[component]
 pub(super) fn Entry(entry: AuditEntryView) -> impl IntoView {
     let t = use_texts();
+    if let Some(segment) = &entry.archived {
+        return archived(t, &entry, segment);
+    }
     let words = words_of(t, &with_marks(t, entry.clone()));
     let (glyph, tone) = match entry.outcome.as_str() {
         "refused" => (Glyph::CircleSlash, Tone::Warning),
@@ -65,6 +68,25 @@ fn with_marks(t: Texts, mut entry: AuditEntryView) -> AuditEntryView {
         }
     }
     entry
+}
+
+/// Of an entry that was archived, all that is here is where it is.
+fn archived(t: Texts, entry: &AuditEntryView, segment: &str) -> AnyView {
+    let (at, seq, hash) = (entry.at, entry.seq, entry.hash.clone());
+    view! {
+        <li>
+            <div class="entry">
+                <div class="entry__line">
+                    <span class="entry__time"><Moment at exact=true/></span>
+                    <span class="entry__words">{t.audit.archived_in(segment)}</span>
+                    <span class="entry__side">
+                        <span class="entry__hash"><CopyButton text=hash/></span>
+                        <span class="entry__seq">"#"{seq}</span>
+                    </span>
+                </div>
+            </div>
+        </li>
+    }
 }
 
 fn words_of(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {

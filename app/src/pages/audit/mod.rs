@@ -10,6 +10,7 @@ mod period;
 mod prove;
 mod questions;
 mod receivers;
+mod retention;
 mod sample;
 mod views;
 mod witnesses;
@@ -41,6 +42,7 @@ use filters::{Filters, evidence_href, export_href, filter_of};
 use views::Keep;
 
 pub use receivers::ReceiversPage;
+pub use retention::RetentionPage;
 
 /// The audit log with its filters, all of them in the address.
 #[component]
@@ -87,6 +89,7 @@ pub fn AuditPage() -> impl IntoView {
             <LinkButton href="/audit/controls">{t.controls.title()}</LinkButton>
             <LinkButton href="/audit/compliance">{t.controls.compliance()}</LinkButton>
             <LinkButton href="/audit/receivers">{t.audit.receivers_and_witnesses()}</LinkButton>
+            <LinkButton href="/audit/retention">{t.audit.retention()}</LinkButton>
             <LinkButton href=verify_href look=ButtonLook::Primary icon=Glyph::Audit>{t.audit.verify()}</LinkButton>
         </PageHeader>
         <Transition fallback=move || view! { <Banner tone=Tone::Info title=t.audit.verifying()/> }>
@@ -112,7 +115,13 @@ pub fn AuditPage() -> impl IntoView {
 fn Verdict(verdict: VerificationView) -> impl IntoView {
     let t = use_texts().audit;
     if verdict.sound {
-        view! { <Banner tone=Tone::Success title=t.sound()>{t.sound_text(verdict.entries)}</Banner> }
+        let archived = (verdict.archived > 0).then(|| view! { <p>{t.archived_count(verdict.archived)}</p> });
+        view! {
+            <Banner tone=Tone::Success title=t.sound()>
+                <p>{t.sound_text(verdict.entries)}</p>
+                {archived}
+            </Banner>
+        }
     } else {
         let fault = verdict.fault.unwrap_or_default();
         view! {
@@ -136,8 +145,10 @@ fn Entries(page: Page<AuditEntryView>) -> impl IntoView {
             </Card>
         };
     }
+    let note = page.items.iter().any(|entry| entry.archived.is_some()).then(|| view! { <p>{t.archived_note()}</p> });
     let entries: Vec<_> = page.items.into_iter().map(|entry| view! { <Entry entry/> }).collect();
     view! {
+        {note}
         <Card flush=true>
             <ol class="entries">{entries}</ol>
         </Card>

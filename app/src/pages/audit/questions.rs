@@ -85,7 +85,7 @@ pub fn QuestionPage() -> impl IntoView {
 #[component]
 fn Answer(answer: AuditAnswerView, follow: Submission<FollowQuestion>) -> impl IntoView {
     let t = use_texts();
-    let AuditAnswerView { question, from, to, rows, cut_off } = answer;
+    let AuditAnswerView { question, from, to, rows, cut_off, archived } = answer;
     let title = said(t, &question.title);
     let csv = csv_href(&question.name, from, to);
     let count = rows.len();
@@ -104,6 +104,7 @@ fn Answer(answer: AuditAnswerView, follow: Submission<FollowQuestion>) -> impl I
         </PageHeader>
         <Period action=format!("/audit/questions/{}", question.name) from to/>
         {cut_off.then(|| view! { <Banner tone=Tone::Warning title=t.questions.cut_off(count)/> })}
+        {archived.then(|| view! { <Banner tone=Tone::Info title=t.audit.archived_missing()/> })}
         <Card flush=true title=t.questions.rows(count)>{found}</Card>
         <About question=question.clone()/>
         {may(Operation::AuditSubscribe).then(|| view! { <Follow question follow/> })}

@@ -7,7 +7,9 @@ use leptos_router::hooks::use_location;
 use super::{entry::Entry, filters::filter_of};
 use crate::{
     api::audit::audit_sample,
-    components::{Card, CopyButton, DefinitionList, EmptyState, Glyph, LinkButton, PageHeader, Skeleton, load},
+    components::{
+        Banner, Card, CopyButton, DefinitionList, EmptyState, Glyph, LinkButton, PageHeader, Skeleton, Tone, load,
+    },
     data::Data,
     i18n::use_texts,
     url_state::{href_with, query_text},
@@ -38,7 +40,7 @@ pub fn AuditSamplePage() -> impl IntoView {
 fn Drawn(sample: AuditSampleView) -> impl IntoView {
     let t = use_texts().audit;
     let location = use_location();
-    let AuditSampleView { seed, last, population, items } = sample;
+    let AuditSampleView { seed, last, population, archived, items } = sample;
     // With the end of the population it stays the same sample, however the log grows.
     let last_text = last.to_string();
     let again = href_with("/audit/sample", &location.query.get_untracked(), &[("last", Some(&last_text))]);
@@ -50,11 +52,14 @@ fn Drawn(sample: AuditSampleView) -> impl IntoView {
         (t.sample_population().to_owned(), view! { <span>{t.sample_of(population, &last_text)}</span> }),
         (t.sample_again().to_owned(), view! { <a href=again>{t.sample_again_link()}</a> }),
     ];
+    let missing = archived.then(|| view! { <Banner tone=Tone::Info title=t.archived_missing()/> });
     if items.is_empty() {
-        return view! { <Card><EmptyState glyph=Glyph::Audit title=t.none() text=t.none_text()/></Card> };
+        return view! { {missing} <Card><EmptyState glyph=Glyph::Audit title=t.none() text=t.none_text()/></Card> }
+            .into_any();
     }
     let entries: Vec<_> = items.into_iter().map(|entry| view! { <Entry entry/> }).collect();
     view! {
+        {missing}
         <Card><DefinitionList items=facts/></Card>
         <Card flush=true>
             <ol class="entries">{entries}</ol>

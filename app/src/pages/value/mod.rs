@@ -11,7 +11,9 @@ use leptos_router::hooks::use_location;
 
 use crate::{
     api::value::value,
-    components::{Card, DefinitionList, DownloadLink, EmptyState, Glyph, LinkButton, PageHeader, Skeleton, load},
+    components::{
+        Banner, Card, DefinitionList, DownloadLink, EmptyState, Glyph, LinkButton, PageHeader, Skeleton, Tone, load,
+    },
     data::Data,
     i18n::{Texts, use_texts},
     view,
@@ -58,6 +60,7 @@ fn Found(found: ValueView, asked: Memo<ValueQuery>) -> impl IntoView {
     };
     view! {
         <Filters found=found.clone() asked/>
+        {found.archived.then(|| view! { <Banner tone=Tone::Info title=t.value.archived()/> })}
         {content}
         {definitions(t)}
     }

@@ -83,6 +83,9 @@ async fn terms_of<L: RunsOfEntries + ?Sized>(
 
 /// What an entry is found by. An entry that was altered is found by what it says now.
 fn terms_with(entry: AuditEntryView, run: Option<RunOfEntry>) -> AuditTerms {
+    if entry.archived.is_some() {
+        return AuditTerms { seq: entry.seq, ..AuditTerms::default() };
+    }
     let mut text = [entry.actor.as_str(), &entry.action, &entry.resource_name, &entry.resource_id].join("\n");
     text.push('\n');
     // What somebody has searched for is in the entry of the reading, and would be found by the same search ever after.
@@ -201,6 +204,13 @@ mod tests {
         ];
         let expected = expected.map(|(run, risk)| (run.map(|run| run.to_string()), risk.map(str::to_owned)));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_was_archived_is_not_found() {
+        let [row] = <[_; 1]>::try_from(rows(&[entry()])).unwrap();
+        let archived = AuditRow { body: String::new(), segment: Some("change.tar".to_owned()), ..row };
+        assert_eq!(terms_with(view(&archived), None), AuditTerms { seq: 1, ..AuditTerms::default() });
     }
 
     #[test]

@@ -24,21 +24,25 @@
 //!   go into an entry: it can not be taken back.
 //! - **Name a person in it**: mark it with [`Detail::naming`], so that it can be erased.
 
+mod class;
 pub mod csv;
 mod entry;
 mod erase;
 mod index;
+mod places;
 mod runs;
 mod seal;
 mod sequencer;
 mod stored;
 mod view;
 
+pub use class::{ARCHIVE, class_of};
 pub use entry::{Actor, Detail, Door, Entry, Named, Outcome, ResourceRef};
 pub use erase::{Person, without};
 pub use index::{index, terms};
+pub use places::Places;
 pub use seal::seal;
-pub use sequencer::{append, append_all, keep_sequencing, resume, sequence, tiles};
+pub use sequencer::{append, append_all, keep_sequencing, leaves, resume, sequence, tiles};
 pub use stored::Stored;
 pub use view::view;
 

@@ -31,6 +31,7 @@ pub fn seal(seq: i64, entry: &Entry, random: &dyn Random) -> Result<AuditRow, St
     let mut body = body(seq, entry, &columns);
     let beside = part(&mut body, entry, random).map_err(unwritable)?;
     Ok(AuditRow {
+        segment: None,
         seq,
         at: entry.at,
         actor_id: entry.actor.id,

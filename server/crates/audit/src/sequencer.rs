@@ -5,7 +5,10 @@
 //! in a row; so only the sequencer takes it, for many entries at once. Whoever reads the log has it sequenced first, and so
 //! sees all that is durable.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use identity::random::Random;
 use ledger::tree::{self, Growth, Hash, TileAt};
@@ -131,6 +134,27 @@ pub async fn tiles<L: AuditLog + ?Sized>(
     }
     let stored = log.audit_tiles(&places).await?;
     stored.iter().map(|tile| read(tile).ok_or_else(no_tree)).collect()
+}
+
+/// The hashes of the entries at these places, those that are in the stored tree.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] when a tile holds what is no hash.
+pub async fn leaves<L: AuditLog + ?Sized>(
+    log: &mut L,
+    places: impl IntoIterator<Item = i64>,
+) -> Result<BTreeMap<i64, Hash>, StoreError> {
+    let mut leaves = BTreeMap::new();
+    let indexes: BTreeMap<i64, u64> =
+        places.into_iter().filter_map(|place| Some((place, u64::try_from(place).ok()?.checked_sub(1)?))).collect();
+    let at: BTreeSet<_> = indexes.values().map(|index| TileAt { level: 0, index: index / tree::TILE }).collect();
+    let found = tiles(log, at).await?;
+    for (place, index) in indexes {
+        let tile = found.get(&TileAt { level: 0, index: index / tree::TILE });
+        let hash = tile.and_then(|tile| tile.get(usize::try_from(index % tree::TILE).ok()?));
+        leaves.extend(hash.map(|hash| (place, *hash)));
+    }
+    Ok(leaves)
 }
 
 fn read(tile: &AuditTile) -> Option<(TileAt, Vec<Hash>)> {

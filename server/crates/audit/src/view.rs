@@ -7,8 +7,12 @@ use store::audit::AuditRow;
 /// part of the entry.
 ///
 /// A body that is no JSON object was altered in the database. The entry is then shown from its search columns, and
-/// `detail` says so: one altered row must not hide the others.
+/// `detail` says so: one altered row must not hide the others. The hash of an entry that was archived stays empty: it is in the
+/// tree ([`crate::leaves`]).
 pub fn view(row: &AuditRow) -> AuditEntryView {
+    if let Some(segment) = &row.segment {
+        return elsewhere(row, segment);
+    }
     let Ok(mut body @ Value::Object(_)) = parse(row.body.as_bytes()) else {
         return from_columns(row);
     };
@@ -38,6 +42,18 @@ pub fn view(row: &AuditRow) -> AuditEntryView {
         detail: body.get("detail").cloned().unwrap_or_default(),
         erased,
         hash: tree::text(&tree::leaf(row.body.as_bytes())),
+        archived: None,
+    }
+}
+
+/// Of an entry that was archived there is nothing here but its place, its time and its hash, which is in the tree.
+fn elsewhere(row: &AuditRow, segment: &str) -> AuditEntryView {
+    AuditEntryView {
+        hash: String::new(),
+        outcome: String::new(),
+        detail: Value::Null,
+        archived: Some(segment.to_owned()),
+        ..from_columns(row)
     }
 }
 
@@ -69,6 +85,7 @@ fn from_columns(row: &AuditRow) -> AuditEntryView {
         detail: json!({"fault": "the stored entry cannot be read: it was altered in the database"}),
         erased: Vec::new(),
         hash: tree::text(&tree::leaf(row.body.as_bytes())),
+        archived: None,
     }
 }
 

@@ -285,7 +285,8 @@ impl Courier {
             let Some(last) = page.last() else { break };
             after = last.seq;
             bytes += page.iter().map(|row| row.body.len()).sum::<usize>();
-            rows.extend(page);
+            // One that is new gets no entries that were archived before it was there.
+            rows.extend(page.into_iter().filter(|row| row.segment.is_none()));
         }
         Ok((!rows.is_empty()).then_some(Parcel::Entries(rows)))
     }

@@ -87,6 +87,8 @@ typed_ids! {
     AccessReviewId,
     /// A role that somebody holds for a few hours because two people agreed that it is needed.
     EmergencyId,
+    /// A legal hold on entries of the audit log.
+    HoldId,
 }
 
 impl UserId {

@@ -24,8 +24,8 @@ pub mod view;
 
 pub use delegation::DelegationScope;
 pub use id::{
-    AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, EmergencyId, GrantId, Ids,
-    LinkId, NotificationId, RemarkId, RunId, SessionId, TeamId, TokenId, UserId,
+    AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, EmergencyId, GrantId,
+    HoldId, Ids, LinkId, NotificationId, RemarkId, RunId, SessionId, TeamId, TokenId, UserId,
 };
 pub use limits::{Limits, Rate};
 pub use name::{InvalidName, Name, WorkflowRef};
@@ -33,8 +33,8 @@ pub use operation::{Operation, OperationKind};
 pub use problem::{ErrorCode, FieldError, NamedPolicy, Problem};
 pub use role::{Role, Scope, UnknownRole};
 pub use state::{
-    AccessVerdict, AnswerEvery, ApprovalState, CellKind, DecisionKind, DecisionResult, DelegationState, EmergencyState,
-    FileOutcome, MissedRuns, PolicySetState, Risk, RunStatus, StageState, TaskStatus, TeamOf, Trigger, UnknownState,
-    ValueBy, ValuePeriod, ValueStep, VersionState, WaitsFor, WhyAlone,
+    AccessVerdict, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult, DelegationState,
+    EmergencyState, FileOutcome, MissedRuns, PolicySetState, Risk, RunStatus, StageState, TaskStatus, TeamOf, Trigger,
+    UnknownState, ValueBy, ValuePeriod, ValueStep, VersionState, WaitsFor, WhyAlone,
 };
 pub use time::{Clock, InvalidTimestamp, Timestamp};

@@ -179,6 +179,12 @@ operations! {
     AuditViewDelete = "audit-view.delete" Change,
     /// Read which controls there is evidence for, and what is open.
     ControlRead = "control.read" Read,
+    /// See how long entries of the audit log are kept, the holds on them, and where those that were archived are.
+    AuditRetentionRead = "audit-retention.read" Read,
+    /// Hold entries of the audit log, so that they are not archived.
+    AuditHoldPlace = "audit-hold.place" Change,
+    /// Release a hold on entries of the audit log.
+    AuditHoldRelease = "audit-hold.release" Change,
     /// See the policies, those that are proposed included, and what they would change.
     PolicyRead = "policy.read" Read,
     /// Propose other policies of the administrators, or change a proposal.

@@ -85,6 +85,8 @@ error_codes! {
     IdempotencyMismatch = "idempotency-mismatch" 409 "The idempotency key was used for another request",
     /// The link was used, has expired or never existed.
     LinkInvalid = "link-invalid" 410 "The link is not valid any more",
+    /// The entry of the audit log was archived; says in which segment.
+    EntryArchived = "entry-archived" 410 "The entry was archived",
     /// The body is larger than allowed.
     TooLarge = "too-large" 413 "The request is too large",
     /// The content type is not understood.

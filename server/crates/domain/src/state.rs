@@ -44,6 +44,20 @@ macro_rules! states {
 }
 
 states! {
+    /// What an entry of the audit log is kept for: how long, is said for each class.
+    AuditClass {
+        /// Readings and exports of the log.
+        Reading = "reading",
+        /// Sign-ins, sign-outs, sessions, and whatever was refused.
+        Access = "access",
+        /// Approvals, reviews of access, delegations, emergency access.
+        Decision = "decision",
+        /// Everything else.
+        Change = "change",
+    }
+}
+
+states! {
     /// What became of a file with a definition that was brought in. Nothing is ever overwritten.
     FileOutcome {
         /// It is a new version: a draft, or one that a repository has brought to its review.

@@ -4,6 +4,7 @@ mod access;
 mod approval;
 mod audit;
 mod audit_question;
+mod audit_retention;
 mod calendar;
 mod connection;
 mod control;
@@ -33,6 +34,7 @@ pub use audit::{
     AuditSampleView, AuditViewView, AuditWitnessView, VerificationView, is_number_of_run,
 };
 pub use audit_question::{AnswerCell, AuditAnswerView, AuditQuestionColumn, AuditQuestionView, Words};
+pub use audit_retention::{AuditClassView, AuditHoldView, AuditRetentionView, AuditSegmentView, HoldCovers};
 pub use calendar::CalendarView;
 pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};
 pub use control::{

@@ -3,6 +3,8 @@
 //! A pack is an archive. Of its members [`MANIFEST`] says what it is about and which entries it has, and [`PROOFS`] holds the proof
 //! of each, one a line, in the same order; the others are for people to read.
 
+use std::collections::BTreeMap;
+
 use domain::{Timestamp, view::AuditProofView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,7 +12,8 @@ use serde_json::Value;
 use crate::{
     canonical::{parse, portable},
     checkpoint::{PublicKey, unverified},
-    proof, tree,
+    proof,
+    tree::{self, Hash},
     verify::{Outside, What},
 };
 
@@ -66,6 +69,8 @@ pub struct Proved {
     pub manifest: Manifest,
     /// The key that the signatures go back to; none in a pack without entries.
     pub key: Option<PublicKey>,
+    /// The hashes of the entries, by their places.
+    pub hashes: BTreeMap<u64, Hash>,
 }
 
 /// Where a pack breaks.
@@ -95,7 +100,7 @@ pub enum Broken {
 /// [`Broken`].
 pub fn verify(manifest: &[u8], proofs: &str, outside: &Outside) -> Result<Proved, Broken> {
     let manifest = read(manifest).map_err(Broken::Manifest)?;
-    let (mut places, mut key) = (Vec::new(), None);
+    let (mut places, mut key, mut hashes) = (Vec::new(), None, BTreeMap::new());
     for (index, line) in proofs.lines().enumerate() {
         let broken = |what| Broken::Proof { line: index + 1, what };
         let proof = parse(line.as_bytes()).map_err(|error| broken(What::Malformed(error.to_string())))?;
@@ -107,12 +112,13 @@ pub fn verify(manifest: &[u8], proofs: &str, outside: &Outside) -> Result<Proved
             return Err(broken(What::OutOfPlace(signed.size)));
         }
         places.push(proved.seq);
+        hashes.extend(tree::from_text(&proof.hash).map(|hash| (proved.seq, hash)));
         key = Some(proved.key);
     }
     if places != manifest.entries {
         return Err(Broken::Entries);
     }
-    Ok(Proved { manifest, key })
+    Ok(Proved { manifest, key, hashes })
 }
 
 fn read(manifest: &[u8]) -> Result<Manifest, What> {

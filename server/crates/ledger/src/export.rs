@@ -19,7 +19,7 @@ use crate::{
 pub const FORMAT: &str = "rondo-audit";
 /// The version of the export that this program writes.
 pub const VERSION: i64 = 3;
-/// The version before it, in which no entry has anything beside its body: it is read.
+/// The version before it, in which no entry is archived, or has anything beside its body: it is read.
 pub const BEFORE: i64 = 2;
 
 /// The first line: which log, and the first of its keys.

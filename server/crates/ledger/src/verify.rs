@@ -7,7 +7,10 @@
 
 mod written;
 
-use std::io::{self, BufRead, Read};
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead, Read},
+};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -33,15 +36,21 @@ pub struct Outside {
     pub checkpoints: Vec<String>,
 }
 
+/// The hashes of entries that segments hold, by the names of the segments and the places of the entries. Who gives them has
+/// verified the segments.
+pub type Segments = BTreeMap<String, BTreeMap<u64, Hash>>;
+
 /// What came of verifying an export.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// How many sound entries were read, up to the fault if there is one.
     pub entries: u64,
-    /// How many of them have their bodies in an archive, so that only their hashes were read.
-    pub archived: u64,
     /// The root of the tree over them.
     pub root: Hash,
+    /// How many of them have their bodies in an archive, so that only their hashes were read.
+    pub archived: u64,
+    /// How many of those are in a segment that was not given.
+    pub unseen: u64,
     /// How many checkpoints in the file fit them.
     pub checkpoints: u64,
     /// The key that the signatures go back to.
@@ -129,9 +138,21 @@ pub enum What {
     /// A value stands beside the body for a place where the body itself says something.
     #[error("there is a personal value at {0}, where the hashed entry itself has something or no place: it was added")]
     Occupied(String),
+    /// The given segment does not hold the entry, or not with this hash.
+    #[error("the segment {0} does not hold this entry as it is in the log: one of the two was altered")]
+    OtherSegment(String),
     /// A search column of the stored row says something else than its body.
     #[error("the column {0} says something else than the hashed entry")]
     Column(&'static str),
+    /// Nothing is left of the stored entry, and it was not archived.
+    #[error("the entry is empty and was not archived: its body was taken away")]
+    Emptied,
+    /// The segment that the stored entry is said to be in is none, or does not hold it.
+    #[error("it is said to be archived in {0}, which does not hold it: its body was taken away")]
+    Segment(String),
+    /// The stored entry is said to be archived, and has a body.
+    #[error("it is said to be archived in {0}, and still has a body")]
+    Kept(String),
     /// A checkpoint or an introduction in the file is not believed.
     #[error("{0}")]
     Note(Distrust),
@@ -211,8 +232,16 @@ pub fn place(body: &Value) -> Result<i64, What> {
 /// # Errors
 /// It cannot be read.
 pub fn verify(reader: impl BufRead, outside: &Outside) -> Result<Verdict, io::Error> {
+    verify_with(reader, outside, &Segments::new())
+}
+
+/// The same, of an export some of whose archived entries are in these segments.
+///
+/// # Errors
+/// It cannot be read.
+pub fn verify_with(reader: impl BufRead, outside: &Outside, segments: &Segments) -> Result<Verdict, io::Error> {
     let mut lines = Lines { reader, number: 0, line: Vec::new() };
-    let mut walk = Walk::new(outside);
+    let mut walk = Walk::new(outside, segments);
     let fault = match walk.through(&mut lines)? {
         Ok(()) => None,
         Err((seq, what)) => Some(Fault { line: lines.number, seq, what }),
@@ -253,6 +282,9 @@ struct Archived {
 /// How far a file has been read.
 struct Walk<'a> {
     outside: &'a Outside,
+    segments: &'a Segments,
+    archived: u64,
+    unseen: u64,
     /// The checkpoints from elsewhere that are over entries still to come, the one over most first.
     ahead: Vec<Checkpoint>,
     /// The most entries that one from elsewhere covers.
@@ -262,7 +294,6 @@ struct Walk<'a> {
     /// The given key, and those that it has introduced.
     given: Option<Trust>,
     edge: Edge,
-    archived: u64,
     checkpoints: u64,
     last_checkpoint: Option<String>,
     /// Entries up to the last checkpoint.
@@ -272,15 +303,17 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(outside: &'a Outside) -> Self {
+    fn new(outside: &'a Outside, segments: &'a Segments) -> Self {
         Self {
             outside,
+            segments,
+            archived: 0,
+            unseen: 0,
             ahead: Vec::new(),
             covered_elsewhere: None,
             own: None,
             given: outside.key.clone().map(Trust::in_key),
             edge: Edge::default(),
-            archived: 0,
             checkpoints: 0,
             last_checkpoint: None,
             signed: None,
@@ -300,8 +333,9 @@ impl<'a> Walk<'a> {
         let trust = self.given.as_ref().or(self.own.as_ref());
         Verdict {
             entries,
-            archived: self.archived,
             root: self.edge.root(),
+            archived: self.archived,
+            unseen: self.unseen,
             checkpoints: self.checkpoints,
             key: trust.and_then(Trust::first).cloned(),
             fault,
@@ -469,6 +503,11 @@ impl<'a> Walk<'a> {
         }
         self.push(archived.seq, hash)?;
         self.archived += 1;
+        match self.segments.get(&archived.segment) {
+            None => self.unseen += 1,
+            Some(entries) if entries.get(&self.edge.size()) == Some(&hash) => {}
+            Some(_) => return Err(broken(What::OtherSegment(archived.segment.clone()))),
+        }
         Ok(())
     }
 

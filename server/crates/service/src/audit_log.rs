@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use audit::{Detail, csv};
+use audit::{Detail, Stored, csv};
 use domain::{
     ErrorCode, Operation, Problem,
     view::{AuditEntryView, AuditFilter, Page, VerificationView},
 };
-use ledger::{checkpoint::PublicKey, export};
+use ledger::{checkpoint::PublicKey, export, tree};
 use policy::Resource;
 use serde_json::{Value, json};
 use store::{
@@ -103,6 +103,7 @@ impl Service {
         for row in &page.items {
             items.push(entry_view(row, &people));
         }
+        add_hashes(gate.unit.as_mut(), &mut items).await.or_problem()?;
         Ok(Page { items, next: page.next })
     }
 
@@ -156,9 +157,10 @@ impl Service {
     pub(crate) async fn verdict(&self, unit: &mut dyn UnitOfWork) -> store::Result<VerificationView> {
         // Whether it can be read is said where it is written.
         let anchored = self.anchored().await.unwrap_or_default();
-        let fault = check_stored(unit, anchored.as_deref()).await?;
+        let mut rows = Stored::default();
+        let fault = check_stored(unit, anchored.as_deref(), &mut rows).await?;
         let entries = u64::try_from(unit.audit_size().await?).unwrap_or_default();
-        Ok(VerificationView { sound: fault.is_none(), entries, fault })
+        Ok(VerificationView { sound: fault.is_none(), entries, archived: rows.archived(), fault })
     }
 
     /// The same, in which `filter` finds everything.
@@ -197,6 +199,18 @@ pub(crate) fn entry_view(row: &AuditRow, people: &People) -> AuditEntryView {
     view
 }
 
+/// The hashes of entries that were archived are in the tree alone.
+async fn add_hashes(unit: &mut dyn UnitOfWork, entries: &mut [AuditEntryView]) -> store::Result<()> {
+    let archived = || entries.iter().filter(|entry| entry.archived.is_some()).map(|entry| entry.seq);
+    let hashes = audit::leaves(unit, archived().collect::<Vec<_>>()).await?;
+    for entry in entries {
+        if let Some(hash) = hashes.get(&entry.seq) {
+            entry.hash = tree::text(hash);
+        }
+    }
+    Ok(())
+}
+
 type Pieces = mpsc::Sender<Result<String, Problem>>;
 
 /// Writes the whole log as it was signed as JSON Lines.
@@ -226,8 +240,13 @@ pub(crate) async fn export_lines(store: &dyn Store, signed: &AuditCheckpoint, pi
         let rows = if most == 0 { Vec::new() } else { unit.audit_from(after, most).await? };
         let Some(last) = rows.last() else { break };
         after = last.seq;
+        let archived = rows.iter().filter(|row| row.segment.is_some()).map(|row| row.seq);
+        let hashes = audit::leaves(unit.as_mut(), archived.collect::<Vec<_>>()).await?;
         for row in &rows {
-            piece.push_str(&export::line(&row.body, row.personal.as_deref()));
+            match (&row.segment, hashes.get(&row.seq)) {
+                (Some(segment), Some(hash)) => piece.push_str(&export::archived(row.seq, segment, hash)),
+                _ => piece.push_str(&export::line(&row.body, row.personal.as_deref())),
+            }
         }
         if piece.len() >= EXPORT_PIECE && pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() {
             return Ok(());
@@ -246,8 +265,10 @@ async fn export_csv(store: &dyn Store, filter: &AuditFilter, pieces: &Pieces) ->
     loop {
         let rows = unit.list_audit(filter, before, EXPORT_PAGE).await?;
         let people = People::load(unit.as_mut(), rows.iter().filter_map(|row| row.actor_id)).await?;
-        for row in &rows {
-            piece.push_str(&csv::line(&entry_view(row, &people)));
+        let mut entries: Vec<_> = rows.iter().map(|row| entry_view(row, &people)).collect();
+        add_hashes(unit.as_mut(), &mut entries).await?;
+        for entry in &entries {
+            piece.push_str(&csv::line(entry));
         }
         let last = rows.last().map(|row| row.seq);
         if pieces.send(Ok(std::mem::take(&mut piece))).await.is_err() || last.is_none() {

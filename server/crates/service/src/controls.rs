@@ -49,6 +49,7 @@ struct Survey {
     runs: BTreeMap<VersionKey, VersionRuns>,
     exceptions: Vec<ControlExceptionView>,
     cut_off: bool,
+    archived: bool,
 }
 
 impl Survey {
@@ -112,7 +113,8 @@ impl Service {
     ) -> Result<ControlsView, Problem> {
         let mut gate = self.look(caller, Operation::ControlRead).await?;
         let survey = self.survey(&mut gate, "all", (from, to)).await?;
-        Ok(ControlsView { from: survey.from, to: survey.to, lists: self.lists(&survey), cut_off: survey.cut_off })
+        let Survey { from, to, cut_off, archived, .. } = survey;
+        Ok(ControlsView { from, to, lists: self.lists(&survey), cut_off, archived })
     }
 
     /// One control with its workflows, runs and exceptions.
@@ -152,6 +154,7 @@ impl Service {
             to: survey.to,
             runs,
             cut_off: survey.cut_off,
+            archived: survey.archived,
         })
     }
 
@@ -172,6 +175,7 @@ impl Service {
             lists: self.lists(&survey).into_iter().map(|list| list.coverage).collect(),
             exceptions: survey.exceptions,
             cut_off: survey.cut_off,
+            archived: survey.archived,
             ledger,
         })
     }
@@ -203,7 +207,8 @@ impl Service {
         });
         let runs = gate.unit.version_runs(from, to).await.or_problem()?;
         let runs = runs.into_iter().map(|runs| ((runs.workflow.clone(), runs.version.clone()), runs)).collect();
-        let mut survey = Survey { from, to, named, runs, exceptions: Vec::new(), cut_off: false };
+        let archived = gate.unit.has_archived(Some(from), Some(to)).await.or_problem()?;
+        let mut survey = Survey { from, to, named, runs, exceptions: Vec::new(), cut_off: false, archived };
         let found = exceptions::found(gate.unit.as_mut(), &survey).await?;
         (survey.exceptions, survey.cut_off) = found;
         Ok(survey)

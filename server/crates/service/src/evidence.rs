@@ -17,7 +17,10 @@ use ledger::{
 use policy::Resource;
 use report::Language;
 use serde_json::{Value, json};
-use store::{UnitOfWork, audit::AuditCheckpoint};
+use store::{
+    StoreError, UnitOfWork,
+    audit::{AuditCheckpoint, AuditRow},
+};
 
 use crate::{
     Caller, Service,
@@ -87,43 +90,17 @@ async fn pack(
 ) -> Result<Vec<u8>, Problem> {
     let mut rows = unit.audit_at(places).await.or_problem()?;
     rows.reverse();
-    let mut prover = Prover::new(unit, signed).await.or_problem()?;
-    let mut proofs = String::new();
-    for rows in rows.chunks(PROVED_AT_ONCE) {
-        for proof in prover.prove(unit, rows).await.or_problem()? {
-            proofs.push_str(&text(&proof)?);
-            proofs.push('\n');
-        }
-    }
+    let Proved { manifest, key, files: proved } = proved(unit, about(filter), &rows, signed).await.or_problem()?;
     let views: Vec<_> = rows.iter().map(audit::view).collect();
     let mut entries = csv::header();
     for entry in &views {
         entries.push_str(&csv::line(entry));
     }
-    let Prover { key, introductions, .. } = prover;
-    let said = checkpoint_says(signed).or_problem()?;
-    let manifest = Manifest {
-        format: evidence::FORMAT.to_owned(),
-        v: evidence::VERSION,
-        about: serde_json::to_value(filter).unwrap_or_default(),
-        log: said.origin,
-        size: said.size,
-        root: tree::text(&said.root),
-        signed_at: signed.at,
-        entries: places.iter().filter_map(|place| u64::try_from(*place).ok()).collect(),
-    };
     let paper = paper::print(&manifest, &views, &signed.note, &key, language)
         .map_err(|cause| internal("a report cannot be printed", &cause))?;
     let cosignatures = cosignatures(unit, signed).await.or_problem()?;
-    let mut files = vec![
-        ("README.txt", README.to_owned()),
-        (evidence::MANIFEST, text(&manifest)? + "\n"),
-        (evidence::PROOFS, proofs),
-        ("entries.csv", entries),
-        ("checkpoint.txt", signed.note.clone()),
-        ("key.txt", key + "\n"),
-    ];
-    files.extend((!introductions.is_empty()).then(|| ("introductions.txt", introductions.join("\n"))));
+    let mut files = vec![("README.txt", README.to_owned()), ("entries.csv", entries)];
+    files.extend(proved);
     let mut packing = Packing::begin(u64::try_from(signed.at.as_micros() / 1_000_000).unwrap_or_default());
     let packed = files.iter().try_for_each(|(name, content)| packing.add(name, content.as_bytes()));
     let packed = packed.and_then(|()| packing.add("report.pdf", &paper));
@@ -135,10 +112,69 @@ async fn pack(
     packed.and_then(|()| packing.end()).map_err(|cause: io::Error| internal("an archive cannot be written", &cause))
 }
 
+/// What is proved of entries, in files that prove it by themselves.
+pub(crate) struct Proved {
+    pub(crate) manifest: Manifest,
+    /// The public key of the log.
+    pub(crate) key: String,
+    /// The files, with their names.
+    pub(crate) files: Vec<(&'static str, String)>,
+}
+
+/// What is proved of these rows, which are in order.
+pub(crate) async fn proved(
+    unit: &mut dyn UnitOfWork,
+    about: Value,
+    rows: &[AuditRow],
+    signed: &AuditCheckpoint,
+) -> store::Result<Proved> {
+    let mut prover = Prover::new(unit, signed).await?;
+    let mut proofs = String::new();
+    for rows in rows.chunks(PROVED_AT_ONCE) {
+        for proof in prover.prove(unit, rows).await? {
+            proofs.push_str(&text(&proof)?);
+            proofs.push('\n');
+        }
+    }
+    let Prover { key, introductions, .. } = prover;
+    let said = checkpoint_says(signed)?;
+    let manifest = Manifest {
+        format: evidence::FORMAT.to_owned(),
+        v: evidence::VERSION,
+        about,
+        log: said.origin,
+        size: said.size,
+        root: tree::text(&said.root),
+        signed_at: signed.at,
+        entries: rows.iter().filter_map(|row| u64::try_from(row.seq).ok()).collect(),
+    };
+    let mut files = vec![
+        (evidence::MANIFEST, text(&manifest)? + "\n"),
+        (evidence::PROOFS, proofs),
+        ("checkpoint.txt", signed.note.clone()),
+        ("key.txt", format!("{key}\n")),
+    ];
+    files.extend((!introductions.is_empty()).then(|| ("introductions.txt", introductions.join("\n"))));
+    Ok(Proved { manifest, key, files })
+}
+
+/// The filter, without what it does not ask for.
+fn about(filter: &AuditFilter) -> Value {
+    let mut about = serde_json::to_value(filter).unwrap_or_default();
+    if let Value::Object(members) = &mut about {
+        members.retain(|_, value| !value.is_null());
+    }
+    about
+}
+
 /// A value in its canonical form, which is always the same.
-fn text(value: &impl serde::Serialize) -> Result<String, Problem> {
-    let value = serde_json::to_value(value).map_err(|cause| internal("evidence cannot be written", &cause))?;
-    canonical(&portable(&value)).map_err(|cause| internal("evidence cannot be written", &cause))
+fn text(value: &impl serde::Serialize) -> store::Result<String> {
+    let value = serde_json::to_value(value).map_err(|_| unwritable())?;
+    canonical(&portable(&value)).map_err(|_| unwritable())
+}
+
+fn unwritable() -> StoreError {
+    StoreError::Inconsistent("audit_entries".to_owned())
 }
 
 fn invalid(pointer: &str, rule: &str, expected: Value, message: &str) -> Problem {

@@ -51,6 +51,7 @@ mod processes;
 mod questions;
 mod receivers;
 mod repositories;
+mod retention;
 mod runs;
 mod sampling;
 mod secrets;
@@ -101,6 +102,7 @@ pub use policies::NewPolicies;
 pub use receivers::AuditReceiver;
 pub use report::Language as ReportLanguage;
 pub use repositories::{Branches, HookProof, NewRepository, StoredChange};
+pub use retention::{Archive, Archived, Keep, NewHold, NoPack, Pack, Retention, read_pack};
 pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
 pub use signed_log::Anchor;
@@ -133,6 +135,10 @@ pub struct Parts {
     pub receivers: Vec<AuditReceiver>,
     /// Who cosigns the checkpoints of the audit log.
     pub witnesses: Vec<AuditWitness>,
+    /// For how long entries of the audit log are kept.
+    pub retention: Retention,
+    /// Where they are archived then.
+    pub archive: Arc<dyn Archive>,
     /// Password hashing.
     pub passwords: Passwords,
     /// The time.

@@ -70,6 +70,7 @@ impl Service {
         self.sequence().await.or_problem()?;
         gate.unit = self.parts.store.snapshot().await.or_problem()?;
         let (rows, cut_off) = answer(gate.unit.as_mut(), saved.question, from, to).await?;
+        let archived = gate.unit.has_archived(Some(from), Some(to)).await.or_problem()?;
         let followed = gate.unit.subscription(caller.user, name).await.or_problem()?;
         Ok(AuditAnswerView {
             question: view(saved, followed.as_ref()),
@@ -77,6 +78,7 @@ impl Service {
             to,
             rows: rows.into_iter().map(|row| cells::row(&saved.text.columns, row)).collect(),
             cut_off,
+            archived,
         })
     }
 

@@ -51,6 +51,7 @@ impl Service {
         let (population, drawn) = draw(unit.as_mut(), &filter, size, seed).await?;
         let mut rows = unit.audit_at(&drawn).await.or_problem()?;
         rows.sort_by_key(|row| drawn.iter().position(|place| *place == row.seq));
+        let archived = unit.has_archived(filter.from, filter.to).await.or_problem()?;
         let people = People::load(unit.as_mut(), rows.iter().filter_map(|row| row.actor_id)).await.or_problem()?;
         let sample = json!({"seed": seed, "size": size, "filter": filter, "population": population, "drawn": drawn});
         gate.note_reading(&target(), searched(json!({"sample": sample}), "/sample/filter")).await?;
@@ -58,6 +59,7 @@ impl Service {
             seed: seed.to_owned(),
             last,
             population,
+            archived,
             items: rows.iter().map(|row| entry_view(row, &people)).collect(),
         })
     }

@@ -213,6 +213,10 @@ impl Service {
         let (Some(row), Some(signed)) = (unit.audit_entry(seq).await.or_problem()?, signed) else {
             return Err(absent());
         };
+        if let Some(segment) = &row.segment {
+            let why = format!("entry {seq} was archived in {segment}, which holds its proof; see Audit log, Retention");
+            return Err(Problem::new(ErrorCode::EntryArchived).with_detail(why));
+        }
         drop(unit);
         let signed = self.cosigned(signed).await.or_problem()?;
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
@@ -286,30 +290,30 @@ async fn grown_from(
 
 /// The first fault of the log as it is stored: of its entries, of the tree over them, of what was signed of them; compared with
 /// a checkpoint from outside, if there is one.
-pub(crate) async fn check_stored(unit: &mut dyn UnitOfWork, anchored: Option<&str>) -> store::Result<Option<String>> {
+pub(crate) async fn check_stored(
+    unit: &mut dyn UnitOfWork,
+    anchored: Option<&str>,
+    rows: &mut Stored,
+) -> store::Result<Option<String>> {
     let trust = match trust(unit).await? {
         Ok(trust) => trust,
         Err(fault) => return Ok(Some(fault)),
     };
-    let mut rows = Stored::default();
+    *rows = Stored::with_segments(unit.list_audit_segments(None, u32::MAX).await?);
     let mut signed = Signed::default();
-    if let Some(fault) = signed.compare(unit, trust.as_ref(), &rows).await? {
+    if let Some(fault) = signed.compare(unit, trust.as_ref(), rows).await? {
         return Ok(Some(fault));
     }
     loop {
         let after = i64::try_from(rows.size()).map_err(|_| inconsistent("audit_entries"))?;
         let page = unit.audit_from(after, ROWS).await?;
         let Some(last) = page.last() else { break };
-        let [first, last] = [after, last.seq - 1].map(|leaf| u64::try_from(leaf).unwrap_or_default() / tree::TILE);
-        let tiles = audit::tiles(unit, (first..=last).map(|index| tree::TileAt { level: 0, index })).await?;
+        let hashes = audit::leaves(unit, after + 1..=last.seq).await?;
         for row in &page {
-            let index = u64::try_from(row.seq - 1).unwrap_or_default();
-            let tile = tiles.get(&tree::TileAt { level: 0, index: index / tree::TILE });
-            let stored = tile.and_then(|tile| tile.get(usize::try_from(index % tree::TILE).ok()?));
-            if let Err(what) = rows.accept(row, stored) {
+            if let Err(what) = rows.accept(row, hashes.get(&row.seq)) {
                 return Ok(Some(format!("entry {}: {what}", row.seq)));
             }
-            if let Some(fault) = signed.compare(unit, trust.as_ref(), &rows).await? {
+            if let Some(fault) = signed.compare(unit, trust.as_ref(), rows).await? {
                 return Ok(Some(fault));
             }
         }
@@ -328,6 +332,12 @@ pub(crate) async fn check_stored(unit: &mut dyn UnitOfWork, anchored: Option<&st
     }
     if audit::resume(unit).await?.root() != rows.root() {
         return Ok(Some("the stored tree is not the one over the entries: its tiles were altered".to_owned()));
+    }
+    // What tells of one that was written just now may still wait for its place.
+    if let Some(segment) = rows.untold()
+        && unit.is_audit_queue_empty().await?
+    {
+        return Ok(Some(format!("no entry tells of the segment {segment} as it is: it was made up or altered")));
     }
     let (Some(anchored), Some(trust)) = (anchored, trust) else { return Ok(None) };
     let now = Checkpoint { origin: trust.origin().to_owned(), size: entries, root: rows.root() };

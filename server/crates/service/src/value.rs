@@ -195,6 +195,7 @@ impl Service {
         let versions: Vec<_> = kept.keys().map(|version| (*version).clone()).collect();
         let classes = gate.unit.lead_time_classes(whole, &versions, asked.requesters()).await.or_problem()?;
         let sees = self.in_force().run_visibility(&caller.principal);
+        let archived = gate.unit.has_archived(Some(before.from), Some(whole.until)).await.or_problem()?;
         let buckets = parts.iter().enumerate().map(|(place, days)| ValueBucket {
             from: days.first.to_string(),
             to: days.last.to_string(),
@@ -215,6 +216,7 @@ impl Service {
             lead_times: lead_times(&classes),
             rows: rows.into_views(|namespace| sees.includes(namespace, false)),
             choices: choices(&shown, teams, gate.unit.as_mut(), asked.team_of).await?,
+            archived,
         })
     }
 

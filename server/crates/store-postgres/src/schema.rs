@@ -47,6 +47,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(31, "witnesses", "0031_witnesses.sql"),
     migration!(32, "audit_runs", "0032_audit_runs.sql"),
     migration!(33, "personal_data", "0033_personal_data.sql"),
+    migration!(34, "retention", "0034_retention.sql"),
 ];
 
 #[cfg(test)]

@@ -88,6 +88,8 @@ mod receivers;
 mod repositories;
 #[path = "../../store/sql/requests.rs"]
 mod requests;
+#[path = "../../store/sql/retention.rs"]
+mod retention;
 #[path = "../../store/sql/reviews.rs"]
 mod reviews;
 #[path = "../../store/sql/row.rs"]

@@ -2,9 +2,9 @@
 
 use domain::{
     AccessReviewId, AccessVerdict, ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId, DecisionKind,
-    DelegationId, DelegationScope, DraftId, EmergencyId, GrantId, LinkId, NotificationId, PolicySetState, RemarkId,
-    Role, RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId, WorkflowRef,
-    view::LogLine,
+    DelegationId, DelegationScope, DraftId, EmergencyId, GrantId, HoldId, LinkId, NotificationId, PolicySetState,
+    RemarkId, Role, RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId,
+    WorkflowRef, view::LogLine,
 };
 use store::{
     UnitOfWork,
@@ -71,6 +71,8 @@ ids! {
     access_review_id: AccessReviewId,
     /// The emergency of a number.
     emergency_id: EmergencyId,
+    /// The hold of a number.
+    hold_id: HoldId,
     /// The notification of a number.
     notification_id: NotificationId,
     /// The comment of a number.
@@ -551,6 +553,7 @@ pub fn audit(seq: i64) -> AuditRow {
         outcome: "done".to_owned(),
         body: format!("{{\"seq\":{seq}}}"),
         personal: None,
+        segment: None,
     }
 }
 

@@ -31,7 +31,7 @@ macro_rules! columns {
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT ", columns!(), " FROM audit_entries ", $rest)
+        concat!("SELECT ", columns!(), ", segment FROM audit_entries ", $rest)
     };
 }
 
@@ -49,6 +49,7 @@ fn entry(row: &Columns<'_>) -> Result<AuditRow> {
         outcome: row.text("outcome")?,
         body: row.text("body")?,
         personal: row.maybe_text("personal")?,
+        segment: row.maybe_text("segment")?,
     })
 }
 
@@ -119,6 +120,11 @@ fn marks(filter: &AuditFilter) -> Vec<(Marked, &str)> {
     marks.into_iter().filter_map(|(marked, text)| Some((marked, text?))).collect()
 }
 
+/// The number in `R-1042`; of one that no run can have, -1.
+fn number_of_run(text: &str) -> i64 {
+    text.strip_prefix("R-").and_then(|number| number.parse().ok()).unwrap_or(-1)
+}
+
 /// What a text asks the index of words.
 fn query_of(text: &str) -> Option<String> {
     let mut query = String::new();
@@ -132,8 +138,8 @@ fn query_of(text: &str) -> Option<String> {
 }
 
 /// The query for what a filter lets through, from its tables on. What it is found by as a whole, or by its words, comes first:
-/// then the database goes along that index, from the newest entry down.
-fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option<i64>, limit: u32) {
+/// then the database goes along that index, from the newest entry down. Of what was archived, nothing is left to be found `whole`.
+fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option<i64>, limit: u32, whole: bool) {
     let marks = marks(filter);
     let query = filter.text.as_deref().and_then(query_of);
     statement.push(" FROM audit_entries e");
@@ -150,10 +156,11 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
     for (marked, text) in &marks {
         statement.push(marked.kind).value(marked.mark.as_str()).push(marked.text);
         if marked.mark == Mark::Run && is_number_of_run(text) {
-            // The log itself knows the run of this number, whatever has become of it since. By its name: almost all that has a
-            // kind is of this one.
-            statement.push("(SELECT r.resource_id FROM audit_entries r WHERE r.resource_kind || '' = 'run'");
-            statement.push(" AND r.resource_name = ").value(*text).push(" ORDER BY r.seq LIMIT 1)");
+            // The log itself knows the run of this number, whatever has become of it since; of one whose own entries were
+            // archived, the runs do. By its name: almost all that has a kind is of this one.
+            statement.push("COALESCE((SELECT r.resource_id FROM audit_entries r WHERE r.resource_kind || '' = 'run'");
+            statement.push(" AND r.resource_name = ").value(*text).push(" ORDER BY r.seq LIMIT 1), ");
+            statement.push("(SELECT id FROM runs WHERE number = ").value(number_of_run(text)).push("))");
         } else {
             statement.value(*text);
         }
@@ -172,6 +179,9 @@ fn push_filtered(statement: &mut Statement, filter: &AuditFilter, before: Option
     };
     push_columns(statement, filter);
     push_period(statement, filter, &lead);
+    if whole {
+        statement.push(" AND e.segment IS NULL");
+    }
     // Of both tables: a database that goes along both side by side does not know that what bounds one bounds the other.
     if let Some(last) = filter.last {
         statement.push(" AND e.seq <= ").value(last).push(lead.up_to).value(last);
@@ -358,9 +368,15 @@ impl AuditLog for Unit {
             let mut unindexed = sql("");
             push_unindex(&mut unindexed, &words);
             self.execute(unindexed).await?;
-            for (seq, mark, text) in some.iter().flat_map(marks_of) {
-                let statement = sql("DELETE FROM audit_marks WHERE kind = $1 AND text = $2 AND seq = $3");
-                self.execute(statement.bind(mark.as_str()).bind(text).bind(seq)).await?;
+            let marks: Vec<_> = some.iter().flat_map(marks_of).collect();
+            for some in marks.chunks(IDS_PER_QUERY) {
+                let mut forgotten = sql("DELETE FROM audit_marks WHERE (kind, text, seq) IN (VALUES ");
+                for (index, (seq, mark, text)) in some.iter().enumerate() {
+                    forgotten.push(if index == 0 { "(" } else { ", (" });
+                    forgotten.value(mark.as_str()).push(", ").value(text.as_str()).push(", ").value(*seq).push(")");
+                }
+                forgotten.push(")");
+                self.execute(forgotten).await?;
             }
         }
         self.add_audit_terms(after).await
@@ -368,7 +384,7 @@ impl AuditLog for Unit {
 
     async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<i64>> {
         let mut statement = sql("SELECT e.seq");
-        push_filtered(&mut statement, filter, before, limit);
+        push_filtered(&mut statement, filter, before, limit, true);
         each(&self.fetch(statement).await?, |row| row.integer("seq"))
     }
 
@@ -386,9 +402,9 @@ impl AuditLog for Unit {
     async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>> {
         let mut statement = sql(concat!(
             "SELECT e.seq, e.at, e.actor_id, e.actor, e.action, e.resource_kind, e.resource_id, e.resource_name, ",
-            "e.namespace, e.outcome, e.body, e.personal"
+            "e.namespace, e.outcome, e.body, e.personal, e.segment"
         ));
-        push_filtered(&mut statement, filter, before, limit);
+        push_filtered(&mut statement, filter, before, limit, !filter.is_of_time_alone());
         each(&self.fetch(statement).await?, entry)
     }
 

@@ -33,6 +33,8 @@ pub struct AuditRow {
     /// What names people in it, as JSON by pointers, each with the key of its digest in the body; none where there is nothing, or
     /// nothing left.
     pub personal: Option<String>,
+    /// The segment that it was archived in. Nothing else is left of it then but its place, its time and its outcome.
+    pub segment: Option<String>,
 }
 
 /// What an entry is found by beyond its columns.
@@ -144,13 +146,15 @@ pub trait AuditLog: Send {
     /// Replaces what names people in entries by what is left of it, with the columns that show it; in a tree and a log that
     /// stay as they are.
     async fn erase_audit(&mut self, rows: &[AuditRow]) -> Result<()>;
-    /// Lets entries be found by something else than they are found by now.
+    /// Lets entries be found by something else than they are found by now, or no more.
     async fn reindex_audit(&mut self, before: &[AuditTerms], after: &[AuditTerms]) -> Result<()>;
-    /// The places of entries that `filter` lets through, newest first, below `before`, at most `limit`.
+    /// The places of entries that `filter` lets through, newest first, below `before`, at most `limit`; without those that were
+    /// archived.
     async fn audit_places(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<i64>>;
     /// The entries at these places, those that there are, newest first.
     async fn audit_at(&mut self, places: &[i64]) -> Result<Vec<AuditRow>>;
-    /// Entries that `filter` lets through, newest first, below `before`, at most `limit`.
+    /// Entries that `filter` lets through, newest first, below `before`, at most `limit`. Those that were archived are found by
+    /// place and time alone.
     async fn list_audit(&mut self, filter: &AuditFilter, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>>;
     /// Entries in order after `after`, at most `limit`, for export and verification.
     async fn audit_from(&mut self, after: i64, limit: u32) -> Result<Vec<AuditRow>>;

@@ -54,6 +54,7 @@ pub mod questions;
 pub mod receivers;
 pub mod repositories;
 pub mod requests;
+pub mod retention;
 pub mod reviews;
 pub mod runs;
 pub mod schedules;
@@ -153,6 +154,7 @@ pub trait UnitOfWork:
     + receivers::Receivers
     + repositories::Repositories
     + requests::Requests
+    + retention::Retention
     + reviews::Reviews
     + runs::Runs
     + schedules::Schedules

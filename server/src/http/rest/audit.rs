@@ -35,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(witnesses))
         .routes(routes!(evidence))
         .routes(routes!(sample))
+        .merge(super::audit_retention::routes())
         .routes(routes!(views))
         .routes(routes!(save_view, delete_view))
 }

@@ -8,6 +8,7 @@ mod administration;
 mod approvals;
 mod audit;
 mod audit_questions;
+mod audit_retention;
 mod calendars;
 mod connections;
 mod controls;

@@ -60,6 +60,9 @@ pub struct AuditEntryView {
     pub erased: Vec<String>,
     /// Its hash in the tree over all entries, in hex.
     pub hash: String,
+    /// The segment that the entry was archived in; everything else but its place, time and hash is there alone.
+    #[serde(default)]
+    pub archived: Option<String>,
 }
 
 /// What an audit list is narrowed to. All given conditions hold at once.
@@ -127,6 +130,12 @@ impl AuditFilter {
         texts.into_iter().any(Option::is_some) || self.risk.is_some() || self.story().is_some()
     }
 
+    /// Whether it asks only for when entries were written, which those that were archived tell as well.
+    #[must_use]
+    pub fn is_of_time_alone(&self) -> bool {
+        *self == Self { from: self.from, to: self.to, last: self.last, ..Self::default() }
+    }
+
     /// The run whose whole story is asked for: its id or number.
     #[must_use]
     pub fn story(&self) -> Option<&str> {
@@ -177,6 +186,9 @@ pub struct AuditSampleView {
     pub last: i64,
     /// How many of them the filter lets through.
     pub population: u64,
+    /// Whether entries of the time that the filter lets through were archived, so that they are not among them.
+    #[serde(default)]
+    pub archived: bool,
     /// The drawn entries, in the order in which they were drawn.
     pub items: Vec<AuditEntryView>,
 }
@@ -190,6 +202,9 @@ pub struct VerificationView {
     pub sound: bool,
     /// How many entries were read.
     pub entries: u64,
+    /// How many of them were archived, so that only their hashes are here.
+    #[serde(default)]
+    pub archived: u64,
     /// Where it breaks first, and how.
     #[serde(default)]
     pub fault: Option<String>,

@@ -90,4 +90,7 @@ pub struct AuditAnswerView {
     pub rows: Vec<Vec<AnswerCell>>,
     /// Whether there are more rows than an answer has.
     pub cut_off: bool,
+    /// Whether entries of the period were archived, so that what they say is not in it.
+    #[serde(default)]
+    pub archived: bool,
 }

@@ -79,6 +79,9 @@ pub struct ControlsView {
     pub lists: Vec<ControlListView>,
     /// Whether there may be more exceptions than were looked at.
     pub cut_off: bool,
+    /// Whether entries of the period were archived, so that what they say is not in it.
+    #[serde(default)]
+    pub archived: bool,
 }
 
 /// A version in use that names a control.
@@ -147,6 +150,9 @@ pub struct ControlView {
     pub exceptions: Vec<ControlExceptionView>,
     /// Whether there may be more exceptions than were looked at.
     pub cut_off: bool,
+    /// Whether entries of the period were archived, so that what they say is not in it.
+    #[serde(default)]
+    pub archived: bool,
 }
 
 /// When and by whom the stored log was verified last.
@@ -206,6 +212,9 @@ pub struct ComplianceView {
     pub exceptions: Vec<ControlExceptionView>,
     /// Whether there may be more exceptions than were looked at.
     pub cut_off: bool,
+    /// Whether entries of the period were archived, so that what they say is not in it.
+    #[serde(default)]
+    pub archived: bool,
     /// How the log stands; absent for whoever may not read it.
     #[serde(default)]
     pub ledger: Option<LedgerHealthView>,

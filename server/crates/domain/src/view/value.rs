@@ -204,6 +204,9 @@ pub struct ValueView {
     pub rows: Vec<ValueRow>,
     /// What it can be narrowed to.
     pub choices: ValueChoices,
+    /// Whether entries of the audit log from both periods were archived, so that not all interventions are counted.
+    #[serde(default)]
+    pub archived: bool,
 }
 
 #[cfg(test)]

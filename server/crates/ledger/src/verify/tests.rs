@@ -80,6 +80,7 @@ fn a_sound_export_is_sound() {
             last_checkpoint: last,
             entries: 3,
             archived: 0,
+            unseen: 0,
             root: crate::fixture::root(&bodies(&entries)),
             checkpoints: 2,
             key: Some(key(1).public().clone()),
@@ -213,6 +214,37 @@ fn a_member_named_twice_or_added_is_refused() {
     assert!(matches!(fault(&twice), (3, None, What::Malformed(_))));
     let added = file.replacen("{\"body\":", "{\"note\":\"checked\",\"body\":", 1);
     assert!(matches!(fault(&added), (3, Some(1), What::Malformed(_))));
+}
+
+#[test]
+fn an_archived_entry_is_verified_by_its_hash_and_in_its_segment() {
+    let all = bodies(&vec![entry(); 4]);
+    let file = export_of(&all, 2);
+    let hash = tree::leaf(all[2].as_bytes());
+    let with = |seq, segment: &str, hash: &Hash| {
+        file.replacen(&export::line(&all[2], None), &export::archived(seq, segment, hash), 1)
+    };
+    let archived = with(3, "a.tar", &hash);
+    let whole = check(&file);
+    let verdict = check(&archived);
+    assert_eq!((&verdict.fault, verdict.root, verdict.entries), (&None, whole.root, 4));
+    assert_eq!((whole.archived, verdict.archived, verdict.unseen), (0, 1, 1));
+
+    let judge = |segments: &Segments| verify_with(archived.as_bytes(), &Outside::default(), segments).unwrap();
+    let seen = judge(&Segments::from([("a.tar".to_owned(), BTreeMap::from([(3, hash)]))]));
+    assert_eq!((seen.fault, seen.archived, seen.unseen), (None, 1, 0));
+    for entries in [BTreeMap::new(), BTreeMap::from([(3, tree::leaf(b"another"))]), BTreeMap::from([(2, hash)])] {
+        let fault = judge(&Segments::from([("a.tar".to_owned(), entries)])).fault.unwrap();
+        assert_eq!((fault.seq, fault.what), (Some(3), What::OtherSegment("a.tar".to_owned())));
+    }
+
+    assert_eq!(fault(&with(4, "a.tar", &hash)).2, What::Place { expected: 3 });
+    assert_eq!(fault(&with(3, "a.tar", &tree::leaf(b"another"))).2, What::Root { from: 3, to: 4 });
+    assert!(matches!(fault(&with(3, "", &hash)).2, What::Malformed(_)));
+    let added = archived.replacen("{\"archived\":", "{\"note\":1,\"archived\":", 1);
+    assert!(matches!(fault(&added).2, What::Malformed(_)));
+    let before = file.replacen("\"v\":3", "\"v\":2", 1);
+    assert_eq!(check(&before).fault, None, "a file of the version before is read");
 }
 
 #[test]

@@ -182,6 +182,7 @@ fn an_auditor_opens_the_audit_log_and_the_policies_and_nothing_that_others_own()
             Operation::AuditViewSave,
             Operation::AuditViewDelete,
             Operation::ControlRead,
+            Operation::AuditRetentionRead,
             Operation::PolicyRead,
             Operation::AccessReviewRead,
             Operation::EmergencyRead,

@@ -139,7 +139,7 @@ async fn who_is_erased_is_nowhere_and_every_proof_still_holds() {
     office.other_node.go_on_erasing().await;
     let done = office.service.erasure(&admin, id).await.unwrap();
     let people = office.service.users(&admin, Some("erased".to_owned()), None, None).await.unwrap().items;
-    assert_eq!(people.iter().filter_map(|person| person.erasure.clone()).collect::<Vec<_>>(), [done.clone()]);
+    assert_eq!(people.iter().filter_map(|person| person.erasure.as_ref()).collect::<Vec<_>>(), [&done]);
     let named = UserChange { name: NAME.to_owned(), email: None, manager: None };
     assert_eq!(code(office.service.update_user(&admin, id, named).await), "conflict");
     assert_eq!(code(office.service.set_user_active(&admin, id, true).await), "conflict");

@@ -139,11 +139,29 @@ pub(crate) enum Raw {
 }
 
 impl Raw {
-    async fn execute(&mut self, statements: &str) {
+    pub(crate) async fn execute(&mut self, statements: &str) {
         let statements = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));
         match self {
             Self::Sqlite(connection) => drop(statements.execute(connection).await.unwrap()),
             Self::Postgres(connection) => drop(statements.execute(connection).await.unwrap()),
+        }
+    }
+
+    /// The number that a query has found.
+    pub(crate) async fn number(&mut self, query: &str) -> i64 {
+        let query = AssertSqlSafe(query.to_owned());
+        match self {
+            Self::Sqlite(connection) => sqlx::query_scalar(query).fetch_one(connection).await.unwrap(),
+            Self::Postgres(connection) => sqlx::query_scalar(query).fetch_one(connection).await.unwrap(),
+        }
+    }
+
+    /// Whether the database refuses it.
+    pub(crate) async fn is_refused(&mut self, statement: &str) -> bool {
+        let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));
+        match self {
+            Self::Sqlite(connection) => statement.execute(connection).await.is_err(),
+            Self::Postgres(connection) => statement.execute(connection).await.is_err(),
         }
     }
 
@@ -202,7 +220,7 @@ async fn whatever_is_altered_in_the_database_is_named_on_postgres() {
     .await;
 }
 
-async fn fault(office: &Office) -> String {
+pub(crate) async fn fault(office: &Office) -> String {
     let verdict = office.service.console_verify_audit().await.unwrap();
     assert_eq!(verdict.sound, verdict.fault.is_none());
     verdict.fault.unwrap_or_default()

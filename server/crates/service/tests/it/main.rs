@@ -29,6 +29,7 @@ mod questions;
 mod real_systems;
 mod receivers;
 mod repositories;
+mod retention;
 mod roles;
 mod schedules;
 mod secrets;

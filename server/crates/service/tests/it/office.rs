@@ -27,7 +27,7 @@ use store_sqlite::SqliteStore;
 use testkit::{CountedIds, SeededRandom, WallClock};
 use workflow::ResourceResolver;
 
-use crate::{ledger::Drawer, repositories::ScriptedBranches};
+use crate::{ledger::Drawer, repositories::ScriptedBranches, retention::Shelf};
 
 /// How long a test waits for a condition before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,6 +50,8 @@ pub(crate) struct Office {
     pub(crate) branches: Arc<ScriptedBranches>,
     /// Where the last checkpoint of the audit log is kept.
     pub(crate) drawer: Arc<Drawer>,
+    /// Where entries of the audit log are archived.
+    pub(crate) shelf: Arc<Shelf>,
     directory: tempfile::TempDir,
     engine: Engine,
 }
@@ -169,6 +171,7 @@ impl Office {
         );
         let branches = Arc::new(ScriptedBranches::default());
         let drawer = Arc::new(Drawer::default());
+        let shelf = Arc::new(Shelf::default());
         let policies = Arc::new(Policies::builtin().unwrap());
         let parts = || Parts {
             store: Arc::clone(&store),
@@ -181,6 +184,8 @@ impl Office {
             controls: Arc::new(service::ControlLists::shipped()),
             receivers: vec![siem()],
             witnesses: vec![auditors()],
+            retention: crate::retention::times(),
+            archive: Arc::<Shelf>::clone(&shelf),
             passwords: passwords.clone(),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
@@ -192,7 +197,19 @@ impl Office {
             demo: service::demo_organisation(),
         };
         let (service, other_node) = (Service::new(parts()), Arc::new(Service::new(parts())));
-        Self { service: Arc::new(service), other_node, store, ids, clock, vault, branches, drawer, directory, engine }
+        Self {
+            service: Arc::new(service),
+            other_node,
+            store,
+            ids,
+            clock,
+            vault,
+            branches,
+            drawer,
+            shelf,
+            directory,
+            engine,
+        }
     }
 
     /// Stops the node, which gives back what it has of the database.

@@ -212,6 +212,13 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             code(service.delete_audit_view(caller, &unique).await)
         }
         Operation::ControlRead => code(service.audit_controls(caller, None, None).await),
+        Operation::AuditRetentionRead => code(service.audit_retention(caller).await),
+        Operation::AuditHoldPlace => code(service.place_audit_hold(caller, crate::retention::hold(&unique)).await),
+        Operation::AuditHoldRelease => {
+            let admin = office.caller("admin").await;
+            let placed = service.place_audit_hold(&admin, crate::retention::hold(&unique)).await.unwrap();
+            code(service.release_audit_hold(caller, placed.id, "it is over").await)
+        }
         Operation::PolicyRead => code(service.policies(caller).await),
         Operation::PolicyPropose => {
             code(service.propose_policies(caller, office.new_policies(&format!("// {unique}\n")).await).await)

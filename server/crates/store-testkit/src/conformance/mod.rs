@@ -19,6 +19,7 @@ mod policy_sets;
 mod questions;
 mod receivers;
 mod repositories;
+mod retention;
 mod runs;
 mod schedules;
 mod subject;
@@ -200,6 +201,11 @@ cases! { $;
         a_witness_that_refuses_is_believed_until_it_cosigns,
         one_node_at_a_time_asks_a_witness,
         a_cosignature_stays;
+    retention:
+        an_archived_entry_keeps_its_place_its_time_and_its_segment,
+        an_entry_is_archived_once,
+        a_hold_is_released_once_and_stays,
+        one_node_at_a_time_archives;
     policy_sets:
         policies_are_proposed_put_into_force_and_replaced,
         what_was_settled_stays_as_it_was,

@@ -2,6 +2,7 @@ mod controls;
 mod questions;
 mod receivers;
 mod repositories;
+mod retention;
 mod value;
 mod witnesses;
 
@@ -62,7 +63,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 87;
+const KINDS: u32 = 88;
 
 const TEXTS: &[&str] = &[
     "",
@@ -180,6 +181,8 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all.extend(unit.named_controls().await.unwrap().into_iter().map(shown));
     all.extend(unit.list_witnesses().await.unwrap().into_iter().map(shown));
     all.extend(unit.cosignatures(0, i64::MAX).await.unwrap().into_iter().map(shown));
+    all.extend(unit.list_audit_holds().await.unwrap().into_iter().map(shown));
+    all.push(shown(unit.archiving().await.unwrap()));
     all
 }
 
@@ -266,6 +269,7 @@ impl Operation {
             83 => self.value(unit).await,
             84 => self.controls(unit).await,
             85 => self.witnesses(unit).await,
+            86 => self.retention(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
