@@ -35,16 +35,23 @@ FROM audit_entries;
 -- Who was erased, or is being erased.
 CREATE TABLE erasures (
     user_id  TEXT COLLATE "C" PRIMARY KEY REFERENCES users (id),
-    -- The texts that are looked for where an entry does not say whom it names, as JSON; none once the end is reached.
+    -- The texts that are looked for where an entry does not say whom it names, as JSON; none once the end is reached and nothing
+    -- is held.
     texts    TEXT COLLATE "C",
     -- Up to which entry.
     seq      BIGINT NOT NULL CHECK (seq >= 0),
+    -- Up to which segment of archived entries.
+    segment  BIGINT NOT NULL CHECK (segment >= 0),
     -- In how many entries something was taken away.
     entries  BIGINT NOT NULL CHECK (entries >= 0),
+    -- In how many something stays while holds cover them.
+    held     BIGINT NOT NULL CHECK (held >= 0),
     begun_at BIGINT NOT NULL,
     ended_at BIGINT,
-    CHECK ((texts IS NULL) = (ended_at IS NOT NULL))
+    CHECK ((texts IS NULL) = (ended_at IS NOT NULL AND held = 0))
 );
 
 -- used in: open_erasure
 CREATE INDEX erasures_open ON erasures (begun_at, user_id) WHERE ended_at IS NULL;
+-- used in: resume_erasures
+CREATE INDEX erasures_held ON erasures (user_id) WHERE held > 0;

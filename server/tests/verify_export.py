@@ -387,6 +387,7 @@ def proved(line, manifest, given):
     leaf = hashlib.sha256(b"\0" + canonical(body).encode()).digest()
     if leaf.hex() != proof["hash"] or body["v"] not in (1, 2) or not 1 <= seq <= size or size != proof["size"]:
         raise Broken("the entry was altered")
+    check_personal(body, proof.get("personal", {}))
     if climbed(leaf, seq, size, [bytes.fromhex(hash) for hash in proof["path"]]) != root:
         raise Broken("the entry is not in the log that was signed")
     if (trust.name, size, root.hex()) != (manifest["log"], manifest["size"], manifest["root"]):
@@ -403,12 +404,21 @@ def segment(path, given):
         manifest, hashes = json.loads(manifest, object_pairs_hook=once), {}
         if (manifest["format"], manifest["v"]) != ("rondo-evidence", 1):
             raise Broken("this is no segment of this version")
+        bodies = {}
         for line in proofs.decode().splitlines():
             number += 1
             seq, hash = proved(line, manifest, given)
-            hashes[seq] = hash
+            hashes[seq], bodies[seq] = hash, json.loads(line)["body"]
         if list(hashes) != manifest["entries"]:
             raise Broken("it names other entries than it proves")
+        names = path.removesuffix(".tar") + ".names.jsonl"
+        if os.path.exists(names):
+            with open(names, encoding="utf-8", newline="\n") as lines:
+                for line in lines:
+                    seq, personal = members(json.loads(line, object_pairs_hook=once), "seq", "personal")
+                    if seq not in bodies:
+                        raise Broken(f"{names} names entry {seq}, which is not in it or comes twice")
+                    check_personal(bodies.pop(seq), personal)
     except (Broken, tarfile.TarError, ValueError, AttributeError, KeyError, TypeError) as broken:
         raise Broken(f"{path}, proof {number}: {broken}") from None
     return os.path.basename(path), hashes

@@ -167,8 +167,16 @@ fn segment_in(path: &Path, outside: &Outside) -> Result<Result<Held, evidence::B
     let Pack { manifest, proofs, .. } = files.with_context(|| format!("{} is no segment", path.display()))?;
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.with_context(|| format!("{} has no name of a segment", path.display()))?.to_owned();
+    let beside = path.with_file_name(evidence::names_beside(&name));
+    let names = beside.exists().then(|| text_in(&beside)).transpose()?;
     let proved = evidence::verify(manifest.as_bytes(), &proofs, outside);
-    Ok(proved.map(|proved| (name, proved.hashes)))
+    Ok(proved.and_then(|proved| {
+        if let Some(names) = names {
+            let named = evidence::verify_names(&proofs, &names)?.len();
+            println!("archived: {}: what names people in {named} entries is what was hashed", beside.display());
+        }
+        Ok((name, proved.hashes))
+    }))
 }
 
 /// The proof that the file holds; none if it holds something else, which is read from its beginning then.

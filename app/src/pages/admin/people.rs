@@ -137,6 +137,9 @@ fn People(page: Page<UserView>, actions: PeopleActions) -> impl IntoView {
 /// Whether the person may sign in, or has been erased.
 fn state(t: Texts, person: &UserView) -> (Tone, Glyph, String) {
     match &person.erasure {
+        Some(ErasureView { ended_at: Some(_), held: 1.., .. }) => {
+            (Tone::Warning, Glyph::Trash, t.admin.erased_but_held().to_owned())
+        }
         Some(ErasureView { ended_at: Some(_), .. }) => (Tone::Neutral, Glyph::Trash, t.admin.erased().to_owned()),
         Some(ErasureView { looked_through, of, .. }) => {
             let remaining = t.admin.erasing((of - looked_through).to_string());

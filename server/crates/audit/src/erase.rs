@@ -2,8 +2,8 @@
 
 use domain::UserId;
 use ledger::{
-    parse,
-    personal::{self, Disclosed},
+    canonical, parse,
+    personal::{self, Disclosed, Personal},
 };
 use serde_json::Value;
 use store::{audit::AuditRow, search::words};
@@ -41,6 +41,29 @@ pub fn without(row: &AuditRow, person: &Person) -> Option<AuditRow> {
         resource_name: if gone("/resource/name") { String::new() } else { row.resource_name.clone() },
         personal: stored(&left).ok()?,
         ..row.clone()
+    })
+}
+
+/// The row that an entry had before it was archived, of its body and what stands beside it; none when the body is no entry.
+#[must_use]
+pub fn row_of(body: &Value, beside: &Personal) -> Option<AuditRow> {
+    let mut shown = body.clone();
+    personal::put_back(&mut shown, beside);
+    let text = |pointer: &str| shown.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(AuditRow {
+        seq: body.get("seq")?.as_i64()?,
+        at: text("/at").parse().ok()?,
+        actor_id: text("/actor/id").parse().ok(),
+        actor: text("/actor/login"),
+        action: text("/action"),
+        resource_kind: text("/resource/kind"),
+        resource_id: text("/resource/id"),
+        resource_name: text("/resource/name"),
+        namespace: body.get("namespace").and_then(Value::as_str).map(str::to_owned),
+        outcome: text("/outcome"),
+        body: canonical(body).ok()?,
+        personal: stored(beside).ok()?,
+        segment: None,
     })
 }
 

@@ -38,7 +38,7 @@ mod view;
 
 pub use class::{ARCHIVE, class_of};
 pub use entry::{Actor, Detail, Door, Entry, Named, Outcome, ResourceRef};
-pub use erase::{Person, without};
+pub use erase::{Person, row_of, without};
 pub use index::{index, terms};
 pub use places::Places;
 pub use seal::seal;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     canonical::{parse, portable},
     checkpoint::{PublicKey, unverified},
+    personal::{self, Personal},
     proof,
     tree::{self, Hash},
     verify::{Outside, What},
@@ -28,6 +29,23 @@ pub const MANIFEST: &str = "evidence.json";
 pub const COSIGNATURES: &str = "cosignatures.txt";
 /// The file of the proofs.
 pub const PROOFS: &str = "proofs.jsonl";
+
+/// The file beside an archive of entries that holds what names people in them, so that the archive itself stays as it is when
+/// somebody is erased.
+#[must_use]
+pub fn names_beside(archive: &str) -> String {
+    format!("{}.names.jsonl", archive.strip_suffix(".tar").unwrap_or(archive))
+}
+
+/// A line of that file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    /// The entry.
+    pub seq: u64,
+    /// What names people in it, without what was erased.
+    pub personal: Personal,
+}
 
 /// What a pack says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,6 +105,14 @@ pub enum Broken {
         /// How.
         what: What,
     },
+    /// In what names people in its entries, which stands beside it.
+    #[error("what names people, line {line}: {what}")]
+    Names {
+        /// The line, from 1.
+        line: usize,
+        /// How.
+        what: What,
+    },
     /// It has other entries than it says.
     #[error("{MANIFEST} names other entries than {PROOFS} proves: some were left out or added")]
     Entries,
@@ -119,6 +145,28 @@ pub fn verify(manifest: &[u8], proofs: &str, outside: &Outside) -> Result<Proved
         return Err(Broken::Entries);
     }
     Ok(Proved { manifest, key, hashes })
+}
+
+/// What names people in the entries of a pack that was verified, where it stands beside the pack.
+///
+/// # Errors
+/// [`Broken::Names`]: a line is none, is of no entry of the pack or comes twice, or a value is not the one that was hashed.
+pub fn verify_names(proofs: &str, names: &str) -> Result<Vec<Names>, Broken> {
+    let mut bodies = BTreeMap::new();
+    for proof in proofs.lines() {
+        let body = parse(proof.as_bytes()).ok().and_then(|mut proof| proof.get_mut("body").map(Value::take));
+        bodies.extend(body.and_then(|body| Some((body.get("seq")?.as_u64()?, body))));
+    }
+    let read = |line: &str| {
+        let value = parse(line.as_bytes()).map_err(|error| What::Malformed(error.to_string()))?;
+        let found: Names =
+            serde_json::from_value(portable(&value)).map_err(|error| What::Malformed(error.to_string()))?;
+        let nowhere = || What::Malformed(format!("entry {} is not in the archive, or comes twice", found.seq));
+        personal::check(&bodies.remove(&found.seq).ok_or_else(nowhere)?, &found.personal)?;
+        Ok(found)
+    };
+    let lines = names.lines().map(read).enumerate();
+    lines.map(|(index, read)| read.map_err(|what| Broken::Names { line: index + 1, what })).collect()
 }
 
 fn read(manifest: &[u8]) -> Result<Manifest, What> {
@@ -236,6 +284,36 @@ mod tests {
         assert!(is_witnessed(&pack.manifest, &line));
         assert!(!is_witnessed(&pack.manifest, ""));
         assert!(!is_witnessed(&Manifest { size: 6, ..pack.manifest.clone() }, &line));
+    }
+
+    #[test]
+    fn what_names_people_is_checked_beside_an_archive() {
+        let key = [3; 32];
+        let digest = hex::encode(personal::digest(&key, &[b"\"mina\""]));
+        let body = |seq: u64| json!({"v": 2, "seq": seq, "actor": {}, "personal": {"/actor/login": digest}});
+        let proofs: String = [7, 9].map(|seq| json!({"body": body(seq)}).to_string() + "\n").concat();
+        let line = |seq: u64, name: &str| {
+            let values = json!({"/actor/login": {"key": hex::encode(key), "value": name}});
+            json!({"seq": seq, "personal": values}).to_string() + "\n"
+        };
+        let found = verify_names(&proofs, &(line(7, "mina") + &line(9, "mina"))).unwrap();
+        assert_eq!(found.iter().map(|names| names.seq).collect::<Vec<_>>(), [7, 9]);
+        assert_eq!(verify_names(&proofs, ""), Ok(Vec::new()), "all of it may be erased");
+        for (names, line, what) in [
+            (line(7, "mina") + &line(9, "joon"), 2, Some(What::Personal("/actor/login".to_owned()))),
+            (line(8, "mina"), 1, None),
+            (line(7, "mina") + &line(7, "mina"), 2, None),
+            ("{}\n".to_owned(), 1, None),
+        ] {
+            match verify_names(&proofs, &names) {
+                Err(Broken::Names { line: at, what: why }) => {
+                    assert_eq!(at, line, "{names}");
+                    assert!(what.map_or(matches!(why, What::Malformed(_)), |what| what == why), "{why}");
+                }
+                other => panic!("{names}: {other:?}"),
+            }
+        }
+        assert_eq!(names_beside("change-1-2.tar"), "change-1-2.names.jsonl");
     }
 
     #[test]

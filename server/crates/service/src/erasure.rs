@@ -2,7 +2,7 @@
 //!
 //! How far it is stands in the database, in the unit of work of each batch: after a crash it goes on where it was.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use audit::Person;
 use domain::{ErrorCode, Operation, Problem, UserId, view::ErasureView};
@@ -10,6 +10,7 @@ use policy::Resource;
 use serde_json::{Value, json};
 use store::{
     StoreError, UnitOfWork,
+    audit::AuditRow,
     erasures::{Erasure, Unfinished},
     users::User,
 };
@@ -21,6 +22,7 @@ use crate::{
     gate::Target,
     people::{all_right, field},
     problems::{OrProblem as _, not_found},
+    retention::{Failure, in_force},
 };
 
 /// Entries that are looked at in one unit of work.
@@ -47,7 +49,9 @@ impl Service {
             user: id,
             texts: Some(json!(texts).to_string()),
             seq: 0,
+            segment: 0,
             entries: 0,
+            held: 0,
             begun_at: gate.now,
             ended_at: None,
         };
@@ -88,7 +92,7 @@ impl Service {
         loop {
             match self.erase_some().await {
                 // Or another node was quicker: both go on with what is there.
-                Ok(true) | Err(StoreError::Conflict) => {}
+                Ok(true) | Err(Failure::Store(StoreError::Conflict)) => {}
                 Ok(false) => return,
                 Err(cause) => {
                     error!(error = &cause as &dyn std::error::Error, "a person is not erased yet, trying again later");
@@ -99,7 +103,7 @@ impl Service {
     }
 
     /// Looks through some entries for one person; whether there may be more to do.
-    async fn erase_some(&self) -> store::Result<bool> {
+    async fn erase_some(&self) -> Result<bool, Failure> {
         {
             let mut unit = self.parts.store.snapshot().await?;
             if unit.open_erasure().await?.is_none() {
@@ -111,28 +115,79 @@ impl Service {
         audit::index(self.parts.store.as_ref(), INDEXED_AT_ONCE).await?;
         let mut unit = self.parts.store.begin().await?;
         let Some(mut erasure) = unit.open_erasure().await? else { return Ok(false) };
-        let texts = erasure.texts.as_deref().and_then(|texts| serde_json::from_str(texts).ok()).unwrap_or_default();
-        let person = Person { id: erasure.user, texts };
+        // Nothing is archived, and no hold is placed, meanwhile.
+        unit.archiving().await?;
         let (size, indexed) = (unit.audit_size().await?, unit.audit_indexed().await?);
         let mut rows = unit.audit_from(erasure.seq, BATCH).await?;
         rows.retain(|row| row.seq <= indexed);
-        match rows.last() {
-            Some(last) => erasure.seq = last.seq,
-            None if indexed < size => return Ok(true),
-            None => (erasure.texts, erasure.ended_at) = (None, Some(self.now())),
-        }
-        let (before, left): (Vec<_>, Vec<_>) =
-            rows.into_iter().filter_map(|row| audit::without(&row, &person).map(|left| (row, left))).unzip();
-        if !left.is_empty() {
-            let terms = (audit::terms(unit.as_mut(), &before).await?, audit::terms(unit.as_mut(), &left).await?);
-            unit.erase_audit(&left).await?;
-            unit.reindex_audit(&terms.0, &terms.1).await?;
-            erasure.entries += i64::try_from(left.len()).unwrap_or_default();
+        if let Some(last) = rows.last() {
+            erasure.seq = last.seq;
+            erase_rows(unit.as_mut(), &mut erasure, rows).await?;
+        } else if indexed < size {
+            return Ok(true);
+        } else if let Some(segment) = unit.next_audit_segment(erasure.segment).await? {
+            erasure.segment = segment.number;
+            self.erase_archived(unit.as_mut(), &mut erasure, &segment.name).await?;
+        } else {
+            erasure.ended_at = Some(self.now());
+            if erasure.held == 0 {
+                erasure.texts = None;
+            }
         }
         unit.update_erasure(&erasure).await?;
         unit.commit().await?;
         Ok(true)
     }
+
+    /// Takes the person out of what stands beside a segment.
+    async fn erase_archived(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        erasure: &mut Erasure,
+        segment: &str,
+    ) -> Result<(), Failure> {
+        let rows = self.named_in(segment).await?;
+        let left = left_of(unit, erasure, &rows).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut beside: BTreeMap<_, _> = rows.into_iter().map(|row| (row.seq, row)).collect();
+        beside.extend(left.into_iter().map(|(_, left)| (left.seq, left)));
+        self.name_beside(segment, &beside.into_values().collect::<Vec<_>>()).await
+    }
+}
+
+/// Takes the person out of entries that are in the database.
+async fn erase_rows(unit: &mut dyn UnitOfWork, erasure: &mut Erasure, rows: Vec<AuditRow>) -> store::Result<()> {
+    let (before, left): (Vec<_>, Vec<_>) = left_of(unit, erasure, &rows).await?.into_iter().unzip();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let terms = (audit::terms(unit, &before).await?, audit::terms(unit, &left).await?);
+    unit.erase_audit(&left).await?;
+    unit.reindex_audit(&terms.0, &terms.1).await
+}
+
+/// Those of the rows that have something of the person, as they are and without it. What holds cover stays as it is: they come
+/// before.
+async fn left_of(
+    unit: &mut dyn UnitOfWork,
+    erasure: &mut Erasure,
+    rows: &[AuditRow],
+) -> store::Result<Vec<(AuditRow, AuditRow)>> {
+    let texts = erasure.texts.as_deref().and_then(|texts| serde_json::from_str(texts).ok()).unwrap_or_default();
+    let person = Person { id: erasure.user, texts };
+    let named = rows.iter().filter_map(|row| audit::without(row, &person).map(|left| (row.clone(), left)));
+    let mut named: Vec<_> = named.collect();
+    let found = named.len();
+    if found > 0 {
+        let holds = in_force(unit).await?;
+        named.retain(|(row, _)| !holds.iter().any(|hold| hold.covers(row)));
+    }
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    erasure.entries += count(named.len());
+    erasure.held += count(found - named.len());
+    Ok(named)
 }
 
 /// The account without the person.
@@ -188,9 +243,9 @@ fn conflict(detail: &str) -> Problem {
 
 /// How far the erasure of a person is; none where it has not begun.
 pub(crate) async fn erasure_view(unit: &mut dyn UnitOfWork, user: UserId) -> store::Result<Option<ErasureView>> {
-    let Some(Erasure { user, seq, entries, begun_at, ended_at, .. }) = unit.erasure(user).await? else {
+    let Some(Erasure { user, seq, entries, held, begun_at, ended_at, .. }) = unit.erasure(user).await? else {
         return Ok(None);
     };
     let of = unit.audit_tree_size().await?.max(seq);
-    Ok(Some(ErasureView { user, looked_through: seq, of, entries, begun_at, ended_at }))
+    Ok(Some(ErasureView { user, looked_through: seq, of, entries, held, begun_at, ended_at }))
 }

@@ -1,8 +1,10 @@
 //! How long entries of the audit log are kept in the database, and legal holds, which keep them there for longer.
 //!
-//! The times are in the configuration of the server alone. Archiving itself is in `archiving`, what is written in `segment`.
+//! The times are in the configuration of the server alone. Archiving itself is in `archiving`, what is written in `segment` and
+//! `names`.
 
 mod archiving;
+mod names;
 mod segment;
 
 use std::{
@@ -32,6 +34,7 @@ use crate::{
 };
 
 pub use archiving::Archived;
+pub(crate) use archiving::Failure;
 pub use segment::{Archive, NoPack, Pack, read_pack};
 
 /// The longest name of a hold, in characters.
@@ -77,14 +80,14 @@ pub struct NewHold {
 }
 
 /// A hold in force, with the person that it is about, or the places of all that belongs to the run that it is about.
-struct InForce {
+pub(crate) struct InForce {
     covers: HoldCovers,
     person: Option<UserId>,
     story: BTreeSet<i64>,
 }
 
 impl InForce {
-    fn covers(&self, row: &AuditRow) -> bool {
+    pub(crate) fn covers(&self, row: &AuditRow) -> bool {
         let HoldCovers { namespace, person, resource_kind, resource_id, from, to } = &self.covers;
         let by_or_on = |login: &String| {
             let of = |id: Option<String>| id.is_some() && id == self.person.map(|person| person.to_string());
@@ -102,7 +105,7 @@ impl InForce {
 }
 
 /// The holds that are in force.
-async fn in_force(unit: &mut dyn UnitOfWork) -> store::Result<Vec<InForce>> {
+pub(crate) async fn in_force(unit: &mut dyn UnitOfWork) -> store::Result<Vec<InForce>> {
     let mut all = Vec::new();
     for hold in unit.list_audit_holds().await?.into_iter().filter(|hold| hold.release.is_none()) {
         let person = match &hold.covers.person {
@@ -224,8 +227,10 @@ impl Service {
         if !gate.unit.release_audit_hold(id, &release).await.or_problem()? {
             return Err(Problem::new(ErrorCode::Conflict).with_detail("the hold was released already"));
         }
+        gate.unit.resume_erasures().await.or_problem()?;
         let people = People::load(gate.unit.as_mut(), [hold.placed_by, caller.user]).await.or_problem()?;
         gate.finish(&target, json!({"reason": release.reason, "covers": said(&hold.covers)})).await?;
+        self.erasures_due.notify_one();
         self.parts.live.changed(engine::Topic::Administration);
         hold.release = Some(release);
         Ok(view(hold, &people))

@@ -15,7 +15,7 @@ use crate::{
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT user_id, texts, seq, entries, begun_at, ended_at FROM erasures ", $rest)
+        concat!("SELECT user_id, texts, seq, segment, entries, held, begun_at, ended_at FROM erasures ", $rest)
     };
 }
 
@@ -24,7 +24,9 @@ fn erasure(row: &Columns<'_>) -> Result<Erasure> {
         user: row.parsed("user_id")?,
         texts: row.maybe_text("texts")?,
         seq: row.integer("seq")?,
+        segment: row.integer("segment")?,
         entries: row.integer("entries")?,
+        held: row.integer("held")?,
         begun_at: row.time("begun_at")?,
         ended_at: row.maybe_time("ended_at")?,
     })
@@ -44,19 +46,29 @@ impl Erasures for Unit {
 
     async fn insert_erasure(&mut self, erasure: &Erasure) -> Result<()> {
         let statement = sql(concat!(
-            "INSERT INTO erasures (user_id, texts, seq, entries, begun_at, ended_at) ",
-            "VALUES ($1, $2, $3, $4, $5, $6)"
+            "INSERT INTO erasures (user_id, texts, seq, segment, entries, held, begun_at, ended_at) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
         ));
         let statement = statement.bind(erasure.user).bind(erasure.texts.as_deref()).bind(erasure.seq);
-        let statement = statement.bind(erasure.entries).bind(erasure.begun_at).bind(erasure.ended_at);
-        self.execute(statement).await?;
+        let statement = statement.bind(erasure.segment).bind(erasure.entries).bind(erasure.held);
+        self.execute(statement.bind(erasure.begun_at).bind(erasure.ended_at)).await?;
         Ok(())
     }
 
     async fn update_erasure(&mut self, erasure: &Erasure) -> Result<()> {
-        let statement = sql("UPDATE erasures SET texts = $2, seq = $3, entries = $4, ended_at = $5 WHERE user_id = $1");
+        let statement = sql(concat!(
+            "UPDATE erasures SET texts = $2, seq = $3, segment = $4, entries = $5, held = $6, ended_at = $7 ",
+            "WHERE user_id = $1"
+        ));
         let statement = statement.bind(erasure.user).bind(erasure.texts.as_deref()).bind(erasure.seq);
-        self.execute_one(statement.bind(erasure.entries).bind(erasure.ended_at)).await
+        let statement = statement.bind(erasure.segment).bind(erasure.entries).bind(erasure.held);
+        self.execute_one(statement.bind(erasure.ended_at)).await
+    }
+
+    async fn resume_erasures(&mut self) -> Result<()> {
+        let resumed = "UPDATE erasures SET seq = 0, segment = 0, held = 0, ended_at = NULL WHERE held > 0";
+        self.execute(sql(resumed)).await?;
+        Ok(())
     }
 
     async fn unfinished_of(&mut self, user: UserId) -> Result<Unfinished> {

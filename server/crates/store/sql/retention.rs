@@ -160,6 +160,11 @@ impl Retention for Unit {
         first(&self.fetch(sql(segments!("WHERE name = $1")).bind(name)).await?, segment)
     }
 
+    async fn next_audit_segment(&mut self, after: i64) -> Result<Option<AuditSegment>> {
+        let statement = sql(segments!("WHERE number > $1 ORDER BY number LIMIT 1"));
+        first(&self.fetch(statement.bind(after)).await?, segment)
+    }
+
     async fn list_audit_segments(&mut self, before: Option<i64>, limit: u32) -> Result<Vec<AuditSegment>> {
         let statement = sql(segments!("WHERE number < $1 ORDER BY number DESC LIMIT $2"));
         each(&self.fetch(statement.bind(before.unwrap_or(i64::MAX)).bind(limit)).await?, segment)

@@ -10,12 +10,17 @@ use crate::{Result, users::User};
 pub struct Erasure {
     /// Whose.
     pub user: UserId,
-    /// What is looked for in entries that do not say whom they name, as JSON; none once the end is reached.
+    /// What is looked for in entries that do not say whom they name, as JSON; none once the end is reached and
+    /// nothing is held.
     pub texts: Option<String>,
     /// Up to which entry of the audit log it is done.
     pub seq: i64,
+    /// Up to which segment of archived entries it is done.
+    pub segment: i64,
     /// In how many entries something was taken away.
     pub entries: i64,
+    /// In how many of those that were looked through something stays while holds cover them.
+    pub held: i64,
     /// Since when.
     pub begun_at: Timestamp,
     /// When it reached the end; none before.
@@ -42,6 +47,8 @@ pub trait Erasures: Send {
     async fn insert_erasure(&mut self, erasure: &Erasure) -> Result<()>;
     /// Writes how far it is; [`crate::StoreError::Conflict`] when there is none.
     async fn update_erasure(&mut self, erasure: &Erasure) -> Result<()>;
+    /// Begins anew those that left something because it was held.
+    async fn resume_erasures(&mut self) -> Result<()>;
     /// What of a person is not over.
     async fn unfinished_of(&mut self, user: UserId) -> Result<Unfinished>;
     /// Removes what is stored of a person and serves nobody else: sessions, tokens, links, notices, drafts, remembered answers, named

@@ -98,6 +98,8 @@ pub trait Retention: Send {
     async fn last_audit_segment(&mut self) -> Result<i64>;
     /// One segment.
     async fn audit_segment(&mut self, name: &str) -> Result<Option<AuditSegment>>;
+    /// The first segment after this number.
+    async fn next_audit_segment(&mut self, after: i64) -> Result<Option<AuditSegment>>;
     /// Segments, the newest first, below `before`, at most `limit`.
     async fn list_audit_segments(&mut self, before: Option<i64>, limit: u32) -> Result<Vec<AuditSegment>>;
 

@@ -130,6 +130,9 @@ pub struct ErasureView {
     pub of: i64,
     /// From how many entries something was taken away.
     pub entries: i64,
+    /// In how many entries something stays while legal holds cover them.
+    #[serde(default)]
+    pub held: i64,
     /// Since when.
     pub begun_at: Timestamp,
     /// When it was done; absent before.

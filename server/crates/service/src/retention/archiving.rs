@@ -1,7 +1,7 @@
 //! Moves entries that are older than their time into segments.
 //!
 //! First a segment is written, read back and checked; only then, in one unit of work, its entries are emptied, the log says so, and
-//! the segment is noted. Whatever stops the server in between leaves a file that the next round takes as it is, if it holds what
+//! the segment is noted. What names people in them goes into a file beside the segment. Whatever stops the server in between leaves a file that the next round takes as it is, if it holds what
 //! the segment should.
 
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
@@ -46,7 +46,7 @@ pub enum Archived {
 
 /// Why entries could not be archived.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     #[error("the database: {0}")]
     Store(#[from] StoreError),
     #[error("a segment cannot be packed: {0}")]
@@ -213,7 +213,7 @@ impl Service {
         let stem = format!("{class}-{first:012}-{last:012}");
         for number in 1..=NAMESAKES {
             let name = if number == 1 { format!("{stem}.tar") } else { format!("{stem}-{number}.tar") };
-            if let Some(found) = self.read(&name).await? {
+            if let Some(found) = self.read_archived(&name).await? {
                 // Left by a round that was cut off, it is as good as a new one; from another time of the log, it is left alone.
                 if check(unit, &found, rows).await?.is_ok() {
                     return Ok((name, found));
@@ -225,7 +225,7 @@ impl Service {
             let written = on_its_own(move || archive.write(&of, &content)).await;
             written.map_err(|cause| Failure::Writing(name.clone(), cause))?;
             let absent = || Failure::Unsound(name.clone(), "it is not there".to_owned());
-            let back = self.read(&name).await?.ok_or_else(absent)?;
+            let back = self.read_archived(&name).await?.ok_or_else(absent)?;
             return match check(unit, &back, rows).await? {
                 Ok(()) if back == *bytes => Ok((name, back)),
                 Ok(()) => Err(Failure::Unsound(name, "it has other bytes".to_owned())),
@@ -235,7 +235,7 @@ impl Service {
         Err(Failure::Namesakes(stem))
     }
 
-    async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) async fn read_archived(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
         let (archive, of) = (Arc::clone(&self.parts.archive), name.to_owned());
         on_its_own(move || archive.read(&of)).await.map_err(|cause| Failure::Reading(name.to_owned(), cause))
     }
@@ -256,11 +256,14 @@ impl Service {
             return Err(Failure::Lost);
         }
         let holds = in_force(unit.as_mut()).await?;
+        // What names people may have been taken away meanwhile.
+        let mut rows = unit.audit_at(&rows.iter().map(|row| row.seq).collect::<Vec<_>>()).await?;
+        rows.reverse();
         if rows.iter().any(|row| holds.iter().any(|hold| hold.covers(row))) {
             info!(segment = name, "a hold was placed on entries that were about to be archived; they stay");
             return Ok(false);
         }
-        let (first, last) = ends(rows);
+        let (first, last) = ends(&rows);
         let places: Vec<_> = rows.iter().map(|row| row.seq).collect();
         let segment = AuditSegment {
             number: unit.last_audit_segment().await? + 1,
@@ -274,7 +277,8 @@ impl Service {
             sha256: hex::encode(Sha256::digest(bytes)),
             archived_at: now,
         };
-        let terms = audit::terms(unit.as_mut(), rows).await?;
+        let terms = audit::terms(unit.as_mut(), &rows).await?;
+        self.name_beside(name, &rows).await?;
         unit.reindex_audit(&terms, &[]).await?;
         unit.archive_audit(&segment, &places).await?;
         let entry = self.told(&segment, now);
@@ -304,6 +308,8 @@ fn ends(rows: &[AuditRow]) -> (i64, i64) {
 }
 
 /// Files are slow; nobody waits for them but who asked.
-async fn on_its_own<T: Send + 'static>(act: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub(super) async fn on_its_own<T: Send + 'static>(
+    act: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     tokio::task::spawn_blocking(act).await.map_err(io::Error::other)?
 }

@@ -106,14 +106,15 @@ pub fn read_pack(archive: impl Read) -> Result<Pack, NoPack> {
     })
 }
 
-/// A segment of these rows, which are in order.
+/// A segment of these rows, which are in order; without what names people in them.
 pub(super) async fn pack(
     unit: &mut dyn UnitOfWork,
     about: Value,
     rows: &[AuditRow],
     signed: &AuditCheckpoint,
 ) -> Result<Vec<u8>, Failure> {
-    let Proved { mut files, .. } = proved(unit, about, rows, signed).await?;
+    let rows: Vec<_> = rows.iter().map(|row| AuditRow { personal: None, ..row.clone() }).collect();
+    let Proved { mut files, .. } = proved(unit, about, &rows, signed).await?;
     let cosigned = cosignatures(unit, signed).await?;
     files.extend((!cosigned.is_empty()).then_some((evidence::COSIGNATURES, cosigned)));
     let mut packing = Packing::begin(u64::try_from(signed.at.as_micros() / 1_000_000).unwrap_or_default());

@@ -86,7 +86,9 @@ pub(super) async fn an_erasure_goes_on_where_it_was(subject: Subject) {
         user: user_id(number),
         texts: Some("[\"mina\"]".to_owned()),
         seq: 0,
+        segment: 0,
         entries: 0,
+        held: 0,
         begun_at: at(begun),
         ended_at: None,
     };
@@ -97,11 +99,18 @@ pub(super) async fn an_erasure_goes_on_where_it_was(subject: Subject) {
     unit.commit().await.unwrap();
     let mut unit = subject.unit().await;
     assert_eq!(unit.open_erasure().await.unwrap(), Some(erasure(2, 4)));
-    let further = Erasure { seq: 500, entries: 7, ..erasure(2, 4) };
+    let further = Erasure { seq: 500, segment: 3, entries: 7, held: 2, ..erasure(2, 4) };
     unit.update_erasure(&further).await.unwrap();
     assert_eq!(unit.erasure(user_id(2)).await.unwrap(), Some(further.clone()));
-    let done = Erasure { texts: None, ended_at: Some(at(9)), ..further };
+    let waiting = Erasure { ended_at: Some(at(8)), ..further.clone() };
+    unit.update_erasure(&waiting).await.unwrap();
+    assert_eq!(unit.open_erasure().await.unwrap(), Some(erasure(1, 5)));
+    unit.resume_erasures().await.unwrap();
+    let again = Erasure { entries: 7, ..erasure(2, 4) };
+    assert_eq!(unit.open_erasure().await.unwrap(), Some(again.clone()));
+    let done = Erasure { texts: None, ended_at: Some(at(9)), ..again };
     unit.update_erasure(&done).await.unwrap();
+    unit.resume_erasures().await.unwrap();
     assert_eq!(unit.open_erasure().await.unwrap(), Some(erasure(1, 5)));
     unit.commit().await.unwrap();
     let mut unit = subject.unit().await;

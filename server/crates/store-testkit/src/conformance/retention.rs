@@ -97,6 +97,9 @@ pub(super) async fn an_entry_is_archived_once(subject: Subject) {
     assert_eq!(numbers(unit.list_audit_segments(None, 9).await.unwrap()), [2, 1]);
     assert_eq!(numbers(unit.list_audit_segments(None, 1).await.unwrap()), [2]);
     assert_eq!(numbers(unit.list_audit_segments(Some(2), 9).await.unwrap()), [1]);
+    for (after, next) in [(0, Some(1)), (1, Some(2)), (2, None)] {
+        assert_eq!(unit.next_audit_segment(after).await.unwrap().map(|one| one.number), next);
+    }
     unit.commit().await.unwrap();
 }
 
