@@ -544,8 +544,10 @@ async fn whoever_does_not_see_archived_entries_says_so(office: &Office) {
         evidence::verify(manifest.as_bytes(), &proofs, &Outside::default()).unwrap();
     }
     let admin = office.caller("admin").await;
-    let value = office.service.value(&admin, &ValueQuery::default()).await.unwrap();
-    assert!(value.archived, "the period before reaches so far");
+    let last_days = office.service.value(&admin, &ValueQuery::default()).await.unwrap();
+    assert!(!last_days.archived);
+    let query = ValueQuery { from: Some(long_ago.to_string()[..10].to_owned()), ..ValueQuery::default() };
+    assert!(office.service.value(&admin, &query).await.unwrap().archived);
 }
 
 #[tokio::test]
