@@ -47,7 +47,7 @@ pub trait Archive: fmt::Debug + Send + Sync {
     /// # Errors
     /// It cannot be read.
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
-    /// Writes a file of a name that is not there yet, whole or not at all, so that it stays whatever becomes of the machine.
+    /// Writes a file, whole or not at all, so that it stays whatever becomes of the machine; one of this name is replaced.
     ///
     /// # Errors
     /// It cannot be written.
