@@ -99,6 +99,33 @@ test('whoever has left is erased, from the account and from the audit log', asyn
   await expect(auditor.getByText('No entries')).toBeVisible()
 })
 
+test('a legal hold says what it covers, and who released it and why', async ({ as, tolerate }) => {
+  tolerate(/status of 422/)
+  const admin = await as('admin')
+  await visit(admin, '/audit/retention')
+  const form = admin.locator('details', { has: admin.getByLabel('Name of the hold') })
+  await form.locator('summary').click()
+  await form.getByLabel('Name of the hold').fill('Case 2026-17')
+  await form.getByLabel('Reason').fill('Asked for by the court')
+  await form.getByLabel('Person').fill('nobody-here')
+  await form.getByRole('button', { name: 'Place a hold' }).click()
+  await expect(form.getByLabel('Person')).toHaveAccessibleDescription(/./)
+  await form.getByLabel('Person').fill('staff')
+  await form.getByRole('button', { name: 'Place a hold' }).click()
+  const hold = admin.getByRole('listitem').filter({ hasText: 'Case 2026-17' })
+  await expect(hold).toContainText('In force')
+  await expect(hold).toContainText('staff')
+
+  await hold.getByLabel('Why it is released').fill('The case is closed')
+  await hold.getByRole('button', { name: 'Release' }).click()
+  await expect(hold).toContainText('Released')
+  await expect(hold).toContainText('The case is closed')
+  const auditor = await as('auditor')
+  await visit(auditor, '/audit/retention')
+  await expect(auditor.getByRole('listitem').filter({ hasText: 'Case 2026-17' })).toBeVisible()
+  await expect(auditor.getByRole('button', { name: 'Place a hold' })).toHaveCount(0)
+})
+
 test('a taken sign-in name is refused beside its field', async ({ as, tolerate }) => {
   tolerate(/status of 422|status of 409/)
   const admin = await as('admin')

@@ -1,5 +1,7 @@
 //! Erasing a person: what can be proved stays so, and nothing of the person is left.
 
+use std::time::Duration;
+
 use domain::{
     DelegationScope, ErrorCode, Role, Scope, UserId,
     view::{AuditFilter, AuditProofView},
@@ -170,6 +172,10 @@ async fn who_is_erased_is_nowhere_and_every_proof_still_holds() {
     let account = office.store.snapshot().await.unwrap().user(id).await.unwrap().unwrap();
     assert!(account.login.starts_with("erased-") && account.email.is_none() && account.password_hash.is_none());
 
+    // Addresses are slowed down for a day.
+    let mut unit = office.store.begin().await.unwrap();
+    assert!(unit.prune_throttles(office.now() + Duration::from_secs(1)).await.unwrap() > 0);
+    unit.commit().await.unwrap();
     let store = office.store.clone();
     let folder = office.data().to_owned();
     let _folder = office.stop_and_keep().await;
