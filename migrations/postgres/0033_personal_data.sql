@@ -3,25 +3,6 @@
 -- Values by their places in the entry, each with the key of its digest in the body.
 ALTER TABLE audit_entries ADD COLUMN personal TEXT COLLATE "C";
 
--- All that may ever change: values are taken away, and with them what is searched by.
-CREATE FUNCTION refuse_all_but_erasure() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF OLD.personal IS NULL OR NEW.personal IS NOT DISTINCT FROM OLD.personal
-        OR NEW.actor NOT IN (OLD.actor, '') OR NEW.resource_name NOT IN (OLD.resource_name, '')
-        OR (NEW.seq, NEW.at, NEW.actor_id, NEW.action, NEW.resource_kind, NEW.resource_id, NEW.namespace, NEW.outcome, NEW.body)
-           IS DISTINCT FROM
-           (OLD.seq, OLD.at, OLD.actor_id, OLD.action, OLD.resource_kind, OLD.resource_id, OLD.namespace, OLD.outcome, OLD.body)
-        OR EXISTS (SELECT 1 FROM json_each_text(NEW.personal::json) kept WHERE NOT EXISTS
-            (SELECT 1 FROM json_each_text(OLD.personal::json) known WHERE known.key = kept.key AND known.value = kept.value))
-    THEN
-        RAISE EXCEPTION 'audit_entries: rows never change';
-    END IF;
-    RETURN NEW;
-END;
-$$;
-DROP TRIGGER audit_entries_are_fixed ON audit_entries;
-CREATE TRIGGER audit_entries_are_fixed BEFORE UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_all_but_erasure();
-
 -- The address of an entry stands beside its body now.
 DROP VIEW audit_log;
 CREATE VIEW audit_log AS

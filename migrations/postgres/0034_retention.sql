@@ -29,7 +29,7 @@ CREATE INDEX audit_entries_archived ON audit_entries (at) WHERE segment IS NOT N
 
 -- All that may ever change: values that name people are taken away, and with them what is searched by; or the row is emptied, when
 -- it is archived.
-CREATE OR REPLACE FUNCTION refuse_all_but_erasure() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION refuse_all_but_erasure() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.personal IS NULL OR NEW.personal IS NOT DISTINCT FROM OLD.personal
         OR NEW.actor NOT IN (OLD.actor, '') OR NEW.resource_name NOT IN (OLD.resource_name, '')

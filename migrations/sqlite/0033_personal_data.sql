@@ -3,21 +3,6 @@
 -- Values by their places in the entry, each with the key of its digest in the body.
 ALTER TABLE audit_entries ADD COLUMN personal TEXT;
 
--- All that may ever change: values are taken away, and with them what is searched by.
-DROP TRIGGER audit_entries_are_fixed;
-CREATE TRIGGER audit_entries_are_fixed BEFORE UPDATE ON audit_entries
-WHEN OLD.personal IS NULL OR NEW.personal IS OLD.personal
-    OR NEW.actor NOT IN (OLD.actor, '') OR NEW.resource_name NOT IN (OLD.resource_name, '')
-    OR NEW.seq IS NOT OLD.seq OR NEW.at IS NOT OLD.at OR NEW.actor_id IS NOT OLD.actor_id
-    OR NEW.action IS NOT OLD.action OR NEW.resource_kind IS NOT OLD.resource_kind
-    OR NEW.resource_id IS NOT OLD.resource_id OR NEW.namespace IS NOT OLD.namespace
-    OR NEW.outcome IS NOT OLD.outcome OR NEW.body IS NOT OLD.body
-    OR EXISTS (SELECT 1 FROM json_each(NEW.personal) kept WHERE NOT EXISTS
-        (SELECT 1 FROM json_each(OLD.personal) known WHERE known.key = kept.key AND known.value = kept.value))
-BEGIN
-    SELECT RAISE(ABORT, 'audit_entries: rows never change');
-END;
-
 -- What is deleted from the index leaves its pages.
 INSERT INTO audit_words (audit_words, rank) VALUES ('secure-delete', 1);
 
