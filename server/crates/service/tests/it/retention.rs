@@ -30,6 +30,11 @@ use crate::{
 
 const DAY: Duration = Duration::from_hours(24);
 
+/// Whether a file holds what names people in the entries of a segment.
+fn stands_beside(name: &str) -> bool {
+    name.ends_with(".names.jsonl")
+}
+
 /// Keeps segments in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
@@ -60,13 +65,13 @@ impl Shelf {
     /// The segments.
     fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let mut segments = self.all();
-        segments.retain(|name, _| name.ends_with(".tar"));
+        segments.retain(|name, _| !stands_beside(name));
         segments
     }
 
     /// What names people in the entries of all segments.
     fn names(&self) -> String {
-        let names = self.all().into_iter().filter(|(name, _)| name.ends_with(".names.jsonl"));
+        let names = self.all().into_iter().filter(|(name, _)| stands_beside(name));
         names.map(|(_, file)| String::from_utf8(file).unwrap()).collect()
     }
 
@@ -112,7 +117,7 @@ impl Archive for Shelf {
             kept[middle] ^= 1;
         }
         let before = self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), kept);
-        assert!(before.is_none() || !name.ends_with(".tar"), "{name} was written over");
+        assert!(before.is_none() || stands_beside(name), "{name} was written over");
         Ok(())
     }
 }
