@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use audit::class_of;
+use audit::{Detail, class_of};
 use domain::{
     AuditClass, ErrorCode, FieldError, HoldId, Name, Operation, Problem, Timestamp, UserId,
     view::{AuditClassView, AuditFilter, AuditHoldView, AuditRetentionView, AuditSegmentView, HoldCovers, Page},
@@ -203,7 +203,7 @@ impl Service {
         gate.unit.insert_audit_hold(&hold).await.or_problem()?;
         let people = People::load(gate.unit.as_mut(), [caller.user]).await.or_problem()?;
         let target = of_hold(id, &hold.name);
-        gate.finish(&target, json!({"reason": hold.reason, "covers": said(&hold.covers)})).await?;
+        gate.finish(&target, told(&hold.reason, &hold.covers)).await?;
         self.parts.live.changed(engine::Topic::Administration);
         Ok(view(hold, &people))
     }
@@ -229,7 +229,7 @@ impl Service {
         }
         gate.unit.resume_erasures().await.or_problem()?;
         let people = People::load(gate.unit.as_mut(), [hold.placed_by, caller.user]).await.or_problem()?;
-        gate.finish(&target, json!({"reason": release.reason, "covers": said(&hold.covers)})).await?;
+        gate.finish(&target, told(&release.reason, &hold.covers)).await?;
         self.erasures_due.notify_one();
         self.parts.live.changed(engine::Topic::Administration);
         hold.release = Some(release);
@@ -261,13 +261,14 @@ impl Service {
     }
 }
 
-/// What a hold covers, without what it does not ask for.
-fn said(covers: &HoldCovers) -> Value {
-    let mut said = serde_json::to_value(covers).unwrap_or_default();
-    if let Value::Object(members) = &mut said {
+/// What the entry of a hold says: why, and what it covers, without what it does not ask for. That can name people.
+fn told(reason: &str, covers: &HoldCovers) -> Detail {
+    let mut covered = serde_json::to_value(covers).unwrap_or_default();
+    if let Value::Object(members) = &mut covered {
         members.retain(|_, value| !value.is_null());
     }
-    said
+    let detail = Detail::from(json!({"reason": reason, "covers": covered}));
+    detail.naming("/covers/person", None).naming("/covers/resourceId", None)
 }
 
 fn checked(new: NewHold) -> Result<NewHold, Problem> {

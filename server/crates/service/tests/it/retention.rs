@@ -434,6 +434,8 @@ async fn what_is_held_stays_until_it_is_released(office: &Office, clock: &Manual
     for action in ["audit-hold.place", "audit-hold.release", "audit.archive"] {
         assert!(said.iter().any(|said| said == action), "{action}");
     }
+    let of_holds = office.audit_after(0).await.into_iter().filter(|row| row.action.starts_with("audit-hold"));
+    assert!(of_holds.into_iter().all(|row| !row.body.contains("\"person\":")), "whom a hold is on can be erased");
 }
 
 #[tokio::test]
