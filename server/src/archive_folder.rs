@@ -13,19 +13,6 @@ use service::Archive;
 #[derive(Debug)]
 pub(crate) struct ArchiveFolder(pub(crate) PathBuf);
 
-impl ArchiveFolder {
-    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        // Whole or not at all, also when the machine stops in the middle.
-        let new = self.0.join(format!(".{name}.new"));
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, self.0.join(name))?;
-        // The name is on the disk as well.
-        File::open(&self.0)?.sync_all()
-    }
-}
-
 impl Archive for ArchiveFolder {
     fn folder(&self) -> String {
         self.0.display().to_string()
@@ -47,7 +34,14 @@ impl Archive for ArchiveFolder {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.put(name, bytes)
+        // Whole or not at all, also when the machine stops in the middle.
+        let new = self.0.join(format!(".{name}.new"));
+        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, self.0.join(name))?;
+        // The name is on the disk as well.
+        File::open(&self.0)?.sync_all()
     }
 }
 

@@ -35,7 +35,7 @@ macro_rules! select {
     };
 }
 
-fn entry(row: &Columns<'_>) -> Result<AuditRow> {
+pub(crate) fn entry(row: &Columns<'_>) -> Result<AuditRow> {
     Ok(AuditRow {
         seq: row.integer("seq")?,
         at: row.time("at")?,

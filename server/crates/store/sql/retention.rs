@@ -7,6 +7,7 @@ use store::{
 };
 
 use crate::{
+    audit::entry,
     row::{Columns, each, first, only},
     statement::{IDS_PER_QUERY, sql},
     unit::Unit,
@@ -69,24 +70,6 @@ fn hold(row: &Columns<'_>) -> Result<AuditHold> {
     })
 }
 
-fn head(row: &Columns<'_>) -> Result<AuditRow> {
-    Ok(AuditRow {
-        seq: row.integer("seq")?,
-        at: row.time("at")?,
-        actor_id: row.maybe_parsed("actor_id")?,
-        actor: row.text("actor")?,
-        action: row.text("action")?,
-        resource_kind: row.text("resource_kind")?,
-        resource_id: row.text("resource_id")?,
-        resource_name: row.text("resource_name")?,
-        namespace: row.maybe_text("namespace")?,
-        outcome: row.text("outcome")?,
-        body: String::new(),
-        personal: None,
-        segment: None,
-    })
-}
-
 #[async_trait]
 impl Retention for Unit {
     async fn count_unarchived(&mut self, before: Timestamp) -> Result<Vec<AuditKind>> {
@@ -101,10 +84,10 @@ impl Retention for Unit {
 
     async fn list_unarchived(&mut self, after: i64, before: Timestamp, limit: u32) -> Result<Vec<AuditRow>> {
         let statement = sql(concat!(
-            "SELECT seq, at, actor_id, actor, action, resource_kind, resource_id, resource_name, namespace, outcome ",
-            "FROM audit_entries WHERE seq > $1 AND at < $2 AND segment IS NULL ORDER BY seq LIMIT $3"
+            "SELECT seq, at, actor_id, actor, action, resource_kind, resource_id, resource_name, namespace, outcome, ",
+            "'' AS body, NULL AS personal, segment FROM audit_entries WHERE seq > $1 AND at < $2 AND segment IS NULL ORDER BY seq LIMIT $3"
         ));
-        each(&self.fetch(statement.bind(after).bind(before).bind(limit)).await?, head)
+        each(&self.fetch(statement.bind(after).bind(before).bind(limit)).await?, entry)
     }
 
     async fn has_archived(&mut self, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<bool> {

@@ -1,6 +1,8 @@
 //! What names people in archived entries. It stands in a file beside each segment: the segment stays as it is, byte for byte, when
 //! somebody is erased.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use ledger::evidence::{Names, names_beside, verify_names};
 use store::audit::AuditRow;
 
@@ -35,8 +37,7 @@ impl Service {
         let pack = read_pack(archive.as_slice()).map_err(|cause| unsound(cause.to_string()))?;
         let names = String::from_utf8(names).map_err(|cause| unsound(cause.to_string()))?;
         let names = verify_names(&pack.proofs, &names).map_err(|cause| unsound(cause.to_string()))?;
-        let mut names: std::collections::BTreeMap<_, _> =
-            names.into_iter().map(|one| (one.seq, one.personal)).collect();
+        let mut names: BTreeMap<_, _> = names.into_iter().map(|one| (one.seq, one.personal)).collect();
         let rows = pack.proofs.lines().filter_map(|line| {
             let proof = ledger::parse(line.as_bytes()).ok()?;
             let body = proof.get("body")?;
@@ -48,7 +49,7 @@ impl Service {
     /// Has what names people in these rows, and nothing else, stand beside the segment that has them.
     pub(crate) async fn name_beside(&self, segment: &str, rows: &[AuditRow]) -> Result<(), Failure> {
         let (of, lines) = (names_beside(segment), names_of(rows)?);
-        let (archive, name) = (std::sync::Arc::clone(&self.parts.archive), of.clone());
+        let (archive, name) = (Arc::clone(&self.parts.archive), of.clone());
         on_its_own(move || archive.write(&name, lines.as_bytes())).await.map_err(|cause| Failure::Writing(of, cause))
     }
 }
