@@ -98,9 +98,13 @@ impl AuditLog for Memory {
         Ok(())
     }
 
-    async fn take_queued_audit(&mut self, limit: u32) -> store::Result<Vec<QueuedEntry>> {
-        let taken = self.queue.len().min(limit as usize);
-        Ok(self.queue.drain(..taken).collect())
+    async fn queued_audit(&mut self, limit: u32) -> store::Result<Vec<(i64, QueuedEntry)>> {
+        Ok((1..).zip(self.queue.iter().take(limit as usize).cloned()).collect())
+    }
+
+    async fn take_queued_audit(&mut self, numbers: &[i64]) -> store::Result<()> {
+        self.queue.drain(..numbers.len());
+        Ok(())
     }
 
     async fn is_audit_queue_empty(&mut self) -> store::Result<bool> {

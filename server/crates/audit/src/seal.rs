@@ -115,6 +115,9 @@ impl Columns {
 
 /// Cuts what may come from outside, and takes out the one character that a database may refuse.
 fn word(text: &str) -> String {
+    if text.len() <= LONGEST_WORD && !text.contains('\0') {
+        return text.to_owned();
+    }
     text.chars().take(LONGEST_WORD).map(|character| if character == '\0' { '\u{fffd}' } else { character }).collect()
 }
 

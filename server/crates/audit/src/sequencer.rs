@@ -71,9 +71,15 @@ async fn sequence_all(store: &dyn Store, random: &dyn Random, keep: usize) -> Re
         }
     }
     loop {
+        // Made ready without holding anything, since it is most of the work; then put there, unless another node was quicker.
+        let ready = Ready::plan(store.snapshot().await?.as_mut(), random).await?;
         let mut unit = store.begin().await?;
-        let rows = sequence_some(unit.as_mut(), random).await?;
+        if !ready.take(unit.as_mut()).await? {
+            unit.rollback().await?;
+            continue;
+        }
         unit.commit().await?;
+        let rows = ready.rows;
         let sequenced = rows.len();
         end.size = rows.last().map_or(end.size, |row| row.seq);
         if end.fresh.len() >= keep {
@@ -86,27 +92,51 @@ async fn sequence_all(store: &dyn Store, random: &dyn Random, keep: usize) -> Re
     }
 }
 
-/// Gives some entries their places, within a unit that holds the end of the log until it ends; those that the tree has got.
-async fn sequence_some<L: AuditLog + ?Sized>(log: &mut L, random: &dyn Random) -> Result<Vec<AuditRow>, StoreError> {
-    // The end first: whoever holds it is the only one who takes from the queue, and who grows the tree.
-    let size = log.audit_size().await?;
-    let mut growth = resume(log).await?;
-    let planted = i64::try_from(growth.size()).map_err(|_| no_tree())?;
-    let mut rows = if planted < size { log.audit_from(planted, BATCH).await? } else { Vec::new() };
-    if rows.last().map_or(planted, |row| row.seq) == size {
-        let mut new = Vec::new();
-        for (place, QueuedEntry { entry, .. }) in (size + 1..).zip(log.take_queued_audit(BATCH).await?) {
-            new.push(seal(place, &serde_json::from_str(&entry).map_err(|_| unreadable())?, random)?);
+/// What comes next in the log, and in the tree.
+struct Ready {
+    /// Entries of the log before.
+    size: i64,
+    /// Entries of the tree before; fewer, where the log is from before there was one.
+    planted: i64,
+    /// The numbers in the queue of what gets a place in the log.
+    queued: Vec<i64>,
+    /// What the tree gets: all that gets a place in the log, or what has one already.
+    rows: Vec<AuditRow>,
+    tiles: Vec<AuditTile>,
+}
+
+impl Ready {
+    async fn plan<L: AuditLog + ?Sized>(log: &mut L, random: &dyn Random) -> Result<Self, StoreError> {
+        let size = log.audit_size().await?;
+        let mut growth = resume(log).await?;
+        let planted = i64::try_from(growth.size()).map_err(|_| no_tree())?;
+        let mut rows = if planted < size { log.audit_from(planted, BATCH).await? } else { Vec::new() };
+        let mut queued = Vec::new();
+        if rows.last().map_or(planted, |row| row.seq) == size {
+            for (place, (number, QueuedEntry { entry, .. })) in (size + 1..).zip(log.queued_audit(BATCH).await?) {
+                rows.push(seal(place, &serde_json::from_str(&entry).map_err(|_| unreadable())?, random)?);
+                queued.push(number);
+            }
         }
-        log.append_audit(size, &new).await?;
-        rows.extend(new);
+        for row in &rows {
+            growth.push(tree::leaf(row.body.as_bytes()));
+        }
+        let tiles = growth.changed().iter().map(stored).collect();
+        Ok(Self { size, planted, queued, rows, tiles })
     }
-    for row in &rows {
-        growth.push(tree::leaf(row.body.as_bytes()));
+
+    /// Takes the places, within a unit that holds the end of the log until it ends; false when it is another end by now.
+    async fn take<L: AuditLog + ?Sized>(&self, log: &mut L) -> Result<bool, StoreError> {
+        // The end first: whoever holds it is the only one who takes from the queue, and who grows the tree.
+        if log.audit_size().await? != self.size || log.audit_tree_size().await? != self.planted {
+            return Ok(false);
+        }
+        log.take_queued_audit(&self.queued).await?;
+        let (_, new) = self.rows.split_at(self.rows.len() - self.queued.len());
+        log.append_audit(self.size, new).await?;
+        log.put_audit_tiles(&self.tiles).await?;
+        Ok(true)
     }
-    let tiles: Vec<_> = growth.changed().iter().map(stored).collect();
-    log.put_audit_tiles(&tiles).await?;
-    Ok(rows)
 }
 
 /// The tree as it is stored.
@@ -217,6 +247,13 @@ mod tests {
 
     use super::*;
     use crate::fixture::{Counted, Memory, entry};
+
+    async fn sequence_some(log: &mut Memory, random: &dyn Random) -> Result<Vec<AuditRow>, StoreError> {
+        let ready = Ready::plan(log, random).await?;
+        assert!(ready.take(log).await?);
+        assert!(ready.rows.is_empty() || !ready.take(log).await?, "places are taken once");
+        Ok(ready.rows)
+    }
 
     #[test]
     fn entries_follow_each_other_without_gaps() {

@@ -11,6 +11,9 @@ use serde_json::{Map, Number, Value};
 /// The largest integer that a double, and so every JSON parser, keeps exactly: 2^53 - 1.
 const LARGEST: i64 = (1 << 53) - 1;
 
+/// Few entries are longer than this, in bytes.
+const MOST: usize = 1024;
+
 /// The value holds a number that the format does not have: a fraction, or one beyond 2^53 - 1.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the number {0} is not part of the format")]
@@ -21,7 +24,7 @@ pub struct NotCanonical(pub String);
 /// # Errors
 /// [`NotCanonical`]: it holds a number that the format does not have.
 pub fn canonical(value: &Value) -> Result<String, NotCanonical> {
-    let mut text = String::new();
+    let mut text = String::with_capacity(MOST);
     write(value, &mut text)?;
     Ok(text)
 }
@@ -106,23 +109,34 @@ fn by_utf16(left: &str, right: &str) -> Ordering {
 
 fn write_string(string: &str, text: &mut String) {
     text.push('"');
-    for character in string.chars() {
-        match character {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\u{8}' => text.push_str("\\b"),
-            '\t' => text.push_str("\\t"),
-            '\n' => text.push_str("\\n"),
-            '\u{c}' => text.push_str("\\f"),
-            '\r' => text.push_str("\\r"),
-            control if control < ' ' => {
-                text.push_str("\\u00");
-                text.push_str(&hex::encode([u8::try_from(u32::from(control)).unwrap_or_default()]));
-            }
-            other => text.push(other),
+    let mut rest = string;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' ')) {
+        let (plain, escaped) = rest.split_at(at);
+        text.push_str(plain);
+        let mut characters = escaped.chars();
+        if let Some(character) = characters.next() {
+            write_escaped(character, text);
+        }
+        rest = characters.as_str();
+    }
+    text.push_str(rest);
+    text.push('"');
+}
+
+fn write_escaped(character: char, text: &mut String) {
+    match character {
+        '"' => text.push_str("\\\""),
+        '\\' => text.push_str("\\\\"),
+        '\u{8}' => text.push_str("\\b"),
+        '\t' => text.push_str("\\t"),
+        '\n' => text.push_str("\\n"),
+        '\u{c}' => text.push_str("\\f"),
+        '\r' => text.push_str("\\r"),
+        control => {
+            text.push_str("\\u00");
+            text.push_str(&hex::encode([u8::try_from(u32::from(control)).unwrap_or_default()]));
         }
     }
-    text.push('"');
 }
 
 /// The number as an integer of the format; a fraction of zero, as some parsers write it, is none.

@@ -5,12 +5,15 @@
 //! tell of itself; so completeness is proved only against a checkpoint that was kept somewhere else ([`Outside`]). In the same
 //! way a file can be signed anew with another key, which is seen by whoever knows the right one.
 
+mod lines;
 mod written;
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufRead, Read},
+    io::{self, BufRead},
 };
+
+use lines::{Line, Lines};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -240,7 +243,7 @@ pub fn verify(reader: impl BufRead, outside: &Outside) -> Result<Verdict, io::Er
 /// # Errors
 /// It cannot be read.
 pub fn verify_with(reader: impl BufRead, outside: &Outside, segments: &Segments) -> Result<Verdict, io::Error> {
-    let mut lines = Lines { reader, number: 0, line: Vec::new() };
+    let mut lines = Lines::new(reader);
     let mut walk = Walk::new(outside, segments);
     let fault = match walk.through(&mut lines)? {
         Ok(()) => None,
@@ -349,7 +352,7 @@ impl<'a> Walk<'a> {
             Err(what) => return Ok(Err((None, what))),
             Ok(None) => return Ok(Err((None, What::Truncated))),
             Ok(Some(line)) => {
-                if let Err(what) = self.header(line) {
+                if let Err(what) = self.header(line.text) {
                     return Ok(Err((None, what)));
                 }
             }
@@ -361,7 +364,7 @@ impl<'a> Walk<'a> {
                 Ok(None) => return Ok(Err((None, What::Truncated))),
                 Ok(Some(line)) => line,
             };
-            match self.accept(line, &mut begun) {
+            match self.accept(&line, &mut begun) {
                 Err(broken) => return Ok(Err(broken)),
                 Ok(true) => break,
                 Ok(false) => {}
@@ -397,12 +400,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Accepts a line; whether it was the last.
-    fn accept(&mut self, line: &[u8], begun: &mut bool) -> Result<bool, Broken> {
-        if let Some(placed) = written::sound(line) {
+    fn accept(&mut self, line: &Line<'_>, begun: &mut bool) -> Result<bool, Broken> {
+        if let Some(placed) = &line.sound {
             self.begin(begun)?;
             return self.push(placed.seq, placed.hash).map(|()| false);
         }
-        let value = parse(line).map_err(|error| malformed(error.to_string()))?;
+        let value = parse(line.text).map_err(|error| malformed(error.to_string()))?;
         let Value::Object(mut members) = value else {
             return Err(malformed("not an object"));
         };
@@ -562,28 +565,6 @@ fn only(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, 
         None => Ok(None),
         Some(Value::String(text)) if members.is_empty() => Ok(Some(text)),
         Some(_) => Err(malformed(format!("{name} is not the only text of its line"))),
-    }
-}
-
-/// Lines of bounded length, counted. The length is checked before more is read.
-struct Lines<R> {
-    reader: R,
-    number: u64,
-    line: Vec<u8>,
-}
-
-impl<R: BufRead> Lines<R> {
-    fn next(&mut self) -> Result<Result<Option<&[u8]>, What>, io::Error> {
-        self.line.clear();
-        self.number += 1;
-        let read = self.reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut self.line)?;
-        if read == 0 {
-            return Ok(Ok(None));
-        }
-        if read as u64 == LONGEST_LINE && !self.line.ends_with(b"\n") {
-            return Ok(Err(What::TooLong));
-        }
-        Ok(Ok(Some(&self.line)))
     }
 }
 

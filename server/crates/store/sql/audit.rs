@@ -321,17 +321,23 @@ impl AuditLog for Unit {
         Ok(())
     }
 
-    async fn take_queued_audit(&mut self, limit: u32) -> Result<Vec<QueuedEntry>> {
-        let statement = sql(concat!(
-            "DELETE FROM audit_queue WHERE id IN (SELECT id FROM audit_queue ORDER BY id LIMIT $1) ",
-            "RETURNING id, actor_id, entry"
-        ));
-        let mut taken = each(&self.execute_returning(statement.bind(limit)).await?, |row| {
+    async fn queued_audit(&mut self, limit: u32) -> Result<Vec<(i64, QueuedEntry)>> {
+        let statement = sql("SELECT id, actor_id, entry FROM audit_queue ORDER BY id LIMIT $1");
+        each(&self.fetch(statement.bind(limit)).await?, |row| {
             let queued = QueuedEntry { actor_id: row.maybe_parsed("actor_id")?, entry: row.text("entry")? };
             Ok((row.integer("id")?, queued))
-        })?;
-        taken.sort_by_key(|(id, _)| *id);
-        Ok(taken.into_iter().map(|(_, queued)| queued).collect())
+        })
+    }
+
+    async fn take_queued_audit(&mut self, numbers: &[i64]) -> Result<()> {
+        for some in numbers.chunks(IDS_PER_QUERY) {
+            let mut taken = sql("DELETE FROM audit_queue WHERE id IN (");
+            taken.values(some.iter().copied()).push(")");
+            if usize::try_from(self.execute(taken).await?) != Ok(some.len()) {
+                return Err(StoreError::Conflict);
+            }
+        }
+        Ok(())
     }
 
     async fn is_audit_queue_empty(&mut self) -> Result<bool> {

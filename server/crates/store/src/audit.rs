@@ -135,8 +135,10 @@ pub trait AuditLog: Send {
     async fn append_audit(&mut self, before: i64, rows: &[AuditRow]) -> Result<()>;
     /// Writes entries that are to find their place later.
     async fn queue_audit(&mut self, entries: &[QueuedEntry]) -> Result<()>;
-    /// Takes what waits out of the queue, about in the order in which it was written; at most `limit`.
-    async fn take_queued_audit(&mut self, limit: u32) -> Result<Vec<QueuedEntry>>;
+    /// What waits, each with its number, about in the order in which it was written; at most `limit`.
+    async fn queued_audit(&mut self, limit: u32) -> Result<Vec<(i64, QueuedEntry)>>;
+    /// Takes entries with these numbers out of the queue; [`crate::StoreError::Conflict`] when one of them waits no more.
+    async fn take_queued_audit(&mut self, numbers: &[i64]) -> Result<()>;
     /// Whether nothing waits.
     async fn is_audit_queue_empty(&mut self) -> Result<bool>;
     /// Up to which entry the log can be searched. Within a writing unit it stays locked until the unit ends.

@@ -244,7 +244,7 @@ pub(super) async fn what_is_queued_is_taken_once_and_in_order(subject: Subject) 
     let queued = |number: i64| QueuedEntry { actor_id: (number == 2).then(|| user_id(2)), entry: number.to_string() };
     let mut unit = subject.unit().await;
     assert!(unit.is_audit_queue_empty().await.unwrap());
-    assert_eq!(unit.take_queued_audit(9).await.unwrap(), []);
+    assert_eq!(unit.queued_audit(9).await.unwrap(), []);
     unit.queue_audit(&[]).await.unwrap();
     unit.queue_audit(&[queued(1), queued(2)]).await.unwrap();
     unit.queue_audit(&[queued(3)]).await.unwrap();
@@ -252,11 +252,20 @@ pub(super) async fn what_is_queued_is_taken_once_and_in_order(subject: Subject) 
 
     let mut unit = subject.unit().await;
     assert!(!unit.is_audit_queue_empty().await.unwrap());
-    assert_eq!(unit.take_queued_audit(2).await.unwrap(), [queued(1), queued(2)]);
+    let (numbers, entries): (Vec<_>, Vec<_>) = unit.queued_audit(2).await.unwrap().into_iter().unzip();
+    assert_eq!(entries, [queued(1), queued(2)]);
+    unit.take_queued_audit(&numbers).await.unwrap();
     unit.rollback().await.unwrap();
     let mut unit = subject.unit().await;
-    assert_eq!(unit.take_queued_audit(2).await.unwrap(), [queued(1), queued(2)]);
-    assert_eq!(unit.take_queued_audit(2).await.unwrap(), [queued(3)]);
+    unit.take_queued_audit(&[]).await.unwrap();
+    unit.take_queued_audit(&numbers).await.unwrap();
+    let left = unit.queued_audit(2).await.unwrap();
+    assert_eq!(left.iter().map(|(_, entry)| entry.clone()).collect::<Vec<_>>(), [queued(3)]);
+    assert!(matches!(unit.take_queued_audit(&[left[0].0, numbers[0]]).await, Err(StoreError::Conflict)));
+    unit.rollback().await.unwrap();
+    let mut unit = subject.unit().await;
+    let all: Vec<_> = unit.queued_audit(9).await.unwrap().into_iter().map(|(number, _)| number).collect();
+    unit.take_queued_audit(&all).await.unwrap();
     assert!(unit.is_audit_queue_empty().await.unwrap());
     unit.commit().await.unwrap();
     assert!(subject.reading().await.is_audit_queue_empty().await.unwrap());
