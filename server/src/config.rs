@@ -49,6 +49,7 @@ pub(crate) const KEYS: &[&str] = &[
     "egress.loopback",
     "egress.only",
     "egress.exceptions",
+    "connections.check_every",
     "engine.calls",
     "engine.lease",
     "pools.engine",
@@ -72,6 +73,9 @@ pub(crate) const KEYS: &[&str] = &[
 
 /// How long events are kept unless told otherwise.
 const DEFAULT_EVENT_RETENTION: Duration = Duration::from_hours(7 * 24);
+
+/// From one check of a connection to the next unless told otherwise.
+const DEFAULT_CHECK_PAUSE: Duration = Duration::from_hours(1);
 
 /// Entries of the audit log are never archived sooner.
 const SHORTEST_AUDIT_RETENTION: Duration = Duration::from_hours(30 * 24);
@@ -129,6 +133,8 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
     pub(crate) egress: EgressPolicy,
+    /// From one check of a connection to the next.
+    pub(crate) check_connections_every: Duration,
     pub(crate) calls: usize,
     pub(crate) lease: Duration,
     pub(crate) pools: Pools,
@@ -254,6 +260,12 @@ impl Config {
                 loopback: values.parsed("egress.loopback", "true or false")?.unwrap_or(true),
                 only: values.list("egress.only", "networks such as 10.0.0.0/8")?,
                 exceptions: values.list("egress.exceptions", "networks such as 169.254.169.254/32")?,
+            },
+            check_connections_every: match values.text("connections.check_every") {
+                None => DEFAULT_CHECK_PAUSE,
+                Some(text) => workflow::duration::parse_iso8601(text)
+                    .filter(|pause| (Duration::from_mins(1)..=Duration::from_hours(7 * 24)).contains(pause))
+                    .ok_or_else(|| values.wrong("connections.check_every", "an ISO 8601 duration from PT1M to P7D"))?,
             },
             calls: values.parsed("engine.calls", "a number from 1 to 10000")?.unwrap_or(64),
             lease: match values.text("engine.lease") {

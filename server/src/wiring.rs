@@ -131,6 +131,7 @@ impl Foundation {
             random: Arc::clone(&self.random),
             live: extras.live,
             waker: extras.waker,
+            check_connections_every: config.check_connections_every,
             mail_enabled: config.mail.is_some(),
             base_url: extras.base_url,
             demo: extras.demo,

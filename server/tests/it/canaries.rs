@@ -86,12 +86,13 @@ async fn plant(server: &TestServer, admin: &str, found: &mut Found) {
         let answer = server.rest(method, path, token).json(&body).send().await.unwrap();
         (answer.status(), answer.bytes().await.unwrap())
     };
+    let owner = json!({"kind": "user", "id": server.get("/me", admin).await["id"]});
     let mut planted = BTreeSet::new();
     for (number, (kind, settings)) in connections().into_iter().enumerate() {
         let secrets = settings.as_object().unwrap().iter().filter(|(_, value)| holds(value.to_string().as_bytes()));
         let secrets: Vec<_> = secrets.map(|(name, _)| name.clone()).collect();
         planted.extend(secrets.iter().map(|name| format!("{kind}.{name}")));
-        let body = |settings: &Value| json!({"name": format!("{kind}-{number}"), "kind": kind, "settings": settings, "namespaces": ["*"]});
+        let body = |settings: &Value| json!({"name": format!("{kind}-{number}"), "kind": kind, "settings": settings, "namespaces": ["*"], "owner": owner});
         let (status, answer) = send(Method::POST, "/connections", admin, body(&settings)).await;
         assert_eq!(status, StatusCode::CREATED, "{kind}: {}", String::from_utf8_lossy(&answer));
         found.look(&format!("creating a connection of kind {kind}"), &answer);

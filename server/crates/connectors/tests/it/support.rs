@@ -123,6 +123,8 @@ impl Bench {
             namespaces: namespaces.to_string(),
             owner: None,
             last_check: None,
+            failing_since: None,
+            check_due_at: WallClock.now(),
             created_at: WallClock.now(),
             updated_at: WallClock.now(),
         }

@@ -6,6 +6,7 @@ mod access_reviews;
 mod auditing;
 mod authoring;
 mod calendars;
+mod connection_checks;
 mod controls;
 mod decisions;
 mod delegations;

@@ -192,6 +192,7 @@ impl Office {
             random: Arc::clone(&random),
             live: live.clone(),
             waker: Some(engine.waker()),
+            check_connections_every: crate::connection_checks::PAUSE,
             mail_enabled: mails,
             base_url: "http://rondo.example.test".to_owned(),
             demo: service::demo_organisation(),
