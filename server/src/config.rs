@@ -3,6 +3,7 @@
 //! Every key is a dotted name with a text behind it, wherever it came from, so that all three sources are read by the
 //! same code. `docs/configuration.md` explains the keys; a test holds it to [`KEYS`].
 
+mod egress;
 mod receivers;
 mod witnesses;
 
@@ -17,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use connectors::egress::{EgressPolicy, Network};
+use connectors::egress::{Egress, EgressPolicy, Network};
 use delivery::{Receiver, Way, Witness};
 use domain::AuditClass;
 use identity::{Secret, vault::KEY_VARIABLE};
@@ -132,7 +133,8 @@ pub(crate) struct Config {
     pub(crate) mail: Option<MailSettings>,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
-    pub(crate) egress: EgressPolicy,
+    /// What may be reached, by all and by the namespaces that have rules.
+    pub(crate) egress: Egress,
     /// From one check of a connection to the next.
     pub(crate) check_connections_every: Duration,
     pub(crate) calls: usize,
@@ -182,6 +184,8 @@ struct Values {
     receivers: Vec<toml::Table>,
     /// Those of `audit.witness`.
     witnesses: Vec<toml::Table>,
+    /// Those of `egress.namespace`.
+    namespaces: Vec<toml::Table>,
 }
 
 impl Config {
@@ -256,11 +260,7 @@ impl Config {
                 Some(_) => return Err(values.wrong("log.format", "text or json")),
             },
             log_level: values.text("log.level").unwrap_or("info").to_owned(),
-            egress: EgressPolicy {
-                loopback: values.parsed("egress.loopback", "true or false")?.unwrap_or(true),
-                only: values.list("egress.only", "networks such as 10.0.0.0/8")?,
-                exceptions: values.list("egress.exceptions", "networks such as 169.254.169.254/32")?,
-            },
+            egress: egress(&values)?,
             check_connections_every: match values.text("connections.check_every") {
                 None => DEFAULT_CHECK_PAUSE,
                 Some(text) => workflow::duration::parse_iso8601(text)
@@ -347,6 +347,10 @@ impl Values {
                 self.witnesses = receivers::tables(&name, value, path)?;
                 continue;
             }
+            if name == egress::TABLES {
+                self.namespaces = receivers::tables(&name, value, path)?;
+                continue;
+            }
             if let toml::Value::Table(inner) = value
                 && KEYS.iter().any(|key| key.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.')))
             {
@@ -402,6 +406,16 @@ fn plain_text(value: &toml::Value) -> String {
         toml::Value::Array(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
+}
+
+fn egress(values: &Values) -> Result<Egress> {
+    let policy = EgressPolicy {
+        loopback: values.parsed("egress.loopback", "true or false")?.unwrap_or(true),
+        only: values.list("egress.only", "networks such as 10.0.0.0/8, and names such as *.example.com")?,
+        exceptions: values.list("egress.exceptions", "networks such as 169.254.169.254/32")?,
+        ..EgressPolicy::default()
+    };
+    Ok(Egress::new(policy, egress::rules(&values.namespaces)?))
 }
 
 fn database(url: &str) -> Result<Database> {
@@ -721,6 +735,31 @@ mod tests {
     }
 
     #[test]
+    fn namespaces_have_rules_of_what_they_reach() {
+        let file = "[egress]\nonly = ['10.0.0.0/8', '*.example.com']\n\
+                    [[egress.namespace]]\nname = 'network'\nonly = ['10.1.0.0/16', 'git.example.com']\n";
+        let egress = load(file, &[], Flags::default()).unwrap().egress;
+        let network = egress.of(&"network".parse().unwrap());
+        let only: Vec<_> = network.narrowed.as_ref().unwrap().only.iter().map(ToString::to_string).collect();
+        assert_eq!(only, ["10.1.0.0/16", "git.example.com"]);
+        assert!(network.permit("10.1.2.3".parse().unwrap()).is_ok());
+        assert!(network.permit("10.2.2.3".parse().unwrap()).is_err());
+        assert!(egress.of(&"other".parse().unwrap()).permit("10.2.2.3".parse().unwrap()).is_ok());
+        assert!(load("[egress]\nonly = '10.0.0.0/40'", &[], Flags::default()).is_err());
+        for (keys, why) in [
+            ("name = 'A b'\nonly = []", "no namespace"),
+            ("name = 'a'", "missing field `only`"),
+            ("name = 'a'\nonly = ['http://x']", "a destination is"),
+            ("name = 'a'\nonly = []\nexcept = []", "unknown field `except`"),
+        ] {
+            let said = load(&format!("[[egress.namespace]]\n{keys}"), &[], Flags::default()).unwrap_err().to_string();
+            assert!(said.contains(why), "{keys}: {said}");
+        }
+        let twice = "[[egress.namespace]]\nname = 'a'\nonly = []\n".repeat(2);
+        assert!(load(&twice, &[], Flags::default()).unwrap_err().to_string().contains("more than one table"));
+    }
+
+    #[test]
     fn entries_of_a_class_without_a_time_are_kept_for_ever() {
         let none = load("", &[], Flags::default()).unwrap();
         assert!(none.audit_retention.0.is_empty());
@@ -751,6 +790,9 @@ mod tests {
         }
         for key in receivers::KEYS {
             assert!(page.contains(&format!("`{key}`")), "{key} of receivers is missing in docs/configuration.md");
+        }
+        for key in egress::KEYS {
+            assert!(page.contains(&format!("`{key}`")), "{key} of egress is missing in docs/configuration.md");
         }
         for key in witnesses::KEYS {
             assert!(page.contains(&format!("`{key}`")), "{key} of witnesses is missing in docs/configuration.md");

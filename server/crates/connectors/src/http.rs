@@ -9,10 +9,13 @@ pub(crate) mod exchange;
 pub(crate) mod outgoing;
 pub(crate) mod schema;
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
-use domain::view::CheckStep;
+use domain::{Name, view::CheckStep};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -61,6 +64,9 @@ pub struct Http {
     policy: Arc<EgressPolicy>,
     /// For services that the system's certificates vouch for; others get a client of their own.
     client: reqwest::Client,
+    /// The same for runs of namespaces that may not reach everything: connections that are kept open are as good as reaching, so
+    /// that each has its own.
+    narrowed: Mutex<BTreeMap<Name, reqwest::Client>>,
     tokens: authentication::Tokens,
 }
 
@@ -68,15 +74,30 @@ impl Http {
     /// Clients that reach what the policy permits.
     pub fn new(policy: Arc<EgressPolicy>) -> Result<Self, Failure> {
         let client = exchange::client(&policy, None, None)?;
-        Ok(Self { policy, client, tokens: authentication::Tokens::default() })
+        Ok(Self { policy, client, narrowed: Mutex::default(), tokens: authentication::Tokens::default() })
     }
 
-    /// A client that trusts this CA only, or the system's.
+    /// A client for what the server itself asks, that trusts this CA only, or the system's.
     pub(crate) fn client(&self, authority: Option<&str>) -> Result<reqwest::Client, Failure> {
         match authority {
             Some(_) => exchange::client(&self.policy, authority, None),
             None => Ok(self.client.clone()),
         }
+    }
+
+    /// A client for a call, that reaches what its run's namespace may.
+    fn client_of(&self, egress: &Arc<EgressPolicy>, authority: Option<&str>) -> Result<reqwest::Client, Failure> {
+        let Some(narrowed) = &egress.narrowed else { return self.client(authority) };
+        if authority.is_some() {
+            return exchange::client(egress, authority, None);
+        }
+        let mut clients = self.narrowed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&narrowed.namespace) {
+            return Ok(client.clone());
+        }
+        let client = exchange::client(egress, None, None)?;
+        clients.insert(narrowed.namespace.clone(), client.clone());
+        Ok(client)
     }
 
     /// The content at an endpoint as the specification writes it: a URI, or an object of `uri` and `authentication`.
@@ -107,8 +128,8 @@ impl Http {
         self.exchange(outgoing, None, true, context)?.stream(outgoing).await
     }
 
-    /// What may be reached.
-    #[cfg(any(feature = "asyncapi", feature = "git", feature = "grpc"))]
+    /// What the server itself may reach.
+    #[cfg(feature = "git")]
     pub(crate) fn policy(&self) -> &EgressPolicy {
         &self.policy
     }
@@ -121,8 +142,9 @@ impl Http {
         credentials: Option<&Credentials>,
         context: &CallContext,
     ) -> Result<Shown, Failure> {
-        let (client, elsewhere) = (self.client.clone(), self.client.clone());
-        exchange::Exchange { http: self, client, elsewhere, repeatable: true, context }.shown(credentials).await
+        let client = self.client_of(&context.egress, None)?;
+        let (elsewhere, plain) = (client.clone(), client.clone());
+        exchange::Exchange { http: self, client, elsewhere, plain, repeatable: true, context }.shown(credentials).await
     }
 
     /// Forgets a kept token that a service refused: it may have been withdrawn before its time. Whether there was one, so
@@ -140,21 +162,27 @@ impl Http {
         endpoint: &Value,
         headers: &serde_json::Map<String, Value>,
         connection: Option<&ResolvedConnection>,
+        context: &CallContext,
     ) -> Result<Way, Failure> {
         let settings = connection.map(ResolvedConnection::settings::<Settings>).transpose()?;
         let with = serde_json::json!({"method": "post", "endpoint": endpoint, "headers": headers});
         let outgoing = Outgoing::unmarked(&with, settings.as_ref())?;
-        exchange::permit_literal(&self.policy, &outgoing.url)?;
+        exchange::permit_literal(&context.egress, &outgoing.url)?;
         let authority = settings.as_ref().and_then(|settings| settings.ca.as_deref());
-        let client = self.client_showing(&outgoing, authority)?;
+        let client = self.client_showing(&outgoing, authority, context)?;
         Ok(Way { client, url: outgoing.url, headers: outgoing.headers, credentials: outgoing.credentials })
     }
 
     /// A client that also shows the certificate which the request is to be sent with.
-    fn client_showing(&self, outgoing: &Outgoing, authority: Option<&str>) -> Result<reqwest::Client, Failure> {
+    fn client_showing(
+        &self,
+        outgoing: &Outgoing,
+        authority: Option<&str>,
+        context: &CallContext,
+    ) -> Result<reqwest::Client, Failure> {
         match &outgoing.credentials {
-            Some(Credentials::Certificate(shown)) => exchange::client(&self.policy, authority, Some(shown)),
-            _ => self.client(authority),
+            Some(Credentials::Certificate(shown)) => exchange::client(&context.egress, authority, Some(shown)),
+            _ => self.client_of(&context.egress, authority),
         }
     }
 
@@ -165,8 +193,10 @@ impl Http {
         repeatable: bool,
         context: &'a CallContext,
     ) -> Result<exchange::Exchange<'a>, Failure> {
-        let (client, elsewhere) = (self.client_showing(outgoing, authority)?, self.client(authority)?);
-        Ok(exchange::Exchange { http: self, client, elsewhere, repeatable, context })
+        let client = self.client_showing(outgoing, authority, context)?;
+        let elsewhere = self.client_of(&context.egress, authority)?;
+        let plain = self.client_of(&context.egress, None)?;
+        Ok(exchange::Exchange { http: self, client, elsewhere, plain, repeatable, context })
     }
 }
 

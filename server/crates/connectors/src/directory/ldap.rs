@@ -27,7 +27,6 @@ use settings::Settings;
 
 /// One call on a directory behind LDAP.
 pub(super) struct Caller<'a> {
-    pub(super) policy: &'a EgressPolicy,
     pub(super) portal: &'a Portal,
     pub(super) context: &'a CallContext,
 }
@@ -40,7 +39,7 @@ impl Caller<'_> {
     ) -> Result<Value, Failure> {
         let settings = Settings::read(connection)?;
         let (name, subject) = (operation.name(), operation.subject());
-        let mut session = Session::open(self.policy, settings).await?;
+        let mut session = Session::open(&self.context.egress, settings).await?;
         let result = self.run(&mut session, operation).await;
         session.close().await;
         match &result {
@@ -56,7 +55,7 @@ impl Caller<'_> {
         connection: &ResolvedConnection,
         operation: &Operation,
     ) -> Result<Option<Value>, Failure> {
-        let mut session = Session::open(self.policy, Settings::read(connection)?).await?;
+        let mut session = Session::open(&self.context.egress, Settings::read(connection)?).await?;
         let found = match operation {
             Operation::CreateUser(person) => session.created_user(&person.login, &self.context.key).await,
             Operation::CreateGroup { group, .. } => session.created_group(group, &self.context.key).await,

@@ -112,10 +112,12 @@ pub(crate) struct Shown {
 /// One call, with all its redirects.
 pub(super) struct Exchange<'a> {
     pub(super) http: &'a Http,
-    /// For the call itself; what is asked of others on the way goes by `http.client`.
+    /// For the call itself.
     pub(super) client: Client,
     /// For other origins that a redirect leads to: it shows no certificate.
     pub(super) elsewhere: Client,
+    /// For what is asked of others on the way.
+    pub(super) plain: Client,
     /// Whether the request may be sent twice without harm.
     pub(super) repeatable: bool,
     pub(super) context: &'a CallContext,
@@ -200,7 +202,7 @@ impl Exchange<'_> {
 
     /// The answer as far as its headers.
     async fn request(&self, outgoing: &Outgoing, authorization: Option<HeaderValue>) -> Result<Answer, Failure> {
-        permit_literal(&self.http.policy, &outgoing.url)?;
+        permit_literal(&self.context.egress, &outgoing.url)?;
         let client = if outgoing.away { &self.elsewhere } else { &self.client };
         let mut request =
             client.request(outgoing.method.clone(), outgoing.url.clone()).headers(outgoing.headers.clone());
@@ -252,8 +254,8 @@ impl Exchange<'_> {
 
     /// Gets a document that the call needs. Nothing of the call itself has been sent when this fails.
     pub(super) async fn fetch(&self, url: Url) -> Result<(u16, Vec<u8>), Failure> {
-        permit_literal(&self.http.policy, &url)?;
-        self.ask(self.http.client.get(url).header(ACCEPT, "application/json")).await
+        permit_literal(&self.context.egress, &url)?;
+        self.ask(self.plain.get(url).header(ACCEPT, "application/json")).await
     }
 
     /// Asks an authorization server. Nothing of the call itself has been sent when this fails.
@@ -264,8 +266,8 @@ impl Exchange<'_> {
         body: Vec<u8>,
         authorization: Option<HeaderValue>,
     ) -> Result<(u16, Vec<u8>), Failure> {
-        permit_literal(&self.http.policy, &url)?;
-        let mut request = self.http.client.post(url).header(ACCEPT, "application/json").body(body);
+        permit_literal(&self.context.egress, &url)?;
+        let mut request = self.plain.post(url).header(ACCEPT, "application/json").body(body);
         request = request.header(CONTENT_TYPE, content_type);
         if let Some(value) = authorization {
             request = request.header(AUTHORIZATION, value);
@@ -275,7 +277,7 @@ impl Exchange<'_> {
 
     async fn ask(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>), Failure> {
         let broken = |error: &reqwest::Error| match refused_by_policy(error) {
-            Some(refused) => Failure::configuration(refused.to_string()),
+            Some(refused) => refused.clone().into(),
             None => Failure::unreachable(chain(error)),
         };
         let answer = request.send().await.map_err(|error| broken(&error))?;
@@ -300,13 +302,13 @@ pub(super) fn permit_literal(policy: &EgressPolicy, url: &Url) -> Result<(), Fai
         Some(Host::Ipv6(v6)) => v6.into(),
         _ => return Ok(()),
     };
-    policy.permit(address).map_err(|refused| DialError::from(refused).into())
+    policy.permit(address).map_err(Failure::from)
 }
 
 /// What a failure of the client means; `after_sending` makes the one of a request that may have arrived.
 pub(crate) fn failed(error: &reqwest::Error, after_sending: impl FnOnce(RunError) -> Failure) -> Failure {
     if let Some(refused) = refused_by_policy(error) {
-        return Failure::configuration(refused.to_string());
+        return refused.clone().into();
     }
     let words = chain(error);
     if error.is_builder() {

@@ -11,6 +11,7 @@
 mod asyncapi;
 mod authentication;
 mod builtin;
+mod egress;
 mod git;
 mod grpc;
 mod http;

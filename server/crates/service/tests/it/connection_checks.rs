@@ -128,8 +128,9 @@ async fn a_connection_that_fails_is_kept_and_its_owner_told_once_until_it_works_
     let told: Vec<_> = notices.iter().filter(|(kind, _)| kind == "connection-fails").collect();
     assert_eq!(told.len(), 2, "once for each period: {notices:?}");
     assert!(told[0].1.starts_with("website (no connection to 127.0.0.1"), "{}", told[0].1);
-    let mut unit = office.store.snapshot().await.unwrap();
-    let mails = unit.due_outgoing(office.now() + PAUSE, 100).await.unwrap();
+    let mut unit = office.store.begin().await.unwrap();
+    let mails = unit.take_outgoing("mail", office.now(), PAUSE, 100).await.unwrap();
+    drop(unit);
     let mails = mails.iter().map(|mail| serde_json::from_str::<NoticeMail>(&mail.payload).unwrap());
     let to: Vec<_> = mails.filter(|mail| mail.kind == NoticeKind::ConnectionFails).map(|mail| mail.to).collect();
     assert_eq!(to, ["author@example.test", "author@example.test"]);

@@ -11,6 +11,7 @@ mod controls;
 mod decisions;
 mod delegations;
 mod doors;
+mod egress;
 mod elsewhere;
 mod emergencies;
 mod erasure;
