@@ -14,11 +14,12 @@ use std::{
     num::NonZeroU32,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use connectors::egress::{Egress, EgressPolicy, Network};
+use connectors::egress::{Egress, EgressPolicy, Network, Proxy};
 use delivery::{Receiver, Way, Witness};
 use domain::AuditClass;
 use identity::{Secret, vault::KEY_VARIABLE};
@@ -50,6 +51,12 @@ pub(crate) const KEYS: &[&str] = &[
     "egress.loopback",
     "egress.only",
     "egress.exceptions",
+    "egress.proxy.url",
+    "egress.proxy.user",
+    "egress.proxy.password",
+    "egress.proxy.password_file",
+    "egress.proxy.no_proxy",
+    "egress.proxy.names",
     "connections.check_every",
     "engine.calls",
     "engine.lease",
@@ -408,12 +415,58 @@ fn plain_text(value: &toml::Value) -> String {
     }
 }
 
+/// The proxy that connections go through.
+fn proxy(values: &Values) -> Result<Option<Proxy>> {
+    let Some(url) = values.parsed::<Url>("egress.proxy.url", "an address such as http://proxy.example.com:3128")?
+    else {
+        return Ok(None);
+    };
+    let plain = url.scheme() == "http" && url.username().is_empty() && url.password().is_none();
+    let Some(host) = url.host_str().filter(|_| plain && matches!(url.path(), "" | "/") && url.query().is_none()) else {
+        bail!(
+            "egress.proxy.url is an address such as http://proxy.example.com:3128; whoever signs in there stands in \
+             egress.proxy.user and egress.proxy.password_file"
+        );
+    };
+    let password = secret(values, "egress.proxy.password", "egress.proxy.password_file")?;
+    let credentials = match (values.text("egress.proxy.user"), password) {
+        (Some(user), Some(password)) => Some((user.to_owned(), Secret::new(password))),
+        (None, None) => None,
+        (Some(_), None) => {
+            bail!("egress.proxy.user is set without egress.proxy.password or egress.proxy.password_file")
+        }
+        (None, Some(_)) => bail!("egress.proxy.password is set without egress.proxy.user"),
+    };
+    let resolves = match values.text("egress.proxy.names") {
+        None | Some("here") => false,
+        Some("proxy") => true,
+        Some(_) => return Err(values.wrong("egress.proxy.names", "here or proxy")),
+    };
+    let wanted = "networks such as 10.0.0.0/8, and names such as *.example.com";
+    let no_proxy = values.list("egress.proxy.no_proxy", wanted)?;
+    Ok(Some(Proxy { host: host.to_owned(), port: url.port().unwrap_or(80), credentials, no_proxy, resolves }))
+}
+
+/// A secret that is given as it is, or stands in a file.
+fn secret(values: &Values, plain: &str, file: &str) -> Result<Option<String>> {
+    match (values.text(plain), values.text(file)) {
+        (Some(_), Some(_)) => bail!("{plain} and {file} are both set; keep one"),
+        (Some(text), None) => Ok(Some(text.to_owned())),
+        (None, Some(path)) => {
+            let text = fs::read_to_string(path).with_context(|| format!("{file} {path} cannot be read"))?;
+            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
 fn egress(values: &Values) -> Result<Egress> {
     let policy = EgressPolicy {
         loopback: values.parsed("egress.loopback", "true or false")?.unwrap_or(true),
         only: values.list("egress.only", "networks such as 10.0.0.0/8, and names such as *.example.com")?,
         exceptions: values.list("egress.exceptions", "networks such as 169.254.169.254/32")?,
-        ..EgressPolicy::default()
+        proxy: proxy(values)?.map(Arc::new),
+        narrowed: None,
     };
     Ok(Egress::new(policy, egress::rules(&values.namespaces)?))
 }
@@ -491,15 +544,7 @@ fn mail(values: &Values) -> Result<Option<MailSettings>> {
         Some("none") => (MailEncryption::None, 25),
         Some(_) => return Err(values.wrong("mail.encryption", "tls, starttls or none")),
     };
-    let password = match (values.text("mail.password"), values.text("mail.password_file")) {
-        (Some(_), Some(_)) => bail!("mail.password and mail.password_file are both set; keep one"),
-        (Some(text), None) => Some(text.to_owned()),
-        (None, Some(path)) => {
-            let text = fs::read_to_string(path).with_context(|| format!("mail.password_file {path} cannot be read"))?;
-            Some(text.trim_end_matches(['\r', '\n']).to_owned())
-        }
-        (None, None) => None,
-    };
+    let password = secret(values, "mail.password", "mail.password_file")?;
     let credentials = match (values.text("mail.user"), password) {
         (Some(user), Some(password)) => Some((user.to_owned(), Secret::new(password))),
         (None, None) => None,
@@ -757,6 +802,29 @@ mod tests {
         }
         let twice = "[[egress.namespace]]\nname = 'a'\nonly = []\n".repeat(2);
         assert!(load(&twice, &[], Flags::default()).unwrap_err().to_string().contains("more than one table"));
+    }
+
+    #[test]
+    fn a_proxy_has_its_password_beside_its_address() {
+        let file =
+            "[egress.proxy]\nurl = 'http://proxy.test:3128'\nuser = 'rondo'\nno_proxy = ['10.0.0.0/8', '*.intern']";
+        let config = load(file, &[("RONDO_EGRESS_PROXY_PASSWORD", "hunter2")], Flags::default()).unwrap();
+        let policy = config.egress.everywhere();
+        let proxy = policy.proxy.as_ref().unwrap();
+        assert_eq!((proxy.to_string().as_str(), proxy.no_proxy.len(), proxy.resolves), ("proxy.test:3128", 2, false));
+        assert_eq!(proxy.credentials.as_ref().unwrap().1.expose(), "hunter2");
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert!(load("", &[], Flags::default()).unwrap().egress.everywhere().proxy.is_none());
+        for (keys, why) in [
+            ("url = 'http://u:hunter2@proxy.test'", "egress.proxy.user"),
+            ("url = 'socks5://proxy.test'", "such as http://proxy.example.com:3128"),
+            ("url = 'http://proxy.test'\nuser = 'rondo'", "without egress.proxy.password"),
+            ("url = 'http://proxy.test'\nnames = 'nowhere'", "here or proxy"),
+            ("url = 'http://proxy.test'\nno_proxy = 'http://x'", "networks such as"),
+        ] {
+            let said = load(&format!("[egress.proxy]\n{keys}"), &[], Flags::default()).unwrap_err().to_string();
+            assert!(said.contains(why) && !said.contains("hunter2"), "{keys}: {said}");
+        }
     }
 
     #[test]

@@ -4,9 +4,15 @@
 //! that resolves to something else the second time gains nothing. Link-local addresses (among them the metadata service
 //! of every cloud) are never reached unless named in [`EgressPolicy::exceptions`].
 //!
+//! Where there is a [`Proxy`], it is told the host's name. The address is judged all the same, as it is resolved here; that the
+//! proxy resolves it to the same one is the proxy's to answer for. Where names can only be resolved by the proxy, they are
+//! judged by name.
+//!
 //! A server has a policy for all, and can have rules for namespaces, which narrow it: [`Egress`] gives each namespace its own.
 //! What a run reaches goes by that of its namespace, which is [`crate::CallContext::egress`]. What the server itself asks (checks
 //! of connections, what definitions refer to while they are stored, branches of repositories) goes by the one for all.
+
+mod proxy;
 
 use std::{
     borrow::Cow,
@@ -21,6 +27,8 @@ use std::{
 use domain::Name;
 use tokio::net::TcpStream;
 use workflow::{RunError, StandardError};
+
+pub use proxy::Proxy;
 
 /// How long connecting to one address may take.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -41,6 +49,8 @@ pub struct EgressPolicy {
     pub only: Vec<Destination>,
     /// Networks that may be reached although they are link-local or metadata services.
     pub exceptions: Vec<Network>,
+    /// What connections go through; none: straight to where they lead.
+    pub proxy: Option<Arc<Proxy>>,
     /// What a namespace may reach of all that; none for the server itself, and for namespaces without rules.
     pub narrowed: Option<Narrowed>,
 }
@@ -56,7 +66,7 @@ pub struct Narrowed {
 
 impl Default for EgressPolicy {
     fn default() -> Self {
-        Self { loopback: true, only: Vec::new(), exceptions: Vec::new(), narrowed: None }
+        Self { loopback: true, only: Vec::new(), exceptions: Vec::new(), proxy: None, narrowed: None }
     }
 }
 
@@ -103,19 +113,48 @@ impl EgressPolicy {
         self.permit_everywhere(host, address)?;
         match &self.narrowed {
             Some(narrowed) if !narrowed.only.iter().any(|one| one.covers(host, address)) => {
-                let Narrowed { namespace, only } = narrowed;
-                let reason = format!(
-                    "the rule egress.namespace “{namespace}” lets its runs reach {}",
-                    if only.is_empty() { "nothing".to_owned() } else { format!("{} only", listed(only)) }
-                );
-                Err(EgressRefused { address, reason: Cow::Owned(reason) })
+                Err(narrowed.refuse(address))
             }
             _ => Ok(()),
         }
     }
 
+    /// Whether a host may be reached of which only the name is known here: the proxy resolves it. Only names can say so.
+    fn permit_name(&self, host: &str) -> Result<(), EgressRefused> {
+        if let Ok(address) = bare(host).parse() {
+            return self.permit_as(Some(host), address);
+        }
+        if !self.only.is_empty() && !self.only.iter().any(|one| one.names(host)) {
+            return Err(outside(&self.only, host));
+        }
+        match &self.narrowed {
+            Some(narrowed) if !narrowed.only.iter().any(|one| one.names(host)) => Err(narrowed.refuse(host)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The way to a host, if it may be reached.
+    pub async fn route(&self, host: &str, port: u16) -> Result<Route<'_>, DialError> {
+        let Some(proxy) = self.proxy.as_deref() else { return Ok(Route::Straight(self.resolve(host, port).await?)) };
+        if proxy.resolves && !proxy.is_bypassed(host, bare(host).parse().ok()) {
+            self.permit_name(host)?;
+            return Ok(Route::Through(proxy));
+        }
+        let addresses = self.resolve(host, port).await?;
+        let near = addresses.iter().any(|address| proxy.is_bypassed(host, Some(address.ip())));
+        Ok(if near { Route::Straight(addresses) } else { Route::Through(proxy) })
+    }
+
+    /// Opens a TCP connection by the way that was found.
+    pub async fn take(&self, route: &Route<'_>, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        match route {
+            Route::Straight(addresses) => self.connect_to(host, port, addresses).await,
+            Route::Through(proxy) => proxy.connect(host, port).await,
+        }
+    }
+
     fn permit_everywhere(&self, host: Option<&str>, address: IpAddr) -> Result<(), EgressRefused> {
-        let refuse = |reason| Err(EgressRefused { address, reason: Cow::Borrowed(reason) });
+        let refuse = |reason| Err(EgressRefused { what: address.to_string(), reason: Cow::Borrowed(reason) });
         if self.exceptions.iter().any(|network| network.contains(address)) {
             return Ok(());
         }
@@ -140,15 +179,14 @@ impl EgressPolicy {
             return refuse("not the address of one machine");
         }
         if !self.only.is_empty() && !self.only.iter().any(|one| one.covers(host, address)) {
-            let reason = format!("the rule egress.only lets this server reach {} only", listed(&self.only));
-            return Err(EgressRefused { address, reason: Cow::Owned(reason) });
+            return Err(outside(&self.only, address));
         }
         Ok(())
     }
 
     /// Resolves a name to the addresses that may be reached. Numeric hosts resolve to themselves.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let bare = bare(host);
         let found: Vec<SocketAddr> = tokio::time::timeout(CONNECT_LIMIT, tokio::net::lookup_host((bare, port)))
             .await
             .map_err(|_| DialError::Name { host: host.to_owned(), reason: "no answer in time".to_owned() })?
@@ -174,10 +212,10 @@ impl EgressPolicy {
         }
     }
 
-    /// Opens a TCP connection to the first address that answers.
+    /// Opens a TCP connection to the first address that answers, or through the proxy.
     pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
-        let addresses = self.resolve(host, port).await?;
-        self.connect_to(host, port, &addresses).await
+        let route = self.route(host, port).await?;
+        self.take(&route, host, port).await
     }
 
     /// Opens a TCP connection to the first of these addresses that answers; they are judged again.
@@ -199,6 +237,34 @@ impl EgressPolicy {
     }
 }
 
+/// The way to a host.
+#[derive(Debug)]
+pub enum Route<'a> {
+    /// To one of these addresses.
+    Straight(Vec<SocketAddr>),
+    /// Through the proxy.
+    Through(&'a Proxy),
+}
+
+impl Narrowed {
+    fn refuse(&self, what: impl fmt::Display) -> EgressRefused {
+        let Self { namespace, only } = self;
+        let most = if only.is_empty() { "nothing".to_owned() } else { format!("{} only", listed(only)) };
+        let reason = format!("the rule egress.namespace “{namespace}” lets its runs reach {most}");
+        EgressRefused { what: what.to_string(), reason: Cow::Owned(reason) }
+    }
+}
+
+fn outside(only: &[Destination], what: impl fmt::Display) -> EgressRefused {
+    let reason = format!("the rule egress.only lets this server reach {} only", listed(only));
+    EgressRefused { what: what.to_string(), reason: Cow::Owned(reason) }
+}
+
+/// A host without the brackets of IPv6 addresses.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 /// The IPv4 address that an IPv6 address stands for (mapped, or translated by NAT64), else itself.
 fn embedded(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
@@ -215,10 +281,10 @@ fn embedded(address: IpAddr) -> IpAddr {
 
 /// An address that may not be reached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{address} may not be reached from here: {reason}")]
+#[error("{what} may not be reached from here: {reason}")]
 pub struct EgressRefused {
-    /// The address.
-    pub address: IpAddr,
+    /// The address, or the name where that is all that is known.
+    pub what: String,
     /// Why: which rule.
     pub reason: Cow<'static, str>,
 }
@@ -247,6 +313,16 @@ pub enum DialError {
         /// What the system said, of the last address tried.
         reason: String,
     },
+    /// The proxy opens no way.
+    #[error("no connection through the proxy {proxy}: {reason}")]
+    Proxy {
+        /// Which proxy.
+        proxy: String,
+        /// Whether it said no.
+        refused: bool,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl DialError {
@@ -255,7 +331,7 @@ impl DialError {
     pub const fn step(&self) -> &'static str {
         match self {
             Self::Name { .. } => "name",
-            Self::Refused(_) | Self::Connect { .. } => "connect",
+            Self::Refused(_) | Self::Connect { .. } | Self::Proxy { .. } => "connect",
         }
     }
 }
@@ -264,6 +340,7 @@ impl From<DialError> for crate::Failure {
     fn from(error: DialError) -> Self {
         match error {
             DialError::Refused(refused) => refused.into(),
+            DialError::Proxy { refused: true, .. } => Self::configuration(error.to_string()),
             other => Self::unreachable(other.to_string()),
         }
     }
@@ -294,13 +371,19 @@ pub struct InvalidDestination;
 impl Destination {
     /// Whether an address, to which `host` was resolved, is one of these.
     fn covers(&self, host: Option<&str>, address: IpAddr) -> bool {
-        let host = || host.map(|host| host.trim_end_matches('.').to_ascii_lowercase());
         match self {
             Self::Network(network) => network.contains(address),
-            Self::Host(name) => host().is_some_and(|host| host == *name),
-            Self::Below(end) => {
-                host().is_some_and(|host| host.strip_suffix(end.as_str()).is_some_and(|rest| rest.ends_with('.')))
-            }
+            Self::Host(_) | Self::Below(_) => host.is_some_and(|host| self.names(host)),
+        }
+    }
+
+    /// Whether it says this name.
+    fn names(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        match self {
+            Self::Network(_) => false,
+            Self::Host(name) => host == *name,
+            Self::Below(end) => host.strip_suffix(end.as_str()).is_some_and(|rest| rest.ends_with('.')),
         }
     }
 }

@@ -19,9 +19,7 @@ use super::{
     operation::{Operation, Person},
     password,
 };
-use crate::{
-    CallContext, Failure, ResolvedConnection, connection::Steps, egress::EgressPolicy, registry::from_store, tls,
-};
+use crate::{CallContext, Failure, ResolvedConnection, connection::Steps, egress::EgressPolicy, registry::from_store};
 use session::Session;
 use settings::Settings;
 
@@ -158,7 +156,7 @@ pub(super) async fn check(policy: &EgressPolicy, connection: &ResolvedConnection
         Ok(settings) => settings,
         Err(failure) => return steps.fail("settings", failure.detail()),
     };
-    let config = match tls::client_config(settings.ca.as_deref()) {
+    let config = match settings.tls.config() {
         Ok(config) => config,
         Err(error) => return steps.fail("settings", &error.to_string()),
     };

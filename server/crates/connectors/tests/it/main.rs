@@ -18,6 +18,7 @@ mod http;
 mod ldap;
 mod mcp;
 mod openapi;
+mod proxy;
 mod registry;
 mod shipped;
 mod smtp;
