@@ -32,6 +32,8 @@ pub enum Topic {
     Notifications,
     /// Repositories whose branches bring definitions, or what came of them.
     Repositories,
+    /// Connections, or whether they work.
+    Connections,
 }
 
 /// The versions that resources depend on.
@@ -41,6 +43,7 @@ pub struct Live {
     approvals: RwSignal<u64>,
     notifications: RwSignal<u64>,
     repositories: RwSignal<u64>,
+    connections: RwSignal<u64>,
     /// Whether the stream is cut off.
     pub offline: RwSignal<bool>,
 }
@@ -57,7 +60,7 @@ impl Live {
     }
 
     fn touch_all(self) {
-        for topic in [Topic::Runs, Topic::Approvals, Topic::Notifications, Topic::Repositories] {
+        for topic in [Topic::Runs, Topic::Approvals, Topic::Notifications, Topic::Repositories, Topic::Connections] {
             self.touch(topic);
         }
     }
@@ -68,6 +71,7 @@ impl Live {
             Topic::Approvals => self.approvals,
             Topic::Notifications => self.notifications,
             Topic::Repositories => self.repositories,
+            Topic::Connections => self.connections,
         }
     }
 }
@@ -84,6 +88,7 @@ pub(crate) fn provide_live(signed_in: bool) -> Live {
         approvals: RwSignal::new(0),
         notifications: RwSignal::new(0),
         repositories: RwSignal::new(0),
+        connections: RwSignal::new(0),
         offline: RwSignal::new(false),
     };
     provide_context(live);
@@ -97,6 +102,7 @@ pub(crate) fn provide_live(signed_in: bool) -> Live {
                     "approvals" => live.touch(Topic::Approvals),
                     "notifications" => live.touch(Topic::Notifications),
                     "repositories" => live.touch(Topic::Repositories),
+                    "connections" => live.touch(Topic::Connections),
                     _ => {}
                 }
             }

@@ -181,8 +181,8 @@ for (const [what, host, failed] of [
   ['nobody listens', '127.0.0.1', 'Connect'],
   ['the name is unknown', 'directory.invalid', 'Name'],
 ] as const) {
-  test(`the connection test says which step failed when ${what}`, async ({ as }) => {
-    const admin = await as('admin')
+  test(`a connection is kept and says which step failed when ${what}`, async ({ as, rondo }) => {
+    const [admin, rest] = [await as('admin'), await rondo.rest('admin')]
     const name = `dir-${failed.toLowerCase()}`
     await visit(admin, '/admin/connections')
     await admin.getByRole('link', { name: 'New connection' }).click()
@@ -193,15 +193,40 @@ for (const [what, host, failed] of [
     await dialog.getByLabel('Base DN').fill('dc=example,dc=test')
     await dialog.getByLabel('Sign-in DN').fill('cn=portal,dc=example,dc=test')
     await dialog.getByLabel('Password').fill('secret words')
-    await dialog.getByRole('button', { name: 'Save' }).click()
-    await expect(dialog).toBeHidden()
+    await expect(dialog.getByLabel('Owner')).toHaveValue('admin')
+    await dialog.getByLabel('Owner').fill('team it-identity')
+    await dialog.getByRole('button', { name: 'Save and test' }).click()
+    await expect(dialog).toBeHidden({ timeout: 30_000 })
 
     const card = admin.locator('.card').filter({ has: admin.getByRole('heading', { name, exact: true }) })
     await expect(card).toContainText('Stored, encrypted')
-    await card.getByRole('button', { name: 'Test' }).click()
-    await expect(card).toContainText('Does not work', { timeout: 30_000 })
+    await expect(card).toContainText('team it-identity')
+    await expect(card).toContainText('Does not work')
+    await expect(card).toContainText('Fails since')
     await expect(card.getByRole('listitem').last()).toContainText(failed)
     await expect(card.getByRole('listitem').last()).toContainText('Failed:')
+    await card.getByRole('button', { name: 'Test' }).click()
+    await expect(card).toContainText('Does not work', { timeout: 30_000 })
+
+    // Who works in the portal sees it where they begin, and comes from there to what fails.
+    await visit(admin, '/')
+    const banner = admin.locator('.banner').filter({ hasText: name })
+    await expect(banner).toContainText('not work')
+    await banner.getByRole('link').click()
+    await expect(card).toBeVisible()
+    await expect(admin.getByRole('heading', { name: 'directory', exact: true })).toHaveCount(0)
+    await admin.getByRole('link', { name: 'Works', exact: true }).click()
+    await expect(admin.getByRole('heading', { name: 'directory', exact: true })).toBeVisible()
+    await expect(card).toBeHidden()
+
+    const author = await as('author')
+    await visit(author, '/notifications')
+    await expect(author.getByRole('main')).toContainText(`${name} (`)
+
+    const { items } = (await rest.get<{ items: { id: string; name: string; state: string }[] }>('/connections?state=failing')).body
+    const mine = items.find((connection) => connection.name === name)
+    expect(mine?.state).toBe('failing')
+    await rest.delete(`/connections/${mine?.id}`)
   })
 }
 

@@ -3,6 +3,7 @@
 //! Every key is a dotted name with a text behind it, wherever it came from, so that all three sources are read by the
 //! same code. `docs/configuration.md` explains the keys; a test holds it to [`KEYS`].
 
+mod egress;
 mod receivers;
 mod witnesses;
 
@@ -13,11 +14,12 @@ use std::{
     num::NonZeroU32,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use connectors::egress::{EgressPolicy, Network};
+use connectors::egress::{Egress, EgressPolicy, Network, Proxy};
 use delivery::{Receiver, Way, Witness};
 use domain::AuditClass;
 use identity::{Secret, vault::KEY_VARIABLE};
@@ -49,6 +51,13 @@ pub(crate) const KEYS: &[&str] = &[
     "egress.loopback",
     "egress.only",
     "egress.exceptions",
+    "egress.proxy.url",
+    "egress.proxy.user",
+    "egress.proxy.password",
+    "egress.proxy.password_file",
+    "egress.proxy.no_proxy",
+    "egress.proxy.names",
+    "connections.check_every",
     "engine.calls",
     "engine.lease",
     "pools.engine",
@@ -72,6 +81,9 @@ pub(crate) const KEYS: &[&str] = &[
 
 /// How long events are kept unless told otherwise.
 const DEFAULT_EVENT_RETENTION: Duration = Duration::from_hours(7 * 24);
+
+/// From one check of a connection to the next unless told otherwise.
+const DEFAULT_CHECK_PAUSE: Duration = Duration::from_hours(1);
 
 /// Entries of the audit log are never archived sooner.
 const SHORTEST_AUDIT_RETENTION: Duration = Duration::from_hours(30 * 24);
@@ -128,7 +140,10 @@ pub(crate) struct Config {
     pub(crate) mail: Option<MailSettings>,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
-    pub(crate) egress: EgressPolicy,
+    /// What may be reached, by all and by the namespaces that have rules.
+    pub(crate) egress: Egress,
+    /// From one check of a connection to the next.
+    pub(crate) check_connections_every: Duration,
     pub(crate) calls: usize,
     pub(crate) lease: Duration,
     pub(crate) pools: Pools,
@@ -176,6 +191,8 @@ struct Values {
     receivers: Vec<toml::Table>,
     /// Those of `audit.witness`.
     witnesses: Vec<toml::Table>,
+    /// Those of `egress.namespace`.
+    namespaces: Vec<toml::Table>,
 }
 
 impl Config {
@@ -250,10 +267,12 @@ impl Config {
                 Some(_) => return Err(values.wrong("log.format", "text or json")),
             },
             log_level: values.text("log.level").unwrap_or("info").to_owned(),
-            egress: EgressPolicy {
-                loopback: values.parsed("egress.loopback", "true or false")?.unwrap_or(true),
-                only: values.list("egress.only", "networks such as 10.0.0.0/8")?,
-                exceptions: values.list("egress.exceptions", "networks such as 169.254.169.254/32")?,
+            egress: egress(&values)?,
+            check_connections_every: match values.text("connections.check_every") {
+                None => DEFAULT_CHECK_PAUSE,
+                Some(text) => workflow::duration::parse_iso8601(text)
+                    .filter(|pause| (Duration::from_mins(1)..=Duration::from_hours(7 * 24)).contains(pause))
+                    .ok_or_else(|| values.wrong("connections.check_every", "an ISO 8601 duration from PT1M to P7D"))?,
             },
             calls: values.parsed("engine.calls", "a number from 1 to 10000")?.unwrap_or(64),
             lease: match values.text("engine.lease") {
@@ -335,6 +354,10 @@ impl Values {
                 self.witnesses = receivers::tables(&name, value, path)?;
                 continue;
             }
+            if name == egress::TABLES {
+                self.namespaces = receivers::tables(&name, value, path)?;
+                continue;
+            }
             if let toml::Value::Table(inner) = value
                 && KEYS.iter().any(|key| key.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.')))
             {
@@ -390,6 +413,62 @@ fn plain_text(value: &toml::Value) -> String {
         toml::Value::Array(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
+}
+
+/// The proxy that connections go through.
+fn proxy(values: &Values) -> Result<Option<Proxy>> {
+    let Some(url) = values.parsed::<Url>("egress.proxy.url", "an address such as http://proxy.example.com:3128")?
+    else {
+        return Ok(None);
+    };
+    let plain = url.scheme() == "http" && url.username().is_empty() && url.password().is_none();
+    let Some(host) = url.host_str().filter(|_| plain && matches!(url.path(), "" | "/") && url.query().is_none()) else {
+        bail!(
+            "egress.proxy.url is an address such as http://proxy.example.com:3128; whoever signs in there stands in \
+             egress.proxy.user and egress.proxy.password_file"
+        );
+    };
+    let password = secret(values, "egress.proxy.password", "egress.proxy.password_file")?;
+    let credentials = match (values.text("egress.proxy.user"), password) {
+        (Some(user), Some(password)) => Some((user.to_owned(), Secret::new(password))),
+        (None, None) => None,
+        (Some(_), None) => {
+            bail!("egress.proxy.user is set without egress.proxy.password or egress.proxy.password_file")
+        }
+        (None, Some(_)) => bail!("egress.proxy.password is set without egress.proxy.user"),
+    };
+    let resolves = match values.text("egress.proxy.names") {
+        None | Some("here") => false,
+        Some("proxy") => true,
+        Some(_) => return Err(values.wrong("egress.proxy.names", "here or proxy")),
+    };
+    let wanted = "networks such as 10.0.0.0/8, and names such as *.example.com";
+    let no_proxy = values.list("egress.proxy.no_proxy", wanted)?;
+    Ok(Some(Proxy { host: host.to_owned(), port: url.port().unwrap_or(80), credentials, no_proxy, resolves }))
+}
+
+/// A secret that is given as it is, or stands in a file.
+fn secret(values: &Values, plain: &str, file: &str) -> Result<Option<String>> {
+    match (values.text(plain), values.text(file)) {
+        (Some(_), Some(_)) => bail!("{plain} and {file} are both set; keep one"),
+        (Some(text), None) => Ok(Some(text.to_owned())),
+        (None, Some(path)) => {
+            let text = fs::read_to_string(path).with_context(|| format!("{file} {path} cannot be read"))?;
+            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn egress(values: &Values) -> Result<Egress> {
+    let policy = EgressPolicy {
+        loopback: values.parsed("egress.loopback", "true or false")?.unwrap_or(true),
+        only: values.list("egress.only", "networks such as 10.0.0.0/8, and names such as *.example.com")?,
+        exceptions: values.list("egress.exceptions", "networks such as 169.254.169.254/32")?,
+        proxy: proxy(values)?.map(Arc::new),
+        narrowed: None,
+    };
+    Ok(Egress::new(policy, egress::rules(&values.namespaces)?))
 }
 
 fn database(url: &str) -> Result<Database> {
@@ -465,15 +544,7 @@ fn mail(values: &Values) -> Result<Option<MailSettings>> {
         Some("none") => (MailEncryption::None, 25),
         Some(_) => return Err(values.wrong("mail.encryption", "tls, starttls or none")),
     };
-    let password = match (values.text("mail.password"), values.text("mail.password_file")) {
-        (Some(_), Some(_)) => bail!("mail.password and mail.password_file are both set; keep one"),
-        (Some(text), None) => Some(text.to_owned()),
-        (None, Some(path)) => {
-            let text = fs::read_to_string(path).with_context(|| format!("mail.password_file {path} cannot be read"))?;
-            Some(text.trim_end_matches(['\r', '\n']).to_owned())
-        }
-        (None, None) => None,
-    };
+    let password = secret(values, "mail.password", "mail.password_file")?;
     let credentials = match (values.text("mail.user"), password) {
         (Some(user), Some(password)) => Some((user.to_owned(), Secret::new(password))),
         (None, None) => None,
@@ -709,6 +780,54 @@ mod tests {
     }
 
     #[test]
+    fn namespaces_have_rules_of_what_they_reach() {
+        let file = "[egress]\nonly = ['10.0.0.0/8', '*.example.com']\n\
+                    [[egress.namespace]]\nname = 'network'\nonly = ['10.1.0.0/16', 'git.example.com']\n";
+        let egress = load(file, &[], Flags::default()).unwrap().egress;
+        let network = egress.of(&"network".parse().unwrap());
+        let only: Vec<_> = network.narrowed.as_ref().unwrap().only.iter().map(ToString::to_string).collect();
+        assert_eq!(only, ["10.1.0.0/16", "git.example.com"]);
+        assert!(network.permit("10.1.2.3".parse().unwrap()).is_ok());
+        assert!(network.permit("10.2.2.3".parse().unwrap()).is_err());
+        assert!(egress.of(&"other".parse().unwrap()).permit("10.2.2.3".parse().unwrap()).is_ok());
+        assert!(load("[egress]\nonly = '10.0.0.0/40'", &[], Flags::default()).is_err());
+        for (keys, why) in [
+            ("name = 'A b'\nonly = []", "no namespace"),
+            ("name = 'a'", "missing field `only`"),
+            ("name = 'a'\nonly = ['http://x']", "a destination is"),
+            ("name = 'a'\nonly = []\nexcept = []", "unknown field `except`"),
+        ] {
+            let said = load(&format!("[[egress.namespace]]\n{keys}"), &[], Flags::default()).unwrap_err().to_string();
+            assert!(said.contains(why), "{keys}: {said}");
+        }
+        let twice = "[[egress.namespace]]\nname = 'a'\nonly = []\n".repeat(2);
+        assert!(load(&twice, &[], Flags::default()).unwrap_err().to_string().contains("more than one table"));
+    }
+
+    #[test]
+    fn a_proxy_has_its_password_beside_its_address() {
+        let file =
+            "[egress.proxy]\nurl = 'http://proxy.test:3128'\nuser = 'rondo'\nno_proxy = ['10.0.0.0/8', '*.intern']";
+        let config = load(file, &[("RONDO_EGRESS_PROXY_PASSWORD", "hunter2")], Flags::default()).unwrap();
+        let policy = config.egress.everywhere();
+        let proxy = policy.proxy.as_ref().unwrap();
+        assert_eq!((proxy.to_string().as_str(), proxy.no_proxy.len(), proxy.resolves), ("proxy.test:3128", 2, false));
+        assert_eq!(proxy.credentials.as_ref().unwrap().1.expose(), "hunter2");
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert!(load("", &[], Flags::default()).unwrap().egress.everywhere().proxy.is_none());
+        for (keys, why) in [
+            ("url = 'http://u:hunter2@proxy.test'", "egress.proxy.user"),
+            ("url = 'socks5://proxy.test'", "such as http://proxy.example.com:3128"),
+            ("url = 'http://proxy.test'\nuser = 'rondo'", "without egress.proxy.password"),
+            ("url = 'http://proxy.test'\nnames = 'nowhere'", "here or proxy"),
+            ("url = 'http://proxy.test'\nno_proxy = 'http://x'", "networks such as"),
+        ] {
+            let said = load(&format!("[egress.proxy]\n{keys}"), &[], Flags::default()).unwrap_err().to_string();
+            assert!(said.contains(why) && !said.contains("hunter2"), "{keys}: {said}");
+        }
+    }
+
+    #[test]
     fn entries_of_a_class_without_a_time_are_kept_for_ever() {
         let none = load("", &[], Flags::default()).unwrap();
         assert!(none.audit_retention.0.is_empty());
@@ -739,6 +858,9 @@ mod tests {
         }
         for key in receivers::KEYS {
             assert!(page.contains(&format!("`{key}`")), "{key} of receivers is missing in docs/configuration.md");
+        }
+        for key in egress::KEYS {
+            assert!(page.contains(&format!("`{key}`")), "{key} of egress is missing in docs/configuration.md");
         }
         for key in witnesses::KEYS {
             assert!(page.contains(&format!("`{key}`")), "{key} of witnesses is missing in docs/configuration.md");

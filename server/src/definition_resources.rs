@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
-use connectors::{CallContext, NoLog, resource::Resources};
+use connectors::{CallContext, NoLog, egress::EgressPolicy, resource::Resources};
 use domain::{Clock as _, Ids as _, RunId};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -22,14 +22,16 @@ pub(crate) const FUNCTIONS: &str = "functions";
 /// Reads resources from services and files.
 pub(crate) struct DefinitionResources {
     resources: Resources,
+    /// What the server itself may reach: nobody has launched anything yet.
+    egress: Arc<EgressPolicy>,
     /// The folder of the default catalog.
     catalog: Option<PathBuf>,
 }
 
 impl DefinitionResources {
     /// The default catalog is this folder, if there is one.
-    pub(crate) fn new(resources: Resources, catalog: Option<PathBuf>) -> Self {
-        Self { resources, catalog }
+    pub(crate) fn new(resources: Resources, egress: Arc<EgressPolicy>, catalog: Option<PathBuf>) -> Self {
+        Self { resources, egress, catalog }
     }
 
     /// A function of the default catalog.
@@ -69,6 +71,7 @@ impl ResourceResolver for DefinitionResources {
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             log: Arc::new(NoLog),
+            egress: Arc::clone(&self.egress),
             base_url: String::new(),
             cancelled: CancellationToken::new(),
             messages: None,

@@ -65,6 +65,22 @@ pub(crate) async fn answer_questions(service: Arc<Service>, stop: CancellationTo
     }
 }
 
+/// Checks the connections whose time has come, until told to stop.
+pub(crate) async fn check_connections(service: Arc<Service>, stop: CancellationToken) {
+    let mut look = tokio::time::interval(DATES);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = look.tick() => {}
+        }
+        // A check that is cut off is made up for by whoever comes next.
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = service.check_due_connections() => {}
+        }
+    }
+}
+
 /// Lets entries of the audit log be found by their controls, until told to stop.
 pub(crate) async fn index_controls(service: Arc<Service>, stop: CancellationToken) {
     let mut look = tokio::time::interval(DATES);

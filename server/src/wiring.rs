@@ -13,7 +13,7 @@ use connectors::{
     Connector, Registry,
     asyncapi::AsyncApiConnector,
     directory::{self, DirectoryConnector, Portal},
-    egress::EgressPolicy,
+    egress::{Egress, EgressPolicy},
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
     mcp::McpConnector,
@@ -88,10 +88,11 @@ impl Foundation {
             passwords: Arc::new(passwords.clone()),
             recorder: Arc::new(AuditedChanges),
         };
-        let http = http(&Arc::new(config.egress.clone()))?;
+        let http = http(&config.egress.everywhere())?;
         let resources = Resources::remote(Arc::clone(&http));
-        let mut registry = registry(config.egress.clone(), &http, &resources, portal, config.data.join("mail"))?;
-        let elsewhere = DefinitionResources::new(resources.clone(), config.workflows.clone());
+        let mut registry = registry(&config.egress, &http, &resources, portal, config.data.join("mail"))?;
+        let egress = config.egress.everywhere();
+        let elsewhere = DefinitionResources::new(resources.clone(), egress, config.workflows.clone());
         registry.resolve_with(Arc::new(elsewhere));
         let connectors = Arc::new(registry);
         let runner = runner_process(config.runner_user.clone(), config.runner_limits);
@@ -131,6 +132,7 @@ impl Foundation {
             random: Arc::clone(&self.random),
             live: extras.live,
             waker: extras.waker,
+            check_connections_every: config.check_connections_every,
             mail_enabled: config.mail.is_some(),
             base_url: extras.base_url,
             demo: extras.demo,
@@ -295,17 +297,18 @@ fn passwords(random: Arc<dyn Random>) -> Result<Passwords> {
 }
 
 fn registry(
-    egress: EgressPolicy,
+    egress: &Egress,
     http: &Arc<Http>,
     resources: &Resources,
     portal: Portal,
     mails: PathBuf,
 ) -> Result<Registry> {
-    let egress = Arc::new(egress);
+    let policy = egress.everywhere();
     let mut connectors = connectors_without_database(http, resources);
-    connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&egress), portal)));
-    connectors.push(Arc::new(SmtpConnector::new(egress, mails)));
+    connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&policy), portal)));
+    connectors.push(Arc::new(SmtpConnector::new(policy, mails)));
     let mut registry = assemble(connectors)?;
+    registry.guard(egress.clone());
     registry.allow(engine::CAPABILITIES);
     Ok(registry)
 }
@@ -380,7 +383,7 @@ impl WithoutDatabase {
 
     fn complete(&self, mut catalogue: FunctionCatalogue) -> FunctionCatalogue {
         catalogue.allow(Capability::ALL);
-        let elsewhere = DefinitionResources::new(self.resources.clone(), Some(self.folder.clone()));
+        let elsewhere = DefinitionResources::new(self.resources.clone(), Arc::default(), Some(self.folder.clone()));
         catalogue.resolve_with(Arc::new(elsewhere));
         catalogue
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use domain::{
     ConnectionId, GrantId, Role, TeamId, UserId,
     view::{
-        ConnectionCheck, ConnectionView, GrantView, NamespaceLimitsView, Page, ProcessPermissionView, SecretView,
-        TeamView, UserView,
+        ConnectionCheck, ConnectionState, ConnectionView, GrantView, NamespaceLimitsView, Page, ProcessPermissionView,
+        SecretView, TeamView, UserView,
     },
 };
 use leptos::prelude::*;
@@ -270,11 +270,11 @@ pub async fn unlimit_namespace(#[server(default)] namespace: String) -> Result<(
     Ok(())
 }
 
-/// All connections.
+/// All connections, or those in a state.
 #[server(protocol = Door, prefix = "/ui", endpoint = "connections")]
-pub async fn connections() -> Result<Vec<ConnectionView>, AppError> {
+pub async fn connections(only: Option<ConnectionState>) -> Result<Vec<ConnectionView>, AppError> {
     let (service, caller) = scope()?;
-    Ok(service.connections(&caller).await?)
+    Ok(service.connections(&caller, only).await?)
 }
 
 /// A kind of connection, with the schema of its settings.
@@ -298,7 +298,7 @@ pub async fn connection_kinds() -> Result<Vec<ConnectionKind>, AppError> {
 
 /// Creates or changes a connection. The fields of the kind's schema are named by JSON pointer; a list has one entry per
 /// line. Those that the schema marks as write-only are secrets and stay as they are when left empty. The owner is a sign-in
-/// name, `team NAME`, or empty.
+/// name or `team NAME`; empty only where there was none before. The answer is the saved connection with its first check.
 #[server(protocol = Door, prefix = "/ui", endpoint = "put-connection")]
 pub async fn put_connection(
     id: Option<ConnectionId>,
@@ -307,7 +307,7 @@ pub async fn put_connection(
     #[server(default)] namespaces: String,
     #[server(default)] owner: String,
     #[server(default)] fields: BTreeMap<String, String>,
-) -> Result<(), AppError> {
+) -> Result<ConnectionView, AppError> {
     let (service, caller) = scope()?;
     let owner = match owner.trim() {
         "" => None,
@@ -317,9 +317,9 @@ pub async fn put_connection(
     let settings = crate::model::connection_settings::settings(schema.as_ref(), fields);
     let namespaces = namespaces.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let connection = service::NewConnection { name, kind, settings, namespaces, owner };
-    service.put_connection(&caller, id, connection).await?;
+    let saved = service.put_connection(&caller, id, connection).await?;
     go_on("/admin/connections");
-    Ok(())
+    Ok(saved)
 }
 
 /// Deletes a connection.

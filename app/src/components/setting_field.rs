@@ -47,7 +47,7 @@ pub fn SettingField(
         })
     });
     let hint = match &control {
-        Control::Secret if has_secret => t.admin.secret_kept().to_owned(),
+        Control::Secret | Control::SecretLines if has_secret => t.admin.secret_kept().to_owned(),
         Control::List => format!("{description} {}", t.admin.one_per_line()).trim().to_owned(),
         _ => description,
     };
@@ -56,6 +56,7 @@ pub fn SettingField(
             <TextField name id label=title kind="password" hint optional error autocomplete="off"/>
         },
         Control::Line(kind) => view! { <TextField name id label=title kind hint optional error value/> },
+        Control::SecretLines => view! { <TextArea name id label=title hint optional error/> },
         Control::Lines | Control::List => {
             view! { <TextArea name id label=title hint optional error value/> }
         }

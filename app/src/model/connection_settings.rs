@@ -12,6 +12,8 @@ pub enum Control {
     Line(&'static str),
     /// A secret: never shown, kept when left empty.
     Secret,
+    /// The same of several lines, which a line of text would lose.
+    SecretLines,
     /// Several lines.
     Lines,
     /// A list, one entry per line.
@@ -50,6 +52,7 @@ fn setting(schema: &Value, settings: &Value, has_secret: bool, field: Field) -> 
     let property = schema.get("properties").and_then(|properties| properties.get(name));
     let secret = property.and_then(|property| property.get("writeOnly")) == Some(&Value::Bool(true));
     let control = match &field.kind {
+        Kind::Text(rules) if secret && rules.multi_line => Control::SecretLines,
         _ if secret => Control::Secret,
         Kind::Text(rules) if rules.multi_line => Control::Lines,
         Kind::Text(rules) => Control::Line(match rules.format {

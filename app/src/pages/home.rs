@@ -2,7 +2,7 @@
 
 use domain::{
     Operation,
-    view::{ApprovalSummary, HomeView, RunSummary},
+    view::{ApprovalSummary, FailingConnection, HomeView, RunSummary},
 };
 use leptos::prelude::*;
 
@@ -24,7 +24,10 @@ use crate::{
 pub fn HomePage() -> impl IntoView {
     let t = use_texts();
     let live = use_live();
-    let data = Data::new(move || (live.version(Topic::Runs), live.version(Topic::Approvals)), |_| home());
+    let data = Data::new(
+        move || (live.version(Topic::Runs), live.version(Topic::Approvals), live.version(Topic::Connections)),
+        |_| home(),
+    );
     view! {
         <PageHeader title=t.home.title() subtitle=t.home.subtitle()>
             {may(Operation::RunLaunch)
@@ -53,7 +56,7 @@ fn HomeSkeleton() -> impl IntoView {
 #[component]
 fn Home(home: HomeView) -> impl IntoView {
     let t = use_texts();
-    let HomeView { decisions, requests, running, attention } = home;
+    let HomeView { decisions, requests, running, attention, connections } = home;
     let decides = may(Operation::ApprovalDecide);
     let requests_own = may(Operation::RunLaunch);
     let operates = may(Operation::RunSuspend);
@@ -67,12 +70,40 @@ fn Home(home: HomeView) -> impl IntoView {
                     </Banner>
                 }
             })}
+        {(!connections.is_empty()).then(|| view! { <FailingConnections connections/> })}
         <div class="home">
             {decides.then(|| view! { <Decisions decisions/> })}
             {requests_own.then(|| view! { <Requests requests/> })}
             {operates.then(|| view! { <Running attention running/> })}
             {nothing.then(|| view! { <Elsewhere/> })}
         </div>
+    }
+}
+
+/// The connections that fail, for those who administer them.
+#[component]
+fn FailingConnections(connections: Vec<FailingConnection>) -> impl IntoView {
+    let t = use_texts();
+    let title = t.home.connections_fail(connections.len());
+    let lines: Vec<_> = connections
+        .into_iter()
+        .take(8)
+        .map(|connection| {
+            view! {
+                <li>
+                    <code>{connection.name}</code>
+                    " "
+                    <span class="muted">{t.home.since()} " " <Moment at=connection.failing_since/></span>
+                    {connection.detail.map(|detail| view! { <span>": " {detail}</span> })}
+                </li>
+            }
+        })
+        .collect();
+    view! {
+        <Banner tone=Tone::Danger title>
+            <ul>{lines}</ul>
+            <a href="/admin/connections?state=failing">{t.home.connections_show()}</a>
+        </Banner>
     }
 }
 

@@ -86,9 +86,11 @@ fn Notice(notice: NotificationView, mark: Submission<MarkNotificationsRead>) -> 
         "run-completed" | "definition-published" | "policies-activated" => (Glyph::CircleCheck, Tone::Success),
         "run-rejected" => (Glyph::CircleCross, Tone::Danger),
         "run-faulted" => (Glyph::Octagon, Tone::Danger),
-        "run-needs-attention" | "schedule-refused" | "repository-needs-attention" | "emergency-begun" => {
-            (Glyph::Warning, Tone::Danger)
-        }
+        "run-needs-attention"
+        | "schedule-refused"
+        | "repository-needs-attention"
+        | "connection-fails"
+        | "emergency-begun" => (Glyph::Warning, Tone::Danger),
         "delegation-given" => (Glyph::PersonClock, Tone::Info),
         "run-cancelled" | "delegation-revoked" => (Glyph::CircleSlash, Tone::Neutral),
         _ => (Glyph::Info, Tone::Neutral),

@@ -85,6 +85,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     tasks.spawn(async move { erasing.follow_erasures(told).await });
     tasks.spawn(housekeeping::end_access_reviews(Arc::clone(&service), stop.clone()));
     tasks.spawn(housekeeping::answer_questions(Arc::clone(&service), stop.clone()));
+    tasks.spawn(housekeeping::check_connections(Arc::clone(&service), stop.clone()));
     tasks.spawn(housekeeping::index_controls(Arc::clone(&service), stop.clone()));
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));
     let kept = config.event_retention;

@@ -65,6 +65,7 @@ async fn measure(portal: &Portal) {
         let outbox = unit.count_outgoing().await?;
         measure_receivers(portal).await?;
         measure_witnesses(portal).await?;
+        measure_connections(portal).await?;
         let failing = portal.service.archiving_failure().await?.is_some();
         metrics::gauge!("rondo_audit_archiving_failing").set(if failing { 1.0 } else { 0.0 });
         store::Result::Ok((runs, outbox))
@@ -100,6 +101,15 @@ async fn measure_receivers(portal: &Portal) -> store::Result<()> {
     Ok(())
 }
 
+/// Whether the connections work.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 connections are far away")]
+async fn measure_connections(portal: &Portal) -> store::Result<()> {
+    for (state, count) in portal.service.connections_now().await? {
+        metrics::gauge!("rondo_connections", "state" => state.as_str()).set(count as f64);
+    }
+    Ok(())
+}
+
 /// How far the witnesses of the audit log are.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 entries are far away")]
 async fn measure_witnesses(portal: &Portal) -> store::Result<()> {
@@ -127,6 +137,7 @@ pub(crate) fn describe() {
     metrics::describe_gauge!("rondo_runs", "Runs by status");
     metrics::describe_gauge!("rondo_outbox", "Mails that wait, and mails that were given up");
     metrics::describe_gauge!("rondo_database_connections", "Connections by pool: held, and at most");
+    metrics::describe_gauge!("rondo_connections", "Connections to other systems: working, failing, untested");
     metrics::describe_gauge!("rondo_database_up", "1 while the database answers");
     metrics::describe_counter!("rondo_database_errors_total", "Failures to read the database for these metrics");
     metrics::describe_gauge!("rondo_audit_receiver_lag", "Entries of the audit log that a receiver does not have yet");

@@ -201,9 +201,10 @@ async fn follow_person(portal: &Portal, caller: &Caller, events: &Events) -> Res
             topic = topics.recv() => match topic {
                 Ok(Topic::Approvals) => gathered.add("approvals"),
                 Ok(Topic::Repositories) => gathered.add("repositories"),
+                Ok(Topic::Connections) => gathered.add("connections"),
                 Ok(Topic::Notifications(user)) if user == caller.user => gathered.add("notifications"),
                 Ok(_) => {}
-                Err(RecvError::Lagged(_)) => ["runs", "approvals", "notifications", "repositories"].map(|topic| gathered.add(topic)).into_iter().collect(),
+                Err(RecvError::Lagged(_)) => ["runs", "approvals", "notifications", "repositories", "connections"].map(|topic| gathered.add(topic)).into_iter().collect(),
                 Err(RecvError::Closed) => return Ok(()),
             },
         }

@@ -48,14 +48,17 @@ fn files_that_hold(folder: &Path) -> Vec<String> {
 fn connections() -> Vec<(&'static str, Value)> {
     let ldap = json!({
         "url": "ldap://127.0.0.1:9", "flavour": "openldap", "baseDn": "dc=example", "bindDn": "cn=portal,dc=example",
-        "bindPassword": canary("ldap"),
+        "bindPassword": canary("ldap"), "clientCertificate": "none", "clientKey": canary("key of ldap"),
     });
     let smtp = json!({
         "host": "127.0.0.1", "port": 9, "encryption": "none", "username": "portal", "password": canary("smtp"),
-        "from": "portal@example.test",
+        "from": "portal@example.test", "clientCertificate": "none", "clientKey": canary("key of smtp"),
     });
     let basic = json!({"baseUrl": "http://127.0.0.1:9", "username": "portal", "password": canary("http")});
-    let bearer = json!({"baseUrl": "http://127.0.0.1:9", "token": canary("bearer")});
+    let bearer = json!({
+        "baseUrl": "http://127.0.0.1:9", "token": canary("bearer"),
+        "clientCertificate": "none", "clientKey": canary("key of http"),
+    });
     vec![("ldap", ldap), ("smtp", smtp), ("http", basic), ("http", bearer)]
 }
 
@@ -86,16 +89,26 @@ async fn plant(server: &TestServer, admin: &str, found: &mut Found) {
         let answer = server.rest(method, path, token).json(&body).send().await.unwrap();
         (answer.status(), answer.bytes().await.unwrap())
     };
+    let owner = json!({"kind": "user", "id": server.get("/me", admin).await["id"]});
     let mut planted = BTreeSet::new();
     for (number, (kind, settings)) in connections().into_iter().enumerate() {
         let secrets = settings.as_object().unwrap().iter().filter(|(_, value)| holds(value.to_string().as_bytes()));
         let secrets: Vec<_> = secrets.map(|(name, _)| name.clone()).collect();
         planted.extend(secrets.iter().map(|name| format!("{kind}.{name}")));
-        let body = |settings: &Value| json!({"name": format!("{kind}-{number}"), "kind": kind, "settings": settings, "namespaces": ["*"]});
+        let body = |settings: &Value| json!({"name": format!("{kind}-{number}"), "kind": kind, "settings": settings, "namespaces": ["*"], "owner": owner});
         let (status, answer) = send(Method::POST, "/connections", admin, body(&settings)).await;
         assert_eq!(status, StatusCode::CREATED, "{kind}: {}", String::from_utf8_lossy(&answer));
         found.look(&format!("creating a connection of kind {kind}"), &answer);
         let created: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(created["state"], "failing", "it was tried out, and kept: {created}");
+        let listed = server.get("/connections?state=failing", admin).await;
+        assert!(listed["items"].as_array().unwrap().iter().any(|one| one["id"] == created["id"]), "{listed}");
+        let mut nobodys = body(&settings);
+        nobodys.as_object_mut().unwrap().remove("owner");
+        let (status, answer) = send(Method::POST, "/connections", admin, nobodys).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "a connection needs an owner");
+        let problem: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(problem["errors"][0]["pointer"], "/owner", "{problem}");
         let path = format!("/connections/{}/test", created["id"].as_str().unwrap());
         found.look(
             &format!("testing a connection of kind {kind}"),

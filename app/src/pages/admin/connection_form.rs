@@ -10,6 +10,7 @@ use crate::{
     components::{Button, ButtonLook, Dialog, FormFeedback, Glyph, Icon, SettingField, TextField, dialog_href},
     i18n::use_texts,
     model::connection_settings::form,
+    session::use_me,
     submission::{Submission, SubmitForm},
     url_state::query_text,
     view,
@@ -86,8 +87,13 @@ fn Settings(
     let settings = form(&kind.schema, &stored, has_secret);
     let namespaces = connection.as_ref().map_or_else(|| "*".to_owned(), |connection| connection.namespaces.join(", "));
     let name = connection.as_ref().map(|connection| connection.name.clone()).unwrap_or_default();
-    let owner =
-        connection.as_ref().and_then(|connection| connection.owner.as_ref()).map(owner_name).unwrap_or_default();
+    // Whoever makes a connection owns it, unless they name somebody else.
+    let own = || use_me().map(|me| me.login).unwrap_or_default();
+    let owner = match &connection {
+        None => own(),
+        Some(connection) => connection.owner.as_ref().map(owner_name).unwrap_or_default(),
+    };
+    let may_be_nobodys = connection.as_ref().is_some_and(|connection| connection.owner.is_none());
     let id = connection.as_ref().map(|connection| connection.id.to_string());
     let kind = kind.kind;
     view! {
@@ -123,7 +129,7 @@ fn Settings(
                                 label=t.admin.owner()
                                 hint=t.admin.owner_hint()
                                 value=owner
-                                optional=true
+                                optional=may_be_nobodys
                                 error=action.error("/owner")
                             />
                             {settings
@@ -132,7 +138,8 @@ fn Settings(
                                     view! { <SettingField setting has_secret problem=action.problem() place="/settings"/> }
                                 })
                                 .collect::<Vec<_>>()}
-                            <Button look=ButtonLook::Primary busy=action.pending()>{t.common.save()}</Button>
+                            <p class="muted">{t.admin.tested_on_save()}</p>
+                            <Button look=ButtonLook::Primary busy=action.pending()>{t.admin.save_and_test()}</Button>
                         </div>
                     </SubmitForm>
                 }

@@ -1,6 +1,6 @@
 use domain::{
     Operation,
-    view::{ConnectionCheck, ConnectionView},
+    view::{ConnectionCheck, ConnectionState, ConnectionView},
 };
 use leptos::prelude::*;
 use serde_json::Value;
@@ -13,13 +13,15 @@ use super::{
 use crate::{
     api::admin::{DeleteConnection, PutConnection, TestConnection, connection_kinds, connections},
     components::{
-        Badge, Button, ButtonLook, Card, DefinitionList, EmptyState, FormFeedback, Glyph, Icon, LinkButton, Menu,
-        MenuLink, Moment, PageHeader, Skeleton, Tone, dialog_href, load, use_toasts,
+        Badge, Button, ButtonLook, Card, DefinitionList, EmptyState, FilterChip, FormFeedback, Glyph, Icon, LinkButton,
+        Menu, MenuLink, Moment, PageHeader, Skeleton, Tone, dialog_href, load, use_toasts,
     },
     data::Data,
     i18n::use_texts,
+    live::{Topic, use_live},
     session::may,
     submission::{Submission, SubmitForm, when_done},
+    url_state::query_text,
     view,
 };
 
@@ -39,8 +41,12 @@ pub fn ConnectionsPage() -> impl IntoView {
     let toasts = use_toasts();
     let close = close_dialog();
     let close_too = close.clone();
-    when_done(actions.put, move |()| {
-        toasts.done(t.common.saved());
+    when_done(actions.put, move |saved| {
+        if saved.state == ConnectionState::Failing {
+            toasts.failed(t.admin.saved_failing(&saved.name));
+        } else {
+            toasts.done(t.admin.saved_working(&saved.name));
+        }
         close();
     });
     when_done(actions.delete, move |()| close_too());
@@ -51,9 +57,16 @@ pub fn ConnectionsPage() -> impl IntoView {
             toasts.failed(t.admin.test_failed());
         }
     });
+    let (live, state) = (use_live(), query_text("state"));
     let data = Data::new(
-        move || (actions.put.version().get(), actions.delete.version().get(), actions.test.version().get()),
-        |_| async { Ok((connections().await?, connection_kinds().await?)) },
+        move || {
+            let done = (actions.put.version().get(), actions.delete.version().get(), actions.test.version().get());
+            (state.get(), live.version(Topic::Connections), done)
+        },
+        |(state, ..)| async move {
+            let only = ConnectionState::ALL.into_iter().find(|known| known.as_str() == state);
+            Ok((connections(only).await?, connection_kinds().await?))
+        },
     );
     view! {
         <PageHeader title=t.frame.connections() subtitle=t.admin.connections_lead()>
@@ -66,6 +79,12 @@ pub fn ConnectionsPage() -> impl IntoView {
                     }
                 })}
         </PageHeader>
+        <div class="chips" role="group" aria-label=t.common.state()>
+            <FilterChip param="state" value="" label=t.common.all()/>
+            <FilterChip param="state" value="working" label=t.admin.works()/>
+            <FilterChip param="state" value="failing" label=t.admin.does_not_work()/>
+            <FilterChip param="state" value="untested" label=t.admin.not_tested()/>
+        </div>
         <FormFeedback problem=actions.test.problem()/>
         {load(
             data,
@@ -75,6 +94,7 @@ pub fn ConnectionsPage() -> impl IntoView {
                     kinds.iter().map(|kind| (kind.kind.clone(), kind.title.clone())).collect();
                 let known = connections.clone();
                 let none = connections.is_empty();
+                let filtered = !state.get_untracked().is_empty();
                 let cards: Vec<_> = connections
                     .into_iter()
                     .map(|connection| {
@@ -88,11 +108,19 @@ pub fn ConnectionsPage() -> impl IntoView {
                         .then(|| {
                             view! {
                                 <Card>
-                                    <EmptyState
-                                        glyph=Glyph::Plug
-                                        title=t.admin.connections_none()
-                                        text=t.admin.connections_none_text()
-                                    />
+                                    {if filtered {
+                                        view! { <EmptyState glyph=Glyph::Plug title=t.admin.connections_none_such()/> }
+                                            .into_any()
+                                    } else {
+                                        view! {
+                                            <EmptyState
+                                                glyph=Glyph::Plug
+                                                title=t.admin.connections_none()
+                                                text=t.admin.connections_none_text()
+                                            />
+                                        }
+                                            .into_any()
+                                    }}
                                 </Card>
                             }
                         })}
@@ -122,9 +150,11 @@ fn ConnectionCard(connection: ConnectionView, title: String, actions: Connection
         connection.namespaces.join(", ")
     };
     items.push((t.admin.usable_in().to_owned(), namespaces.into_any()));
-    if let Some(owner) = &connection.owner {
-        items.push((t.admin.owner().to_owned(), owner_name(owner).into_any()));
-    }
+    let owner = match &connection.owner {
+        Some(owner) => owner_name(owner).into_any(),
+        None => view! { <span class="muted">{t.admin.owner_none()}</span> }.into_any(),
+    };
+    items.push((t.admin.owner().to_owned(), owner));
     items.push((
         t.admin.secret().to_owned(),
         if connection.has_secret { t.admin.secret_stored() } else { t.common.none() }.into_any(),
@@ -151,17 +181,20 @@ fn ConnectionCard(connection: ConnectionView, title: String, actions: Connection
     view! {
         <Card title=connection.name.clone() actions=buttons.into_any()>
             <DefinitionList items/>
-            <Check check=connection.last_check/>
+            <Check state=connection.state check=connection.last_check/>
+            {connection
+                .failing_since
+                .map(|since| view! { <p class="muted">{t.admin.fails_since()} " " <Moment at=since/></p> })}
         </Card>
     }
 }
 
 /// The last test, step by step.
 #[component]
-fn Check(check: Option<ConnectionCheck>) -> impl IntoView {
+fn Check(state: ConnectionState, check: Option<ConnectionCheck>) -> impl IntoView {
     let t = use_texts();
     let Some(check) = check else {
-        return view! { <p class="muted">{t.admin.never_tested()}</p> };
+        return view! { <p class="muted">{t.admin.never_tested()}</p> }.into_any();
     };
     let steps: Vec<_> = check
         .steps
@@ -181,7 +214,7 @@ fn Check(check: Option<ConnectionCheck>) -> impl IntoView {
             }
         })
         .collect();
-    let badge = if check.ok {
+    let badge = if state == ConnectionState::Working {
         view! { <Badge tone=Tone::Success glyph=Glyph::CircleCheck label=t.admin.works()/> }
     } else {
         view! { <Badge tone=Tone::Danger glyph=Glyph::Octagon label=t.admin.does_not_work()/> }
@@ -192,4 +225,5 @@ fn Check(check: Option<ConnectionCheck>) -> impl IntoView {
             <ol class="check-steps">{steps}</ol>
         </div>
     }
+    .into_any()
 }

@@ -249,16 +249,24 @@ impl Steps {
         host: &str,
         port: u16,
     ) -> Option<tokio::net::TcpStream> {
-        let addresses = match policy.resolve(host, port).await {
-            Ok(addresses) => addresses,
+        use crate::egress::Route;
+
+        let route = match policy.route(host, port).await {
+            Ok(route) => route,
             Err(error) => {
                 self.push_failure(error.step(), &error.to_string());
                 return None;
             }
         };
-        let listed: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-        self.pass("name", &format!("{host} is {}", listed.join(", ")));
-        match policy.connect_to(host, port, &addresses).await {
+        let found = match &route {
+            Route::Straight(addresses) => {
+                let listed: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+                format!("{host} is {}", listed.join(", "))
+            }
+            Route::Through(proxy) => format!("{host} is reached through the proxy {proxy}"),
+        };
+        self.pass("name", &found);
+        match policy.take(&route, host, port).await {
             Ok(stream) => {
                 self.pass("connect", &format!("port {port} answers"));
                 Some(stream)

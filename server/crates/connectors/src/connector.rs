@@ -8,7 +8,10 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use workflow::{RunError, StandardError};
 
-use crate::connection::{ConnectionKind, ResolvedConnection};
+use crate::{
+    connection::{ConnectionKind, ResolvedConnection},
+    egress::EgressPolicy,
+};
 
 /// How long a call may take where neither the definition nor the engine says so.
 const DEFAULT_LIMIT: Duration = Duration::from_mins(1);
@@ -44,7 +47,8 @@ pub trait Connector: Send + Sync {
     }
 
     /// Tries a connection out, step by step up to the first that fails: `settings`, `name`, `connect`, `tls`, `sign-in`,
-    /// `right`. The settings satisfy the kind's schema. Changes nothing in the other system. Only for connectors that have
+    /// `right`. The settings satisfy the kind's schema. Changes nothing in the other system. It is no run's, so that the
+    /// server's own policy says what it may reach, with which the connector was made. Only for connectors that have
     /// [`Connector::connection_kinds`].
     async fn check(&self, _connection: &ResolvedConnection) -> Vec<CheckStep> {
         Vec::new()
@@ -144,6 +148,8 @@ pub struct CallContext {
     pub ids: Arc<dyn Ids>,
     /// The task's log.
     pub log: Arc<dyn TaskLog>,
+    /// What the run's namespace may reach: the one way by which a call opens sockets.
+    pub egress: Arc<EgressPolicy>,
     /// Address of the portal as people reach it, without a slash at the end.
     pub base_url: String,
     /// Set when the call is no longer wanted.

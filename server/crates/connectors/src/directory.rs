@@ -130,9 +130,7 @@ impl DirectoryConnector {
         match target(request)? {
             Target::Builtin => builtin::Builtin { portal: &self.portal, context }.perform(operation).await,
             Target::Ldap(connection) => {
-                ldap::Caller { policy: &self.policy, portal: &self.portal, context }
-                    .perform(connection, operation)
-                    .await
+                ldap::Caller { portal: &self.portal, context }.perform(connection, operation).await
             }
         }
     }
@@ -196,9 +194,7 @@ impl Connector for DirectoryConnector {
             Ok(Target::Builtin) => builtin::recorded(&*self.portal.store, &context.key).await,
             Ok(Target::Ldap(connection)) => match Operation::read(&request.with) {
                 Ok(operation) => {
-                    ldap::Caller { policy: &self.policy, portal: &self.portal, context }
-                        .find_created(connection, &operation)
-                        .await
+                    ldap::Caller { portal: &self.portal, context }.find_created(connection, &operation).await
                 }
                 Err(failure) => Err(failure),
             },

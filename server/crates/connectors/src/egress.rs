@@ -3,15 +3,32 @@
 //! Addresses are judged after the name was resolved and on the very address that is then connected to, so that a name
 //! that resolves to something else the second time gains nothing. Link-local addresses (among them the metadata service
 //! of every cloud) are never reached unless named in [`EgressPolicy::exceptions`].
+//!
+//! Where there is a [`Proxy`], it is told the host's name. The address is judged all the same, as it is resolved here; that the
+//! proxy resolves it to the same one is the proxy's to answer for. Where names can only be resolved by the proxy, they are
+//! judged by name.
+//!
+//! A server has a policy for all, and can have rules for namespaces, which narrow it: [`Egress`] gives each namespace its own.
+//! What a run reaches goes by that of its namespace, which is [`crate::CallContext::egress`]. What the server itself asks (checks
+//! of connections, what definitions refer to while they are stored, branches of repositories) goes by the one for all.
+
+mod proxy;
 
 use std::{
+    borrow::Cow,
+    collections::BTreeMap,
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
+use domain::Name;
 use tokio::net::TcpStream;
+use workflow::{RunError, StandardError};
+
+pub use proxy::Proxy;
 
 /// How long connecting to one address may take.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -28,25 +45,117 @@ const METADATA: [IpAddr; 3] = [
 pub struct EgressPolicy {
     /// Whether the machine itself may be reached.
     pub loopback: bool,
-    /// If not empty, only these networks may be reached.
-    pub only: Vec<Network>,
+    /// If not empty, only these may be reached.
+    pub only: Vec<Destination>,
     /// Networks that may be reached although they are link-local or metadata services.
     pub exceptions: Vec<Network>,
+    /// What connections go through; none: straight to where they lead.
+    pub proxy: Option<Arc<Proxy>>,
+    /// What a namespace may reach of all that; none for the server itself, and for namespaces without rules.
+    pub narrowed: Option<Narrowed>,
+}
+
+/// The rules of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Narrowed {
+    /// Which namespace.
+    pub namespace: Name,
+    /// Its runs may reach nothing but these.
+    pub only: Vec<Destination>,
 }
 
 impl Default for EgressPolicy {
     fn default() -> Self {
-        Self { loopback: true, only: Vec::new(), exceptions: Vec::new() }
+        Self { loopback: true, only: Vec::new(), exceptions: Vec::new(), proxy: None, narrowed: None }
+    }
+}
+
+/// The policies of a server: the one for all, and those of the namespaces that have rules.
+#[derive(Clone, Debug, Default)]
+pub struct Egress {
+    everywhere: Arc<EgressPolicy>,
+    namespaces: BTreeMap<Name, Arc<EgressPolicy>>,
+}
+
+impl Egress {
+    /// The policies that narrow `everywhere` for these namespaces.
+    #[must_use]
+    pub fn new(everywhere: EgressPolicy, rules: impl IntoIterator<Item = Narrowed>) -> Self {
+        let scoped = |rule: Narrowed| {
+            let namespace = rule.namespace.clone();
+            (namespace, Arc::new(EgressPolicy { narrowed: Some(rule), ..everywhere.clone() }))
+        };
+        Self { namespaces: rules.into_iter().map(scoped).collect(), everywhere: Arc::new(everywhere) }
+    }
+
+    /// The policy for all.
+    #[must_use]
+    pub fn everywhere(&self) -> Arc<EgressPolicy> {
+        Arc::clone(&self.everywhere)
+    }
+
+    /// What runs of a namespace may reach.
+    #[must_use]
+    pub fn of(&self, namespace: &Name) -> Arc<EgressPolicy> {
+        Arc::clone(self.namespaces.get(namespace).unwrap_or(&self.everywhere))
     }
 }
 
 impl EgressPolicy {
-    /// Whether this address may be reached; else why not.
+    /// Whether this address may be reached, without a name that stands for it; else why not.
     pub fn permit(&self, address: IpAddr) -> Result<(), EgressRefused> {
+        self.permit_as(None, address)
+    }
+
+    /// Whether this address, to which `host` was resolved, may be reached; else why not.
+    fn permit_as(&self, host: Option<&str>, address: IpAddr) -> Result<(), EgressRefused> {
         let address = embedded(address);
-        let refuse = |reason| Err(EgressRefused { address, reason });
-        let is_in = |networks: &[Network]| networks.iter().any(|network| network.contains(address));
-        if is_in(&self.exceptions) {
+        self.permit_everywhere(host, address)?;
+        match &self.narrowed {
+            Some(narrowed) if !narrowed.only.iter().any(|one| one.covers(host, address)) => {
+                Err(narrowed.refuse(address))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a host may be reached of which only the name is known here: the proxy resolves it. Only names can say so.
+    fn permit_name(&self, host: &str) -> Result<(), EgressRefused> {
+        if let Ok(address) = bare(host).parse() {
+            return self.permit_as(Some(host), address);
+        }
+        if !self.only.is_empty() && !self.only.iter().any(|one| one.names(host)) {
+            return Err(outside(&self.only, host));
+        }
+        match &self.narrowed {
+            Some(narrowed) if !narrowed.only.iter().any(|one| one.names(host)) => Err(narrowed.refuse(host)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The way to a host, if it may be reached.
+    pub async fn route(&self, host: &str, port: u16) -> Result<Route<'_>, DialError> {
+        let Some(proxy) = self.proxy.as_deref() else { return Ok(Route::Straight(self.resolve(host, port).await?)) };
+        if proxy.resolves && !proxy.is_bypassed(host, bare(host).parse().ok()) {
+            self.permit_name(host)?;
+            return Ok(Route::Through(proxy));
+        }
+        let addresses = self.resolve(host, port).await?;
+        let near = addresses.iter().any(|address| proxy.is_bypassed(host, Some(address.ip())));
+        Ok(if near { Route::Straight(addresses) } else { Route::Through(proxy) })
+    }
+
+    /// Opens a TCP connection by the way that was found.
+    pub async fn take(&self, route: &Route<'_>, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        match route {
+            Route::Straight(addresses) => self.connect_to(host, port, addresses).await,
+            Route::Through(proxy) => proxy.connect(host, port).await,
+        }
+    }
+
+    fn permit_everywhere(&self, host: Option<&str>, address: IpAddr) -> Result<(), EgressRefused> {
+        let refuse = |reason| Err(EgressRefused { what: address.to_string(), reason: Cow::Borrowed(reason) });
+        if self.exceptions.iter().any(|network| network.contains(address)) {
             return Ok(());
         }
         if address.is_loopback() && !self.loopback {
@@ -69,15 +178,15 @@ impl EgressPolicy {
         if nowhere || address.is_multicast() {
             return refuse("not the address of one machine");
         }
-        if !self.only.is_empty() && !is_in(&self.only) {
-            return refuse("outside the networks that may be reached");
+        if !self.only.is_empty() && !self.only.iter().any(|one| one.covers(host, address)) {
+            return Err(outside(&self.only, address));
         }
         Ok(())
     }
 
     /// Resolves a name to the addresses that may be reached. Numeric hosts resolve to themselves.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let bare = bare(host);
         let found: Vec<SocketAddr> = tokio::time::timeout(CONNECT_LIMIT, tokio::net::lookup_host((bare, port)))
             .await
             .map_err(|_| DialError::Name { host: host.to_owned(), reason: "no answer in time".to_owned() })?
@@ -89,7 +198,7 @@ impl EgressPolicy {
         let mut refused = None;
         let permitted: Vec<SocketAddr> = found
             .into_iter()
-            .filter(|address| match self.permit(address.ip()) {
+            .filter(|address| match self.permit_as(Some(bare), address.ip()) {
                 Ok(()) => true,
                 Err(error) => {
                     refused = Some(error);
@@ -103,17 +212,17 @@ impl EgressPolicy {
         }
     }
 
-    /// Opens a TCP connection to the first address that answers.
+    /// Opens a TCP connection to the first address that answers, or through the proxy.
     pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
-        let addresses = self.resolve(host, port).await?;
-        self.connect_to(host, port, &addresses).await
+        let route = self.route(host, port).await?;
+        self.take(&route, host, port).await
     }
 
     /// Opens a TCP connection to the first of these addresses that answers; they are judged again.
     pub async fn connect_to(&self, host: &str, port: u16, addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
         let mut reason = "it has no address".to_owned();
         for address in addresses {
-            self.permit(address.ip()).map_err(DialError::Refused)?;
+            self.permit_as(Some(host), address.ip()).map_err(DialError::Refused)?;
             match tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     // A connector's packets are small and each is waited for; failing to say so only costs time.
@@ -126,6 +235,34 @@ impl EgressPolicy {
         }
         Err(DialError::Connect { host: host.to_owned(), port, reason })
     }
+}
+
+/// The way to a host.
+#[derive(Debug)]
+pub enum Route<'a> {
+    /// To one of these addresses.
+    Straight(Vec<SocketAddr>),
+    /// Through the proxy.
+    Through(&'a Proxy),
+}
+
+impl Narrowed {
+    fn refuse(&self, what: impl fmt::Display) -> EgressRefused {
+        let Self { namespace, only } = self;
+        let most = if only.is_empty() { "nothing".to_owned() } else { format!("{} only", listed(only)) };
+        let reason = format!("the rule egress.namespace “{namespace}” lets its runs reach {most}");
+        EgressRefused { what: what.to_string(), reason: Cow::Owned(reason) }
+    }
+}
+
+fn outside(only: &[Destination], what: impl fmt::Display) -> EgressRefused {
+    let reason = format!("the rule egress.only lets this server reach {} only", listed(only));
+    EgressRefused { what: what.to_string(), reason: Cow::Owned(reason) }
+}
+
+/// A host without the brackets of IPv6 addresses.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// The IPv4 address that an IPv6 address stands for (mapped, or translated by NAT64), else itself.
@@ -144,12 +281,12 @@ fn embedded(address: IpAddr) -> IpAddr {
 
 /// An address that may not be reached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{address} may not be reached from here: {reason}")]
+#[error("{what} may not be reached from here: {reason}")]
 pub struct EgressRefused {
-    /// The address.
-    pub address: IpAddr,
-    /// Why.
-    pub reason: &'static str,
+    /// The address, or the name where that is all that is known.
+    pub what: String,
+    /// Why: which rule.
+    pub reason: Cow<'static, str>,
 }
 
 /// Why no connection could be opened. Nothing was sent.
@@ -176,6 +313,16 @@ pub enum DialError {
         /// What the system said, of the last address tried.
         reason: String,
     },
+    /// The proxy opens no way.
+    #[error("no connection through the proxy {proxy}: {reason}")]
+    Proxy {
+        /// Which proxy.
+        proxy: String,
+        /// Whether it said no.
+        refused: bool,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl DialError {
@@ -184,7 +331,7 @@ impl DialError {
     pub const fn step(&self) -> &'static str {
         match self {
             Self::Name { .. } => "name",
-            Self::Refused(_) | Self::Connect { .. } => "connect",
+            Self::Refused(_) | Self::Connect { .. } | Self::Proxy { .. } => "connect",
         }
     }
 }
@@ -192,10 +339,92 @@ impl DialError {
 impl From<DialError> for crate::Failure {
     fn from(error: DialError) -> Self {
         match error {
-            DialError::Refused(refused) => Self::configuration(refused.to_string()),
+            DialError::Refused(refused) => refused.into(),
+            DialError::Proxy { refused: true, .. } => Self::configuration(error.to_string()),
             other => Self::unreachable(other.to_string()),
         }
     }
+}
+
+impl From<EgressRefused> for crate::Failure {
+    fn from(refused: EgressRefused) -> Self {
+        Self::permanent(RunError::new(StandardError::Authorization, refused.to_string()))
+    }
+}
+
+/// What may be reached: a network, or hosts by their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Every address in it, by whatever name.
+    Network(Network),
+    /// Whatever this name resolves to.
+    Host(String),
+    /// Whatever names below this one resolve to: `*.example.com` is `example.com` here.
+    Below(String),
+}
+
+/// The text is no destination.
+#[derive(Debug, thiserror::Error)]
+#[error("a destination is a network such as 10.0.0.0/8, a host name, or *. and the end of host names")]
+pub struct InvalidDestination;
+
+impl Destination {
+    /// Whether an address, to which `host` was resolved, is one of these.
+    fn covers(&self, host: Option<&str>, address: IpAddr) -> bool {
+        match self {
+            Self::Network(network) => network.contains(address),
+            Self::Host(_) | Self::Below(_) => host.is_some_and(|host| self.names(host)),
+        }
+    }
+
+    /// Whether it says this name.
+    fn names(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        match self {
+            Self::Network(_) => false,
+            Self::Host(name) => host == *name,
+            Self::Below(end) => host.strip_suffix(end.as_str()).is_some_and(|rest| rest.ends_with('.')),
+        }
+    }
+}
+
+impl FromStr for Destination {
+    type Err = InvalidDestination;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(network) = text.parse() {
+            return Ok(Self::Network(network));
+        }
+        let text = text.trim_end_matches('.').to_ascii_lowercase();
+        let (end, is_name) = match text.strip_prefix("*.") {
+            Some(end) => (end, false),
+            None => (text.as_str(), true),
+        };
+        let plain = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        };
+        // What consists of numbers is an address that was mistyped.
+        let is_number = end.split('.').next_back().is_some_and(|last| last.chars().all(|c| c.is_ascii_digit()));
+        if end.len() > 253 || is_number || !end.split('.').all(plain) {
+            return Err(InvalidDestination);
+        }
+        Ok(if is_name { Self::Host(end.to_owned()) } else { Self::Below(end.to_owned()) })
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => network.fmt(f),
+            Self::Host(name) => f.write_str(name),
+            Self::Below(end) => write!(f, "*.{end}"),
+        }
+    }
+}
+
+fn listed(destinations: &[Destination]) -> String {
+    destinations.iter().map(Destination::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A network (`10.0.0.0/8`, `fd00::/8`) or a single address.
@@ -295,6 +524,7 @@ mod tests {
             loopback: false,
             only: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
             exceptions: vec!["169.254.10.0/24".parse().unwrap(), "127.0.0.1".parse().unwrap()],
+            ..EgressPolicy::default()
         };
         for (address, expected) in [
             ("10.9.9.9", true),
@@ -306,6 +536,72 @@ mod tests {
             ("127.0.0.2", false),
         ] {
             assert_eq!(permits(&policy, address), expected, "{address}");
+        }
+    }
+
+    fn namespace(only: &[&str], policy: EgressPolicy) -> Arc<EgressPolicy> {
+        let name: Name = "network".parse().unwrap();
+        let only = only.iter().map(|text| text.parse().unwrap()).collect();
+        Egress::new(policy, [Narrowed { namespace: name.clone(), only }]).of(&name)
+    }
+
+    #[test]
+    fn a_namespace_reaches_its_networks_and_what_its_names_stand_for() {
+        let policy = namespace(&["10.0.0.0/8", "*.example.com", "Host.Test"], EgressPolicy::default());
+        let reaches = |host: &str, address: &str| policy.permit_as(Some(host), address.parse().unwrap()).is_ok();
+        for (host, address, expected) in [
+            ("anything.test", "10.1.2.3", true),
+            ("www.example.com", "192.0.2.1", true),
+            ("a.b.Example.COM.", "192.0.2.1", true),
+            ("host.test", "192.0.2.1", true),
+            ("example.com", "192.0.2.1", false),
+            ("notexample.com", "192.0.2.1", false),
+            ("www.example.com.evil.test", "192.0.2.1", false),
+            ("x.host.test", "192.0.2.1", false),
+            ("www.example.com", "169.254.169.254", false),
+            ("www.example.com", "100.100.100.200", false),
+            ("www.example.com", "::ffff:169.254.169.254", false),
+        ] {
+            assert_eq!(reaches(host, address), expected, "{host} {address}");
+        }
+        assert!(policy.permit("10.0.0.1".parse().unwrap()).is_ok());
+        let refused = policy.permit("192.0.2.1".parse().unwrap()).unwrap_err().to_string();
+        assert!(refused.contains("egress.namespace “network”"), "{refused}");
+        assert!(refused.contains("10.0.0.0/8, *.example.com, host.test only"), "{refused}");
+        assert!(namespace(&[], EgressPolicy::default()).permit("10.0.0.1".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_namespace_never_reaches_more_than_the_server() {
+        let server = EgressPolicy {
+            only: vec!["10.0.0.0/8".parse().unwrap(), "*.example.com".parse().unwrap()],
+            exceptions: vec!["169.254.10.0/24".parse().unwrap()],
+            ..EgressPolicy::default()
+        };
+        let policy = namespace(&["0.0.0.0/0"], server.clone());
+        let reaches = |host: &str, address: &str| policy.permit_as(Some(host), address.parse().unwrap()).is_ok();
+        assert!(reaches("www.example.com", "192.0.2.1"), "by the server's name");
+        assert!(!reaches("www.example.org", "192.0.2.1"));
+        assert!(reaches("metadata.test", "169.254.10.1"), "excepted, and within the rule");
+        let narrow = namespace(&["10.0.0.0/8"], server.clone());
+        assert!(narrow.permit("169.254.10.1".parse().unwrap()).is_err(), "an exception is no rule of a namespace");
+        let refused = server.permit("192.0.2.1".parse().unwrap()).unwrap_err().to_string();
+        assert!(refused.contains("egress.only"), "{refused}");
+        let egress = Egress::new(server, []);
+        assert_eq!(egress.of(&"other".parse().unwrap()).narrowed, None);
+    }
+
+    #[test]
+    fn destinations_are_read_strictly() {
+        for (text, shown) in
+            [("10.0.0.0/8", "10.0.0.0/8"), ("::1", "::1/128"), ("*.Example.com.", "*.example.com"), ("db", "db")]
+        {
+            assert_eq!(text.parse::<Destination>().unwrap().to_string(), shown);
+        }
+        for bad in
+            ["", "*", "*.", "10.0.0.0/33", "10.0.0", "10.0.0.256", "a..b", "*.*.b", "a.*.b", "a b", "http://a", "a:1"]
+        {
+            assert!(bad.parse::<Destination>().is_err(), "{bad}");
         }
     }
 

@@ -175,7 +175,7 @@ pub async fn read(branch: &Branch, known: Option<&str>, reach: &Reach<'_>) -> Re
 }
 
 async fn read_at_length(branch: &Branch, known: Option<&str>, reach: &Reach<'_>) -> Result<Option<Checkout>, GitError> {
-    let mut remote = Remote::of(branch, reach)?;
+    let mut remote = Remote::of(branch, reach).await?;
     let tip = protocol::tip(&mut remote, &branch.name).await?;
     if known.is_some_and(|known| known.eq_ignore_ascii_case(&tip.id.to_string())) {
         return Ok(None);

@@ -9,20 +9,26 @@ pub(crate) mod exchange;
 pub(crate) mod outgoing;
 pub(crate) mod schema;
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
-use domain::view::CheckStep;
+use domain::{Name, view::CheckStep};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use crate::{
     CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection,
-    System, egress::EgressPolicy, resource::address, tls,
+    System,
+    egress::EgressPolicy,
+    resource::address,
+    tls::{self, TlsSettings},
 };
 use authentication::Credentials;
-use exchange::Shown;
+use exchange::{Clients, Shown};
 use outgoing::Outgoing;
 
 /// The scheme of endpoints that name a connection.
@@ -32,23 +38,19 @@ pub(crate) const REPEATABLE: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PU
 
 pub use exchange::chain as explain;
 
-/// A client for what the server itself sends: it reaches what the policy permits, trusts the given CA only (PEM), or the
-/// system's, and shows the given chain and key (both PEM) to services that ask for a certificate.
+/// A client for what the server itself sends, straight and through no proxy: it reaches what the policy permits, trusts the
+/// given CA only (PEM), or the system's, and shows the given chain and key (both PEM) to services that ask for a certificate.
 pub fn client(
     policy: &Arc<EgressPolicy>,
     authority: Option<&str>,
     shown: Option<(&str, &str)>,
 ) -> Result<reqwest::Client, Failure> {
-    let shown = shown.map(|(certificate, key)| authentication::ClientCertificate {
-        certificate: certificate.to_owned(),
-        key: key.to_owned(),
-    });
-    exchange::client(policy, authority, shown.as_ref())
+    exchange::straight(policy, authority, shown)
 }
 
 /// Whether an address whose host is a number may be reached; the others are judged when their names are resolved.
 pub fn permit(policy: &EgressPolicy, url: &Url) -> Result<(), Failure> {
-    exchange::permit_literal(policy, url)
+    Ok(exchange::permit_literal(policy, url)?)
 }
 
 /// Calls HTTP services.
@@ -60,23 +62,44 @@ pub struct HttpConnector {
 pub struct Http {
     policy: Arc<EgressPolicy>,
     /// For services that the system's certificates vouch for; others get a client of their own.
-    client: reqwest::Client,
+    clients: Clients,
+    /// The same for runs of namespaces that may not reach everything: connections that are kept open are as good as reaching, so
+    /// that each has its own.
+    narrowed: Mutex<BTreeMap<Name, Clients>>,
     tokens: authentication::Tokens,
 }
 
 impl Http {
     /// Clients that reach what the policy permits.
     pub fn new(policy: Arc<EgressPolicy>) -> Result<Self, Failure> {
-        let client = exchange::client(&policy, None, None)?;
-        Ok(Self { policy, client, tokens: authentication::Tokens::default() })
+        let clients = Clients::build(&policy, None, None)?;
+        Ok(Self { policy, clients, narrowed: Mutex::default(), tokens: authentication::Tokens::default() })
     }
 
-    /// A client that trusts this CA only, or the system's.
-    pub(crate) fn client(&self, authority: Option<&str>) -> Result<reqwest::Client, Failure> {
-        match authority {
-            Some(_) => exchange::client(&self.policy, authority, None),
-            None => Ok(self.client.clone()),
+    /// Clients for what the server itself asks, that trust this CA only, or the system's.
+    #[cfg(feature = "git")]
+    pub(crate) fn own_clients(&self, authority: Option<&str>) -> Result<Clients, Failure> {
+        self.clients_of(&self.policy, authority, None)
+    }
+
+    /// Clients for a call, that reach what its run's namespace may.
+    fn clients_of(
+        &self,
+        egress: &Arc<EgressPolicy>,
+        authority: Option<&str>,
+        shown: Option<(&str, &str)>,
+    ) -> Result<Clients, Failure> {
+        if authority.is_some() || shown.is_some() {
+            return Clients::build(egress, authority, shown);
         }
+        let Some(narrowed) = &egress.narrowed else { return Ok(self.clients.clone()) };
+        let mut known = self.narrowed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clients) = known.get(&narrowed.namespace) {
+            return Ok(clients.clone());
+        }
+        let clients = Clients::build(egress, None, None)?;
+        known.insert(narrowed.namespace.clone(), clients.clone());
+        Ok(clients)
     }
 
     /// The content at an endpoint as the specification writes it: a URI, or an object of `uri` and `authentication`.
@@ -90,11 +113,11 @@ impl Http {
     pub(crate) async fn call(
         &self,
         outgoing: Outgoing,
-        authority: Option<&str>,
+        tls: Option<&TlsSettings>,
         repeatable: bool,
         context: &CallContext,
     ) -> Result<Value, Failure> {
-        self.exchange(&outgoing, authority, repeatable, context)?.run(outgoing).await
+        self.exchange(&outgoing, tls, repeatable, context)?.run(outgoing).await
     }
 
     /// Sends a request whose answer is read for as long as it goes on.
@@ -107,12 +130,6 @@ impl Http {
         self.exchange(outgoing, None, true, context)?.stream(outgoing).await
     }
 
-    /// What may be reached.
-    #[cfg(any(feature = "asyncapi", feature = "git", feature = "grpc"))]
-    pub(crate) fn policy(&self) -> &EgressPolicy {
-        &self.policy
-    }
-
     /// What these credentials show to a service that is called by another protocol. Digest authentication and certificates
     /// show nothing here.
     #[cfg(any(feature = "asyncapi", feature = "grpc", feature = "mcp"))]
@@ -121,8 +138,9 @@ impl Http {
         credentials: Option<&Credentials>,
         context: &CallContext,
     ) -> Result<Shown, Failure> {
-        let (client, elsewhere) = (self.client.clone(), self.client.clone());
-        exchange::Exchange { http: self, client, elsewhere, repeatable: true, context }.shown(credentials).await
+        let client = self.clients_of(&context.egress, None, None)?;
+        let (elsewhere, plain) = (client.clone(), client.clone());
+        exchange::Exchange { http: self, client, elsewhere, plain, repeatable: true, context }.shown(credentials).await
     }
 
     /// Forgets a kept token that a service refused: it may have been withdrawn before its time. Whether there was one, so
@@ -135,38 +153,46 @@ impl Http {
 
     /// The way to an endpoint for a library that speaks a protocol over HTTP by itself.
     #[cfg(feature = "mcp")]
-    pub(crate) fn way(
+    pub(crate) async fn way(
         &self,
         endpoint: &Value,
         headers: &serde_json::Map<String, Value>,
         connection: Option<&ResolvedConnection>,
+        context: &CallContext,
     ) -> Result<Way, Failure> {
         let settings = connection.map(ResolvedConnection::settings::<Settings>).transpose()?;
         let with = serde_json::json!({"method": "post", "endpoint": endpoint, "headers": headers});
         let outgoing = Outgoing::unmarked(&with, settings.as_ref())?;
-        exchange::permit_literal(&self.policy, &outgoing.url)?;
-        let authority = settings.as_ref().and_then(|settings| settings.ca.as_deref());
-        let client = self.client_showing(&outgoing, authority)?;
+        let tls = settings.as_ref().map(|settings| &settings.tls);
+        let client = self.clients_showing(&outgoing, tls, context)?.to(&outgoing.url).await?.clone();
         Ok(Way { client, url: outgoing.url, headers: outgoing.headers, credentials: outgoing.credentials })
     }
 
-    /// A client that also shows the certificate which the request is to be sent with.
-    fn client_showing(&self, outgoing: &Outgoing, authority: Option<&str>) -> Result<reqwest::Client, Failure> {
-        match &outgoing.credentials {
-            Some(Credentials::Certificate(shown)) => exchange::client(&self.policy, authority, Some(shown)),
-            _ => self.client(authority),
-        }
+    /// Clients that also show the certificate which the request is to be sent with: the call's own, or the connection's.
+    fn clients_showing(
+        &self,
+        outgoing: &Outgoing,
+        tls: Option<&TlsSettings>,
+        context: &CallContext,
+    ) -> Result<Clients, Failure> {
+        let shown = match &outgoing.credentials {
+            Some(Credentials::Certificate(shown)) => Some((shown.certificate.as_str(), shown.key.as_str())),
+            _ => tls.and_then(TlsSettings::shown),
+        };
+        self.clients_of(&context.egress, tls.and_then(TlsSettings::authority), shown)
     }
 
     fn exchange<'a>(
         &'a self,
         outgoing: &Outgoing,
-        authority: Option<&str>,
+        tls: Option<&TlsSettings>,
         repeatable: bool,
         context: &'a CallContext,
     ) -> Result<exchange::Exchange<'a>, Failure> {
-        let (client, elsewhere) = (self.client_showing(outgoing, authority)?, self.client(authority)?);
-        Ok(exchange::Exchange { http: self, client, elsewhere, repeatable, context })
+        let client = self.clients_showing(outgoing, tls, context)?;
+        let elsewhere = self.clients_of(&context.egress, tls.and_then(TlsSettings::authority), None)?;
+        let plain = self.clients_of(&context.egress, None, None)?;
+        Ok(exchange::Exchange { http: self, client, elsewhere, plain, repeatable, context })
     }
 }
 
@@ -186,7 +212,8 @@ pub(crate) struct Way {
 #[serde(rename_all = "camelCase")]
 struct Settings {
     base_url: Url,
-    ca: Option<String>,
+    #[serde(flatten)]
+    tls: TlsSettings,
     username: Option<String>,
     password: Option<identity::Secret>,
     token: Option<identity::Secret>,
@@ -208,8 +235,8 @@ impl HttpConnector {
         let settings = request.connection.as_ref().map(|connection| connection.settings::<Settings>()).transpose()?;
         let repeatable = self.repetition(request) == Repetition::Safe || request.idempotent;
         let outgoing = Outgoing::build(&request.with, settings.as_ref(), &context.key)?;
-        let authority = settings.as_ref().and_then(|settings| settings.ca.as_deref());
-        self.http.call(outgoing, authority, repeatable, context).await
+        let tls = settings.as_ref().map(|settings| &settings.tls);
+        self.http.call(outgoing, tls, repeatable, context).await
     }
 }
 
@@ -262,7 +289,7 @@ impl Connector for HttpConnector {
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return steps.fail("settings", "the address has no host");
         };
-        let config = match tls::client_config(settings.ca.as_deref()) {
+        let config = match settings.tls.config() {
             Ok(config) => config,
             Err(error) => return steps.fail("settings", &error.to_string()),
         };
@@ -274,11 +301,12 @@ impl Connector for HttpConnector {
                 Err(error) => return steps.fail("tls", &error.to_string()),
             }
         }
-        let client = match self.http.client(settings.ca.as_deref()) {
-            Ok(client) => client,
+        let clients = self.http.clients_of(&self.http.policy, settings.tls.authority(), settings.tls.shown());
+        let clients = match clients {
+            Ok(clients) => clients,
             Err(failure) => return steps.fail("settings", failure.detail()),
         };
-        match exchange::first_answer(&client, &settings).await {
+        match exchange::first_answer(&clients, &settings).await {
             Ok(status @ (401 | 403)) => {
                 steps.fail("sign-in", &format!("the service refused the credentials ({status})"))
             }

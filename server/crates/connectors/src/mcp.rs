@@ -133,7 +133,7 @@ impl McpConnector {
     /// Greets the server; once more with a new token where a kept one was refused.
     async fn open(&self, with: &With, request: &Request, context: &CallContext) -> Result<Session, Failure> {
         let HttpTransport { endpoint, headers } = &with.transport.http;
-        let way = self.http.way(endpoint, headers, request.connection.as_deref())?;
+        let way = self.http.way(endpoint, headers, request.connection.as_deref(), context).await?;
         let version = with.protocol_version.as_deref().unwrap_or(DEFAULT_VERSION);
         let own = Client::default();
         let client = with.client.as_ref().unwrap_or(&own);

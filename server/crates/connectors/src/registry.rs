@@ -14,6 +14,7 @@ use workflow::{Capability, FunctionCatalogue, ResourceResolver, RunError, Standa
 use crate::{
     CallContext, ConnectionKind, Connections, Connector, Failure, FunctionSpec, Outcome, Probe, Repetition, Request,
     ResolvedConnection, System, arguments,
+    egress::{Egress, EgressPolicy},
 };
 
 /// How long a connection test may take.
@@ -61,6 +62,7 @@ pub struct Registry {
     functions: BTreeMap<&'static str, Function>,
     kinds: BTreeMap<&'static str, Kind>,
     catalogue: FunctionCatalogue,
+    egress: Egress,
 }
 
 impl Registry {
@@ -90,7 +92,18 @@ impl Registry {
                 }
             }
         }
-        Ok(Self { functions, kinds, catalogue })
+        Ok(Self { functions, kinds, catalogue, egress: Egress::default() })
+    }
+
+    /// Says what calls may reach; without, whatever [`EgressPolicy::default`] permits.
+    pub fn guard(&mut self, egress: Egress) {
+        self.egress = egress;
+    }
+
+    /// What calls of runs of a namespace may reach: for [`CallContext::egress`].
+    #[must_use]
+    pub fn egress(&self, namespace: &Name) -> Arc<EgressPolicy> {
+        self.egress.of(namespace)
     }
 
     /// The functions by name.

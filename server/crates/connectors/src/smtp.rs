@@ -82,7 +82,7 @@ impl SmtpConnector {
         }
         let settings = connection.settings::<ServerSettings>()?;
         let letter = Letter::write(&request.with, &settings.from, &context.key, at)?;
-        let output = delivery::deliver(&self.policy, &settings, &letter).await?;
+        let output = delivery::deliver(&context.egress, &settings, &letter).await?;
         context.info(format!("mail {} accepted by {}", letter.message_id, settings.host));
         Ok(output)
     }

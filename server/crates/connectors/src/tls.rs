@@ -5,11 +5,14 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use identity::Secret;
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -46,6 +49,69 @@ impl TlsError {
             ),
         }
     }
+}
+
+/// What a connection says of encryption: the settings that every kind has which encrypts ([`with_settings`]).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TlsSettings {
+    ca: Option<String>,
+    client_certificate: Option<String>,
+    client_key: Option<Secret>,
+}
+
+impl TlsSettings {
+    /// Whom alone it trusts (PEM); without, whom the system trusts.
+    #[must_use]
+    pub fn authority(&self) -> Option<&str> {
+        self.ca.as_deref()
+    }
+
+    /// The certificate that it shows where it is asked for one, and the key of that, both in PEM.
+    #[must_use]
+    pub fn shown(&self) -> Option<(&str, &str)> {
+        Some((self.client_certificate.as_deref()?, self.client_key.as_ref()?.expose()))
+    }
+
+    /// The certificate that it shows, without those between it and a root; none if it shows none.
+    #[cfg(feature = "smtp")]
+    pub(crate) fn leaf(&self) -> Option<CertificateDer<'static>> {
+        let (chain, _) = self.shown()?;
+        CertificateDer::pem_slice_iter(chain.as_bytes()).next()?.ok()
+    }
+
+    /// The configuration of a client of this connection.
+    pub fn config(&self) -> Result<ClientConfig, TlsError> {
+        client_config_showing(self.authority(), self.shown())
+    }
+}
+
+/// The schema of a kind's settings with those of encryption.
+#[must_use]
+pub fn with_settings(mut schema: Value) -> Value {
+    let more = json!({
+        "ca": {
+            "type": "string", "contentMediaType": "text/plain", "title": "CA certificate",
+            "description": "PEM. If given, only certificates that it issued are trusted."
+        },
+        "clientCertificate": {
+            "type": "string", "contentMediaType": "text/plain", "title": "Client certificate",
+            "description": "PEM, with those between it and a root. Shown to a system that asks for one."
+        },
+        "clientKey": {
+            "type": "string", "contentMediaType": "text/plain", "title": "Key of the client certificate",
+            "description": "PEM.", "writeOnly": true
+        }
+    });
+    if let (Some(Value::Object(properties)), Value::Object(more)) = (schema.get_mut("properties"), more) {
+        properties.extend(more);
+    }
+    if let Some(keywords) = schema.as_object_mut()
+        && let Value::Object(required) = keywords.entry("dependentRequired").or_insert_with(|| json!({}))
+    {
+        required.insert("clientCertificate".to_owned(), json!(["clientKey"]));
+    }
+    schema
 }
 
 /// The configuration of a client that trusts the given CA (PEM, one or more certificates) and nobody else, or, without

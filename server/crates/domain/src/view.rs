@@ -36,7 +36,7 @@ pub use audit::{
 pub use audit_question::{AnswerCell, AuditAnswerView, AuditQuestionColumn, AuditQuestionView, Words};
 pub use audit_retention::{AuditClassView, AuditHoldView, AuditRetentionView, AuditSegmentView, HoldCovers};
 pub use calendar::CalendarView;
-pub use connection::{CheckStep, ConnectionCheck, ConnectionView, OwnerView};
+pub use connection::{CheckStep, ConnectionCheck, ConnectionState, ConnectionView, FailingConnection, OwnerView};
 pub use control::{
     ComplianceView, ControlCoverage, ControlEvidence, ControlExceptionView, ControlListView, ControlSummary,
     ControlView, ControlWorkflowView, ControlsView, LastVerificationView, LedgerHealthView,

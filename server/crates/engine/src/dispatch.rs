@@ -352,6 +352,7 @@ fn context(
         clock: Arc::clone(&node.parts.clock),
         ids: Arc::clone(&node.parts.ids),
         log: Arc::new(RedactedLog { log: Arc::new(log), redaction: redaction.clone() }),
+        egress: node.parts.connectors.egress(&run.workflow.namespace),
         base_url: node.settings.base_url.clone(),
         cancelled,
         messages,

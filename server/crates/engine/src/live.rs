@@ -27,8 +27,10 @@ pub enum Topic {
     Approvals,
     /// The notices of one person.
     Notifications(UserId),
-    /// Users, teams, grants or connections.
+    /// Users, teams or grants.
     Administration,
+    /// Connections, or whether they work.
+    Connections,
     /// Other policies are in force.
     Policies,
     /// Repositories whose branches bring definitions, or what came of them.

@@ -43,6 +43,8 @@ pub enum NoticeKind {
     DefinitionPublished,
     /// A repository that the recipient has set up cannot be read, or has brought what was not taken.
     RepositoryNeedsAttention,
+    /// A connection that the recipient owns does not work any more.
+    ConnectionFails,
     /// Policies wait for the recipient's review.
     PoliciesProposed,
     /// Policies that the recipient has written are in force.
@@ -85,6 +87,7 @@ impl NoticeKind {
             Self::DefinitionReturned => "definition-returned",
             Self::DefinitionPublished => "definition-published",
             Self::RepositoryNeedsAttention => "repository-needs-attention",
+            Self::ConnectionFails => "connection-fails",
             Self::PoliciesProposed => "policies-proposed",
             Self::PoliciesActivated => "policies-activated",
             Self::PoliciesWithdrawn => "policies-withdrawn",
@@ -105,7 +108,8 @@ pub struct Notice {
     /// What it tells.
     pub kind: NoticeKind,
     /// The workflow's title; with its version, where it is about a definition; what policies are for; of a delegation, the
-    /// other one's name; who holds emergency access; a question with the number of rows that answer it.
+    /// other one's name; who holds emergency access; a question with the number of rows that answer it; a connection and why
+    /// it fails.
     pub title: String,
     /// The run's number, if it is about one.
     pub run_number: Option<i64>,
@@ -127,7 +131,8 @@ pub struct NoticeMail {
     /// What it tells.
     pub kind: NoticeKind,
     /// The workflow's title; with its version, where it is about a definition; what policies are for; of a delegation, the
-    /// other one's name; who holds emergency access; a question with the number of rows that answer it.
+    /// other one's name; who holds emergency access; a question with the number of rows that answer it; a connection and why
+    /// it fails.
     pub title: String,
     /// The run's number, if it is about one.
     #[serde(default)]

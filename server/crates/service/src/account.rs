@@ -105,6 +105,7 @@ impl Service {
             let filter = RunFilter { needs_attention: Some(true), ..RunFilter::default() };
             attention = unit.list_runs(&visible, &filter, None, HOME_ITEMS).await.or_problem()?;
         }
+        let connections = self.failing_connections(unit, caller).await?;
         let everyone = requests.iter().chain(&running).chain(&attention).map(|run| run.requester_id);
         let people = People::load(unit, everyone.collect::<Vec<_>>()).await.or_problem()?;
         let summaries = |rows: Vec<store::runs::Run>| rows.iter().map(|run| views::run_summary(run, &people)).collect();
@@ -113,6 +114,7 @@ impl Service {
             requests: summaries(requests),
             running: summaries(running),
             attention: summaries(attention),
+            connections,
         })
     }
 

@@ -4,7 +4,7 @@ use audit::Detail;
 use connectors::ResolvedConnection;
 use domain::{
     ConnectionId, ErrorCode, Name, Operation, Problem, Scope, UserId,
-    view::{ConnectionCheck, ConnectionView, OwnerView},
+    view::{ConnectionCheck, ConnectionState, ConnectionView, OwnerView},
 };
 use policy::Resource;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use store::{UnitOfWork, access::Subject, connections::Connection};
 
 use crate::{
     Caller, Service,
+    connection_checks::{LEASE, failed_step},
     gate::Target,
     people::{all_right, field},
     problems::{OrProblem as _, internal, not_found},
@@ -28,7 +29,7 @@ pub struct NewConnection {
     pub settings: Value,
     /// Namespaces that may use it; `*` for all.
     pub namespaces: Vec<String>,
-    /// Who answers for it.
+    /// Who answers for it; only a connection that has had no owner so far can do without.
     pub owner: Option<Subject>,
 }
 
@@ -61,7 +62,7 @@ fn stored_scopes(connection: &Connection) -> Vec<Scope> {
     names.iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-fn resource(connection: &Connection) -> Resource {
+pub(crate) fn resource(connection: &Connection) -> Resource {
     Resource::connection(connection.id, &stored_scopes(connection))
 }
 
@@ -89,6 +90,12 @@ async fn owner(unit: &mut dyn UnitOfWork, owner: Option<Subject>) -> Result<Opti
     }
 }
 
+/// Whether whoever saves a connection has to say who owns it: every new one has an owner, and who has one keeps one. Those from
+/// before connections had owners may go on without.
+fn needs_owner(known: Option<&Connection>) -> bool {
+    known.is_none_or(|known| known.owner.is_some())
+}
+
 /// The owner, if that is a person.
 fn person(owner: Option<&OwnerView>) -> Option<UserId> {
     match owner {
@@ -97,9 +104,19 @@ fn person(owner: Option<&OwnerView>) -> Option<UserId> {
     }
 }
 
+fn state(connection: &Connection) -> ConnectionState {
+    match (connection.failing_since, &connection.last_check) {
+        (Some(_), _) => ConnectionState::Failing,
+        (None, Some(_)) => ConnectionState::Working,
+        (None, None) => ConnectionState::Untested,
+    }
+}
+
 fn view(connection: Connection, owner: Option<OwnerView>) -> ConnectionView {
     ConnectionView {
         owner,
+        state: state(&connection),
+        failing_since: connection.failing_since,
         id: connection.id,
         name: connection.name,
         kind: connection.kind,
@@ -126,12 +143,18 @@ impl Service {
             .collect()
     }
 
-    /// The connections that the caller administers, by name. Never their secrets.
-    pub async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, Problem> {
+    /// The connections that the caller administers, by name; only those in a state, if one is given. Never their secrets.
+    pub async fn connections(
+        &self,
+        caller: &Caller,
+        only: Option<ConnectionState>,
+    ) -> Result<Vec<ConnectionView>, Problem> {
         let mut gate = self.look(caller, Operation::ConnectionList).await?;
         gate.authorize(&Resource::system(), &Target::new("connections", "", "")).await?;
         let mut connections = gate.unit.list_connections().await.or_problem()?;
-        connections.retain(|connection| gate.shows(&resource(connection)));
+        connections.retain(|connection| {
+            only.is_none_or(|only| state(connection) == only) && gate.shows(&resource(connection))
+        });
         let mut views = Vec::with_capacity(connections.len());
         for connection in connections {
             let owner = owner(gate.unit.as_mut(), connection.owner).await?;
@@ -140,7 +163,14 @@ impl Service {
         Ok(views)
     }
 
-    /// Creates a connection, or changes the one with this id.
+    /// How many connections are in each state.
+    pub async fn connections_now(&self) -> store::Result<Vec<(ConnectionState, usize)>> {
+        let connections = self.parts.store.snapshot().await?.list_connections().await?;
+        let count = |wanted| connections.iter().filter(|connection| state(connection) == wanted).count();
+        Ok(ConnectionState::ALL.into_iter().map(|state| (state, count(state))).collect())
+    }
+
+    /// Creates a connection, or changes the one with this id; and tries it out. One that does not work is kept all the same.
     pub async fn put_connection(
         &self,
         caller: &Caller,
@@ -182,6 +212,10 @@ impl Service {
                 .collect();
             Problem::new(ErrorCode::InvalidInput).with_errors(errors)
         })?;
+        if new.owner.is_none() && needs_owner(known.as_ref()) {
+            let message = "say who answers for it: a person or a team";
+            all_right(vec![field("/owner", "required", Value::Null, message)])?;
+        }
         let owned_by = owner(gate.unit.as_mut(), new.owner).await?;
         let owned_before = owner(gate.unit.as_mut(), known.as_ref().and_then(|known| known.owner)).await?;
         let place = ResolvedConnection::sealing_context(id);
@@ -194,6 +228,9 @@ impl Service {
             namespaces: json!(scopes).to_string(),
             owner: new.owner,
             last_check: None,
+            // What was changed to mend it has yet to show that it does.
+            failing_since: known.as_ref().and_then(|known| known.failing_since),
+            check_due_at: gate.now + LEASE,
             created_at: known.as_ref().map_or(gate.now, |known| known.created_at),
             updated_at: gate.now,
         };
@@ -203,8 +240,25 @@ impl Service {
         let detail = Detail::from(detail).naming("/before/owner/login", person(owned_before.as_ref()));
         let detail = detail.naming("/after/owner/login", person(owned_by.as_ref()));
         gate.finish(&target(&connection), detail).await?;
-        self.parts.live.changed(engine::Topic::Administration);
-        Ok(view(connection, owned_by))
+        self.parts.live.changed(engine::Topic::Connections);
+        Ok(view(self.tried_out(connection).await, owned_by))
+    }
+
+    /// The connection after it was tried out. It is saved, so that nothing which goes wrong here is an error of saving: the check
+    /// is made up for when it is due.
+    async fn tried_out(&self, connection: Connection) -> Connection {
+        let tried = async {
+            self.check_stored(&connection).await?;
+            self.parts.store.snapshot().await.or_problem()?.connection(connection.id).await.or_problem()
+        };
+        match tried.await {
+            Ok(Some(tried)) => tried,
+            Ok(None) => connection,
+            Err(problem) => {
+                tracing::warn!(%problem, connection = connection.name, "a saved connection could not be checked");
+                connection
+            }
+        }
     }
 
     fn stored_secret(&self, connection: &Connection) -> Result<Option<Value>, Problem> {
@@ -228,7 +282,7 @@ impl Service {
         let detail = json!({"before": facts(&connection, owner.as_ref()), "after": null});
         let detail = Detail::from(detail).naming("/before/owner/login", person(owner.as_ref()));
         gate.finish(&target(&connection), detail).await?;
-        self.parts.live.changed(engine::Topic::Administration);
+        self.parts.live.changed(engine::Topic::Connections);
         Ok(())
     }
 
@@ -240,20 +294,14 @@ impl Service {
         gate.authorize(&resource, &target(&connection)).await?;
         // The writer is not held while another system is asked.
         gate.unit.rollback().await.or_problem()?;
-        let resolved = ResolvedConnection::open(&connection, &self.parts.vault)
-            .map_err(|cause| internal("a connection's secret cannot be opened", &cause))?;
-        let check = self.parts.connectors.check(&resolved, self.now()).await;
+        let check = self.try_out(&connection).await;
 
         let mut gate = self.enter(caller, Operation::ConnectionTest).await?;
         gate.authorize(&resource, &target(&connection)).await?;
-        if let Some(mut now_stored) = gate.unit.connection(id).await.or_problem()?
-            && now_stored.updated_at == connection.updated_at
-        {
-            now_stored.last_check = serde_json::to_string(&check).ok();
-            gate.unit.put_connection(&now_stored).await.or_problem()?;
-        }
-        let failed = check.steps.iter().find(|step| !step.ok).map(|step| step.step.clone());
+        let (news, told) = self.note_check(gate.unit.as_mut(), &connection, &check).await?;
+        let failed = failed_step(&check).map(|step| step.step.clone());
         gate.finish(&target(&connection), json!({"ok": check.ok, "failedAt": failed})).await?;
+        self.announce_check(&connection, &check, news, &told);
         Ok(check)
     }
 }

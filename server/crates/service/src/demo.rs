@@ -123,9 +123,11 @@ impl Service {
                 unit.add_member(team.id, login).await.or_problem()?;
             }
         }
-        for (name, kind, settings) in
-            [("directory", "builtin", json!({})), ("mail", "file", json!({"from": "Rondo <rondo@example.test>"}))]
+        let mail = json!({"from": "Rondo <rondo@example.test>"});
+        for (name, kind, settings, owner) in
+            [("directory", "builtin", json!({}), "it-identity"), ("mail", "file", mail, "it-operations")]
         {
+            let owner = unit.team_by_name(owner).await.or_problem()?.map(|team| Subject::Team(team.id));
             let connection = Connection {
                 id: ConnectionId::new(self.ids()),
                 name: name.to_owned(),
@@ -133,8 +135,10 @@ impl Service {
                 settings: settings.to_string(),
                 sealed_secret: None,
                 namespaces: json!(["*"]).to_string(),
-                owner: None,
+                owner,
                 last_check: None,
+                failing_since: None,
+                check_due_at: now,
                 created_at: now,
                 updated_at: now,
             };

@@ -23,6 +23,7 @@ mod authoring;
 mod calendars;
 mod caller;
 mod catalogue;
+mod connection_checks;
 mod connections;
 mod console;
 mod controls;
@@ -64,7 +65,7 @@ mod value;
 mod views;
 mod witnesses;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use connectors::Registry;
 use domain::{Clock, Ids, Timestamp, view::DemoSignIn};
@@ -151,6 +152,8 @@ pub struct Parts {
     pub live: Live,
     /// Wakes the engine; none where none runs (command line beside a server).
     pub waker: Option<Waker>,
+    /// From one check of a connection to the next.
+    pub check_connections_every: Duration,
     /// Whether mails are sent.
     pub mail_enabled: bool,
     /// Address of the portal as people reach it.

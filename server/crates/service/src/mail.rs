@@ -327,6 +327,20 @@ fn words(mail: &NoticeMail, base_url: &str, link: Option<(String, Timestamp)>) -
                 "저장소 \"{title}\"을(를) 읽을 수 없거나 반영되지 않은 파일이 있습니다. 이유는 저장소 페이지에 있습니다."
             ),
         ),
+        (NoticeKind::ConnectionFails, false) => (
+            format!("A connection does not work: {title}"),
+            format!(
+                "The connection {title} does not work any more, and workflows that use it will fail. You get this mail \
+                 once until it works again."
+            ),
+        ),
+        (NoticeKind::ConnectionFails, true) => (
+            format!("연결이 작동하지 않습니다: {title}"),
+            format!(
+                "연결 {title}이(가) 더 이상 작동하지 않아 이를 쓰는 워크플로가 실패하게 됩니다. 다시 작동할 때까지 이 메일은 한 번만 \
+                 발송됩니다."
+            ),
+        ),
         (NoticeKind::PoliciesProposed, false) => (
             format!("Policies wait for your review: {title}"),
             format!(

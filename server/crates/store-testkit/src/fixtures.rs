@@ -532,6 +532,8 @@ pub fn connection(number: u128, name: &str) -> Connection {
         namespaces: "[\"*\"]".to_owned(),
         owner: None,
         last_check: None,
+        failing_since: None,
+        check_due_at: at(0),
         created_at: at(0),
         updated_at: at(0),
     }

@@ -3,15 +3,15 @@
 use axum::{Json, extract::State, http::StatusCode};
 use domain::{
     ConnectionId,
-    view::{ConnectionCheck, ConnectionView, Page},
+    view::{ConnectionCheck, ConnectionState, ConnectionView, Page},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use service::{NewConnection, Subject};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Created, Place, Sent, administration::Holder, whole};
+use super::{Asked, Created, Place, Sent, administration::Holder, whole};
 use crate::http::{Portal, identify::SignedIn, problem::Answer};
 
 pub(super) fn routes() -> OpenApiRouter<Portal> {
@@ -22,18 +22,32 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(kinds))
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ConnectionsQuery {
+    /// Only those in this state.
+    state: Option<ConnectionState>,
+}
+
 /// Connections by name, without their secrets
 #[utoipa::path(get, path = "/api/v1/connections", tag = "connections", operation_id = "listConnections",
+    params(ConnectionsQuery),
     responses((status = 200, description = "All of them", body = Page<ConnectionView>)),
     extensions(("x-rondo-operation" = json!("connection.list"))))]
-async fn list(State(portal): State<Portal>, SignedIn(caller): SignedIn) -> Answer<Json<Page<ConnectionView>>> {
-    Ok(whole(portal.service.connections(&caller).await?))
+async fn list(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Asked(query): Asked<ConnectionsQuery>,
+) -> Answer<Json<Page<ConnectionView>>> {
+    Ok(whole(portal.service.connections(&caller, query.state).await?))
 }
 
 /// A connection.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "directory", "kind": "builtin", "settings": {}, "namespaces": ["*"]}))]
+#[schema(example = json!({"name": "directory", "kind": "builtin", "settings": {}, "namespaces": ["*"],
+    "owner": {"kind": "team", "id": "01920000-0000-7000-8000-000000000000"}}))]
 struct Connection {
     /// Name, by which workflows call it.
     name: String,
@@ -45,7 +59,8 @@ struct Connection {
     settings: Value,
     /// Namespaces that may use it; `*` for all.
     namespaces: Vec<String>,
-    /// Who answers for it, and is asked where a workflow names its owner as approver.
+    /// Who answers for it, is told when it no longer works, and is asked where a workflow names its owner as approver. A new
+    /// connection needs one; one from before connections had owners may be changed without.
     #[serde(default)]
     owner: Option<Holder>,
 }
@@ -58,7 +73,9 @@ impl From<Connection> for NewConnection {
     }
 }
 
-/// Create a connection
+/// Create a connection, and try it out
+///
+/// One that does not work is kept all the same; `state` and `lastCheck` of the answer say what is wrong.
 #[utoipa::path(post, path = "/api/v1/connections", tag = "connections", operation_id = "createConnection",
     request_body = Connection,
     responses((status = 201, description = "The connection", body = ConnectionView)),
@@ -72,7 +89,9 @@ async fn create(
     Ok(Created(format!("/connections/{}", connection.id), connection))
 }
 
-/// Change a connection
+/// Change a connection, and try it out
+///
+/// One that does not work is kept all the same; `state` and `lastCheck` of the answer say what is wrong.
 #[utoipa::path(put, path = "/api/v1/connections/{id}", tag = "connections", operation_id = "updateConnection",
     params(("id" = ConnectionId, Path)),
     request_body = Connection,

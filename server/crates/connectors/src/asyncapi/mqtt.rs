@@ -193,7 +193,7 @@ impl Broker<'_> {
             at.ok_or_else(|| Failure::configuration(format!("“{server}” is not the address of a broker")))?;
         let shown = self.http.shown(self.credentials.as_ref(), self.context).await?;
         let login = shown.header.as_ref().and_then(|header| login(header.to_str().ok()?));
-        let stream = socket::open(self.http.policy(), host, port, self.encrypted, self.credentials.as_ref()).await?;
+        let stream = socket::open(&self.context.egress, host, port, self.encrypted, self.credentials.as_ref()).await?;
         let limit = Some(PACKET_LIMIT);
         let mut packets = Framed::new(stream, Codec { max_incoming_size: limit, max_outgoing_size: limit });
         let properties = ConnectProperties {

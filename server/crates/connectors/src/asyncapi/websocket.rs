@@ -130,7 +130,7 @@ impl WebSocket<'_> {
         if let Some(header) = shown.header {
             request.headers_mut().insert(AUTHORIZATION, header);
         }
-        let stream = socket::open(self.http.policy(), host, port, self.encrypted, self.credentials.as_ref()).await?;
+        let stream = socket::open(&self.context.egress, host, port, self.encrypted, self.credentials.as_ref()).await?;
         let config =
             WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
         let unreachable = |detail: &str| Failure::unreachable(format!("{host} port {port}: {detail}"));

@@ -19,15 +19,12 @@ use super::{
     operation::{Operation, Person},
     password,
 };
-use crate::{
-    CallContext, Failure, ResolvedConnection, connection::Steps, egress::EgressPolicy, registry::from_store, tls,
-};
+use crate::{CallContext, Failure, ResolvedConnection, connection::Steps, egress::EgressPolicy, registry::from_store};
 use session::Session;
 use settings::Settings;
 
 /// One call on a directory behind LDAP.
 pub(super) struct Caller<'a> {
-    pub(super) policy: &'a EgressPolicy,
     pub(super) portal: &'a Portal,
     pub(super) context: &'a CallContext,
 }
@@ -40,7 +37,7 @@ impl Caller<'_> {
     ) -> Result<Value, Failure> {
         let settings = Settings::read(connection)?;
         let (name, subject) = (operation.name(), operation.subject());
-        let mut session = Session::open(self.policy, settings).await?;
+        let mut session = Session::open(&self.context.egress, settings).await?;
         let result = self.run(&mut session, operation).await;
         session.close().await;
         match &result {
@@ -56,7 +53,7 @@ impl Caller<'_> {
         connection: &ResolvedConnection,
         operation: &Operation,
     ) -> Result<Option<Value>, Failure> {
-        let mut session = Session::open(self.policy, Settings::read(connection)?).await?;
+        let mut session = Session::open(&self.context.egress, Settings::read(connection)?).await?;
         let found = match operation {
             Operation::CreateUser(person) => session.created_user(&person.login, &self.context.key).await,
             Operation::CreateGroup { group, .. } => session.created_group(group, &self.context.key).await,
@@ -159,7 +156,7 @@ pub(super) async fn check(policy: &EgressPolicy, connection: &ResolvedConnection
         Ok(settings) => settings,
         Err(failure) => return steps.fail("settings", failure.detail()),
     };
-    let config = match tls::client_config(settings.ca.as_deref()) {
+    let config = match settings.tls.config() {
         Ok(config) => config,
         Err(error) => return steps.fail("settings", &error.to_string()),
     };

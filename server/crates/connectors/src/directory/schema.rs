@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::tls;
+
 /// An operation with what it takes.
 pub(super) struct OperationEntry {
     pub(super) name: &'static str,
@@ -278,7 +280,7 @@ pub(super) fn builtin_settings() -> Value {
 /// Of a connection of kind `ldap`.
 pub(super) fn ldap_settings() -> Value {
     let dn = "^[^=,]+=.+";
-    json!({
+    tls::with_settings(json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "required": ["url", "flavour", "baseDn", "bindDn", "bindPassword"],
@@ -289,10 +291,6 @@ pub(super) fn ldap_settings() -> Value {
                 "description": "ldaps://HOST[:PORT], or ldap://HOST[:PORT] with StartTLS."
             },
             "startTls": {"type": "boolean", "default": false, "title": "StartTLS"},
-            "ca": {
-                "type": "string", "title": "CA certificate",
-                "description": "PEM. If given, only certificates that it issued are trusted."
-            },
             "flavour": {
                 "title": "Kind of directory",
                 "oneOf": [
@@ -333,5 +331,5 @@ pub(super) fn ldap_settings() -> Value {
                 "description": "Active Directory only. Default: the domain of the base DN."
             }
         }
-    })
+    }))
 }

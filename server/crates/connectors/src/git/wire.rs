@@ -5,10 +5,11 @@ use reqwest::{
     Client, RequestBuilder, Response as Answer, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, USER_AGENT},
 };
-use url::{Host, Url};
+use url::Url;
 
 use super::{Branch, Credentials, GitError, Limit, Reach};
 use crate::{
+    egress::DialError,
     http::{authentication::basic_header, exchange},
     tls,
 };
@@ -42,19 +43,15 @@ impl Allowance {
 }
 
 impl Remote {
-    pub(super) fn of(branch: &Branch, reach: &Reach<'_>) -> Result<Self, GitError> {
+    pub(super) async fn of(branch: &Branch, reach: &Reach<'_>) -> Result<Self, GitError> {
         let url = address(&branch.url)?;
-        // Addresses written as numbers never reach the resolver.
-        let literal = match url.host() {
-            Some(Host::Ipv4(v4)) => Some(v4.into()),
-            Some(Host::Ipv6(v6)) => Some(v6.into()),
-            _ => None,
+        let clients = reach.http.own_clients(reach.authority);
+        let clients = clients.map_err(|failure| GitError::Tls { reason: failure.detail().to_owned() })?;
+        let client = match clients.to(&url).await {
+            Ok(client) => client.clone(),
+            Err(DialError::Refused(refused)) => return Err(GitError::Refused(refused)),
+            Err(error) => return Err(GitError::Unreachable { reason: error.to_string() }),
         };
-        if let Some(address) = literal {
-            reach.http.policy().permit(address).map_err(GitError::Refused)?;
-        }
-        let client = reach.http.client(reach.authority);
-        let client = client.map_err(|failure| GitError::Tls { reason: failure.detail().to_owned() })?;
         let authorization = branch.credentials.as_ref().map(authorization).transpose()?;
         let limit = reach.limits.received;
         Ok(Self { client, url, authorization, allowance: Allowance { left: limit, limit } })

@@ -75,7 +75,8 @@ impl Wire {
             Ok(Ok(stream)) => Self::greet(stream, "https", host, port, true).await,
             Ok(Err(error)) if error.speaks_no_tls() && port != TLS_PORT && shown.is_none() => {
                 let stream = policy.connect(host, port).await?;
-                let own = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
+                // Who is on this machine may be a proxy.
+                let own = policy.proxy.is_none() && stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
                 Self::greet(stream, "http", host, port, own).await
             }
             Ok(Err(error @ TlsError::Host(_))) => Err(Failure::configuration(error.to_string())),

@@ -5,7 +5,7 @@ use std::{error::Error as _, io, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use identity::Secret;
 use reqwest::{
-    Client, Method, RequestBuilder, Response as Answer,
+    Client, ClientBuilder, Method, RequestBuilder, Response as Answer,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, USER_AGENT},
     redirect::Policy,
@@ -16,13 +16,13 @@ use workflow::{RunError, StandardError};
 
 use super::{
     Http, Settings,
-    authentication::{ClientCertificate, Credentials, TokenOrder},
+    authentication::{Credentials, TokenOrder},
     content::Response,
     outgoing::{Outgoing, stored_authorization},
 };
 use crate::{
     CallContext, Failure,
-    egress::{CONNECT_LIMIT, DialError, EgressPolicy, EgressRefused},
+    egress::{CONNECT_LIMIT, DialError, EgressPolicy, EgressRefused, Proxy, Route},
     tls,
 };
 
@@ -35,25 +35,74 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// Statuses below 500 that say "later".
 const LATER: [u16; 2] = [408, 429];
 
-/// A client that reaches what the policy permits, trusts the given CA only, or the system's, and shows the given
-/// certificate to services that ask for one.
-pub(super) fn client(
+/// Clients that reach what the policy permits, trust the given CA only, or the system's, and show the given certificate to
+/// services that ask for one.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    policy: Arc<EgressPolicy>,
+    straight: Client,
+    /// For what is reached through the proxy.
+    proxied: Option<Client>,
+}
+
+impl Clients {
+    pub(super) fn build(
+        policy: &Arc<EgressPolicy>,
+        authority: Option<&str>,
+        shown: Option<(&str, &str)>,
+    ) -> Result<Self, Failure> {
+        let proxied = policy.proxy.as_ref().map(|proxy| proxied(proxy, authority, shown)).transpose()?;
+        Ok(Self { policy: Arc::clone(policy), straight: straight(policy, authority, shown)?, proxied })
+    }
+
+    /// The one for this address, if that may be reached.
+    pub(crate) async fn to(&self, url: &Url) -> Result<&Client, DialError> {
+        if let (Some(proxied), Some(host), Some(port)) = (&self.proxied, url.host_str(), url.port_or_known_default())
+            && let Route::Through(_) = self.policy.route(host, port).await?
+        {
+            return Ok(proxied);
+        }
+        // Names are judged as they are resolved; addresses written as numbers never reach the resolver.
+        permit_literal(&self.policy, url)?;
+        Ok(&self.straight)
+    }
+}
+
+/// A client that goes through no proxy.
+pub(super) fn straight(
     policy: &Arc<EgressPolicy>,
     authority: Option<&str>,
-    certificate: Option<&ClientCertificate>,
+    shown: Option<(&str, &str)>,
 ) -> Result<Client, Failure> {
-    let shown = certificate.map(|shown| (shown.certificate.as_str(), shown.key.as_str()));
+    // The proxy of the environment is none of the configuration's.
+    finished(builder(authority, shown)?.no_proxy().dns_resolver(Arc::new(GuardedResolver(Arc::clone(policy)))))
+}
+
+/// A client that goes through this proxy, for what was judged before.
+fn proxied(proxy: &Proxy, authority: Option<&str>, shown: Option<(&str, &str)>) -> Result<Client, Failure> {
+    let wrong = |_| Failure::configuration(format!("the proxy {proxy} has no address that can be used"));
+    let mut way = reqwest::Proxy::all(format!("http://{proxy}")).map_err(wrong)?;
+    if let Some((user, password)) = &proxy.credentials {
+        way = way.basic_auth(user, password.expose());
+    }
+    finished(builder(authority, shown)?.proxy(way))
+}
+
+fn builder(authority: Option<&str>, shown: Option<(&str, &str)>) -> Result<ClientBuilder, Failure> {
     let mut tls =
         tls::client_config_showing(authority, shown).map_err(|error| Failure::configuration(error.to_string()))?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Client::builder()
+    Ok(Client::builder()
         .tls_backend_preconfigured(tls)
-        .dns_resolver(Arc::new(GuardedResolver(Arc::clone(policy))))
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_LIMIT)
         .referer(false)
-        .user_agent(concat!("rondo/", env!("CARGO_PKG_VERSION")))
+        .user_agent(concat!("rondo/", env!("CARGO_PKG_VERSION"))))
+}
+
+fn finished(builder: ClientBuilder) -> Result<Client, Failure> {
+    builder
         .build()
         .map_err(|error| Failure::configuration(format!("the HTTP client cannot be set up: {}", chain(&error))))
 }
@@ -73,7 +122,8 @@ impl Resolve for GuardedResolver {
 }
 
 /// The status of a GET of a connection's address with its credentials.
-pub(super) async fn first_answer(client: &Client, settings: &Settings) -> Result<u16, Failure> {
+pub(super) async fn first_answer(clients: &Clients, settings: &Settings) -> Result<u16, Failure> {
+    let client = clients.to(&settings.base_url).await?;
     let mut request = client.get(settings.base_url.clone()).timeout(CONNECT_LIMIT);
     if let Some(value) = stored_authorization(settings)? {
         request = request.header(AUTHORIZATION, value);
@@ -112,10 +162,12 @@ pub(crate) struct Shown {
 /// One call, with all its redirects.
 pub(super) struct Exchange<'a> {
     pub(super) http: &'a Http,
-    /// For the call itself; what is asked of others on the way goes by `http.client`.
-    pub(super) client: Client,
+    /// For the call itself.
+    pub(super) client: Clients,
     /// For other origins that a redirect leads to: it shows no certificate.
-    pub(super) elsewhere: Client,
+    pub(super) elsewhere: Clients,
+    /// For what is asked of others on the way.
+    pub(super) plain: Clients,
     /// Whether the request may be sent twice without harm.
     pub(super) repeatable: bool,
     pub(super) context: &'a CallContext,
@@ -200,8 +252,8 @@ impl Exchange<'_> {
 
     /// The answer as far as its headers.
     async fn request(&self, outgoing: &Outgoing, authorization: Option<HeaderValue>) -> Result<Answer, Failure> {
-        permit_literal(&self.http.policy, &outgoing.url)?;
-        let client = if outgoing.away { &self.elsewhere } else { &self.client };
+        let clients = if outgoing.away { &self.elsewhere } else { &self.client };
+        let client = clients.to(&outgoing.url).await?;
         let mut request =
             client.request(outgoing.method.clone(), outgoing.url.clone()).headers(outgoing.headers.clone());
         if let Some(value) = authorization {
@@ -252,8 +304,8 @@ impl Exchange<'_> {
 
     /// Gets a document that the call needs. Nothing of the call itself has been sent when this fails.
     pub(super) async fn fetch(&self, url: Url) -> Result<(u16, Vec<u8>), Failure> {
-        permit_literal(&self.http.policy, &url)?;
-        self.ask(self.http.client.get(url).header(ACCEPT, "application/json")).await
+        let client = self.plain.to(&url).await?;
+        self.ask(client.get(url).header(ACCEPT, "application/json")).await
     }
 
     /// Asks an authorization server. Nothing of the call itself has been sent when this fails.
@@ -264,8 +316,8 @@ impl Exchange<'_> {
         body: Vec<u8>,
         authorization: Option<HeaderValue>,
     ) -> Result<(u16, Vec<u8>), Failure> {
-        permit_literal(&self.http.policy, &url)?;
-        let mut request = self.http.client.post(url).header(ACCEPT, "application/json").body(body);
+        let client = self.plain.to(&url).await?;
+        let mut request = client.post(url).header(ACCEPT, "application/json").body(body);
         request = request.header(CONTENT_TYPE, content_type);
         if let Some(value) = authorization {
             request = request.header(AUTHORIZATION, value);
@@ -275,7 +327,7 @@ impl Exchange<'_> {
 
     async fn ask(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>), Failure> {
         let broken = |error: &reqwest::Error| match refused_by_policy(error) {
-            Some(refused) => Failure::configuration(refused.to_string()),
+            Some(refused) => refused.clone().into(),
             None => Failure::unreachable(chain(error)),
         };
         let answer = request.send().await.map_err(|error| broken(&error))?;
@@ -294,19 +346,19 @@ impl Exchange<'_> {
 }
 
 /// Addresses written as numbers never reach the resolver.
-pub(super) fn permit_literal(policy: &EgressPolicy, url: &Url) -> Result<(), Failure> {
+pub(super) fn permit_literal(policy: &EgressPolicy, url: &Url) -> Result<(), DialError> {
     let address = match url.host() {
         Some(Host::Ipv4(v4)) => v4.into(),
         Some(Host::Ipv6(v6)) => v6.into(),
         _ => return Ok(()),
     };
-    policy.permit(address).map_err(|refused| DialError::from(refused).into())
+    policy.permit(address).map_err(DialError::Refused)
 }
 
 /// What a failure of the client means; `after_sending` makes the one of a request that may have arrived.
 pub(crate) fn failed(error: &reqwest::Error, after_sending: impl FnOnce(RunError) -> Failure) -> Failure {
     if let Some(refused) = refused_by_policy(error) {
-        return Failure::configuration(refused.to_string());
+        return refused.clone().into();
     }
     let words = chain(error);
     if error.is_builder() {

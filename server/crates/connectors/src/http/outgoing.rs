@@ -260,7 +260,7 @@ mod tests {
     fn settings(base: &str) -> Settings {
         Settings {
             base_url: base.parse().unwrap(),
-            ca: None,
+            tls: crate::tls::TlsSettings::default(),
             username: None,
             password: None,
             token: Some("t0k".into()),

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::tls;
+
 /// Of `with`: the specification's.
 pub(super) fn with() -> Value {
     let scalar = json!({"type": ["string", "number", "boolean"]});
@@ -145,7 +147,7 @@ pub(crate) fn authentication_by_header() -> Value {
 
 /// Of a connection's settings.
 pub(super) fn settings() -> Value {
-    json!({
+    tls::with_settings(json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "required": ["baseUrl"],
@@ -160,13 +162,9 @@ pub(super) fn settings() -> Value {
             "token": {
                 "type": "string", "minLength": 1, "title": "Token", "writeOnly": true,
                 "description": "Sent as a bearer token."
-            },
-            "ca": {
-                "type": "string", "title": "CA certificate",
-                "description": "PEM. If given, only certificates that it issued are trusted."
             }
         },
         "dependentRequired": {"username": ["password"], "password": ["username"]},
         "not": {"required": ["token", "username"]}
-    })
+    }))
 }

@@ -12,7 +12,7 @@ use domain::view::CheckStep;
 use lettre::transport::smtp::{
     Error as SmtpError,
     authentication::{Credentials, DEFAULT_MECHANISMS},
-    client::{AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters},
+    client::{AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, Identity, TlsParameters},
     commands::{Data, Mail, Rcpt},
     extension::{ClientId, Extension, MailBodyParameter, MailParameter},
 };
@@ -99,8 +99,7 @@ async fn encrypt(stream: TcpStream, settings: &ServerSettings) -> Result<AsyncSm
             AsyncSmtpConnection::connect_with_transport(Box::new(stream), &me).await.map_err(no_greeting)
         }
         Encryption::Tls => {
-            let config = tls::client_config(settings.ca.as_deref())
-                .map_err(|error| Failure::configuration(error.to_string()))?;
+            let config = settings.tls.config().map_err(|error| Failure::configuration(error.to_string()))?;
             let encrypted = tls::encrypt(stream, &settings.host, Arc::new(config))
                 .await
                 .map_err(|error| Failure::unreachable(error.to_string()))?;
@@ -122,9 +121,15 @@ async fn encrypt(stream: TcpStream, settings: &ServerSettings) -> Result<AsyncSm
 
 fn tls_parameters(settings: &ServerSettings) -> Result<TlsParameters, Failure> {
     let mut builder = TlsParameters::builder(settings.host.clone());
-    if let Some(authority) = &settings.ca {
-        // Says in the same words for every connector what is wrong with a CA.
-        tls::client_config(Some(authority)).map_err(|error| Failure::configuration(error.to_string()))?;
+    // Says in the same words for every connector what is wrong with a CA or a certificate.
+    settings.tls.config().map_err(|error| Failure::configuration(error.to_string()))?;
+    if let (Some(leaf), Some((_, key))) = (settings.tls.leaf(), settings.tls.shown()) {
+        // The library takes one certificate, and takes it as it is: not as PEM, whatever the name says.
+        let shown = Identity::from_pem(&leaf, key.as_bytes())
+            .map_err(|error| Failure::configuration(format!("the client certificate cannot be used: {error}")))?;
+        builder = builder.identify_with(shown);
+    }
+    if let Some(authority) = settings.tls.authority() {
         let certificate = Certificate::from_pem(authority.as_bytes())
             .map_err(|error| Failure::configuration(format!("the CA cannot be used: {error}")))?;
         builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::tls;
+
 /// Of `with`.
 pub(super) fn with() -> Value {
     let address = json!({"type": "string", "minLength": 3, "maxLength": 320});
@@ -45,7 +47,7 @@ fn from() -> Value {
 
 /// Of a connection of kind `smtp`.
 pub(super) fn server_settings() -> Value {
-    json!({
+    tls::with_settings(json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "required": ["host", "from"],
@@ -65,16 +67,12 @@ pub(super) fn server_settings() -> Value {
                     {"const": "none", "title": "None"}
                 ]
             },
-            "ca": {
-                "type": "string", "title": "CA certificate",
-                "description": "PEM. If given, only certificates that it issued are trusted."
-            },
             "username": {"type": "string", "minLength": 1, "title": "User name"},
             "password": {"type": "string", "minLength": 1, "title": "Password", "writeOnly": true},
             "from": from()
         },
         "dependentRequired": {"username": ["password"], "password": ["username"]}
-    })
+    }))
 }
 
 /// Of a connection of kind `file`.

@@ -4,6 +4,8 @@ use identity::Secret;
 use lettre::message::Mailbox;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::tls::TlsSettings;
+
 /// How the way to the server is encrypted.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -21,7 +23,8 @@ pub(super) struct ServerSettings {
     port: Option<u16>,
     #[serde(default)]
     pub(super) encryption: Encryption,
-    pub(super) ca: Option<String>,
+    #[serde(flatten)]
+    pub(super) tls: TlsSettings,
     pub(super) username: Option<String>,
     pub(super) password: Option<Secret>,
     #[serde(deserialize_with = "mailbox")]

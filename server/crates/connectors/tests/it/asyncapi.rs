@@ -342,7 +342,7 @@ async fn what_may_not_be_reached_is_not() {
         std::fs::write(guarded.folder.path().join("doc.json"), document.to_string()).unwrap();
         let with = call("say", json!({"message": {"payload": {"room": "r"}}}));
         let error = guarded.call("asyncapi", "k", with).await.error().unwrap().clone();
-        assert!(error.is(StandardError::Configuration) && error.to_string().contains("may not be reached"), "{error}");
+        assert!(error.is(StandardError::Authorization) && error.to_string().contains("may not be reached"), "{error}");
     }
 }
 

@@ -390,6 +390,12 @@ async fn a_client_certificate_is_shown_to_who_asks() {
     };
     let shown = json!({"certificate": {"certificate": client, "key": client_key}});
     assert_eq!(done(bench.call("http", "k", with(shown)).await), "eA==");
+    let settings =
+        json!({"baseUrl": base, "ca": authority.pem(), "clientCertificate": client, "clientKey": client_key});
+    bench.connect("known", "http", settings.clone()).await;
+    let by_connection = json!({"method": "put", "body": "x", "output": "raw", "endpoint": "connection://known/in"});
+    assert_eq!(done(bench.call("http", "k", by_connection).await), "eA==");
+    assert!(bench.check("http", settings).await.ok);
     let none = json!({"bearer": {"token": "t"}});
     assert!(bench.call("http", "k", with(none)).await.error().unwrap().is(StandardError::Communication));
     let broken = json!({"certificate": {"certificate": client, "key": server_key}});

@@ -420,7 +420,7 @@ async fn what_may_not_be_reached_is_not_and_what_does_not_answer_is_said() {
     let mut with = call(at, "SayHello", json!({}));
     with["proto"]["endpoint"] = json!(format!("grpc://{at}"));
     let error = guarded.call("grpc", "k", with).await.error().unwrap().clone();
-    assert!(error.is(StandardError::Configuration) && error.to_string().contains("may not be reached"), "{error}");
+    assert!(error.is(StandardError::Authorization) && error.to_string().contains("may not be reached"), "{error}");
     std::fs::write(guarded.folder.path().join("mood.proto"), format!("{MOOD}service A {{}}")).unwrap();
     std::fs::write(
         guarded.folder.path().join("greet.proto"),
@@ -430,7 +430,7 @@ async fn what_may_not_be_reached_is_not_and_what_does_not_answer_is_said() {
     let mut with = call(at, "SayHello", json!({}));
     with["proto"]["endpoint"] = json!("file://greet.proto");
     let error = guarded.call("grpc", "k", with).await.error().unwrap().clone();
-    assert!(error.is(StandardError::Configuration) && error.to_string().contains("may not be reached"), "{error}");
+    assert!(error.is(StandardError::Authorization) && error.to_string().contains("may not be reached"), "{error}");
     assert!(greeter.seen.lock().unwrap().is_empty());
 
     let bench = bench().await;

@@ -171,7 +171,7 @@ async fn closed_addresses_are_refused_by_name_and_by_number() {
     for host in ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433"] {
         let with = json!({"method": "get", "endpoint": format!("http://{host}:1/")});
         let Outcome::Permanent(error) = bench.call("http", "k", with).await else { panic!("{host} was reached") };
-        assert!(error.is(StandardError::Configuration), "{error}");
+        assert!(error.is(StandardError::Authorization), "{error}");
         assert!(error.to_string().contains("may not be reached"), "{host}: {error}");
     }
 }

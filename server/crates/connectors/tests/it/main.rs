@@ -11,12 +11,14 @@
 mod asyncapi;
 mod authentication;
 mod builtin;
+mod egress;
 mod git;
 mod grpc;
 mod http;
 mod ldap;
 mod mcp;
 mod openapi;
+mod proxy;
 mod registry;
 mod shipped;
 mod smtp;

@@ -296,7 +296,7 @@ async fn what_was_not_sent_is_certain() {
     let url = start(&library).await;
     let closed = Bench::with_policy(EgressPolicy { loopback: false, ..EgressPolicy::default() }).await;
     let outcome = closed.call("mcp", "k", tool(&url, "say")).await;
-    assert!(matches!(&outcome, Outcome::Permanent(error) if error.is(StandardError::Configuration)), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::Permanent(error) if error.is(StandardError::Authorization)), "{outcome:?}");
     let mut with = tool(&url, "say");
     with["transport"]["http"]["headers"] = json!({"Mcp-Session-Id": "mine"});
     let outcome = bench.call("mcp", "k", with).await;

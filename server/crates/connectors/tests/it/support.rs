@@ -12,7 +12,7 @@ use connectors::{
     TaskLog,
     asyncapi::AsyncApiConnector,
     directory::{DirectoryConnector, NoRecorder, Portal},
-    egress::EgressPolicy,
+    egress::{Egress, EgressPolicy},
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
     mcp::McpConnector,
@@ -50,6 +50,7 @@ pub(crate) struct Bench {
     pub(crate) registry: Registry,
     pub(crate) log: Arc<Lines>,
     ids: Arc<CountedIds>,
+    egress: Egress,
 }
 
 impl Bench {
@@ -58,6 +59,11 @@ impl Bench {
     }
 
     pub(crate) async fn with_policy(policy: EgressPolicy) -> Self {
+        Self::with_egress(Egress::new(policy, [])).await
+    }
+
+    /// Its calls are those of runs of the namespace `tests`.
+    pub(crate) async fn with_egress(egress: Egress) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("rondo.sqlite")).await.unwrap();
         store.migrate().await.unwrap();
@@ -66,7 +72,7 @@ impl Bench {
         let vault = Arc::new(Vault::open(&key, random.clone()).unwrap());
         let cheap = Parameters { memory_kib: 64, iterations: 1, parallelism: 1 };
         let passwords = Arc::new(Passwords::new(random.clone(), cheap, NonZeroUsize::MIN).unwrap());
-        let policy = Arc::new(policy);
+        let policy = egress.everywhere();
         let store: Arc<dyn Store> = Arc::new(store);
         let portal = Portal {
             store: Arc::clone(&store),
@@ -93,6 +99,7 @@ impl Bench {
             registry: Registry::new(connectors).unwrap(),
             log: Arc::default(),
             ids: Arc::default(),
+            egress,
             folder,
         }
     }
@@ -123,6 +130,8 @@ impl Bench {
             namespaces: namespaces.to_string(),
             owner: None,
             last_check: None,
+            failing_since: None,
+            check_due_at: WallClock.now(),
             created_at: WallClock.now(),
             updated_at: WallClock.now(),
         }
@@ -145,6 +154,7 @@ impl Bench {
             clock: Arc::new(WallClock),
             ids: self.ids.clone(),
             log: self.log.clone(),
+            egress: self.egress.of(&"tests".parse().unwrap()),
             base_url: "http://portal.test".to_owned(),
             cancelled: CancellationToken::new(),
             messages: None,

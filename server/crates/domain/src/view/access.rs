@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalSummary, Person, RunSummary};
+use super::{ApprovalSummary, FailingConnection, Person, RunSummary};
 use crate::{GrantId, Name, NotificationId, Operation, Role, Scope, SessionId, TeamId, Timestamp, TokenId, UserId};
 
 /// Who the caller is, and what the caller may do.
@@ -272,7 +272,8 @@ pub struct NotificationView {
     pub id: NotificationId,
     /// `approval-requested`, `run-completed`, `run-faulted`, `run-rejected`, `run-cancelled`, `run-needs-attention`,
     /// `schedule-refused`, `definition-submitted`, `definition-returned`, `definition-published`, `policies-proposed`,
-    /// `policies-activated`, `policies-withdrawn`, `access-review-started`, `repository-needs-attention`.
+    /// `policies-activated`, `policies-withdrawn`, `access-review-started`, `repository-needs-attention`,
+    /// `connection-fails`.
     pub kind: String,
     /// The workflow's title; with its version, where it is about a definition; the note of policies.
     pub title: String,
@@ -300,6 +301,9 @@ pub struct HomeView {
     pub running: Vec<RunSummary>,
     /// Runs that an operator has to look at; empty for those who cannot.
     pub attention: Vec<RunSummary>,
+    /// Connections that fail, of those that the caller administers.
+    #[serde(default)]
+    pub connections: Vec<FailingConnection>,
 }
 
 /// A sign-in of the demonstration organisation, shown on its sign-in page only.

@@ -26,9 +26,56 @@ pub struct ConnectionView {
     pub owner: Option<OwnerView>,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// The last check.
+    /// Whether it works.
+    pub state: ConnectionState,
+    /// Since when its checks fail, without one that worked in between.
+    #[serde(default)]
+    pub failing_since: Option<Timestamp>,
+    /// The last check of these settings.
     #[serde(default)]
     pub last_check: Option<ConnectionCheck>,
+}
+
+/// Whether a connection works, as far as its checks tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ConnectionState {
+    /// The last check worked.
+    Working,
+    /// The last check failed, or what was changed since has not been checked yet.
+    Failing,
+    /// It has not been checked yet.
+    Untested,
+}
+
+impl ConnectionState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Working, Self::Failing, Self::Untested];
+
+    /// The name in interfaces.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Failing => "failing",
+            Self::Untested => "untested",
+        }
+    }
+}
+
+/// A connection that an administrator has to look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct FailingConnection {
+    /// Its name.
+    pub name: String,
+    /// Since when.
+    pub failing_since: Timestamp,
+    /// What exactly fails; none if that is not known at the moment.
+    #[serde(default)]
+    pub detail: Option<String>,
 }
 
 /// Who answers for a connection.

@@ -438,7 +438,7 @@ impl Caller {
             Err(error) => return failed(StandardError::Configuration, format!("the namespace: {error}")),
         };
         // A subscription goes on for as long as the definition wants it to.
-        let context = self.context((!self.ticket.subscribes).then_some(CALL_LIMIT));
+        let context = self.context(&namespace, (!self.ticket.subscribes).then_some(CALL_LIMIT));
         match calls.prepare(request, &namespace, &document.name, self.ticket.idempotent).await {
             Ok(prepared) => calls.make(&prepared, &context, &shared.redaction).await,
             Err(made) => made,
@@ -473,7 +473,7 @@ impl Caller {
         (made, hold)
     }
 
-    fn context(&self, limit: Option<Duration>) -> CallContext {
+    fn context(&self, namespace: &Name, limit: Option<Duration>) -> CallContext {
         let local = &self.shared.local;
         let limit = limit.map(|limit| local.clock.now() + limit);
         let log = RedactedLog { log: Arc::clone(&local.log), redaction: self.shared.redaction.clone() };
@@ -490,6 +490,7 @@ impl Caller {
             clock: Arc::clone(&local.clock),
             ids: Arc::clone(&local.ids),
             log: Arc::new(log),
+            egress: local.connectors.egress(namespace),
             base_url: String::new(),
             cancelled: self.cancelled.clone(),
             messages,

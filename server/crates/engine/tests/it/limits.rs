@@ -53,6 +53,8 @@ async fn connect(lab: &Lab, settings: Value) {
         namespaces: json!(["*"]).to_string(),
         owner: None,
         last_check: None,
+        failing_since: None,
+        check_due_at: now,
         created_at: now,
         updated_at: now,
     };

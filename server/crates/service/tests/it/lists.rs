@@ -144,6 +144,8 @@ impl Organisation {
                 namespaces: json!(usable_in).to_string(),
                 owner: None,
                 last_check: None,
+                failing_since: None,
+                check_due_at: at,
                 created_at: at,
                 updated_at: at,
             };
@@ -295,7 +297,7 @@ impl Organisation {
     async fn administration_of(&self, caller: &Caller) {
         let service = &self.office.service;
         let who = &caller.login;
-        let listed = items(service.connections(caller).await);
+        let listed = items(service.connections(caller, None).await);
         let all = self.office.store.snapshot().await.unwrap().list_connections().await.unwrap();
         for connection in all {
             let shown = listed.iter().any(|view| view.id == connection.id);
@@ -304,7 +306,7 @@ impl Organisation {
                 kind: connection.kind,
                 settings: serde_json::from_str(&connection.settings).unwrap(),
                 namespaces: serde_json::from_str(&connection.namespaces).unwrap(),
-                owner: None,
+                owner: connection.owner,
             };
             let put = service.put_connection(caller, Some(connection.id), same).await;
             assert_eq!(shown, permitted(put), "{who} and {} for {}", connection.name, connection.namespaces);
@@ -382,14 +384,14 @@ async fn an_administrator_of_one_namespace_sees_what_belongs_to_it_alone() {
             kind: "builtin".to_owned(),
             settings: json!({}),
             namespaces: namespaces.into_iter().map(str::to_owned).collect(),
-            owner: None,
+            owner: Some(staff),
         };
         office.service.put_connection(&admin, None, new).await.unwrap();
     }
     let staff = office.caller("staff").await;
     let names = |views: Vec<domain::view::ConnectionView>| views.into_iter().map(|view| view.name).collect::<Vec<_>>();
-    assert_eq!(names(office.service.connections(&staff).await.unwrap()), ["ours"]);
+    assert_eq!(names(office.service.connections(&staff, None).await.unwrap()), ["ours"]);
     let grants = office.service.grants(&staff).await.unwrap();
     assert_eq!(grants.iter().map(|grant| grant.scope.to_string()).collect::<Vec<_>>(), ["alpha"]);
-    assert!(names(office.service.connections(&admin).await.unwrap()).len() >= 3);
+    assert!(names(office.service.connections(&admin, None).await.unwrap()).len() >= 3);
 }

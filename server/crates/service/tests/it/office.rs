@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 use connectors::{
     Registry,
     directory::{DirectoryConnector, NoRecorder, Portal},
-    egress::EgressPolicy,
+    egress::{Egress, EgressPolicy, Narrowed},
     http::HttpConnector,
     smtp::SmtpConnector,
 };
@@ -149,6 +149,8 @@ impl Office {
         ]);
         let mut connectors = connectors.unwrap();
         connectors.allow(engine::CAPABILITIES);
+        let fenced = Narrowed { namespace: "fenced".parse().unwrap(), only: vec!["10.0.0.0/8".parse().unwrap()] };
+        connectors.guard(Egress::new(EgressPolicy::default(), [fenced]));
         if let Some(resolver) = resolver {
             connectors.resolve_with(resolver);
         }
@@ -192,6 +194,7 @@ impl Office {
             random: Arc::clone(&random),
             live: live.clone(),
             waker: Some(engine.waker()),
+            check_connections_every: crate::connection_checks::PAUSE,
             mail_enabled: mails,
             base_url: "http://rondo.example.test".to_owned(),
             demo: service::demo_organisation(),

@@ -50,7 +50,7 @@ async fn a_taken_sign_in_name_is_seen_and_the_next_is_taken() {
 async fn without_mail_the_account_is_taken_back() {
     let office = Office::open().await;
     let admin = office.caller("admin").await;
-    let mail = office.service.connections(&admin).await.unwrap().into_iter().find(|c| c.name == "mail").unwrap();
+    let mail = office.service.connections(&admin, None).await.unwrap().into_iter().find(|c| c.name == "mail").unwrap();
     office.service.delete_connection(&admin, mail.id).await.unwrap();
     let (run, approval) = office.request().await;
     let manager = office.caller("manager").await;

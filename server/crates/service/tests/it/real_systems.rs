@@ -52,7 +52,8 @@ impl Lab {
     /// Points the portal's connections at the lab.
     async fn connect(&self, office: &Office) {
         let admin = office.caller("admin").await;
-        let known = office.service.connections(&admin).await.unwrap();
+        let known = office.service.connections(&admin, None).await.unwrap();
+        let owner = service::Subject::User(office.user("admin").await.unwrap());
         let id = |name: &str| known.iter().find(|connection| connection.name == name).map(|found| found.id);
         let directory = json!({
             "url": self.url, "flavour": "openldap", "baseDn": self.base, "ca": self.ca,
@@ -64,7 +65,7 @@ impl Lab {
                 kind: kind.to_owned(),
                 settings,
                 namespaces: vec!["*".to_owned()],
-                owner: None,
+                owner: Some(owner),
             };
             let made = office.service.put_connection(&admin, id(name), new).await.unwrap();
             let check = office.service.test_connection(&admin, made.id).await.unwrap();

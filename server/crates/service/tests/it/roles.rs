@@ -334,14 +334,14 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             service.put_calendar(&admin, scope.clone(), name.clone(), hours).await.unwrap();
             code(service.delete_calendar(caller, &scope, &name).await)
         }
-        Operation::ConnectionList => code(service.connections(caller).await),
+        Operation::ConnectionList => code(service.connections(caller, None).await),
         Operation::ConnectionUpdate | Operation::ConnectionDelete | Operation::ConnectionTest => {
             let new = NewConnection {
                 name: unique,
                 kind: "builtin".to_owned(),
                 settings: json!({}),
                 namespaces: vec!["*".to_owned()],
-                owner: None,
+                owner: Some(Subject::User(office.user("admin").await.unwrap())),
             };
             if operation == Operation::ConnectionUpdate {
                 return code(service.put_connection(caller, None, new).await);

@@ -188,7 +188,8 @@ async fn come(office: &Office, way: Way, case: &Case, name: &str) -> ApprovalDet
     if way == Way::Retry {
         office.status(run, RunStatus::Faulted).await;
         let (name, kind, settings) = (name.to_owned(), "builtin".to_owned(), json!({}));
-        let new = NewConnection { name, kind, settings, namespaces: vec!["*".to_owned()], owner: None };
+        let owner = Some(Subject::User(office.user("admin").await.unwrap()));
+        let new = NewConnection { name, kind, settings, namespaces: vec!["*".to_owned()], owner };
         office.service.put_connection(&office.caller("admin").await, None, new).await.unwrap();
         office.service.retry_run(&operator, run).await.unwrap();
     }

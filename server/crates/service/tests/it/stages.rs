@@ -152,6 +152,12 @@ async fn a_rejection_in_any_stage_rejects() {
 async fn a_stage_with_nobody_to_ask_blocks_and_alerts_and_is_asked_once_there_is_somebody() {
     let office = Office::open().await;
     let (admin, manager) = (office.caller("admin").await, office.caller("manager").await);
+    // As those from before connections had owners.
+    let mut unit = office.store.begin().await.unwrap();
+    let mut ownerless = unit.connection_by_name("directory").await.unwrap().unwrap();
+    ownerless.owner = None;
+    unit.put_connection(&ownerless).await.unwrap();
+    unit.commit().await.unwrap();
     publish(
         &office,
         "stages:
@@ -168,9 +174,8 @@ async fn a_stage_with_nobody_to_ask_blocks_and_alerts_and_is_asked_once_there_is
     assert!(notices.items.iter().any(|notice| notice.kind == "run-needs-attention"));
     assert_eq!(office.service.run(&operator, run).await.unwrap().summary.status, RunStatus::Waiting);
 
-    let connections = office.service.connections(&admin).await.unwrap();
+    let connections = office.service.connections(&admin, None).await.unwrap();
     let directory = connections.into_iter().find(|connection| connection.name == "directory").unwrap();
-    assert_eq!(directory.owner, None);
     let auditor = office.user("auditor").await.unwrap();
     let owned = |owner| NewConnection {
         name: directory.name.clone(),

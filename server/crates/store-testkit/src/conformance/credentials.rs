@@ -1,4 +1,8 @@
-use store::{StoreError, credentials::LinkPurpose};
+use store::{
+    StoreError,
+    connections::{CheckNews, Connection, ConnectionChecked},
+    credentials::LinkPurpose,
+};
 
 use super::Subject;
 use crate::fixtures::{
@@ -132,6 +136,7 @@ pub(super) async fn settings_and_connections_are_replaced(subject: Subject) {
     changed.last_check = Some("{\"ok\":true}".to_owned());
     changed.updated_at = at(3);
     changed.owner = Some(store::access::Subject::User(user_id(1)));
+    (changed.failing_since, changed.check_due_at) = (Some(at(2)), at(5));
     unit.put_connection(&changed).await.unwrap();
     assert_eq!(unit.connection(connection_id(1)).await.unwrap(), Some(changed.clone()));
     assert_eq!(unit.connection_by_name("mail").await.unwrap(), None);
@@ -140,4 +145,45 @@ pub(super) async fn settings_and_connections_are_replaced(subject: Subject) {
     assert!(!unit.delete_connection(connection_id(1)).await.unwrap());
     let error = unit.put_connection(&connection(3, "directory")).await.unwrap_err();
     assert!(matches!(&error, StoreError::Duplicate(what) if what == "name"), "{error:?}");
+}
+
+pub(super) async fn a_check_of_a_connection_is_taken_once_and_tells_what_changed(subject: Subject) {
+    subject.organisation(0).await;
+    let mut unit = subject.unit().await;
+    for (number, due) in [(1, 9), (2, 4), (3, 6)] {
+        let due = Connection { check_due_at: at(due), ..connection(number, &format!("c-{number}")) };
+        unit.put_connection(&due).await.unwrap();
+    }
+    let ids = |found: Vec<Connection>| found.into_iter().map(|one| one.id).collect::<Vec<_>>();
+    let (two, three) = (connection_id(2), connection_id(3));
+    assert_eq!(ids(unit.connections_to_check(at(6), 9).await.unwrap()), [two, three]);
+    assert_eq!(ids(unit.connections_to_check(at(6), 1).await.unwrap()), [two]);
+    assert!(unit.take_connection_check(two, at(6), at(60)).await.unwrap());
+    assert!(!unit.take_connection_check(two, at(6), at(70)).await.unwrap(), "another has it");
+    assert_eq!(ids(unit.connections_to_check(at(6), 9).await.unwrap()), [three]);
+    assert!(unit.take_connection_check(two, at(60), at(120)).await.unwrap(), "who had it has died");
+
+    let checked = |works, second| ConnectionChecked {
+        id: two,
+        settings_of: at(0),
+        check: format!("{{\"at\":{second}}}"),
+        works,
+        at: at(second),
+        next_at: at(second + 100),
+    };
+    for (works, second, news, failing) in [
+        (true, 10, CheckNews::Same, None),
+        (false, 11, CheckNews::Changed, Some(at(11))),
+        (false, 12, CheckNews::Same, Some(at(11))),
+        (true, 13, CheckNews::Changed, None),
+        (false, 14, CheckNews::Changed, Some(at(14))),
+    ] {
+        assert_eq!(unit.note_connection_check(&checked(works, second)).await.unwrap(), news, "{second}");
+        let stored = unit.connection(two).await.unwrap().unwrap();
+        assert_eq!((stored.failing_since, stored.check_due_at), (failing, at(second + 100)), "{second}");
+        assert_eq!(stored.last_check, Some(checked(works, second).check));
+    }
+    let of_older_settings = ConnectionChecked { settings_of: at(-1), ..checked(true, 15) };
+    assert_eq!(unit.note_connection_check(&of_older_settings).await.unwrap(), CheckNews::Outdated);
+    assert_eq!(unit.connection(two).await.unwrap().unwrap().failing_since, Some(at(14)));
 }

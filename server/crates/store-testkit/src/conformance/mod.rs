@@ -89,7 +89,8 @@ cases! { $;
         a_link_works_once_and_forgets_what_it_showed,
         links_are_revoked_by_person_and_purpose,
         tokens_are_listed_touched_and_revoked,
-        settings_and_connections_are_replaced;
+        settings_and_connections_are_replaced,
+        a_check_of_a_connection_is_taken_once_and_tells_what_changed;
     workflows:
         the_greatest_published_version_is_launchable,
         a_version_is_never_overwritten_and_moves_only_from_where_it_is,

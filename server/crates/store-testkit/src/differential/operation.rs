@@ -21,6 +21,7 @@ use store::{
     audit::{AuditTerms, Mark},
     calendars::{ApprovalTimer, TimerKind},
     children::ChildRun,
+    connections::ConnectionChecked,
     credentials::LinkPurpose,
     delegations::{Represented, Revocation},
     emergencies::Emergency,
@@ -403,10 +404,31 @@ impl Operation {
                 connection.last_check = self.flag.then(|| self.text.to_owned());
                 let owner = if self.flag { Holder::User(user_id(b)) } else { Holder::Team(team_id(b)) };
                 connection.owner = self.c.is_multiple_of(3).then_some(owner);
+                (connection.updated_at, connection.check_due_at) = (at(i64::from(self.limit)), self.time);
                 shown(unit.put_connection(&connection).await?)
             }
+            _ if self.c.is_multiple_of(2) => self.check_of_a_connection(unit).await?,
             _ if self.flag => shown(unit.delete_connection(connection_id(a)).await?),
             _ => shown((unit.list_connections().await?, unit.connection_by_name(pick(LOGINS, b)).await?)),
+        })
+    }
+
+    async fn check_of_a_connection(&self, unit: &mut dyn UnitOfWork) -> Result<String> {
+        let id = connection_id(self.a);
+        Ok(match self.c % 3 {
+            0 => shown(unit.connections_to_check(self.time, self.limit).await?),
+            1 => shown(unit.take_connection_check(id, self.time, self.time + Duration::from_mins(1)).await?),
+            _ => shown(
+                unit.note_connection_check(&ConnectionChecked {
+                    id,
+                    settings_of: at(i64::from(self.limit)),
+                    check: self.text.to_owned(),
+                    works: self.flag,
+                    at: self.time,
+                    next_at: self.time + Duration::from_mins(1),
+                })
+                .await?,
+            ),
         })
     }
 

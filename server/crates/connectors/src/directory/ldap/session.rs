@@ -10,7 +10,7 @@ use super::{
     refusal::{Loss, broken, code, refused},
     settings::Settings,
 };
-use crate::{Failure, egress::EgressPolicy, tls};
+use crate::{Failure, egress::EgressPolicy};
 
 /// How long one operation may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
@@ -26,8 +26,7 @@ pub(super) struct Session {
 impl Session {
     /// Connects, encrypts and signs in.
     pub(super) async fn open(policy: &EgressPolicy, settings: Settings) -> Result<Self, Failure> {
-        let config =
-            tls::client_config(settings.ca.as_deref()).map_err(|error| Failure::configuration(error.to_string()))?;
+        let config = settings.tls.config().map_err(|error| Failure::configuration(error.to_string()))?;
         let stream = policy.connect(&settings.host, settings.port).await?;
         let mut session = Self::encrypt(stream, settings, config).await?;
         session.bind().await?;

@@ -5,7 +5,7 @@ use ldap3::dn_escape;
 use serde::Deserialize;
 use url::Url;
 
-use crate::{Failure, ResolvedConnection};
+use crate::{Failure, ResolvedConnection, tls::TlsSettings};
 
 /// Which product's ways it follows where the protocol leaves them open.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -22,7 +22,8 @@ struct Raw {
     url: Url,
     #[serde(default)]
     start_tls: bool,
-    ca: Option<String>,
+    #[serde(flatten)]
+    tls: TlsSettings,
     flavour: Flavour,
     base_dn: String,
     bind_dn: String,
@@ -42,7 +43,7 @@ pub(super) struct Settings {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) start_tls: bool,
-    pub(super) ca: Option<String>,
+    pub(super) tls: TlsSettings,
     pub(super) flavour: Flavour,
     pub(super) base_dn: String,
     pub(super) bind_dn: String,
@@ -91,7 +92,7 @@ impl Settings {
             host,
             port,
             start_tls: raw.start_tls && !encrypted,
-            ca: raw.ca,
+            tls: raw.tls,
             flavour: raw.flavour,
             base_dn: raw.base_dn,
             bind_dn: raw.bind_dn,
