@@ -48,6 +48,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(32, "audit_runs", "0032_audit_runs.sql"),
     migration!(33, "personal_data", "0033_personal_data.sql"),
     migration!(34, "retention", "0034_retention.sql"),
+    migration!(36, "runners", "0036_runners.sql"),
 ];
 
 #[cfg(test)]
