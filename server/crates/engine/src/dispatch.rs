@@ -267,6 +267,7 @@ async fn make(
             reference: ticket.reference.clone(),
             demand: Demand { namespace: workflow.namespace.clone(), labels },
             idempotent: ticket.idempotent,
+            deadline: ticket.deadline,
             redact: std::mem::take(&mut request_redact),
             stopped,
         };

@@ -16,7 +16,7 @@ use std::{
 };
 
 use connectors::{CallContext, Failure, LogLevel};
-use domain::{Name, RunnerState, RunnerTaskState};
+use domain::{Name, RunnerState, RunnerTaskState, Timestamp};
 use identity::vault::{Vault, VaultError};
 use store::{
     Store,
@@ -94,6 +94,8 @@ pub(crate) struct Errand {
     pub(crate) reference: String,
     pub(crate) demand: Demand,
     pub(crate) idempotent: bool,
+    /// Until when the run waits for it.
+    pub(crate) deadline: Option<Timestamp>,
     /// The secrets of the process.
     pub(crate) redact: Vec<String>,
     /// Set when nobody wants the process any more, whoever owns the run.
@@ -183,7 +185,7 @@ impl Runners {
 
     /// Puts a task down, unless it is there.
     async fn queue(&self, errand: &Errand, process: Process, context: &CallContext) -> Result<(), Failure> {
-        let Errand { key, reference, demand, idempotent, redact, .. } = errand;
+        let Errand { key, reference, demand, idempotent, deadline, redact, .. } = errand;
         let payload = serde_json::to_string(&Payload { process, redact: redact.clone() })
             .map_err(|_| Failure::configuration("the process cannot be written"))?;
         let sealed = self.0.vault.seal(&sealed_for(*key), &payload);
@@ -192,7 +194,7 @@ impl Runners {
             reference: reference.clone(),
             demand: demand.clone(),
             idempotent: *idempotent,
-            deadline: context.deadline,
+            deadline: *deadline,
             state: RunnerTaskState::Queued,
             epoch: 0,
             runner: None,

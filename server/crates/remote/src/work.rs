@@ -13,7 +13,7 @@ use engine::{
 };
 use runner::{RunnerProcess, Undone};
 use tokio::{sync::Notify, time::sleep};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use workflow::{RunError, StandardError, process::ProcessResult};
 
@@ -36,7 +36,6 @@ pub(crate) struct Work {
     settings: Settings,
     shared: Arc<Shared>,
     stop: CancellationToken,
-    tracker: TaskTracker,
 }
 
 /// What the tasks of a runner share.
@@ -70,7 +69,7 @@ impl Work {
         let wire = Wire::to(Arc::clone(&client));
         let tasks = Mutex::default();
         let shared = Arc::new(Shared { journal, client, program, wire, tasks, freed: Notify::new() });
-        Self { settings, shared, stop, tracker: TaskTracker::new() }
+        Self { settings, shared, stop }
     }
 
     /// Works until told to stop.
@@ -80,18 +79,10 @@ impl Work {
             let outcome = outcome.unwrap_or(Outcome::Lost { why });
             self.shared.tasks().insert(task, Task { unwanted: CancellationToken::new(), works: false });
             let shared = Arc::clone(&self.shared);
-            self.tracker.spawn(async move { shared.report(task, outcome).await });
+            tokio::spawn(async move { shared.report(task, outcome).await });
         }
-        let served = self.sessions().await;
-        if served.is_err() {
-            // The server does not want this runner: nobody waits for what it has under way.
-            self.shared.end_all();
-        }
-        self.tracker.close();
-        if served.is_ok() {
-            self.tracker.wait().await;
-        }
-        served
+        // What is under way when the server does not want this runner any more ends with this process.
+        self.sessions().await
     }
 
     /// Sessions, one after the other.
@@ -221,7 +212,7 @@ impl Work {
         self.shared.tasks().insert(task, Task { unwanted: unwanted.clone(), works: true });
         let shared = Arc::clone(&self.shared);
         info!(run = %task.run, reference = offer.reference, "given a task");
-        self.tracker.spawn(async move { shared.carry_out(task, offer.payload, &unwanted).await });
+        tokio::spawn(async move { shared.carry_out(task, offer.payload, &unwanted).await });
     }
 }
 
