@@ -15,7 +15,7 @@ use wasm_split_helpers::SplitLoaderError;
 
 use crate::pages::{
     account::AccountPage,
-    admin::{ConnectionsPage, GrantsPage, PeoplePage, TeamsPage},
+    admin::{ConnectionsPage, GrantsPage, PeoplePage, RunnersPage, TeamsPage},
     approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
     audit::{
         AuditPage, AuditSamplePage, CompliancePage, ControlPage, ControlsPage, QuestionPage, QuestionsPage,
@@ -147,6 +147,7 @@ pub(crate) enum Admin {
     Teams,
     Grants,
     Connections,
+    Runners,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -265,6 +266,7 @@ fn admin(page: Admin) -> Result<AnyView, SplitLoaderError> {
         Admin::Teams => view! { <TeamsPage/> },
         Admin::Grants => view! { <GrantsPage/> },
         Admin::Connections => view! { <ConnectionsPage/> },
+        Admin::Runners => view! { <RunnersPage/> },
     })
 }
 

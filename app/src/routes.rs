@@ -106,6 +106,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/teams") view=|| Page::Admin(Admin::Teams).show() ssr=SsrMode::Async/>
                     <Route path=path!("/admin/grants") view=|| Page::Admin(Admin::Grants).show() ssr=SsrMode::Async/>
                     <Route path=path!("/admin/connections") view=|| Page::Admin(Admin::Connections).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/runners") view=|| Page::Admin(Admin::Runners).show() ssr=SsrMode::Async/>
                     <Route path=path!("/policies") view=|| Page::Governance(Governance::Policies).show() ssr=SsrMode::Async/>
                     <Route path=path!("/policies/:id") view=|| Page::Governance(Governance::Policy).show() ssr=SsrMode::Async/>
                     <Route path=path!("/policies/sets/new") view=|| Page::Governance(Governance::ProposePolicies).show() ssr=SsrMode::Async/>

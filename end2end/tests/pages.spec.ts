@@ -266,6 +266,8 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['emergency', 'admin', () => `/emergencies/${world.emergency}`],
   ['policy-set', 'admin', () => '/policies/sets/1'],
   ['policy-set-change', 'admin', () => '/policies/sets/1?dialog=change'],
+  ['runners', 'admin', () => '/admin/runners'],
+  ['runners-new', 'admin', () => '/admin/runners?dialog=new'],
   ['connections', 'admin', () => '/admin/connections'],
   ['connections-new', 'admin', () => '/admin/connections?dialog=new-ldap'],
   ['connections-secret', 'admin', () => '/admin/connections?dialog=secret'],

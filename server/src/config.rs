@@ -22,6 +22,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::egress::{Egress, EgressPolicy, Network, Proxy};
 use delivery::{Receiver, Way, Witness};
 use domain::AuditClass;
+use engine::runners::Elsewhere;
 use identity::{Secret, vault::KEY_VARIABLE};
 use runner::Limits;
 use service::{Keep, MailEncryption, MailSettings, Retention};
@@ -77,6 +78,8 @@ pub(crate) const KEYS: &[&str] = &[
     "runner.file_size",
     "runner.time",
     "runner.output",
+    "runner.elsewhere",
+    "runner.lease",
 ];
 
 /// How long events are kept unless told otherwise.
@@ -89,8 +92,19 @@ const DEFAULT_CHECK_PAUSE: Duration = Duration::from_hours(1);
 const SHORTEST_AUDIT_RETENTION: Duration = Duration::from_hours(30 * 24);
 
 /// Variables that begin with `RONDO_` and are no keys.
-const OTHER_VARIABLES: &[&str] =
-    &[KEY_VARIABLE, "RONDO_CONFIG", "RONDO_KILL_AT", "RONDO_SITE_DIR", "RONDO_BINARY", "RONDO_CHROMIUM"];
+const OTHER_VARIABLES: &[&str] = &[
+    KEY_VARIABLE,
+    "RONDO_CONFIG",
+    "RONDO_KILL_AT",
+    "RONDO_SITE_DIR",
+    "RONDO_BINARY",
+    "RONDO_CHROMIUM",
+    "RONDO_RUNNER_SERVER",
+    "RONDO_RUNNER_TOKEN",
+    "RONDO_RUNNER_TOKEN_FILE",
+    "RONDO_RUNNER_TASKS",
+    "RONDO_RUNNER_CA",
+];
 
 /// What was given on the command line.
 #[derive(Clone, Debug, Default)]
@@ -165,6 +179,10 @@ pub(crate) struct Config {
     pub(crate) runner_user: String,
     /// What such a process may use up.
     pub(crate) runner_limits: Limits,
+    /// Which processes are for runners elsewhere although their tasks do not say so.
+    pub(crate) runner_elsewhere: Elsewhere,
+    /// How long a runner elsewhere keeps its tasks without being heard of.
+    pub(crate) runner_lease: Duration,
     /// What is odd and does not stop the program.
     pub(crate) remarks: Vec<String>,
 }
@@ -302,6 +320,13 @@ impl Config {
             lacking,
             runner_user: values.text("runner.user").unwrap_or("nobody").to_owned(),
             runner_limits: runner_limits(&values)?,
+            runner_elsewhere: runner_elsewhere(&values)?,
+            runner_lease: match values.text("runner.lease") {
+                None => Duration::from_mins(1),
+                Some(text) => workflow::duration::parse_iso8601(text)
+                    .filter(|lease| (Duration::from_secs(1)..=Duration::from_hours(1)).contains(lease))
+                    .ok_or_else(|| values.wrong("runner.lease", "an ISO 8601 duration from PT1S to PT1H"))?,
+            },
             data,
             remarks,
         };
@@ -502,6 +527,20 @@ fn audit_retention(values: &Values) -> Result<Retention> {
         retention.0.insert(class, Keep { time, text: text.to_owned() });
     }
     Ok(retention)
+}
+
+/// `*` for all namespaces, or some.
+fn runner_elsewhere(values: &Values) -> Result<Elsewhere> {
+    let wanted = "namespaces such as network, or * for all";
+    let names: Vec<String> = values.list("runner.elsewhere", wanted)?;
+    match names.as_slice() {
+        [] => Ok(Elsewhere::Nothing),
+        [all] if all == "*" => Ok(Elsewhere::Everything),
+        some => {
+            let names = some.iter().map(|name| name.parse().map_err(|_| values.wrong("runner.elsewhere", wanted)));
+            Ok(Elsewhere::Namespaces(names.collect::<Result<_>>()?))
+        }
+    }
 }
 
 fn runner_limits(values: &Values) -> Result<Limits> {

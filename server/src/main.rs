@@ -38,8 +38,8 @@ const STACK: usize = 8 * 1024 * 1024;
 
 fn main() -> ExitCode {
     let arguments = commands::Arguments::parse();
-    if let Some(arguments) = arguments.for_runner() {
-        // The runner is a small program of its own: nothing of the server is set up for it.
+    if let Some(arguments) = arguments.for_guard() {
+        // The guard of a process is a small program of its own: nothing of the server is set up for it.
         return runner::main(arguments);
     }
     // An error only says that it was installed before.

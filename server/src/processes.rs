@@ -35,16 +35,6 @@ impl Executor {
     pub(crate) fn apart(runner: RunnerProcess, resources: Resources) -> Self {
         Self { place: Place::Apart(runner), resources }
     }
-
-    /// The process with the code of its script, wherever that is.
-    async fn complete(&self, mut process: Process, context: &CallContext) -> Result<Process, Failure> {
-        if let Process::Script(script) = &mut process
-            && let Some(source) = script.source.take()
-        {
-            script.code = Some(self.resources.text(&source, context).await?);
-        }
-        Ok(process)
-    }
 }
 
 /// The runner process of this program.
@@ -54,6 +44,16 @@ pub(crate) fn runner_process(user: String, limits: Limits) -> RunnerProcess {
 
 #[async_trait]
 impl Processes for Executor {
+    /// With the code of its script, wherever that is.
+    async fn complete(&self, mut process: Process, context: &CallContext) -> Result<Process, Failure> {
+        if let Process::Script(script) = &mut process
+            && let Some(source) = script.source.take()
+        {
+            script.code = Some(self.resources.text(&source, context).await?);
+        }
+        Ok(process)
+    }
+
     async fn run(&self, process: Process, context: &CallContext) -> Result<ProcessResult, Failure> {
         let process = self.complete(process, context).await?;
         let log = Log(context);

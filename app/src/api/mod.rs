@@ -34,6 +34,7 @@ pub mod home;
 pub mod palette;
 pub mod policies;
 pub mod repositories;
+pub mod runners;
 pub mod runs;
 pub mod sign_in;
 pub mod value;

@@ -76,6 +76,7 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
                 "people" => t.people(),
                 "teams" => t.teams(),
                 "grants" => t.grants(),
+                "runners" => t.runners(),
                 _ => t.connections(),
             };
             vec![Crumb { label: t.group_administer().to_owned(), href: None }, link(label, path)]

@@ -94,6 +94,7 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
                 place(may(Operation::TeamUpdate), "/admin/teams", Glyph::Teams, t.teams()),
                 place(may(Operation::GrantCreate), "/admin/grants", Glyph::Key, t.grants()),
                 place(may(Operation::ConnectionList), "/admin/connections", Glyph::Plug, t.connections()),
+                place(may(Operation::RunnerList), "/admin/runners", Glyph::Monitor, t.runners()),
             ]
             .into_iter()
             .flatten()

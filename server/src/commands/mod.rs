@@ -7,6 +7,7 @@ mod doctor;
 mod migrate;
 mod policies;
 mod run;
+mod runner;
 mod serve;
 mod test;
 mod token;
@@ -94,20 +95,15 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Execute one process for a server. Only `rondo serve` calls it
-    #[command(hide = true)]
-    Runner {
-        /// What the runner hands to itself
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
+    /// Execute processes of a server elsewhere, on this machine
+    Runner(runner::Options),
 }
 
 impl Arguments {
-    /// The arguments of the runner, if it is to be that.
-    pub(crate) fn for_runner(&self) -> Option<&[OsString]> {
+    /// The arguments of the guard of one process, if it is to be that.
+    pub(crate) fn for_guard(&self) -> Option<&[OsString]> {
         match &self.command {
-            Command::Runner { arguments } => Some(arguments),
+            Command::Runner(options) if options.server.is_none() => Some(&options.handed),
             _ => None,
         }
     }
@@ -138,7 +134,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Run(options) => run::run(options).await,
         Command::Validate { files } => validate::validate(&files),
         Command::Test { files } => test::test(&files),
-        Command::Runner { arguments } => Ok(runner::main(&arguments)),
+        Command::Runner(options) => runner::run(&flags, options).await,
     }
 }
 

@@ -114,6 +114,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
         base_url: base_url.clone(),
         stop: stop.clone(),
         pulse: engine.pulse(),
+        runners: engine.runners(),
         metrics,
         config,
     });
@@ -185,6 +186,8 @@ fn start_engine(config: &Config, foundation: &Foundation, live: &Live, base_url:
         calls: config.calls,
         mail: config.mail.is_some(),
         base_url: base_url.to_owned(),
+        elsewhere: config.runner_elsewhere.clone(),
+        runner_lease: config.runner_lease,
         ..EngineSettings::default()
     };
     Ok(Engine::start(parts, settings))

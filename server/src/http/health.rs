@@ -66,6 +66,7 @@ async fn measure(portal: &Portal) {
         measure_receivers(portal).await?;
         measure_witnesses(portal).await?;
         measure_connections(portal).await?;
+        measure_runners(portal).await?;
         let failing = portal.service.archiving_failure().await?.is_some();
         metrics::gauge!("rondo_audit_archiving_failing").set(if failing { 1.0 } else { 0.0 });
         store::Result::Ok((runs, outbox))
@@ -123,6 +124,19 @@ async fn measure_witnesses(portal: &Portal) -> store::Result<()> {
     Ok(())
 }
 
+/// How many runners there are near the systems, and what there is for them.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 tasks are far away")]
+async fn measure_runners(portal: &Portal) -> store::Result<()> {
+    let figures = portal.service.runner_figures().await?;
+    for (state, count) in figures.runners {
+        metrics::gauge!("rondo_runners", "state" => state).set(count as f64);
+    }
+    for (state, count) in figures.tasks {
+        metrics::gauge!("rondo_runner_tasks", "state" => state.as_str()).set(count as f64);
+    }
+    Ok(())
+}
+
 /// Says what the metrics mean, in the exposition itself.
 pub(crate) fn describe() {
     metrics::describe_counter!("rondo_http_requests_total", "Answered requests by route, method and status");
@@ -135,6 +149,9 @@ pub(crate) fn describe() {
     metrics::describe_counter!("rondo_calls_total", "Calls of connectors by function and outcome");
     metrics::describe_counter!("rondo_log_lines_dropped_total", "Lines of task logs lost because they came too fast");
     metrics::describe_gauge!("rondo_runs", "Runs by status");
+    metrics::describe_gauge!("rondo_runners", "Runners near the systems, by what they do");
+    metrics::describe_gauge!("rondo_runner_tasks", "Processes for runners that are not done, by where they stand");
+    metrics::describe_counter!("rondo_runner_tasks_total", "Processes that runners are done with, by outcome");
     metrics::describe_gauge!("rondo_outbox", "Mails that wait, and mails that were given up");
     metrics::describe_gauge!("rondo_database_connections", "Connections by pool: held, and at most");
     metrics::describe_gauge!("rondo_connections", "Connections to other systems: working, failing, untested");

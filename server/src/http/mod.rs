@@ -8,6 +8,8 @@
 //! 5. [`body`]: bodies are read here, up to their limit, and [`idempotency`] answers what was asked before.
 //! 6. The route.
 //!
+//! [`runner`] has the doors of runners elsewhere, who show tokens of their own.
+//!
 //! Whatever refuses says so with a [`problem::Rejection`]; [`problem`] makes the answer of it that the client can read.
 
 mod body;
@@ -21,6 +23,7 @@ mod pages;
 mod prefer;
 mod problem;
 mod rest;
+mod runner;
 mod site;
 mod stream;
 mod trace;
@@ -35,7 +38,7 @@ use axum::{
     routing::{any, get},
 };
 use domain::Ids;
-use engine::Pulse;
+use engine::{Pulse, runners::Runners};
 use identity::{Secret, sessions::StoredSessions};
 use metrics_exporter_prometheus::PrometheusHandle;
 use service::Service;
@@ -60,6 +63,8 @@ pub(crate) struct Inner {
     pub(crate) stop: CancellationToken,
     /// Whether the engine is at work.
     pub(crate) pulse: Pulse,
+    /// Where runners elsewhere ask for work.
+    pub(crate) runners: Runners,
     pub(crate) metrics: PrometheusHandle,
 }
 
@@ -110,6 +115,7 @@ pub(crate) fn router(portal: Portal, sessions: StoredSessions) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .merge(site::routes())
+        .merge(runner::routes())
         .merge(identified)
         .layer(from_fn_with_state(portal.clone(), headers::add))
         .layer(from_fn_with_state(portal.clone(), trace::observe))

@@ -6,8 +6,8 @@ use std::{
 
 use domain::{
     AccessVerdict, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult, DelegationState,
-    EmergencyState, ErrorCode, FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role, RunStatus, StageState,
-    TaskStatus, Trigger, VersionState, WaitsFor, view::ConnectionState,
+    EmergencyState, ErrorCode, FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role, RunStatus, RunnerState,
+    RunnerTaskState, StageState, TaskStatus, Trigger, VersionState, WaitsFor, view::ConnectionState,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -104,6 +104,8 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("Risk", on_the_wire(Risk::ALL)),
         ("Role", on_the_wire(Role::ALL)),
         ("RunStatus", on_the_wire(RunStatus::ALL)),
+        ("RunnerState", on_the_wire(RunnerState::ALL)),
+        ("RunnerTaskState", on_the_wire(RunnerTaskState::ALL)),
         ("StageState", on_the_wire(StageState::ALL)),
         ("TaskStatus", on_the_wire(TaskStatus::ALL)),
         ("TeamOf", json!(["owner", "requester"])),

@@ -24,6 +24,7 @@ mod portal;
 mod processes;
 mod receivers;
 mod rest;
+mod runners;
 mod secrets;
 mod server;
 mod start_and_stop;

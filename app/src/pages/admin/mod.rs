@@ -1,4 +1,4 @@
-//! Administration: people, teams, grants, connections.
+//! Administration: people, teams, grants, connections, runners.
 
 mod calendars;
 mod connection_form;
@@ -9,6 +9,7 @@ mod namespace_card;
 mod people;
 mod person_dialogs;
 mod processes;
+mod runners;
 mod secrets;
 mod separation;
 mod teams;
@@ -16,6 +17,7 @@ mod teams;
 pub use connections::ConnectionsPage;
 pub use grants::GrantsPage;
 pub use people::PeoplePage;
+pub use runners::RunnersPage;
 pub use teams::TeamsPage;
 
 use leptos::prelude::*;

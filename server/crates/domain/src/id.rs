@@ -89,6 +89,8 @@ typed_ids! {
     EmergencyId,
     /// A legal hold on entries of the audit log.
     HoldId,
+    /// A runner that executes processes near the systems.
+    RunnerId,
 }
 
 impl UserId {

@@ -241,6 +241,14 @@ operations! {
     ProcessPermit = "process.permit" Change,
     /// Take that permission back.
     ProcessForbid = "process.forbid" Change,
+    /// See the runners, and what they run.
+    RunnerList = "runner.list" Read,
+    /// Enrol a runner, and get its token.
+    RunnerEnrol = "runner.enrol" Change,
+    /// Enable, drain or disable a runner.
+    RunnerUpdate = "runner.update" Change,
+    /// Remove a runner.
+    RunnerRemove = "runner.remove" Change,
     /// See the names of secrets of namespaces.
     SecretList = "secret.list" Read,
     /// Add a secret to a namespace, or replace its value.

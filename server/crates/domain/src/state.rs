@@ -186,6 +186,32 @@ impl VersionState {
 }
 
 states! {
+    /// What a runner may do.
+    RunnerState {
+        /// It takes tasks.
+        Enabled = "enabled",
+        /// It ends what it has, and takes nothing more.
+        Draining = "draining",
+        /// Nothing: it is not listened to.
+        Disabled = "disabled",
+    }
+}
+
+states! {
+    /// Where a task for a runner stands.
+    RunnerTaskState {
+        /// It waits for a runner.
+        Queued = "queued",
+        /// A runner was given it, and has not begun it.
+        Leased = "leased",
+        /// A runner may have begun it.
+        Started = "started",
+        /// What became of it is known, or will never be.
+        Done = "done",
+    }
+}
+
+states! {
     /// Whose limit holds a run up.
     WaitsFor {
         /// That of its workflow.

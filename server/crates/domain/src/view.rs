@@ -16,6 +16,7 @@ mod event;
 mod policy;
 mod repository;
 mod run;
+mod runner;
 mod value;
 mod workflow;
 
@@ -56,6 +57,7 @@ pub use policy::{
 };
 pub use repository::RepositoryView;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
+pub use runner::{NewRunnerView, RunnerTaskView, RunnerView};
 pub use value::{
     SpreadView, ValueBucket, ValueChoices, ValueClass, ValueFigures, ValueQuery, ValueRow, ValueTeam, ValueView,
 };

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{RunId, RunStatus, Timestamp};
+use domain::{Name, RunId, RunStatus, Timestamp};
 use store::{
     StoreError, UnitOfWork,
     runs::{Hold, Lease, Run, Taken},
@@ -54,8 +54,12 @@ struct InFlight {
     cancelled: CancellationToken,
     /// Set when all that is wanted is what became of it.
     withdrawn: CancellationToken,
+    /// Set when nobody wants it any more, whoever owns the run: for what goes on without this node.
+    stopped: CancellationToken,
     subscribes: bool,
     is_process: bool,
+    /// A runner elsewhere has it, and it goes on without this node.
+    is_elsewhere: bool,
 }
 
 impl Drop for InFlight {
@@ -630,6 +634,7 @@ impl Actor {
                 Effect::Call(ticket) if !children::is_child(&ticket) => self.dispatch(ticket, false).await?,
                 Effect::StopCall { call } => {
                     if let Some(call) = self.in_flight.remove(&call) {
+                        call.stopped.cancel();
                         call.cancelled.cancel();
                     }
                 }
@@ -645,6 +650,7 @@ impl Actor {
         if let Some(call) = self.in_flight.get(&call) {
             call.withdrawn.cancel();
             if call.is_process {
+                call.stopped.cancel();
                 call.cancelled.cancel();
             }
         } else if self.waiting.contains_key(&call) {
@@ -661,21 +667,40 @@ impl Actor {
 
     async fn dispatch(&mut self, ticket: CallTicket, taken_over: bool) -> store::Result<()> {
         let (cancelled, withdrawn) = (CancellationToken::new(), CancellationToken::new());
+        let stopped = CancellationToken::new();
         if ticket.settles {
             withdrawn.cancel();
+            stopped.cancel();
         }
+        let is_process = Process::is_asked_for_by(&ticket.function);
+        let elsewhere = is_process.then(|| self.labels_elsewhere(&ticket)).flatten();
         let waited = self.waiting.remove(&ticket.call).is_some() || (taken_over && self.run.waits_for.is_some());
         let in_flight = InFlight {
             cancelled: cancelled.clone(),
             withdrawn: withdrawn.clone(),
+            stopped: stopped.clone(),
             subscribes: ticket.subscribes,
-            is_process: Process::is_asked_for_by(&ticket.function),
+            is_process,
+            is_elsewhere: elsewhere.is_some(),
         };
         self.in_flight.insert(ticket.call, in_flight);
         let begun = self.begun.contains(&ticket.call);
         let history = dispatch::History { taken_over, begun, waited };
-        dispatch::dispatch(self, ticket, history, Wanted { cancelled, withdrawn }, self.report.clone()).await?;
+        let wanted = Wanted { cancelled, withdrawn, stopped };
+        dispatch::dispatch(self, ticket, history, wanted, elsewhere, self.report.clone()).await?;
         Ok(())
+    }
+
+    /// The labels of the runner elsewhere that a process is for; none: it is executed here.
+    fn labels_elsewhere(&self, ticket: &CallTicket) -> Option<Vec<Name>> {
+        let said = workflow::runner_of_call(&self.definition, &self.state, &ticket.call).map(<[Name]>::to_vec);
+        let covered = self.node.settings.elsewhere.covers(&self.run.workflow.namespace);
+        said.or_else(|| covered.then(Vec::new))
+    }
+
+    /// Whether it is a process that goes on without this node.
+    pub(crate) fn goes_on_elsewhere(&self, call: CallId) -> bool {
+        self.in_flight.get(&call).is_some_and(|call| call.is_elsewhere)
     }
 
     fn next_timer_in(&self) -> Duration {
@@ -723,7 +748,8 @@ impl Actor {
     async fn drain(&mut self) -> Result<(), Stop> {
         let deadline = Instant::now() + self.node.settings.drain;
         // Subscriptions do not end by themselves. What comes of them from here on is the next owner's.
-        while self.in_flight.values().any(|call| !call.subscribes) {
+        // What runners elsewhere have goes on without.
+        while self.in_flight.values().any(|call| !call.subscribes && !call.is_elsewhere) {
             tokio::select! {
                 () = sleep_until(deadline) => break,
                 Some(report) = self.results.recv() => {

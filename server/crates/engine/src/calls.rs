@@ -125,12 +125,22 @@ impl Calls<'_> {
 
     /// Makes a prepared call; where its answer is lost, finds out what can be found out.
     pub(crate) async fn make(&self, prepared: &Prepared, context: &CallContext, redaction: &Redaction) -> Made {
-        let (function, outcome) = match prepared {
-            Prepared::Request(request) => (&request.function, self.connectors.execute(request, context).await),
-            Prepared::Process { function, process, .. } => {
-                (function, self.execute(process.as_ref().clone(), context).await)
-            }
+        let outcome = match prepared {
+            Prepared::Request(request) => self.connectors.execute(request, context).await,
+            Prepared::Process { process, .. } => self.execute(process.as_ref().clone(), context).await,
         };
+        self.conclude(prepared, outcome, context, redaction).await
+    }
+
+    /// What an outcome comes to.
+    pub(crate) async fn conclude(
+        &self,
+        prepared: &Prepared,
+        outcome: Outcome,
+        context: &CallContext,
+        redaction: &Redaction,
+    ) -> Made {
+        let (Prepared::Request(Request { function, .. }) | Prepared::Process { function, .. }) = prepared;
         metrics::counter!("rondo_calls_total", "function" => function.clone(), "outcome" => outcome_name(&outcome))
             .increment(1);
         let made = match outcome {

@@ -9,11 +9,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use connectors::{CallContext, LogLevel, Messages, Repetition, StoredConnections, TaskLog};
+use connectors::{CallContext, Failure, LogLevel, Messages, Outcome, Repetition, StoredConnections, TaskLog};
 use domain::{Clock, Name, RunId, Timestamp, WaitsFor};
 use futures::FutureExt as _;
 use serde_json::Value;
-use store::runs::{Lease, Run};
+use store::{
+    runners::{Demand, TaskKey},
+    runs::{Lease, Run},
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span, warn};
@@ -26,6 +29,7 @@ use crate::{
     node::Node,
     processes,
     redaction::Redaction,
+    runners,
     secrets::{self, Secrets},
     task_log::TaskLogs,
 };
@@ -48,6 +52,8 @@ pub(crate) struct Wanted {
     pub(crate) cancelled: CancellationToken,
     /// Set when all that is wanted is what became of it: it is not begun any more.
     pub(crate) withdrawn: CancellationToken,
+    /// Set when nothing is, whoever owns the run: unlike `cancelled`, which is set also when it goes elsewhere.
+    pub(crate) stopped: CancellationToken,
 }
 
 /// The way to an actor.
@@ -86,6 +92,7 @@ pub(crate) async fn dispatch(
     ticket: CallTicket,
     history: History,
     wanted: Wanted,
+    elsewhere: Option<Vec<Name>>,
     report: Reports,
 ) -> store::Result<()> {
     let node = Arc::clone(&actor.node);
@@ -97,8 +104,14 @@ pub(crate) async fn dispatch(
     let inside = Arc::new(AtomicBool::new(false));
     let work = {
         let node = Arc::clone(&node);
-        let errand =
-            Errand { history, wanted, lease: lease.clone(), inside: Arc::clone(&inside), report: report.clone() };
+        let errand = Errand {
+            history,
+            wanted,
+            elsewhere,
+            lease: lease.clone(),
+            inside: Arc::clone(&inside),
+            report: report.clone(),
+        };
         async move {
             let made = match built {
                 Ok(request) => make(&node, &run, &ticket, request, errand).await?,
@@ -127,6 +140,8 @@ pub(crate) async fn dispatch(
 struct Errand {
     history: History,
     wanted: Wanted,
+    /// The labels of the runner elsewhere that it is for; none: it is made here.
+    elsewhere: Option<Vec<Name>>,
     lease: Lease,
     /// Whether it has the places that it needs.
     inside: Arc<AtomicBool>,
@@ -211,7 +226,7 @@ async fn make(
         slot = Arc::clone(&node.call_slots).acquire_owned() => slot,
     };
     // A subscription waits most of its time, and would keep others from working.
-    let Ok(_slot) = slot.map(|slot| (!ticket.subscribes).then_some(slot)) else {
+    let Ok(slot) = slot.map(|slot| (!ticket.subscribes).then_some(slot)) else {
         return failed("the engine is stopping", true);
     };
     let parts = &node.parts;
@@ -230,6 +245,7 @@ async fn make(
         ids: parts.ids.as_ref(),
     };
     let redaction = Redaction::of(request.redact.iter().cloned());
+    let mut request_redact = request.redact.clone();
     let workflow = &run.workflow;
     let prepared = match calls.prepare(request, &workflow.namespace, workflow.name.as_str(), ticket.idempotent).await {
         Ok(prepared) => prepared,
@@ -240,9 +256,23 @@ async fn make(
     if history.waited || !wants.is_empty() {
         history.taken_over &= !errand.enter(node, ticket.call, &wants).await?;
     }
-    let Errand { wanted: Wanted { cancelled, .. }, report, .. } = errand;
+    let Errand { wanted: Wanted { cancelled, stopped, .. }, elsewhere, report, .. } = errand;
     // Its time begins here.
     let context = context(node, run, ticket, &redaction, cancelled, &report);
+    if let Some(labels) = elsewhere {
+        // It may wait for days, and others shall work meanwhile.
+        drop(slot);
+        let errand = runners::Errand {
+            key: TaskKey { run: run.id, call: ticket.call.0 },
+            reference: ticket.reference.clone(),
+            demand: Demand { namespace: workflow.namespace.clone(), labels },
+            idempotent: ticket.idempotent,
+            deadline: ticket.deadline,
+            redact: std::mem::take(&mut request_redact),
+            stopped,
+        };
+        return Some(make_elsewhere(node, &calls, &prepared, &errand, &context, &redaction, earlier).await);
+    }
     let mut repeats = false;
     if history.taken_over {
         match calls.after_loss(&prepared, &context, history.begun).await {
@@ -275,6 +305,41 @@ async fn make(
     let made = calls.make(&prepared, &context, &redaction).await.after_another(repeats);
     parts.observer.after_call(run.id, run.journal_version);
     Some(made)
+}
+
+/// Has a runner elsewhere execute a process. What an earlier owner of the run has handed over is awaited.
+async fn make_elsewhere(
+    node: &Node,
+    calls: &Calls<'_>,
+    prepared: &Prepared,
+    errand: &runners::Errand,
+    context: &CallContext,
+    redaction: &Redaction,
+    taken_over: bool,
+) -> Made {
+    let known = taken_over && node.runners.knows(errand.key).await;
+    let process = match prepared {
+        Prepared::Process { process, .. } if !known => {
+            if errand.stopped.is_cancelled() {
+                let error = RunError::new(StandardError::Runtime, "the run was over before the process was begun");
+                return Made::Failed { error, retryable: false };
+            }
+            if let Err(refusal) = permit_process(node, &errand.demand.namespace).await {
+                return refusal;
+            }
+            match node.parts.processes.complete(process.as_ref().clone(), context).await {
+                Ok(process) => Some(process),
+                Err(failure) => {
+                    let outcome: Outcome = Err(failure).into();
+                    return calls.conclude(prepared, outcome, context, redaction).await;
+                }
+            }
+        }
+        _ => None,
+    };
+    let ended = node.runners.execute(errand, process, context).await;
+    let outcome: Outcome = ended.and_then(|result| processes::answer(result).map_err(Failure::permanent)).into();
+    calls.conclude(prepared, outcome, context, redaction).await
 }
 
 /// Refuses a process of a namespace that may run none. It was asked when the run was launched, too; since then somebody

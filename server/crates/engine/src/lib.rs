@@ -16,6 +16,8 @@
 //! Secrets are opened when a call is built, here on the node ([`secrets`]), and masked in whatever comes of the call
 //! ([`redaction`]).
 //!
+//! A process whose task asks for it, or all of a namespace, is executed by a runner elsewhere: [`runners`].
+//!
 //! What is limited takes a place before it begins, or waits for one: [`limits`]. Runs that begin by themselves are put there
 //! by [`schedules`]. Approvals whose people have left are seen to by [`departures`], those whose time has come by [`deadlines`].
 //!
@@ -42,6 +44,7 @@ pub mod notices;
 pub mod processes;
 mod redaction;
 mod relay;
+pub mod runners;
 pub mod schedules;
 pub mod secrets;
 mod step;
@@ -62,6 +65,7 @@ pub use definitions::Definitions;
 pub use history::prospect;
 pub use live::{Live, RunChange, Topic};
 pub use processes::Processes;
+pub use redaction::Redaction;
 pub use task_log::TaskLogs;
 
 /// What the engine can do beside calls, timers and approvals. Definitions that need more are refused.
@@ -97,6 +101,10 @@ pub struct EngineSettings {
     pub mail: bool,
     /// Address of the portal as people reach it, for links (`https://rondo.example`).
     pub base_url: String,
+    /// Which processes are executed by runners elsewhere although their tasks do not say so.
+    pub elsewhere: runners::Elsewhere,
+    /// How long a runner elsewhere keeps its tasks without being heard of.
+    pub runner_lease: Duration,
 }
 
 impl Default for EngineSettings {
@@ -111,6 +119,8 @@ impl Default for EngineSettings {
             drain: Duration::from_secs(10),
             mail: false,
             base_url: "http://127.0.0.1:3000".to_owned(),
+            elsewhere: runners::Elsewhere::default(),
+            runner_lease: Duration::from_mins(1),
         }
     }
 }
@@ -162,6 +172,7 @@ pub struct Engine {
     schedules: JoinHandle<()>,
     departures: JoinHandle<()>,
     deadlines: JoinHandle<()>,
+    watch: JoinHandle<()>,
     log_writer: JoinHandle<()>,
 }
 
@@ -171,19 +182,27 @@ impl Engine {
     pub fn start(parts: Parts, settings: EngineSettings) -> Self {
         let (logs, log_writer) = TaskLogs::start(parts.store.logs(), parts.live.clone(), Arc::clone(&parts.clock));
         let stop = CancellationToken::new();
-        let node = Arc::new(node::Node::new(parts, settings, logs, stop.clone()));
+        let runners = runners::Runners::new(&parts, logs.clone(), settings.runner_lease);
+        let watch = tokio::spawn(runners::keep(runners.clone(), stop.clone()));
+        let node = Arc::new(node::Node::new(parts, settings, logs, runners, stop.clone()));
         tokio::spawn(relay::relay(Arc::clone(&node)));
         let work = tokio::spawn(Arc::clone(&node).work());
         let schedules = tokio::spawn(schedules::keep(Arc::clone(&node)));
         let departures = tokio::spawn(departures::keep(Arc::clone(&node)));
         let deadlines = tokio::spawn(deadlines::keep(Arc::clone(&node)));
-        Self { node, stop, work, schedules, departures, deadlines, log_writer }
+        Self { node, stop, work, schedules, departures, deadlines, watch, log_writer }
     }
 
     /// A handle to wake the node with.
     #[must_use]
     pub fn waker(&self) -> Waker {
         Waker(Arc::clone(&self.node))
+    }
+
+    /// The desk at which runners elsewhere ask for work.
+    #[must_use]
+    pub fn runners(&self) -> runners::Runners {
+        self.node.runners.clone()
     }
 
     /// Tells whether the node is still at work.
@@ -199,6 +218,7 @@ impl Engine {
         let _ = self.schedules.await;
         let _ = self.departures.await;
         let _ = self.deadlines.await;
+        let _ = self.watch.await;
         let _ = self.work.await;
         drop(self.node);
         let _ = tokio::time::timeout(Duration::from_secs(2), self.log_writer).await;

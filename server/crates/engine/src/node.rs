@@ -20,6 +20,7 @@ use crate::{
     EngineSettings, Parts,
     actor::{self, Employment},
     bell::Bell,
+    runners::Runners,
     task_log::TaskLogs,
 };
 
@@ -28,6 +29,7 @@ pub(crate) struct Node {
     pub(crate) parts: Parts,
     pub(crate) settings: EngineSettings,
     pub(crate) logs: TaskLogs,
+    pub(crate) runners: Runners,
     pub(crate) stop: CancellationToken,
     pub(crate) call_slots: Arc<Semaphore>,
     /// Whose turn it is to publish or subscribe.
@@ -54,12 +56,19 @@ struct Crew {
 }
 
 impl Node {
-    pub(crate) fn new(parts: Parts, settings: EngineSettings, logs: TaskLogs, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        parts: Parts,
+        settings: EngineSettings,
+        logs: TaskLogs,
+        runners: Runners,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             call_slots: Arc::new(Semaphore::new(settings.calls)),
             parts,
             settings,
             logs,
+            runners,
             stop,
             stream_turn: Arc::default(),
             schedule_bell: Notify::new(),

@@ -19,6 +19,14 @@ pub trait Processes: Send + Sync {
     /// The process was not started (another attempt may do better), cannot be started or was cut off at a limit (another
     /// attempt would fare alike), or nobody knows how far it came.
     async fn run(&self, process: Process, context: &CallContext) -> Result<ProcessResult, Failure>;
+
+    /// The same process with all that is to be read elsewhere, so that whoever executes it need not.
+    ///
+    /// # Errors
+    /// Something cannot be read.
+    async fn complete(&self, process: Process, _context: &CallContext) -> Result<Process, Failure> {
+        Ok(process)
+    }
 }
 
 /// Nobody executes processes here.

@@ -15,7 +15,7 @@ const TELLING_LINE: usize = 8;
 
 /// The texts that may not leave.
 #[derive(Clone, Default)]
-pub(crate) struct Redaction {
+pub struct Redaction {
     /// Masked wherever they stand; longest first, so that a secret inside another one does not spoil it.
     inside: Vec<String>,
     /// Masked where they are the whole text.
@@ -24,7 +24,8 @@ pub(crate) struct Redaction {
 
 impl Redaction {
     /// Masks these texts, and the forms in which they travel: percent-encoded, in base64, and within JSON text.
-    pub(crate) fn of(secrets: impl IntoIterator<Item = String>) -> Self {
+    #[must_use]
+    pub fn of(secrets: impl IntoIterator<Item = String>) -> Self {
         let mut redaction = Self::default();
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
             if secret.chars().count() < TELLING {
@@ -55,7 +56,8 @@ impl Redaction {
     }
 
     /// The text without secrets.
-    pub(crate) fn text(&self, text: &str) -> String {
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
         if self.whole.iter().any(|secret| secret == text) {
             return MASK.to_owned();
         }
@@ -84,7 +86,7 @@ impl Redaction {
     }
 
     /// Takes secrets out of an error.
-    pub(crate) fn error(&self, error: &mut RunError) {
+    pub fn error(&self, error: &mut RunError) {
         for text in [&mut error.title, &mut error.detail].into_iter().flatten() {
             *text = self.text(text);
         }

@@ -9,6 +9,7 @@ use store::{
     StoreError, UnitOfWork,
     approvals::{Approval, ApprovalFilter},
     limits::Claimant,
+    runners::TaskKey,
     runs::{Hold, JournalEntry, Run, Taken, Task, Visibility},
     users::User,
 };
@@ -26,6 +27,7 @@ use crate::{
     limits,
     live::{RunChange, Topic},
     notices::{Notice, NoticeKind, ask_for_decision, notify},
+    runners::not_wanted,
 };
 
 /// What is written at once.
@@ -166,6 +168,12 @@ pub(crate) async fn write(
     let mut left = Vec::new();
     for effect in effects {
         // It may just be asking for its place, too, or an earlier owner of the run has asked for it.
+        if let Effect::StopCall { call } | Effect::SettleCall { call } = effect
+            && actor.goes_on_elsewhere(*call)
+        {
+            let key = TaskKey { run: run.id, call: call.0 };
+            unit.stop_runner_task(key, &not_wanted(), now).await?;
+        }
         if let Effect::StopCall { call } = effect {
             left.extend(unit.delete_waiting(limits::of_call(run.id, *call)).await?);
         }

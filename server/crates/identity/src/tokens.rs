@@ -25,6 +25,8 @@ pub const USE_PRECISION: Duration = Duration::from_mins(1);
 pub enum TokenKind {
     /// A bearer token of the REST interface, `rondo_…`: the prefix lets people and scanners know it for what it is.
     Api,
+    /// What a runner shows, `rondo_runner_…`. It opens nothing but what runners ask for.
+    Runner,
     /// The secret part of a one-time link, which stands in its path: no prefix.
     Link,
 }
@@ -35,6 +37,7 @@ impl TokenKind {
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Api => "rondo_",
+            Self::Runner => "rondo_runner_",
             Self::Link => "",
         }
     }
@@ -117,7 +120,7 @@ mod tests {
     #[test]
     fn a_token_has_its_form_and_its_hash() {
         let random = SeededRandom::new(7);
-        for kind in [TokenKind::Api, TokenKind::Link] {
+        for kind in [TokenKind::Api, TokenKind::Runner, TokenKind::Link] {
             let token = generate(kind, &random);
             assert!(kind.has_form(token.text.expose()));
             assert!(token.text.expose().starts_with(kind.prefix()));
@@ -136,6 +139,7 @@ mod tests {
     fn other_text_has_not_the_form() {
         let body = "a".repeat(RANDOM_CHARACTERS);
         assert!(TokenKind::Api.has_form(&format!("rondo_{body}")));
+        assert!(!TokenKind::Api.has_form(&format!("rondo_runner_{body}")), "it is that of a runner");
         for text in ["", "rondo_", &body, &format!("rondo_{body}a"), &format!("rondo_{}!", &body[1..])] {
             assert!(!TokenKind::Api.has_form(text), "{text}");
         }

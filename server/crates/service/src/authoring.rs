@@ -45,6 +45,7 @@ use crate::{
     gate::Target,
     people::field,
     problems::{OrProblem as _, internal, not_found},
+    runners,
     shipped::sort_key,
     views::People,
 };
@@ -450,6 +451,7 @@ impl Service {
         if let Ok(definition) = self.restore(version) {
             let obstacle = launch::obstacle(unit, namespace, &definition).await.or_problem()?;
             warnings.extend(obstacle.map(|obstacle| obstacle.detail));
+            warnings.extend(runners::missing(unit, namespace, &definition).await.or_problem()?);
             warnings.extend(definition.unknown_controls(&self.parts.controls).iter().map(ToString::to_string));
         }
         if !version.state.has_been_published() {

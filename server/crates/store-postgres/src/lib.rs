@@ -91,6 +91,8 @@ mod retention;
 mod reviews;
 #[path = "../../store/sql/row.rs"]
 mod row;
+#[path = "../../store/sql/runners.rs"]
+mod runners;
 #[path = "../../store/sql/runs.rs"]
 mod runs;
 #[path = "../../store/sql/schedules.rs"]

@@ -49,6 +49,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(33, "personal_data", "0033_personal_data.sql"),
     migration!(34, "retention", "0034_retention.sql"),
     migration!(35, "connection_checks", "0035_connection_checks.sql"),
+    migration!(36, "runners", "0036_runners.sql"),
 ];
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use domain::{
     AccessReviewId, AccessVerdict, ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId, DecisionKind,
     DelegationId, DelegationScope, DraftId, EmergencyId, GrantId, HoldId, LinkId, NotificationId, PolicySetState,
-    RemarkId, Role, RunId, RunStatus, Scope, SessionId, TaskStatus, TeamId, Timestamp, TokenId, Trigger, UserId,
-    WorkflowRef, view::LogLine,
+    RemarkId, Role, RunId, RunStatus, RunnerId, RunnerState, RunnerTaskState, Scope, SessionId, TaskStatus, TeamId,
+    Timestamp, TokenId, Trigger, UserId, WorkflowRef, view::LogLine,
 };
 use store::{
     UnitOfWork,
@@ -21,6 +21,7 @@ use store::{
     repositories::{Look, Repository},
     requests::{Answered, Draft},
     reviews::VersionComment,
+    runners::{Demand, Runner, RunnerTask, TaskKey},
     runs::{JournalEntry, Run, Task},
     schedules::Schedule,
     sessions::Session,
@@ -71,6 +72,8 @@ ids! {
     access_review_id: AccessReviewId,
     /// The emergency of a number.
     emergency_id: EmergencyId,
+    /// The runner of a number.
+    runner_id: RunnerId,
     /// The hold of a number.
     hold_id: HoldId,
     /// The notification of a number.
@@ -108,6 +111,52 @@ pub fn user(number: u128, login: &str) -> User {
         created_at: at(0),
         updated_at: at(0),
         last_sign_in_at: None,
+    }
+}
+
+/// A runner that was enrolled and never heard of, with these labels.
+#[must_use]
+pub fn runner(number: u128, labels: &[&str]) -> Runner {
+    Runner {
+        id: runner_id(number),
+        name: format!("runner-{number}").parse().unwrap(),
+        labels: labels.iter().map(|label| label.parse().unwrap()).collect(),
+        namespaces: vec![Scope::Everywhere],
+        token_hash: format!("hash-{number}"),
+        state: RunnerState::Enabled,
+        created_by: user_id(1),
+        created_at: at(0),
+        instance: None,
+        session: 0,
+        turn: 0,
+        version: None,
+        capacity: None,
+        load: None,
+        seen_at: None,
+    }
+}
+
+/// A task of the run of a number that waits for a runner with these labels.
+#[must_use]
+pub fn runner_task(run: u128, call: u32, labels: &[&str]) -> RunnerTask {
+    RunnerTask {
+        key: TaskKey { run: run_id(run), call },
+        reference: "/do/0/look".to_owned(),
+        demand: Demand {
+            namespace: "identity".parse().unwrap(),
+            labels: labels.iter().map(|label| label.parse().unwrap()).collect(),
+        },
+        idempotent: false,
+        deadline: None,
+        state: RunnerTaskState::Queued,
+        epoch: 0,
+        runner: None,
+        lease_until: None,
+        stopped: false,
+        queued_at: at(i64::from(call)),
+        started_at: None,
+        done_at: None,
+        outcome: None,
     }
 }
 

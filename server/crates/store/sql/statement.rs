@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use domain::{
     AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, EmergencyId, GrantId,
-    HoldId, LinkId, NotificationId, RemarkId, RunId, SessionId, TeamId, Timestamp, TokenId, UserId,
+    HoldId, LinkId, NotificationId, RemarkId, RunId, RunnerId, SessionId, TeamId, Timestamp, TokenId, UserId,
 };
 use sqlx::{Arguments, AssertSqlSafe, Database, query::Query};
 use store::{Result, StoreError};
@@ -174,6 +174,7 @@ bound_as_text!(
     NotificationId,
     RemarkId,
     RunId,
+    RunnerId,
     SessionId,
     TeamId,
     TokenId,

@@ -56,6 +56,7 @@ pub mod repositories;
 pub mod requests;
 pub mod retention;
 pub mod reviews;
+pub mod runners;
 pub mod runs;
 pub mod schedules;
 pub mod search;
@@ -156,6 +157,7 @@ pub trait UnitOfWork:
     + requests::Requests
     + retention::Retention
     + reviews::Reviews
+    + runners::Runners
     + runs::Runs
     + schedules::Schedules
     + secrets::Secrets

@@ -95,6 +95,17 @@ fn of_tasks() -> Value {
                     "type": "boolean",
                     "description": "Whether the call may be made again when nobody knows whether it happened.",
                 },
+                "runner": {
+                    "type": "object",
+                    "description": "That the process of a `run` task is executed by a runner near the systems, and by which.",
+                    "properties": {
+                        "labels": {
+                            "type": "array",
+                            "items": {"type": "string"},
+                            "description": "The labels that the runner must have; any runner without.",
+                        },
+                    },
+                },
             },
         },
     })

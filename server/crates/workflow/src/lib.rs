@@ -83,7 +83,7 @@ pub use event::{CallId, Event, EventKind, Resolution, SubscriptionId, TimerId};
 pub use language::language;
 pub use machine::{
     CallRequest, Decides, MAX_STATE_BYTES, MAX_STEPS_PER_EVENT, Refusal, RunState, SecretSource, apply, build_call,
-    outstanding, refusal, secrets_of_call, unsettled,
+    outstanding, refusal, runner_of_call, secrets_of_call, unsettled,
 };
 pub use plan::{Plan, PlannedStep};
 pub use schedule::{Gathering, Schedule};

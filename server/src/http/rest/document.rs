@@ -37,6 +37,7 @@ const TAGS: &[(&str, &str)] = &[
     ("grants", "Roles"),
     ("policies", "Who may do what: the policies in force, and those that administrators propose"),
     ("processes", "Shell commands, scripts and containers"),
+    ("runners", "Who executes processes near the systems"),
     ("secrets", "Secrets of namespaces, for their workflows"),
     ("limits", "How many runs and calls of a namespace are executed at once"),
     ("calendars", "Working time, by which approvals are due"),

@@ -23,6 +23,7 @@ mod limits;
 mod policies;
 mod processes;
 mod repositories;
+mod runners;
 mod runs;
 mod secrets;
 mod value;
@@ -70,6 +71,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(access_reviews::routes())
         .merge(emergencies::routes())
         .merge(processes::routes())
+        .merge(runners::routes())
         .merge(secrets::routes())
         .merge(limits::routes())
         .merge(calendars::routes())

@@ -33,6 +33,7 @@ mod receivers;
 mod repositories;
 mod retention;
 mod roles;
+mod runners;
 mod schedules;
 mod secrets;
 mod separation;

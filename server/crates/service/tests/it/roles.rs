@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use domain::{
-    AnswerEvery, DecisionKind, Name, Operation, OperationKind, Role, Scope, SessionId, TokenId,
+    AnswerEvery, DecisionKind, Name, Operation, OperationKind, Role, RunnerState, Scope, SessionId, TokenId,
     view::{AuditFilter, SubjectView, ValueQuery},
 };
 use serde_json::json;
 use service::{
     ApprovalQuery, Caller, DefinitionQuery, ExportFormat, ExportedVersions, NewConnection, NewLimits, NewPolicies,
-    NewUser, Publication, RunQuery, RunResolution, UserChange,
+    NewRunner, NewUser, Publication, RunQuery, RunResolution, UserChange,
 };
 use store::access::Subject;
 
@@ -19,6 +19,10 @@ use crate::{
     office::{Office, code},
     repositories::new_repository,
 };
+
+fn runner_for_all(name: &str) -> NewRunner {
+    NewRunner { name: name.to_owned(), labels: Vec::new(), namespaces: vec!["*".to_owned()] }
+}
 
 const PEOPLE: [&str; 7] = ["staff", "manager", "operator", "author", "publisher", "auditor", "admin"];
 
@@ -301,6 +305,16 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
             let namespace = unique.parse().unwrap();
             service.permit_processes(&office.caller("admin").await, unique.parse().unwrap()).await.unwrap();
             code(service.forbid_processes(caller, &namespace).await)
+        }
+        Operation::RunnerList => code(service.runners(caller).await),
+        Operation::RunnerEnrol => code(service.enrol_runner(caller, runner_for_all(&unique)).await),
+        Operation::RunnerUpdate | Operation::RunnerRemove => {
+            let name: Name = unique.parse().unwrap();
+            service.enrol_runner(&office.caller("admin").await, runner_for_all(&unique)).await.unwrap();
+            if operation == Operation::RunnerUpdate {
+                return code(service.update_runner(caller, &name, RunnerState::Draining).await);
+            }
+            code(service.remove_runner(caller, &name).await)
         }
         Operation::SecretList => code(service.secrets(caller).await),
         Operation::SecretUpdate | Operation::SecretDelete => {

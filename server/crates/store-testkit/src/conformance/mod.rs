@@ -20,6 +20,7 @@ mod questions;
 mod receivers;
 mod repositories;
 mod retention;
+mod runners;
 mod runs;
 mod schedules;
 mod subject;
@@ -202,6 +203,15 @@ cases! { $;
         a_witness_that_refuses_is_believed_until_it_cosigns,
         one_node_at_a_time_asks_a_witness,
         a_cosignature_stays;
+    runners:
+        a_runner_has_one_session_and_asks_in_turn,
+        a_runner_is_enrolled_once_and_removed,
+        a_task_is_queued_once_and_goes_to_who_fits,
+        a_task_is_begun_and_done_in_its_epoch,
+        a_task_that_nobody_wants_is_not_begun,
+        leases_end_unless_they_are_renewed,
+        tasks_of_runs_that_have_ended_are_forgotten,
+        two_runners_never_get_the_same_task;
     retention:
         an_archived_entry_keeps_its_place_its_time_and_its_segment,
         an_entry_is_archived_once,

@@ -3,6 +3,7 @@ mod questions;
 mod receivers;
 mod repositories;
 mod retention;
+mod runners;
 mod value;
 mod witnesses;
 
@@ -64,7 +65,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 88;
+const KINDS: u32 = 89;
 
 const TEXTS: &[&str] = &[
     "",
@@ -184,6 +185,8 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all.extend(unit.cosignatures(0, i64::MAX).await.unwrap().into_iter().map(shown));
     all.extend(unit.list_audit_holds().await.unwrap().into_iter().map(shown));
     all.push(shown(unit.archiving().await.unwrap()));
+    all.extend(unit.list_runners().await.unwrap().into_iter().map(shown));
+    all.extend(unit.open_runner_tasks().await.unwrap().into_iter().map(shown));
     all
 }
 
@@ -271,6 +274,7 @@ impl Operation {
             84 => self.controls(unit).await,
             85 => self.witnesses(unit).await,
             86 => self.retention(unit).await,
+            87 => self.runners(unit).await,
             _ => self.talk(unit, places).await,
         }
     }

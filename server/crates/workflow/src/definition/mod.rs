@@ -20,7 +20,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Limits, MissedRuns, Rate, Risk};
+use domain::{Limits, MissedRuns, Name, Rate, Risk};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -293,6 +293,11 @@ impl Definition {
     pub fn runs_processes(&self) -> bool {
         let asks = |task: &Task| task.kind.call().is_some_and(|call| Process::is_asked_for_by(&call.function));
         self.tasks.iter().any(asks)
+    }
+
+    /// What its processes ask of runners elsewhere: the labels of each kind of runner, once.
+    pub fn wanted_runners(&self) -> BTreeSet<&[Name]> {
+        self.tasks.iter().filter_map(|task| task.metadata.runner.as_deref()).collect()
     }
 
     /// The task with this reference.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::Name;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -94,6 +95,8 @@ pub(crate) struct TaskMetadata {
     pub(crate) title: Option<String>,
     pub(crate) compensate: Option<ListIndex>,
     pub(crate) idempotent: bool,
+    /// The labels of a runner elsewhere that its process is for; none: nothing is said.
+    pub(crate) runner: Option<Vec<Name>>,
 }
 
 #[derive(Debug)]

@@ -1,7 +1,9 @@
 //! Decodes tasks and task lists.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use domain::Name;
 use serde_json::Value;
 
 use super::catalogue::{Capability, FunctionCatalogue};
@@ -427,7 +429,10 @@ impl Decoder<'_> {
         let Some(object) = at.and_then(|at| at.open_object(&mut self.diagnostics)) else { return metadata };
         metadata.title = object.get("title").and_then(|title| title.text(&mut self.diagnostics)).map(str::to_owned);
         let Some(rondo) = object.get("rondo") else { return metadata };
-        let Some(rondo) = rondo.object(&mut self.diagnostics, &["compensate", "idempotent"]) else { return metadata };
+        let Some(rondo) = rondo.object(&mut self.diagnostics, &["compensate", "idempotent", "runner"]) else {
+            return metadata;
+        };
+        metadata.runner = rondo.get("runner").map(|runner| self.runner(&runner));
         metadata.idempotent =
             rondo.get("idempotent").and_then(|value| value.boolean(&mut self.diagnostics)).unwrap_or(false);
         if let Some(compensate) = rondo.get("compensate") {
@@ -446,7 +451,30 @@ impl Decoder<'_> {
         }
         metadata
     }
+
+    /// The labels that a runner must have, in order and each once.
+    fn runner(&mut self, at: &Cursor<'_>) -> Vec<Name> {
+        let Some(runner) = at.object(&mut self.diagnostics, &["labels"]) else { return Vec::new() };
+        let Some(labels) = runner.get("labels") else { return Vec::new() };
+        let mut wanted = BTreeSet::new();
+        for label in labels.list(&mut self.diagnostics) {
+            let Some(text) = label.text(&mut self.diagnostics) else { continue };
+            match text.parse::<Name>() {
+                Ok(name) => _ = wanted.insert(name),
+                Err(error) => {
+                    label.report(&mut self.diagnostics, format!("“{text}” cannot be a label of a runner: {error}"));
+                }
+            }
+        }
+        if wanted.len() > MOST_LABELS {
+            labels.report(&mut self.diagnostics, format!("a task names at most {MOST_LABELS} labels"));
+        }
+        wanted.into_iter().collect()
+    }
 }
+
+/// Labels that a task can name.
+const MOST_LABELS: usize = 16;
 
 /// Whether a schema error is there only because an expression stands where its value will be.
 fn excused(kind: &jsonschema::error::ValidationErrorKind, found: &Value, loose: bool) -> bool {

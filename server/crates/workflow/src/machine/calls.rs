@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use base64::Engine as _;
-use domain::{RunId, TaskStatus, Timestamp};
+use domain::{Name, RunId, TaskStatus, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -378,6 +378,15 @@ pub fn secrets_of_call<'d>(definition: &'d Definition, state: &RunState, call: &
     };
     let spec = task.and_then(|task| call_of(definition, task));
     if spec.is_some_and(reads_secrets) { definition.secrets().collect() } else { Vec::new() }
+}
+
+/// The labels of the runner elsewhere that the process of a call is for, as its task says; none: it says nothing.
+pub fn runner_of_call<'d>(definition: &'d Definition, state: &RunState, call: &CallId) -> Option<&'d [Name]> {
+    let task = match state.detached.get(call) {
+        Some(detached) => definition.index_of(&detached.ticket.reference),
+        None => state.calls.get(call).and_then(|frame| state.task(*frame)).map(|task| task.task),
+    };
+    definition.task(task?)?.metadata.runner.as_deref()
 }
 
 /// The call that a task makes.

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, VecDeque};
 use domain::{RunStatus, TaskStatus, Timestamp};
 use serde_json::Value;
 
-pub use calls::{CallRequest, SecretSource, build_call, secrets_of_call};
+pub use calls::{CallRequest, SecretSource, build_call, runner_of_call, secrets_of_call};
 pub use commands::{Decides, Refusal, refusal};
 pub use resubmission::unsettled;
 pub use state::RunState;
