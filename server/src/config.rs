@@ -49,6 +49,7 @@ pub(crate) const KEYS: &[&str] = &[
     "egress.loopback",
     "egress.only",
     "egress.exceptions",
+    "sql.sqlite_folder",
     "engine.calls",
     "engine.lease",
     "pools.engine",
@@ -129,6 +130,8 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
     pub(crate) egress: EgressPolicy,
+    /// A directory of SQLite files that connections may name.
+    pub(crate) sqlite_folder: Option<PathBuf>,
     pub(crate) calls: usize,
     pub(crate) lease: Duration,
     pub(crate) pools: Pools,
@@ -255,6 +258,7 @@ impl Config {
                 only: values.list("egress.only", "networks such as 10.0.0.0/8")?,
                 exceptions: values.list("egress.exceptions", "networks such as 169.254.169.254/32")?,
             },
+            sqlite_folder: values.text("sql.sqlite_folder").map(PathBuf::from),
             calls: values.parsed("engine.calls", "a number from 1 to 10000")?.unwrap_or(64),
             lease: match values.text("engine.lease") {
                 None => Duration::from_secs(30),

@@ -20,4 +20,6 @@ mod openapi;
 mod registry;
 mod shipped;
 mod smtp;
+mod sql;
+mod ssh;
 mod support;
