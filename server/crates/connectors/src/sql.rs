@@ -1,13 +1,13 @@
 //! `call: sql`: statements with parameters, over connections of kind `postgresql`, `mysql` and `sqlite`.
 //!
-//! Each call is one transaction over a connection of its own: `query` in one that only reads, `execute` and `transaction` in
-//! one that is kept as a whole or not at all. A statement has a limit in the database that ends before its caller gives up,
-//! and the database is told to stop when the call is stopped.
+//! Each call is one transaction over a connection of its own: `query` in one that only reads, `execute` and
+//! `transaction` in one that is kept as a whole or not at all. A statement has a limit in the database that ends before
+//! its caller gives up, and the database is told to stop when the call is stopped.
 //!
 //! # Repeating a change
-//! Until the transaction is told to be kept, a lost connection means that nothing happened (on MySQL it need not: not every
-//! table of it takes part in transactions). After that it is unknown, unless the connection names a table of calls (see
-//! [`marker`]), in which the change leaves its idempotency key: then the database can be asked, and repeating is harmless.
+//! Until the transaction is told to be kept, a lost connection means that nothing happened (on MySQL it need not: not
+//! every table of it takes part in transactions). After that it is unknown, unless the connection names a table of calls
+//! (see [`marker`]), in which the change leaves its idempotency key: then the database can be asked.
 
 mod marker;
 mod mysql;

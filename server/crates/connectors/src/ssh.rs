@@ -4,8 +4,9 @@
 //!
 //! # Repeating a command
 //! Nobody can tell from outside whether a command did its work, so an operator is asked after a lost answer, unless the
-//! definition says that the command only reads (`onlyReads`), may be repeated (`metadata.rondo.idempotent`), or is to be
-//! remembered by the host (`once`, see [`marker`]). Files are written, read and removed alike any number of times.
+//! definition says that the command only reads (`onlyReads`), that it may be repeated (`metadata.rondo.idempotent`), or
+//! that the host is to remember it (`once`, see [`marker`]). Files are written, read and removed alike any number of
+//! times.
 
 mod check;
 mod command;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use workflow::{RunError, StandardError};
 
 use super::{
-    postgresql::encryption_words,
+    postgresql::{encryption_words, not_encrypted},
     postgresql_values::float,
     session::{Right, Session, Stage, by_state, lost, refused, too_slow},
     settings::{Encryption, Server},
@@ -117,7 +117,7 @@ impl Door {
             // The server names the user's host and whether a password came, which tells nothing more.
             MyError::Server(refusal) => by_code(refusal, host, &refusal.message),
             MyError::Driver(DriverError::NoClientSslFlagFromServer) => Failure::configuration(format!(
-                "{host} does not speak TLS; have it do so (ssl_cert, ssl_key), or choose a connection without encryption"
+                "{host} does not speak TLS; have it do so (ssl_cert, ssl_key), or set `encryption` to none"
             )),
             MyError::Driver(DriverError::CleartextPluginDisabled | DriverError::MysqlOldPasswordDisabled) => {
                 Failure::configuration(format!(
@@ -125,7 +125,7 @@ impl Door {
                 ))
             }
             other => match tls_reason(other) {
-                Some(reason) => Failure::unreachable(reason),
+                Some(reason) => not_encrypted(host, &reason),
                 None => {
                     Failure::unreachable(format!("no connection to {host} port {}: {}", self.port(), reason(other)))
                 }
@@ -188,7 +188,7 @@ impl MySql {
 
     fn failed(&self, error: &MyError, parameters: &[Value]) -> Failure {
         let host = &self.door.settings.host;
-        // Not every table of MySQL takes part in transactions, so that a change may stay although nothing was committed.
+        // Not every table of MySQL takes part in transactions: a change may stay although nothing was committed.
         let stage = if self.stage == Stage::Open && self.writes { Stage::Change } else { self.stage };
         match error {
             MyError::Server(refusal) => match refusal.code {

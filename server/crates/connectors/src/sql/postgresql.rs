@@ -78,10 +78,11 @@ impl Door {
         match answer {
             [b'S'] => {
                 let encrypted = tls::encrypt(stream, &self.settings.host, Arc::new(config)).await;
-                Ok(Box::new(encrypted.map_err(|error| Failure::unreachable(error.to_string()))?))
+                let encrypted = encrypted.map_err(|error| not_encrypted(&self.settings.host, &error));
+                Ok(Box::new(encrypted?))
             }
             [b'N'] => Err(Failure::configuration(format!(
-                "{} does not speak TLS; have it do so (ssl = on), or choose a connection without encryption",
+                "{} does not speak TLS; have it do so (ssl = on), or set `encryption` to none",
                 self.settings.host
             ))),
             _ => Err(self.silent()),
@@ -154,6 +155,11 @@ impl Door {
             Err(failure) => failed(steps, "sign-in", &failure),
         }
     }
+}
+
+/// Nothing was sent but the greeting.
+pub(super) fn not_encrypted(host: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::unreachable(format!("no encryption with {host}: {error}"))
 }
 
 /// What a test says of the way.

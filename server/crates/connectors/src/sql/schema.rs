@@ -8,7 +8,7 @@ pub(super) const DEFAULT_ROWS: usize = 1_000;
 fn statement() -> Value {
     json!({
         "type": "string", "minLength": 1, "maxLength": 100_000, "title": "Statement",
-        "description": "One statement. Values belong into parameters: $1, $2 for PostgreSQL and SQLite, ? for MySQL and SQLite."
+        "description": "One statement. Values belong into parameters: $1, $2; in MySQL ?."
     })
 }
 
@@ -104,7 +104,7 @@ fn marker_table() -> Value {
     json!({
         "type": "string", "maxLength": 120, "title": "Table of calls",
         "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)?$",
-        "description": "A table (call_key, outcome, called_at) in which changes are remembered, so that none is made twice."
+        "description": "Where changes are remembered, so that none is made twice. The test says how it is made."
     })
 }
 

@@ -95,7 +95,7 @@ impl Asked {
 }
 
 impl Statement {
-    /// Whether it is one statement that leaves the transaction alone; of which, if `whole`, nothing may be kept too early.
+    /// Whether it is one statement that leaves the transaction alone, and, if `whole`, keeps nothing too early.
     fn check(&self, dialect: Dialect, whole: bool) -> Result<(), Failure> {
         let refuse = |detail: String| Err(Failure::permanent(RunError::new(StandardError::Validation, detail)));
         let text = self.text.as_str();

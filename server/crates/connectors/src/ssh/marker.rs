@@ -1,9 +1,9 @@
 //! Commands that run once: the host itself remembers them.
 //!
 //! A command with `once` has a folder on the host, named by the idempotency key, with the process that runs it (`pid`),
-//! what it wrote (`out`, `err`) and, in the end and atomically, its exit code (`code`). Whoever makes the folder runs the
-//! command; everybody else finds out from it what became of it. Its output goes to files, so that the command goes on when
-//! the connection is lost.
+//! what it wrote (`out`, `err`) and, in the end and atomically, its exit code (`code`). Whoever makes the folder runs
+//! the command; everybody else finds out from it what became of it. Its output goes to files, so that the command goes
+//! on when the connection is lost.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,8 @@ use super::{
 };
 use crate::{CallContext, Failure, FailureKind, Probe};
 
+/// How the folders of calls begin; nothing else is ever removed beside them.
+const PREFIX: &str = "rondo-";
 /// Markers of calls are removed after this many days.
 const KEPT_DAYS: u32 = 30;
 
@@ -42,7 +44,7 @@ enum State {
 impl<'a> Marker<'a> {
     pub(super) fn new(session: &'a Session, host: &'a str, folder: &'a str, key: &str) -> Self {
         let digest = hex::encode(Sha256::digest(key.as_bytes()));
-        Self { session, host, folder, name: digest.get(..32).unwrap_or(&digest).to_owned() }
+        Self { session, host, folder, name: format!("{PREFIX}{}", digest.get(..32).unwrap_or(&digest)) }
     }
 
     /// Runs the command, unless an attempt before has done so; either way with what it gave.
@@ -62,7 +64,7 @@ impl<'a> Marker<'a> {
             State::Running => Err(self.unknown("an earlier attempt of it still runs")),
             State::Interrupted => Err(self.unknown("it was interrupted in the middle")),
             State::Absent => Err(Failure::configuration(format!(
-                "the folder {} cannot be made on {}; give the account one that it can write to (`markers` of the connection)",
+                "the folder {} cannot be made on {}; name one that the account can write to (`markers` of the connection)",
                 self.folder, self.host
             ))),
         }
@@ -95,12 +97,13 @@ impl<'a> Marker<'a> {
     /// Claims the call by making its folder, and runs the command if that was new.
     fn running(&self, with: &With) -> String {
         let script = format!(
-            "umask 077\n\
+            "mask=$(umask); umask 077\n\
              mkdir -p {folder} || exit 0\n\
-             find {folder} -mindepth 1 -maxdepth 1 -mtime +{KEPT_DAYS} -exec rm -rf {{}} + 2>/dev/null\n\
+             find {folder} -mindepth 1 -maxdepth 1 -type d -name '{PREFIX}*' -mtime +{KEPT_DAYS} -exec rm -rf {{}} + \
+             2>/dev/null\n\
              mkdir {path} 2>/dev/null || exit 0\n\
              echo $$ > {path}/pid\n\
-             /bin/sh -c {command} > {path}/out 2> {path}/err\n\
+             (umask \"$mask\"; exec /bin/sh -c {command}) > {path}/out 2> {path}/err\n\
              echo $? > {path}/code.new && mv {path}/code.new {path}/code",
             folder = quoted(self.folder),
             path = self.path(),

@@ -96,7 +96,7 @@ pub(super) fn with() -> Value {
             },
             "once": {
                 "type": "boolean", "default": false, "title": "Remember on the host that it ran",
-                "description": "After a lost connection the host is asked whether the command ended, and it is not run again."
+                "description": "After a lost connection the host is asked what became of the command, which is not run again."
             },
             "path": {"type": "string", "minLength": 1, "maxLength": 4_096, "title": "Path"},
             "content": {"type": "string", "maxLength": 8_388_608, "title": "Content"},
@@ -161,7 +161,7 @@ pub(super) fn output_of(operation: &str) -> Value {
 fn host_keys(title: &str) -> Value {
     json!({
         "type": "array", "minItems": 1, "maxItems": 10, "title": title,
-        "description": "SHA256:…, or lines such as “ssh-ed25519 AAAA…”. The test shows the key of a host that is not trusted.",
+        "description": "SHA256:…, or lines such as “ssh-ed25519 AAAA…”. The test shows the key of an unknown host.",
         "items": {"type": "string", "minLength": 10}
     })
 }
@@ -199,7 +199,7 @@ pub(super) fn settings() -> Value {
             "jumpPassphrase": secret("Passphrase of the private key for the jump host"),
             "markers": {
                 "type": "string", "pattern": "^[^\\s~]", "title": "Folder of markers",
-                "description": "Where calls with `once` are remembered on the host. Default: .rondo/calls below the user's home."
+                "description": "Where the host remembers calls with `once`. Default: .rondo/calls in the user's home."
             }
         },
         "dependentRequired": {

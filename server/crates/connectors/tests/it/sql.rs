@@ -178,8 +178,8 @@ async fn values_of_postgresql_come_as_json() {
     let Some(db) = postgresql("values").await else { return };
     let rows = done(
         db.query(
-            "SELECT true AS b, 9007199254740993 AS big, 12345.678::numeric AS n, 0.1::float8 AS f, 'NaN'::float8 AS nan, \
-             $1::bytea AS bytes, $2::jsonb AS j, $3::int[] AS list, null AS nothing, \
+            "SELECT true AS b, 9007199254740993 AS big, 12345.678::numeric AS n, 0.1::float8 AS f, \
+             'NaN'::float8 AS nan, $1::bytea AS bytes, $2::jsonb AS j, $3::int[] AS list, null AS nothing, \
              '2026-02-28'::date AS day, '2026-02-28 23:59:59.5+01'::timestamptz AS at, '12:30'::time AS t, \
              'b2f5ff47-4366-4bb6-9a1c-7b1d1d6f0001'::uuid AS u, ARRAY['a', null] AS texts",
             json!([{"base64": "/wA="}, {"a": [1, "x"]}, [1, null, 3]]),

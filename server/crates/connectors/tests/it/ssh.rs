@@ -1,6 +1,6 @@
 //! `call: ssh` on a real OpenSSH, with a jump host.
 
-use std::{path::PathBuf, time::Duration};
+use std::{os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
 
 use connectors::{CallContext, Outcome, Probe, Repetition};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn host(test: &str) -> Option<Host> {
         "TEST_SSH_JUMP_HOST_KEY",
     ];
     let [port, host_key, user, key, home, jump_port, jump_key] = service(&names)?.try_into().ok()?;
-    let home = PathBuf::from(home).join(test);
+    let home = PathBuf::from(home).join(format!("{test}-{:x}", testkit::seed()));
     std::fs::create_dir_all(&home).unwrap();
     let settings = json!({
         "host": "127.0.0.1", "port": port.parse::<u16>().unwrap(), "user": user, "hostKeys": [host_key],
@@ -165,6 +165,14 @@ async fn a_command_that_is_remembered_runs_once() {
         assert!(words.contains("exit code 7"), "{words}");
     }
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "x\ny\ny\n");
+    // What the host remembers is the account's only; what the command makes is as it would be without.
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o077;
+    assert_ne!(mode(std::path::Path::new(&file)), 0);
+    let kept = std::fs::read_dir(host.home.join("markers")).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(
+        (mode(&kept), mode(&kept.join("out")), std::fs::read_to_string(kept.join("code")).unwrap().as_str()),
+        (0, 0, "0\n")
+    );
 }
 
 #[tokio::test]
@@ -240,10 +248,12 @@ async fn a_stopped_call_stops_its_command() {
     let context = host.limited("late", Duration::from_secs(2));
     assert!(unknown(host.bench.call_in("ssh", with("run", arguments.clone()), &context).await).contains("longer"));
     eventually(async || std::fs::exists(&stopped).unwrap()).await;
+    std::fs::remove_file(&stopped).unwrap();
     let mut reading = with("run", arguments);
     reading["onlyReads"] = json!(true);
     let context = host.limited("reading", Duration::from_secs(2));
     assert!(matches!(host.bench.call_in("ssh", reading, &context).await, Outcome::Lost(_)));
+    eventually(async || std::fs::exists(&stopped).unwrap()).await;
 }
 
 #[tokio::test]
