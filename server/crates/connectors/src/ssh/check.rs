@@ -1,6 +1,6 @@
 //! Trying a connection out.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::view::CheckStep;
 
@@ -56,7 +56,7 @@ async fn check_host(policy: &EgressPolicy, access: &Access, host: &Host, steps: 
     Ok(())
 }
 
-async fn rights(session: &Session, host: &str) -> Vec<&'static str> {
+async fn rights(session: &Arc<Session>, host: &str) -> Vec<&'static str> {
     let nothing = BTreeMap::new();
     let execution = Execution { line: "exit 0", stdin: None, environment: &nothing, max_output: 0, log: None };
     let runs = execute(session, &execution, host).await.is_ok_and(|ended| ended.judged(&[0]).is_ok());

@@ -14,6 +14,10 @@ use crate::{CallContext, Failure, LogLevel, TaskLog};
 const STDERR: u32 = 1;
 /// Longer lines come to the log in pieces.
 const LINE_LIMIT: usize = 4_000;
+/// Sends SIGTERM to what else the server runs for this connection: all that it starts for one has the same parent, and is
+/// the first of its own group.
+const STOP_OTHERS: &str = r#"exec /bin/sh -c 'ps -A -o pid=,ppid= | while read -r pid parent; do
+if [ "$parent" = $PPID ] && [ "$pid" != $$ ]; then kill -TERM "-$pid"; fi; done'"#;
 /// How long stopping a command may take.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -127,7 +131,7 @@ impl Ended {
 }
 
 /// Executes a line on the host. What fails before it was sent is retryable; after that it is unknown what happened.
-pub(super) async fn execute(session: &Session, execution: &Execution<'_>, host: &str) -> Result<Ended, Failure> {
+pub(super) async fn execute(session: &Arc<Session>, execution: &Execution<'_>, host: &str) -> Result<Ended, Failure> {
     let lost = |error: &SshError| Failure::unreachable(format!("the connection to {host} was lost: {error}"));
     let channel = session.handle.channel_open_session().await.map_err(|error| lost(&error))?;
     let (mut reading, writing) = channel.split();
@@ -140,7 +144,7 @@ pub(super) async fn execute(session: &Session, execution: &Execution<'_>, host: 
         }
     }
     let writing = Arc::new(writing);
-    let stop = Stop(Some(Arc::clone(&writing)));
+    let stop = Stop(Some((Arc::clone(session), Arc::clone(&writing))));
     writing.exec(true, execution.line).await.map_err(|error| lost(&error))?;
     let output = async { Output::new(execution).read(&mut reading).await };
     let input = async {
@@ -186,7 +190,7 @@ async fn accepted(reading: &mut ChannelReadHalf) -> bool {
 }
 
 /// Stops the command when nobody waits for it any more.
-struct Stop(Option<Arc<ChannelWriteHalf<Msg>>>);
+struct Stop(Option<(Arc<Session>, Arc<ChannelWriteHalf<Msg>>)>);
 
 impl Stop {
     fn not_needed(mut self) {
@@ -196,11 +200,18 @@ impl Stop {
 
 impl Drop for Stop {
     fn drop(&mut self) {
-        let Some(channel) = self.0.take() else { return };
+        let Some((session, channel)) = self.0.take() else { return };
         tokio::spawn(tokio::time::timeout(STOP_LIMIT, async move {
-            // Where the connection is gone, there is nothing left to stop.
+            // Where the connection is gone, this reaches nobody.
             let _ = channel.signal(Sig::TERM).await;
+            // OpenSSH passes no signals on to the commands of root, nor, before 7.9, to any.
+            if let Ok(mut others) = session.handle.channel_open_session().await
+                && others.exec(false, STOP_OTHERS).await.is_ok()
+            {
+                while others.wait().await.is_some() {}
+            }
             let _ = channel.close().await;
+            session.close().await;
         }));
     }
 }
@@ -320,7 +331,12 @@ impl<'a> Lines<'a> {
 }
 
 /// Runs the command as the definition says, remembering nothing on the host.
-pub(super) async fn run(session: &Session, with: &With, context: &CallContext, host: &str) -> Result<Value, Failure> {
+pub(super) async fn run(
+    session: &Arc<Session>,
+    with: &With,
+    context: &CallContext,
+    host: &str,
+) -> Result<Value, Failure> {
     let line = with.line();
     let execution = Execution {
         line: &line,

@@ -5,7 +5,7 @@
 //! the command; everybody else finds out from it what became of it. Its output goes to files, so that the command goes
 //! on when the connection is lost.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -24,7 +24,7 @@ const KEPT_DAYS: u32 = 30;
 
 /// A call as the host remembers it.
 pub(super) struct Marker<'a> {
-    session: &'a Session,
+    session: &'a Arc<Session>,
     host: &'a str,
     /// Where the host keeps all of them.
     folder: &'a str,
@@ -42,7 +42,7 @@ enum State {
 }
 
 impl<'a> Marker<'a> {
-    pub(super) fn new(session: &'a Session, host: &'a str, folder: &'a str, key: &str) -> Self {
+    pub(super) fn new(session: &'a Arc<Session>, host: &'a str, folder: &'a str, key: &str) -> Self {
         let digest = hex::encode(Sha256::digest(key.as_bytes()));
         Self { session, host, folder, name: format!("{PREFIX}{}", digest.get(..32).unwrap_or(&digest)) }
     }

@@ -35,27 +35,27 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects, compares the host's key and signs in.
-    pub(super) async fn open(policy: &EgressPolicy, access: &Access, host: &Host) -> Result<Self, Failure> {
+    pub(super) async fn open(policy: &EgressPolicy, access: &Access, host: &Host) -> Result<Arc<Self>, Failure> {
         let Some(jump) = &access.jump else {
             let stream = policy.connect(&host.address, host.port).await?;
             let mut handle = greet(stream, host).await?;
             sign_in(&mut handle, &access.login, host).await?;
-            return Ok(Self { handle, _jump: None });
+            return Ok(Self::new(handle, None));
         };
         let stream = policy.connect(&jump.host.address, jump.host.port).await?;
         let mut between = greet(stream, &jump.host).await?;
         sign_in(&mut between, &jump.login, &jump.host).await?;
         let mut handle = greet_behind(policy, &between, jump, host).await?;
         sign_in(&mut handle, &access.login, host).await?;
-        Ok(Self { handle, _jump: Some(between) })
+        Ok(Self::new(handle, Some(between)))
     }
 
-    pub(super) fn new(handle: Handle<Gate>, jump: Option<Handle<Gate>>) -> Self {
-        Self { handle, _jump: jump }
+    pub(super) fn new(handle: Handle<Gate>, jump: Option<Handle<Gate>>) -> Arc<Self> {
+        Arc::new(Self { handle, _jump: jump })
     }
 
     /// Says goodbye; what goes wrong then does not matter any more.
-    pub(super) async fn close(self) {
+    pub(super) async fn close(&self) {
         let _ = self.handle.disconnect(Disconnect::ByApplication, "done", "en").await;
     }
 }
