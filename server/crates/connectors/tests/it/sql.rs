@@ -326,8 +326,7 @@ async fn running(db: &Database, expected: bool) {
         }
         _ => return,
     };
-    eventually(async || !done(db.query(text, json!([])).await)["rows"].as_array().unwrap().is_empty() == expected)
-        .await;
+    eventually(async || done(db.query(text, json!([])).await)["rows"].as_array().unwrap().is_empty() != expected).await;
 }
 
 #[tokio::test]
