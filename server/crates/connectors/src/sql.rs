@@ -30,7 +30,7 @@ use crate::{
     ResolvedConnection, System, connection::Steps, egress::EgressPolicy,
 };
 use marker::{Marker, change};
-use session::{Right, Session, own, statement_limit};
+use session::{Right, Session, own};
 use settings::{File, Markers, Server};
 use statement::{Asked, Dialect, Statement};
 
@@ -115,10 +115,10 @@ impl SqlConnector {
         let dialect = dialect(connection)?;
         let table = connection.settings::<Markers>()?.marker_table;
         let asked = Asked::read(&request.with, dialect, table.is_some())?;
-        let limit = statement_limit(context.time_left());
+        let limit = context.limit();
         let marker = table.as_deref().map(|table| Marker::new(table, &context.key, dialect));
         let right = if matches!(asked, Asked::Query { .. }) { Right::Read } else { Right::Write };
-        let mut session = self.open(connection, right, limit).await?;
+        let mut session = context.entering(&connection.name, self.open(connection, right, limit)).await?;
         let output = match &asked {
             Asked::Query { statement, max_rows } => {
                 session.begin(Right::Read).await?;
@@ -140,7 +140,7 @@ impl SqlConnector {
     async fn ask(&self, request: &Request, context: &CallContext) -> Result<Probe, Failure> {
         let connection = connection(request)?;
         let Some(table) = connection.settings::<Markers>()?.marker_table else { return Ok(Probe::CannotTell) };
-        let mut session = self.open(connection, Right::Read, statement_limit(context.time_left())).await?;
+        let mut session = self.open(connection, Right::Read, context.limit()).await?;
         session.begin(Right::Read).await?;
         let found = Marker::new(&table, &context.key, dialect(connection)?).outcome(&mut *session).await?;
         session.close().await;

@@ -85,7 +85,7 @@ impl SshConnector {
         let host = access.host(text(&request.with, "host"))?;
         let operation = text(&request.with, "operation").unwrap_or_default();
         let command = if operation == "run" { Some(command::With::read(&request.with)?) } else { None };
-        let session = Session::open(&self.policy, &access, host).await?;
+        let session = context.entering(&host.name, Session::open(&self.policy, &access, host)).await?;
         let result = match &command {
             Some(with) if with.once => {
                 Marker::new(&session, &host.name, &access.markers, &context.key).run(with, context).await

@@ -1,7 +1,5 @@
 //! One connection to a database, for one call.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use serde_json::Value;
 use workflow::{RunError, StandardError};
@@ -68,12 +66,6 @@ pub(super) fn too_slow(host: &str) -> Failure {
             "{host} did not finish the statement in the time that the task has, and has stopped it; nothing was changed"
         ),
     ))
-}
-
-/// What a database may take for a statement, so that it gives up before its caller does.
-pub(super) fn statement_limit(time_left: Duration) -> Duration {
-    let margin = (time_left / 10).min(Duration::from_secs(1));
-    time_left.saturating_sub(margin).max(Duration::from_millis(1))
 }
 
 /// A sentence of the database with its code, as an error for good.

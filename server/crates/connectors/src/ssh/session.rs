@@ -8,14 +8,14 @@ use std::{
 };
 
 use russh::{
-    ChannelOpenFailure, Disconnect, Error as SshError, MethodKind, SshId,
+    ChannelOpenFailure, Disconnect, Error as SshError, MethodKind, Preferred, SshId,
     client::{self, AuthResult, Handle, KeyboardInteractiveAuthResponse},
-    keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate},
+    keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use workflow::{RunError, StandardError};
 
-use super::settings::{Access, Host, Jump, Login};
+use super::settings::{Access, Host, Jump, Login, Pin};
 use crate::{
     Failure,
     egress::{DialError, EgressPolicy},
@@ -88,6 +88,7 @@ where
     let config = client::Config {
         client_id: SshId::Standard(Cow::Borrowed("SSH-2.0-rondo")),
         keepalive_interval: Some(KEEPALIVE),
+        preferred: Preferred { key: Cow::Owned(key_kinds(host)), ..Preferred::DEFAULT },
         ..client::Config::default()
     };
     let shown = Arc::new(Mutex::new(None));
@@ -106,6 +107,17 @@ where
         Some(key) => not_trusted(host, &key),
         None => no_greeting(host, &error),
     })
+}
+
+/// The kinds of keys that a host is asked for: those that are pinned first, so that it does not show another of its own.
+fn key_kinds(host: &Host) -> Vec<Algorithm> {
+    let mut kinds: Vec<Algorithm> = host.pins.iter().filter_map(Pin::kind).collect();
+    for kind in Preferred::DEFAULT.key.iter() {
+        if !matches!(kind, Algorithm::Rsa { .. }) && !kinds.contains(kind) {
+            kinds.push(kind.clone());
+        }
+    }
+    kinds
 }
 
 fn not_trusted(host: &Host, key: &PublicKey) -> Failure {

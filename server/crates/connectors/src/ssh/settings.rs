@@ -112,15 +112,24 @@ impl Pin {
         }
         // A line of `known_hosts` has the names of the host before the key.
         let without_names = text.split_once(' ').map(|(_, key)| key.trim());
-        PublicKey::from_openssh(text)
+        let key = PublicKey::from_openssh(text)
             .or_else(|error| without_names.map_or(Err(error), PublicKey::from_openssh))
-            .map(Self::Key)
             .map_err(|_| {
                 Failure::configuration(
                     "a host key is neither a fingerprint (SHA256:…) nor a line such as “ssh-ed25519 AAAA…”, which \
                      `ssh-keyscan HOST` prints",
                 )
-            })
+            })?;
+        served(&key.algorithm(), "enter the host's key of kind ed25519 or ecdsa")?;
+        Ok(Self::Key(key))
+    }
+
+    /// Of what kind the key is, where that is known.
+    pub(super) fn kind(&self) -> Option<Algorithm> {
+        match self {
+            Self::Fingerprint(_) => None,
+            Self::Key(key) => Some(key.algorithm()),
+        }
     }
 
     pub(super) fn is(&self, key: &PublicKey) -> bool {
@@ -161,11 +170,14 @@ fn private_key(text: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKey,
              passphrase"
         })
     })?;
-    match key.algorithm() {
-        Algorithm::Ed25519 | Algorithm::Ecdsa { .. } => Ok(key),
-        other => Err(Failure::configuration(format!(
-            "keys of kind {other} are not served; make another by `ssh-keygen -t ed25519`"
-        ))),
+    served(&key.algorithm(), "make another by `ssh-keygen -t ed25519`")?;
+    Ok(key)
+}
+
+fn served(kind: &Algorithm, remedy: &str) -> Result<(), Failure> {
+    match kind {
+        Algorithm::Ed25519 | Algorithm::Ecdsa { .. } => Ok(()),
+        other => Err(Failure::configuration(format!("keys of kind {other} are not served; {remedy}"))),
     }
 }
 

@@ -305,28 +305,32 @@ async fn a_slow_statement_is_stopped_in_the_database() {
         let context = db.bench.context("stopped");
         let calling = db.bench.call_in("sql", with, &context);
         let stopping = async {
-            running(&db, true).await;
+            running(&db, 60, true).await;
             context.cancelled.cancel();
         };
         let (outcome, ()) = tokio::join!(calling, stopping);
         assert!(matches!(outcome, Outcome::Lost(_)), "{}: {outcome:?}", db.kind);
-        running(&db, false).await;
+        running(&db, 60, false).await;
     }
 }
 
 /// Waits until a slow statement runs in the database, or none; a SQLite file has no list of them.
-async fn running(db: &Database, expected: bool) {
+///
+/// Tests run beside each other, so each has a time of its own.
+async fn running(db: &Database, seconds: u32, expected: bool) {
     let text = match db.kind {
-        "postgresql" => {
-            "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' \
+        "postgresql" => format!(
+            "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep({seconds})%' \
              AND pid <> pg_backend_pid()"
-        }
-        "mysql" => {
-            "SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP(60)%' AND id <> CONNECTION_ID()"
-        }
+        ),
+        "mysql" => format!(
+            "SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP({seconds})%' \
+             AND id <> CONNECTION_ID()"
+        ),
         _ => return,
     };
-    eventually(async || done(db.query(text, json!([])).await)["rows"].as_array().unwrap().is_empty() != expected).await;
+    eventually(async || done(db.query(&text, json!([])).await)["rows"].as_array().unwrap().is_empty() != expected)
+        .await;
 }
 
 #[tokio::test]
@@ -434,17 +438,35 @@ async fn peers_that_speak_nonsense_are_named() {
 
 #[tokio::test]
 async fn a_server_that_falls_silent_leaves_a_change_unknown_and_a_query_lost() {
-    for db in [postgresql("silent").await, mysql("silent").await].into_iter().flatten() {
+    let both =
+        [(postgresql("silent").await, postgresql("direct").await), (mysql("silent").await, mysql("direct").await)];
+    for (db, direct) in both {
+        let (Some(db), Some(direct)) = (db, direct) else { continue };
         db.make_table().await;
-        let (port, hold) = held_wire(db.settings["port"].as_u64().unwrap()).await;
-        db.reconnect(json!({"port": port, "encryption": "tls"})).await;
-        done(db.query("SELECT 1 AS one", json!([])).await);
-        hold.cancel();
-        let change = db.with("execute", "INSERT INTO {T} VALUES (1, 'a')", json!([]));
-        unknown(db.bench.call_in("sql", change, &db.limited(Duration::from_secs(1))).await);
-        let read = db.with("query", "SELECT 1 AS one", json!([]));
-        let outcome = db.bench.call_in("sql", read, &db.limited(Duration::from_secs(1))).await;
-        assert!(matches!(outcome, Outcome::Lost(_)), "{outcome:?}");
+        let slow = match db.kind {
+            "postgresql" => "INSERT INTO {T} SELECT 1, 'a' FROM pg_sleep(61)",
+            _ => "INSERT INTO {T} SELECT 1, 'a' FROM (SELECT SLEEP(61)) AS waiting",
+        };
+        for with in [db.with("execute", slow, json!([])), db.with("query", &db.slow(61), json!([]))] {
+            let (port, hold) = held_wire(db.settings["port"].as_u64().unwrap()).await;
+            db.reconnect(json!({"port": port})).await;
+            let context = db.limited(Duration::from_secs(3));
+            let holding = async {
+                running(&direct, 61, true).await;
+                hold.cancel();
+            };
+            let (outcome, ()) = tokio::join!(db.bench.call_in("sql", with.clone(), &context), holding);
+            if with["operation"] == "execute" {
+                assert!(unknown(outcome).contains("longer than it may"), "{}", db.kind);
+            } else {
+                assert!(matches!(outcome, Outcome::Lost(_)), "{}: {outcome:?}", db.kind);
+            }
+            // The server stops by itself at its own limit.
+            running(&direct, 61, false).await;
+            // Whoever is not even let in has sent nothing.
+            let words = retryable(db.bench.call_in("sql", with, &db.limited(Duration::from_secs(1))).await);
+            assert!(words.contains("nothing was sent"), "{}: {words}", db.kind);
+        }
     }
 }
 
@@ -458,11 +480,12 @@ async fn held_wire(port: u64) -> (u16, tokio_util::sync::CancellationToken) {
         while let Ok((mut near, _)) = listener.accept().await {
             let holding = holding.clone();
             tokio::spawn(async move {
-                if !holding.is_cancelled() {
-                    let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                    tokio::io::copy_bidirectional(&mut near, &mut far).await.ok();
+                let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                tokio::select! {
+                    biased;
+                    () = holding.cancelled() => std::future::pending::<()>().await,
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
                 }
-                std::future::pending::<()>().await;
             });
         }
     });

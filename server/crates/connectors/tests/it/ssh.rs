@@ -306,6 +306,13 @@ async fn each_way_to_fail_names_its_step_and_its_remedy() {
     assert!(words.contains(shown) && words.contains("SHA256:"), "the key can be pasted: {words}");
     let fingerprint = words.split_whitespace().find(|word| word.starts_with("SHA256:")).unwrap().to_owned();
     assert!(host.bench.check("ssh", host.changed(json!({"hostKeys": [fingerprint]}))).await.ok);
+    let [ecdsa, rsa]: [String; 2] =
+        ["TEST_SSH_ECDSA_HOST_KEY", "TEST_SSH_RSA_PORT"].map(|name| std::env::var(name).unwrap());
+    let check = host.bench.check("ssh", host.changed(json!({"hostKeys": [ecdsa]}))).await;
+    assert!(check.ok, "a host is asked for the key that is pinned: {check:?}");
+    let (at, words) = step(json!({"port": rsa.parse::<u16>().unwrap()})).await;
+    assert_eq!(at, "host-key");
+    assert!(words.contains("give it a host key of kind ed25519 or ecdsa") && words.contains("rsa"), "{words}");
     let (at, words) = step(json!({"user": "nobody-here"})).await;
     assert_eq!(at, "sign-in");
     assert!(words.contains("refused the sign-in of nobody-here") && words.contains("publickey"), "{words}");
@@ -333,6 +340,12 @@ async fn failures_before_a_command_was_sent_are_retryable_or_permanent() {
     host.bench.connect("server", "ssh", settings).await;
     let Outcome::Permanent(error) = host.run("true", json!({})).await else { panic!() };
     assert!(error.is(StandardError::Authentication) && !error.to_string().contains("geheim"), "{error}");
+
+    let silent = greeting(b"", false).await;
+    host.bench.connect("server", "ssh", host.changed(json!({"port": silent}))).await;
+    let context = host.limited("silent", Duration::from_secs(1));
+    let words = retryable(host.bench.call_in("ssh", with("run", json!({"command": "true"})), &context).await);
+    assert!(words.contains("nothing was sent"), "{words}");
 
     let garbage = greeting(b"220 mail.example.test ESMTP\r\n\0\xff\xfe\r\n", true).await;
     let words = retryable(outcome(json!({"port": garbage})).await);
