@@ -59,6 +59,7 @@ pub(crate) const KEYS: &[&str] = &[
     "egress.proxy.no_proxy",
     "egress.proxy.names",
     "connections.check_every",
+    "sql.sqlite_folder",
     "engine.calls",
     "engine.lease",
     "pools.engine",
@@ -158,6 +159,8 @@ pub(crate) struct Config {
     pub(crate) egress: Egress,
     /// From one check of a connection to the next.
     pub(crate) check_connections_every: Duration,
+    /// A directory of SQLite files that connections may name.
+    pub(crate) sqlite_folder: Option<PathBuf>,
     pub(crate) calls: usize,
     pub(crate) lease: Duration,
     pub(crate) pools: Pools,
@@ -292,6 +295,7 @@ impl Config {
                     .filter(|pause| (Duration::from_mins(1)..=Duration::from_hours(7 * 24)).contains(pause))
                     .ok_or_else(|| values.wrong("connections.check_every", "an ISO 8601 duration from PT1M to P7D"))?,
             },
+            sqlite_folder: values.text("sql.sqlite_folder").map(PathBuf::from),
             calls: values.parsed("engine.calls", "a number from 1 to 10000")?.unwrap_or(64),
             lease: match values.text("engine.lease") {
                 None => Duration::from_secs(30),

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::{
-    Connector, Registry,
+    Connector, FunctionSpec, Registry,
     asyncapi::AsyncApiConnector,
     directory::{self, DirectoryConnector, Portal},
     egress::{Egress, EgressPolicy},
@@ -20,6 +20,8 @@ use connectors::{
     openapi::OpenApiConnector,
     resource::Resources,
     smtp::{self, SmtpConnector},
+    sql::{self, SqlConnector},
+    ssh::{self, SshConnector},
 };
 use domain::{Clock, Ids, view::DemoSignIn};
 use engine::{Definitions, Live, Waker};
@@ -90,7 +92,8 @@ impl Foundation {
         };
         let http = http(&config.egress.everywhere())?;
         let resources = Resources::remote(Arc::clone(&http));
-        let mut registry = registry(&config.egress, &http, &resources, portal, config.data.join("mail"))?;
+        let folders = Folders { mails: config.data.join("mail"), sqlite: config.sqlite_folder.clone() };
+        let mut registry = registry(&config.egress, &http, &resources, portal, folders)?;
         let egress = config.egress.everywhere();
         let elsewhere = DefinitionResources::new(resources.clone(), egress, config.workflows.clone());
         registry.resolve_with(Arc::new(elsewhere));
@@ -296,17 +299,27 @@ fn passwords(random: Arc<dyn Random>) -> Result<Passwords> {
     Ok(Passwords::new(random, Parameters::default(), processors)?)
 }
 
+/// Where connectors keep or find files of the server.
+struct Folders {
+    /// Mails that are sent nowhere.
+    mails: PathBuf,
+    /// SQLite files that workflows may use, if any.
+    sqlite: Option<PathBuf>,
+}
+
 fn registry(
     egress: &Egress,
     http: &Arc<Http>,
     resources: &Resources,
     portal: Portal,
-    mails: PathBuf,
+    folders: Folders,
 ) -> Result<Registry> {
     let policy = egress.everywhere();
     let mut connectors = connectors_without_database(http, resources);
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&policy), portal)));
-    connectors.push(Arc::new(SmtpConnector::new(policy, mails)));
+    connectors.push(Arc::new(SmtpConnector::new(Arc::clone(&policy), folders.mails)));
+    connectors.push(Arc::new(SshConnector::new(Arc::clone(&policy))));
+    connectors.push(Arc::new(SqlConnector::new(policy, folders.sqlite)));
     let mut registry = assemble(connectors)?;
     registry.guard(egress.clone());
     registry.allow(engine::CAPABILITIES);
@@ -340,6 +353,11 @@ fn http(egress: &Arc<EgressPolicy>) -> Result<Arc<Http>> {
     http.map(Arc::new).map_err(|failure| anyhow!("calls by HTTP cannot be set up: {}", failure.detail()))
 }
 
+/// The functions that work over connections only.
+pub(crate) fn connected() -> impl Iterator<Item = FunctionSpec> {
+    [directory::function(), smtp::function(), sql::function(), ssh::function()].into_iter()
+}
+
 /// What definitions are read and executed with where there is no database.
 pub(crate) struct WithoutDatabase {
     /// The connectors.
@@ -366,7 +384,7 @@ impl WithoutDatabase {
             FunctionCatalogue::APPROVAL,
             "an approval is decided by people in the portal, and without a database there is nobody to ask",
         );
-        for name in [directory::function().name, smtp::function().name] {
+        for name in connected().map(|function| function.name) {
             catalogue.withhold(name, "it works over a connection, and connections are configured in the portal");
         }
         self.complete(catalogue)
@@ -375,7 +393,7 @@ impl WithoutDatabase {
     /// Everything that this program knows, whoever executes it.
     pub(crate) fn known(&self) -> Result<FunctionCatalogue> {
         let mut catalogue = self.connectors.function_catalogue().clone();
-        for function in [directory::function(), smtp::function()] {
+        for function in connected() {
             catalogue.register(function.name, function.with, function.system)?;
         }
         Ok(self.complete(catalogue))

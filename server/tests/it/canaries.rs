@@ -59,7 +59,22 @@ fn connections() -> Vec<(&'static str, Value)> {
         "baseUrl": "http://127.0.0.1:9", "token": canary("bearer"),
         "clientCertificate": "none", "clientKey": canary("key of http"),
     });
-    vec![("ldap", ldap), ("smtp", smtp), ("http", basic), ("http", bearer)]
+    let database = |kind: &str| json!({"host": "127.0.0.1", "port": 9, "database": "stock", "user": "portal", "password": canary(kind)});
+    let ssh = json!({
+        "host": "127.0.0.1", "port": 9, "hostKeys": ["SHA256:nobody"], "user": "portal", "password": canary("ssh"),
+        "privateKey": canary("key"), "passphrase": canary("passphrase"), "jumpHost": "127.0.0.1", "jumpUser": "portal",
+        "jumpHostKeys": ["SHA256:nobody"], "jumpPassword": canary("jump"), "jumpPrivateKey": canary("jumpkey"),
+        "jumpPassphrase": canary("jumppassphrase"),
+    });
+    vec![
+        ("ldap", ldap),
+        ("smtp", smtp),
+        ("http", basic),
+        ("http", bearer),
+        ("postgresql", database("postgresql")),
+        ("mysql", database("mysql")),
+        ("ssh", ssh),
+    ]
 }
 
 /// The secrets that the schemas of connections have a place for, as `kind.property`.

@@ -166,6 +166,27 @@ impl CallContext {
         self.deadline.map_or(DEFAULT_LIMIT, |deadline| deadline.since(self.clock.now()))
     }
 
+    /// A limit for what has to end before the caller gives up, so that it is known how it ended: a little less than
+    /// [`CallContext::time_left`].
+    #[cfg(any(feature = "sql", feature = "ssh"))]
+    pub(crate) fn limit(&self) -> Duration {
+        let left = self.time_left();
+        left.saturating_sub((left / 10).min(Duration::from_secs(1))).max(Duration::from_millis(1))
+    }
+
+    /// Waits for the way into another system within the limit: until then, nothing was asked of it.
+    #[cfg(any(feature = "sql", feature = "ssh"))]
+    pub(crate) async fn entering<T>(
+        &self,
+        name: &str,
+        entering: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::time::timeout(self.limit(), entering).await.unwrap_or_else(|_| {
+            let detail = format!("{name} did not let us in in the time that the task has; nothing was sent");
+            Err(Failure::retryable(RunError::new(StandardError::Timeout, detail)))
+        })
+    }
+
     /// Whether there is a time at which the call must have ended.
     pub(crate) fn is_limited(&self) -> bool {
         self.deadline.is_some() || self.messages.is_none()

@@ -119,8 +119,9 @@ impl EgressPolicy {
         }
     }
 
-    /// Whether a host may be reached of which only the name is known here: the proxy resolves it. Only names can say so.
-    fn permit_name(&self, host: &str) -> Result<(), EgressRefused> {
+    /// Whether a host may be reached of which only the name is known here: whoever is on the way, a proxy or a jump host,
+    /// resolves it. Only names can say so.
+    pub(crate) fn permit_name(&self, host: &str) -> Result<(), EgressRefused> {
         if let Ok(address) = bare(host).parse() {
             return self.permit_as(Some(host), address);
         }

@@ -1,6 +1,6 @@
 //! Connectors: what lets a workflow touch other systems.
 //!
-//! A [`Connector`] offers functions that workflows call (`call: http`, `call: directory`, `call: smtp`) and kinds of
+//! A [`Connector`] offers functions that workflows call (`call: http`, `call: directory`, `call: ssh`) and kinds of
 //! connection that administrators configure. The [`Registry`] holds the connectors of a server, checks what goes in,
 //! finds the connection that a call names, and keeps time.
 //!
@@ -58,6 +58,10 @@ pub mod openapi;
 pub mod resource;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+#[cfg(feature = "sql")]
+pub mod sql;
+#[cfg(feature = "ssh")]
+pub mod ssh;
 
 pub use connection::{
     ConnectionKind, Connections, NoConnections, ResolvedConnection, SplitSettings, StoredConnections, may_use,

@@ -161,6 +161,20 @@ fn system_roots() -> &'static RootCertStore {
     })
 }
 
+/// Whom the system trusts, for a library that wants certificates and not a configuration: PEM. Read once.
+#[cfg(feature = "sql")]
+pub(crate) fn system_certificates() -> &'static [u8] {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    static PEM: OnceLock<Vec<u8>> = OnceLock::new();
+    PEM.get_or_init(|| {
+        let found = rustls_native_certs::load_native_certs().certs;
+        let written = found.iter().map(|certificate| {
+            format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(certificate))
+        });
+        written.collect::<String>().into_bytes()
+    })
+}
+
 /// Encrypts a connection. The peer's certificate must be issued for `host`.
 pub async fn encrypt(
     stream: TcpStream,

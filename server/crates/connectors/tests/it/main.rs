@@ -22,4 +22,6 @@ mod proxy;
 mod registry;
 mod shipped;
 mod smtp;
+mod sql;
+mod ssh;
 mod support;

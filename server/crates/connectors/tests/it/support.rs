@@ -19,6 +19,8 @@ use connectors::{
     openapi::OpenApiConnector,
     resource::Resources,
     smtp::SmtpConnector,
+    sql::SqlConnector,
+    ssh::SshConnector,
 };
 use domain::{Clock as _, ConnectionId, Ids as _, Name, RunId, view::ConnectionCheck};
 use identity::{
@@ -90,7 +92,9 @@ impl Bench {
             Arc::new(AsyncApiConnector::new(http.clone(), resources)),
             Arc::new(McpConnector::new(http)),
             Arc::new(DirectoryConnector::new(policy.clone(), portal)),
-            Arc::new(SmtpConnector::new(policy, folder.path().join("mail"))),
+            Arc::new(SmtpConnector::new(policy.clone(), folder.path().join("mail"))),
+            Arc::new(SshConnector::new(policy.clone())),
+            Arc::new(SqlConnector::new(policy, Some(folder.path().join("sqlite")))),
         ];
         Self {
             connections: StoredConnections { store: Arc::clone(&store), vault: Arc::clone(&vault) },
@@ -104,20 +108,28 @@ impl Bench {
         }
     }
 
-    /// Stores a connection that every namespace may use.
+    /// Stores a connection that every namespace may use, in place of one of that name.
     pub(crate) async fn connect(&self, name: &str, kind: &str, settings: Value) {
         self.connect_for(name, kind, settings, json!(["*"])).await;
     }
 
     pub(crate) async fn connect_for(&self, name: &str, kind: &str, settings: Value, namespaces: Value) {
-        let row = self.connection_row(name, kind, &settings, &namespaces);
         let mut unit = self.store.begin().await.unwrap();
+        let known = unit.connection_by_name(name).await.unwrap();
+        let id = known.map_or_else(|| ConnectionId::new(&*self.ids), |known| known.id);
+        let row = self.connection_row(id, name, kind, &settings, &namespaces);
         unit.put_connection(&row).await.unwrap();
         unit.commit().await.unwrap();
     }
 
-    fn connection_row(&self, name: &str, kind: &str, settings: &Value, namespaces: &Value) -> Connection {
-        let id = ConnectionId::new(&*self.ids);
+    fn connection_row(
+        &self,
+        id: ConnectionId,
+        name: &str,
+        kind: &str,
+        settings: &Value,
+        namespaces: &Value,
+    ) -> Connection {
         let split = self.registry.connection_kind(kind).unwrap().split(settings, None);
         let split = split.unwrap_or_else(|errors| panic!("{errors:?}"));
         let context = connectors::ResolvedConnection::sealing_context(id);
@@ -139,7 +151,7 @@ impl Bench {
 
     /// Tests a connection as the button of the page does.
     pub(crate) async fn check(&self, kind: &str, settings: Value) -> ConnectionCheck {
-        let row = self.connection_row("tested", kind, &settings, &json!(["*"]));
+        let row = self.connection_row(ConnectionId::new(&*self.ids), "tested", kind, &settings, &json!(["*"]));
         let connection = connectors::ResolvedConnection::open(&row, &self.vault).unwrap();
         self.registry.check(&connection, WallClock.now()).await
     }
@@ -211,6 +223,49 @@ pub(crate) fn permanent(outcome: Outcome) -> (u16, String) {
         Outcome::Permanent(error) => (error.status, error.to_string()),
         other => panic!("{other:?}"),
     }
+}
+
+/// The words of a call that nobody knows the end of.
+pub(crate) fn unknown(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Unknown(error) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The words of a call that may be made again.
+pub(crate) fn retryable(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Retryable(error) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits until something is so.
+pub(crate) async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+}
+
+/// A server that greets with these bytes, whatever is asked, and then is silent.
+pub(crate) async fn greeting(bytes: &'static [u8], hang_up: bool) -> u16 {
+    use tokio::io::AsyncWriteExt as _;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(bytes).await.ok();
+            if !hang_up {
+                open.push(stream);
+            }
+        }
+    });
+    port
 }
 
 /// The step at which a connection test failed, with its words.

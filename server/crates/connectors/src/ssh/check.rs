@@ -1,0 +1,68 @@
+//! Trying a connection out.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::view::CheckStep;
+
+use super::{
+    command::{Execution, execute},
+    files::Files,
+    session::{Session, greet, greet_behind, sign_in},
+    settings::{Access, Host},
+};
+use crate::{ResolvedConnection, connection::Steps, egress::EgressPolicy};
+
+/// Goes step by step to each host, up to the first step that fails.
+pub(super) async fn check(policy: &EgressPolicy, connection: &ResolvedConnection) -> Vec<CheckStep> {
+    let mut steps = Steps::default();
+    let access = match Access::read(connection) {
+        Ok(access) => access,
+        Err(failure) => return steps.fail("settings", failure.detail()),
+    };
+    steps.pass("settings", "complete");
+    for host in access.hosts() {
+        if let Err((step, detail)) = check_host(policy, &access, host, &mut steps).await {
+            return if step.is_empty() { steps.done() } else { steps.fail(step, &detail) };
+        }
+    }
+    steps.done()
+}
+
+/// The step that failed, with its words; without a name when it is among the steps already.
+type Broken = (&'static str, String);
+
+async fn check_host(policy: &EgressPolicy, access: &Access, host: &Host, steps: &mut Steps) -> Result<(), Broken> {
+    let first = access.jump.as_ref().map_or(host, |jump| &jump.host);
+    let stream = steps.dial(policy, &first.address, first.port).await.ok_or(("", String::new()))?;
+    let failed = |step: &'static str| move |failure: crate::Failure| (step, failure.detail().to_owned());
+    let mut handle = greet(stream, first).await.map_err(failed("host-key"))?;
+    let mut between = None;
+    if let Some(jump) = &access.jump {
+        sign_in(&mut handle, &jump.login, &jump.host).await.map_err(failed("sign-in"))?;
+        let behind = greet_behind(policy, &handle, jump, host).await.map_err(failed("host-key"))?;
+        between = Some(std::mem::replace(&mut handle, behind));
+    }
+    steps.pass("host-key", &format!("{} showed a key that is trusted", host.name));
+    sign_in(&mut handle, &access.login, host).await.map_err(failed("sign-in"))?;
+    steps.pass("sign-in", &format!("signed in to {} as {}", host.name, access.login.user));
+    let session = Session::new(handle, between);
+    let rights = rights(&session, &host.name).await;
+    session.close().await;
+    if rights.is_empty() {
+        let detail = format!("{} lets this account neither run commands nor transfer files", host.name);
+        return Err(("right", detail));
+    }
+    steps.pass("right", &format!("on {} the account may {}", host.name, rights.join(" and ")));
+    Ok(())
+}
+
+async fn rights(session: &Arc<Session>, host: &str) -> Vec<&'static str> {
+    let nothing = BTreeMap::new();
+    let execution = Execution { line: "exit 0", stdin: None, environment: &nothing, max_output: 0, log: None };
+    let runs = execute(session, &execution, host).await.is_ok_and(|ended| ended.judged(&[0]).is_ok());
+    let transfers = Files::open(session, host).await.is_ok();
+    [(runs, "run commands"), (transfers, "transfer files")]
+        .into_iter()
+        .filter_map(|(may, what)| may.then_some(what))
+        .collect()
+}
