@@ -10,16 +10,21 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::{
-    Connector, Registry,
+    Connector, FunctionSpec, Registry,
     asyncapi::AsyncApiConnector,
+    aws::{self, AwsConnector},
+    chat::{self, ChatConnector},
     directory::{self, DirectoryConnector, Portal},
+    dns::{self, DnsConnector},
     egress::EgressPolicy,
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
     mcp::McpConnector,
     openapi::OpenApiConnector,
     resource::Resources,
+    s3::{self, S3Connector},
     smtp::{self, SmtpConnector},
+    wait_for::WaitForConnector,
 };
 use domain::{Clock, Ids, view::DemoSignIn};
 use engine::{Definitions, Live, Waker};
@@ -303,6 +308,11 @@ fn registry(
 ) -> Result<Registry> {
     let egress = Arc::new(egress);
     let mut connectors = connectors_without_database(http, resources);
+    let (vault, clock) = (Arc::clone(&portal.vault), Arc::new(SystemClock));
+    connectors.push(Arc::new(AwsConnector::new(Arc::clone(http), Arc::clone(&vault), clock.clone())));
+    connectors.push(Arc::new(S3Connector::new(Arc::clone(http), vault, clock.clone())));
+    connectors.push(Arc::new(ChatConnector::new(Arc::clone(http))));
+    connectors.push(Arc::new(DnsConnector::new(Arc::clone(&egress), clock)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&egress), portal)));
     connectors.push(Arc::new(SmtpConnector::new(egress, mails)));
     let mut registry = assemble(connectors)?;
@@ -321,6 +331,11 @@ fn assemble(connectors: Vec<Arc<dyn Connector>>) -> Result<Registry> {
     Ok(registry)
 }
 
+/// The functions that work over connections of the portal only.
+pub(crate) fn over_connections() -> Vec<FunctionSpec> {
+    vec![aws::function(), chat::function(), directory::function(), dns::function(), s3::function(), smtp::function()]
+}
+
 /// The connectors that work from a definition alone.
 fn connectors_without_database(http: &Arc<Http>, resources: &Resources) -> Vec<Arc<dyn Connector>> {
     vec![
@@ -329,6 +344,7 @@ fn connectors_without_database(http: &Arc<Http>, resources: &Resources) -> Vec<A
         Arc::new(AsyncApiConnector::new(Arc::clone(http), resources.clone())),
         Arc::new(GrpcConnector::new(Arc::clone(http), resources.clone())),
         Arc::new(McpConnector::new(Arc::clone(http))),
+        Arc::new(WaitForConnector::new(Arc::clone(http))),
     ]
 }
 
@@ -363,8 +379,9 @@ impl WithoutDatabase {
             FunctionCatalogue::APPROVAL,
             "an approval is decided by people in the portal, and without a database there is nobody to ask",
         );
-        for name in [directory::function().name, smtp::function().name] {
-            catalogue.withhold(name, "it works over a connection, and connections are configured in the portal");
+        for function in over_connections() {
+            catalogue
+                .withhold(function.name, "it works over a connection, and connections are configured in the portal");
         }
         self.complete(catalogue)
     }
@@ -372,7 +389,7 @@ impl WithoutDatabase {
     /// Everything that this program knows, whoever executes it.
     pub(crate) fn known(&self) -> Result<FunctionCatalogue> {
         let mut catalogue = self.connectors.function_catalogue().clone();
-        for function in [directory::function(), smtp::function()] {
+        for function in over_connections() {
             catalogue.register(function.name, function.with, function.system)?;
         }
         Ok(self.complete(catalogue))

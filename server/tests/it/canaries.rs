@@ -56,7 +56,28 @@ fn connections() -> Vec<(&'static str, Value)> {
     });
     let basic = json!({"baseUrl": "http://127.0.0.1:9", "username": "portal", "password": canary("http")});
     let bearer = json!({"baseUrl": "http://127.0.0.1:9", "token": canary("bearer")});
-    vec![("ldap", ldap), ("smtp", smtp), ("http", basic), ("http", bearer)]
+    let aws = json!({
+        "region": "eu-central-1", "accessKey": "AK", "secretKey": canary("aws"), "sessionToken": canary("awstoken"),
+        "endpoint": "http://127.0.0.1:9",
+    });
+    let s3 = json!({
+        "region": "us-east-1", "accessKey": "AK", "secretKey": canary("s3"), "sessionToken": canary("s3token"),
+        "endpoint": "http://127.0.0.1:9",
+    });
+    let dns = json!({
+        "server": "127.0.0.1", "port": 9, "zones": ["zone.test"], "keyName": "key", "keySecret": canary("dns"),
+    });
+    let chat = json!({"flavour": "slack", "url": format!("http://127.0.0.1:9/{}", canary("chat"))});
+    vec![
+        ("ldap", ldap),
+        ("smtp", smtp),
+        ("http", basic),
+        ("http", bearer),
+        ("aws", aws),
+        ("s3", s3),
+        ("dns", dns),
+        ("chat", chat),
+    ]
 }
 
 /// The secrets that the schemas of connections have a place for, as `kind.property`.

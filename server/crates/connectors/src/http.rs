@@ -7,6 +7,8 @@ pub(crate) mod authentication;
 mod content;
 pub(crate) mod exchange;
 pub(crate) mod outgoing;
+#[cfg(any(feature = "aws", feature = "chat", feature = "s3", feature = "wait-for"))]
+pub(crate) mod plain;
 pub(crate) mod schema;
 
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use url::Url;
 
 use crate::{
     CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection,
-    System, egress::EgressPolicy, resource::address, tls,
+    System, connection::Steps, egress::EgressPolicy, resource::address, tls,
 };
 use authentication::Credentials;
 use exchange::Shown;
@@ -79,6 +81,28 @@ impl Http {
         }
     }
 
+    /// The steps of a connection test up to where something can be asked: `settings`, `name`, `connect`, `tls`. The steps so
+    /// far, or all of them if one has failed.
+    pub(crate) async fn try_way(&self, url: &Url, authority: Option<&str>) -> Result<Steps, Vec<CheckStep>> {
+        let mut steps = Steps::default();
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return Err(steps.fail("settings", "the address has no host"));
+        };
+        let config = match tls::client_config(authority) {
+            Ok(config) => config,
+            Err(error) => return Err(steps.fail("settings", &error.to_string())),
+        };
+        steps.pass("settings", "complete");
+        let Some(stream) = steps.dial(&self.policy, host, port).await else { return Err(steps.done()) };
+        if url.scheme() == "https" {
+            match tls::encrypt(stream, host, Arc::new(config)).await {
+                Ok(_) => steps.pass("tls", "the certificate is trusted"),
+                Err(error) => return Err(steps.fail("tls", &error.to_string())),
+            }
+        }
+        Ok(steps)
+    }
+
     /// The content at an endpoint as the specification writes it: a URI, or an object of `uri` and `authentication`.
     pub(crate) async fn content(&self, endpoint: &Value, context: &CallContext) -> Result<Vec<u8>, Failure> {
         let with = serde_json::json!({"method": "get", "endpoint": endpoint, "redirect": true});
@@ -108,7 +132,7 @@ impl Http {
     }
 
     /// What may be reached.
-    #[cfg(any(feature = "asyncapi", feature = "git", feature = "grpc"))]
+    #[cfg(any(feature = "asyncapi", feature = "git", feature = "grpc", feature = "wait-for"))]
     pub(crate) fn policy(&self) -> &EgressPolicy {
         &self.policy
     }
@@ -253,27 +277,14 @@ impl Connector for HttpConnector {
     }
 
     async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {
-        let mut steps = crate::connection::Steps::default();
         let settings = match connection.settings::<Settings>() {
             Ok(settings) => settings,
-            Err(failure) => return steps.fail("settings", failure.detail()),
+            Err(failure) => return Steps::default().fail("settings", failure.detail()),
         };
-        let url = settings.base_url.clone();
-        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-            return steps.fail("settings", "the address has no host");
+        let mut steps = match self.http.try_way(&settings.base_url, settings.ca.as_deref()).await {
+            Ok(steps) => steps,
+            Err(failed) => return failed,
         };
-        let config = match tls::client_config(settings.ca.as_deref()) {
-            Ok(config) => config,
-            Err(error) => return steps.fail("settings", &error.to_string()),
-        };
-        steps.pass("settings", "complete");
-        let Some(stream) = steps.dial(&self.http.policy, host, port).await else { return steps.done() };
-        if url.scheme() == "https" {
-            match tls::encrypt(stream, host, Arc::new(config)).await {
-                Ok(_) => steps.pass("tls", "the certificate is trusted"),
-                Err(error) => return steps.fail("tls", &error.to_string()),
-            }
-        }
         let client = match self.http.client(settings.ca.as_deref()) {
             Ok(client) => client,
             Err(failure) => return steps.fail("settings", failure.detail()),

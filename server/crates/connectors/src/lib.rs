@@ -40,8 +40,14 @@ pub mod tls;
 
 #[cfg(feature = "asyncapi")]
 pub mod asyncapi;
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "chat")]
+pub mod chat;
 #[cfg(feature = "directory")]
 pub mod directory;
+#[cfg(feature = "dns")]
+pub mod dns;
 #[cfg(feature = "git")]
 pub mod git;
 #[cfg(feature = "grpc")]
@@ -54,8 +60,14 @@ pub mod mcp;
 pub mod openapi;
 #[cfg(feature = "http")]
 pub mod resource;
+#[cfg(feature = "s3")]
+pub mod s3;
+#[cfg(any(feature = "aws", feature = "s3"))]
+pub mod sigv4;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+#[cfg(feature = "wait-for")]
+pub mod wait_for;
 
 pub use connection::{
     ConnectionKind, Connections, NoConnections, ResolvedConnection, SplitSettings, StoredConnections, may_use,

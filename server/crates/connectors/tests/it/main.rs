@@ -10,7 +10,11 @@
 
 mod asyncapi;
 mod authentication;
+mod aws;
 mod builtin;
+mod chat;
+mod dns;
+mod faults;
 mod git;
 mod grpc;
 mod http;
@@ -18,6 +22,8 @@ mod ldap;
 mod mcp;
 mod openapi;
 mod registry;
+mod s3;
 mod shipped;
 mod smtp;
 mod support;
+mod wait_for;

@@ -11,14 +11,19 @@ use connectors::{
     Call, CallContext, Connector, Failure, LogLevel, Outcome, Probe, Registry, Repetition, Request, StoredConnections,
     TaskLog,
     asyncapi::AsyncApiConnector,
+    aws::AwsConnector,
+    chat::ChatConnector,
     directory::{DirectoryConnector, NoRecorder, Portal},
+    dns::DnsConnector,
     egress::EgressPolicy,
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
     mcp::McpConnector,
     openapi::OpenApiConnector,
     resource::Resources,
+    s3::S3Connector,
     smtp::SmtpConnector,
+    wait_for::WaitForConnector,
 };
 use domain::{Clock as _, ConnectionId, Ids as _, Name, RunId, view::ConnectionCheck};
 use identity::{
@@ -82,7 +87,12 @@ impl Bench {
             Arc::new(OpenApiConnector::new(http.clone(), resources.clone())),
             Arc::new(GrpcConnector::new(http.clone(), resources.clone())),
             Arc::new(AsyncApiConnector::new(http.clone(), resources)),
-            Arc::new(McpConnector::new(http)),
+            Arc::new(McpConnector::new(http.clone())),
+            Arc::new(AwsConnector::new(http.clone(), vault.clone(), Arc::new(WallClock))),
+            Arc::new(S3Connector::new(http.clone(), vault.clone(), Arc::new(WallClock))),
+            Arc::new(WaitForConnector::new(http.clone())),
+            Arc::new(ChatConnector::new(http)),
+            Arc::new(DnsConnector::new(policy.clone(), Arc::new(WallClock))),
             Arc::new(DirectoryConnector::new(policy.clone(), portal)),
             Arc::new(SmtpConnector::new(policy, folder.path().join("mail"))),
         ];
