@@ -24,6 +24,7 @@ use connectors::{
     resource::Resources,
     s3::{self, S3Connector},
     smtp::{self, SmtpConnector},
+    ticket::{self, TicketConnector},
     wait_for::WaitForConnector,
 };
 use domain::{Clock, Ids, view::DemoSignIn};
@@ -311,6 +312,7 @@ fn registry(
     let (vault, clock) = (Arc::clone(&portal.vault), Arc::new(SystemClock));
     connectors.push(Arc::new(AwsConnector::new(Arc::clone(http), Arc::clone(&vault), clock.clone())));
     connectors.push(Arc::new(S3Connector::new(Arc::clone(http), vault, clock.clone())));
+    connectors.push(Arc::new(TicketConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(ChatConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(DnsConnector::new(Arc::clone(&egress), clock)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&egress), portal)));
@@ -333,7 +335,15 @@ fn assemble(connectors: Vec<Arc<dyn Connector>>) -> Result<Registry> {
 
 /// The functions that work over connections of the portal only.
 pub(crate) fn over_connections() -> Vec<FunctionSpec> {
-    vec![aws::function(), chat::function(), directory::function(), dns::function(), s3::function(), smtp::function()]
+    vec![
+        aws::function(),
+        chat::function(),
+        directory::function(),
+        dns::function(),
+        s3::function(),
+        smtp::function(),
+        ticket::function(),
+    ]
 }
 
 /// The connectors that work from a definition alone.

@@ -67,6 +67,10 @@ fn connections() -> Vec<(&'static str, Value)> {
     let dns = json!({
         "server": "127.0.0.1", "port": 9, "zones": ["zone.test"], "keyName": "key", "keySecret": canary("dns"),
     });
+    let ticket = json!({
+        "flavour": "glpi", "baseUrl": "http://127.0.0.1:9", "username": "portal", "password": canary("ticket"),
+        "token": canary("tickettoken"), "appToken": canary("ticketapp"),
+    });
     let chat = json!({"flavour": "slack", "url": format!("http://127.0.0.1:9/{}", canary("chat"))});
     vec![
         ("ldap", ldap),
@@ -77,6 +81,7 @@ fn connections() -> Vec<(&'static str, Value)> {
         ("s3", s3),
         ("dns", dns),
         ("chat", chat),
+        ("ticket", ticket),
     ]
 }
 

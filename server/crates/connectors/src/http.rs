@@ -7,7 +7,7 @@ pub(crate) mod authentication;
 mod content;
 pub(crate) mod exchange;
 pub(crate) mod outgoing;
-#[cfg(any(feature = "aws", feature = "chat", feature = "s3", feature = "wait-for"))]
+#[cfg(any(feature = "aws", feature = "chat", feature = "s3", feature = "ticket", feature = "wait-for"))]
 pub(crate) mod plain;
 pub(crate) mod schema;
 

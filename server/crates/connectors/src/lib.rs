@@ -62,10 +62,12 @@ pub mod openapi;
 pub mod resource;
 #[cfg(feature = "s3")]
 pub mod s3;
-#[cfg(any(feature = "aws", feature = "s3"))]
+#[cfg(any(feature = "aws", feature = "s3", feature = "ticket"))]
 pub mod sigv4;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+#[cfg(feature = "ticket")]
+pub mod ticket;
 #[cfg(feature = "wait-for")]
 pub mod wait_for;
 

@@ -27,7 +27,7 @@ pub(super) fn with() -> Value {
                 "required": ["url"],
                 "additionalProperties": false,
                 "properties": {
-                    "url": {"type": "string", "minLength": 1, "pattern": "^(https?://|\\$\\{)"},
+                    "url": {"type": "string", "minLength": 1, "pattern": "^https?://"},
                     "status": {"oneOf": [status, {"type": "array", "minItems": 1, "maxItems": 50, "items": status}]},
                     "contains": {"type": "string", "minLength": 1, "description": "What is in the answer."},
                     "json": {

@@ -26,4 +26,5 @@ mod s3;
 mod shipped;
 mod smtp;
 mod support;
+mod ticket;
 mod wait_for;

@@ -23,6 +23,7 @@ use connectors::{
     resource::Resources,
     s3::S3Connector,
     smtp::SmtpConnector,
+    ticket::TicketConnector,
     wait_for::WaitForConnector,
 };
 use domain::{Clock as _, ConnectionId, Ids as _, Name, RunId, view::ConnectionCheck};
@@ -91,7 +92,8 @@ impl Bench {
             Arc::new(AwsConnector::new(http.clone(), vault.clone(), Arc::new(WallClock))),
             Arc::new(S3Connector::new(http.clone(), vault.clone(), Arc::new(WallClock))),
             Arc::new(WaitForConnector::new(http.clone())),
-            Arc::new(ChatConnector::new(http)),
+            Arc::new(ChatConnector::new(http.clone())),
+            Arc::new(TicketConnector::new(http)),
             Arc::new(DnsConnector::new(policy.clone(), Arc::new(WallClock))),
             Arc::new(DirectoryConnector::new(policy.clone(), portal)),
             Arc::new(SmtpConnector::new(policy, folder.path().join("mail"))),
