@@ -21,12 +21,14 @@
 //! 2. Its [`FunctionSpec`] with a strict JSON Schema of `with`: the schema is what authors see, and what is checked both
 //!    when a definition is saved and before the call. Its [`ConnectionKind`]s with a schema of their settings, in which
 //!    `writeOnly: true` marks what is secret and will be stored sealed.
-//! 3. Open sockets through [`egress`] and encrypt by [`tls`] only, so that what may be reached is decided in one place.
+//! 3. Open sockets through [`egress`] and encrypt by [`tls`] only, so that what may be reached is decided in one place. A
+//!    service that is asked by HTTP is asked by `http::plain`, which tells a lost answer from a refusal.
 //! 4. Choose outcomes by what is certain: before anything was sent `Retryable`, after it `Unknown` unless repeating is
 //!    harmless, a clear no of the other system `Permanent`.
 //! 5. Secrets never stand in an error, a log line or an output. An output that has to carry one carries it sealed
 //!    (`Vault::seal_value`).
-//! 6. Tests against the real system; a line in `docs/connectors.md`; registration in the server's wiring.
+//! 6. Tests against the real system, and for one that is asked by HTTP those of `tests/it/faults.rs`; a section in
+//!    `docs/connectors.md`; registration in the server's wiring.
 
 mod arguments;
 mod connection;
