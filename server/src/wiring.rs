@@ -12,16 +12,22 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use connectors::{
     Connector, FunctionSpec, Registry,
     asyncapi::AsyncApiConnector,
+    aws::{self, AwsConnector},
+    chat::{self, ChatConnector},
     directory::{self, DirectoryConnector, Portal},
+    dns::{self, DnsConnector},
     egress::{Egress, EgressPolicy},
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
     mcp::McpConnector,
     openapi::OpenApiConnector,
     resource::Resources,
+    s3::{self, S3Connector},
     smtp::{self, SmtpConnector},
     sql::{self, SqlConnector},
     ssh::{self, SshConnector},
+    ticket::{self, TicketConnector},
+    wait_for::WaitForConnector,
 };
 use domain::{Clock, Ids, view::DemoSignIn};
 use engine::{Definitions, Live, Waker};
@@ -316,6 +322,12 @@ fn registry(
 ) -> Result<Registry> {
     let policy = egress.everywhere();
     let mut connectors = connectors_without_database(http, resources);
+    let (vault, clock) = (Arc::clone(&portal.vault), Arc::new(SystemClock));
+    connectors.push(Arc::new(AwsConnector::new(Arc::clone(http), Arc::clone(&vault), clock.clone())));
+    connectors.push(Arc::new(S3Connector::new(Arc::clone(http), vault, clock.clone())));
+    connectors.push(Arc::new(TicketConnector::new(Arc::clone(http))));
+    connectors.push(Arc::new(ChatConnector::new(Arc::clone(http))));
+    connectors.push(Arc::new(DnsConnector::new(Arc::clone(&policy), clock)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&policy), portal)));
     connectors.push(Arc::new(SmtpConnector::new(Arc::clone(&policy), folders.mails)));
     connectors.push(Arc::new(SshConnector::new(Arc::clone(&policy))));
@@ -337,6 +349,21 @@ fn assemble(connectors: Vec<Arc<dyn Connector>>) -> Result<Registry> {
     Ok(registry)
 }
 
+/// The functions that work over connections of the portal only.
+pub(crate) fn over_connections() -> Vec<FunctionSpec> {
+    vec![
+        aws::function(),
+        chat::function(),
+        directory::function(),
+        dns::function(),
+        s3::function(),
+        smtp::function(),
+        sql::function(),
+        ssh::function(),
+        ticket::function(),
+    ]
+}
+
 /// The connectors that work from a definition alone.
 fn connectors_without_database(http: &Arc<Http>, resources: &Resources) -> Vec<Arc<dyn Connector>> {
     vec![
@@ -345,17 +372,13 @@ fn connectors_without_database(http: &Arc<Http>, resources: &Resources) -> Vec<A
         Arc::new(AsyncApiConnector::new(Arc::clone(http), resources.clone())),
         Arc::new(GrpcConnector::new(Arc::clone(http), resources.clone())),
         Arc::new(McpConnector::new(Arc::clone(http))),
+        Arc::new(WaitForConnector::new(Arc::clone(http))),
     ]
 }
 
 fn http(egress: &Arc<EgressPolicy>) -> Result<Arc<Http>> {
     let http = Http::new(Arc::clone(egress));
     http.map(Arc::new).map_err(|failure| anyhow!("calls by HTTP cannot be set up: {}", failure.detail()))
-}
-
-/// The functions that work over connections only.
-pub(crate) fn connected() -> impl Iterator<Item = FunctionSpec> {
-    [directory::function(), smtp::function(), sql::function(), ssh::function()].into_iter()
 }
 
 /// What definitions are read and executed with where there is no database.
@@ -384,8 +407,9 @@ impl WithoutDatabase {
             FunctionCatalogue::APPROVAL,
             "an approval is decided by people in the portal, and without a database there is nobody to ask",
         );
-        for name in connected().map(|function| function.name) {
-            catalogue.withhold(name, "it works over a connection, and connections are configured in the portal");
+        for function in over_connections() {
+            catalogue
+                .withhold(function.name, "it works over a connection, and connections are configured in the portal");
         }
         self.complete(catalogue)
     }
@@ -393,7 +417,7 @@ impl WithoutDatabase {
     /// Everything that this program knows, whoever executes it.
     pub(crate) fn known(&self) -> Result<FunctionCatalogue> {
         let mut catalogue = self.connectors.function_catalogue().clone();
-        for function in connected() {
+        for function in over_connections() {
             catalogue.register(function.name, function.with, function.system)?;
         }
         Ok(self.complete(catalogue))

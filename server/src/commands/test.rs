@@ -3,11 +3,11 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use connectors::{Foresight, FunctionSpec};
+use connectors::Foresight;
 use workflow::{CallRequest, rehearsal::rehearse};
 
 use super::validate::{INVALID, folder_of, read_definition};
-use crate::wiring::{WithoutDatabase, connected};
+use crate::wiring::{WithoutDatabase, over_connections};
 
 /// How the exit says that a test failed.
 const FAILED: u8 = 1;
@@ -26,7 +26,7 @@ pub(super) fn test(files: &[PathBuf]) -> Result<ExitCode> {
                 continue;
             }
         };
-        let elsewhere: Vec<FunctionSpec> = connected().collect();
+        let elsewhere = over_connections();
         let foresight = Foresight::over(without.connectors.functions().chain(&elsewhere))?;
         for case in definition.cases() {
             let tried = rehearse(&definition, case, &mut |request: &CallRequest| foresight.of(request));

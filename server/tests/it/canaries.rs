@@ -66,6 +66,22 @@ fn connections() -> Vec<(&'static str, Value)> {
         "jumpHostKeys": ["SHA256:nobody"], "jumpPassword": canary("jump"), "jumpPrivateKey": canary("jumpkey"),
         "jumpPassphrase": canary("jumppassphrase"),
     });
+    let aws = json!({
+        "region": "eu-central-1", "accessKey": "AK", "secretKey": canary("aws"), "sessionToken": canary("awstoken"),
+        "endpoint": "http://127.0.0.1:9",
+    });
+    let s3 = json!({
+        "region": "us-east-1", "accessKey": "AK", "secretKey": canary("s3"), "sessionToken": canary("s3token"),
+        "endpoint": "http://127.0.0.1:9",
+    });
+    let dns = json!({
+        "server": "127.0.0.1", "port": 9, "zones": ["zone.test"], "keyName": "key", "keySecret": canary("dns"),
+    });
+    let ticket = json!({
+        "flavour": "glpi", "baseUrl": "http://127.0.0.1:9", "username": "portal", "password": canary("ticket"),
+        "token": canary("tickettoken"), "appToken": canary("ticketapp"),
+    });
+    let chat = json!({"flavour": "slack", "url": format!("http://127.0.0.1:9/{}", canary("chat"))});
     vec![
         ("ldap", ldap),
         ("smtp", smtp),
@@ -74,6 +90,11 @@ fn connections() -> Vec<(&'static str, Value)> {
         ("postgresql", database("postgresql")),
         ("mysql", database("mysql")),
         ("ssh", ssh),
+        ("aws", aws),
+        ("s3", s3),
+        ("dns", dns),
+        ("chat", chat),
+        ("ticket", ticket),
     ]
 }
 

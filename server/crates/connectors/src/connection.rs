@@ -220,11 +220,25 @@ impl Connections for NoConnections {
 }
 
 /// The steps of a connection test so far. The first that fails is the last.
-#[cfg(any(feature = "directory", feature = "http", feature = "smtp", feature = "sql", feature = "ssh"))]
+#[cfg(any(
+    feature = "directory",
+    feature = "dns",
+    feature = "http",
+    feature = "smtp",
+    feature = "sql",
+    feature = "ssh"
+))]
 #[derive(Default)]
 pub(crate) struct Steps(Vec<domain::view::CheckStep>);
 
-#[cfg(any(feature = "directory", feature = "http", feature = "smtp", feature = "sql", feature = "ssh"))]
+#[cfg(any(
+    feature = "directory",
+    feature = "dns",
+    feature = "http",
+    feature = "smtp",
+    feature = "sql",
+    feature = "ssh"
+))]
 impl Steps {
     /// A step that worked.
     pub(crate) fn pass(&mut self, step: &str, detail: &str) {

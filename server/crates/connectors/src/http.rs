@@ -7,6 +7,8 @@ pub(crate) mod authentication;
 mod content;
 pub(crate) mod exchange;
 pub(crate) mod outgoing;
+#[cfg(any(feature = "aws", feature = "chat", feature = "s3", feature = "ticket", feature = "wait-for"))]
+pub(crate) mod plain;
 pub(crate) mod schema;
 
 use std::{
@@ -23,6 +25,7 @@ use url::Url;
 use crate::{
     CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection,
     System,
+    connection::Steps,
     egress::EgressPolicy,
     resource::address,
     tls::{self, TlsSettings},
@@ -100,6 +103,28 @@ impl Http {
         let clients = Clients::build(egress, None, None)?;
         known.insert(narrowed.namespace.clone(), clients.clone());
         Ok(clients)
+    }
+
+    /// The steps of a connection test up to where something can be asked: `settings`, `name`, `connect`, `tls`. The steps so
+    /// far, or all of them if one has failed.
+    pub(crate) async fn try_way(&self, url: &Url, tls: &TlsSettings) -> Result<Steps, Vec<CheckStep>> {
+        let mut steps = Steps::default();
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return Err(steps.fail("settings", "the address has no host"));
+        };
+        let config = match tls.config() {
+            Ok(config) => config,
+            Err(error) => return Err(steps.fail("settings", &error.to_string())),
+        };
+        steps.pass("settings", "complete");
+        let Some(stream) = steps.dial(&self.policy, host, port).await else { return Err(steps.done()) };
+        if url.scheme() == "https" {
+            match tls::encrypt(stream, host, Arc::new(config)).await {
+                Ok(_) => steps.pass("tls", "the certificate is trusted"),
+                Err(error) => return Err(steps.fail("tls", &error.to_string())),
+            }
+        }
+        Ok(steps)
     }
 
     /// The content at an endpoint as the specification writes it: a URI, or an object of `uri` and `authentication`.
@@ -280,27 +305,14 @@ impl Connector for HttpConnector {
     }
 
     async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {
-        let mut steps = crate::connection::Steps::default();
         let settings = match connection.settings::<Settings>() {
             Ok(settings) => settings,
-            Err(failure) => return steps.fail("settings", failure.detail()),
+            Err(failure) => return Steps::default().fail("settings", failure.detail()),
         };
-        let url = settings.base_url.clone();
-        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-            return steps.fail("settings", "the address has no host");
+        let mut steps = match self.http.try_way(&settings.base_url, &settings.tls).await {
+            Ok(steps) => steps,
+            Err(failed) => return failed,
         };
-        let config = match settings.tls.config() {
-            Ok(config) => config,
-            Err(error) => return steps.fail("settings", &error.to_string()),
-        };
-        steps.pass("settings", "complete");
-        let Some(stream) = steps.dial(&self.http.policy, host, port).await else { return steps.done() };
-        if url.scheme() == "https" {
-            match tls::encrypt(stream, host, Arc::new(config)).await {
-                Ok(_) => steps.pass("tls", "the certificate is trusted"),
-                Err(error) => return steps.fail("tls", &error.to_string()),
-            }
-        }
         let clients = self.http.clients_of(&self.http.policy, settings.tls.authority(), settings.tls.shown());
         let clients = match clients {
             Ok(clients) => clients,

@@ -24,11 +24,13 @@
 //! 3. Open sockets through [`egress`] and encrypt by [`tls`] only, so that what may be reached is decided in one place: in a
 //!    call by [`CallContext::egress`] (what the run's namespace may reach), in [`Connector::check`] by the policy that the
 //!    connector was made with (what the server may).
+//!    A service that is asked by HTTP is asked by `http::plain`, which tells a lost answer from a refusal.
 //! 4. Choose outcomes by what is certain: before anything was sent `Retryable`, after it `Unknown` unless repeating is
 //!    harmless, a clear no of the other system `Permanent`.
 //! 5. Secrets never stand in an error, a log line or an output. An output that has to carry one carries it sealed
 //!    (`Vault::seal_value`).
-//! 6. Tests against the real system; a line in `docs/connectors.md`; registration in the server's wiring.
+//! 6. Tests against the real system, and for one that is asked by HTTP those of `tests/it/faults.rs`; a section in
+//!    `docs/connectors.md`; registration in the server's wiring.
 
 mod arguments;
 mod connection;
@@ -42,8 +44,14 @@ pub mod tls;
 
 #[cfg(feature = "asyncapi")]
 pub mod asyncapi;
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "chat")]
+pub mod chat;
 #[cfg(feature = "directory")]
 pub mod directory;
+#[cfg(feature = "dns")]
+pub mod dns;
 #[cfg(feature = "git")]
 pub mod git;
 #[cfg(feature = "grpc")]
@@ -56,12 +64,20 @@ pub mod mcp;
 pub mod openapi;
 #[cfg(feature = "http")]
 pub mod resource;
+#[cfg(feature = "s3")]
+pub mod s3;
+#[cfg(any(feature = "aws", feature = "s3", feature = "ticket"))]
+pub mod sigv4;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 #[cfg(feature = "sql")]
 pub mod sql;
 #[cfg(feature = "ssh")]
 pub mod ssh;
+#[cfg(feature = "ticket")]
+pub mod ticket;
+#[cfg(feature = "wait-for")]
+pub mod wait_for;
 
 pub use connection::{
     ConnectionKind, Connections, NoConnections, ResolvedConnection, SplitSettings, StoredConnections, may_use,

@@ -119,7 +119,8 @@ impl SqlConnector {
         let limit = context.limit();
         let marker = table.as_deref().map(|table| Marker::new(table, &context.key, dialect));
         let right = if matches!(asked, Asked::Query { .. }) { Right::Read } else { Right::Write };
-        let mut session = context.entering(&connection.name, self.open(connection, &context.egress, right, limit)).await?;
+        let mut session =
+            context.entering(&connection.name, self.open(connection, &context.egress, right, limit)).await?;
         let output = match &asked {
             Asked::Query { statement, max_rows } => {
                 session.begin(Right::Read).await?;
@@ -185,7 +186,7 @@ impl SqlConnector {
 }
 
 fn known_authority(settings: Server) -> Result<Server, Failure> {
-    crate::tls::client_config(settings.ca.as_deref()).map_err(|error| Failure::configuration(error.to_string()))?;
+    settings.tls.config().map_err(|error| Failure::configuration(error.to_string()))?;
     Ok(settings)
 }
 

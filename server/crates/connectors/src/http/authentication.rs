@@ -97,6 +97,6 @@ pub(crate) fn basic_header(username: &str, password: &str) -> Result<HeaderValue
 }
 
 /// `Authorization` with a token.
-pub(super) fn bearer_header(token: &str) -> Result<HeaderValue, Failure> {
+pub(crate) fn bearer_header(token: &str) -> Result<HeaderValue, Failure> {
     header_value("Authorization", &format!("Bearer {token}"))
 }

@@ -31,7 +31,7 @@ pub(crate) const CONTENT_LIMIT: usize = 5 * 1024 * 1024;
 /// How many redirects are followed.
 const REDIRECT_LIMIT: usize = 5;
 /// How long an answer may take, if the task has no timeout of its own.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// Statuses below 500 that say "later".
 const LATER: [u16; 2] = [408, 429];
 
@@ -268,7 +268,7 @@ impl Exchange<'_> {
     async fn take_in(&self, outgoing: &Outgoing, answer: Answer) -> Result<Response, Failure> {
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
-        let content = read_content(answer, |error| self.failed(&error)).await?;
+        let content = read_content(answer, |error| self.failed(&error), unwelcome).await?;
         let shown = without_query(&outgoing.url);
         self.context.info(format!("{} {shown}: status {status}, {} bytes", outgoing.method, content.len()));
         Ok(Response {
@@ -332,7 +332,7 @@ impl Exchange<'_> {
         };
         let answer = request.send().await.map_err(|error| broken(&error))?;
         let status = answer.status().as_u16();
-        let content = read_content(answer, |error| broken(&error)).await?;
+        let content = read_content(answer, |error| broken(&error), unwelcome).await?;
         Ok((status, content))
     }
 
@@ -371,8 +371,12 @@ pub(crate) fn failed(error: &reqwest::Error, after_sending: impl FnOnce(RunError
 }
 
 /// The content of an answer, as long as it is not too large.
-async fn read_content(mut answer: Answer, broken: impl Fn(reqwest::Error) -> Failure) -> Result<Vec<u8>, Failure> {
-    let too_large = || Failure::refused(502, format!("the answer is larger than {} MiB", CONTENT_LIMIT >> 20));
+pub(super) async fn read_content(
+    mut answer: Answer,
+    broken: impl Fn(reqwest::Error) -> Failure,
+    too_large: impl Fn(String) -> Failure,
+) -> Result<Vec<u8>, Failure> {
+    let too_large = || too_large(format!("the answer is larger than {} MiB", CONTENT_LIMIT >> 20));
     if answer.content_length().is_some_and(|length| length > CONTENT_LIMIT as u64) {
         return Err(too_large());
     }
@@ -384,6 +388,11 @@ async fn read_content(mut answer: Answer, broken: impl Fn(reqwest::Error) -> Fai
         content.extend_from_slice(&chunk);
     }
     Ok(content)
+}
+
+/// What an answer that is not taken in raises.
+fn unwelcome(words: String) -> Failure {
+    Failure::refused(502, words)
 }
 
 /// What a status outside the accepted ones raises.

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::view::CheckStep;
 use mysql_async::{
-    Conn, DriverError, Error as MyError, IoError, Opts, OptsBuilder, Params, ServerError, SslOpts, Value as MyValue,
+    ClientIdentity, Conn, DriverError, Error as MyError, IoError, Opts, OptsBuilder, Params, ServerError, SslOpts,
+    Value as MyValue,
     consts::{ColumnFlags, ColumnType},
     prelude::Queryable as _,
 };
@@ -60,12 +61,20 @@ impl Door {
         let encrypted = match self.settings.encryption {
             Encryption::None => None,
             Encryption::Tls => {
-                let authority = self.settings.ca.as_deref();
+                let authority = self.settings.tls.authority();
                 // Says in the same words for every connector what is wrong with a CA.
-                tls::client_config(authority).map_err(|error| Failure::configuration(error.to_string()))?;
+                self.settings.tls.config().map_err(|error| Failure::configuration(error.to_string()))?;
                 let trusted =
                     authority.map_or_else(|| tls::system_certificates().to_vec(), |pem| pem.as_bytes().to_vec());
-                Some(SslOpts::default().with_root_certs(vec![trusted.into()]).with_disable_built_in_roots(true))
+                let shown = self.settings.tls.shown().map(|(chain, key)| {
+                    ClientIdentity::new(chain.as_bytes().to_vec().into(), key.as_bytes().to_vec().into())
+                });
+                Some(
+                    SslOpts::default()
+                        .with_root_certs(vec![trusted.into()])
+                        .with_disable_built_in_roots(true)
+                        .with_client_identity(shown),
+                )
             }
         };
         let Route::Straight(addresses) = self.policy.route(&self.settings.host, self.port()).await? else {

@@ -67,8 +67,7 @@ impl Door {
         if self.settings.encryption == Encryption::None {
             return Ok(Box::new(stream));
         }
-        let config = tls::client_config(self.settings.ca.as_deref())
-            .map_err(|error| Failure::configuration(error.to_string()))?;
+        let config = self.settings.tls.config().map_err(|error| Failure::configuration(error.to_string()))?;
         let mut answer = [0];
         let asked = async {
             stream.write_all(&TLS_REQUEST).await?;

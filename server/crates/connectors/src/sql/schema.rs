@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::tls;
+
 /// Rows of a query where the definition does not say how many.
 pub(super) const DEFAULT_ROWS: usize = 1_000;
 
@@ -111,7 +113,7 @@ fn marker_table() -> Value {
 /// Of a connection of kind `postgresql` or `mysql`.
 pub(super) fn server_settings(port: u16) -> Value {
     let text = |title: &str| json!({"type": "string", "minLength": 1, "title": title});
-    json!({
+    tls::with_settings(json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "required": ["host", "database", "user", "password"],
@@ -133,13 +135,9 @@ pub(super) fn server_settings(port: u16) -> Value {
                     {"const": "none", "title": "None: data, and the password, can be read on the way"}
                 ]
             },
-            "ca": {
-                "type": "string", "contentMediaType": "text/plain", "title": "CA certificate",
-                "description": "PEM. If given, only certificates that it issued are trusted."
-            },
             "markerTable": marker_table()
         }
-    })
+    }))
 }
 
 /// Of a connection of kind `sqlite`.

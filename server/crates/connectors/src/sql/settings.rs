@@ -3,6 +3,8 @@
 use identity::Secret;
 use serde::Deserialize;
 
+use crate::tls::TlsSettings;
+
 /// How the way to the server is encrypted.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -23,7 +25,8 @@ pub(super) struct Server {
     pub(super) password: Secret,
     #[serde(default)]
     pub(super) encryption: Encryption,
-    pub(super) ca: Option<String>,
+    #[serde(flatten)]
+    pub(super) tls: TlsSettings,
 }
 
 /// Of kind `sqlite`.

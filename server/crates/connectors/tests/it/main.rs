@@ -10,8 +10,12 @@
 
 mod asyncapi;
 mod authentication;
+mod aws;
 mod builtin;
+mod chat;
+mod dns;
 mod egress;
+mod faults;
 mod git;
 mod grpc;
 mod http;
@@ -20,8 +24,11 @@ mod mcp;
 mod openapi;
 mod proxy;
 mod registry;
+mod s3;
 mod shipped;
 mod smtp;
 mod sql;
 mod ssh;
 mod support;
+mod ticket;
+mod wait_for;

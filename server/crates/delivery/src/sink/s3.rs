@@ -1,14 +1,17 @@
 //! An object per parcel in a bucket of an S3 service, locked if asked for.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use connectors::egress::EgressPolicy;
+use connectors::{
+    egress::EgressPolicy,
+    s3::{bucket_address, object_address},
+    sigv4::Signer,
+};
 use domain::{Clock, Timestamp};
 use md5::{Digest as _, Md5};
 use reqwest::Client;
-use rusty_s3::{Bucket, Credentials, S3Action as _, UrlStyle, actions::PutObject};
 
 use super::{
     Sink, Undelivered,
@@ -16,16 +19,10 @@ use super::{
 };
 use crate::{Format, Lock, Locking, Objects, Parcel};
 
-/// How long a signature holds.
-const SIGNED_FOR: Duration = Duration::from_mins(5);
-
 pub(super) struct ObjectSink {
     client: Client,
     egress: Arc<EgressPolicy>,
-    bucket: Bucket,
-    credentials: Credentials,
-    prefix: String,
-    lock: Option<Lock>,
+    objects: Objects,
     format: Format,
     clock: Arc<dyn Clock>,
 }
@@ -37,23 +34,12 @@ impl ObjectSink {
         egress: Arc<EgressPolicy>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Undelivered> {
-        let style = if objects.in_path { UrlStyle::Path } else { UrlStyle::VirtualHost };
-        let bucket = Bucket::new(objects.endpoint.clone(), style, objects.bucket.clone(), objects.region.clone())
-            .map_err(|cause| {
-                Undelivered::Settings(format!(
-                    "the bucket cannot be addressed, an IP address needs path_style = true: {cause}"
-                ))
-            })?;
-        Ok(Self {
-            client: client(&egress, &objects.trust)?,
-            egress,
-            bucket,
-            credentials: Credentials::new(objects.access_key.clone(), objects.secret.expose()),
-            prefix: objects.prefix.clone(),
-            lock: objects.lock,
-            format,
-            clock,
-        })
+        bucket_address(&objects.endpoint, &objects.bucket, objects.in_path).map_err(|cause| {
+            Undelivered::Settings(format!(
+                "the bucket cannot be addressed, an IP address needs path_style = true: {cause}"
+            ))
+        })?;
+        Ok(Self { client: client(&egress, &objects.trust)?, egress, objects: objects.clone(), format, clock })
     }
 }
 
@@ -61,18 +47,16 @@ impl ObjectSink {
 impl Sink for ObjectSink {
     async fn deliver(&mut self, log: &str, parcel: &Parcel) -> Result<(), Undelivered> {
         let body = self.format.lines(log, parcel);
-        let name = name(&self.prefix, parcel);
+        let Objects { endpoint, bucket, in_path, prefix, region, access_key, secret, lock, .. } = &self.objects;
+        let url = object_address(endpoint, bucket, *in_path, &name(prefix, parcel))
+            .map_err(|cause| Undelivered::Settings(format!("the object cannot be addressed: {cause}")))?;
         let now = self.clock.now();
-        let headers = headers(&body, self.lock, now);
-        let mut put = PutObject::new(&self.bucket, Some(&self.credentials), &name);
-        for (name, value) in &headers {
-            put.headers_mut().insert(*name, value.as_str());
-        }
-        let time = jiff::Timestamp::from_microsecond(now.as_micros())
-            .map_err(|cause| Undelivered::Settings(format!("the clock is wrong: {cause}")))?;
-        let url = put.sign_with_time(SIGNED_FOR, &time);
+        let headers = headers(&body, *lock, now);
+        let signer = Signer { access_key, secret, token: None, region, service: "s3" };
+        let given: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let added = signer.headers("PUT", &url, &given, body.as_bytes(), now);
         let mut request = self.client.put(url.clone()).body(body);
-        for (name, value) in &headers {
+        for (name, value) in headers.iter().chain(&added) {
             request = request.header(*name, value);
         }
         send(&self.egress, &url, request).await
@@ -113,6 +97,8 @@ fn in_seconds(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use store::audit::AuditCheckpoint;
 
     use super::*;
