@@ -88,7 +88,7 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("ApprovalState", on_the_wire(ApprovalState::ALL)),
         ("AuditClass", on_the_wire(AuditClass::ALL)),
         ("CellKind", on_the_wire(CellKind::ALL)),
-        ("ConnectionState", on_the_wire(ConnectionState::ALL)),
+        ("ConnectionState", on_the_wire(&ConnectionState::ALL)),
         ("DecisionKind", on_the_wire(DecisionKind::ALL)),
         ("DecisionResult", on_the_wire(DecisionResult::ALL)),
         ("DelegationState", on_the_wire(DelegationState::ALL)),
