@@ -128,6 +128,7 @@ pub fn field_message(t: Texts, error: &FieldError) -> String {
         "self" => t.errors.rule_self().to_owned(),
         "active" => t.errors.rule_active().to_owned(),
         "future" => t.errors.rule_future().to_owned(),
+        "labels" => t.errors.rule_labels(expected),
         "namespaces" => t.errors.rule_namespaces().to_owned(),
         "wrong" => t.errors.rule_wrong().to_owned(),
         "taken" | "unique" => t.errors.rule_taken().to_owned(),

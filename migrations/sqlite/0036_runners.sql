@@ -54,6 +54,7 @@ CREATE TABLE runner_tasks (
     CHECK (lease_until IS NULL OR runner_id IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX runner_tasks_open ON runner_tasks (queued_at, run_id, call) WHERE done_at IS NULL;
 CREATE INDEX runner_tasks_queued ON runner_tasks (namespace, labels, queued_at) WHERE state = 'queued';
 CREATE INDEX runner_tasks_held ON runner_tasks (runner_id) WHERE lease_until IS NOT NULL;
 CREATE INDEX runner_tasks_leases ON runner_tasks (lease_until) WHERE lease_until IS NOT NULL;

@@ -59,7 +59,12 @@ fn connections() -> Vec<(&'static str, Value)> {
         "baseUrl": "http://127.0.0.1:9", "token": canary("bearer"),
         "clientCertificate": "none", "clientKey": canary("key of http"),
     });
-    let database = |kind: &str| json!({"host": "127.0.0.1", "port": 9, "database": "stock", "user": "portal", "password": canary(kind)});
+    let database = |kind: &str| {
+        json!({
+            "host": "127.0.0.1", "port": 9, "database": "stock", "user": "portal", "password": canary(kind),
+            "clientCertificate": "none", "clientKey": canary(&format!("key of {kind}")),
+        })
+    };
     let ssh = json!({
         "host": "127.0.0.1", "port": 9, "hostKeys": ["SHA256:nobody"], "user": "portal", "password": canary("ssh"),
         "privateKey": canary("key"), "passphrase": canary("passphrase"), "jumpHost": "127.0.0.1", "jumpUser": "portal",
@@ -68,11 +73,11 @@ fn connections() -> Vec<(&'static str, Value)> {
     });
     let aws = json!({
         "region": "eu-central-1", "accessKey": "AK", "secretKey": canary("aws"), "sessionToken": canary("awstoken"),
-        "endpoint": "http://127.0.0.1:9",
+        "endpoint": "http://127.0.0.1:9", "clientCertificate": "none", "clientKey": canary("key of aws"),
     });
     let s3 = json!({
         "region": "us-east-1", "accessKey": "AK", "secretKey": canary("s3"), "sessionToken": canary("s3token"),
-        "endpoint": "http://127.0.0.1:9",
+        "endpoint": "http://127.0.0.1:9", "clientCertificate": "none", "clientKey": canary("key of s3"),
     });
     let dns = json!({
         "server": "127.0.0.1", "port": 9, "zones": ["zone.test"], "keyName": "key", "keySecret": canary("dns"),
@@ -80,8 +85,12 @@ fn connections() -> Vec<(&'static str, Value)> {
     let ticket = json!({
         "flavour": "glpi", "baseUrl": "http://127.0.0.1:9", "username": "portal", "password": canary("ticket"),
         "token": canary("tickettoken"), "appToken": canary("ticketapp"),
+        "clientCertificate": "none", "clientKey": canary("key of ticket"),
     });
-    let chat = json!({"flavour": "slack", "url": format!("http://127.0.0.1:9/{}", canary("chat"))});
+    let chat = json!({
+        "flavour": "slack", "url": format!("http://127.0.0.1:9/{}", canary("chat")),
+        "clientCertificate": "none", "clientKey": canary("key of chat"),
+    });
     vec![
         ("ldap", ldap),
         ("smtp", smtp),

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::server::{TestServer, rondo};
 
 /// Writes a line into a file of its own each time that it is begun, says something, and waits until it is told to go on.
-fn definition(folder: &Path, name: &str, idempotent: bool) -> String {
+fn definition(folder: &Path, name: &str, rondo: &str) -> String {
     let folder = folder.display();
     format!(
         "
@@ -27,7 +27,7 @@ do:
           command: 'echo begun >> {folder}/$1.begun; echo $$ > {folder}/$1.pid; echo \"hello $WORD\"; while ! test -e {folder}/$1.go; do sleep 0.05; done; echo done'
           arguments: ['${{ .mark }}']
           environment: {{WORD: '${{ $secrets.word }}'}}
-      metadata: {{rondo: {{idempotent: {idempotent}, runner: {{labels: [far]}}}}}}
+      metadata: {{rondo: {{{rondo}}}}}
 "
     )
 }
@@ -52,12 +52,16 @@ impl Field {
         let data = tempfile::tempdir().unwrap();
         let own = data.path().join("own");
         std::fs::create_dir(&own).unwrap();
-        for (name, idempotent) in [("once", false), ("again", true)] {
-            std::fs::write(own.join(format!("{name}.yaml")), definition(seen.path(), name, idempotent)).unwrap();
+        for (name, rondo) in [
+            ("once", "runner: {labels: [far]}"),
+            ("again", "idempotent: true, runner: {labels: [far]}"),
+            ("anywhere", "idempotent: false"),
+        ] {
+            std::fs::write(own.join(format!("{name}.yaml")), definition(seen.path(), name, rondo)).unwrap();
         }
         // The runner has to find the server again after its restart.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = serve(data, port);
+        let server = serve(data, port, "");
         let admin = server.token("admin");
         for (method, path, body) in [
             (Method::PUT, "/process-permissions/tests", json!({})),
@@ -79,8 +83,13 @@ impl Field {
     }
 
     fn kill_server(&mut self) {
+        self.kill_server_and_send("");
+    }
+
+    /// Kills the server; the next one sends the processes of these namespaces elsewhere.
+    fn kill_server_and_send(&mut self, elsewhere: &str) {
         let data = self.server.take().unwrap().reap();
-        self.server = Some(serve(data, self.port));
+        self.server = Some(serve(data, self.port, elsewhere));
     }
 
     fn runner(&self, folder: &TempDir) -> FarRunner {
@@ -152,10 +161,13 @@ impl Field {
     }
 }
 
-fn serve(data: TempDir, port: u16) -> TestServer {
+fn serve(data: TempDir, port: u16, elsewhere: &str) -> TestServer {
     let mut command = rondo();
     command.args(["serve", "--demo", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(data.path());
     command.env("RONDO_WORKFLOWS", data.path().join("own")).env("RONDO_RUNNER_LEASE", "PT3S");
+    if !elsewhere.is_empty() {
+        command.env("RONDO_RUNNER_ELSEWHERE", elsewhere);
+    }
     TestServer::spawn(command, data)
 }
 
@@ -307,10 +319,29 @@ async fn a_server_that_is_killed_finds_what_its_runner_has_gone_on_with() {
         files.filter(|text| text.contains("ended")).count()
     };
     until(|| told() == 1, || runner.log()).await;
-    field.server = Some(serve(data, field.port));
+    field.server = Some(serve(data, field.port, ""));
     field.completes(&ends).await;
     field.let_go("a");
     field.completes(&goes_on).await;
+    assert_eq!((field.begun("a"), field.begun("b")), (1, 1), "{}", runner.log());
+}
+
+#[tokio::test]
+async fn a_process_stays_where_it_was_begun_whatever_the_configuration_says_later() {
+    let mut field = Field::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let here = field.launch("anywhere", "a").await;
+    field.until_begun("a", 1).await;
+    field.kill_server_and_send("*");
+    let runner = field.runner(&folder);
+    // It was begun by a server that is gone, and must not be begun again.
+    field.needs_somebody(&here).await;
+    let there = field.launch("anywhere", "b").await;
+    field.until_begun("b", 1).await;
+    assert!(is_alive(&field.process("b")));
+    field.kill_server();
+    field.let_go("b");
+    field.completes(&there).await;
     assert_eq!((field.begun("a"), field.begun("b")), (1, 1), "{}", runner.log());
 }
 

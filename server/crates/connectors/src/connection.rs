@@ -245,6 +245,12 @@ impl Steps {
         self.0.push(domain::view::CheckStep { step: step.to_owned(), ok: true, detail: detail.to_owned() });
     }
 
+    /// With these after them.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn append(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+
     /// The step that failed, and the end.
     pub(crate) fn fail(mut self, step: &str, detail: &str) -> Vec<domain::view::CheckStep> {
         self.push_failure(step, detail);

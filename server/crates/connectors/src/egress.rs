@@ -122,8 +122,18 @@ impl EgressPolicy {
     /// Whether a host may be reached of which only the name is known here: whoever is on the way, a proxy or a jump host,
     /// resolves it. Only names can say so.
     pub(crate) fn permit_name(&self, host: &str) -> Result<(), EgressRefused> {
+        // Numbers are written in more ways than one, and whoever resolves them may know them all.
+        match url::Host::parse(host) {
+            Ok(url::Host::Ipv4(address)) => return self.permit_as(Some(host), address.into()),
+            Ok(url::Host::Ipv6(address)) => return self.permit_as(Some(host), address.into()),
+            Ok(url::Host::Domain(_)) | Err(_) => {}
+        }
         if let Ok(address) = bare(host).parse() {
             return self.permit_as(Some(host), address);
+        }
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        if name == "localhost" || name.ends_with(".localhost") {
+            self.permit_as(Some(host), Ipv4Addr::LOCALHOST.into())?;
         }
         if !self.only.is_empty() && !self.only.iter().any(|one| one.names(host)) {
             return Err(outside(&self.only, host));
@@ -508,6 +518,27 @@ mod tests {
         for good in ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "93.184.216.34", "2001:db8::1", "fd00::1"] {
             assert!(permits(&policy, good), "{good}");
         }
+    }
+
+    #[test]
+    fn what_others_resolve_is_judged_however_numbers_are_written() {
+        let closed = EgressPolicy { loopback: false, ..EgressPolicy::default() };
+        for bad in [
+            "169.254.169.254",
+            "2852039166",
+            "0xa9fea9fe",
+            "0251.0376.0251.0376",
+            "127.1",
+            "localhost",
+            "a.LOCALHOST.",
+            "[::1]",
+        ] {
+            assert!(closed.permit_name(bad).is_err(), "{bad}");
+        }
+        for good in ["10.0.0.1", "git.example.com", "localhost.example.com"] {
+            assert!(closed.permit_name(good).is_ok(), "{good}");
+        }
+        assert!(EgressPolicy::default().permit_name("localhost").is_ok());
     }
 
     #[test]

@@ -211,8 +211,10 @@ fn parts(request: &Request) -> Result<(Settings, Operation), Failure> {
 fn repetition(operation: &Operation) -> Repetition {
     match operation {
         Operation::Create(_) => Repetition::Probe,
-        Operation::Comment { .. } => Repetition::Once,
-        Operation::Update { .. } | Operation::Transition { .. } | Operation::Lookup { .. } => Repetition::Safe,
+        // A transition may be on offer again in the state that it leads to, and some fields add to what is there.
+        Operation::Comment { .. } | Operation::Transition { .. } => Repetition::Once,
+        Operation::Update { content, .. } if !content.fields.is_empty() => Repetition::Once,
+        Operation::Update { .. } | Operation::Lookup { .. } => Repetition::Safe,
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
 use domain::{Name, RunId, RunStatus, Timestamp};
 use store::{
     StoreError, UnitOfWork,
+    runners::TaskKey,
     runs::{Hold, Lease, Run, Taken},
 };
 use tokio::{
@@ -673,7 +674,7 @@ impl Actor {
             stopped.cancel();
         }
         let is_process = Process::is_asked_for_by(&ticket.function);
-        let elsewhere = is_process.then(|| self.labels_elsewhere(&ticket)).flatten();
+        let elsewhere = if is_process { self.labels_elsewhere(&ticket, taken_over).await? } else { None };
         let waited = self.waiting.remove(&ticket.call).is_some() || (taken_over && self.run.waits_for.is_some());
         let in_flight = InFlight {
             cancelled: cancelled.clone(),
@@ -691,11 +692,21 @@ impl Actor {
         Ok(())
     }
 
-    /// The labels of the runner elsewhere that a process is for; none: it is executed here.
-    fn labels_elsewhere(&self, ticket: &CallTicket) -> Option<Vec<Name>> {
+    /// The labels of the runner elsewhere that a process is for; none: it is executed here. One that was begun stays where it
+    /// was, whatever the configuration says by now.
+    async fn labels_elsewhere(&self, ticket: &CallTicket, taken_over: bool) -> store::Result<Option<Vec<Name>>> {
         let said = workflow::runner_of_call(&self.definition, &self.state, &ticket.call).map(<[Name]>::to_vec);
+        if taken_over {
+            let key = TaskKey { run: self.run.id, call: ticket.call.0 };
+            if self.node.parts.store.snapshot().await?.runner_task(key).await?.is_some() {
+                return Ok(Some(said.unwrap_or_default()));
+            }
+            if self.begun.contains(&ticket.call) {
+                return Ok(None);
+            }
+        }
         let covered = self.node.settings.elsewhere.covers(&self.run.workflow.namespace);
-        said.or_else(|| covered.then(Vec::new))
+        Ok(said.or_else(|| covered.then(Vec::new)))
     }
 
     /// Whether it is a process that goes on without this node.

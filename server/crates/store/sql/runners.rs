@@ -181,12 +181,13 @@ impl Runners for Unit {
     }
 
     async fn runner_task(&mut self, key: TaskKey) -> Result<Option<RunnerTask>> {
-        let statement = sql(select_task!("WHERE run_id = $1 AND call = $2"));
-        first(&self.fetch(statement.bind(key.run).bind(key.call)).await?, task)
+        let mut statement = sql(select_task!("WHERE run_id = $1 AND call = $2")).bind(key.run).bind(key.call);
+        statement.push(self.lock_clause());
+        first(&self.fetch(statement).await?, task)
     }
 
     async fn open_runner_tasks(&mut self) -> Result<Vec<RunnerTask>> {
-        let statement = sql(select_task!("WHERE state <> 'done' ORDER BY queued_at, run_id, call"));
+        let statement = sql(select_task!("WHERE done_at IS NULL ORDER BY queued_at, run_id, call"));
         each(&self.fetch(statement).await?, task)
     }
 

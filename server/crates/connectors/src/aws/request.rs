@@ -49,7 +49,11 @@ impl<'a> Order<'a> {
         // The message of serde may quote a value, and the value may be a secret.
         let mut with = With::deserialize(with).map_err(|_| Failure::configuration("the arguments cannot be read"))?;
         if let Some(name) = tokens::parameter(with.service, with.action) {
-            with.parameters.entry(name).or_insert_with(|| tokens::token(key).into());
+            let token = with.parameters.entry(name).or_insert(Value::Null);
+            // A form leaves an empty one where nothing was said.
+            if token.is_null() || token == "" {
+                *token = tokens::token(key).into();
+            }
         }
         let region = with.region.unwrap_or(&settings.region);
         let mut order = Self::of(with.service, with.action, with.parameters, region, settings)?;

@@ -4,7 +4,7 @@ use identity::vault::Vault;
 use serde_json::Value;
 
 /// The members that are secret wherever they are.
-const SECRET: [&str; 9] = [
+const SECRET: [&str; 18] = [
     "SecretAccessKey",
     "SessionToken",
     "SecretString",
@@ -14,6 +14,15 @@ const SECRET: [&str; 9] = [
     "keyMaterial",
     "passwordData",
     "Plaintext",
+    "PrivateKeyPlaintext",
+    "SharedSecret",
+    "PrivateKey",
+    "ServicePassword",
+    "Base32StringSeed",
+    "QRCodePNG",
+    "ActivationCode",
+    "TokenValue",
+    "customerGatewayConfiguration",
 ];
 
 /// Seals what is secret.

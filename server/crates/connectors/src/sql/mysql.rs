@@ -205,6 +205,10 @@ impl MySql {
         // Not every table of MySQL takes part in transactions: a change may stay although nothing was committed.
         let stage = if self.stage == Stage::Open && self.writes { Stage::Change } else { self.stage };
         match error {
+            // What was stopped on the way may have changed some rows of a table without transactions by then.
+            MyError::Server(refusal) if stage != Stage::Open && matches!(refusal.code, 1969 | 3024 | 1317) => {
+                lost(stage, host, &masked(&refusal.message, parameters))
+            }
             MyError::Server(refusal) => match refusal.code {
                 // The limits of MariaDB and MySQL, and a statement that was stopped.
                 1969 | 3024 | 1317 => too_slow(host),

@@ -77,6 +77,10 @@ pub(super) fn refused(status: u16, host: &str, state: &str, message: &str, remed
 pub(super) fn by_state(state: &str, host: &str, message: &str) -> Failure {
     let said = format!("{host} says (SQLSTATE {state}): {message}");
     match (state.get(..2).unwrap_or_default(), state) {
+        (_, "40003") => Failure::unknown(RunError::communication(
+            502,
+            format!("whether the statement was carried out is not known, look there; {said}"),
+        )),
         ("40", _) => Failure::retryable(RunError::communication(
             409,
             format!("another transaction was in the way and nothing was kept; {said}"),

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::view::CheckStep;
+use futures::{FutureExt as _, StreamExt as _, stream};
 
 use super::{
     command::{Execution, execute},
@@ -12,6 +13,9 @@ use super::{
 };
 use crate::{ResolvedConnection, connection::Steps, egress::EgressPolicy};
 
+/// Hosts that are tried at the same time: a group of hundreds has to fit into the time of a test.
+const AT_ONCE: usize = 16;
+
 /// Goes step by step to each host, up to the first step that fails.
 pub(super) async fn check(policy: &EgressPolicy, connection: &ResolvedConnection) -> Vec<CheckStep> {
     let mut steps = Steps::default();
@@ -20,8 +24,11 @@ pub(super) async fn check(policy: &EgressPolicy, connection: &ResolvedConnection
         Err(failure) => return steps.fail("settings", failure.detail()),
     };
     steps.pass("settings", "complete");
-    for host in access.hosts() {
-        if let Err((step, detail)) = check_host(policy, &access, host, &mut steps).await {
+    let checks: Vec<_> = access.hosts().iter().map(|host| tried(policy, &access, host).boxed()).collect();
+    let mut checks = stream::iter(checks).buffered(AT_ONCE);
+    while let Some((of_host, broken)) = checks.next().await {
+        steps.append(of_host);
+        if let Some((step, detail)) = broken {
             return if step.is_empty() { steps.done() } else { steps.fail(step, &detail) };
         }
     }
@@ -30,6 +37,12 @@ pub(super) async fn check(policy: &EgressPolicy, connection: &ResolvedConnection
 
 /// The step that failed, with its words; without a name when it is among the steps already.
 type Broken = (&'static str, String);
+
+async fn tried(policy: &EgressPolicy, access: &Access, host: &Host) -> (Steps, Option<Broken>) {
+    let mut steps = Steps::default();
+    let broken = check_host(policy, access, host, &mut steps).await.err();
+    (steps, broken)
+}
 
 async fn check_host(policy: &EgressPolicy, access: &Access, host: &Host, steps: &mut Steps) -> Result<(), Broken> {
     let first = access.jump.as_ref().map_or(host, |jump| &jump.host);

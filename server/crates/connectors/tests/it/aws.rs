@@ -53,6 +53,9 @@ async fn a_server_is_started_once_found_and_stopped() {
     // The token is what comes from the key.
     assert!(uuid::Uuid::parse_str(instance["clientToken"].as_str().unwrap()).is_ok(), "{instance}");
     assert_eq!(instance["tagSet"], json!([{"key": "run", "value": key}]));
+    let mut empty = run.clone();
+    empty["ClientToken"] = json!(null);
+    assert_eq!(aws("RunInstances", empty).await["result"]["instancesSet"][0]["instanceId"], id);
     let mut own = run.clone();
     own["ClientToken"] = json!("mine");
     assert_eq!(aws("RunInstances", own).await["result"]["instancesSet"][0]["clientToken"], "mine");

@@ -402,7 +402,9 @@ async fn what_cannot_be_asked_is_refused_before_it_is() {
     for (operation, more, expected) in [
         ("create", json!({"title": "t"}), Repetition::Probe),
         ("comment", json!({"id": "1", "text": "t"}), Repetition::Once),
-        ("transition", json!({"id": "1", "to": "solved"}), Repetition::Safe),
+        ("transition", json!({"id": "1", "to": "solved"}), Repetition::Once),
+        ("update", json!({"id": "1", "title": "t"}), Repetition::Safe),
+        ("update", json!({"id": "1", "fields": {"work_notes": "t"}}), Repetition::Once),
     ] {
         let request = bench.prepare("ticket", with(operation, more)).await.unwrap();
         assert_eq!(bench.registry.repetition(&request), expected, "{operation}");

@@ -12,16 +12,21 @@ use store::{
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
+use workflow::{RunError, StandardError};
 
 use super::{
     Runners, Waiting, not_wanted,
     protocol::{Assignment, Begin, Hello, Lines, Offer, Orders, Outcome, Poll, Report, VERSION, Verdict, Welcome},
     written,
 };
-use crate::live::Topic;
+use crate::{live::Topic, processes::not_permitted};
 
 /// How long a poll waits for something to do. Proxies cut longer silences off.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Tasks of one answer: each may hold a script of some megabytes, and the answer has to arrive within a minute.
+const OFFERS: u32 = 8;
+/// Kinds of tasks that are looked for at once.
+const DEMANDS: usize = 250;
 /// A task that may be repeated is begun so often at most: what ends its runner each time would do so for ever.
 const MOST_BEGINNINGS: i64 = 5;
 
@@ -146,8 +151,10 @@ impl Runners {
         let mut leased = Vec::new();
         if runner.state == RunnerState::Enabled && poll.free > 0 {
             let demands = unit.queued_demands().await?;
-            let fitting: Vec<Demand> = demands.into_iter().filter(|demand| runner.fits(demand)).collect();
-            leased = unit.lease_runner_tasks(runner.id, &fitting, poll.free, now + self.0.lease).await?;
+            let fitting = demands.into_iter().filter(|demand| runner.fits(demand)).take(DEMANDS);
+            let fitting: Vec<Demand> = fitting.collect();
+            let most = poll.free.min(OFFERS);
+            leased = unit.lease_runner_tasks(runner.id, &fitting, most, now + self.0.lease).await?;
         }
         let tasks = self.offers(unit.as_mut(), leased, now).await?;
         unit.commit().await?;
@@ -167,6 +174,14 @@ impl Runners {
     ) -> store::Result<Vec<Offer>> {
         let mut offers = Vec::new();
         for (task, sealed) in leased {
+            let namespace = &task.demand.namespace;
+            if unit.process_permission(namespace).await?.is_none() {
+                // It was given when the task was queued; since then somebody has taken it back.
+                let error = RunError::new(StandardError::Authorization, not_permitted(namespace));
+                unit.finish_runner_task(held(&task), &written(&Outcome::Failed { error }), now).await?;
+                self.ring(task.key);
+                continue;
+            }
             match self.open(task.key, &sealed) {
                 Ok(Some(payload)) => {
                     offers.push(Offer { task: held(&task).into(), reference: task.reference, payload });

@@ -25,8 +25,9 @@ const EXPIRED: u32 = 100;
 
 /// Looks until told to stop.
 pub(crate) async fn keep(runners: Runners, stop: CancellationToken) {
-    let begun = Instant::now();
-    let mut tidied = begun;
+    let mut present = Instant::now();
+    let mut tidied = present;
+    let mut looked = runners.0.clock.now();
     let mut looks = interval(PACE);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -34,14 +35,21 @@ pub(crate) async fn keep(runners: Runners, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = looks.tick() => {}
         }
-        // Whoever was away himself cannot say that a runner was silent.
-        let judges = begun.elapsed() >= runners.0.lease;
+        // Whoever was away himself, or stood still, cannot say that a runner was silent.
+        let now = runners.0.clock.now();
+        if now.since(looked) >= runners.0.lease {
+            present = Instant::now();
+        }
+        looked = now;
+        let judges = present.elapsed() >= runners.0.lease;
         let tidies = tidied.elapsed() >= TIDY;
         if tidies {
             tidied = Instant::now();
         }
         if let Err(error) = look(&runners, judges, tidies).await {
             warn!(error = &error as &dyn std::error::Error, "the tasks of runners could not be looked at");
+            // Nor could a runner be heard.
+            present = Instant::now();
         }
     }
 }
