@@ -55,7 +55,8 @@ async fn a_server_is_started_once_found_and_stopped() {
     assert_eq!(instance["tagSet"], json!([{"key": "run", "value": key}]));
     let mut empty = run.clone();
     empty["ClientToken"] = json!(null);
-    assert_eq!(aws("RunInstances", empty).await["result"]["instancesSet"][0]["instanceId"], id);
+    let repeated = &aws("RunInstances", empty).await["result"]["instancesSet"][0]["clientToken"];
+    assert_eq!(*repeated, instance["clientToken"]);
     let mut own = run.clone();
     own["ClientToken"] = json!("mine");
     assert_eq!(aws("RunInstances", own).await["result"]["instancesSet"][0]["clientToken"], "mine");
