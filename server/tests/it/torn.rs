@@ -217,6 +217,8 @@ impl DeadlyWay {
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
         url.set_path(database);
+        // What is encrypted cannot be counted.
+        url.set_query(Some("sslmode=disable"));
         let (left, victim) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
         let (counter, pid) = (Arc::clone(&left), Arc::clone(&victim));
         tokio::spawn(async move {
