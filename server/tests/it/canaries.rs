@@ -91,7 +91,16 @@ fn connections() -> Vec<(&'static str, Value)> {
         "flavour": "slack", "url": format!("http://127.0.0.1:9/{}", canary("chat")),
         "clientCertificate": "none", "clientKey": canary("key of chat"),
     });
+    let mut device = ssh.clone();
+    device["enableSecret"] = json!(canary("enable"));
+    let restconf = json!({
+        "baseUrl": "http://127.0.0.1:9/restconf", "username": "portal", "password": canary("restconf"),
+        "token": canary("restconftoken"), "clientCertificate": "none", "clientKey": canary("key of restconf"),
+    });
     vec![
+        ("netconf", ssh.clone()),
+        ("device", device),
+        ("restconf", restconf),
         ("ldap", ldap),
         ("smtp", smtp),
         ("http", basic),
