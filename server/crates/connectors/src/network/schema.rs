@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{ssh, tls};
+use crate::{arguments, ssh, tls};
 
 /// An operation with what it takes and gives.
 pub(super) struct OperationEntry {
@@ -99,13 +99,8 @@ pub(super) fn with() -> Value {
     let rules: Vec<Value> = OPERATIONS
         .iter()
         .map(|operation| {
-            let mut allowed = vec!["connection", "operation", "host"];
-            allowed.extend(operation.required);
-            allowed.extend(operation.optional);
-            json!({
-                "if": {"required": ["operation"], "properties": {"operation": {"const": operation.name}}},
-                "then": {"required": operation.required, "propertyNames": {"enum": allowed}}
-            })
+            let always = ["connection", "operation", "host"];
+            arguments::operation_rule(operation.name, &always, operation.required, operation.optional)
         })
         .collect();
     json!({
@@ -113,12 +108,12 @@ pub(super) fn with() -> Value {
         "type": "object",
         "required": ["connection", "operation"],
         "additionalProperties": false,
-        "properties": arguments(&names),
+        "properties": properties_of_with(&names),
         "allOf": rules
     })
 }
 
-fn arguments(operations: &[&str]) -> Value {
+fn properties_of_with(operations: &[&str]) -> Value {
     json!({
         "connection": {
             "type": "string", "minLength": 1, "title": "Connection of kind netconf, device or restconf"
