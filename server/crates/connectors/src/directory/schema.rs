@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::tls;
+use crate::{arguments::operation_rule, tls};
 
 /// An operation with what it takes.
 pub(super) struct OperationEntry {
@@ -167,12 +167,10 @@ pub(super) fn with() -> Value {
     let rules: Vec<Value> = OPERATIONS
         .iter()
         .map(|operation| {
-            let mut allowed = vec!["connection", "operation"];
-            allowed.extend(operation.required);
-            allowed.extend(operation.optional);
-            let mut then = json!({"required": operation.required, "propertyNames": {"enum": allowed}});
+            let (required, optional) = (operation.required, operation.optional);
+            let mut rule = operation_rule(operation.name, &["connection", "operation"], required, optional);
             if operation.name == "createUser"
-                && let Some(then) = then.as_object_mut()
+                && let Some(then) = rule.get_mut("then").and_then(Value::as_object_mut)
             {
                 // Only what is created has to be well formed: an old name must stay reachable.
                 then.insert(
@@ -180,10 +178,7 @@ pub(super) fn with() -> Value {
                     json!({"login": {"pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 64}}),
                 );
             }
-            json!({
-                "if": {"required": ["operation"], "properties": {"operation": {"const": operation.name}}},
-                "then": then
-            })
+            rule
         })
         .collect();
     let text = |title: &str, limit: u32| json!({"type": "string", "minLength": 1, "maxLength": limit, "title": title});
