@@ -333,7 +333,7 @@ fn registry(
     connectors.push(Arc::new(ChatConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(GitConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(DnsConnector::new(Arc::clone(&policy), clock)));
-    connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&policy), portal)));
+    connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(http), portal)));
     connectors.push(Arc::new(SmtpConnector::new(Arc::clone(&policy), folders.mails)));
     connectors.push(Arc::new(SshConnector::new(Arc::clone(&policy))));
     connectors.push(Arc::new(SqlConnector::new(policy, folders.sqlite)));

@@ -50,6 +50,11 @@ fn connections() -> Vec<(&'static str, Value)> {
         "url": "ldap://127.0.0.1:9", "flavour": "openldap", "baseDn": "dc=example", "bindDn": "cn=portal,dc=example",
         "bindPassword": canary("ldap"), "clientCertificate": "none", "clientKey": canary("key of ldap"),
     });
+    let scim_token = json!({
+        "baseUrl": "http://127.0.0.1:9", "token": canary("scimtoken"), "clientCertificate": "none",
+        "clientKey": canary("key of scim"),
+    });
+    let scim = json!({"baseUrl": "http://127.0.0.1:9", "username": "portal", "password": canary("scim")});
     let smtp = json!({
         "host": "127.0.0.1", "port": 9, "encryption": "none", "username": "portal", "password": canary("smtp"),
         "from": "portal@example.test", "clientCertificate": "none", "clientKey": canary("key of smtp"),
@@ -106,6 +111,8 @@ fn connections() -> Vec<(&'static str, Value)> {
         ("device", device),
         ("restconf", restconf),
         ("ldap", ldap),
+        ("scim", scim_token),
+        ("scim", scim),
         ("smtp", smtp),
         ("http", basic),
         ("http", bearer),

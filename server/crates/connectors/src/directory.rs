@@ -1,7 +1,8 @@
-//! `call: directory`: people and groups, in Rondo's own directory or in one reached by LDAP.
+//! `call: directory`: people and groups, in Rondo's own directory or in one reached by LDAP or SCIM.
 //!
-//! One set of operations over two kinds of connection. `builtin` works on the portal's own users and teams, each change
-//! in one transaction with the record that it happened. `ldap` works on OpenLDAP and Active Directory.
+//! One set of operations over three kinds of connection. `builtin` works on the portal's own users and teams, each change
+//! in one transaction with the record that it happened. `ldap` works on OpenLDAP and Active Directory, `scim` on what speaks
+//! SCIM 2.0.
 
 mod builtin;
 mod ldap;
@@ -9,6 +10,7 @@ mod links;
 mod operation;
 mod password;
 mod schema;
+mod scim;
 
 use std::sync::Arc;
 
@@ -22,7 +24,7 @@ pub use links::{LINK_LIFETIME, link_address, sealing_context};
 
 use crate::{
     CallContext, ConnectionKind, Connector, Failure, FunctionSpec, OperationSpec, Outcome, Probe, Repetition, Request,
-    ResolvedConnection, System, connection::Steps, egress::EgressPolicy,
+    ResolvedConnection, System, connection::Steps, http::Http,
 };
 use operation::Operation;
 
@@ -30,6 +32,8 @@ use operation::Operation;
 pub const BUILTIN: &str = "builtin";
 /// The kind of connection that speaks LDAP.
 pub const LDAP: &str = "ldap";
+/// The kind of connection that speaks SCIM.
+pub const SCIM: &str = "scim";
 
 /// A change in the built-in directory.
 #[derive(Clone, Debug)]
@@ -83,7 +87,7 @@ pub struct Portal {
 
 /// Manages people and groups.
 pub struct DirectoryConnector {
-    policy: Arc<EgressPolicy>,
+    http: Arc<Http>,
     portal: Portal,
 }
 
@@ -106,7 +110,7 @@ pub fn function() -> FunctionSpec {
             })
             .collect(),
         needs_connection: true,
-        connection_kinds: vec![BUILTIN, LDAP],
+        connection_kinds: vec![BUILTIN, LDAP, SCIM],
         foresee,
     }
 }
@@ -119,19 +123,42 @@ fn foresee(with: &Value) -> Option<String> {
 }
 
 impl DirectoryConnector {
-    /// A connector whose LDAP side reaches what the policy permits.
+    /// A connector that shares clients with others, and in its tests of connections reaches what they may.
     #[must_use]
-    pub fn new(policy: Arc<EgressPolicy>, portal: Portal) -> Self {
-        Self { policy, portal }
+    pub fn new(http: Arc<Http>, portal: Portal) -> Self {
+        Self { http, portal }
     }
 
     async fn call(&self, request: &Request, context: &CallContext) -> Result<Value, Failure> {
         let operation = Operation::read(&request.with)?;
+        let (name, subject) = (operation.name(), operation.subject());
+        let result = match target(request)? {
+            Target::Builtin => return builtin::Builtin { portal: &self.portal, context }.perform(operation).await,
+            Target::Ldap(connection) => self.over_ldap(context).perform(connection, operation).await,
+            Target::Scim(connection) => self.over_scim(context).perform(connection, operation).await,
+        };
+        match &result {
+            Ok(_) => context.info(format!("{name} {subject}: done")),
+            Err(failure) => context.warn(format!("{name} {subject}: {}", failure.detail())),
+        }
+        result
+    }
+
+    fn over_ldap<'a>(&'a self, context: &'a CallContext) -> ldap::Caller<'a> {
+        ldap::Caller { portal: &self.portal, context }
+    }
+
+    fn over_scim<'a>(&'a self, context: &'a CallContext) -> scim::Caller<'a> {
+        scim::Caller { http: &self.http, portal: &self.portal, context }
+    }
+
+    /// What the call of the context's key did, if it did.
+    async fn done(&self, request: &Request, context: &CallContext) -> Result<Option<Value>, Failure> {
+        let operation = Operation::read(&request.with)?;
         match target(request)? {
-            Target::Builtin => builtin::Builtin { portal: &self.portal, context }.perform(operation).await,
-            Target::Ldap(connection) => {
-                ldap::Caller { portal: &self.portal, context }.perform(connection, operation).await
-            }
+            Target::Builtin => builtin::recorded(&*self.portal.store, &context.key).await,
+            Target::Ldap(connection) => self.over_ldap(context).find_created(connection, &operation).await,
+            Target::Scim(connection) => self.over_scim(context).find_created(connection, &operation).await,
         }
     }
 }
@@ -139,13 +166,15 @@ impl DirectoryConnector {
 enum Target<'a> {
     Builtin,
     Ldap(&'a ResolvedConnection),
+    Scim(&'a ResolvedConnection),
 }
 
 fn target(request: &Request) -> Result<Target<'_>, Failure> {
     match &request.connection {
         Some(connection) if connection.kind == BUILTIN => Ok(Target::Builtin),
         Some(connection) if connection.kind == LDAP => Ok(Target::Ldap(connection)),
-        _ => Err(Failure::configuration("a directory call needs a connection of kind builtin or ldap")),
+        Some(connection) if connection.kind == SCIM => Ok(Target::Scim(connection)),
+        _ => Err(Failure::configuration("a directory call needs a connection of kind builtin, ldap or scim")),
     }
 }
 
@@ -171,6 +200,13 @@ impl Connector for DirectoryConnector {
                 function: "directory",
                 settings: schema::ldap_settings(),
             },
+            ConnectionKind {
+                name: SCIM,
+                title: "SCIM directory",
+                summary: "People and groups of a service that speaks SCIM 2.0.",
+                function: "directory",
+                settings: schema::scim_settings(),
+            },
         ]
     }
 
@@ -190,17 +226,7 @@ impl Connector for DirectoryConnector {
     }
 
     async fn probe(&self, request: &Request, context: &CallContext) -> Probe {
-        let answer = match target(request) {
-            Ok(Target::Builtin) => builtin::recorded(&*self.portal.store, &context.key).await,
-            Ok(Target::Ldap(connection)) => match Operation::read(&request.with) {
-                Ok(operation) => {
-                    ldap::Caller { portal: &self.portal, context }.find_created(connection, &operation).await
-                }
-                Err(failure) => Err(failure),
-            },
-            Err(failure) => Err(failure),
-        };
-        match answer {
+        match self.done(request, context).await {
             Ok(Some(output)) => Probe::Happened(output),
             Ok(None) => Probe::DidNotHappen,
             Err(failure) => {
@@ -211,8 +237,10 @@ impl Connector for DirectoryConnector {
     }
 
     async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {
-        if connection.kind == LDAP {
-            return ldap::check(&self.policy, connection).await;
+        match connection.kind.as_str() {
+            LDAP => return ldap::check(self.http.policy(), connection).await,
+            SCIM => return scim::check(&self.http, connection).await,
+            _ => {}
         }
         let mut steps = Steps::default();
         steps.pass("settings", "the portal's own directory needs none");

@@ -111,6 +111,12 @@ impl Http {
         Ok(clients)
     }
 
+    /// What the server itself may reach.
+    #[cfg(feature = "directory")]
+    pub(crate) fn policy(&self) -> &EgressPolicy {
+        &self.policy
+    }
+
     /// The steps of a connection test up to where something can be asked: `settings`, `name`, `connect`, `tls`. The steps so
     /// far, or all of them if one has failed.
     pub(crate) async fn try_way(&self, url: &Url, tls: &TlsSettings) -> Result<Steps, Vec<CheckStep>> {

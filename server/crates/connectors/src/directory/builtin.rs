@@ -12,7 +12,7 @@ use workflow::{RunError, StandardError};
 use super::{
     DirectoryChange, Portal,
     links::{Behind, issue},
-    operation::{Operation, Person},
+    operation::{Given, Operation, Person},
 };
 use crate::{CallContext, Failure, registry::from_store};
 
@@ -53,7 +53,7 @@ async fn recorded_in(unit: &mut dyn UnitOfWork, key: &str) -> Result<Option<Valu
 impl Builtin<'_> {
     pub(super) async fn perform(&self, operation: Operation) -> Result<Value, Failure> {
         let store: &dyn Store = &*self.portal.store;
-        if let Operation::Lookup { .. } | Operation::ListGroups { .. } = operation {
+        if let Operation::Lookup { .. } | Operation::ListGroups { .. } | Operation::ListMembers { .. } = operation {
             let mut unit = store.snapshot().await.map_err(|error| from_store(&error))?;
             return self.read(&mut *unit, operation).await;
         }
@@ -106,6 +106,7 @@ impl Builtin<'_> {
                 let groups: Vec<Value> = teams.iter().map(group_view).collect();
                 Ok(json!({"groups": groups}))
             }
+            Operation::ListMembers { group } => members(unit, &group).await,
             _ => Err(Failure::configuration("this operation is no read")),
         }
     }
@@ -136,7 +137,12 @@ impl Builtin<'_> {
             Operation::DisableUser { login } => self.set_active(unit, &login, false).await,
             Operation::EnableUser { login } => self.set_active(unit, &login, true).await,
             Operation::DeleteUser { login } => delete_user(unit, &login).await,
-            Operation::CreateGroup { group, title } => self.create_group(unit, group, title).await,
+            Operation::CreateGroup { group, title, owner } => {
+                if owner.is_some() {
+                    self.context.info("the built-in directory keeps no owners of groups");
+                }
+                self.create_group(unit, group, title).await
+            }
             Operation::DeleteGroup { group } => {
                 let team = find_team(unit, &group).await?;
                 if let Some(team) = &team {
@@ -186,7 +192,7 @@ impl Builtin<'_> {
                 let (sessions, tokens) = self.revoke(unit, user.id).await?;
                 Ok(Effect::of(user.id, json!({"sessions": sessions, "tokens": tokens})))
             }
-            Operation::Lookup { .. } | Operation::ListGroups { .. } => {
+            Operation::Lookup { .. } | Operation::ListGroups { .. } | Operation::ListMembers { .. } => {
                 Err(Failure::configuration("this operation changes nothing"))
             }
         }
@@ -198,7 +204,7 @@ impl Builtin<'_> {
             return Err(Failure::refused(409, format!("there is already a person with the sign-in name {login}")));
         }
         self.tell_what_is_not_kept(&person);
-        let manager_id = manager(unit, person.manager.as_deref()).await?;
+        let manager_id = manager(unit, person.manager.text()).await?;
         let now = self.context.clock.now();
         let user = User {
             id: UserId::new(&*self.context.ids),
@@ -222,11 +228,12 @@ impl Builtin<'_> {
     async fn modify_user(&self, unit: &mut dyn UnitOfWork, person: Person) -> Result<Effect, Failure> {
         let mut user = existing(unit, &person.login).await?;
         self.tell_what_is_not_kept(&person);
-        if let Some(manager_id) = manager(unit, person.manager.as_deref()).await? {
-            if manager_id == user.id {
+        if !matches!(person.manager, Given::Unsaid) {
+            let manager_id = manager(unit, person.manager.text()).await?;
+            if manager_id == Some(user.id) {
                 return Err(Failure::refused(409, format!("{} cannot be the own manager", user.login)));
             }
-            user.manager_id = Some(manager_id);
+            user.manager_id = manager_id;
         }
         if let Some(name) = person.name {
             user.name = name;
@@ -344,8 +351,24 @@ async fn view(unit: &mut dyn UnitOfWork, user: &User) -> Result<Value, Failure> 
         "email": user.email,
         "active": user.active,
         "manager": manager,
+        "department": null,
+        "jobTitle": null,
         "groups": groups,
     }))
+}
+
+async fn members(unit: &mut dyn UnitOfWork, group: &str) -> Result<Value, Failure> {
+    let team = existing_team(unit, group).await?;
+    let mut members = Vec::new();
+    for id in unit.team_members(team.id).await.map_err(|error| from_store(&error))? {
+        if let Some(user) = unit.user(id).await.map_err(|error| from_store(&error))? {
+            members.push(json!({
+                "id": user.id, "login": user.login, "name": user.name, "email": user.email, "active": user.active,
+            }));
+        }
+    }
+    members.sort_by(|a, b| a["login"].as_str().cmp(&b["login"].as_str()));
+    Ok(json!({"group": group_view(&team), "owner": null, "members": members}))
 }
 
 fn group_view(team: &Team) -> Value {

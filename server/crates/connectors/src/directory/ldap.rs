@@ -5,6 +5,7 @@
 //! attribute, by which a repeated call knows its own work.
 
 mod groups;
+mod link;
 mod people;
 mod refusal;
 mod session;
@@ -14,12 +15,12 @@ use domain::view::CheckStep;
 use serde_json::{Value, json};
 
 use super::{
-    Portal,
-    links::{Behind, issue},
+    Portal, builtin,
+    links::{ask_for_another, show_once},
     operation::{Operation, Person},
     password,
 };
-use crate::{CallContext, Failure, ResolvedConnection, connection::Steps, egress::EgressPolicy, registry::from_store};
+use crate::{CallContext, Failure, ResolvedConnection, connection::Steps, egress::EgressPolicy};
 use session::Session;
 use settings::Settings;
 
@@ -36,14 +37,9 @@ impl Caller<'_> {
         operation: Operation,
     ) -> Result<Value, Failure> {
         let settings = Settings::read(connection)?;
-        let (name, subject) = (operation.name(), operation.subject());
         let mut session = Session::open(&self.context.egress, settings).await?;
         let result = self.run(&mut session, operation).await;
         session.close().await;
-        match &result {
-            Ok(_) => self.context.info(format!("{name} {subject}: done")),
-            Err(failure) => self.context.warn(format!("{name} {subject}: {}", failure.detail())),
-        }
         result
     }
 
@@ -74,13 +70,15 @@ impl Caller<'_> {
             Operation::DisableUser { login } => session.set_active(&login, false).await,
             Operation::EnableUser { login } => session.set_active(&login, true).await,
             Operation::DeleteUser { login } => session.delete_user(&login).await,
-            Operation::CreateGroup { group, title } => session.create_group(&group, title.as_deref(), key).await,
+            Operation::CreateGroup { group, title, owner } => {
+                session.create_group(&group, title.as_deref(), owner.as_deref(), key).await
+            }
             Operation::DeleteGroup { group } => session.delete_group(&group).await,
             Operation::AddMember { group, login } => session.add_member(&group, &login).await,
             Operation::RemoveMember { group, login } => session.remove_member(&group, &login).await,
             Operation::SetPassword { login, password, must_change } => {
                 let dn = session.set_password(&login, &password).await?;
-                self.expire(session, &dn, must_change).await?;
+                ask_for_another(self.context, must_change, session.expire_password(&dn)).await?;
                 Ok(json!({"changed": true}))
             }
             Operation::IssuePassword { login, must_change } => self.issue_password(session, &login, must_change).await,
@@ -99,6 +97,7 @@ impl Caller<'_> {
                 Ok(json!({"found": user.is_some(), "user": user}))
             }
             Operation::ListGroups { login } => session.list_groups(login.as_deref()).await,
+            Operation::ListMembers { group } => session.list_members(&group).await,
         }
     }
 
@@ -107,7 +106,9 @@ impl Caller<'_> {
         // Nobody knows this one: a directory with complexity rules takes no account without a password.
         let unknown = password::generate(&*self.portal.random);
         session.create_user(&person, &self.context.key, &unknown).await?;
-        Ok(json!({"created": true, "user": session.existing_view(&login).await?}))
+        // The person is there: whatever breaks now leaves only the question how the entry looks.
+        let user = session.existing_view(&login).await.map_err(|failure| Failure::unknown(*failure.error))?;
+        Ok(json!({"created": true, "user": user}))
     }
 
     async fn issue_password(
@@ -116,36 +117,13 @@ impl Caller<'_> {
         login: &str,
         must_change: Option<bool>,
     ) -> Result<Value, Failure> {
-        if let Some(output) = super::builtin::recorded(&*self.portal.store, &self.context.key).await? {
+        if let Some(output) = builtin::recorded(&*self.portal.store, &self.context.key).await? {
             return Ok(output);
         }
         let password = password::generate(&*self.portal.random);
         let dn = session.set_password(login, &password).await?;
-        self.expire(session, &dn, must_change).await?;
-        let mut unit = self.portal.store.begin().await.map_err(|error| from_store(&error))?;
-        let output = issue(&mut *unit, self.portal, self.context, Behind::Password(&password))
-            .await
-            .map_err(|error| from_store(&error))?;
-        unit.put_effect(&self.context.key, &output.to_string(), self.context.clock.now())
-            .await
-            .map_err(|error| from_store(&error))?;
-        unit.commit().await.map_err(|error| from_store(&error))?;
-        Ok(output)
-    }
-
-    /// Asks for another password at the next sign-in. A directory that cannot do it still has the new password, so by
-    /// default that is only a warning.
-    async fn expire(&self, session: &mut Session, dn: &str, must_change: Option<bool>) -> Result<(), Failure> {
-        if must_change == Some(false) {
-            return Ok(());
-        }
-        match session.expire_password(dn).await {
-            Err(failure) if must_change.is_none() => {
-                self.context.warn(format!("the directory cannot ask for another password: {}", failure.detail()));
-                Ok(())
-            }
-            result => result,
-        }
+        ask_for_another(self.context, must_change, session.expire_password(&dn)).await?;
+        show_once(self.portal, self.context, &password).await
     }
 }
 

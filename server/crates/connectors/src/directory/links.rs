@@ -14,7 +14,7 @@ use store::{
 };
 
 use super::Portal;
-use crate::CallContext;
+use crate::{CallContext, Failure, registry::from_store};
 
 /// How long a link works.
 pub const LINK_LIFETIME: Duration = Duration::from_hours(72);
@@ -37,6 +37,37 @@ pub(super) enum Behind<'a> {
     Account(UserId),
     /// A page that shows this password once.
     Password(&'a Secret),
+}
+
+/// Gives out a password that a person of a directory elsewhere has from now on, by a link that shows it once: the output of
+/// `issuePassword`. The call's key remembers it.
+pub(super) async fn show_once(portal: &Portal, context: &CallContext, password: &Secret) -> Result<Value, Failure> {
+    let mut unit = portal.store.begin().await.map_err(|error| from_store(&error))?;
+    let issued = issue(&mut *unit, portal, context, Behind::Password(password)).await;
+    let output = issued.map_err(|error| from_store(&error))?;
+    let now = context.clock.now();
+    unit.put_effect(&context.key, &output.to_string(), now).await.map_err(|error| from_store(&error))?;
+    unit.commit().await.map_err(|error| from_store(&error))?;
+    Ok(output)
+}
+
+/// Asks for another password at the next sign-in, by `expire`. A directory that cannot do it still has the new password,
+/// so that it is only a warning where nobody has said that it must.
+pub(super) async fn ask_for_another(
+    context: &CallContext,
+    must_change: Option<bool>,
+    expire: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    if must_change == Some(false) {
+        return Ok(());
+    }
+    match expire.await {
+        Err(failure) if must_change.is_none() => {
+            context.warn(format!("the directory cannot ask for another password: {}", failure.detail()));
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 /// Writes a link down and returns the output of `issuePassword`, with the address sealed.

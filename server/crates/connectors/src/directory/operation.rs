@@ -15,7 +15,7 @@ pub(super) enum Operation {
     DisableUser { login: String },
     EnableUser { login: String },
     DeleteUser { login: String },
-    CreateGroup { group: String, title: Option<String> },
+    CreateGroup { group: String, title: Option<String>, owner: Option<String> },
     DeleteGroup { group: String },
     AddMember { group: String, login: String },
     RemoveMember { group: String, login: String },
@@ -25,6 +25,7 @@ pub(super) enum Operation {
     RevokeSessions { login: String },
     Lookup { login: String },
     ListGroups { login: Option<String> },
+    ListMembers { group: String },
 }
 
 /// A person as a definition describes one.
@@ -37,21 +38,47 @@ pub(super) struct Person {
     pub(super) family_name: Option<String>,
     pub(super) email: Option<String>,
     /// The manager's sign-in name.
-    pub(super) manager: Option<String>,
-    pub(super) department: Option<String>,
-    pub(super) job_title: Option<String>,
+    #[serde(default)]
+    pub(super) manager: Given,
+    #[serde(default)]
+    pub(super) department: Given,
+    #[serde(default)]
+    pub(super) job_title: Given,
     pub(super) employee_number: Option<String>,
     pub(super) phone: Option<String>,
-    /// LDAP attributes by name: text or a list of texts.
+    /// Attributes as the directory calls them: text or a list of texts.
     #[serde(default)]
     pub(super) attributes: Map<String, Value>,
+}
+
+/// What a definition says of a value.
+#[derive(Default)]
+pub(super) enum Given {
+    /// Nothing: it stays as it is.
+    #[default]
+    Unsaid,
+    /// There is to be none.
+    Nothing,
+    Text(String),
+}
+
+impl Given {
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+}
+
+impl<'de> Deserialize<'de> for Given {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Nothing, Self::Text))
+    }
 }
 
 impl Person {
     /// What the built-in directory does not keep.
     pub(super) fn has_more_than_the_builtin_keeps(&self) -> bool {
-        self.department.is_some()
-            || self.job_title.is_some()
+        self.department.text().is_some()
+            || self.job_title.text().is_some()
             || self.employee_number.is_some()
             || self.phone.is_some()
             || !self.attributes.is_empty()
@@ -83,6 +110,7 @@ impl Operation {
             Self::RevokeSessions { .. } => "revokeSessions",
             Self::Lookup { .. } => "lookup",
             Self::ListGroups { .. } => "listGroups",
+            Self::ListMembers { .. } => "listMembers",
         }
     }
 
@@ -98,7 +126,9 @@ impl Operation {
             | Self::ExpirePassword { login }
             | Self::RevokeSessions { login }
             | Self::Lookup { login } => login.clone(),
-            Self::CreateGroup { group, .. } | Self::DeleteGroup { group } => group.clone(),
+            Self::CreateGroup { group, .. } | Self::DeleteGroup { group } | Self::ListMembers { group } => {
+                group.clone()
+            }
             Self::AddMember { group, login } => format!("{login} in {group}"),
             Self::RemoveMember { group, login } => format!("{login} from {group}"),
             Self::ListGroups { login } => login.clone().unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::tls;
+use crate::{arguments::operation_rule, tls};
 
 /// An operation with what it takes.
 pub(super) struct OperationEntry {
@@ -75,7 +75,7 @@ pub(super) const OPERATIONS: &[OperationEntry] = &[
         name: "createGroup",
         title: "Create a group",
         required: &["group"],
-        optional: &["title"],
+        optional: &["title", "owner"],
         output: &["created", "group"],
         reads: false,
     },
@@ -151,6 +151,14 @@ pub(super) const OPERATIONS: &[OperationEntry] = &[
         output: &["groups"],
         reads: true,
     },
+    OperationEntry {
+        name: "listMembers",
+        title: "List the members of a group",
+        required: &["group"],
+        optional: &[],
+        output: &["group", "owner", "members"],
+        reads: true,
+    },
 ];
 
 /// Of `with`.
@@ -159,12 +167,10 @@ pub(super) fn with() -> Value {
     let rules: Vec<Value> = OPERATIONS
         .iter()
         .map(|operation| {
-            let mut allowed = vec!["connection", "operation"];
-            allowed.extend(operation.required);
-            allowed.extend(operation.optional);
-            let mut then = json!({"required": operation.required, "propertyNames": {"enum": allowed}});
+            let (required, optional) = (operation.required, operation.optional);
+            let mut rule = operation_rule(operation.name, &["connection", "operation"], required, optional);
             if operation.name == "createUser"
-                && let Some(then) = then.as_object_mut()
+                && let Some(then) = rule.get_mut("then").and_then(Value::as_object_mut)
             {
                 // Only what is created has to be well formed: an old name must stay reachable.
                 then.insert(
@@ -172,34 +178,37 @@ pub(super) fn with() -> Value {
                     json!({"login": {"pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 64}}),
                 );
             }
-            json!({
-                "if": {"required": ["operation"], "properties": {"operation": {"const": operation.name}}},
-                "then": then
-            })
+            rule
         })
         .collect();
     let text = |title: &str, limit: u32| json!({"type": "string", "minLength": 1, "maxLength": limit, "title": title});
+    let clearable = |title: &str, limit: u32| {
+        json!({
+            "type": ["string", "null"], "minLength": 1, "maxLength": limit, "title": title,
+            "description": "Null takes it away."
+        })
+    };
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "required": ["connection", "operation"],
         "additionalProperties": false,
         "properties": {
-            "connection": {"type": "string", "minLength": 1, "title": "Connection of kind builtin or ldap"},
+            "connection": {"type": "string", "minLength": 1, "title": "Connection of kind builtin, ldap or scim"},
             "operation": {"enum": names},
             "login": text("Sign-in name", 200),
             "name": text("Name for people", 200),
             "givenName": text("Given name", 100),
             "familyName": text("Family name", 100),
             "email": {"type": "string", "format": "email", "maxLength": 254, "title": "Mail address"},
-            "manager": text("Manager's sign-in name", 200),
-            "department": text("Department", 100),
-            "jobTitle": text("Job title", 100),
+            "manager": clearable("Manager's sign-in name", 200),
+            "department": clearable("Department", 100),
+            "jobTitle": clearable("Job title", 100),
             "employeeNumber": text("Employee number", 60),
             "phone": text("Telephone", 60),
             "attributes": {
                 "type": "object",
-                "title": "LDAP attributes",
+                "title": "Other attributes, as the directory calls them",
                 "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9-]*$"},
                 "additionalProperties": {"oneOf": [
                     {"type": "string", "minLength": 1},
@@ -208,6 +217,7 @@ pub(super) fn with() -> Value {
             },
             "group": text("Group", 200),
             "title": text("Title for people", 200),
+            "owner": text("Sign-in name of the group's owner", 200),
             "password": {"type": "string", "minLength": 1, "maxLength": 256, "title": "Password"},
             "mustChange": {"type": "boolean", "title": "The person must choose another password at once"}
         },
@@ -232,27 +242,46 @@ pub(super) fn output_of(operation: &OperationEntry) -> Value {
 }
 
 fn output_properties() -> Value {
+    let group = json!({
+        "type": "object",
+        "required": ["name", "title"],
+        "properties": {"name": {"type": "string"}, "title": {"type": "string"}}
+    });
+    let optional = || json!({"type": ["string", "null"]});
     json!({
         "user": {
             "type": ["object", "null"],
-            "required": ["id", "login", "name", "email", "active", "manager", "groups"],
+            "required": ["id", "login", "name", "email", "active", "manager", "department", "jobTitle", "groups"],
             "properties": {
                 "id": {"type": "string", "description": "Id, or distinguished name."},
                 "login": {"type": "string"},
                 "name": {"type": "string"},
-                "email": {"type": ["string", "null"]},
+                "email": optional(),
                 "active": {"type": "boolean"},
                 "manager": {"type": ["string", "null"], "description": "The manager's sign-in name."},
+                "department": optional(),
+                "jobTitle": optional(),
                 "groups": {"type": "array", "items": {"type": "string"}}
             }
         },
-        "group": {"$ref": "#/properties/groups/items"},
-        "groups": {
+        "group": group,
+        "groups": {"type": "array", "items": group},
+        "owner": {
+            "type": ["string", "null"],
+            "description": "Sign-in name of the group's owner, where the directory knows one."
+        },
+        "members": {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["name", "title"],
-                "properties": {"name": {"type": "string"}, "title": {"type": "string"}}
+                "required": ["id", "login", "name", "email", "active"],
+                "properties": {
+                    "id": {"type": "string", "description": "Id, or distinguished name."},
+                    "login": {"type": ["string", "null"], "description": "Null for what is no person, such as a group."},
+                    "name": {"type": "string"},
+                    "email": optional(),
+                    "active": {"type": "boolean"}
+                }
             }
         },
         "found": {"type": "boolean"},
@@ -330,6 +359,28 @@ pub(super) fn ldap_settings() -> Value {
                 "type": "string", "pattern": "^[^@]+$", "title": "Suffix of user principal names",
                 "description": "Active Directory only. Default: the domain of the base DN."
             }
+        }
+    }))
+}
+
+/// Of a connection of kind `scim`.
+pub(super) fn scim_settings() -> Value {
+    tls::with_settings(json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "required": ["baseUrl"],
+        "additionalProperties": false,
+        "properties": {
+            "baseUrl": {
+                "type": "string", "format": "uri", "pattern": "^https?://[^?#]+$", "title": "Address",
+                "description": "What stands before /Users and /Groups, such as https://id.example.com/scim/v2."
+            },
+            "token": {"type": "string", "minLength": 1, "title": "Bearer token", "writeOnly": true},
+            "username": {
+                "type": "string", "minLength": 1, "pattern": "^[^:]+$", "title": "User name",
+                "description": "In place of a token."
+            },
+            "password": {"type": "string", "minLength": 1, "title": "Password", "writeOnly": true}
         }
     }))
 }

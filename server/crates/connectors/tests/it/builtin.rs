@@ -41,6 +41,8 @@ async fn a_person_is_created_found_changed_disabled_and_deleted() {
     let change = with("modifyUser", json!({"login": "jdoe", "name": "Jane Smith", "manager": "boss"}));
     let changed = done(bench.call("directory", "k1", change).await);
     assert_eq!((&changed["user"]["name"], &changed["user"]["manager"]), (&json!("Jane Smith"), &json!("boss")));
+    let alone = with("modifyUser", json!({"login": "jdoe", "manager": null}));
+    assert_eq!(done(bench.call("directory", "k8", alone).await)["user"]["manager"], json!(null));
     let disable = done(bench.call("directory", "k2", with("disableUser", json!({"login": "jdoe"}))).await);
     assert_eq!((&disable["changed"], &disable["user"]["active"]), (&json!(true), &json!(false)));
     let again = done(bench.call("directory", "k3", with("disableUser", json!({"login": "jdoe"}))).await);
@@ -91,6 +93,13 @@ async fn groups_have_members() {
     assert_eq!(done(bench.call("directory", "m2", with("addMember", member.clone())).await), json!({"added": false}));
     let mine = done(bench.call("directory", "l1", with("listGroups", json!({"login": "jdoe"}))).await);
     assert_eq!(mine["groups"], json!([{"name": "vpn", "title": "Remote access"}]));
+    let members = done(bench.call("directory", "l2", with("listMembers", json!({"group": "vpn"}))).await);
+    let id = user_id(&bench, "jdoe").await;
+    let jane = json!({"id": id, "login": "jdoe", "name": "Jane Doe", "email": "jane@example.test", "active": true});
+    let group = json!({"name": "vpn", "title": "Remote access"});
+    assert_eq!(members, json!({"group": group, "owner": null, "members": [jane]}));
+    let nowhere = with("listMembers", json!({"group": "nowhere"}));
+    assert_eq!(permanent(bench.call("directory", "l3", nowhere).await).0, 404);
     assert_eq!(
         done(bench.call("directory", "m3", with("removeMember", member.clone())).await),
         json!({"removed": true})

@@ -16,25 +16,36 @@ fn source(path: &str) -> String {
     std::fs::read_to_string(format!("{root}{path}")).unwrap()
 }
 
-fn parsed(bench: &Bench, path: &str) -> Definition {
+pub(crate) fn parsed(bench: &Bench, path: &str) -> Definition {
     Definition::parse(&source(path), bench.registry.function_catalogue())
         .unwrap_or_else(|diagnostics| panic!("{path}: {diagnostics:#?}"))
 }
 
 /// How a run ended.
-struct Ended {
-    status: RunStatus,
-    output: Value,
-    error: Option<String>,
-    compensated: bool,
+pub(crate) struct Ended {
+    pub(crate) status: RunStatus,
+    pub(crate) output: Value,
+    pub(crate) error: Option<String>,
+    pub(crate) compensated: bool,
     /// Names of tasks in order of start, each once per execution.
-    tasks: Vec<String>,
+    pub(crate) tasks: Vec<String>,
 }
 
 /// Runs a definition to its end: calls are made, time passes at once, approvals are answered by `approve`.
-async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool) -> Ended {
+pub(crate) async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool) -> Ended {
+    let decisions = if approve { Some(json!([])) } else { None };
+    run_deciding(bench, definition, input, decisions).await
+}
+
+/// The same with these decisions of whoever is asked; without, everything is rejected.
+pub(crate) async fn run_deciding(
+    bench: &Bench,
+    definition: &Definition,
+    input: Value,
+    decisions: Option<Value>,
+) -> Ended {
     let mut state = RunState::new();
-    let runtime = json!({"requester": {"login": "staff", "name": "Sam Staff"}});
+    let runtime = json!({"requester": {"login": "staff", "name": "Sam Staff"}, "run": {"number": 7}});
     let run = bench.context("").run;
     let mut events = VecDeque::from([EventKind::Started { run, input, runtime }]);
     let mut timers = BTreeMap::new();
@@ -90,10 +101,14 @@ async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool
                 }
                 Effect::OpenApproval(request) => {
                     let call = request.call;
-                    events.push_back(if approve {
-                        EventKind::CallCompleted { call, output: json!({"outcome": "approved", "decisions": []}) }
-                    } else {
-                        EventKind::CallFailed { call, error: workflow::RunError::rejected("no"), retryable: false }
+                    events.push_back(match &decisions {
+                        Some(decisions) => EventKind::CallCompleted {
+                            call,
+                            output: json!({"outcome": "approved", "decisions": decisions}),
+                        },
+                        None => {
+                            EventKind::CallFailed { call, error: workflow::RunError::rejected("no"), retryable: false }
+                        }
                     });
                 }
                 Effect::SetTimer { timer, at } => {
@@ -134,7 +149,7 @@ async fn organisation() -> Bench {
     bench
 }
 
-async fn organisation_without_mail() -> Bench {
+pub(crate) async fn organisation_without_mail() -> Bench {
     let bench = Bench::new().await;
     bench.connect("directory", "builtin", json!({})).await;
     let mut unit = bench.store.begin().await.unwrap();
@@ -154,13 +169,13 @@ async fn organisation_without_mail() -> Bench {
     bench
 }
 
-fn newcomer() -> Value {
+pub(crate) fn newcomer() -> Value {
     json!({"givenName": "Zoë", "familyName": "Łukasz", "privateEmail": "zoe@example.test", "department": "sales",
         "jobTitle": "Seller", "startDate": "2026-12-01", "contract": "permanent", "language": "en",
         "additionalGroups": ["it-identity"], "note": "We look forward to you."})
 }
 
-fn mails(bench: &Bench) -> Vec<String> {
+pub(crate) fn mails(bench: &Bench) -> Vec<String> {
     std::fs::read_dir(bench.folder.path().join("mail")).map_or_else(
         |_| Vec::new(),
         |entries| entries.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap()).collect(),
@@ -170,7 +185,15 @@ fn mails(bench: &Bench) -> Vec<String> {
 #[tokio::test]
 async fn every_shipped_workflow_is_valid() {
     let bench = Bench::new().await;
-    for path in ["identity/onboard-employee.yaml", "identity/offboard-employee.yaml", "incident/service-down.yaml"] {
+    for path in [
+        "identity/onboard-employee.yaml",
+        "identity/offboard-employee.yaml",
+        "identity/change-department.yaml",
+        "identity/temporary-group-access.yaml",
+        "identity/reset-password.yaml",
+        "identity/recertify-access.yaml",
+        "incident/service-down.yaml",
+    ] {
         let definition = parsed(&bench, path);
         let document = definition.document();
         assert_eq!(path, format!("{}/{}.yaml", document.namespace, document.name));

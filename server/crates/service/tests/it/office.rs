@@ -6,7 +6,7 @@ use connectors::{
     Registry,
     directory::{DirectoryConnector, NoRecorder, Portal},
     egress::{Egress, EgressPolicy, Narrowed},
-    http::HttpConnector,
+    http::{Http, HttpConnector},
     smtp::SmtpConnector,
 };
 use domain::{
@@ -132,8 +132,9 @@ impl Office {
         let vault = Arc::new(Vault::open(&key, Arc::clone(&random)).unwrap());
         let egress = Arc::new(EgressPolicy::default());
         let mail = SmtpConnector::new(Arc::clone(&egress), directory.path().join("mail"));
+        let http = Arc::new(Http::new(egress).unwrap());
         let people = DirectoryConnector::new(
-            Arc::clone(&egress),
+            Arc::clone(&http),
             Portal {
                 store: Arc::clone(&store),
                 vault: Arc::clone(&vault),
@@ -142,11 +143,7 @@ impl Office {
                 recorder: Arc::new(NoRecorder),
             },
         );
-        let connectors = Registry::new(vec![
-            Arc::new(HttpConnector::new(Arc::clone(&egress)).unwrap()),
-            Arc::new(people),
-            Arc::new(mail),
-        ]);
+        let connectors = Registry::new(vec![Arc::new(HttpConnector::over(http)), Arc::new(people), Arc::new(mail)]);
         let mut connectors = connectors.unwrap();
         connectors.allow(engine::CAPABILITIES);
         let fenced = Narrowed { namespace: "fenced".parse().unwrap(), only: vec!["10.0.0.0/8".parse().unwrap()] };

@@ -6,7 +6,7 @@ use ldap3::{Mod, Scope, SearchEntry, ldap_escape};
 use serde_json::{Value, json};
 
 use super::{
-    people::{carries, first, marker},
+    people::{carries, first, marker, values},
     refusal::{code, refused},
     session::{Session, accept, class_filter},
 };
@@ -16,6 +16,8 @@ use crate::Failure;
 const NOBODY: &str = "";
 /// The attribute that lists the members.
 const MEMBER: &str = "member";
+/// More members than these are never listed.
+const MEMBERS: usize = 1_000;
 
 impl Session {
     async fn find_group(&mut self, group: &str) -> Result<Option<SearchEntry>, Failure> {
@@ -39,7 +41,13 @@ impl Session {
         Ok(entry.filter(|entry| carries(entry, &self.settings.key_attribute, key)).map(|entry| created(&entry)))
     }
 
-    pub(super) async fn create_group(&mut self, group: &str, title: Option<&str>, key: &str) -> Result<Value, Failure> {
+    pub(super) async fn create_group(
+        &mut self,
+        group: &str,
+        title: Option<&str>,
+        owner: Option<&str>,
+        key: &str,
+    ) -> Result<Value, Failure> {
         if let Some(entry) = self.find_group(group).await? {
             return if carries(&entry, &self.settings.key_attribute, key) {
                 Ok(created(&entry))
@@ -66,6 +74,10 @@ impl Session {
         if !described.is_empty() {
             attributes.push((text("description"), described));
         }
+        if let Some(owner) = owner {
+            let dn = self.existing_user(owner).await?.dn;
+            attributes.push(one(self.settings.owner_attribute(), &dn));
+        }
         if self.settings.is_active_directory() {
             attributes.push(one("sAMAccountName", group));
         } else {
@@ -73,7 +85,9 @@ impl Session {
         }
         let result = self.add(&dn, attributes).await?;
         accept(&result, "the new group")?;
-        Ok(created(&self.existing_group(group).await?))
+        let made = self.existing_group(group).await;
+        // The group is there: whatever breaks now leaves only the question how the entry looks.
+        made.map(|entry| created(&entry)).map_err(|failure| Failure::unknown(*failure.error))
     }
 
     pub(super) async fn delete_group(&mut self, group: &str) -> Result<Value, Failure> {
@@ -121,6 +135,32 @@ impl Session {
         let mut groups: Vec<Value> = entries.iter().map(view).collect();
         groups.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
         Ok(json!({"groups": groups}))
+    }
+
+    /// Who, and what else, is directly in a group, with the group's owner.
+    pub(super) async fn list_members(&mut self, group: &str) -> Result<Value, Failure> {
+        let dn = self.existing_group(group).await?.dn;
+        let owner = self.settings.owner_attribute();
+        let found = self.search_at(&dn, Scope::Base, "(objectClass=*)", &["cn", "description", MEMBER, owner]).await?;
+        let entry = found
+            .into_iter()
+            .next()
+            .ok_or_else(|| Failure::refused(404, format!("the group {group} is not there any more")))?;
+        let listed: Vec<String> =
+            values(&entry, MEMBER).filter(|member| *member != NOBODY).map(str::to_owned).collect();
+        // Active Directory gives long lists in parts, under a name such as `member;range=0-1499`.
+        let in_parts = entry.attrs.keys().any(|name| name.to_ascii_lowercase().starts_with("member;range="));
+        if in_parts || listed.len() > MEMBERS {
+            let words = format!("the group {group} has more than {MEMBERS} members, too many to be listed");
+            return Err(Failure::refused(413, format!("{words}; divide it into smaller groups")));
+        }
+        let mut members = Vec::with_capacity(listed.len());
+        for member in &listed {
+            members.push(self.member_view(member).await?);
+        }
+        members.sort_by(|a, b| (a["login"].as_str(), a["id"].as_str()).cmp(&(b["login"].as_str(), b["id"].as_str())));
+        let owner = self.login_behind(first(&entry, owner)).await?;
+        Ok(json!({"group": view(&entry), "owner": owner, "members": members}))
     }
 
     /// The names of the groups that a person is directly in, sorted.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use identity::Secret;
-use ldap3::{Mod, SearchEntry, ldap_escape};
+use ldap3::{Mod, Scope, SearchEntry, ldap_escape};
 use serde_json::{Value, json};
 
 use super::{
@@ -11,7 +11,10 @@ use super::{
     session::{Session, accept, class_filter},
     settings::Settings,
 };
-use crate::{Failure, directory::operation::Person};
+use crate::{
+    Failure,
+    directory::operation::{Given, Person},
+};
 
 /// The time that means "for ever" to the password policy of OpenLDAP.
 const LOCKED_FOR_EVER: &str = "000001010000Z";
@@ -20,9 +23,22 @@ const DISABLED: u32 = 0x2;
 /// `NORMAL_ACCOUNT` of `userAccountControl`.
 const NORMAL: u32 = 0x200;
 
+/// Matches whatever stands at a DN.
+const EVERYTHING: &str = "(objectClass=*)";
+
 /// What is read of a person.
-const ATTRIBUTES: [&str; 7] =
-    ["cn", "displayName", "mail", "manager", "userAccountControl", "pwdAccountLockedTime", "objectClass"];
+const ATTRIBUTES: [&str; 10] = [
+    "cn",
+    "displayName",
+    "mail",
+    "manager",
+    "department",
+    "departmentNumber",
+    "title",
+    "userAccountControl",
+    "pwdAccountLockedTime",
+    "objectClass",
+];
 
 impl Session {
     /// The entry of a person; none when nobody has this sign-in name.
@@ -49,14 +65,7 @@ impl Session {
     /// A person as an output shows one.
     pub(super) async fn view(&mut self, login: &str) -> Result<Option<Value>, Failure> {
         let Some(entry) = self.find_user(login).await? else { return Ok(None) };
-        let manager = match first(&entry, "manager") {
-            Some(dn) => {
-                let attribute = self.settings.login_attribute.clone();
-                let found = self.search_at(&dn, ldap3::Scope::Base, "(objectClass=*)", &[&attribute]).await?;
-                found.first().and_then(|manager| first(manager, &attribute))
-            }
-            None => None,
-        };
+        let manager = self.login_behind(first(&entry, "manager")).await?;
         let groups = self.group_names_of(&entry.dn).await?;
         Ok(Some(json!({
             "id": entry.dn,
@@ -65,8 +74,41 @@ impl Session {
             "email": first(&entry, "mail"),
             "active": is_active(&self.settings, &entry),
             "manager": manager,
+            "department": first(&entry, self.settings.department_attribute()),
+            "jobTitle": first(&entry, "title"),
             "groups": groups,
         })))
+    }
+
+    /// The sign-in name of the person at a DN; none when nobody is there.
+    pub(super) async fn login_behind(&mut self, dn: Option<String>) -> Result<Option<String>, Failure> {
+        let Some(dn) = dn else { return Ok(None) };
+        let attribute = self.settings.login_attribute.clone();
+        let found = self.search_at(&dn, Scope::Base, EVERYTHING, &[&attribute]).await?;
+        Ok(found.first().and_then(|entry| first(entry, &attribute)))
+    }
+
+    /// A member of a group as an output shows one: a person, or whatever else is there.
+    pub(super) async fn member_view(&mut self, dn: &str) -> Result<Value, Failure> {
+        let login_attribute = self.settings.login_attribute.clone();
+        let mut attributes = ATTRIBUTES.to_vec();
+        attributes.push(&login_attribute);
+        let found = self.search_at(dn, Scope::Base, EVERYTHING, &attributes).await?.pop();
+        let Some(entry) = found else {
+            return Ok(json!({"id": dn, "login": null, "name": dn, "email": null, "active": false}));
+        };
+        let is_person = self
+            .settings
+            .user_classes
+            .iter()
+            .all(|wanted| values(&entry, "objectClass").any(|class| class.eq_ignore_ascii_case(wanted)));
+        Ok(json!({
+            "id": entry.dn,
+            "login": first(&entry, &login_attribute).filter(|_| is_person),
+            "name": first(&entry, "displayName").or_else(|| first(&entry, "cn")).unwrap_or_else(|| entry.dn.clone()),
+            "email": first(&entry, "mail"),
+            "active": is_active(&self.settings, &entry),
+        }))
     }
 
     pub(super) async fn existing_view(&mut self, login: &str) -> Result<Value, Failure> {
@@ -136,6 +178,8 @@ impl Session {
             set.bytes("unicodePwd", unicode_password(password));
         }
         self.add_details(&mut set, person).await?;
+        // What there is to be none of is not there yet.
+        set.0.retain(|(_, values)| !values.is_empty());
         Ok(set.0)
     }
 
@@ -164,12 +208,9 @@ impl Session {
 
     /// The attributes that creating and changing have in common.
     async fn add_details(&mut self, set: &mut Attributes, person: &Person) -> Result<(), Failure> {
-        let department = if self.settings.is_active_directory() { "department" } else { "departmentNumber" };
         for (name, value) in [
             ("givenName", &person.given_name),
             ("mail", &person.email),
-            (department, &person.department),
-            ("title", &person.job_title),
             ("employeeNumber", &person.employee_number),
             ("telephoneNumber", &person.phone),
         ] {
@@ -177,9 +218,21 @@ impl Session {
                 set.one(name, value);
             }
         }
-        if let Some(manager) = &person.manager {
-            let dn = self.existing_user(manager).await?.dn;
-            set.one("manager", &dn);
+        for (name, value) in [(self.settings.department_attribute(), &person.department), ("title", &person.job_title)]
+        {
+            match value {
+                Given::Unsaid => {}
+                Given::Nothing => set.none(name),
+                Given::Text(value) => set.one(name, value),
+            }
+        }
+        match &person.manager {
+            Given::Unsaid => {}
+            Given::Nothing => set.none("manager"),
+            Given::Text(manager) => {
+                let dn = self.existing_user(manager).await?.dn;
+                set.one("manager", &dn);
+            }
         }
         for (name, value) in &person.attributes {
             match value {
@@ -258,6 +311,10 @@ impl Attributes {
         self.bytes(name, value.as_bytes().to_vec());
     }
 
+    fn none(&mut self, name: &str) {
+        self.put(name, HashSet::new());
+    }
+
     fn many<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a str>) {
         let values = values.map(|value| value.as_bytes().to_vec()).collect();
         self.put(name, values);
@@ -295,7 +352,8 @@ pub(super) fn first(entry: &SearchEntry, attribute: &str) -> Option<String> {
     values(entry, attribute).next().map(str::to_owned)
 }
 
-fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> impl Iterator<Item = &'a str> {
+/// All values of an attribute.
+pub(super) fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> impl Iterator<Item = &'a str> {
     entry
         .attrs
         .iter()

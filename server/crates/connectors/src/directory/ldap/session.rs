@@ -1,12 +1,13 @@
 //! A signed-in connection to a directory.
 
-use std::{collections::HashSet, net::TcpStream as StdTcpStream, sync::Arc, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapResult, Mod, Scope, SearchEntry, StdStream, ldap_escape};
+use ldap3::{Ldap, LdapError, LdapResult, Mod, Scope, SearchEntry, ldap_escape};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 
 use super::{
+    link::Link,
     refusal::{Loss, broken, code, refused},
     settings::Settings,
 };
@@ -20,6 +21,7 @@ const ENTRY_LIMIT: i32 = 1_000;
 /// A connection on which operations are made one after another.
 pub(super) struct Session {
     ldap: Ldap,
+    link: Link,
     pub(super) settings: Settings,
 }
 
@@ -35,35 +37,15 @@ impl Session {
 
     /// Encrypts an open connection, by StartTLS if the settings say so.
     pub(super) async fn encrypt(stream: TcpStream, settings: Settings, config: ClientConfig) -> Result<Self, Failure> {
-        let stream: StdTcpStream = stream
-            .into_std()
-            .map_err(|error| Failure::unreachable(format!("the connection cannot be used: {error}")))?;
-        let options = LdapConnSettings::new()
-            .set_conn_timeout(ANSWER_LIMIT)
-            .set_config(Arc::new(config))
-            .set_starttls(settings.start_tls)
-            .set_std_stream(StdStream::Tcp(stream));
-        let (connection, ldap) = LdapConnAsync::from_url_with_settings(options, &settings.url)
-            .await
-            .map_err(|error| broken(&error, Loss::Nothing))?;
-        // Ends by itself when the last handle is dropped.
-        tokio::spawn(async move {
-            if let Err(error) = connection.drive().await {
-                tracing::debug!(%error, "an LDAP connection ended");
-            }
-        });
-        Ok(Self { ldap, settings })
+        let (link, ldap) = Link::over(stream, &settings, config).await?;
+        Ok(Self { ldap, link, settings })
     }
 
     /// Signs in.
     pub(super) async fn bind(&mut self) -> Result<(), Failure> {
         let password = self.settings.bind_password.clone();
-        let result = self
-            .ldap
-            .with_timeout(ANSWER_LIMIT)
-            .simple_bind(&self.settings.bind_dn, password.expose())
-            .await
-            .map_err(|error| broken(&error, Loss::Nothing))?;
+        let answer = self.ldap.with_timeout(ANSWER_LIMIT).simple_bind(&self.settings.bind_dn, password.expose()).await;
+        let result = self.answered(answer, Loss::Nothing).await?;
         accept(&result, "the sign-in")
     }
 
@@ -105,9 +87,8 @@ impl Session {
             .with_search_options(options)
             .with_timeout(ANSWER_LIMIT)
             .search(base, scope, filter, attributes.to_vec())
-            .await
-            .map_err(|error| broken(&error, Loss::Nothing))?;
-        let ldap3::SearchResult(entries, result) = answer;
+            .await;
+        let ldap3::SearchResult(entries, result) = self.answered(answer, Loss::Nothing).await?;
         if !matches!(result.rc, code::SUCCESS | code::NO_SUCH_OBJECT | SIZE_LIMIT_EXCEEDED) {
             return Err(refused(&result, "the search"));
         }
@@ -125,18 +106,20 @@ impl Session {
         dn: &str,
         attributes: Vec<(Vec<u8>, HashSet<Vec<u8>>)>,
     ) -> Result<LdapResult, Failure> {
-        self.ldap.with_timeout(ANSWER_LIMIT).add(dn, attributes).await.map_err(|error| broken(&error, Loss::Unknown))
+        let answer = self.ldap.with_timeout(ANSWER_LIMIT).add(dn, attributes).await;
+        self.answered(answer, Loss::Unknown).await
     }
 
     /// Changes an entry in a way that may be repeated.
     pub(super) async fn modify(&mut self, dn: &str, changes: Vec<Mod<Vec<u8>>>) -> Result<LdapResult, Failure> {
-        self.ldap.with_timeout(ANSWER_LIMIT).modify(dn, changes).await.map_err(|error| broken(&error, Loss::Repeatable))
+        let answer = self.ldap.with_timeout(ANSWER_LIMIT).modify(dn, changes).await;
+        self.answered(answer, Loss::Repeatable).await
     }
 
     /// Deletes an entry; false when it is not there.
     pub(super) async fn delete(&mut self, dn: &str) -> Result<bool, Failure> {
-        let result =
-            self.ldap.with_timeout(ANSWER_LIMIT).delete(dn).await.map_err(|error| broken(&error, Loss::Repeatable))?;
+        let answer = self.ldap.with_timeout(ANSWER_LIMIT).delete(dn).await;
+        let result = self.answered(answer, Loss::Repeatable).await?;
         if result.rc == code::NO_SUCH_OBJECT {
             return Ok(false);
         }
@@ -146,13 +129,20 @@ impl Session {
     /// Sets a password by the extended operation, so that the server hashes it as its policy says.
     pub(super) async fn modify_password(&mut self, dn: &str, password: &str) -> Result<(), Failure> {
         let operation = ldap3::exop::PasswordModify { user_id: Some(dn), old_pass: None, new_pass: Some(password) };
-        let ldap3::result::ExopResult(_, result) = self
-            .ldap
-            .with_timeout(ANSWER_LIMIT)
-            .extended(operation)
-            .await
-            .map_err(|error| broken(&error, Loss::Repeatable))?;
+        let answer = self.ldap.with_timeout(ANSWER_LIMIT).extended(operation).await;
+        let ldap3::result::ExopResult(_, result) = self.answered(answer, Loss::Repeatable).await?;
         accept(&result, "the new password")
+    }
+
+    /// An answer, or what it means that there is none.
+    async fn answered<T>(&mut self, answer: Result<T, LdapError>, loss: Loss) -> Result<T, Failure> {
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                let end = self.link.end(&error).await;
+                Err(broken(&error, end, loss))
+            }
+        }
     }
 }
 

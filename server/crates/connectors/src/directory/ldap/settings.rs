@@ -39,7 +39,6 @@ struct Raw {
 
 /// Settings, complete.
 pub(super) struct Settings {
-    pub(super) url: Url,
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) start_tls: bool,
@@ -88,7 +87,6 @@ impl Settings {
                 .unwrap_or_else(|| if ad { "sAMAccountName" } else { "uid" }.to_owned()),
             key_attribute: raw.key_attribute.unwrap_or_else(|| "description".to_owned()),
             upn_suffix: raw.upn_suffix.unwrap_or_else(|| domain_of(base)),
-            url: raw.url,
             host,
             port,
             start_tls: raw.start_tls && !encrypted,
@@ -102,6 +100,16 @@ impl Settings {
 
     pub(super) fn is_active_directory(&self) -> bool {
         self.flavour == Flavour::ActiveDirectory
+    }
+
+    /// The attribute of the department.
+    pub(super) fn department_attribute(&self) -> &'static str {
+        if self.is_active_directory() { "department" } else { "departmentNumber" }
+    }
+
+    /// The attribute that names the owner of a group.
+    pub(super) fn owner_attribute(&self) -> &'static str {
+        if self.is_active_directory() { "managedBy" } else { "owner" }
     }
 
     /// The DN of a new person. What a definition says cannot leave its place in it.
