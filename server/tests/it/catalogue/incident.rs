@@ -36,7 +36,8 @@ async fn document(bucket: &str) -> String {
 
 #[tokio::test]
 async fn an_alert_whose_remedy_helps_is_closed_with_a_document_whatever_dies() {
-    let (mut portal, traces, bucket, mailbox) = (portal().await, Traces::new("alert"), unique("reviews"), unique("duty"));
+    let (mut portal, traces, bucket, mailbox) =
+        (portal().await, Traces::new("alert"), unique("reviews"), unique("duty"));
     s3(Method::PUT, &bucket).await;
     let run = portal.launch("incident/triage-alert", &alert(&traces, &bucket, &mailbox)).await;
     portal.kill_when(&run, "applyRemedy").await;
@@ -52,11 +53,16 @@ async fn an_alert_whose_remedy_helps_is_closed_with_a_document_whatever_dies() {
 
 #[tokio::test]
 async fn a_remedy_that_does_not_help_is_taken_back_and_the_alert_escalated() {
-    let (portal, traces, bucket, mailbox) = (portal().await, Traces::new("hopeless"), unique("reviews"), unique("duty"));
+    let (portal, traces, bucket, mailbox) =
+        (portal().await, Traces::new("hopeless"), unique("reviews"), unique("duty"));
     s3(Method::PUT, &bucket).await;
     let mut input = alert(&traces, &bucket, &mailbox);
     let declined = portal.run("incident/triage-alert", &input, Answer::Reject).await;
-    assert_eq!((&declined["output"]["decision"], traces.of("service")), (&json!("declined"), String::new()), "{declined:#}");
+    assert_eq!(
+        (&declined["output"]["decision"], traces.of("service")),
+        (&json!("declined"), String::new()),
+        "{declined:#}"
+    );
 
     input["remedy"] = json!(traces.command("echo restarted >> HERE/service; exit 1"));
     input["check"] = json!("false");
@@ -115,7 +121,11 @@ async fn a_full_disk_has_room_again_by_exactly_the_files_that_were_approved_what
     let run = portal.launch("incident/disk-full", &input).await;
     portal.kill_when(&run, "free").await;
     let ended = portal.complete(&run).await;
-    assert_eq!((&ended["output"]["outcome"], &ended["output"]["files"]), (&json!("there is room again"), &json!(1)), "{ended:#}");
+    assert_eq!(
+        (&ended["output"]["outcome"], &ended["output"]["files"]),
+        (&json!("there is room again"), &json!(1)),
+        "{ended:#}"
+    );
     assert_eq!(disk.files(), ["shop.log.1.gz", "today.log"]);
 
     // Where there is nothing old, nothing is touched, and somebody is told.
@@ -202,13 +212,20 @@ async fn a_certificate_is_renewed_or_the_old_one_is_put_back_whatever_dies() {
     let service = Service::start(&traces);
     assert_eq!(service.shows(), "0101");
     // What it renews to is good for two days only.
-    let ended =
-        portal.run("incident/certificate-expiring", &service.input(&service.certificate("0202", 2), &mailbox), Answer::Approve).await;
+    let ended = portal
+        .run(
+            "incident/certificate-expiring",
+            &service.input(&service.certificate("0202", 2), &mailbox),
+            Answer::Approve,
+        )
+        .await;
     assert_eq!((&ended["status"], &ended["compensated"]), (&json!("faulted"), &json!(true)), "{ended:#}");
     assert_eq!((service.shows().as_str(), copies(&traces.0)), ("0101", 0));
     assert_eq!(mails_to(&format!("{mailbox}-escalation@example.test")).await.len(), 1);
 
-    let run = portal.launch("incident/certificate-expiring", &service.input(&service.certificate("0303", 90), &mailbox)).await;
+    let run = portal
+        .launch("incident/certificate-expiring", &service.input(&service.certificate("0303", 90), &mailbox))
+        .await;
     portal.kill_when(&run, "renew").await;
     let ended = portal.complete(&run).await;
     assert_eq!(ended["output"]["outcome"], "renewed", "{ended:#}");

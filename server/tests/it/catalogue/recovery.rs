@@ -151,7 +151,10 @@ async fn a_backup_is_kept_only_when_it_was_restored_whatever_dies() {
     let folder = database.shared_folder();
     let mut portal =
         Portal::open(&[lab::to("sshd", "database-hosts"), lab::to("s3", "storage"), lab::to("smtp", "mail")]).await;
-    database.sql(Which::Primary, "CREATE TABLE orders AS SELECT n, md5(n::text) AS code FROM generate_series(1, 5000) AS n");
+    database.sql(
+        Which::Primary,
+        "CREATE TABLE orders AS SELECT n, md5(n::text) AS code FROM generate_series(1, 5000) AS n",
+    );
     database.sql(Which::Primary, "CREATE TABLE empty (n int)");
     let input = backup(&database, &bucket, &folder, &mailbox);
     let run = portal.launch("recovery/prove-backup", &input).await;

@@ -142,6 +142,10 @@ impl Drop for Replication {
     fn drop(&mut self) {
         let script = repository().join("end2end/lab/service.sh");
         // An error only says that there is nothing left to end.
-        let _ = Command::new("bash").args(["-c", ". \"$0\"; stop_service \"$1\""]).arg(script).arg(self.folder.path()).status();
+        let _ = Command::new("bash")
+            .args(["-c", ". \"$0\"; stop_service \"$1\""])
+            .arg(script)
+            .arg(self.folder.path())
+            .status();
     }
 }

@@ -8,7 +8,7 @@ use crate::server::client;
 
 /// A name that nothing else has.
 pub(crate) fn unique(name: &str) -> String {
-    format!("{name}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
+    format!("{name}-{:08x}", rand::random::<u32>())
 }
 
 /// The mails that came for an address, in order.
@@ -19,7 +19,8 @@ pub(crate) async fn mails_to(address: &str) -> Vec<Value> {
 
 /// What S3 says of a path that it must know; moto believes every signature.
 pub(crate) async fn s3(method: Method, path: &str) -> String {
-    let signed = "AWS4-HMAC-SHA256 Credential=test/20261101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none";
+    let signed =
+        "AWS4-HMAC-SHA256 Credential=test/20261101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none";
     let url = format!("{}/{path}", lab::setting("TEST_S3_URL"));
     let answer = client().request(method, url).header("authorization", signed).send().await.unwrap();
     let (status, text) = (answer.status(), answer.text().await.unwrap());

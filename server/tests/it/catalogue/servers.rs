@@ -54,7 +54,11 @@ async fn each_server_of_a_group_is_updated_once_whatever_dies() {
     for server in ["web1", "web2", "web3"] {
         assert_eq!(traces.of(server), "updated\n", "{server}");
     }
-    assert_eq!((&ended["output"]["restartDue"], &ended["output"]["failed"]), (&json!(["web2"]), &json!([])), "{ended:#}");
+    assert_eq!(
+        (&ended["output"]["restartDue"], &ended["output"]["failed"]),
+        (&json!(["web2"]), &json!([])),
+        "{ended:#}"
+    );
     assert_eq!(mails_to(&format!("{mailbox}@example.test")).await[0]["subject"], "Servers updated");
 }
 
@@ -66,7 +70,10 @@ async fn a_server_that_is_ill_after_its_update_is_taken_back_and_stops_the_waves
     input["update"] = json!(traces.command("echo updated >> HERE/$1; if [ $1 = web2 ]; then touch HERE/web2.ill; fi"));
     let ended = portal.run("servers/patch-group", &input, Answer::Approve).await;
     assert_eq!(ended["status"], "faulted", "{ended:#}");
-    assert_eq!((traces.of("web1"), traces.of("web2"), traces.of("web3")), ("updated\n".into(), "updated\nback\n".into(), String::new()));
+    assert_eq!(
+        (traces.of("web1"), traces.of("web2"), traces.of("web3")),
+        ("updated\n".into(), "updated\nback\n".into(), String::new())
+    );
     let mails = mails_to(&format!("{mailbox}@example.test")).await;
     let text = mails[0]["text"].as_str().unwrap();
     assert!(text.contains("Not begun: web3") && text.contains("taken back"), "{text}");
@@ -104,7 +111,8 @@ async fn where_a_command_fails_all_that_were_begun_are_taken_back_and_no_other_i
 
 #[tokio::test]
 async fn what_has_drifted_is_the_new_baseline_only_if_somebody_says_so_whatever_dies() {
-    let (mut portal, traces, mailbox, bucket) = (portal().await, Traces::new("drift"), unique("ops"), unique("baselines"));
+    let (mut portal, traces, mailbox, bucket) =
+        (portal().await, Traces::new("drift"), unique("ops"), unique("baselines"));
     s3(Method::PUT, &bucket).await;
     let watched = traces.0.join("motd");
     std::fs::write(&watched, "welcome").unwrap();
@@ -113,7 +121,11 @@ async fn what_has_drifted_is_the_new_baseline_only_if_somebody_says_so_whatever_
     });
     let workflow = "servers/check-baseline";
     let first = portal.run(workflow, &input, Answer::Approve).await;
-    assert_eq!((&first["output"]["outcome"], &first["output"]["servers"][0]["isNew"]), (&json!("accepted"), &json!(true)), "{first:#}");
+    assert_eq!(
+        (&first["output"]["outcome"], &first["output"]["servers"][0]["isNew"]),
+        (&json!("accepted"), &json!(true)),
+        "{first:#}"
+    );
     let kept = s3(Method::GET, &format!("{bucket}/baselines/web1.json")).await;
     assert_eq!(serde_json::from_str::<Vec<String>>(&kept).unwrap().len(), 1, "{kept}");
     let same = portal.run(workflow, &input, Answer::Reject).await;
