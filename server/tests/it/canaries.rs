@@ -91,6 +91,10 @@ fn connections() -> Vec<(&'static str, Value)> {
         "flavour": "slack", "url": format!("http://127.0.0.1:9/{}", canary("chat")),
         "clientCertificate": "none", "clientKey": canary("key of chat"),
     });
+    let nats = json!({
+        "host": "127.0.0.1", "port": 9, "username": "portal", "password": canary("nats"), "token": canary("natstoken"),
+        "clientCertificate": "none", "clientKey": canary("key of nats"),
+    });
     vec![
         ("ldap", ldap),
         ("smtp", smtp),
@@ -104,6 +108,7 @@ fn connections() -> Vec<(&'static str, Value)> {
         ("dns", dns),
         ("chat", chat),
         ("ticket", ticket),
+        ("nats", nats),
     ]
 }
 
