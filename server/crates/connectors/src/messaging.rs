@@ -111,9 +111,7 @@ impl Connector for MessagingConnector {
 
     async fn execute(&self, request: &Request, context: &CallContext) -> Outcome {
         match parts(request) {
-            Ok((settings, operation)) => {
-                nats::call(&settings, &operation, request.idempotent, context).await.into()
-            }
+            Ok((settings, operation)) => nats::call(&settings, &operation, request.idempotent, context).await.into(),
             Err(failure) => Err(failure).into(),
         }
     }

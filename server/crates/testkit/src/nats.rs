@@ -52,19 +52,20 @@ impl NatsConsole {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let inbox = format!("_INBOX.console-{}", stream.local_addr().unwrap().port());
         let mut console = Self { stream: BufReader::new(stream), inbox };
-        assert!(console.line().await.starts_with("INFO "));
+        assert!(console.line().await.starts_with("INFO "), "it is no NATS server");
         let options = serde_json::json!({
             "user": "console", "pass": password, "verbose": false, "headers": true, "no_responders": true, "lang": "test", "version": "1",
         });
-        console.write(format!("CONNECT {options}\r\nSUB {}.* 1\r\nPING\r\n", console.inbox).as_bytes()).await;
-        assert_eq!(console.line().await, "PONG");
+        console.write(format!("CONNECT {options}\r\nSUB {}.* 1\r\n", console.inbox).as_bytes()).await;
+        console.settle().await;
         console
     }
 
     /// Asks, and gives what is answered.
     pub async fn ask(&mut self, subject: &str, payload: &Value) -> Value {
         let reply = format!("{}.answer", self.inbox);
-        let payload = payload.to_string();
+        // Where nothing is to be said, the server wants nothing.
+        let payload = if payload.is_null() { String::new() } else { payload.to_string() };
         let packet = format!("PUB {subject} {reply} {}\r\n{payload}\r\n", payload.len());
         self.write(packet.as_bytes()).await;
         loop {
@@ -77,8 +78,8 @@ impl NatsConsole {
 
     /// Hears what is sent on a subject from now on.
     pub async fn listen(&mut self, subject: &str) {
-        self.write(format!("SUB {subject} 2\r\nPING\r\n").as_bytes()).await;
-        assert_eq!(self.line().await, "PONG");
+        self.write(format!("SUB {subject} 2\r\n").as_bytes()).await;
+        self.settle().await;
     }
 
     /// Sends a message with these headers (lines without their ends).
@@ -95,33 +96,26 @@ impl NatsConsole {
 
     /// The next message.
     pub async fn next(&mut self) -> Heard {
-        loop {
-            let line = self.line().await;
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let (head, [subject, _, more @ ..]) = (match words.first() {
-                Some(&"HMSG") => 2,
-                Some(&"MSG") => 1,
-                Some(&"PING") => {
-                    self.write(b"PONG\r\n").await;
-                    continue;
-                }
-                _ => panic!("the server says {line}"),
-            }, words.get(1..).unwrap_or_default()) else {
-                panic!("the server says {line}")
-            };
-            let (reply, sizes) = more.split_at(more.len() - head);
-            let sizes: Vec<usize> = sizes.iter().map(|size| size.parse().unwrap()).collect();
-            let (size, headers) = (sizes.last().copied().unwrap(), if head == 2 { sizes.first().copied().unwrap() } else { 0 });
-            let mut content = vec![0; size + 2];
-            timeout(PATIENCE, self.stream.read_exact(&mut content)).await.unwrap().unwrap();
-            content.truncate(size);
-            let payload = content.split_off(headers);
-            return Heard {
-                subject: (*subject).to_owned(),
-                reply: reply.first().map(|reply| (*reply).to_owned()),
-                headers: String::from_utf8(content).unwrap(),
-                payload,
-            };
+        let line = self.packet().await;
+        // MSG SUBJECT NUMBER [REPLY] SIZE, or HMSG SUBJECT NUMBER [REPLY] HEADERS SIZE.
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let sizes = match words[0] {
+            "MSG" => 1,
+            "HMSG" => 2,
+            _ => panic!("the server says {line}"),
+        };
+        let (about, sizes) = words.split_at(words.len() - sizes);
+        let sizes: Vec<usize> = sizes.iter().map(|size| size.parse().unwrap()).collect();
+        let (headers, size) = (if sizes.len() == 2 { sizes[0] } else { 0 }, sizes[sizes.len() - 1]);
+        let mut content = vec![0; size + 2];
+        timeout(PATIENCE, self.stream.read_exact(&mut content)).await.unwrap().unwrap();
+        content.truncate(size);
+        let payload = content.split_off(headers);
+        Heard {
+            subject: about[1].to_owned(),
+            reply: about.get(3).map(|reply| (*reply).to_owned()),
+            headers: String::from_utf8(content).unwrap(),
+            payload,
         }
     }
 
@@ -168,6 +162,22 @@ impl NatsConsole {
     pub async fn count(&mut self, stream: &str) -> u64 {
         let about = self.ask(&format!("$JS.API.STREAM.INFO.{stream}"), &Value::Null).await;
         about["state"]["messages"].as_u64().unwrap()
+    }
+
+    /// Waits until the server has dealt with everything so far.
+    async fn settle(&mut self) {
+        self.write(b"PING\r\n").await;
+        assert_eq!(self.packet().await, "PONG");
+    }
+
+    /// The first line of what the server says next, for us.
+    async fn packet(&mut self) -> String {
+        loop {
+            match self.line().await {
+                line if line == "PING" => self.write(b"PONG\r\n").await,
+                line => return line,
+            }
+        }
     }
 
     async fn write(&mut self, bytes: &[u8]) {

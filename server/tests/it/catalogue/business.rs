@@ -97,7 +97,8 @@ impl Company {
         let (payments_kept, accounts) = (Kept::default(), Kept::default());
         let http = async |router: Router| json!({"baseUrl": serve(router).await});
         let mut broker =
-            NatsConsole::open(lab::setting("TEST_NATS_PORT").parse().unwrap(), &lab::setting("TEST_NATS_PASSWORD")).await;
+            NatsConsole::open(lab::setting("TEST_NATS_PORT").parse().unwrap(), &lab::setting("TEST_NATS_PASSWORD"))
+                .await;
         broker.have_stream("BUSINESS", &["orders.>", "customers.>"]).await;
         let portal = Portal::open(&[
             ("shop", "postgresql".to_owned(), shop.connection()),
@@ -175,7 +176,10 @@ async fn an_order_is_fulfilled_once_whatever_dies() {
     let ended = company.portal.complete(&run).await;
     assert_eq!((&ended["output"]["total"], &ended["output"]["parcel"]), (&json!(9980), &json!("P-9")), "{ended:#}");
     assert_eq!((&ended["output"]["stock"], &ended["output"]["mail"]), (&json!("settled"), &json!("sent")), "{ended:#}");
-    assert_eq!((company.stock("lamp-1").await, company.reservation(&number).await), ((8, 0), Some("shipped".to_owned())));
+    assert_eq!(
+        (company.stock("lamp-1").await, company.reservation(&number).await),
+        ((8, 0), Some("shipped".to_owned()))
+    );
     assert_eq!(company.payments.statuses(), ["captured"]);
     assert_eq!(company.told("orders.released", &number).await, 1);
     assert_eq!(company.told("orders.withdrawn", &number).await, 0);

@@ -70,7 +70,8 @@ fn service_now(records: &Records) -> Router {
     };
     let find = |State(records): State<Records>, Query(query): Query<HashMap<String, String>>| async move {
         let wanted = query["sysparm_query"].split_once('=').map(|(field, value)| (field.to_owned(), json!(value)));
-        let found = records.all().into_iter().find(|one| wanted.as_ref().is_some_and(|(field, value)| one[field] == *value));
+        let found =
+            records.all().into_iter().find(|one| wanted.as_ref().is_some_and(|(field, value)| one[field] == *value));
         Json(json!({"result": found.into_iter().collect::<Vec<_>>()}))
     };
     let change = |State(records): State<Records>, Path(id): Path<String>, Json(fields): Json<Value>| async move {
@@ -206,7 +207,11 @@ async fn a_ticket_that_is_closed_there_ends_its_run_and_one_that_is_cancelled_is
     desk.portal.reach(&run, "look", &["completed"]).await;
     desk.records.change(&format!("{:032}", 1), &json!({"state": "Resolved"})).unwrap();
     let ended = desk.portal.complete(&run).await;
-    assert_eq!((&ended["output"]["status"], &ended["output"]["passedOn"]), (&json!("Resolved"), &json!(0)), "{ended:#}");
+    assert_eq!(
+        (&ended["output"]["status"], &ended["output"]["passedOn"]),
+        (&json!("Resolved"), &json!(0)),
+        "{ended:#}"
+    );
 
     let run = desk.portal.launch("desk/mirror-ticket", &input("T-2", "PT1H")).await;
     desk.portal.reach(&run, "look", &["completed"]).await;

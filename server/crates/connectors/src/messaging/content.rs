@@ -41,9 +41,7 @@ pub(super) fn bytes_of(content: &Value, encoding: Encoding) -> Result<Vec<u8>, F
     match encoding {
         Encoding::Json => Ok(content.to_string().into_bytes()),
         Encoding::Text => Ok(text()?.as_bytes().to_vec()),
-        Encoding::Base64 => {
-            STANDARD.decode(text()?).map_err(|_| Failure::configuration("the content is not base64"))
-        }
+        Encoding::Base64 => STANDARD.decode(text()?).map_err(|_| Failure::configuration("the content is not base64")),
     }
 }
 

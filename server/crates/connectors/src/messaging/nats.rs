@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use watermelon_proto::{
     ServerMessage, StatusCode,
     headers::{HeaderMap, HeaderName, HeaderValue},
+    proto::{ClientOp, FramedEncoder},
 };
 use workflow::{RunError, StandardError};
 
@@ -26,8 +27,6 @@ use crate::{
 };
 use session::{Outgoing, Session, Trouble, subject};
 
-/// How long an answer may take, if the task has no timeout of its own.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// By which a stream, and whoever takes the message, knows it again.
 const MESSAGE_ID: &str = "Nats-Msg-Id";
 const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
@@ -100,9 +99,7 @@ async fn ended<T>(
     repeatable: bool,
     exchange: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    // A call that waits by itself is the shorter one, or has a task with more time.
-    let limit = if context.deadline.is_some() { context.limit() } else { ANSWER_LIMIT.max(context.limit()) };
-    match timeout(limit, exchange).await {
+    match timeout(context.limit(), exchange).await {
         Ok(ended) => ended,
         Err(_) => {
             let words = format!("the NATS server {} did not answer in the time that the task has", settings.host);
@@ -167,26 +164,27 @@ async fn request(
 /// What a service says against the request.
 fn failed(subject: &str, answer: &ServerMessage) -> Option<Failure> {
     let code = header(answer, SERVICE_CODE)?;
-    let status = code.parse().ok().filter(|code| (400..600).contains(code)).unwrap_or(500);
+    let status = code.parse::<u16>().ok().filter(|code| (400..600).contains(code)).unwrap_or(500);
     let words = header(answer, SERVICE_ERROR).unwrap_or_else(|| "without words".to_owned());
     Some(Failure::refused(status, format!("who answers on {subject} says ({code}): {words}")))
 }
 
 fn header(message: &ServerMessage, name: &'static str) -> Option<String> {
     let value = message.base.headers.get(&HeaderName::from_static(name))?;
-    Some(text_of(value))
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-fn text_of(value: &HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_ref()).into_owned()
-}
-
-/// The headers that a message came with.
+/// The headers that a message came with. The crate tells them by their names only, so that they are read as it writes them.
 fn headers(message: &ServerMessage) -> Value {
+    let mut message = message.base.clone();
+    message.payload.clear();
+    let written = FramedEncoder::new().encode(&ClientOp::Publish { message });
+    let written = String::from_utf8_lossy(&written);
     let mut headers = Map::new();
-    for (name, mut values) in message.base.headers.iter() {
-        if let Some(value) = values.next() {
-            headers.insert(name.as_str().to_lowercase(), Value::String(text_of(value)));
+    // After the line of the packet and that of the version, up to an empty one.
+    for line in written.split("\r\n").skip(2).take_while(|line| !line.is_empty()) {
+        if let Some((name, value)) = line.split_once(':') {
+            headers.entry(name.to_lowercase()).or_insert_with(|| Value::String(value.trim_start().to_owned()));
         }
     }
     Value::Object(headers)
@@ -217,7 +215,9 @@ pub(super) async fn check(settings: &Settings, policy: &EgressPolicy, ids: &dyn 
     match timeout(CONNECT_LIMIT, stream::about(&mut session)).await {
         Ok(Ok(words)) => steps.pass("right", &words),
         Ok(Err(failure)) => return steps.fail("right", failure.detail()),
-        Err(_) => return steps.fail("right", "the server does not answer about its streams; see whether JetStream is well"),
+        Err(_) => {
+            return steps.fail("right", "the server does not answer about its streams; see whether JetStream is well");
+        }
     }
     steps.done()
 }

@@ -137,11 +137,8 @@ pub(super) fn output() -> Value {
 /// Of the output of one operation.
 pub(super) fn output_of(operation: &OperationEntry) -> Value {
     let all = output_properties();
-    let properties: Map<String, Value> = operation
-        .output
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), all.get(name)?.clone())))
-        .collect();
+    let properties: Map<String, Value> =
+        operation.output.iter().filter_map(|name| Some(((*name).to_owned(), all.get(name)?.clone()))).collect();
     json!({"type": "object", "required": operation.output, "properties": properties})
 }
 

@@ -93,7 +93,8 @@ async fn a_stream_keeps_a_message_once_however_often_it_is_published() {
     assert_eq!((&again["sequence"], &again["duplicate"]), (&json!(1), &json!(true)));
     assert_eq!(lab.console.count("KEPT").await, 1);
     done(lab.call("publish", "key-2", order).await);
-    let raw = json!({"subject": lab.subject("raw"), "content": "AP8=", "encoding": "base64", "contentType": "image/png"});
+    let raw =
+        json!({"subject": lab.subject("raw"), "content": "AP8=", "encoding": "base64", "contentType": "image/png"});
     done(lab.call("publish", "key-3", raw).await);
     let text = json!({"subject": lab.subject("text"), "content": "7 apples", "encoding": "text"});
     done(lab.call("publish", "key-4", text).await);
@@ -101,13 +102,13 @@ async fn a_stream_keeps_a_message_once_however_often_it_is_published() {
     let messages = lab.receive(10).await;
     let seen: Vec<_> = messages.iter().map(|one| (&one["content"], one["encoding"].as_str().unwrap())).collect();
     let order = json!({"order": 7, "note": "Grüße"});
-    assert_eq!(
-        seen,
-        [(&order, "json"), (&order, "json"), (&json!("AP8="), "base64"), (&json!("7 apples"), "text")]
-    );
+    assert_eq!(seen, [(&order, "json"), (&order, "json"), (&json!("AP8="), "base64"), (&json!("7 apples"), "text")]);
     let headers = &messages[0]["headers"];
     assert_eq!((&headers["nats-msg-id"], &headers["trace"]), (&json!("key-1"), &json!("a b")));
-    assert_eq!((&headers["content-type"], &messages[2]["headers"]["content-type"]), (&json!("application/json"), &json!("image/png")));
+    assert_eq!(
+        (&headers["content-type"], &messages[2]["headers"]["content-type"]),
+        (&json!("application/json"), &json!("image/png"))
+    );
     assert_eq!((&messages[0]["sequence"], &messages[0]["deliveries"]), (&json!(1), &json!(1)));
 
     let elsewhere = json!({"subject": lab.subject("new"), "content": 1, "stream": "OTHER"});
@@ -128,7 +129,10 @@ async fn a_stream_keeps_a_message_once_however_often_it_is_published() {
 async fn what_was_received_comes_again_until_it_is_acknowledged() {
     let Some(mut lab) = Lab::with_stream("taken").await else { return };
     for order in 1..=3 {
-        done(lab.call("publish", &format!("taken-{order}"), json!({"subject": lab.subject("new"), "content": order})).await);
+        done(
+            lab.call("publish", &format!("taken-{order}"), json!({"subject": lab.subject("new"), "content": order}))
+                .await,
+        );
     }
     let receipts = |messages: &[Value]| -> Vec<Value> { messages.iter().map(|one| one["receipt"].clone()).collect() };
     let first = lab.receive(1).await;
@@ -162,7 +166,8 @@ async fn whoever_listens_hears_and_answers() {
     let Some(mut lab) = Lab::find("asked").await else { return };
     let subject = lab.subject("price");
     lab.console.listen(&subject).await;
-    let told = done(lab.call("publish", "key-1", json!({"subject": subject, "content": "hello", "stored": false})).await);
+    let told =
+        done(lab.call("publish", "key-1", json!({"subject": subject, "content": "hello", "stored": false})).await);
     assert_eq!(told, json!({"stored": false, "stream": null, "sequence": null, "duplicate": false}));
     let heard = lab.console.next().await;
     assert_eq!((heard.json(), heard.reply), (json!("hello"), None));
@@ -367,7 +372,10 @@ async fn faults_are_told_apart() {
     let huge = [b"MSG x 1 900000000\r\n".as_slice(), &[b'x'; 6 * 1024 * 1024]].concat();
     let port = answering(huge.leak(), false).await;
     let outcome = call(port, "request", message(json!({})), false).await;
-    assert!(matches!(&outcome, Outcome::Unknown(error) if error.to_string().contains("more than 5 MiB")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Unknown(error) if error.to_string().contains("more than 5 MiB")),
+        "{outcome:?}"
+    );
 
     let port = answering(b"", false).await;
     let bench = Bench::new().await;

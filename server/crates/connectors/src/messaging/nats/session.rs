@@ -125,7 +125,9 @@ impl Session {
             (way, Failure::unreachable(words))
         })?;
         let stream = match settings.encryption {
-            Encryption::Tls => Either::Right(encrypt(settings, &greeting, stream).await.map_err(|failure| (way, failure))?),
+            Encryption::Tls => {
+                Either::Right(encrypt(settings, &greeting, stream).await.map_err(|failure| (way, failure))?)
+            }
             Encryption::None if greeting.tls_required => {
                 let words = format!("{host} requires TLS: set encryption to tls in the connection's settings");
                 return Err((way, Failure::configuration(words)));
@@ -374,7 +376,9 @@ fn refused(host: &str, error: &ServerError) -> Failure {
     match error {
         ServerError::AuthorizationViolation | ServerError::AuthorizationTimeout => no(
             StandardError::Authentication,
-            format!("{host} does not accept the sign-in; enter user name and password, or the token, as its configuration has them"),
+            format!(
+                "{host} does not accept the sign-in; enter user name and password, or the token, as its configuration has them"
+            ),
         ),
         ServerError::PublishPermissionViolation => no(
             StandardError::Authorization,
@@ -390,9 +394,9 @@ fn refused(host: &str, error: &ServerError) -> Failure {
         ServerError::TlsRequired => {
             Failure::configuration(format!("{host} requires TLS: set encryption to tls in the connection's settings"))
         }
-        ServerError::ConnectionAttemptedToWrongPort => {
-            Failure::configuration(format!("the port is for servers among themselves; enter that for clients of {host}"))
-        }
+        ServerError::ConnectionAttemptedToWrongPort => Failure::configuration(format!(
+            "the port is for servers among themselves; enter that for clients of {host}"
+        )),
         ServerError::MaximumPayloadViolation => {
             Failure::refused(413, format!("the message is larger than {host} takes; send less"))
         }

@@ -91,12 +91,17 @@ pub(super) async fn receive(
     find(session, stream, consumer).await?;
     let expires = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
     let asked = json!({"batch": limit, "expires": expires, "max_bytes": TAKEN_AT_ONCE}).to_string();
-    session.begin(bare(&format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"), asked.into_bytes())?).await.map_err(lost)?;
+    session
+        .begin(bare(&format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"), asked.into_bytes())?)
+        .await
+        .map_err(lost)?;
     let late = Instant::now() + patience + GRACE;
     let mut messages = Vec::new();
     while messages.len() < usize::from(limit) {
         let Ok(answer) = timeout_at(late, session.answer()).await else {
-            return Err(lost(Trouble::Broken(format!("the consumer {consumer} does not answer; see whether it is well"))));
+            return Err(lost(Trouble::Broken(format!(
+                "the consumer {consumer} does not answer; see whether it is well"
+            ))));
         };
         let answer = answer.map_err(lost)?;
         match (answer.status_code.map(u16::from), receipt(&answer)) {
