@@ -13,7 +13,7 @@ use super::{steps::decider_names, workflow_href};
 use crate::{
     api::catalogue::catalogue,
     components::{
-        EmptyState, FilterChip, Glyph, Icon, PageHeader, RiskBadge, SearchForm, Skeleton, duration_text, load,
+        Badge, EmptyState, FilterChip, Glyph, Icon, PageHeader, RiskBadge, SearchForm, Skeleton, duration_text, load,
     },
     data::Data,
     i18n::{Texts, use_texts},
@@ -196,7 +196,11 @@ fn ItemCard(item: CatalogueItem) -> impl IntoView {
                     <dd>{decides}</dd>
                 </div>
             </dl>
-            <div class="item-card__foot"><RiskBadge risk=item.risk/></div>
+            <div class="item-card__foot">
+                <RiskBadge risk=item.risk/>
+                {(!item.missing_connections.is_empty())
+                    .then(|| view! { <Badge label=t.catalogue.not_set_up()/> })}
+            </div>
         </article>
     }
 }
