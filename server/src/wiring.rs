@@ -22,6 +22,7 @@ use connectors::{
     http::{Http, HttpConnector},
     mcp::McpConnector,
     network::{self, NetworkConnector},
+    messaging::{self, MessagingConnector},
     openapi::OpenApiConnector,
     resource::Resources,
     s3::{self, S3Connector},
@@ -334,6 +335,8 @@ fn registry(
     connectors.push(Arc::new(GitConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(DnsConnector::new(Arc::clone(&policy), clock)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(http), portal)));
+    connectors.push(Arc::new(MessagingConnector::new(Arc::clone(&policy), Arc::new(SystemIds))));
+    connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&policy), portal)));
     connectors.push(Arc::new(SmtpConnector::new(Arc::clone(&policy), folders.mails)));
     connectors.push(Arc::new(SshConnector::new(Arc::clone(&policy))));
     connectors.push(Arc::new(SqlConnector::new(policy, folders.sqlite)));
@@ -363,6 +366,7 @@ pub(crate) fn over_connections() -> Vec<FunctionSpec> {
         dns::function(),
         git::function(),
         network::function(),
+        messaging::function(),
         s3::function(),
         smtp::function(),
         sql::function(),

@@ -105,6 +105,9 @@ fn connections() -> Vec<(&'static str, Value)> {
     let restconf = json!({
         "baseUrl": "http://127.0.0.1:9/restconf", "username": "portal", "password": canary("restconf"),
         "token": canary("restconftoken"), "clientCertificate": "none", "clientKey": canary("key of restconf"),
+    let nats = json!({
+        "host": "127.0.0.1", "port": 9, "username": "portal", "password": canary("nats"), "token": canary("natstoken"),
+        "clientCertificate": "none", "clientKey": canary("key of nats"),
     });
     vec![
         ("netconf", ssh.clone()),
@@ -125,6 +128,7 @@ fn connections() -> Vec<(&'static str, Value)> {
         ("chat", chat),
         ("ticket", ticket),
         ("git", git),
+        ("nats", nats),
     ]
 }
 

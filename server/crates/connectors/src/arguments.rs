@@ -23,9 +23,10 @@ pub(crate) fn check(schema: &Value, value: &Value) -> Vec<FieldError> {
     feature = "directory",
     feature = "dns",
     feature = "git",
+    feature = "messaging",
     feature = "s3",
     feature = "ssh",
-    feature = "ticket"
+    feature = "ticket",
 ))]
 pub(crate) fn operation_rule(name: &str, always: &[&str], required: &[&str], optional: &[&str]) -> Value {
     let allowed = [always, required, optional].concat();

@@ -62,6 +62,8 @@ pub mod http;
 pub mod mcp;
 #[cfg(feature = "network")]
 pub mod network;
+#[cfg(feature = "messaging")]
+pub mod messaging;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 #[cfg(feature = "http")]

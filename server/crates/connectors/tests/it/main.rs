@@ -23,6 +23,7 @@ mod identity;
 mod ldap;
 mod mcp;
 mod network;
+mod messaging;
 mod openapi;
 mod proxy;
 mod registry;

@@ -21,6 +21,7 @@ use connectors::{
     http::{Http, HttpConnector},
     mcp::McpConnector,
     network::NetworkConnector,
+    messaging::MessagingConnector,
     openapi::OpenApiConnector,
     resource::Resources,
     s3::S3Connector,
@@ -110,6 +111,7 @@ impl Bench {
             Arc::new(DnsConnector::new(policy.clone(), Arc::new(WallClock))),
             Arc::new(DirectoryConnector::new(http, portal)),
             Arc::new(SmtpConnector::new(policy.clone(), folder.path().join("mail"))),
+            Arc::new(MessagingConnector::new(policy.clone(), Arc::<CountedIds>::default())),
             Arc::new(SshConnector::new(policy.clone())),
             Arc::new(SqlConnector::new(policy, Some(folder.path().join("sqlite")))),
         ];
