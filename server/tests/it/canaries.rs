@@ -95,6 +95,14 @@ fn connections() -> Vec<(&'static str, Value)> {
         "url": "http://127.0.0.1:9/code.git", "username": "portal", "password": canary("git"),
         "clientCertificate": "none", "clientKey": canary("key of git"),
     });
+    let docker = json!({
+        "address": "https://127.0.0.1:9", "registry": "registry.test", "registryUser": "portal",
+        "registryPassword": canary("registry"), "clientCertificate": "none", "clientKey": canary("key of docker"),
+    });
+    let kubernetes = json!({
+        "server": "https://127.0.0.1:9", "token": canary("kubernetes"), "clientCertificate": "none",
+        "clientKey": canary("key of kubernetes"),
+    });
     vec![
         ("ldap", ldap),
         ("smtp", smtp),
@@ -109,6 +117,8 @@ fn connections() -> Vec<(&'static str, Value)> {
         ("chat", chat),
         ("ticket", ticket),
         ("git", git),
+        ("docker", docker),
+        ("kubernetes", kubernetes),
     ]
 }
 
