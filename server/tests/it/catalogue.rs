@@ -8,6 +8,7 @@
 
 mod cloud;
 mod containers;
+mod delivery;
 mod infrastructure;
 mod lab;
 mod setup;
