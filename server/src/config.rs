@@ -60,6 +60,7 @@ pub(crate) const KEYS: &[&str] = &[
     "egress.proxy.names",
     "connections.check_every",
     "sql.sqlite_folder",
+    "container.sockets",
     "engine.calls",
     "engine.lease",
     "pools.engine",
@@ -161,6 +162,8 @@ pub(crate) struct Config {
     pub(crate) check_connections_every: Duration,
     /// A directory of SQLite files that connections may name.
     pub(crate) sqlite_folder: Option<PathBuf>,
+    /// Sockets of container engines that connections may name.
+    pub(crate) container_sockets: Vec<PathBuf>,
     pub(crate) calls: usize,
     pub(crate) lease: Duration,
     pub(crate) pools: Pools,
@@ -296,6 +299,7 @@ impl Config {
                     .ok_or_else(|| values.wrong("connections.check_every", "an ISO 8601 duration from PT1M to P7D"))?,
             },
             sqlite_folder: values.text("sql.sqlite_folder").map(PathBuf::from),
+            container_sockets: values.list("container.sockets", "paths such as /run/podman/podman.sock")?,
             calls: values.parsed("engine.calls", "a number from 1 to 10000")?.unwrap_or(64),
             lease: match values.text("engine.lease") {
                 None => Duration::from_secs(30),

@@ -14,12 +14,14 @@ use connectors::{
     asyncapi::AsyncApiConnector,
     aws::{self, AwsConnector},
     chat::{self, ChatConnector},
+    container::{self, ContainerConnector},
     directory::{self, DirectoryConnector, Portal},
     dns::{self, DnsConnector},
     egress::{Egress, EgressPolicy},
     git::{self, GitConnector},
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
+    kubernetes::{self, KubernetesConnector},
     mcp::McpConnector,
     network::{self, NetworkConnector},
     messaging::{self, MessagingConnector},
@@ -101,7 +103,11 @@ impl Foundation {
         };
         let http = http(&config.egress.everywhere())?;
         let resources = Resources::remote(Arc::clone(&http));
-        let folders = Folders { mails: config.data.join("mail"), sqlite: config.sqlite_folder.clone() };
+        let folders = Folders {
+            mails: config.data.join("mail"),
+            sqlite: config.sqlite_folder.clone(),
+            sockets: config.container_sockets.clone(),
+        };
         let mut registry = registry(&config.egress, &http, &resources, portal, folders)?;
         let egress = config.egress.everywhere();
         let elsewhere = DefinitionResources::new(resources.clone(), egress, config.workflows.clone());
@@ -314,6 +320,8 @@ struct Folders {
     mails: PathBuf,
     /// SQLite files that workflows may use, if any.
     sqlite: Option<PathBuf>,
+    /// Sockets of container engines that workflows may use.
+    sockets: Vec<PathBuf>,
 }
 
 fn registry(
@@ -333,6 +341,8 @@ fn registry(
     connectors.push(Arc::new(TicketConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(ChatConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(GitConnector::new(Arc::clone(http))));
+    connectors.push(Arc::new(KubernetesConnector::new(Arc::clone(http))));
+    connectors.push(Arc::new(ContainerConnector::new(Arc::clone(http), folders.sockets)));
     connectors.push(Arc::new(DnsConnector::new(Arc::clone(&policy), clock)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(http), portal)));
     connectors.push(Arc::new(MessagingConnector::new(Arc::clone(&policy), Arc::new(SystemIds))));
@@ -362,11 +372,13 @@ pub(crate) fn over_connections() -> Vec<FunctionSpec> {
     vec![
         aws::function(),
         chat::function(),
+        container::function(),
         directory::function(),
         dns::function(),
         git::function(),
         network::function(),
         messaging::function(),
+        kubernetes::function(),
         s3::function(),
         smtp::function(),
         sql::function(),

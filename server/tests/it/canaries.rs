@@ -108,6 +108,13 @@ fn connections() -> Vec<(&'static str, Value)> {
     let nats = json!({
         "host": "127.0.0.1", "port": 9, "username": "portal", "password": canary("nats"), "token": canary("natstoken"),
         "clientCertificate": "none", "clientKey": canary("key of nats"),
+    let docker = json!({
+        "address": "https://127.0.0.1:9", "registry": "registry.test", "registryUser": "portal",
+        "registryPassword": canary("registry"), "clientCertificate": "none", "clientKey": canary("key of docker"),
+    });
+    let kubernetes = json!({
+        "server": "https://127.0.0.1:9", "token": canary("kubernetes"), "clientCertificate": "none",
+        "clientKey": canary("key of kubernetes"),
     });
     vec![
         ("netconf", ssh.clone()),
@@ -129,6 +136,8 @@ fn connections() -> Vec<(&'static str, Value)> {
         ("ticket", ticket),
         ("git", git),
         ("nats", nats),
+        ("docker", docker),
+        ("kubernetes", kubernetes),
     ]
 }
 

@@ -9,6 +9,7 @@
 mod books;
 mod business;
 mod cloud;
+mod containers;
 mod delivery;
 mod incident;
 mod desk;

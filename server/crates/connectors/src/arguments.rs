@@ -20,9 +20,11 @@ pub(crate) fn check(schema: &Value, value: &Value) -> Vec<FieldError> {
 /// What a schema says of the arguments of one operation: which it must have, and which it may have beside those that `always`
 /// may be there.
 #[cfg(any(
+    feature = "container",
     feature = "directory",
     feature = "dns",
     feature = "git",
+    feature = "kubernetes",
     feature = "messaging",
     feature = "s3",
     feature = "ssh",

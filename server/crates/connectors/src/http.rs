@@ -7,7 +7,15 @@ pub(crate) mod authentication;
 mod content;
 pub(crate) mod exchange;
 pub(crate) mod outgoing;
-#[cfg(any(feature = "aws", feature = "chat", feature = "s3", feature = "ticket", feature = "wait-for"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "chat",
+    feature = "container",
+    feature = "kubernetes",
+    feature = "s3",
+    feature = "ticket",
+    feature = "wait-for"
+))]
 pub(crate) mod plain;
 pub(crate) mod schema;
 
@@ -77,6 +85,12 @@ impl Http {
     pub fn new(policy: Arc<EgressPolicy>) -> Result<Self, Failure> {
         let clients = Clients::build(&policy, None, None)?;
         Ok(Self { policy, clients, narrowed: Mutex::default(), tokens: authentication::Tokens::default() })
+    }
+
+    /// What the server itself may reach.
+    #[cfg(feature = "container")]
+    pub(crate) fn policy(&self) -> &EgressPolicy {
+        &self.policy
     }
 
     /// Clients that reach what the policy says, or what the server itself may, that trust this CA only, or the system's, and

@@ -48,6 +48,8 @@ pub mod asyncapi;
 pub mod aws;
 #[cfg(feature = "chat")]
 pub mod chat;
+#[cfg(feature = "container")]
+pub mod container;
 #[cfg(feature = "directory")]
 pub mod directory;
 #[cfg(feature = "dns")]
@@ -58,6 +60,8 @@ pub mod git;
 pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 #[cfg(feature = "mcp")]
 pub mod mcp;
 #[cfg(feature = "network")]
@@ -70,7 +74,7 @@ pub mod openapi;
 pub mod resource;
 #[cfg(feature = "s3")]
 pub mod s3;
-#[cfg(any(feature = "aws", feature = "s3", feature = "ticket"))]
+#[cfg(any(feature = "aws", feature = "container", feature = "kubernetes", feature = "s3", feature = "ticket"))]
 pub mod sigv4;
 #[cfg(feature = "smtp")]
 pub mod smtp;
@@ -82,6 +86,8 @@ pub mod ssh;
 pub mod ticket;
 #[cfg(feature = "wait-for")]
 pub mod wait_for;
+#[cfg(any(feature = "container", feature = "ssh"))]
+mod written;
 
 pub use connection::{
     ConnectionKind, Connections, NoConnections, ResolvedConnection, SplitSettings, StoredConnections, may_use,

@@ -78,6 +78,20 @@ pub(super) fn straight(
     finished(builder(authority, shown)?.no_proxy().dns_resolver(Arc::new(GuardedResolver(Arc::clone(policy)))))
 }
 
+/// A client of what listens at a socket of this machine.
+#[cfg(any(
+    feature = "aws",
+    feature = "chat",
+    feature = "container",
+    feature = "kubernetes",
+    feature = "s3",
+    feature = "ticket",
+    feature = "wait-for"
+))]
+pub(super) fn by_socket(path: &std::path::Path) -> Result<Client, Failure> {
+    finished(builder(None, None)?.unix_socket(path))
+}
+
 /// A client that goes through this proxy, for what was judged before.
 fn proxied(proxy: &Proxy, authority: Option<&str>, shown: Option<(&str, &str)>) -> Result<Client, Failure> {
     let wrong = |_| Failure::configuration(format!("the proxy {proxy} has no address that can be used"));

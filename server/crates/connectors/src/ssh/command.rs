@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use workflow::{RunError, StandardError};
 
 use super::session::Session;
-use crate::{CallContext, Failure, LogLevel, TaskLog};
+use crate::{
+    CallContext, Failure, LogLevel, TaskLog,
+    written::{Kept, Lines},
+};
 
 /// The channel of extended data that is stderr.
 const STDERR: u32 = 1;
-/// Longer lines come to the log in pieces.
-const LINE_LIMIT: usize = 4_000;
 /// Sends SIGTERM to what else the server runs for this connection: all that it starts for one has the same parent, and is
 /// the first of its own group.
 const STOP_OTHERS: &str = r#"exec /bin/sh -c 'ps -A -o pid=,ppid= | while read -r pid parent; do
@@ -232,7 +233,7 @@ struct Output<'a> {
 
 impl<'a> Output<'a> {
     fn new(execution: &Execution<'a>) -> Self {
-        let kept = || Kept { bytes: Vec::new(), limit: execution.max_output, truncated: false };
+        let kept = || Kept::new(execution.max_output);
         let lines = execution.log.map(|log| (Lines::new(log, LogLevel::Info), Lines::new(log, LogLevel::Warn)));
         Self { stdout: kept(), stderr: kept(), lines, end: None }
     }
@@ -271,61 +272,6 @@ impl<'a> Output<'a> {
         match self.end {
             Some(end) => Answer::Ended(Ended { end, stdout: self.stdout, stderr: self.stderr }),
             None => Answer::Lost,
-        }
-    }
-}
-
-/// The beginning of an output.
-struct Kept {
-    bytes: Vec<u8>,
-    limit: usize,
-    truncated: bool,
-}
-
-impl Kept {
-    fn push(&mut self, data: &[u8]) {
-        let room = self.limit.saturating_sub(self.bytes.len());
-        let (kept, rest) = data.split_at(room.min(data.len()));
-        self.bytes.extend_from_slice(kept);
-        self.truncated |= !rest.is_empty();
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
-    }
-}
-
-/// Puts bytes together to the lines of a log.
-struct Lines<'a> {
-    log: &'a Arc<dyn TaskLog>,
-    level: LogLevel,
-    begun: Vec<u8>,
-}
-
-impl<'a> Lines<'a> {
-    fn new(log: &'a Arc<dyn TaskLog>, level: LogLevel) -> Self {
-        Self { log, level, begun: Vec::new() }
-    }
-
-    fn push(&mut self, data: &[u8]) {
-        for piece in data.split_inclusive(|byte| *byte == b'\n') {
-            self.begun.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || self.begun.len() >= LINE_LIMIT {
-                self.tell();
-            }
-        }
-    }
-
-    fn tell(&mut self) {
-        for piece in self.begun.chunks(LINE_LIMIT) {
-            self.log.line(self.level, String::from_utf8_lossy(piece).trim_end());
-        }
-        self.begun.clear();
-    }
-
-    fn end(mut self) {
-        if !self.begun.is_empty() {
-            self.tell();
         }
     }
 }
@@ -370,14 +316,5 @@ mod tests {
     fn a_text_with_nul_is_no_argument() {
         let failure = With::read(&json!({"command": "true", "arguments": ["a\0b"]})).err().unwrap();
         assert!(failure.error.is(StandardError::Validation), "{failure}");
-    }
-
-    #[test]
-    fn only_the_beginning_of_much_output_is_kept() {
-        let mut kept = Kept { bytes: Vec::new(), limit: 5, truncated: false };
-        kept.push(b"abc");
-        assert!(!kept.truncated);
-        kept.push(b"defg");
-        assert_eq!((kept.text().as_str(), kept.truncated), ("abcde", true));
     }
 }

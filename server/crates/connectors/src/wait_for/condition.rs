@@ -126,7 +126,7 @@ impl Answer {
             .ok()
             .filter(|url| url.has_host() && url.username().is_empty() && url.password().is_none())
             .ok_or_else(|| Failure::configuration("the url is not one of a service, or has a password in it"))?;
-        let terms = Terms { egress: Some(egress), tls: None, repeatable: true, limit };
+        let terms = Terms { egress: Some(egress), tls: None, socket: None, repeatable: true, limit };
         let answer = http.ask(Plain::new(Method::GET, url), &terms).await?;
         let status = answer.status;
         let wanted = match &self.status {

@@ -2,6 +2,7 @@
 
 use std::{
     num::NonZeroUsize,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -13,12 +14,14 @@ use connectors::{
     asyncapi::AsyncApiConnector,
     aws::AwsConnector,
     chat::ChatConnector,
+    container::ContainerConnector,
     directory::{DirectoryConnector, NoRecorder, Portal},
     dns::DnsConnector,
     egress::{Egress, EgressPolicy},
     git::GitConnector,
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
+    kubernetes::KubernetesConnector,
     mcp::McpConnector,
     network::NetworkConnector,
     messaging::MessagingConnector,
@@ -108,6 +111,12 @@ impl Bench {
             Arc::new(NetworkConnector::new(policy.clone(), http.clone(), vault.clone())),
             Arc::new(TicketConnector::new(http)),
             Arc::new(TicketConnector::new(http.clone())),
+            Arc::new(TicketConnector::new(http.clone())),
+            Arc::new(KubernetesConnector::new(http.clone())),
+            Arc::new(ContainerConnector::new(
+                http,
+                std::env::var("TEST_CONTAINER_SOCKET").map(PathBuf::from).into_iter().collect(),
+            )),
             Arc::new(DnsConnector::new(policy.clone(), Arc::new(WallClock))),
             Arc::new(DirectoryConnector::new(http, portal)),
             Arc::new(SmtpConnector::new(policy.clone(), folder.path().join("mail"))),
