@@ -54,7 +54,7 @@ pub async fn trigger(id: String) -> Result<TriggerView, AppError> {
 
 /// One with a page of its deliveries, of one outcome if that is given.
 #[server(protocol = Door, prefix = "/ui", endpoint = "trigger-deliveries")]
-pub async fn trigger_data(
+pub async fn trigger_with_deliveries(
     id: String,
     #[server(default)] outcome: String,
     #[server(default)] cursor: String,
@@ -125,7 +125,9 @@ pub async fn create_trigger(
     let new = service::NewTrigger { workflow, mapping, filter, signing, alert_end, enabled: true, secret };
     let (namespace, name) = (subjects::namespace(&namespace)?, subjects::name(&name)?);
     let saved = service.create_trigger(&caller, namespace, name, kind, new).await?;
-    keep_once("trigger", saved.secret.as_deref().unwrap_or_default());
+    if let Some(secret) = &saved.secret {
+        keep_once("trigger", secret);
+    }
     go_on(&trigger_href(saved.trigger.id));
     Ok(saved)
 }
@@ -151,7 +153,9 @@ pub async fn update_trigger(
     let (filter, secret) = (Some(filter), typed.secret());
     let new = service::NewTrigger { workflow, mapping, filter, signing, alert_end, enabled, secret };
     let saved = service.update_trigger(&caller, subjects::trigger(&id)?, new).await?;
-    keep_once("trigger", saved.secret.as_deref().unwrap_or_default());
+    if let Some(secret) = &saved.secret {
+        keep_once("trigger", secret);
+    }
     go_on(&trigger_href(saved.trigger.id));
     Ok(saved)
 }
@@ -222,6 +226,8 @@ pub async fn trigger_trial(
         },
         (None, None) => return Ok(data),
     };
+    // A filter that was emptied does not come along at all.
+    let filter = if mapping.is_some() { Some(filter.unwrap_or_default()) } else { filter };
     match service.try_trigger(&caller, id, service::TriggerTrial { mapping, filter, content }).await {
         Ok(tried) => data.tried = Some(tried),
         Err(problem) if !problem.errors.is_empty() => data.problem = Some(problem),

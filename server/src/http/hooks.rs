@@ -22,9 +22,7 @@ use super::{
 const LIMIT: usize = 1024 * 1024;
 
 pub(super) fn routes() -> Router<Portal> {
-    Router::new()
-        .route("/hooks/{place}", post(receive).fallback(nothing_here))
-        .layer(DefaultBodyLimit::max(LIMIT))
+    Router::new().route("/hooks/{place}", post(receive).fallback(nothing_here)).layer(DefaultBodyLimit::max(LIMIT))
 }
 
 /// Only what is sent is looked at.

@@ -5,9 +5,10 @@ use std::{
 };
 
 use domain::{
-    AccessVerdict, AlertEnd, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult, DelegationState,
-    EmergencyState, ErrorCode, FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role, RunStatus, RunnerState,
-    RunnerTaskState, StageState, TaskStatus, Trigger, TriggerKind, TriggerOutcome, VersionState, WaitsFor, view::ConnectionState,
+    AccessVerdict, AlertEnd, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult,
+    DelegationState, EmergencyState, ErrorCode, FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role,
+    RunStatus, RunnerState, RunnerTaskState, StageState, TaskStatus, Trigger, TriggerKind, TriggerOutcome,
+    VersionState, WaitsFor, view::ConnectionState,
 };
 use reqwest::Method;
 use serde::Serialize;

@@ -93,7 +93,8 @@ async fn whoever_knows_the_secret_launches_and_nobody_else_learns_anything() {
     let (id, path) = github(&server, &admin).await;
     // No page of ours sends this, and no session is looked at.
     let call = push(&server, &path, "d-1", r#"{"number": 1}"#);
-    let answer = call.header("origin", "https://elsewhere.test").header("sec-fetch-site", "cross-site").send().await.unwrap();
+    let answer =
+        call.header("origin", "https://elsewhere.test").header("sec-fetch-site", "cross-site").send().await.unwrap();
     assert_eq!(answer.status(), 202);
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(answer["deliveries"][0]["outcome"], "launched", "{answer}");
@@ -117,7 +118,8 @@ async fn whoever_knows_the_secret_launches_and_nobody_else_learns_anything() {
     assert_eq!(refusal(large).await.0, 413);
 
     let page = server.get(&format!("/triggers/{id}/deliveries"), &admin).await;
-    let outcomes: Vec<_> = page["items"].as_array().unwrap().iter().map(|one| one["outcome"].as_str().unwrap()).collect();
+    let outcomes: Vec<_> =
+        page["items"].as_array().unwrap().iter().map(|one| one["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["invalid", "launched"]);
     let first = server.get(&format!("/triggers/{id}/deliveries/1"), &admin).await;
     assert_eq!(first["content"]["payload"], json!({"number": 1}));
@@ -207,7 +209,10 @@ async fn metrics() -> impl IntoResponse {
 
 fn setting(name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
-    assert!(value.is_some() || std::env::var_os("TEST_POSTGRES_URL").is_none(), "{name} is missing beside the other services");
+    assert!(
+        value.is_some() || std::env::var_os("TEST_POSTGRES_URL").is_none(),
+        "{name} is missing beside the other services"
+    );
     value
 }
 
@@ -255,7 +260,8 @@ async fn prometheus_and_alertmanager_launch_one_run_for_what_is_down_and_end_it_
     hear(&path);
     target.abort();
     let place = format!("/triggers/{closing}/deliveries?outcome=launched");
-    let page = until(&server, &place, &admin, |page| page["items"].as_array().is_some_and(|items| !items.is_empty())).await;
+    let page =
+        until(&server, &place, &admin, |page| page["items"].as_array().is_some_and(|items| !items.is_empty())).await;
     let run = page["items"][0]["run"].as_str().unwrap().to_owned();
     assert_eq!(page["items"][0]["fingerprint"], fingerprint);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port.parse::<u16>().unwrap())).await.unwrap();
@@ -263,6 +269,7 @@ async fn prometheus_and_alertmanager_launch_one_run_for_what_is_down_and_end_it_
     tokio::spawn(async move { axum::serve(listener, target).await });
     until(&server, &format!("/runs/{run}"), &operator, |run| run["status"] == "cancelled").await;
     let runs = server.get("/runs?workflow=incident/heal", &operator).await;
-    let distinct: BTreeSet<_> = runs["items"].as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap()).collect();
+    let distinct: BTreeSet<_> =
+        runs["items"].as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap()).collect();
     assert_eq!(distinct.len(), 2);
 }

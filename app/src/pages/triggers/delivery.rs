@@ -48,41 +48,39 @@ pub fn DeliveryPage() -> impl IntoView {
                 let href = format!("{page}/try?delivery={}", delivery.number);
                 view! { <LinkButton href=href icon=Glyph::Runs>{t.frame.trigger_trial()}</LinkButton> }
             });
+            let buttons = buttons(t, &trigger, &delivery, replay);
+            let (items, said) = (facts(t, &page, &delivery), said(t, &delivery));
             view! {
-                <PageHeader
-                    title=t.triggers.delivery_to(delivery.number, full_name(&trigger))
-                    marks=badge
-                >
-                    {tries}
-                    {buttons(t, &trigger, &delivery, replay)}
+                <PageHeader title=t.triggers.delivery_to(delivery.number, full_name(&trigger)) marks=badge>
+                    {tries} {buttons}
                 </PageHeader>
                 <div class="stack">
                     <FormFeedback problem=replay.problem()/>
-                    <Card><DefinitionList items=facts(t, &page, &delivery)/></Card>
-                    {said(t, &delivery)}
+                    <Card><DefinitionList items/></Card>
+                    {said}
                 </div>
             }
         },
     )
 }
 
-fn buttons(t: Texts, trigger: &TriggerView, delivery: &DeliveryView, replay: Submission<ReplayDelivery>) -> AnyView {
+fn buttons(
+    t: Texts,
+    trigger: &TriggerView,
+    delivery: &DeliveryView,
+    replay: Submission<ReplayDelivery>,
+) -> Option<AnyView> {
     let may = delivery.replayable && trigger.actions.contains(&Operation::TriggerReplay);
     let (id, number) = (trigger.id.to_string(), delivery.number.to_string());
-    view! {
-        {may
-            .then(|| {
-                view! {
-                    <SubmitForm to=replay>
-                        <input type="hidden" name="id" value=id/>
-                        <input type="hidden" name="number" value=number/>
-                        <Button look=ButtonLook::Primary icon=Glyph::Retry busy=replay.pending()>
-                            {t.triggers.replay()}
-                        </Button>
-                    </SubmitForm>
-                }
-            })}
-    }
+    may.then(|| {
+        view! {
+            <SubmitForm to=replay>
+                <input type="hidden" name="id" value=id/>
+                <input type="hidden" name="number" value=number/>
+                <Button look=ButtonLook::Primary icon=Glyph::Retry busy=replay.pending()>{t.triggers.replay()}</Button>
+            </SubmitForm>
+        }
+    })
 }
 
 fn facts(t: Texts, page: &str, delivery: &DeliveryView) -> Vec<(String, AnyView)> {
@@ -104,10 +102,7 @@ fn facts(t: Texts, page: &str, delivery: &DeliveryView) -> Vec<(String, AnyView)
     if let Some(of) = delivery.replay_of {
         let by = delivery.replayed_by.as_ref().map(|person| t.name_of(person)).unwrap_or_default();
         let href = format!("{page}/deliveries/{of}");
-        items.push((
-            t_.replay_by(by),
-            view! { <a href=href>{t.frame.delivery(of)}</a> },
-        ));
+        items.push((t_.replay_by(by), view! { <a href=href>{t.frame.delivery(of)}</a> }));
     }
     if delivery.repeats > 0 {
         let at = delivery.repeated_at.map(|at| view! { <Moment at/> });
@@ -123,6 +118,8 @@ fn said(t: Texts, delivery: &DeliveryView) -> AnyView {
                 <JsonBlock title=t.triggers.content() value=content/>
             </Card>
         },
-        None => view! { <Banner tone=Tone::Info title=t.triggers.not_kept()><p>{t.triggers.not_kept_text()}</p></Banner> },
+        None => {
+            view! { <Banner tone=Tone::Info title=t.triggers.not_kept()><p>{t.triggers.not_kept_text()}</p></Banner> }
+        }
     }
 }

@@ -21,9 +21,6 @@ use crate::{
     view,
 };
 
-/// The message of a field of one of the two forms.
-type FieldErrors = fn(Forms, &'static str) -> Signal<Option<String>>;
-
 /// Whichever form it is.
 #[derive(Clone, Copy)]
 enum Forms {
@@ -31,10 +28,15 @@ enum Forms {
     Change(Submission<UpdateTrigger>),
 }
 
-const ERROR: FieldErrors = |forms, pointer| match forms {
-    Forms::New(submission) => submission.error(pointer),
-    Forms::Change(submission) => submission.error(pointer),
-};
+impl Forms {
+    /// The message of a field.
+    fn error(self, pointer: &'static str) -> Signal<Option<String>> {
+        match self {
+            Self::New(submission) => submission.error(pointer),
+            Self::Change(submission) => submission.error(pointer),
+        }
+    }
+}
 
 /// The page on which a trigger begins.
 #[component]
@@ -44,18 +46,19 @@ pub fn NewTriggerPage() -> impl IntoView {
     let chosen = query_text("kind");
     let kind = Memo::new(move |_| chosen.with(|chosen| chosen.parse().unwrap_or(TriggerKind::Webhook)));
     go_to_page(create);
-    let chips = move || {
-        let kinds: Vec<_> = TriggerKind::ALL
-            .iter()
-            .map(|kind| view! { <FilterChip param="kind" value=kind.as_str() label=kind_name(t, *kind)/> })
-            .collect();
-        view! { <div class="chips" role="group" aria-label=t.triggers.kind()>{kinds}</div> }
-    };
+    // Without a kind in the address it is the first one.
+    let kinds: Vec<_> = TriggerKind::ALL
+        .iter()
+        .map(|kind| {
+            let value = if *kind == TriggerKind::Webhook { "" } else { kind.as_str() };
+            view! { <FilterChip param="kind" value=value label=kind_name(t, *kind)/> }
+        })
+        .collect();
     view! {
         <PageHeader title=t.frame.new_trigger() subtitle=t.triggers.new_lead()/>
         <div class="page-narrow stack">
             <Made submission=Forms::New(create)/>
-            {chips()}
+            <div class="chips" role="group" aria-label=t.triggers.kind()>{kinds}</div>
             {move || {
                 let kind = kind.get();
                 view! {
@@ -181,7 +184,7 @@ fn about(t: Texts, kind: TriggerKind) -> &'static str {
 }
 
 fn fields(t: Texts, kind: TriggerKind, known: Option<&TriggerView>, forms: Forms) -> AnyView {
-    let error = |pointer| ERROR(forms, pointer);
+    let error = |pointer| forms.error(pointer);
     let default = if kind.is_alerts() { ".alert" } else { ".payload" };
     let mapping = known.map_or_else(|| default.to_owned(), |known| known.mapping.clone());
     let filter = known.and_then(|known| known.filter.clone()).unwrap_or_default();
@@ -233,7 +236,7 @@ fn fields(t: Texts, kind: TriggerKind, known: Option<&TriggerView>, forms: Forms
 }
 
 fn signing(t: Texts, known: Option<SigningView>, forms: Forms) -> AnyView {
-    let error = |pointer| ERROR(forms, pointer);
+    let error = |pointer| forms.error(pointer);
     let known = known.unwrap_or_else(|| SigningView {
         signature: "webhook-signature".to_owned(),
         time: Some("webhook-timestamp".to_owned()),

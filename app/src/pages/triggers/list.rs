@@ -7,9 +7,7 @@ use super::{
 };
 use crate::{
     api::triggers::{trigger_href, triggers},
-    components::{
-        Badge, ButtonLook, Card, EmptyState, Glyph, LinkButton, Moment, PageHeader, Skeleton, load,
-    },
+    components::{Badge, ButtonLook, Card, EmptyState, Glyph, LinkButton, Moment, PageHeader, Skeleton, load},
     data::Data,
     i18n::use_texts,
     live::{Topic, use_live},

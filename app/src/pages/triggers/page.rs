@@ -10,7 +10,7 @@ use super::{
     outcome::{outcome_badge, outcome_name, run_link},
 };
 use crate::{
-    api::triggers::{DeleteTrigger, TRIGGERS, TriggerData, trigger_data, trigger_href},
+    api::triggers::{DeleteTrigger, TRIGGERS, TriggerData, trigger_href, trigger_with_deliveries},
     components::{
         Badge, Banner, Button, ButtonLook, Card, CopyButton, DefinitionList, Dialog, EmptyState, FilterChip,
         FormFeedback, Glyph, LinkButton, Menu, MenuLink, Moment, PageHeader, Pager, Skeleton, Tone, dialog_href, load,
@@ -38,7 +38,7 @@ pub fn TriggerPage() -> impl IntoView {
     });
     let data = Data::new(
         move || (id.get(), outcome.get(), cursor.get(), live.version(Topic::Triggers)),
-        |(id, outcome, cursor, _)| trigger_data(id, outcome, cursor),
+        |(id, outcome, cursor, _)| trigger_with_deliveries(id, outcome, cursor),
     );
     load(
         data,
@@ -46,47 +46,51 @@ pub fn TriggerPage() -> impl IntoView {
         move |data| {
             let TriggerData { trigger, deliveries } = data;
             let narrowed = outcome.with_untracked(|outcome| !outcome.is_empty());
-            let may = |operation| trigger.actions.contains(&operation);
-            let (tries, deletes) = (may(Operation::TriggerTry), may(Operation::TriggerDelete));
-            let page = trigger_href(trigger.id);
-            let edit = may(Operation::TriggerUpdate).then(|| {
-                view! {
-                    <LinkButton href=format!("{page}/edit") look=ButtonLook::Primary icon=Glyph::Pencil>
-                        {t.common.change()}
-                    </LinkButton>
-                }
-            });
-            let name = full_name(&trigger);
+            let (id, page, name) = (trigger.id.to_string(), trigger_href(trigger.id), full_name(&trigger));
+            let items = facts(t, &trigger);
             let off = (!trigger.enabled).then(|| view! { <Badge glyph=Glyph::Cross label=t.triggers.off()/> });
+            let buttons = buttons(t, &trigger, &page, &name);
+            let deletes = trigger.actions.contains(&Operation::TriggerDelete);
             view! {
-                <PageHeader title=name.clone() subtitle=kind_name(t, trigger.kind) marks=view! { {off} }>
-                    {deletes
-                        .then(|| {
-                            view! {
-                                <Menu label=t.common.actions_for(&name)>
-                                    <MenuLink href=dialog_href("delete") icon=Glyph::Trash danger=true>
-                                        {t.triggers.delete()}
-                                    </MenuLink>
-                                </Menu>
-                            }
-                        })}
-                    {tries
-                        .then(|| {
-                            view! {
-                                <LinkButton href=format!("{page}/try") icon=Glyph::Runs>{t.frame.trigger_trial()}</LinkButton>
-                            }
-                        })}
-                    {edit}
+                <PageHeader
+                    title=name.clone()
+                    subtitle=kind_name(t, trigger.kind)
+                    marks=view! { <span>{off}</span> }
+                >
+                    {buttons}
                 </PageHeader>
                 <div class="stack">
                     <KeptSecret/>
-                    <Card><DefinitionList items=facts(t, &trigger)/></Card>
-                    <Deliveries page=deliveries trigger=page.clone() narrowed/>
+                    <Card><DefinitionList items/></Card>
+                    <Deliveries page=deliveries trigger=page narrowed/>
                 </div>
-                {deletes.then(|| view! { <Delete id=trigger.id.to_string() name action=delete/> })}
+                {deletes.then(|| view! { <Delete id name action=delete/> })}
             }
         },
     )
+}
+
+fn buttons(t: Texts, trigger: &TriggerView, page: &str, name: &str) -> AnyView {
+    let may = |operation| trigger.actions.contains(&operation);
+    let menu = may(Operation::TriggerDelete).then(|| {
+        let href = dialog_href("delete");
+        view! {
+            <Menu label=t.common.actions_for(name)>
+                <MenuLink href=href icon=Glyph::Trash danger=true>{t.triggers.delete()}</MenuLink>
+            </Menu>
+        }
+    });
+    let tries = may(Operation::TriggerTry).then(|| {
+        view! { <LinkButton href=format!("{page}/try") icon=Glyph::Runs>{t.frame.trigger_trial()}</LinkButton> }
+    });
+    let edit = may(Operation::TriggerUpdate).then(|| {
+        view! {
+            <LinkButton href=format!("{page}/edit") look=ButtonLook::Primary icon=Glyph::Pencil>
+                {t.common.change()}
+            </LinkButton>
+        }
+    });
+    view! { {menu} {tries} {edit} }
 }
 
 /// The secret that a plain form has made, shown this once.
@@ -99,7 +103,7 @@ fn KeptSecret() -> impl IntoView {
         None::<String>
     })
     .into_inner();
-    kept.filter(|secret| !secret.is_empty()).map(|secret| view! { <NewSecret secret/> })
+    kept.map(|secret| view! { <NewSecret secret/> })
 }
 
 /// A secret that was made, with what to do with it.
@@ -121,18 +125,22 @@ fn facts(t: Texts, trigger: &TriggerView) -> Vec<(String, AnyView)> {
     let code = |text: String| view! { <code class="repository__code">{text}</code> };
     let t_ = t.triggers;
     let workflow = format!("{}/{}", trigger.namespace, trigger.workflow);
+    let catalogue = format!("/catalogue/{workflow}");
     let address = trigger.address.clone();
     let mut items = vec![
         (t_.address().to_owned(), view! { {code(address.clone())} " " <CopyButton text=address/> }),
-        (t_.workflow().to_owned(), view! { <a href=format!("/catalogue/{workflow}")><code>{workflow}</code></a> }),
+        (t_.workflow().to_owned(), view! { <a href=catalogue><code>{workflow}</code></a> }),
         (t_.mapping().to_owned(), code(trigger.mapping.clone())),
     ];
     if let Some(filter) = &trigger.filter {
         items.push((t_.filter().to_owned(), code(filter.clone())));
     }
     if let Some(signing) = &trigger.signing {
-        let headers: Vec<&str> =
-            [Some(&signing.signature), signing.time.as_ref(), signing.id.as_ref()].into_iter().flatten().map(String::as_str).collect();
+        let headers: Vec<&str> = [Some(&signing.signature), signing.time.as_ref(), signing.id.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
         items.push((t_.signed_by().to_owned(), code(headers.join(", "))));
     }
     if trigger.kind.is_alerts() {

@@ -69,8 +69,9 @@ pub fn TriggerTrialPage() -> impl IntoView {
                 Some(tried) => result(t, tried),
                 None => view! { <EmptyState glyph=Glyph::Runs title=t.triggers.nothing_tried()/> },
             };
-            let keeps = (changes && tried.is_some() && trigger.actions.contains(&Operation::TriggerUpdate))
-                .then(|| view! { <Keep id=trigger.id.to_string() mapping=mapping.clone() filter=filter.clone() keep/> });
+            let keeps = (changes && tried.is_some() && trigger.actions.contains(&Operation::TriggerUpdate)).then(
+                || view! { <Keep id=trigger.id.to_string() mapping=mapping.clone() filter=filter.clone() keep/> },
+            );
             view! {
                 <PageHeader title=t.triggers.trial_of(full_name(&trigger)) subtitle=t.triggers.trial_lead()>
                     <LinkButton href=page.clone() icon=Glyph::ChevronLeft>{t.triggers.to_trigger()}</LinkButton>
@@ -122,6 +123,7 @@ fn form(
             />
         },
     };
+    let alerts = trigger.kind.is_alerts();
     view! {
         <Card>
             // Sent by the browser itself, so that the address has what was tried.
@@ -129,7 +131,7 @@ fn form(
                 <Expression
                     name="mapping"
                     label=t.triggers.mapping()
-                    hint=if trigger.kind.is_alerts() { t.triggers.mapping_hint_alert() } else { t.triggers.mapping_hint() }
+                    hint=if alerts { t.triggers.mapping_hint_alert() } else { t.triggers.mapping_hint() }
                     text=mapping
                     error=Signal::derive(move || wrong_mapping.clone())
                 />

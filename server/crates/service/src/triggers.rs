@@ -9,32 +9,29 @@ mod mapping;
 mod mask;
 mod matter;
 mod proof;
+mod trial;
 
 pub use intake::HookOutcome;
 pub use proof::HookCall;
+pub use trial::{TrialContent, TriggerTrial};
 
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{
     AlertEnd, ErrorCode, Name, Operation, Problem, TriggerId, TriggerKind, TriggerOutcome, UserId,
-    view::{DeliveryView, Page, SavedTriggerView, SigningView, TriggerTrialView, TriggerView},
+    view::{DeliveryView, Page, SavedTriggerView, SigningView, TriggerView},
 };
 use engine::{Topic, launch};
 use identity::random::Random;
 use policy::Resource;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use store::triggers::{Delivery, Kept, Signing, Trigger};
 
-use self::{
-    mapping::Mapping,
-    mask::masked,
-    matter::{Matter, alerts},
-};
+use self::{mapping::Mapping, mask::masked};
 use crate::{
     Caller, Gate, Service, cursor,
     gate::Target,
-    input,
     people::{all_right, field},
     problems::{OrProblem as _, internal, not_found},
     views::People,
@@ -47,11 +44,7 @@ const RANDOM: usize = 32;
 /// The longest name of a header.
 const HEADER: usize = 64;
 /// For how long deliveries are kept.
-const KEPT: Kept = Kept {
-    time: Duration::from_hours(30 * 24),
-    number: 1_000,
-    spared: Duration::from_hours(24),
-};
+const KEPT: Kept = Kept { time: Duration::from_hours(30 * 24), number: 1_000, spared: Duration::from_hours(24) };
 /// Deliveries that are forgotten at once; others wait no longer for that.
 const AT_ONCE: u32 = 500;
 
@@ -84,26 +77,6 @@ pub struct NewTrigger {
     pub enabled: bool,
     /// What becomes of its secret.
     pub secret: TriggerSecret,
-}
-
-/// What a trigger is tried out with.
-#[derive(Clone, Debug)]
-pub enum TrialContent {
-    /// What was delivered under this number.
-    Delivery(i64),
-    /// What somebody could send: the body, and the headers.
-    Payload(Value, Map<String, Value>),
-}
-
-/// What is tried out.
-#[derive(Clone, Debug)]
-pub struct TriggerTrial {
-    /// Another mapping than the trigger's own.
-    pub mapping: Option<String>,
-    /// Another filter; empty for none.
-    pub filter: Option<String>,
-    /// With what.
-    pub content: TrialContent,
 }
 
 /// What was typed of a trigger, as far as it is right.
@@ -175,7 +148,12 @@ impl NewTrigger {
         let mut errors = Vec::new();
         let workflow = self.workflow.trim().parse::<Name>();
         if workflow.is_err() {
-            errors.push(field("/workflow", "name", Value::Null, "name a workflow of the namespace, without the namespace"));
+            errors.push(field(
+                "/workflow",
+                "name",
+                Value::Null,
+                "name a workflow of the namespace, without the namespace",
+            ));
         }
         let mapping = written(Some(&self.mapping)).unwrap_or(".payload").to_owned();
         let filter = written(self.filter.as_deref()).map(str::to_owned);
@@ -269,7 +247,10 @@ impl Service {
         // Who asks for its runs is there from now on.
         launch::nobody(gate.unit.as_mut(), UserId::TRIGGER, gate.now).await.or_problem()?;
         if !gate.unit.insert_trigger(&trigger).await.or_problem()? {
-            let detail = format!("{} has a trigger of the name {} already; choose another name", trigger.namespace, trigger.name);
+            let detail = format!(
+                "{} has a trigger of the name {} already; choose another name",
+                trigger.namespace, trigger.name
+            );
             return Err(Problem::new(ErrorCode::Conflict).with_detail(detail));
         }
         let after = facts(&trigger);
@@ -358,69 +339,6 @@ impl Service {
         Ok(DeliveryView { content, ..delivery_view(delivery, &people) })
     }
 
-    /// What the trigger, or other expressions in place of its own, would make of a delivery. Nothing is launched. Of what was
-    /// delivered they see as much as the caller does.
-    pub async fn try_trigger(
-        &self,
-        caller: &Caller,
-        id: TriggerId,
-        trial: TriggerTrial,
-    ) -> Result<TriggerTrialView, Problem> {
-        let (mut gate, trigger) = self.look_at_trigger(caller, Operation::TriggerTry, id).await?;
-        let mapping = written(trial.mapping.as_deref()).unwrap_or(&trigger.mapping);
-        let filter = match &trial.filter {
-            None => trigger.filter.as_deref(),
-            Some(text) => written(Some(text)),
-        };
-        let mapping = Mapping::read(mapping, filter).map_err(|errors| {
-            Problem::new(ErrorCode::InvalidInput).with_errors(errors)
-        })?;
-        let matter = match trial.content {
-            TrialContent::Delivery(number) => {
-                let delivery = gate.unit.delivery(id, number).await.or_problem()?.ok_or_else(not_found)?;
-                let content = self.content(&delivery)?.ok_or_else(not_kept)?;
-                Matter { fault: None, ..Matter::again(delivery.key, masked(content)) }
-            }
-            TrialContent::Payload(payload, headers) => pasted(&trigger, payload, headers)?,
-        };
-        let content = mapping::about(&matter.content, &matter.key, gate.now);
-        let mut view = TriggerTrialView {
-            outcome: TriggerOutcome::Invalid,
-            detail: matter.fault,
-            input: None,
-            errors: Vec::new(),
-            content: content.clone(),
-        };
-        if view.detail.is_some() {
-            return Ok(view);
-        }
-        match mapping.admits(&content) {
-            Err(cause) => return Ok(TriggerTrialView { detail: Some(cause), ..view }),
-            Ok(false) => return Ok(TriggerTrialView { outcome: TriggerOutcome::Filtered, ..view }),
-            Ok(true) => {}
-        }
-        let input = match mapping.input(&content) {
-            Ok(input) => input,
-            Err(cause) => return Ok(TriggerTrialView { detail: Some(cause), ..view }),
-        };
-        view.input = Some(input.clone());
-        let Some(version) = gate.unit.launchable_version(&trigger.workflow_ref()).await.or_problem()? else {
-            let detail = Some(intake::no_version(&trigger));
-            return Ok(TriggerTrialView { outcome: TriggerOutcome::Refused, detail, ..view });
-        };
-        let definition = self.parse(&version)?;
-        if let Err(problem) = input::check(definition.input_schema(), &input) {
-            return Ok(TriggerTrialView { detail: Some(problem.detail).filter(|text| !text.is_empty()), errors: problem.errors, ..view });
-        }
-        let obstacle = launch::obstacle(gate.unit.as_mut(), &trigger.namespace, &definition).await.or_problem()?;
-        Ok(match obstacle {
-            Some(obstacle) => {
-                TriggerTrialView { outcome: TriggerOutcome::Refused, detail: Some(obstacle.detail), ..view }
-            }
-            None => TriggerTrialView { outcome: TriggerOutcome::Launched, ..view },
-        })
-    }
-
     /// Forgets deliveries that have served their time. For the server itself, which asks nobody.
     pub async fn forget_deliveries(&self) -> store::Result<()> {
         loop {
@@ -484,7 +402,12 @@ impl Service {
         Ok(Some(content.map_err(|cause| internal("a stored delivery cannot be read", &cause))?))
     }
 
-    async fn trigger_view(&self, gate: &mut Gate<'_>, caller: &Caller, trigger: Trigger) -> Result<TriggerView, Problem> {
+    async fn trigger_view(
+        &self,
+        gate: &mut Gate<'_>,
+        caller: &Caller,
+        trigger: Trigger,
+    ) -> Result<TriggerView, Problem> {
         let last = gate.unit.list_deliveries(trigger.id, None, None, 1).await.or_problem()?.pop();
         let people = [Some(trigger.changed_by), last.as_ref().and_then(|last| last.replay).map(|(_, by)| by)];
         let people = People::load(gate.unit.as_mut(), people.into_iter().flatten()).await.or_problem()?;
@@ -530,21 +453,6 @@ async fn check_workflow(gate: &mut Gate<'_>, trigger: &Trigger) -> Result<(), Pr
     }
     let message = format!("{} has no published workflow of this name", trigger.namespace);
     all_right(vec![field("/workflow", "workflow", Value::Null, &message)])
-}
-
-/// What somebody pasted, as if it had been sent: of alerts, the first.
-fn pasted(trigger: &Trigger, payload: Value, headers: Map<String, Value>) -> Result<Matter, Problem> {
-    let key = "trial".to_owned();
-    let headers = Value::Object(headers);
-    if !trigger.kind.is_alerts() {
-        return Ok(Matter::again(key, json!({"payload": payload, "headers": headers})));
-    }
-    let first = alerts(&key, payload, &headers).into_iter().next();
-    let message = "the list “alerts” is empty; paste a notification with an alert in it";
-    first.ok_or_else(|| {
-        let error = field("/payload", "minItems", json!(1), message);
-        Problem::new(ErrorCode::InvalidInput).with_errors(vec![error])
-    })
 }
 
 fn not_kept() -> Problem {

@@ -1,10 +1,11 @@
 //! Rows to test with. Ids are made from numbers, so that failures can be read.
 
 use domain::{
-    AccessReviewId, AccessVerdict, AlertEnd, ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId, DecisionKind,
-    DelegationId, DelegationScope, DraftId, EmergencyId, GrantId, HoldId, LinkId, NotificationId, PolicySetState,
-    RemarkId, Role, RunId, RunStatus, RunnerId, RunnerState, RunnerTaskState, Scope, SessionId, TaskStatus, TeamId,
-    Timestamp, TokenId, Trigger as ScheduleTrigger, TriggerId, TriggerKind, TriggerOutcome, UserId, WorkflowRef, view::LogLine,
+    AccessReviewId, AccessVerdict, AlertEnd, ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId,
+    DecisionKind, DelegationId, DelegationScope, DraftId, EmergencyId, GrantId, HoldId, LinkId, NotificationId,
+    PolicySetState, RemarkId, Role, RunId, RunStatus, RunnerId, RunnerState, RunnerTaskState, Scope, SessionId,
+    TaskStatus, TeamId, Timestamp, TokenId, Trigger as ScheduleTrigger, TriggerId, TriggerKind, TriggerOutcome, UserId,
+    WorkflowRef, view::LogLine,
 };
 use store::{
     UnitOfWork,

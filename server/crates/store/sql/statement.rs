@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use domain::{
     AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, EmergencyId, GrantId,
-    HoldId, LinkId, NotificationId, RemarkId, RunId, RunnerId, SessionId, TeamId, Timestamp, TokenId,
-    TriggerId, UserId,
+    HoldId, LinkId, NotificationId, RemarkId, RunId, RunnerId, SessionId, TeamId, Timestamp, TokenId, TriggerId,
+    UserId,
 };
 use sqlx::{Arguments, AssertSqlSafe, Database, query::Query};
 use store::{Result, StoreError};

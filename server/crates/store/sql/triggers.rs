@@ -181,7 +181,8 @@ impl Triggers for Unit {
 
     async fn insert_delivery(&mut self, delivery: &Delivery) -> Result<i64> {
         let statement = sql("UPDATE triggers SET deliveries = deliveries + 1 WHERE id = $1 RETURNING deliveries");
-        let given = first(&self.execute_returning(statement.bind(delivery.trigger)).await?, |row| row.integer("deliveries"))?;
+        let given =
+            first(&self.execute_returning(statement.bind(delivery.trigger)).await?, |row| row.integer("deliveries"))?;
         let number = given.ok_or(StoreError::Conflict)?;
         let statement = sql(concat!(
             "INSERT INTO trigger_deliveries (trigger_id, number, key, received_at, payload, outcome, detail, run_id, ",

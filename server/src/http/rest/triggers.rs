@@ -142,7 +142,8 @@ async fn create(
     SignedIn(caller): SignedIn,
     Sent(asked): Sent<TriggerToCreate>,
 ) -> Answer<Created<SavedTriggerView>> {
-    let TriggerToCreate { namespace, name, kind, workflow, mapping, filter, signing, alert_end, enabled, secret } = asked;
+    let TriggerToCreate { namespace, name, kind, workflow, mapping, filter, signing, alert_end, enabled, secret } =
+        asked;
     let new = NewTrigger { workflow, mapping, filter, signing, alert_end, enabled, secret };
     let saved = portal.service.create_trigger(&caller, namespace, name, kind, new).await?;
     Ok(Created(format!("/triggers/{}", saved.trigger.id), saved))

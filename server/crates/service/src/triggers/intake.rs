@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 
 use audit::{Actor, Door, Entry, Outcome, ResourceRef};
 use domain::{
-    AlertEnd, ErrorCode, Operation, Problem, RunId, Timestamp, TriggerId, TriggerKind, TriggerOutcome, UserId,
+    AlertEnd, ErrorCode, Operation, Problem, Role, RunId, Timestamp, TriggerId, TriggerKind, TriggerOutcome, UserId,
     view::DeliveryView,
 };
 use engine::{
     Topic,
     launch::{self, Called, Cause, Launch},
+    notices::{Notice, NoticeKind, notify},
     stream,
 };
 use serde::Serialize;
@@ -68,6 +69,7 @@ struct Done {
     entries: Vec<Entry>,
     woken: BTreeSet<RunId>,
     schedules: bool,
+    told: BTreeSet<UserId>,
 }
 
 /// What a delivery comes to.
@@ -118,8 +120,13 @@ impl Service {
         let mut tries = 1;
         loop {
             match self.accept(&trigger, &matters).await {
-                Err(problem) if problem.code == ErrorCode::Conflict && tries < TRIES => tries += 1,
-                answer => return answer,
+                Err(problem) if problem.code != ErrorCode::Conflict => return Err(problem),
+                Err(_) if tries < TRIES => tries += 1,
+                Err(_) => {
+                    let detail = "others call at the same time; send it again";
+                    return Err(Problem::new(ErrorCode::Unavailable).with_detail(detail));
+                }
+                outcomes => return outcomes,
             }
         }
     }
@@ -176,6 +183,9 @@ impl Service {
         if done.schedules {
             self.wake_schedules();
         }
+        for person in &done.told {
+            self.parts.live.changed(Topic::Notifications(*person));
+        }
         self.parts.live.changed(Topic::Triggers);
     }
 
@@ -209,7 +219,7 @@ impl Service {
         Ok(delivery)
     }
 
-    /// What came before comes again: it is counted, and does nothing unless nothing could be made of it the first time.
+    /// What came before comes again: it is counted, and does nothing unless nothing was done the first time.
     async fn deliver_again(
         &self,
         unit: &mut dyn UnitOfWork,
@@ -220,7 +230,9 @@ impl Service {
         done: &mut Done,
     ) -> Result<HookOutcome, Problem> {
         let mut delivery = Delivery { repeats: earlier.repeats.saturating_add(1), repeated_at: Some(now), ..earlier };
-        if matches!(delivery.outcome, TriggerOutcome::Invalid | TriggerOutcome::Refused) {
+        // Another run was under way, which may have ended by now.
+        let was_late = matter.alert.is_some() && delivery.outcome == TriggerOutcome::Duplicate;
+        if was_late || matches!(delivery.outcome, TriggerOutcome::Invalid | TriggerOutcome::Refused) {
             let passage = Passage { trigger, number: delivery.number, matter, replayed_by: None, now };
             let verdict = self.judge(unit, &passage, done).await?;
             delivery.outcome = verdict.outcome;
@@ -257,8 +269,8 @@ impl Service {
             let run = unit.run(known.run).await.or_problem()?.ok_or_else(not_found)?;
             let same = known.starts_at == announced.starts_at && passage.replayed_by.is_none();
             if same || !run.status.is_final() {
-                let starts_at = announced.starts_at.clone();
-                let again = Alert { starts_at, resolved_at: known.resolved_at.filter(|_| same), seen_at: now, ..known };
+                // That of its run stays: once the run has ended, what began since has one of its own.
+                let again = Alert { resolved_at: known.resolved_at.filter(|_| same), seen_at: now, ..known };
                 unit.put_trigger_alert(&again).await.or_problem()?;
                 let detail = format!("R-{} was launched for this alert", run.number);
                 return Ok(Verdict::about(TriggerOutcome::Duplicate, &run).because(detail));
@@ -290,7 +302,10 @@ impl Service {
         let content = mapping::about(&matter.content, &matter.key, now);
         let expressions = Mapping::read(&trigger.mapping, trigger.filter.as_deref());
         let Ok(expressions) = expressions else {
-            return Ok(Verdict::new(TriggerOutcome::Invalid, "the expressions cannot be read any more; save the trigger anew"));
+            return Ok(Verdict::new(
+                TriggerOutcome::Invalid,
+                "the expressions cannot be read any more; save the trigger anew",
+            ));
         };
         match expressions.admits(&content) {
             Err(cause) => return Ok(Verdict::new(TriggerOutcome::Invalid, cause)),
@@ -302,6 +317,8 @@ impl Service {
             Ok(input) => input,
         };
         let Some(version) = unit.launchable_version(&trigger.workflow_ref()).await.or_problem()? else {
+            let title = trigger.workflow_ref().to_string();
+            self.tell_refused(unit, passage, &title, None, done).await?;
             return Ok(refused(passage, ErrorCode::NotFound, no_version(trigger), done));
         };
         let definition = self.parse(&version)?;
@@ -310,6 +327,7 @@ impl Service {
         }
         let obstacle = launch::obstacle(unit, &trigger.namespace, &definition).await.or_problem()?;
         if let Some(obstacle) = obstacle {
+            self.tell_refused(unit, passage, &version.title, definition.rondo().owner.as_deref(), done).await?;
             return Ok(refused(passage, obstacle.code, obstacle.detail, done));
         }
         let requester = launch::nobody(unit, UserId::TRIGGER, now).await.or_problem()?;
@@ -336,6 +354,42 @@ impl Service {
         done.entries.push(launch_entry(passage, &run));
         done.woken.insert(run.id);
         Ok(Verdict::about(TriggerOutcome::Launched, &run))
+    }
+
+    /// Tells those who can help that a trigger may not launch, when that begins: operators and administrators of the namespace, and
+    /// the team that owns the workflow. Nobody asked for the run, so nobody else would notice.
+    async fn tell_refused(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        passage: &Passage<'_>,
+        title: &str,
+        owner: Option<&str>,
+        done: &mut Done,
+    ) -> Result<(), Problem> {
+        let Passage { trigger, now, .. } = *passage;
+        let before = unit.list_deliveries(trigger.id, None, None, 1).await.or_problem()?;
+        if before.first().is_some_and(|before| before.outcome == TriggerOutcome::Refused) {
+            return Ok(());
+        }
+        let mut people = BTreeSet::new();
+        for role in [Role::Operator, Role::Administrator] {
+            people.extend(unit.users_with_role(role, &trigger.namespace, now).await.or_problem()?);
+        }
+        if let Some(team) = unit.team_by_name(owner.unwrap_or_default()).await.or_problem()? {
+            people.extend(unit.team_members(team.id).await.or_problem()?);
+        }
+        let people: Vec<UserId> = people.into_iter().collect();
+        let users = unit.users_by_id(&people).await.or_problem()?;
+        let notice = Notice {
+            kind: NoticeKind::TriggerRefused,
+            title: title.to_owned(),
+            run_number: None,
+            link: format!("/triggers/{}", trigger.id),
+            cause: format!("trigger-refused:{}:{}", trigger.id, passage.number),
+        };
+        notify(unit, self.ids(), now, self.parts.mail_enabled, &users, &notice).await.or_problem()?;
+        done.told.extend(people);
+        Ok(())
     }
 
     /// The alert is resolved: its run is told, or cancelled.

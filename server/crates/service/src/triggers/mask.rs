@@ -44,8 +44,10 @@ mod tests {
 
     #[test]
     fn what_is_named_like_a_secret_is_masked_at_any_depth() {
-        let sent = json!({"user": "ada", "API-Key": "x", "list": [{"db_password": 7, "tokens": ["kept"], "token": null}]});
-        let shown = json!({"user": "ada", "API-Key": MASK, "list": [{"db_password": MASK, "tokens": ["kept"], "token": null}]});
+        let sent =
+            json!({"user": "ada", "API-Key": "x", "list": [{"db_password": 7, "tokens": ["kept"], "token": null}]});
+        let shown =
+            json!({"user": "ada", "API-Key": MASK, "list": [{"db_password": MASK, "tokens": ["kept"], "token": null}]});
         assert_eq!(masked(sent), shown);
     }
 }

@@ -125,7 +125,8 @@ pub(super) fn alerts(key: &str, payload: Value, headers: &Value) -> Vec<Matter> 
     let alerts = match group.remove("alerts") {
         Some(Value::Array(alerts)) if alerts.len() <= ALERTS => alerts,
         Some(Value::Array(_)) => {
-            let words = "there are more than 200 alerts in one call; set max_alerts of the receiver, or group them further";
+            let words =
+                "there are more than 200 alerts in one call; set max_alerts of the receiver, or group them further";
             return fault(Value::Object(group), words);
         }
         _ => return fault(Value::Object(group), "the body has no list “alerts”"),
@@ -135,9 +136,7 @@ pub(super) fn alerts(key: &str, payload: Value, headers: &Value) -> Vec<Matter> 
         let announced = Announced::of(&alert);
         let content = json!({"payload": group, "headers": headers, "alert": alert});
         match announced {
-            Some(announced) => {
-                Matter { key: announced.key(), content, alert: Some(announced), fault: None }
-            }
+            Some(announced) => Matter { key: announced.key(), content, alert: Some(announced), fault: None },
             None => {
                 let key = format!("sha256/{}", digest(content.to_string().as_bytes()));
                 Matter::faulty(key, content, "an alert needs status (firing or resolved), fingerprint and startsAt")

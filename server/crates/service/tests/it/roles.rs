@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use domain::{
-    AnswerEvery, DecisionKind, Name, Operation, OperationKind, Role, RunnerState, Scope, SessionId, TokenId, TriggerKind,
+    AnswerEvery, DecisionKind, Name, Operation, OperationKind, Role, RunnerState, Scope, SessionId, TokenId,
+    TriggerKind,
     view::{AuditFilter, SubjectView, ValueQuery},
 };
 use serde_json::json;

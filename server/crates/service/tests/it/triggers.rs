@@ -1,14 +1,11 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{
-    AlertEnd, DecisionKind, ErrorCode, Name, Operation, RunId, RunStatus, TriggerId, TriggerKind,
-    TriggerOutcome, UserId, view::SavedTriggerView,
+    AlertEnd, DecisionKind, ErrorCode, Name, Operation, RunId, RunStatus, TriggerId, TriggerKind, TriggerOutcome,
+    UserId, view::SavedTriggerView,
 };
 use ring::hmac;
 use serde_json::{Map, Value, json};
-use service::{
-    Caller, HookCall, HookOutcome, NewTrigger, RunQuery, TrialContent, TriggerSecret,
-    TriggerTrial,
-};
+use service::{Caller, HookCall, HookOutcome, NewTrigger, RunQuery, TrialContent, TriggerSecret, TriggerTrial};
 use store::triggers::Kept;
 
 use crate::office::{Office, shown};
@@ -40,6 +37,13 @@ const ASK: &str = "
 document: {dsl: 1.0.3, namespace: incident, name: ask, version: 1.0.0, title: Ask}
 input: {schema: {document: {type: object}}}
 do: [{decide: {call: approval, with: {approvers: [{user: admin}, {user: manager}], quorum: any}}}]
+";
+
+/// Runs a command.
+const SHELL: &str = "
+document: {dsl: 1.0.3, namespace: incident, name: shell, version: 1.0.0, title: Shell}
+input: {schema: {document: {type: object}}}
+do: [{look: {run: {shell: {command: 'true'}}}}]
 ";
 
 fn name(text: &str) -> Name {
@@ -108,7 +112,11 @@ struct Hooked {
 impl Hooked {
     async fn open(kind: TriggerKind, new: NewTrigger) -> Self {
         let office = Office::open().await;
-        office.service.load_shipped([("heal.yaml", HEAL), ("echo.yaml", ECHO), ("ask.yaml", ASK)]).await.unwrap();
+        office
+            .service
+            .load_shipped([("heal.yaml", HEAL), ("echo.yaml", ECHO), ("ask.yaml", ASK), ("shell.yaml", SHELL)])
+            .await
+            .unwrap();
         let admin = office.caller("admin").await;
         let created = office.service.create_trigger(&admin, name("incident"), name("hook"), kind, new).await;
         let trigger = created.unwrap();
@@ -135,7 +143,13 @@ impl Hooked {
     }
 
     async fn runs(&self) -> usize {
-        self.office.service.runs(&self.office.caller("operator").await, RunQuery::default(), None, None).await.unwrap().items.len()
+        self.office
+            .service
+            .runs(&self.office.caller("operator").await, RunQuery::default(), None, None)
+            .await
+            .unwrap()
+            .items
+            .len()
     }
 
     async fn run_of(&self, number: i64) -> RunId {
@@ -277,6 +291,24 @@ async fn what_the_workflow_does_not_take_says_why_and_can_be_sent_again() {
 }
 
 #[tokio::test]
+async fn what_may_not_be_launched_is_told_once_to_those_who_can_help() {
+    // The namespace may run no processes.
+    let hooked = Hooked::open(TriggerKind::Github, new_trigger("shell")).await;
+    let (office, operator) = (&hooked.office, hooked.office.caller("operator").await);
+    let before = office.audit_end().await;
+    for delivery in ["d-1", "d-1", "d-2"] {
+        assert_eq!(hooked.one(&push(delivery, &json!({}))).await, (TriggerOutcome::Refused, None));
+    }
+    let notices = office.service.notifications(&operator, None, None).await.unwrap();
+    let told: Vec<_> = notices.items.iter().filter(|notice| notice.kind == "trigger-refused").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].link, format!("/triggers/{}", hooked.id()));
+    let entries = office.audit_after(before).await;
+    assert!(entries.iter().all(|entry| entry.action == "run.launch" && shown(entry)["outcome"] == "refused"));
+    assert_eq!(entries.len(), 3);
+}
+
+#[tokio::test]
 async fn an_alert_has_one_run_and_tells_it_when_it_is_resolved() {
     let new = NewTrigger { mapping: "{host: .alert.labels.instance}".to_owned(), ..new_trigger("heal") };
     let hooked = Hooked::open(TriggerKind::Alertmanager, new).await;
@@ -284,14 +316,23 @@ async fn an_alert_has_one_run_and_tells_it_when_it_is_resolved() {
     let outcomes = hooked.send(&notification(&[("firing", "a1", first), ("firing", "b2", first)])).await;
     let numbers: Vec<i64> = outcomes.iter().map(|one| one.run.unwrap()).collect();
     assert!(outcomes.iter().all(|one| one.outcome == TriggerOutcome::Launched), "{outcomes:?}");
-    // It goes on firing, and monitoring loses count of since when.
-    assert_eq!(hooked.one(&notification(&[("firing", "a1", first)])).await, (TriggerOutcome::Duplicate, Some(numbers[0])));
-    assert_eq!(hooked.one(&notification(&[("firing", "a1", later)])).await, (TriggerOutcome::Duplicate, Some(numbers[0])));
+    // It goes on firing, and begins once more before its run has ended.
+    assert_eq!(
+        hooked.one(&notification(&[("firing", "a1", first)])).await,
+        (TriggerOutcome::Duplicate, Some(numbers[0]))
+    );
+    assert_eq!(
+        hooked.one(&notification(&[("firing", "a1", later)])).await,
+        (TriggerOutcome::Duplicate, Some(numbers[0]))
+    );
     assert_eq!(hooked.one(&notification(&[("resolved", "c3", first)])).await, (TriggerOutcome::Filtered, None));
     for number in &numbers {
         hooked.status(*number, RunStatus::Waiting).await;
     }
-    assert_eq!(hooked.one(&notification(&[("resolved", "a1", first)])).await, (TriggerOutcome::Continued, Some(numbers[0])));
+    assert_eq!(
+        hooked.one(&notification(&[("resolved", "a1", first)])).await,
+        (TriggerOutcome::Continued, Some(numbers[0]))
+    );
     hooked.status(numbers[0], RunStatus::Completed).await;
     let output = hooked.office.ended(hooked.run_of(numbers[0]).await).await.output.unwrap();
     assert_eq!(output[0]["run"]["number"], numbers[0], "{output}");
@@ -299,10 +340,12 @@ async fn an_alert_has_one_run_and_tells_it_when_it_is_resolved() {
     // The other alert still fires.
     hooked.status(numbers[1], RunStatus::Waiting).await;
     assert_eq!(hooked.one(&notification(&[("resolved", "a1", first)])).await.0, TriggerOutcome::Duplicate);
-    // It fires on although its run has ended: no other one. Once it begins anew there is.
-    assert_eq!(hooked.one(&notification(&[("firing", "a1", later)])).await.0, TriggerOutcome::Duplicate);
-    let anew = "2026-11-28T00:00:00Z";
-    assert_eq!(hooked.one(&notification(&[("firing", "a1", anew)])).await.0, TriggerOutcome::Launched);
+    // It fires on although its run has ended: no other one. What began while that was under way has one now.
+    assert_eq!(hooked.one(&notification(&[("firing", "a1", first)])).await.0, TriggerOutcome::Duplicate);
+    let (outcome, anew) = hooked.one(&notification(&[("firing", "a1", later)])).await;
+    assert_eq!(outcome, TriggerOutcome::Launched);
+    assert_ne!(anew, Some(numbers[0]));
+    assert_eq!(hooked.one(&notification(&[("firing", "a1", later)])).await, (TriggerOutcome::Duplicate, anew));
 
     let closing = NewTrigger {
         mapping: "{host: .alert.labels.instance}".to_owned(),
@@ -312,7 +355,10 @@ async fn an_alert_has_one_run_and_tells_it_when_it_is_resolved() {
     };
     hooked.office.service.update_trigger(&hooked.admin, hooked.id(), closing).await.unwrap();
     let before = hooked.office.audit_end().await;
-    assert_eq!(hooked.one(&notification(&[("resolved", "b2", first)])).await, (TriggerOutcome::Closed, Some(numbers[1])));
+    assert_eq!(
+        hooked.one(&notification(&[("resolved", "b2", first)])).await,
+        (TriggerOutcome::Closed, Some(numbers[1]))
+    );
     hooked.status(numbers[1], RunStatus::Cancelled).await;
     let entries = hooked.office.audit_after(before).await;
     let cancelled = entries.iter().find(|entry| entry.action == "run.cancel").unwrap();
@@ -365,15 +411,19 @@ async fn a_trial_says_what_would_become_of_a_delivery_and_launches_nothing() {
     assert_eq!(service.try_trigger(&author, hooked.id(), wrong).await.unwrap_err().errors[0].pointer, "/mapping");
     // Of what was delivered, expressions see no more than people do.
     hooked.one(&push("d-1", &json!({"branch": "main", "token": "t0p"}))).await;
-    let spying =
-        TriggerTrial { mapping: Some("{branch: .payload.token}".to_owned()), filter: None, content: TrialContent::Delivery(1) };
+    let spying = TriggerTrial {
+        mapping: Some("{branch: .payload.token}".to_owned()),
+        filter: None,
+        content: TrialContent::Delivery(1),
+    };
     assert_eq!(tried(spying).await.input, Some(json!({"branch": "•••"})));
     assert_eq!(hooked.runs().await, 1);
 }
 
 #[tokio::test]
 async fn a_trigger_is_set_up_and_removed_by_those_who_may_and_what_is_wrong_is_said_at_its_field() {
-    let hooked = Hooked::open(TriggerKind::Webhook, NewTrigger { secret: TriggerSecret::Keep, ..new_trigger("echo") }).await;
+    let hooked =
+        Hooked::open(TriggerKind::Webhook, NewTrigger { secret: TriggerSecret::Keep, ..new_trigger("echo") }).await;
     let (service, admin) = (&hooked.office.service, &hooked.admin);
     assert!(hooked.trigger.secret.as_ref().is_some_and(|secret| secret.starts_with("whsec_")));
     let view = service.trigger(admin, hooked.id()).await.unwrap();
@@ -392,7 +442,9 @@ async fn a_trigger_is_set_up_and_removed_by_those_who_may_and_what_is_wrong_is_s
         ..NewTrigger::default()
     };
     let create = async |name: &str, new| {
-        service.create_trigger(admin, "incident".parse().unwrap(), name.parse().unwrap(), TriggerKind::Gitlab, new).await
+        service
+            .create_trigger(admin, "incident".parse().unwrap(), name.parse().unwrap(), TriggerKind::Gitlab, new)
+            .await
     };
     let problem = create("other", wrong).await.unwrap_err();
     let pointers: Vec<_> = problem.errors.iter().map(|error| error.pointer.as_str()).collect();
@@ -404,14 +456,21 @@ async fn a_trigger_is_set_up_and_removed_by_those_who_may_and_what_is_wrong_is_s
     service.delete_trigger(admin, hooked.id()).await.unwrap();
     let entries = hooked.office.audit_after(before).await;
     let entry = shown(&entries[0]);
-    assert_eq!((entry["action"].as_str(), entry["detail"]["before"]["workflow"].as_str()), (Some("trigger.delete"), Some("echo")));
+    assert_eq!(
+        (entry["action"].as_str(), entry["detail"]["before"]["workflow"].as_str()),
+        (Some("trigger.delete"), Some("echo"))
+    );
     assert!(!entry.to_string().contains("whsec_"));
     assert_eq!(service.trigger(admin, hooked.id()).await.unwrap_err().code, ErrorCode::NotFound);
 }
 
 #[tokio::test]
 async fn old_deliveries_are_forgotten_and_their_runs_stay() {
-    let hooked = Hooked::open(TriggerKind::Github, NewTrigger { mapping: "{branch: .payload}".to_owned(), ..new_trigger("echo") }).await;
+    let hooked = Hooked::open(
+        TriggerKind::Github,
+        NewTrigger { mapping: "{branch: .payload}".to_owned(), ..new_trigger("echo") },
+    )
+    .await;
     for number in 0..3 {
         hooked.one(&push(&format!("d-{number}"), &json!("main"))).await;
     }
