@@ -7,8 +7,16 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 fail() { printf '%s: %s\n' "$0" "$*" >&2; exit 1; }
 
-# A loopback port that nobody listens on.
-free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'; }
+# A loopback port that nobody listens on, and that no other service gets that is started at the same time (LAB_PORTS: a folder of
+# those that were given out).
+free_port() {
+  local port
+  while true; do
+    port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })')
+    if [ -z "${LAB_PORTS:-}" ] || mkdir "$LAB_PORTS/$port" 2>/dev/null; then break; fi
+  done
+  printf '%s\n' "$port"
+}
 
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
