@@ -23,8 +23,8 @@ use connectors::{
     http::{Http, HttpConnector},
     kubernetes::{self, KubernetesConnector},
     mcp::McpConnector,
-    network::{self, NetworkConnector},
     messaging::{self, MessagingConnector},
+    network::{self, NetworkConnector},
     openapi::OpenApiConnector,
     resource::Resources,
     s3::{self, S3Connector},
@@ -346,7 +346,6 @@ fn registry(
     connectors.push(Arc::new(DnsConnector::new(Arc::clone(&policy), clock)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(http), portal)));
     connectors.push(Arc::new(MessagingConnector::new(Arc::clone(&policy), Arc::new(SystemIds))));
-    connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&policy), portal)));
     connectors.push(Arc::new(SmtpConnector::new(Arc::clone(&policy), folders.mails)));
     connectors.push(Arc::new(SshConnector::new(Arc::clone(&policy))));
     connectors.push(Arc::new(SqlConnector::new(policy, folders.sqlite)));

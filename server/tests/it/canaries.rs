@@ -105,9 +105,11 @@ fn connections() -> Vec<(&'static str, Value)> {
     let restconf = json!({
         "baseUrl": "http://127.0.0.1:9/restconf", "username": "portal", "password": canary("restconf"),
         "token": canary("restconftoken"), "clientCertificate": "none", "clientKey": canary("key of restconf"),
+    });
     let nats = json!({
         "host": "127.0.0.1", "port": 9, "username": "portal", "password": canary("nats"), "token": canary("natstoken"),
         "clientCertificate": "none", "clientKey": canary("key of nats"),
+    });
     let docker = json!({
         "address": "https://127.0.0.1:9", "registry": "registry.test", "registryUser": "portal",
         "registryPassword": canary("registry"), "clientCertificate": "none", "clientKey": canary("key of docker"),

@@ -64,10 +64,10 @@ pub mod http;
 pub mod kubernetes;
 #[cfg(feature = "mcp")]
 pub mod mcp;
-#[cfg(feature = "network")]
-pub mod network;
 #[cfg(feature = "messaging")]
 pub mod messaging;
+#[cfg(feature = "network")]
+pub mod network;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 #[cfg(feature = "http")]
