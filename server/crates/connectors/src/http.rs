@@ -88,7 +88,7 @@ impl Http {
     }
 
     /// What the server itself may reach.
-    #[cfg(feature = "container")]
+    #[cfg(any(feature = "container", feature = "directory"))]
     pub(crate) fn policy(&self) -> &EgressPolicy {
         &self.policy
     }
@@ -123,12 +123,6 @@ impl Http {
         let clients = Clients::build(egress, None, None)?;
         known.insert(narrowed.namespace.clone(), clients.clone());
         Ok(clients)
-    }
-
-    /// What the server itself may reach.
-    #[cfg(feature = "directory")]
-    pub(crate) fn policy(&self) -> &EgressPolicy {
-        &self.policy
     }
 
     /// The steps of a connection test up to where something can be asked: `settings`, `name`, `connect`, `tls`. The steps so

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, postgres::PgRow};
 use tokio::net::TcpListener;
 
-use super::lab;
+use super::{lab, seen::unique};
 
 /// The table in which changes are remembered, as docs/connectors.md has it.
 const CALLS: &str = "CREATE TABLE rondo_calls (call_key VARCHAR(64) PRIMARY KEY, outcome TEXT NOT NULL,
@@ -24,7 +24,7 @@ impl Books {
     /// With these tables, and the one that remembers calls.
     pub(crate) async fn make(purpose: &str, tables: &[&str]) -> Self {
         let server: url::Url = lab::setting("TEST_POSTGRES_URL").parse().unwrap();
-        let name = format!("{purpose}_{}", uuid::Uuid::new_v4().simple());
+        let name = unique(purpose).replace('-', "_");
         let mut owner = PgConnection::connect(server.as_str()).await.unwrap();
         owner.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
         owner.close().await.unwrap();

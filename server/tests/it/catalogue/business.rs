@@ -17,6 +17,7 @@ use super::{
     Answer, Portal,
     books::{Books, Kept, serve},
     lab,
+    seen::unique,
 };
 
 /// The tables of the shop, as docs/workflows/fulfil-order.md and onboard-customer.md have them.
@@ -146,11 +147,6 @@ impl Company {
     }
 }
 
-/// A number that no other test and no run before has.
-fn unique(prefix: &str) -> String {
-    format!("{prefix}-{}", uuid::Uuid::new_v4().simple().to_string()[..8].to_uppercase())
-}
-
 fn order(number: &str, item: &str, pieces: u32, token: &str) -> Value {
     json!({
         "order": number, "item": item, "pieces": pieces, "paymentToken": token,
@@ -167,7 +163,7 @@ fn customer(registration: &str, company: &str, credit: u32, email: &str) -> Valu
 
 #[tokio::test]
 async fn an_order_is_fulfilled_once_whatever_dies() {
-    let (mut company, number) = (Company::open().await, unique("SO"));
+    let (mut company, number) = (Company::open().await, unique("SO").to_uppercase());
     let run = company.portal.launch("business/fulfil-order", &order(&number, "lamp-1", 2, "tok-1")).await;
     company.portal.kill_when(&run, "capture").await;
     company.portal.reach(&run, "release", &["completed"]).await;
@@ -187,7 +183,7 @@ async fn an_order_is_fulfilled_once_whatever_dies() {
 
 #[tokio::test]
 async fn what_the_warehouse_cannot_ship_is_given_back_and_refunded() {
-    let (mut company, number) = (Company::open().await, unique("SO"));
+    let (mut company, number) = (Company::open().await, unique("SO").to_uppercase());
     // Above the amount at which the manager is asked.
     let run = company.portal.launch("business/fulfil-order", &order(&number, "server-1", 1, "tok-1")).await;
     company.portal.reach(&run, "release", &["completed"]).await;
@@ -203,7 +199,8 @@ async fn what_the_warehouse_cannot_ship_is_given_back_and_refunded() {
 
 #[tokio::test]
 async fn what_is_not_paid_for_or_not_approved_leaves_nothing() {
-    let (mut company, broke, large, late) = (Company::open().await, unique("SO"), unique("SO"), unique("SO"));
+    let (mut company, broke, large, late) =
+        (Company::open().await, unique("SO").to_uppercase(), unique("SO").to_uppercase(), unique("SO").to_uppercase());
     let input = order(&broke, "lamp-1", 1, "tok-broke");
     let ended = company.portal.run("business/fulfil-order", &input, Answer::Approve).await;
     assert_eq!((&ended["status"], &ended["error"]["status"]), (&json!("faulted"), &json!(402)), "{ended:#}");
@@ -225,7 +222,7 @@ async fn what_is_not_paid_for_or_not_approved_leaves_nothing() {
 
 #[tokio::test]
 async fn a_customer_is_onboarded_once_whatever_dies() {
-    let (mut company, registration) = (Company::open().await, unique("HRB"));
+    let (mut company, registration) = (Company::open().await, unique("HRB").to_uppercase());
     let input = customer(&registration, "Lamps Ltd", 20_000, &format!("{}@example.test", registration.to_lowercase()));
     let run = company.portal.launch("business/onboard-customer", &input).await;
     company.portal.kill_when(&run, "createAccount").await;
@@ -242,7 +239,7 @@ async fn a_customer_is_onboarded_once_whatever_dies() {
 
 #[tokio::test]
 async fn a_customer_who_cannot_be_welcomed_is_withdrawn_everywhere() {
-    let (mut company, registration) = (Company::open().await, unique("HRB"));
+    let (mut company, registration) = (Company::open().await, unique("HRB").to_uppercase());
     // High risk: manager and finance.
     let input = customer(&registration, "Lamps Ltd", 60_000, "bounce@example.test");
     let ended = company.portal.run("business/onboard-customer", &input, Answer::Approve).await;
@@ -251,7 +248,7 @@ async fn a_customer_who_cannot_be_welcomed_is_withdrawn_everywhere() {
     assert_eq!(company.accounts.all()[0]["open"], false);
     assert_eq!(company.told("customers.withdrawn", &registration).await, 1);
 
-    let listed = unique("HRB");
+    let listed = unique("HRB").to_uppercase();
     let input = customer(&listed, "Pariah Ltd", 100, "ana@example.test");
     let ended = company.portal.run("business/onboard-customer", &input, Answer::Approve).await;
     assert_eq!(ended["error"]["status"], 403, "{ended:#}");

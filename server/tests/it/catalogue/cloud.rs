@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Portal, lab};
+use super::{Answer, Portal, lab, seen::unique};
 
 /// What AWS says to a question that nobody but the test asks.
 struct Cloud {
@@ -85,11 +85,6 @@ impl Cloud {
 fn first(xml: &str, element: &str) -> String {
     let after = xml.split(&format!("<{element}>")).nth(1);
     after.and_then(|rest| rest.split('<').next()).unwrap_or_else(|| panic!("no {element} in {xml}")).to_owned()
-}
-
-/// A name that nothing else in the account has.
-fn unique(name: &str) -> String {
-    format!("{name}-{}", std::process::id())
 }
 
 async fn portal() -> Portal {

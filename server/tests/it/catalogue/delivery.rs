@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Answer, Portal,
     lab::{self, Repository},
+    seen::unique,
 };
 
 /// A repository whose build leaves a program, and another that says whether it is healthy.
@@ -35,7 +36,7 @@ async fn portal(repository: &Repository) -> Portal {
 
 /// Where applications of this test lie on the hosts, which are all this machine.
 fn folder(test: &str) -> PathBuf {
-    Path::new(&lab::setting("TEST_SSH_HOME")).join(format!("{test}-{}", std::process::id()))
+    Path::new(&lab::setting("TEST_SSH_HOME")).join(unique(test))
 }
 
 fn wanted(folder: &Path, tag: &str, environment: &str) -> Value {

@@ -21,6 +21,7 @@ use super::{
     Answer, Portal,
     books::{Books, serve},
     lab,
+    seen::unique,
 };
 
 /// The tables of licences, as docs/workflows/request-software.md has them.
@@ -131,7 +132,7 @@ impl Desk {
     /// Says that something has happened to a ticket on this side.
     async fn tell(&self, kind: &str, reference: &str, text: &str) {
         let event = json!({
-            "specversion": "1.0", "id": uuid::Uuid::new_v4().to_string(), "source": "/desk", "type": kind,
+            "specversion": "1.0", "id": unique("event"), "source": "/desk", "type": kind,
             "data": {"reference": reference, "text": text},
         });
         let media = "application/cloudevents+json";

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::{
     Answer, Portal,
     lab::{self, Repository},
+    seen::unique,
 };
 
 /// A folder that the user of processes can write to, too.
@@ -141,7 +142,7 @@ async fn ansible(repository: &Repository) -> Portal {
 async fn a_playbook_is_played_after_what_it_changes_was_approved() {
     let repository = playbooks();
     let portal = ansible(&repository).await;
-    let mark = format!("play{}", std::process::id());
+    let mark = unique("play");
     let run = portal.launch("servers/apply-playbook", &played(&mark)).await;
     let approval = portal.asked(&run).await;
     assert!(approval["title"].as_str().unwrap().contains("2 of 2 hosts"), "{approval:#}");
@@ -155,7 +156,7 @@ async fn a_playbook_is_played_after_what_it_changes_was_approved() {
 async fn a_host_that_fails_is_named_and_the_others_keep_what_they_got() {
     let repository = playbooks();
     let portal = ansible(&repository).await;
-    let mark = format!("fail{}", std::process::id());
+    let mark = unique("fail");
     let run = portal.launch("servers/apply-playbook", &played(&mark)).await;
     portal.asked(&run).await;
     std::fs::write(std::path::PathBuf::from(lab::setting("TEST_SSH_HOME")).join(format!("{mark}-full")), "").unwrap();
