@@ -13,6 +13,7 @@ mod lab;
 mod recovery;
 mod replication;
 mod seen;
+mod servers;
 mod setup;
 
 use std::{process::Stdio, time::Duration};
