@@ -8,6 +8,7 @@
 
 mod cloud;
 mod delivery;
+mod incident;
 mod infrastructure;
 mod lab;
 mod recovery;
