@@ -8,6 +8,7 @@
 
 mod books;
 mod business;
+mod change;
 mod cloud;
 mod containers;
 mod delivery;

@@ -69,7 +69,7 @@ async fn the_standby_of_a_lost_primary_is_promoted_once_whatever_dies() {
     ])
     .await;
     database.sql(Which::Primary, "CREATE TABLE orders AS SELECT generate_series(1, 1000) AS number");
-    database.await_received();
+    database.await_received().await;
     database.lose_primary();
 
     let run = portal.launch("recovery/promote-standby", &promotion(&database, &name, &mailbox)).await;
@@ -100,7 +100,7 @@ async fn nothing_is_pointed_elsewhere_unless_the_standby_is_the_primary() {
     let password = database.setting("PASSWORD").to_owned();
     // Somebody who may look, and may not promote.
     database.sql(Which::Primary, &format!("CREATE ROLE watcher LOGIN PASSWORD '{password}'"));
-    database.await_standby("SELECT count(*) FROM pg_roles WHERE rolname = 'watcher'", "1");
+    database.await_standby("SELECT count(*) FROM pg_roles WHERE rolname = 'watcher'", "1").await;
     let portal = Portal::open(&[
         database.connection("primary", Which::Primary, "watcher"),
         database.connection("standby", Which::Standby, "watcher"),
@@ -123,12 +123,12 @@ async fn nothing_is_pointed_elsewhere_unless_the_standby_is_the_primary() {
 
     database.sql(Which::Standby, "SELECT pg_wal_replay_pause()");
     database.sql(Which::Primary, "CREATE TABLE large AS SELECT repeat('x', 1000) FROM generate_series(1, 3000)");
-    database.await_received();
+    database.await_received().await;
     database.lose_primary();
     refused("lags too far behind").await;
 
     database.sql(Which::Standby, "SELECT pg_wal_replay_resume()");
-    database.await_standby("SELECT count(*) FROM pg_class WHERE relname = 'large'", "1");
+    database.await_standby("SELECT count(*) FROM pg_class WHERE relname = 'large'", "1").await;
     let ended = refused("pg_promote").await;
     assert_eq!(ended["compensated"], true, "{ended:#}");
     let fence = database.data(Which::Primary).join("standby.signal");

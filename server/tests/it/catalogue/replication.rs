@@ -14,6 +14,8 @@ use crate::server::repository;
 
 /// Longer than the standby needs on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Which of the two.
 #[derive(Clone, Copy)]
@@ -92,18 +94,21 @@ impl Replication {
     }
 
     /// Waits until the standby says this.
-    pub(crate) fn await_standby(&self, statement: &str, answer: &str) {
-        let began = std::time::Instant::now();
-        while self.sql(Which::Standby, statement) != answer {
-            assert!(began.elapsed() < PATIENCE, "the standby does not come to {statement} = {answer}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+    pub(crate) async fn await_standby(&self, statement: &str, answer: &str) {
+        let mut pause = tokio::time::interval(PAUSE);
+        let looking = async {
+            while self.sql(Which::Standby, statement) != answer {
+                pause.tick().await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, looking).await;
+        assert!(in_time.is_ok(), "the standby does not come to {statement} = {answer}");
     }
 
     /// Waits until the standby has received all that the primary has written.
-    pub(crate) fn await_received(&self) {
+    pub(crate) async fn await_received(&self) {
         let written = self.sql(Which::Primary, "SELECT pg_current_wal_flush_lsn()");
-        self.await_standby(&format!("SELECT pg_last_wal_receive_lsn() >= '{written}'"), "t");
+        self.await_standby(&format!("SELECT pg_last_wal_receive_lsn() >= '{written}'"), "t").await;
     }
 
     /// Ends the primary as a power cut would.
