@@ -13,6 +13,7 @@ mod cloud;
 mod containers;
 mod delivery;
 mod desk;
+mod identity;
 mod incident;
 mod infrastructure;
 mod lab;

@@ -174,15 +174,17 @@ async fn a_connection_test_names_the_step_that_fails() {
     assert!(check.ok, "{check:?}");
     assert!(check.steps.last().unwrap().detail.contains("passwords can be set"), "{check:?}");
     let failing = async |name: &str, value: Value| {
-        let mut settings = directory.settings.clone();
-        settings[name] = value;
-        failed_step(&directory.bench.check("scim", settings).await)
+        let mut settings = directory.settings.as_object().unwrap().clone();
+        settings.remove(name);
+        settings.extend((!value.is_null()).then(|| (name.to_owned(), value)));
+        failed_step(&directory.bench.check("scim", settings.into()).await)
     };
     let (step, words) = failing("token", json!("wrong-token")).await;
     assert_eq!(step, "sign-in");
     assert!(words.contains("enter its credentials") && !words.contains("wrong-token"), "{words}");
     let (step, words) = failing("ca", json!(null)).await;
-    assert_eq!(step, "settings", "{words}");
+    assert_eq!(step, "tls");
+    assert!(words.contains("enter the CA"), "{words}");
     let base = directory.settings["baseUrl"].as_str().unwrap().replace("/v2", "/elsewhere");
     let (step, words) = failing("baseUrl", json!(base)).await;
     assert_eq!(step, "sign-in");
