@@ -21,6 +21,7 @@ use connectors::{
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
     mcp::McpConnector,
+    messaging::{self, MessagingConnector},
     openapi::OpenApiConnector,
     resource::Resources,
     s3::{self, S3Connector},
@@ -330,6 +331,7 @@ fn registry(
     connectors.push(Arc::new(ChatConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(GitConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(DnsConnector::new(Arc::clone(&policy), clock)));
+    connectors.push(Arc::new(MessagingConnector::new(Arc::clone(&policy), Arc::new(SystemIds))));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&policy), portal)));
     connectors.push(Arc::new(SmtpConnector::new(Arc::clone(&policy), folders.mails)));
     connectors.push(Arc::new(SshConnector::new(Arc::clone(&policy))));
@@ -359,6 +361,7 @@ pub(crate) fn over_connections() -> Vec<FunctionSpec> {
         directory::function(),
         dns::function(),
         git::function(),
+        messaging::function(),
         s3::function(),
         smtp::function(),
         sql::function(),

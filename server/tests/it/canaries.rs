@@ -95,6 +95,10 @@ fn connections() -> Vec<(&'static str, Value)> {
         "url": "http://127.0.0.1:9/code.git", "username": "portal", "password": canary("git"),
         "clientCertificate": "none", "clientKey": canary("key of git"),
     });
+    let nats = json!({
+        "host": "127.0.0.1", "port": 9, "username": "portal", "password": canary("nats"), "token": canary("natstoken"),
+        "clientCertificate": "none", "clientKey": canary("key of nats"),
+    });
     vec![
         ("ldap", ldap),
         ("smtp", smtp),
@@ -109,6 +113,7 @@ fn connections() -> Vec<(&'static str, Value)> {
         ("chat", chat),
         ("ticket", ticket),
         ("git", git),
+        ("nats", nats),
     ]
 }
 

@@ -19,7 +19,14 @@ pub(crate) fn check(schema: &Value, value: &Value) -> Vec<FieldError> {
 
 /// What a schema says of the arguments of one operation: which it must have, and which it may have beside those that `always`
 /// may be there.
-#[cfg(any(feature = "dns", feature = "git", feature = "s3", feature = "ssh", feature = "ticket"))]
+#[cfg(any(
+    feature = "dns",
+    feature = "git",
+    feature = "messaging",
+    feature = "s3",
+    feature = "ssh",
+    feature = "ticket"
+))]
 pub(crate) fn operation_rule(name: &str, always: &[&str], required: &[&str], optional: &[&str]) -> Value {
     let allowed = [always, required, optional].concat();
     serde_json::json!({

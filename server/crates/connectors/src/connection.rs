@@ -224,6 +224,7 @@ impl Connections for NoConnections {
     feature = "directory",
     feature = "dns",
     feature = "http",
+    feature = "messaging",
     feature = "smtp",
     feature = "sql",
     feature = "ssh"
@@ -235,6 +236,7 @@ pub(crate) struct Steps(Vec<domain::view::CheckStep>);
     feature = "directory",
     feature = "dns",
     feature = "http",
+    feature = "messaging",
     feature = "smtp",
     feature = "sql",
     feature = "ssh"

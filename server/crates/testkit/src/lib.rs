@@ -1,5 +1,5 @@
 //! What tests stand on: a clock that is set by hand, ids in order, a seeded source of random bytes, a
-//! connector that follows a script, one that has messages, and one that counts what is under way.
+//! connector that follows a script, one that has messages, one that counts what is under way, and a client of NATS.
 //!
 //! Nothing here is used in production; the real ones live in `server`.
 
@@ -7,6 +7,7 @@ mod broker;
 mod clock;
 mod gated;
 mod ids;
+mod nats;
 mod random;
 mod scripted;
 
@@ -14,5 +15,6 @@ pub use broker::Broker;
 pub use clock::{ManualClock, WallClock};
 pub use gated::Gated;
 pub use ids::CountedIds;
+pub use nats::{Heard, NatsConsole};
 pub use random::{SeededRandom, seed};
 pub use scripted::Scripted;

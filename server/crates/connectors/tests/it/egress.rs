@@ -52,6 +52,7 @@ async fn every_connector_reaches_what_the_namespace_may() {
         .await;
     bench.connect("post", "smtp", json!({"host": "localhost", "port": port, "from": "rondo@example.test"})).await;
     bench.connect("web", "http", json!({"baseUrl": format!("http://localhost:{port}")})).await;
+    bench.connect("broker", "nats", json!({"host": "localhost", "port": port})).await;
     let local = format!("http://127.0.0.1:{port}/x");
     let document = json!({
         "asyncapi": "3.0.0", "info": {"title": "t", "version": "1"},
@@ -83,6 +84,7 @@ async fn every_connector_reaches_what_the_namespace_may() {
         ("mcp", mcp),
         ("directory", json!({"connection": "people", "operation": "lookup", "login": "someone"})),
         ("smtp", json!({"connection": "post", "to": "a@example.test", "subject": "s", "text": "b"})),
+        ("messaging", json!({"connection": "broker", "operation": "publish", "subject": "s", "content": 1})),
     ] {
         let outcome = bench.call(function, "k", with).await;
         let Outcome::Permanent(error) = outcome else { panic!("{function}: {outcome:?}") };

@@ -20,6 +20,7 @@ use connectors::{
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
     mcp::McpConnector,
+    messaging::MessagingConnector,
     openapi::OpenApiConnector,
     resource::Resources,
     s3::S3Connector,
@@ -107,6 +108,7 @@ impl Bench {
             Arc::new(DnsConnector::new(policy.clone(), Arc::new(WallClock))),
             Arc::new(DirectoryConnector::new(policy.clone(), portal)),
             Arc::new(SmtpConnector::new(policy.clone(), folder.path().join("mail"))),
+            Arc::new(MessagingConnector::new(policy.clone(), Arc::<CountedIds>::default())),
             Arc::new(SshConnector::new(policy.clone())),
             Arc::new(SqlConnector::new(policy, Some(folder.path().join("sqlite")))),
         ];
