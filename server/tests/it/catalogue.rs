@@ -6,7 +6,10 @@
 //!
 //! The connections to a counterpart stand in `end2end/lab/SERVICE/connections.json`, for `make lab` and for these tests.
 
+mod books;
+mod business;
 mod cloud;
+mod desk;
 mod infrastructure;
 mod lab;
 mod setup;
