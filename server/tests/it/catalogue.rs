@@ -9,6 +9,7 @@
 mod books;
 mod business;
 mod cloud;
+mod delivery;
 mod desk;
 mod infrastructure;
 mod lab;
