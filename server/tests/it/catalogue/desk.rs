@@ -1,5 +1,5 @@
 //! The service desk, against PostgreSQL, Rondo's own directory and a mail server. The ticket system is a stand-in that keeps records and
-//! answers as the documentation of ServiceNow's Table API says: no such system is to be had here.
+//! answers as the documentation of `ServiceNow`'s Table API says: no such system is to be had here.
 
 use std::{
     collections::HashMap,

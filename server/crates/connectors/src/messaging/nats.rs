@@ -1,4 +1,4 @@
-//! Messages over NATS: of streams (JetStream), and those that nobody keeps.
+//! Messages over NATS: of streams (`JetStream`), and those that nobody keeps.
 
 mod session;
 mod stream;

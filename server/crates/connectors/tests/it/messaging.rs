@@ -23,8 +23,6 @@ const WRONG: &str = "canary-s3cret";
 struct Lab {
     bench: Bench,
     console: NatsConsole,
-    port: u16,
-    password: String,
     settings: Value,
     /// A word in subjects and names of streams that no other test has.
     own: String,
@@ -35,13 +33,13 @@ impl Lab {
     async fn find(own: &str) -> Option<Self> {
         let names = ["TEST_NATS_PORT", "TEST_NATS_USER", "TEST_NATS_PASSWORD", "TEST_NATS_CA"];
         let [port, user, password, ca] = service(&names)?.try_into().ok()?;
-        let port = port.parse().ok()?;
+        let port: u16 = port.parse().ok()?;
         let ca = std::fs::read_to_string(ca).unwrap();
         let settings = json!({"host": "127.0.0.1", "port": port, "username": user, "password": password, "ca": ca});
         let bench = Bench::new().await;
         bench.connect("it", "nats", settings.clone()).await;
         let console = NatsConsole::open(port, &password).await;
-        Some(Self { bench, console, port, password, settings, own: own.to_owned() })
+        Some(Self { bench, console, settings, own: own.to_owned() })
     }
 
     /// With a stream of this test's own.

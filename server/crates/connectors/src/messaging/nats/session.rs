@@ -37,7 +37,8 @@ const MESSAGE_LIMIT: usize = 5 * 1024 * 1024;
 const INBOX: u64 = 1;
 
 /// What a server says of itself before anything else. Names of hosts in it are not read: it may tell those that nobody can reach.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the protocol")]
 struct Greeting {
     #[serde(default)]
     tls_required: bool,

@@ -1,11 +1,11 @@
-//! What streams keep, and what consumers take from them: the interface of JetStream, as far as calls need it.
+//! What streams keep, and what consumers take from them: the interface of `JetStream`, as far as calls need it.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
-use watermelon_proto::{ServerMessage, StatusCode};
+use watermelon_proto::{ServerMessage, StatusCode, Subject};
 
 use super::{
     super::{content, operation::Verdict},
@@ -19,7 +19,7 @@ const TAKEN_AT_ONCE: usize = 4 * 1024 * 1024;
 /// How much later than asked for a server may say that there is no more.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What JetStream says to anything.
+/// What `JetStream` says to anything.
 #[derive(Deserialize)]
 struct Said {
     error: Option<Objection>,
@@ -149,7 +149,7 @@ fn denied(stream: &str, consumer: &str, status: Option<u16>, answer: &ServerMess
 
 /// What acknowledges a message: the subject that its answer goes to.
 fn receipt(message: &ServerMessage) -> Option<&str> {
-    message.base.reply_subject.as_ref().map(|subject| subject.as_str())
+    message.base.reply_subject.as_ref().map(Subject::as_str)
 }
 
 fn received(message: &ServerMessage, receipt: &str) -> Value {
