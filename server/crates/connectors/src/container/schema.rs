@@ -286,7 +286,7 @@ fn handling() -> Map<String, Value> {
         "lines": {"type": "integer", "minimum": 1, "maximum": 5000, "default": 100, "title": "Last lines"},
         "state": {"enum": ["running", "stopped", "any"], "default": "any", "title": "State"},
         "force": {"type": "boolean", "default": false, "title": "Also if it runs"},
-        "olderThan": {"type": "string", "format": "duration", "title": "Ended and made longer ago than"},
+        "olderThan": {"type": "string", "pattern": "^P", "title": "Ended and made longer ago than"},
         "repository": {
             "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._/:-]*$", "maxLength": 512,
             "title": "Images without their tags"
@@ -302,7 +302,7 @@ fn ready() -> Value {
         "type": "object", "title": "When it is ready", "additionalProperties": false, "maxProperties": 2,
         "description": "Without it: as its image's own check says, or while it keeps running for two seconds.",
         "properties": {
-            "for": {"type": "string", "format": "duration", "default": "PT1M", "title": "It has so long"},
+            "for": {"type": "string", "pattern": "^P", "default": "PT1M", "title": "It has so long"},
             "tcp": port,
             "http": {
                 "type": "object", "required": ["port"], "additionalProperties": false,

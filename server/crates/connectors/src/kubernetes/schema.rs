@@ -103,7 +103,7 @@ fn properties(operations: &[&str]) -> Value {
         "kind": {"type": "string", "pattern": "^[A-Za-z0-9]{1,63}$", "title": "Kind"},
         "name": {"type": "string", "pattern": name, "title": "Name"},
         "replicas": {"type": "integer", "minimum": 0, "maximum": 10_000, "title": "Replicas"},
-        "for": {"type": "string", "format": "duration", "default": "PT4M", "title": "It has so long"},
+        "for": {"type": "string", "pattern": "^P", "default": "PT4M", "title": "It has so long"},
         "selector": {
             "type": "object", "minProperties": 1, "maxProperties": 20, "title": "Labels of the pods",
             "propertyNames": {"pattern": "^[A-Za-z0-9][A-Za-z0-9_./-]{0,252}$"},
