@@ -208,7 +208,8 @@ async fn over_scim_cancelled_access_is_taken_back_and_a_review_is_carried_out_th
     let decision = json!({
         "decision": "approve", "comment": "Left the team.", "digest": approval["digest"], "filledIn": {"remove": [login]},
     });
-    let decided = portal.server().rest(Method::POST, &path, &portal.deciders[0]).json(&decision).send().await.unwrap();
+    let manager = portal.server().token("manager");
+    let decided = portal.server().rest(Method::POST, &path, &manager).json(&decision).send().await.unwrap();
     let status = decided.status();
     assert!(status.is_success(), "{}", decided.text().await.unwrap());
     portal.kill_when(&run, "takeOut").await;
