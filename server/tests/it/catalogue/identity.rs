@@ -161,6 +161,10 @@ async fn in_openldap_access_ends_though_the_server_dies_and_a_move_that_fails_le
 
 #[tokio::test]
 async fn in_active_directory_one_account_and_one_password_are_made_whatever_dies() {
+    if std::env::var_os(ACTIVE_DIRECTORY.url).is_none() {
+        println!("SKIPPED: only root can start Samba");
+        return;
+    }
     let mut portal = portal("samba").await;
     let (input, address) = newcomer();
     let run = portal.launch("identity/onboard-employee", &input).await;
