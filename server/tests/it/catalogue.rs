@@ -7,6 +7,7 @@
 //! The connections to a counterpart stand in `end2end/lab/SERVICE/connections.json`, for `make lab` and for these tests.
 
 mod cloud;
+mod delivery;
 mod infrastructure;
 mod lab;
 mod network;

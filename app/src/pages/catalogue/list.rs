@@ -140,10 +140,12 @@ fn SearchField() -> impl IntoView {
 fn section(
     t: Texts,
     title: Option<String>,
-    items: Vec<CatalogueItem>,
+    mut items: Vec<CatalogueItem>,
     limit: usize,
     rest: Vec<(&str, &str)>,
 ) -> AnyView {
+    // What can be requested comes first.
+    items.sort_by_key(|item| !item.missing_connections.is_empty());
     let label = title.clone().unwrap_or_else(|| t.catalogue.results().to_owned());
     let count = items.len();
     let more = (count > limit).then(|| {
