@@ -1,13 +1,13 @@
-//! `call: network`: the configuration and the state of network devices, over connections of kind `netconf`, `device` (a command
-//! line) and `restconf`.
+//! `call: network`: the configuration and the state of network devices, over connections of kind `netconf`, `device` (a
+//! command line) and `restconf`.
 //!
-//! The operations are named alike as far as they mean the same. What is secret in a configuration is masked in everything that
-//! is shown; the whole of it leaves sealed, for the way back.
+//! The operations are named alike as far as they mean the same. What is secret in a configuration is masked in
+//! everything that is shown; the whole of it leaves sealed, for the way back.
 //!
 //! # Repeating a change
-//! A device that speaks NETCONF is asked whether a change with this call's persist-id waits for its confirmation. One with a
-//! command line is looked at, where the change says what it was made for (`base`). RESTCONF sets a resource to what it is to be,
-//! which may be done twice. About all else a person decides.
+//! A device that speaks NETCONF is asked whether a change with this call's persist-id waits for its confirmation. One
+//! with a command line is looked at, where the change says what it was made for (`base`). RESTCONF sets a resource to
+//! what it is to be, which may be done twice. About all else a person decides.
 
 mod device;
 mod difference;

@@ -1,4 +1,5 @@
-//! Network: FRRouting routers with a session of BGP, a NETCONF server, and a firewall of nftables, in network namespaces.
+//! Network: `FRRouting` routers with a session of BGP, a NETCONF server, and a firewall of nftables, in network
+//! namespaces.
 
 use std::{
     fs::File,

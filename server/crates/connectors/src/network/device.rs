@@ -1,8 +1,8 @@
 //! Devices that are changed on their command line, over SSH.
 //!
-//! There is no candidate: what is typed holds at once, and until the device starts anew unless it is saved, which is what
-//! confirming means here. A change of which a line is refused is taken back line by line, by what the configuration was before.
-//! So is one that a workflow rolls back.
+//! There is no candidate: what is typed holds at once, and until the device starts anew unless it is saved, which is
+//! what confirming means here. A change of which a line is refused is taken back line by line, by what the
+//! configuration was before. So is one that a workflow rolls back.
 
 mod platform;
 mod sections;
@@ -39,7 +39,8 @@ use terminal::{Stuck, Terminal};
 
 /// Where SSH listens.
 const PORT: u16 = 22;
-/// How often a configuration is compared with what it is to become, and brought nearer: one line may take others with it.
+/// How often a configuration is compared with what it is to become, and brought nearer: one line may take others with
+/// it.
 const ROUNDS: usize = 3;
 /// The most that is kept of what one command shows.
 const KEPT: usize = 256 << 10;
@@ -284,8 +285,8 @@ impl Device {
         }
     }
 
-    /// Types lines where the configuration is changed, up to the first that is refused, which it gives with the words of the
-    /// device.
+    /// Types lines where the configuration is changed, up to the first that is refused, which it gives with the words
+    /// of the device.
     async fn configure<'a>(&mut self, lines: &[&'a str]) -> Result<Option<(&'a str, String)>, Failure> {
         self.shown("configure terminal").await?;
         let mut refused = None;
@@ -300,7 +301,8 @@ impl Device {
         Ok(refused)
     }
 
-    /// Brings the configuration back to what it was. A line that is refused may have gone with another one: the result counts.
+    /// Brings the configuration back to what it was. A line that is refused may have gone with another one: the result
+    /// counts.
     async fn restore(&mut self, wanted: &[Section]) -> Result<(), Failure> {
         for _ in 0..ROUNDS {
             let running = read(&self.config(Source::Running).await?);

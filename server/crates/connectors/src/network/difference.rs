@@ -13,8 +13,8 @@ const SHOWN: usize = 400;
 /// How long the smallest difference is looked for; beyond, a larger one will do.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Lines with `+` come, those with `-` go, the others stand around them. Empty when nothing differs. Secrets cannot be read: of
-/// one that changes, both lines look the same.
+/// Lines with `+` come, those with `-` go, the others stand around them. Empty when nothing differs. Secrets cannot be
+/// read: of one that changes, both lines look the same.
 pub(super) fn between(before: &str, after: &str, notation: Notation) -> String {
     let difference = TextDiff::configure().timeout(PATIENCE).diff_lines(before, after);
     let mut lines = Vec::new();

@@ -1,8 +1,8 @@
 //! Devices that speak NETCONF (RFC 6241 over SSH, RFC 6242).
 //!
-//! A change is made in the candidate, under its lock, and committed. Where it must be confirmed, the device takes it back by
-//! itself unless that comes in time: it is committed with the idempotency key as its persist-id, so that any later session
-//! can confirm it, take it back, or ask whether it waits.
+//! A change is made in the candidate, under its lock, and committed. Where it must be confirmed, the device takes it
+//! back by itself unless that comes in time: it is committed with the idempotency key as its persist-id, so that any
+//! later session can confirm it, take it back, or ask whether it waits.
 
 mod framing;
 mod session;
@@ -229,8 +229,8 @@ impl Device {
         Ok(json!({"changed": true, "diff": diff, "pending": pending}))
     }
 
-    /// Asks for a commit of what runs already, about a change that waits; none if none of that name does. A commit takes all
-    /// that is in the candidate along, so that it must hold nobody's changes.
+    /// Asks for a commit of what runs already, about a change that waits; none if none of that name does. A commit
+    /// takes all that is in the candidate along, so that it must hold nobody's changes.
     async fn about_waiting(&mut self, question: &str, what: &str) -> Result<Option<()>, Failure> {
         // Some let nobody lock the candidate while a change waits.
         let locked = self.lock().await.is_ok();

@@ -294,8 +294,8 @@ fn wanted(change: &Change) -> Result<&Value, Failure> {
     change.data.as_ref().ok_or_else(|| Failure::configuration("what is it to be? write it into `data`"))
 }
 
-/// What a plain patch makes of a resource: members are merged, and entries of lists by their key, which is mostly `name` or
-/// `id`.
+/// What a plain patch makes of a resource: members are merged, and entries of lists by their key, which is mostly
+/// `name` or `id`.
 fn merged(before: &Value, patch: &Value) -> Value {
     match (before, patch) {
         (Value::Object(before), Value::Object(patch)) => {

@@ -1,5 +1,5 @@
-//! What of a configuration nobody may read: passwords, keys, communities. Text and XML are masked line by line, so that the
-//! lines of a difference can be masked, too.
+//! What of a configuration nobody may read: passwords, keys, communities. Text and XML are masked line by line, so that
+//! the lines of a difference can be masked, too.
 
 use serde_json::Value;
 
@@ -101,7 +101,8 @@ fn hide(value: &Value) -> Value {
     }
 }
 
-/// Everything that comes after the word, but for the digit that says how it is encrypted: a secret may have spaces in it.
+/// Everything that comes after the word, but for the digit that says how it is encrypted: a secret may have spaces in
+/// it.
 fn masked_command(line: &str) -> Option<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let about = words.iter().find(|word| **word != "no").copied().unwrap_or_default();

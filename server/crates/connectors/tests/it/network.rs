@@ -3,6 +3,7 @@
 mod device;
 mod netconf;
 mod restconf;
+mod shipped;
 
 use std::{fs::File, time::Duration};
 
@@ -42,7 +43,8 @@ async fn lab() -> Option<Lab> {
     // This server loses what it validates.
     netconf["validate"] = json!(false);
     r1["platform"] = json!("frr");
-    r1["hosts"] = json!([format!("r2 127.0.0.1:{r2} {host_key}")]);
+    netconf["hosts"] = json!([format!("r1 127.0.0.1:{} {host_key}", netconf["port"])]);
+    r1["hosts"] = json!([format!("r1 127.0.0.1:{} {host_key}", r1["port"]), format!("r2 127.0.0.1:{r2} {host_key}"),]);
     let bench = Bench::new().await;
     bench.connect("netconf", "netconf", netconf.clone()).await;
     bench.connect("routers", "device", r1.clone()).await;

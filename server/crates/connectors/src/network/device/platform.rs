@@ -127,7 +127,8 @@ fn from_frr(shown: &str) -> Option<Vec<Value>> {
     Some(neighbours)
 }
 
-/// `Neighbor V AS MsgRcvd MsgSent TblVer InQ OutQ Up/Down State/PfxRcd`: of one that is established, the last is a number.
+/// `Neighbor V AS MsgRcvd MsgSent TblVer InQ OutQ Up/Down State/PfxRcd`: of one that is established, the last is a
+/// number.
 fn from_table(shown: &str) -> Vec<Value> {
     let rows = shown.lines().skip_while(|line| !line.trim_start().starts_with("Neighbor")).skip(1);
     let read = |line: &str| {

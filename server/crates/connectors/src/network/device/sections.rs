@@ -52,8 +52,8 @@ fn write(sections: &[Section], depth: usize, text: &mut String) {
     }
 }
 
-/// What a configuration will look like after these commands, as far as its text tells: what a device makes of one line by
-/// another (an option that replaces another one) only it knows.
+/// What a configuration will look like after these commands, as far as its text tells: what a device makes of one line
+/// by another (an option that replaces another one) only it knows.
 pub(in crate::network) fn changed(sections: &[Section], commands: &[Section]) -> Vec<Section> {
     let mut after = sections.to_vec();
     for command in commands {
@@ -81,8 +81,8 @@ fn is_removal_of_nothing(section: &Section, commands: &[Section]) -> bool {
     section.line.starts_with("no ") && commands.iter().any(|command| command.line == section.line)
 }
 
-/// Commands that make of one configuration the other. A section that is in both is left in the end, others first go, then
-/// come.
+/// Commands that make of one configuration the other. A section that is in both is left in the end, others first go,
+/// then come.
 pub(in crate::network) fn commands(from: &[Section], to: &[Section]) -> Vec<String> {
     let mut commands = Vec::new();
     for section in from.iter().filter(|section| !to.iter().any(|other| other.line == section.line)) {

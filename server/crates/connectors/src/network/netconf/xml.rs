@@ -16,7 +16,8 @@ pub(in crate::network) fn parse(text: &str) -> Result<Document<'_>, String> {
     Document::parse_with_options(text, options).map_err(|error| error.to_string())
 }
 
-/// Wraps elements, such as stand in a definition, in an element of the protocol, and makes sure that they stay inside it.
+/// Wraps elements, such as stand in a definition, in an element of the protocol, and makes sure that they stay inside
+/// it.
 pub(in crate::network) fn enclosed(name: &str, attributes: &str, inner: &str) -> Result<String, String> {
     let whole = format!("<{name} xmlns=\"{BASE}\"{attributes}>{inner}</{name}>");
     let document = parse(&whole)?;

@@ -1,4 +1,4 @@
-//! Kind `device`, on routers of FRRouting.
+//! Kind `device`, on routers of `FRRouting`.
 
 use std::time::Duration;
 
@@ -175,17 +175,27 @@ async fn a_connection_that_is_lost_in_the_middle_leaves_it_unknown() {
     let Some(lab) = lab().await else { return };
     let (port, cut) = wire(lab.r1["port"].as_u64().unwrap()).await;
     lab.bench.connect("routers", "device", changed(&lab.r1, json!({"port": port}))).await;
-    let commands = json!({"commands": ["show version", "clear bgp 192.0.2.1"]});
-    let stopped = Stopped::new();
-    let cutting = async {
-        eventually(async || lab.bench.log_text().contains("show version")).await;
+    // It stops while the first of many commands are answered, so that one of those that ask BGP waits.
+    let commands = vec!["show bgp summary"; 200];
+    let mut stopped = None;
+    let stopping = async {
+        eventually(async || lab.bench.log_text().contains("show bgp summary")).await;
+        stopped = Some(Stopped::new());
         cut.cancel();
     };
-    let words = unknown(tokio::join!(lab.call("routers", "command", commands.clone()), cutting).0);
+    let arguments = json!({"commands": commands});
+    let words = unknown(tokio::join!(lab.call("routers", "command", arguments.clone()), stopping).0);
     assert!(words.contains("may have happened; look there"), "{words}");
+    drop(stopped.take());
     lab.bench.connect("routers", "device", lab.r1.clone()).await;
     let context = lab.limited(Duration::from_millis(2500));
-    let words = unknown(lab.bench.call_in("network", with("routers", "command", commands), &context).await);
+    let before = lab.bench.log_text().len();
+    let stopping = async {
+        eventually(async || lab.bench.log_text().len() > before).await;
+        stopped = Some(Stopped::new());
+    };
+    let call = lab.bench.call_in("network", with("routers", "command", arguments), &context);
+    let words = unknown(tokio::join!(call, stopping).0);
     drop(stopped);
     assert!(words.contains("longer than it may"), "{words}");
 }

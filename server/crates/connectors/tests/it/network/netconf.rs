@@ -97,17 +97,17 @@ async fn a_change_on_trial_is_confirmed_taken_back_or_given_up_by_the_device() {
 #[tokio::test]
 async fn a_device_is_asked_whether_a_change_waits() {
     let Some(lab) = lab().await else { return };
-    done(lab.call("netconf", "change", interface("asked", "before")).await);
-    let trial = with("netconf", "change", and(interface("asked", "after"), json!({"confirmWithin": "PT1M"})));
+    done(lab.call("netconf", "change", interface("asked", "at rest")).await);
+    let trial = with("netconf", "change", and(interface("asked", "on its way"), json!({"confirmWithin": "PT1M"})));
     assert_eq!(lab.bench.probe("network", "one", trial.clone()).await, Probe::DidNotHappen);
     let made = done(lab.bench.call("network", "one", trial.clone()).await);
     let Probe::Happened(found) = lab.bench.probe("network", "one", trial.clone()).await else { panic!() };
     assert_eq!(found["pending"]["id"], made["pending"]["id"]);
     assert_eq!(found["pending"]["digest"], made["pending"]["digest"]);
     assert_eq!(lab.bench.probe("network", "two", trial).await, Probe::DidNotHappen, "it is another one's");
-    assert!(lab.runs("after").await);
+    assert!(lab.runs("on its way").await);
     done(lab.call("netconf", "rollback", json!({"pending": found["pending"]})).await);
-    assert!(!lab.runs("after").await);
+    assert!(!lab.runs("on its way").await);
     for (more, expected) in [(json!({}), Repetition::Once), (json!({"confirmWithin": "PT1M"}), Repetition::Probe)] {
         let request = lab.bench.prepare("network", with("netconf", "change", and(interface("a", "b"), more))).await;
         assert_eq!(lab.bench.registry.repetition(&request.unwrap()), expected);
@@ -183,7 +183,7 @@ impl Drop for Rogue {
     }
 }
 
-const ROGUE: &str = r##"#!/usr/bin/env python3
+const ROGUE: &str = r#"#!/usr/bin/env python3
 import re, sys, time
 mode, out = sys.argv[1], sys.stdout.buffer
 def say(text): out.write(text.encode()); out.flush()
@@ -214,7 +214,7 @@ while True:
         if '<lock' in rpc and mode == 'locked':
             inside = '<rpc-error><error-tag>lock-denied</error-tag><error-severity>error</error-severity><error-message>session 7</error-message></rpc-error>'
         say(f'<rpc-reply xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="{found[1]}">{inside}</rpc-reply>]]>]]>')
-"##;
+"#;
 
 async fn rogue(mode: &str) -> Rogue {
     let folder = tempfile::tempdir().unwrap();
