@@ -79,7 +79,8 @@ async fn manifests_are_applied_read_and_deleted() {
     done(bed.call("apply", json!({"manifests": [deployment(3)], "force": true})).await);
 
     let unknown = json!({"apiVersion": "example.test/v1", "kind": "Thing", "metadata": {"name": "a"}});
-    let (status, words) = permanent(bed.call("apply", json!({"manifests": [deployment(3), unknown]})).await);
+    let (status, words) =
+        permanent(bed.call("apply", json!({"manifests": [deployment(3), unknown], "force": true})).await);
     assert!(status == 404 && words.contains("install what defines it"), "{words}");
     assert!(words.contains("applied before it: Deployment web"), "{words}");
     assert_eq!(done(bed.call("delete", web.clone()).await), json!({"deleted": true}));
