@@ -21,6 +21,7 @@ use connectors::{
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
     mcp::McpConnector,
+    network::{self, NetworkConnector},
     openapi::OpenApiConnector,
     resource::Resources,
     s3::{self, S3Connector},
@@ -325,6 +326,8 @@ fn registry(
     let mut connectors = connectors_without_database(http, resources);
     let (vault, clock) = (Arc::clone(&portal.vault), Arc::new(SystemClock));
     connectors.push(Arc::new(AwsConnector::new(Arc::clone(http), Arc::clone(&vault), clock.clone())));
+    let network = NetworkConnector::new(Arc::clone(&policy), Arc::clone(http), Arc::clone(&vault));
+    connectors.push(Arc::new(network));
     connectors.push(Arc::new(S3Connector::new(Arc::clone(http), vault, clock.clone())));
     connectors.push(Arc::new(TicketConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(ChatConnector::new(Arc::clone(http))));
@@ -359,6 +362,7 @@ pub(crate) fn over_connections() -> Vec<FunctionSpec> {
         directory::function(),
         dns::function(),
         git::function(),
+        network::function(),
         s3::function(),
         smtp::function(),
         sql::function(),

@@ -95,7 +95,16 @@ fn connections() -> Vec<(&'static str, Value)> {
         "url": "http://127.0.0.1:9/code.git", "username": "portal", "password": canary("git"),
         "clientCertificate": "none", "clientKey": canary("key of git"),
     });
+    let mut device = ssh.clone();
+    device["enableSecret"] = json!(canary("enable"));
+    let restconf = json!({
+        "baseUrl": "http://127.0.0.1:9/restconf", "username": "portal", "password": canary("restconf"),
+        "token": canary("restconftoken"), "clientCertificate": "none", "clientKey": canary("key of restconf"),
+    });
     vec![
+        ("netconf", ssh.clone()),
+        ("device", device),
+        ("restconf", restconf),
         ("ldap", ldap),
         ("smtp", smtp),
         ("http", basic),

@@ -60,6 +60,8 @@ pub mod grpc;
 pub mod http;
 #[cfg(feature = "mcp")]
 pub mod mcp;
+#[cfg(feature = "network")]
+pub mod network;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 #[cfg(feature = "http")]

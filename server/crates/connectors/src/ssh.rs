@@ -8,13 +8,13 @@
 //! that the host is to remember it (`once`, see [`marker`]). Files are written, read and removed alike any number of
 //! times.
 
-mod check;
+pub(crate) mod check;
 mod command;
 mod files;
 mod marker;
-mod schema;
-mod session;
-mod settings;
+pub(crate) mod schema;
+pub(crate) mod session;
+pub(crate) mod settings;
 
 use std::sync::Arc;
 

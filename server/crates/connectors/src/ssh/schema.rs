@@ -161,7 +161,7 @@ fn host_keys(title: &str) -> Value {
 }
 
 /// Of a connection of kind `ssh`.
-pub(super) fn settings() -> Value {
+pub(crate) fn settings() -> Value {
     let port =
         json!({"type": "integer", "minimum": 1, "maximum": 65535, "title": "Port", "description": "Default: 22."});
     let text = |title: &str| json!({"type": "string", "minLength": 1, "title": title});

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "network")]
+use russh::{Channel, ChannelMsg, ChannelStream, client::Msg};
 use russh::{
     ChannelOpenFailure, Disconnect, Error as SshError, MethodKind, Preferred, SshId,
     client::{self, AuthResult, Handle, KeyboardInteractiveAuthResponse},
@@ -27,15 +29,15 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// A host that has let us in.
-pub(super) struct Session {
-    pub(super) handle: Handle<Gate>,
+pub(crate) struct Session {
+    pub(crate) handle: Handle<Gate>,
     /// The way over the jump host ends with its session.
     _jump: Option<Handle<Gate>>,
 }
 
 impl Session {
     /// Connects, compares the host's key and signs in.
-    pub(super) async fn open(policy: &EgressPolicy, access: &Access, host: &Host) -> Result<Arc<Self>, Failure> {
+    pub(crate) async fn open(policy: &EgressPolicy, access: &Access, host: &Host) -> Result<Arc<Self>, Failure> {
         let Some(jump) = &access.jump else {
             let stream = policy.connect(&host.address, host.port).await?;
             let mut handle = greet(stream, host).await?;
@@ -50,18 +52,61 @@ impl Session {
         Ok(Self::new(handle, Some(between)))
     }
 
-    pub(super) fn new(handle: Handle<Gate>, jump: Option<Handle<Gate>>) -> Arc<Self> {
+    pub(crate) fn new(handle: Handle<Gate>, jump: Option<Handle<Gate>>) -> Arc<Self> {
         Arc::new(Self { handle, _jump: jump })
     }
 
+    /// Speaks to a subsystem of the host.
+    #[cfg(feature = "network")]
+    pub(crate) async fn subsystem(&self, name: &str, host: &str) -> Result<ChannelStream<Msg>, Failure> {
+        let lost = |error: SshError| Failure::unreachable(format!("the connection to {host} was lost: {error}"));
+        let mut channel = self.handle.channel_open_session().await.map_err(lost)?;
+        channel.request_subsystem(true, name).await.map_err(lost)?;
+        granted(&mut channel, || format!("{host} has no subsystem {name} for this account; switch it on there"))
+            .await?;
+        Ok(channel.into_stream())
+    }
+
+    /// Speaks to the shell of the account, in a terminal that knows no control sequences.
+    #[cfg(feature = "network")]
+    pub(crate) async fn terminal(&self, columns: u32, rows: u32, host: &str) -> Result<ChannelStream<Msg>, Failure> {
+        let lost = |error: SshError| Failure::unreachable(format!("the connection to {host} was lost: {error}"));
+        let mut channel = self.handle.channel_open_session().await.map_err(lost)?;
+        channel.request_pty(true, "dumb", columns, rows, 0, 0, &[]).await.map_err(lost)?;
+        granted(&mut channel, || format!("{host} lets this account have no terminal")).await?;
+        channel.request_shell(true).await.map_err(lost)?;
+        granted(&mut channel, || format!("{host} lets this account have no command line")).await?;
+        Ok(channel.into_stream())
+    }
+
     /// Says goodbye; what goes wrong then does not matter any more.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let _ = self.handle.disconnect(Disconnect::ByApplication, "done", "en").await;
     }
 }
 
+/// Waits for a host to grant what was last requested.
+#[cfg(feature = "network")]
+async fn granted(channel: &mut Channel<Msg>, refusal: impl Fn() -> String) -> Result<(), Failure> {
+    let answer = async {
+        while let Some(message) = channel.wait().await {
+            match message {
+                ChannelMsg::Success => return true,
+                ChannelMsg::Failure | ChannelMsg::Close => return false,
+                _ => {}
+            }
+        }
+        false
+    };
+    match tokio::time::timeout(ANSWER_LIMIT, answer).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::refused(403, refusal())),
+        Err(_) => Err(Failure::unreachable(format!("no answer; {}", refusal()))),
+    }
+}
+
 /// Lets only a host in whose key is pinned, and remembers what it showed.
-pub(super) struct Gate {
+pub(crate) struct Gate {
     host: Host,
     shown: Arc<Mutex<Option<PublicKey>>>,
 }
@@ -81,7 +126,7 @@ impl client::Handler for Gate {
 }
 
 /// Agrees on encryption with a host, whose key must be one of those pinned.
-pub(super) async fn greet<S>(stream: S, host: &Host) -> Result<Handle<Gate>, Failure>
+pub(crate) async fn greet<S>(stream: S, host: &Host) -> Result<Handle<Gate>, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -146,7 +191,7 @@ fn no_greeting(host: &Host, error: &SshError) -> Failure {
 }
 
 /// The same over a jump host, which is the one to resolve the name.
-pub(super) async fn greet_behind(
+pub(crate) async fn greet_behind(
     policy: &EgressPolicy,
     between: &Handle<Gate>,
     jump: &Jump,
@@ -172,7 +217,7 @@ fn no_way(jump: &Jump, host: &Host, error: &SshError) -> Failure {
 }
 
 /// Signs in by key, then by password, as far as there are such.
-pub(super) async fn sign_in(handle: &mut Handle<Gate>, login: &Login, host: &Host) -> Result<(), Failure> {
+pub(crate) async fn sign_in(handle: &mut Handle<Gate>, login: &Login, host: &Host) -> Result<(), Failure> {
     match tokio::time::timeout(ANSWER_LIMIT * 2, try_ways(handle, login)).await {
         Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(offered))) => Err(Failure::permanent(RunError::new(
@@ -189,7 +234,7 @@ pub(super) async fn sign_in(handle: &mut Handle<Gate>, login: &Login, host: &Hos
 }
 
 /// Nothing has been asked of the host yet.
-pub(super) fn gone(host: &Host, error: &dyn Display) -> Failure {
+pub(crate) fn gone(host: &Host, error: &dyn Display) -> Failure {
     Failure::unreachable(format!("the connection to {} was lost: {error}", host.name))
 }
 

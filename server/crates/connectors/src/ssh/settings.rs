@@ -36,34 +36,34 @@ struct Stored {
 }
 
 /// What a call needs to get in.
-pub(super) struct Access {
+pub(crate) struct Access {
     /// The first is the one that calls go to which name none.
     hosts: Vec<Host>,
-    pub(super) login: Login,
-    pub(super) jump: Option<Jump>,
+    pub(crate) login: Login,
+    pub(crate) jump: Option<Jump>,
     /// The folder on the host that remembers which calls were made.
-    pub(super) markers: String,
+    pub(crate) markers: String,
 }
 
 /// The host between.
-pub(super) struct Jump {
-    pub(super) host: Host,
-    pub(super) login: Login,
+pub(crate) struct Jump {
+    pub(crate) host: Host,
+    pub(crate) login: Login,
 }
 
 /// A host that can be reached.
 #[derive(Clone)]
-pub(super) struct Host {
+pub(crate) struct Host {
     /// As calls name it.
-    pub(super) name: String,
-    pub(super) address: String,
-    pub(super) port: u16,
-    pub(super) pins: Vec<Pin>,
+    pub(crate) name: String,
+    pub(crate) address: String,
+    pub(crate) port: u16,
+    pub(crate) pins: Vec<Pin>,
 }
 
 impl Host {
     /// Reads `NAME [ADDRESS[:PORT]] KEY`.
-    fn read(line: &str) -> Result<Self, Failure> {
+    fn read(line: &str, usual: u16) -> Result<Self, Failure> {
         let wrong = || {
             Failure::configuration(format!(
                 "“{line}” is not a host: a line has its name, its address with port where that is another, and its key \
@@ -83,7 +83,7 @@ impl Host {
             Some((address, port)) if !address.contains(':') || address.ends_with(']') => {
                 (address, port.parse().map_err(|_| wrong())?)
             }
-            _ => (place, DEFAULT_PORT),
+            _ => (place, usual),
         };
         let address = address.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Self { name: name.to_owned(), address, port, pins: vec![Pin::read(key)?] })
@@ -91,15 +91,15 @@ impl Host {
 }
 
 /// Who signs in.
-pub(super) struct Login {
-    pub(super) user: String,
-    pub(super) password: Option<Secret>,
-    pub(super) key: Option<Arc<PrivateKey>>,
+pub(crate) struct Login {
+    pub(crate) user: String,
+    pub(crate) password: Option<Secret>,
+    pub(crate) key: Option<Arc<PrivateKey>>,
 }
 
 /// A host key that is trusted.
 #[derive(Clone)]
-pub(super) enum Pin {
+pub(crate) enum Pin {
     Fingerprint(String),
     Key(PublicKey),
 }
@@ -125,14 +125,14 @@ impl Pin {
     }
 
     /// Of what kind the key is, where that is known.
-    pub(super) fn kind(&self) -> Option<Algorithm> {
+    pub(crate) fn kind(&self) -> Option<Algorithm> {
         match self {
             Self::Fingerprint(_) => None,
             Self::Key(key) => Some(key.algorithm()),
         }
     }
 
-    pub(super) fn is(&self, key: &PublicKey) -> bool {
+    pub(crate) fn is(&self, key: &PublicKey) -> bool {
         match self {
             Self::Fingerprint(pinned) => *pinned == key.fingerprint(HashAlg::Sha256).to_string(),
             Self::Key(pinned) => pinned.key_data() == key.key_data(),
@@ -196,17 +196,22 @@ fn with_lines(text: &str) -> String {
 }
 
 impl Access {
-    pub(super) fn read(connection: &ResolvedConnection) -> Result<Self, Failure> {
+    pub(crate) fn read(connection: &ResolvedConnection) -> Result<Self, Failure> {
+        Self::at(connection, DEFAULT_PORT)
+    }
+
+    /// The same for what usually listens on another port.
+    pub(crate) fn at(connection: &ResolvedConnection, usual: u16) -> Result<Self, Failure> {
         let stored = connection.settings::<Stored>()?;
         let first = Host {
             name: stored.host.clone(),
             address: stored.host,
-            port: stored.port.unwrap_or(DEFAULT_PORT),
+            port: stored.port.unwrap_or(usual),
             pins: Pin::read_all(&stored.host_keys)?,
         };
         let mut hosts = vec![first];
         for line in &stored.hosts {
-            let listed = Host::read(line)?;
+            let listed = Host::read(line, usual)?;
             match hosts.iter_mut().find(|host| host.name == listed.name) {
                 Some(known) if (&known.address, known.port) == (&listed.address, listed.port) => {
                     known.pins.extend(listed.pins);
@@ -240,7 +245,7 @@ impl Access {
     }
 
     /// The host that a call names, or the first.
-    pub(super) fn host(&self, name: Option<&str>) -> Result<&Host, Failure> {
+    pub(crate) fn host(&self, name: Option<&str>) -> Result<&Host, Failure> {
         let found = match name {
             None => self.hosts.first(),
             Some(name) => self.hosts.iter().find(|host| host.name == name),
@@ -255,7 +260,7 @@ impl Access {
         })
     }
 
-    pub(super) fn hosts(&self) -> &[Host] {
+    pub(crate) fn hosts(&self) -> &[Host] {
         &self.hosts
     }
 }
@@ -273,11 +278,11 @@ mod tests {
             ("web [fd00::1]:2222 SHA256:abc", "fd00::1", 2222),
             ("web fd00::1 SHA256:abc", "fd00::1", 22),
         ] {
-            let host = Host::read(line).unwrap();
+            let host = Host::read(line, DEFAULT_PORT).unwrap();
             assert_eq!((host.name.as_str(), host.address.as_str(), host.port), ("web", address, port), "{line}");
         }
         for bad in ["web", "web 10.0.0.2", "web 10.0.0.2:x SHA256:abc", "web ssh-ed25519 nonsense", ""] {
-            assert!(Host::read(bad).is_err(), "{bad}");
+            assert!(Host::read(bad, DEFAULT_PORT).is_err(), "{bad}");
         }
     }
 

@@ -21,6 +21,7 @@ mod grpc;
 mod http;
 mod ldap;
 mod mcp;
+mod network;
 mod openapi;
 mod proxy;
 mod registry;

@@ -206,7 +206,7 @@ async fn what_runs_on_after_a_lost_connection_is_found_again() {
 }
 
 /// A way to a port of this machine that can be cut.
-async fn wire(port: u64) -> (u16, tokio_util::sync::CancellationToken) {
+pub(crate) async fn wire(port: u64) -> (u16, tokio_util::sync::CancellationToken) {
     let (port, cut) = (u16::try_from(port).unwrap(), tokio_util::sync::CancellationToken::new());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = listener.local_addr().unwrap().port();
