@@ -10,6 +10,7 @@ mod cloud;
 mod delivery;
 mod infrastructure;
 mod lab;
+mod network;
 mod setup;
 
 use std::{process::Stdio, time::Duration};

@@ -3,6 +3,7 @@
 mod device;
 mod netconf;
 mod restconf;
+mod shipped;
 
 use std::{fs::File, time::Duration};
 

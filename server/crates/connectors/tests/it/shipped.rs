@@ -16,23 +16,23 @@ fn source(path: &str) -> String {
     std::fs::read_to_string(format!("{root}{path}")).unwrap()
 }
 
-fn parsed(bench: &Bench, path: &str) -> Definition {
+pub(crate) fn parsed(bench: &Bench, path: &str) -> Definition {
     Definition::parse(&source(path), bench.registry.function_catalogue())
         .unwrap_or_else(|diagnostics| panic!("{path}: {diagnostics:#?}"))
 }
 
 /// How a run ended.
-struct Ended {
-    status: RunStatus,
-    output: Value,
-    error: Option<String>,
-    compensated: bool,
+pub(crate) struct Ended {
+    pub(crate) status: RunStatus,
+    pub(crate) output: Value,
+    pub(crate) error: Option<String>,
+    pub(crate) compensated: bool,
     /// Names of tasks in order of start, each once per execution.
-    tasks: Vec<String>,
+    pub(crate) tasks: Vec<String>,
 }
 
 /// Runs a definition to its end: calls are made, time passes at once, approvals are answered by `approve`.
-async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool) -> Ended {
+pub(crate) async fn run(bench: &Bench, definition: &Definition, input: Value, approve: bool) -> Ended {
     let mut state = RunState::new();
     let runtime = json!({"requester": {"login": "staff", "name": "Sam Staff"}});
     let run = bench.context("").run;
