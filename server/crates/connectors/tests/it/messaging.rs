@@ -367,7 +367,7 @@ async fn faults_are_told_apart() {
         assert!(matches!(told, Outcome::Unknown(_)), "{told:?}");
     }
     // It announces more than is taken in.
-    let huge = [b"MSG x 1 900000000\r\n".as_slice(), &[b'x'; 6 * 1024 * 1024]].concat();
+    let huge = [b"MSG x 1 900000000\r\n".as_slice(), "x".repeat(6 * 1024 * 1024).as_bytes()].concat();
     let port = answering(huge.leak(), false).await;
     let outcome = call(port, "request", message(json!({})), false).await;
     assert!(
