@@ -93,9 +93,14 @@ pub fn use_texts() -> Texts {
 }
 
 impl Texts {
-    /// What a person is called. The one whose name is a word of ours is the schedule, in whose name runs begin by themselves.
+    /// What a person is called. Those whose names are words of ours are the schedule, in whose name runs begin by themselves, and the
+    /// trigger, in whose name others have them begin.
     pub fn name_of(self, person: &Person) -> String {
-        if person.id == UserId::SCHEDULE { self.common.schedule_name().to_owned() } else { person.name.clone() }
+        match person.id {
+            UserId::SCHEDULE => self.common.schedule_name().to_owned(),
+            UserId::TRIGGER => self.common.trigger_name().to_owned(),
+            _ => person.name.clone(),
+        }
     }
 }
 

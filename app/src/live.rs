@@ -34,6 +34,8 @@ pub enum Topic {
     Repositories,
     /// Connections, or whether they work.
     Connections,
+    /// Triggers, or what was delivered to them.
+    Triggers,
 }
 
 /// The versions that resources depend on.
@@ -44,6 +46,7 @@ pub struct Live {
     notifications: RwSignal<u64>,
     repositories: RwSignal<u64>,
     connections: RwSignal<u64>,
+    triggers: RwSignal<u64>,
     /// Whether the stream is cut off.
     pub offline: RwSignal<bool>,
 }
@@ -60,7 +63,14 @@ impl Live {
     }
 
     fn touch_all(self) {
-        for topic in [Topic::Runs, Topic::Approvals, Topic::Notifications, Topic::Repositories, Topic::Connections] {
+        for topic in [
+            Topic::Runs,
+            Topic::Approvals,
+            Topic::Notifications,
+            Topic::Repositories,
+            Topic::Connections,
+            Topic::Triggers,
+        ] {
             self.touch(topic);
         }
     }
@@ -72,6 +82,7 @@ impl Live {
             Topic::Notifications => self.notifications,
             Topic::Repositories => self.repositories,
             Topic::Connections => self.connections,
+            Topic::Triggers => self.triggers,
         }
     }
 }
@@ -89,6 +100,7 @@ pub(crate) fn provide_live(signed_in: bool) -> Live {
         notifications: RwSignal::new(0),
         repositories: RwSignal::new(0),
         connections: RwSignal::new(0),
+        triggers: RwSignal::new(0),
         offline: RwSignal::new(false),
     };
     provide_context(live);
@@ -103,6 +115,7 @@ pub(crate) fn provide_live(signed_in: bool) -> Live {
                     "notifications" => live.touch(Topic::Notifications),
                     "repositories" => live.touch(Topic::Repositories),
                     "connections" => live.touch(Topic::Connections),
+                    "triggers" => live.touch(Topic::Triggers),
                     _ => {}
                 }
             }

@@ -36,6 +36,7 @@ use crate::pages::{
     runs::{RequestsPage, RunPage, RunsPage},
     setup::SetupPage,
     sign_in::SignInPage,
+    triggers::{DeliveryPage, EditTriggerPage, NewTriggerPage, TriggerPage, TriggerTrialPage, TriggersPage},
     value::ValuePage,
 };
 use crate::{
@@ -65,6 +66,8 @@ pub(crate) enum Part {
     Preview,
     Request,
     Run,
+    /// What other systems call.
+    Triggers,
     /// What runs were worth.
     Value,
     Workflow,
@@ -88,6 +91,7 @@ impl Part {
             ["definitions", "import"] | ["repositories"] => Some(Self::Files),
             ["definitions", ..] => Some(Self::Definitions),
             ["runs", _] => Some(Self::Run),
+            ["triggers", ..] => Some(Self::Triggers),
             ["value"] => Some(Self::Value),
             _ => None,
         }
@@ -108,6 +112,7 @@ impl Part {
             Self::Preview => "preview",
             Self::Request => "request",
             Self::Run => "run",
+            Self::Triggers => "triggers",
             Self::Value => "value",
             Self::Workflow => "workflow",
         }
@@ -129,6 +134,7 @@ pub(crate) enum Page {
     Preview(Preview),
     Request(Request),
     Run,
+    Triggers(Triggers),
     Value,
     Workflow,
 }
@@ -212,6 +218,16 @@ pub(crate) enum Overview {
 }
 
 #[derive(Clone, Copy, Debug)]
+pub(crate) enum Triggers {
+    List,
+    New,
+    One,
+    Edit,
+    Trial,
+    Delivery,
+}
+
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Request {
     Form,
     Review,
@@ -242,6 +258,7 @@ impl Page {
             Self::Preview(page) => at_once(preview(page)),
             Self::Request(page) => at_once(request(page)),
             Self::Run => at_once(run()),
+            Self::Triggers(page) => at_once(triggers(page)),
             Self::Value => at_once(value()),
             Self::Workflow => at_once(workflow()),
         };
@@ -381,6 +398,18 @@ fn run() -> Result<AnyView, SplitLoaderError> {
     Ok(view! { <RunPage/> })
 }
 
+#[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(triggers, preload(load_triggers), fallible))]
+fn triggers(page: Triggers) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Triggers::List => view! { <TriggersPage/> },
+        Triggers::New => view! { <NewTriggerPage/> },
+        Triggers::One => view! { <TriggerPage/> },
+        Triggers::Edit => view! { <EditTriggerPage/> },
+        Triggers::Trial => view! { <TriggerTrialPage/> },
+        Triggers::Delivery => view! { <DeliveryPage/> },
+    })
+}
+
 #[cfg_attr(feature = "parts", wasm_split_helpers::wasm_split(value, preload(load_value), fallible))]
 fn value() -> Result<AnyView, SplitLoaderError> {
     Ok(view! { <ValuePage/> })
@@ -420,14 +449,14 @@ mod loading {
 
     use super::{
         Page, Part, load_account, load_admin, load_approvals, load_audit, load_definitions, load_editor, load_files,
-        load_governance, load_overview, load_preview, load_request, load_run, load_value, load_workflow,
+        load_governance, load_overview, load_preview, load_request, load_run, load_triggers, load_value, load_workflow,
     };
     use crate::{
         components::{Card, Skeleton},
         view,
     };
 
-    static LOADED: [AtomicBool; 14] = [const { AtomicBool::new(false) }; 14];
+    static LOADED: [AtomicBool; 15] = [const { AtomicBool::new(false) }; 15];
 
     impl Part {
         fn loaded(self) -> Option<&'static AtomicBool> {
@@ -453,6 +482,7 @@ mod loading {
                 Self::Preview => load_preview().await,
                 Self::Request => load_request().await,
                 Self::Run => load_run().await,
+                Self::Triggers => load_triggers().await,
                 Self::Value => load_value().await,
                 Self::Workflow => load_workflow().await,
             }?;
@@ -478,6 +508,7 @@ mod loading {
                 Self::Preview(_) => Part::Preview,
                 Self::Request(_) => Part::Request,
                 Self::Run => Part::Run,
+                Self::Triggers(_) => Part::Triggers,
                 Self::Value => Part::Value,
                 Self::Workflow => Part::Workflow,
             }
@@ -556,6 +587,8 @@ mod tests {
             ("/requests", Some(Part::Overview)),
             ("/runs/", Some(Part::Overview)),
             ("/notifications", Some(Part::Overview)),
+            ("/triggers", Some(Part::Triggers)),
+            ("/triggers/0198c0de/deliveries/7", Some(Part::Triggers)),
             ("/sign-in", Some(Part::Account)),
             ("/setup/token", Some(Part::Account)),
             ("/link/token", Some(Part::Account)),

@@ -14,7 +14,7 @@ use crate::{
     json::InPage,
     live::{Topic, provide_live},
     pages::{approvals::provide_course, not_found::NotFoundPage},
-    parts::{Admin, Author, Decide, Files, ForOne, Governance, Overview, Page, Preview, Prove, Request},
+    parts::{Admin, Author, Decide, Files, ForOne, Governance, Overview, Page, Preview, Prove, Request, Triggers},
     session::{Counts, Visitor, provide_visitor},
     view,
 };
@@ -90,6 +90,12 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/definitions/:namespace/:name/:version/edit") view=|| Page::Editor.show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version/form") view=|| Page::Preview(Preview::Form).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/:namespace/:name/:version/try") view=|| Page::Preview(Preview::Trial).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/triggers") view=|| Page::Triggers(Triggers::List).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/triggers/new") view=|| Page::Triggers(Triggers::New).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/triggers/:id") view=|| Page::Triggers(Triggers::One).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/triggers/:id/edit") view=|| Page::Triggers(Triggers::Edit).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/triggers/:id/try") view=|| Page::Triggers(Triggers::Trial).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/triggers/:id/deliveries/:number") view=|| Page::Triggers(Triggers::Delivery).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit") view=|| Page::Audit(Prove::Log).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit/compliance") view=|| Page::Audit(Prove::Compliance).show() ssr=SsrMode::Async/>
                     <Route path=path!("/audit/controls") view=|| Page::Audit(Prove::Controls).show() ssr=SsrMode::Async/>

@@ -4,6 +4,7 @@ import { bringAxe, coloursAtRest, violations } from '../axe.ts'
 import { draft as draftDefinition, lendLaptop, makePublisher, publish, submit, versionPath } from '../definitions.ts'
 import { expect, test, visit } from '../fixture.ts'
 import { Repository } from '../repositories.ts'
+import { Hook } from '../triggers.ts'
 import { ONBOARDING, completedRequest, newcomer, waitingRequest } from '../onboarding.ts'
 import type { Page as List, Rest, Run } from '../rest.ts'
 
@@ -36,6 +37,7 @@ interface World {
   review: string
   manager: string
   emergency: string
+  trigger: string
 }
 
 let world: World
@@ -102,6 +104,7 @@ forbid (principal is User, action == Action::"run.cancel", resource is Run);
     review: review.body.id,
     manager: me.body.id,
     emergency: emergency.body.id,
+    trigger: await delivered(admin, rondo.url),
   }
 })
 
@@ -136,6 +139,13 @@ async function followed(admin: Rest, author: Rest): Promise<void> {
   await admin.put('/repositories/showcase/tools', { url, branch: 'release/2026-11', account, password })
   const looked = async () => (await admin.get<List<{ lookedAt?: string }>>('/repositories')).body.items.every(({ lookedAt }) => lookedAt)
   await expect.poll(looked, { timeout: 30_000 }).toBe(true)
+}
+
+/** A trigger with a delivery that launched a run, one that the workflow does not take, and one that came again. */
+async function delivered(admin: Rest, url: string): Promise<string> {
+  const hook = await Hook.make(admin, url, { namespace: 'showcase', name: 'moves', workflow: 'move-office', mapping: '.payload', filter: '.headers["x-github-event"] == "push"' })
+  for (const [delivery, payload] of [['1', { floor: 7 }], ['1', { floor: 7 }], ['2', { floor: 'top' }]] as const) await hook.send(delivery, payload)
+  return hook.trigger.id
 }
 
 /** Steps within steps, of which one lacks something. */
@@ -242,6 +252,15 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['definition-try', 'author', () => `/definitions/${LAPTOP}/1.2.0/try`],
   ['definition-tried', 'author', () => `/definitions/${LAPTOP}/1.2.0/try?input=${encodeURIComponent('{"model":"light","days":9}')}`],
   ['definition-form', 'author', () => `/definitions/${LAPTOP}/1.2.0/form`],
+  ['triggers', 'author', () => '/triggers'],
+  ['trigger', 'admin', () => `/triggers/${world.trigger}`],
+  ['trigger-new', 'admin', () => '/triggers/new'],
+  ['trigger-new-alerts', 'admin', () => '/triggers/new?kind=alertmanager'],
+  ['trigger-edit', 'admin', () => `/triggers/${world.trigger}/edit`],
+  ['trigger-delete', 'admin', () => `/triggers/${world.trigger}?dialog=delete`],
+  ['trigger-try', 'author', () => `/triggers/${world.trigger}/try`],
+  ['trigger-tried', 'admin', () => `/triggers/${world.trigger}/try?delivery=1&mapping=${encodeURIComponent('{floor: .payload.floor}')}`],
+  ['trigger-delivery', 'operator', () => `/triggers/${world.trigger}/deliveries/1`],
   ['repositories', 'author', () => '/repositories'],
   ['repositories-new', 'admin', () => '/repositories?dialog=new'],
   ['people', 'admin', () => '/admin/people'],

@@ -81,6 +81,20 @@ pub(crate) async fn check_connections(service: Arc<Service>, stop: CancellationT
     }
 }
 
+/// Forgets what was delivered to triggers and has served its time, until told to stop.
+pub(crate) async fn forget_deliveries(service: Arc<Service>, stop: CancellationToken) {
+    let mut look = tokio::time::interval(PAUSE);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = look.tick() => {}
+        }
+        if let Err(error) = service.forget_deliveries().await {
+            warn!(error = &error as &dyn std::error::Error, "old deliveries could not be thrown away");
+        }
+    }
+}
+
 /// Lets entries of the audit log be found by their controls, until told to stop.
 pub(crate) async fn index_controls(service: Arc<Service>, stop: CancellationToken) {
     let mut look = tokio::time::interval(DATES);

@@ -37,6 +37,7 @@ pub mod repositories;
 pub mod runners;
 pub mod runs;
 pub mod sign_in;
+pub mod triggers;
 pub mod value;
 
 #[cfg(feature = "ssr")]

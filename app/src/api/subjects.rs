@@ -2,7 +2,7 @@
 
 use domain::{
     AccessReviewId, AnswerEvery, DelegationScope, EmergencyId, ErrorCode, FieldError, Name, Problem, Role, Scope,
-    Timestamp, UserId,
+    Timestamp, TriggerId, UserId,
 };
 use serde_json::Value;
 use service::{Caller, Service, Subject};
@@ -98,6 +98,16 @@ pub(super) fn access_review(text: &str) -> Result<AccessReviewId, AppError> {
 
 /// Emergency access by its id; what is none names nothing that there is.
 pub(super) fn emergency(text: &str) -> Result<EmergencyId, AppError> {
+    Ok(text.parse().map_err(|_| Problem::new(ErrorCode::NotFound))?)
+}
+
+/// A trigger by its id; what is none names nothing that there is.
+pub(super) fn trigger(text: &str) -> Result<TriggerId, AppError> {
+    Ok(text.parse().map_err(|_| Problem::new(ErrorCode::NotFound))?)
+}
+
+/// A delivery by its number; what is none names nothing that there is.
+pub(super) fn delivery(text: &str) -> Result<i64, AppError> {
     Ok(text.parse().map_err(|_| Problem::new(ErrorCode::NotFound))?)
 }
 

@@ -71,6 +71,23 @@ fn crumbs(t: FrameTexts, path: &str) -> Vec<Crumb> {
             crumbs
         }
         ["repositories", ..] => vec![link(t.repositories(), "/repositories")],
+        ["triggers", rest @ ..] => {
+            let mut crumbs = vec![link(t.triggers(), "/triggers")];
+            match rest {
+                ["new"] => crumbs.push(link(t.new_trigger(), path)),
+                [id, tail @ ..] => {
+                    crumbs.push(link(&number_or_short(id), &format!("/triggers/{id}")));
+                    match tail {
+                        ["edit"] => crumbs.push(link(t.trigger_form(), path)),
+                        ["try"] => crumbs.push(link(t.trigger_trial(), path)),
+                        ["deliveries", number] => crumbs.push(link(&t.delivery(number), path)),
+                        _ => {}
+                    }
+                }
+                [] => {}
+            }
+            crumbs
+        }
         ["admin", area, ..] => {
             let label = match *area {
                 "people" => t.people(),

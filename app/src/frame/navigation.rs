@@ -51,6 +51,7 @@ pub(super) fn groups(t: FrameTexts, me: &MeView) -> Vec<Group> {
             label: t.group_operate(),
             places: [
                 place(may(Operation::RunSuspend), "/runs", Glyph::Runs, t.runs()),
+                place(may(Operation::TriggerList), "/triggers", Glyph::Bolt, t.triggers()),
                 place(may(Operation::EmergencyRead), "/emergencies", Glyph::Warning, t.emergencies()),
             ]
             .into_iter()

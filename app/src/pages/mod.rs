@@ -16,4 +16,5 @@ pub mod runs;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub mod styleguide;
+pub mod triggers;
 pub mod value;

@@ -88,6 +88,7 @@ fn Notice(notice: NotificationView, mark: Submission<MarkNotificationsRead>) -> 
         "run-faulted" => (Glyph::Octagon, Tone::Danger),
         "run-needs-attention"
         | "schedule-refused"
+        | "trigger-refused"
         | "repository-needs-attention"
         | "connection-fails"
         | "emergency-begun" => (Glyph::Warning, Tone::Danger),

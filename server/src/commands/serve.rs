@@ -87,6 +87,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     tasks.spawn(housekeeping::answer_questions(Arc::clone(&service), stop.clone()));
     tasks.spawn(housekeeping::check_connections(Arc::clone(&service), stop.clone()));
     tasks.spawn(housekeeping::index_controls(Arc::clone(&service), stop.clone()));
+    tasks.spawn(housekeeping::forget_deliveries(Arc::clone(&service), stop.clone()));
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));
     let kept = config.event_retention;
     tasks.spawn(housekeeping::keep_house(Arc::clone(&store), Arc::clone(&clock), kept, stop.clone()));

@@ -8,7 +8,7 @@
 //! 5. [`body`]: bodies are read here, up to their limit, and [`idempotency`] answers what was asked before.
 //! 6. The route.
 //!
-//! [`runner`] has the doors of runners elsewhere, who show tokens of their own.
+//! [`runner`] has the doors of runners elsewhere, who show tokens of their own; [`hooks`] those of triggers, which other systems call.
 //!
 //! Whatever refuses says so with a [`problem::Rejection`]; [`problem`] makes the answer of it that the client can read.
 
@@ -16,6 +16,7 @@ mod body;
 mod error_page;
 mod headers;
 mod health;
+mod hooks;
 mod idempotency;
 mod identify;
 mod origin_check;
@@ -116,6 +117,7 @@ pub(crate) fn router(portal: Portal, sessions: StoredSessions) -> Router {
         .route("/metrics", get(health::metrics))
         .merge(site::routes())
         .merge(runner::routes())
+        .merge(hooks::routes())
         .merge(identified)
         .layer(from_fn_with_state(portal.clone(), headers::add))
         .layer(from_fn_with_state(portal.clone(), trace::observe))

@@ -202,9 +202,10 @@ async fn follow_person(portal: &Portal, caller: &Caller, events: &Events) -> Res
                 Ok(Topic::Approvals) => gathered.add("approvals"),
                 Ok(Topic::Repositories) => gathered.add("repositories"),
                 Ok(Topic::Connections) => gathered.add("connections"),
+                Ok(Topic::Triggers) => gathered.add("triggers"),
                 Ok(Topic::Notifications(user)) if user == caller.user => gathered.add("notifications"),
                 Ok(_) => {}
-                Err(RecvError::Lagged(_)) => ["runs", "approvals", "notifications", "repositories", "connections"].map(|topic| gathered.add(topic)).into_iter().collect(),
+                Err(RecvError::Lagged(_)) => ["runs", "approvals", "notifications", "repositories", "connections", "triggers"].map(|topic| gathered.add(topic)).into_iter().collect(),
                 Err(RecvError::Closed) => return Ok(()),
             },
         }

@@ -5,9 +5,10 @@ use std::{
 };
 
 use domain::{
-    AccessVerdict, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult, DelegationState,
-    EmergencyState, ErrorCode, FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role, RunStatus, RunnerState,
-    RunnerTaskState, StageState, TaskStatus, Trigger, VersionState, WaitsFor, view::ConnectionState,
+    AccessVerdict, AlertEnd, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult,
+    DelegationState, EmergencyState, ErrorCode, FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role,
+    RunStatus, RunnerState, RunnerTaskState, StageState, TaskStatus, Trigger, TriggerKind, TriggerOutcome,
+    VersionState, WaitsFor, view::ConnectionState,
 };
 use reqwest::Method;
 use serde::Serialize;
@@ -84,6 +85,7 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
     let document = document().await;
     let expected = BTreeMap::from([
         ("AccessVerdict", on_the_wire(AccessVerdict::ALL)),
+        ("AlertEnd", on_the_wire(AlertEnd::ALL)),
         ("AnswerEvery", on_the_wire(AnswerEvery::ALL)),
         ("ApprovalState", on_the_wire(ApprovalState::ALL)),
         ("AuditClass", on_the_wire(AuditClass::ALL)),
@@ -110,6 +112,8 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("TaskStatus", on_the_wire(TaskStatus::ALL)),
         ("TeamOf", json!(["owner", "requester"])),
         ("Trigger", on_the_wire(Trigger::ALL)),
+        ("TriggerKind", on_the_wire(TriggerKind::ALL)),
+        ("TriggerOutcome", on_the_wire(TriggerOutcome::ALL)),
         ("ValueBy", json!(["workflow", "team"])),
         ("ValueStep", json!(["day", "week", "month"])),
         ("VersionState", on_the_wire(VersionState::ALL)),
@@ -161,6 +165,7 @@ async fn every_route_asks_who_is_calling() {
             .replace("{grant}", "0198c0de-0000-7000-8000-000000000003")
             .replace("{token}", "abc")
             .replace("{seq}", "1")
+            .replace("{number}", "1")
             .replace("{control}", "ISO27001:A.5.16")
             .replace("{user}", "0198c0de-0000-7000-8000-000000000002");
         assert!(!place.contains('{'), "{place}");

@@ -30,4 +30,5 @@ mod server;
 mod start_and_stop;
 mod streams;
 mod torn;
+mod triggers;
 mod witnesses;

@@ -49,6 +49,8 @@ pub(super) fn Cockpit(
     let requester = summary.requester.name.clone();
     let asks = if summary.requester.id == UserId::SCHEDULE {
         t.approvals.asks_schedule(&summary.title)
+    } else if summary.requester.id == UserId::TRIGGER {
+        t.approvals.asks_trigger(&summary.title)
     } else {
         t.approvals.asks(&requester, &summary.title)
     };

@@ -100,6 +100,7 @@ fn words_of(t: Texts, entry: &AuditEntryView) -> Vec<AnyView> {
     let (actor, is_person) = match (entry.actor.as_str(), entry.door.as_str(), entry.actor_name.as_str()) {
         ("system", ..) => (t.audit.system().to_owned(), false),
         ("schedule", "engine", _) => (t.audit.schedule().to_owned(), false),
+        ("trigger", "engine", _) => (t.audit.trigger().to_owned(), false),
         (login, _, "") => (login.to_owned(), true),
         (.., name) => (name.to_owned(), true),
     };

@@ -100,6 +100,8 @@ fn Run(data: RunData, id: RwSignal<Option<RunId>>, store: LogStore, actions: Run
             title=t.runs.run_title(&name, &summary.title)
             subtitle=if summary.requester.id == UserId::SCHEDULE {
                 t.runs.started_by_schedule().to_owned()
+            } else if summary.requester.id == UserId::TRIGGER {
+                t.runs.started_by_trigger().to_owned()
             } else {
                 t.runs.requested_by(&summary.requester.name)
             }

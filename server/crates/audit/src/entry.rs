@@ -69,6 +69,11 @@ impl Actor {
         Self { id: Some(UserId::SCHEDULE), login: "schedule".to_owned() }
     }
 
+    /// A trigger, by which another system launches runs.
+    pub fn trigger() -> Self {
+        Self { id: Some(UserId::TRIGGER), login: "trigger".to_owned() }
+    }
+
     /// A known person.
     pub fn person(id: UserId, login: impl Into<String>) -> Self {
         Self { id: Some(id), login: login.into() }
@@ -180,7 +185,7 @@ impl Entry {
     /// Whether its actor is a person, or somebody who gave the name of one, and neither the portal itself nor its console.
     pub(crate) fn is_by_person(&self) -> bool {
         match self.actor.id {
-            Some(id) => id != UserId::SCHEDULE,
+            Some(id) => id.can_be_a_person(),
             None => matches!(self.door, Door::Portal | Door::Rest),
         }
     }

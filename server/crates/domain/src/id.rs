@@ -91,10 +91,20 @@ typed_ids! {
     HoldId,
     /// A runner that executes processes near the systems.
     RunnerId,
+    /// What another system calls to have runs launched.
+    TriggerId,
 }
 
 impl UserId {
     /// Who asks for the runs that begin by themselves: no person. Signs in nowhere, has no manager and no role, and stands
     /// in no list of people.
     pub const SCHEDULE: Self = Self(Uuid::from_u128(0x0000_0000_0000_8000_8000_7363_6865_6475));
+    /// Who asks for the runs that other systems cause by calling a trigger: no person either.
+    pub const TRIGGER: Self = Self(Uuid::from_u128(0x0000_0000_0000_8000_8000_7472_6967_6765));
+
+    /// Whether it can be somebody: in the names of the others runs begin by themselves.
+    #[must_use]
+    pub fn can_be_a_person(self) -> bool {
+        self != Self::SCHEDULE && self != Self::TRIGGER
+    }
 }

@@ -25,7 +25,7 @@ pub mod view;
 pub use delegation::DelegationScope;
 pub use id::{
     AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, EmergencyId, GrantId,
-    HoldId, Ids, LinkId, NotificationId, RemarkId, RunId, RunnerId, SessionId, TeamId, TokenId, UserId,
+    HoldId, Ids, LinkId, NotificationId, RemarkId, RunId, RunnerId, SessionId, TeamId, TokenId, TriggerId, UserId,
 };
 pub use limits::{Limits, Rate};
 pub use name::{InvalidName, Name, WorkflowRef};
@@ -33,8 +33,9 @@ pub use operation::{Operation, OperationKind};
 pub use problem::{ErrorCode, FieldError, NamedPolicy, Problem};
 pub use role::{Role, Scope, UnknownRole};
 pub use state::{
-    AccessVerdict, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult, DelegationState,
-    EmergencyState, FileOutcome, MissedRuns, PolicySetState, Risk, RunStatus, RunnerState, RunnerTaskState, StageState,
-    TaskStatus, TeamOf, Trigger, UnknownState, ValueBy, ValuePeriod, ValueStep, VersionState, WaitsFor, WhyAlone,
+    AccessVerdict, AlertEnd, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult,
+    DelegationState, EmergencyState, FileOutcome, MissedRuns, PolicySetState, Risk, RunStatus, RunnerState,
+    RunnerTaskState, StageState, TaskStatus, TeamOf, Trigger, TriggerKind, TriggerOutcome, UnknownState, ValueBy,
+    ValuePeriod, ValueStep, VersionState, WaitsFor, WhyAlone,
 };
 pub use time::{Clock, InvalidTimestamp, Timestamp};

@@ -119,6 +119,16 @@ operations! {
     RepositoryDelete = "repository.delete" Change,
     /// Have a repository looked at now.
     RepositorySync = "repository.sync" Change,
+    /// See the triggers, and what was delivered to them.
+    TriggerList = "trigger.list" Read,
+    /// Let another system launch a workflow, or say how.
+    TriggerUpdate = "trigger.update" Change,
+    /// Delete a trigger.
+    TriggerDelete = "trigger.delete" Change,
+    /// Have a delivery worked on once more.
+    TriggerReplay = "trigger.replay" Change,
+    /// See what a trigger would make of a delivery.
+    TriggerTry = "trigger.try" Read,
     /// Keep a request that is being filled in.
     DraftSave = "draft.save" Change,
     /// See one's own unsent requests.

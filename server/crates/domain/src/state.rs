@@ -186,6 +186,60 @@ impl VersionState {
 }
 
 states! {
+    /// Who calls a trigger, and so how a call is proven.
+    TriggerKind {
+        /// Whatever signs its calls: HMAC-SHA256 over id, time and body.
+        Webhook = "webhook",
+        /// GitHub, and what signs as it does.
+        Github = "github",
+        /// GitLab, which shows a token.
+        Gitlab = "gitlab",
+        /// Alertmanager of Prometheus, with a bearer token or a password.
+        Alertmanager = "alertmanager",
+        /// The alerting of Grafana, likewise.
+        Grafana = "grafana",
+    }
+}
+
+impl TriggerKind {
+    /// Whether what is delivered are alerts, which begin and are resolved.
+    #[must_use]
+    pub const fn is_alerts(self) -> bool {
+        matches!(self, Self::Alertmanager | Self::Grafana)
+    }
+}
+
+states! {
+    /// What became of a delivery to a trigger.
+    TriggerOutcome {
+        /// It launched a run.
+        Launched = "launched",
+        /// Its alert is resolved, and the run was told.
+        Continued = "continued",
+        /// Its alert is resolved, and the run was cancelled.
+        Closed = "closed",
+        /// There is nothing to do about it.
+        Filtered = "filtered",
+        /// What it is about has a run already.
+        Duplicate = "duplicate",
+        /// It cannot be made into an input of the workflow.
+        Invalid = "invalid",
+        /// The workflow cannot be launched.
+        Refused = "refused",
+    }
+}
+
+states! {
+    /// What becomes of a run when its alert is resolved.
+    AlertEnd {
+        /// It is told by an event, and goes on.
+        Continue = "continue",
+        /// It is cancelled.
+        Close = "close",
+    }
+}
+
+states! {
     /// What a runner may do.
     RunnerState {
         /// It takes tasks.

@@ -17,6 +17,7 @@ mod policy;
 mod repository;
 mod run;
 mod runner;
+mod trigger;
 mod value;
 mod workflow;
 
@@ -58,6 +59,7 @@ pub use policy::{
 pub use repository::RepositoryView;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
 pub use runner::{NewRunnerView, RunnerTaskView, RunnerView};
+pub use trigger::{DeliveryView, SavedTriggerView, SigningView, TriggerTrialView, TriggerView};
 pub use value::{
     SpreadView, ValueBucket, ValueChoices, ValueClass, ValueFigures, ValueQuery, ValueRow, ValueTeam, ValueView,
 };

@@ -1,6 +1,6 @@
 //! Writing a new run: its row, and the event it begins with.
 
-use domain::{ErrorCode, Ids, Name, RunId, RunStatus, Timestamp, Trigger};
+use domain::{ErrorCode, Ids, Name, RunId, RunStatus, Timestamp, Trigger, TriggerId, UserId};
 use serde_json::{Value, json};
 use store::{StoreError, UnitOfWork, runs::Run, users::User, workflows::WorkflowVersion};
 use workflow::{Definition, Event, EventKind};
@@ -21,6 +21,50 @@ pub enum Cause<'a> {
         /// For which time: that of the schedule, of the end of the wait, or of the last event.
         due: Timestamp,
     },
+    /// Another system calls for it.
+    Trigger(Called<'a>),
+}
+
+/// What was called for.
+#[derive(Clone, Copy, Debug)]
+pub struct Called<'a> {
+    /// By which trigger.
+    pub trigger: TriggerId,
+    /// Its name in the namespace.
+    pub name: &'a Name,
+    /// The number of the delivery.
+    pub delivery: i64,
+    /// By what its alert is told apart.
+    pub fingerprint: Option<&'a str>,
+}
+
+/// In whose name runs begin that no person asks for: nobody who could sign in, decide or be asked.
+///
+/// # Errors
+/// The database cannot be read or written.
+pub async fn nobody(unit: &mut dyn UnitOfWork, id: UserId, now: Timestamp) -> store::Result<User> {
+    if let Some(known) = unit.user(id).await? {
+        return Ok(known);
+    }
+    // Sign-in names that no person can have.
+    let (login, name) = if id == UserId::TRIGGER { ("(trigger)", "Trigger") } else { ("(schedule)", "Schedule") };
+    let user = User {
+        id,
+        login: login.to_owned(),
+        name: name.to_owned(),
+        email: None,
+        active: false,
+        password_hash: None,
+        must_change_password: false,
+        manager_id: None,
+        locale: None,
+        theme: None,
+        created_at: now,
+        updated_at: now,
+        last_sign_in_at: None,
+    };
+    unit.insert_user(&user).await?;
+    Ok(user)
 }
 
 /// Why a definition cannot be launched at the moment, whoever asks for it: a person, a run, a time or an event.
@@ -112,6 +156,10 @@ impl Launch<'_> {
             Cause::Request => None,
             Cause::Run(parent) => Some(("parent", reference(parent))),
             Cause::Schedule { trigger, due } => Some(("schedule", json!({"trigger": trigger, "due": due}))),
+            Cause::Trigger(Called { trigger, name, delivery, fingerprint }) => {
+                let called = json!({"id": trigger, "name": name, "delivery": delivery, "fingerprint": fingerprint});
+                Some(("trigger", called))
+            }
         };
         if let (Some((name, why)), Value::Object(runtime)) = (why, &mut runtime) {
             runtime.insert(name.to_owned(), why);

@@ -35,6 +35,8 @@ pub enum Topic {
     Policies,
     /// Repositories whose branches bring definitions, or what came of them.
     Repositories,
+    /// Triggers, or what was delivered to them.
+    Triggers,
 }
 
 /// What nodes tell each other.

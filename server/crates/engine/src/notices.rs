@@ -35,6 +35,8 @@ pub enum NoticeKind {
     RunNeedsAttention,
     /// A schedule may not launch what it should.
     ScheduleRefused,
+    /// A trigger may not launch what it should.
+    TriggerRefused,
     /// A version of a definition waits for the recipient's review.
     DefinitionSubmitted,
     /// A version that the recipient has written came back from review.
@@ -83,6 +85,7 @@ impl NoticeKind {
             Self::RunCancelled => "run-cancelled",
             Self::RunNeedsAttention => "run-needs-attention",
             Self::ScheduleRefused => "schedule-refused",
+            Self::TriggerRefused => "trigger-refused",
             Self::DefinitionSubmitted => "definition-submitted",
             Self::DefinitionReturned => "definition-returned",
             Self::DefinitionPublished => "definition-published",

@@ -18,7 +18,6 @@ use store::{
     events::Filter,
     runs::Run,
     schedules::Schedule as Kept,
-    users::User,
     workflows::{VersionState, WorkflowVersion},
 };
 use tracing::warn;
@@ -38,8 +37,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 const TROUBLE_PAUSE: Duration = Duration::from_mins(10);
 /// Events that are looked at in one unit of work.
 const EVENTS: u32 = 100;
-/// A sign-in name that no person can have.
-const LOGIN: &str = "(schedule)";
 
 /// Lets the schedules of a workflow follow its launchable version; to be called in every unit of work that publishes or
 /// retires one, before it locks runs or the end of the audit log. Wake the schedules once it is durable
@@ -312,7 +309,7 @@ async fn launch(
     now: Timestamp,
     entries: &mut Vec<Entry>,
 ) -> store::Result<RunId> {
-    let requester = requester(unit, now).await?;
+    let requester = launch::nobody(unit, UserId::SCHEDULE, now).await?;
     let Occasion { due, input } = occasion;
     let started_by: Vec<CloudEvent> =
         input.as_array().into_iter().flatten().filter_map(|event| CloudEvent::from_value(event.clone()).ok()).collect();
@@ -330,30 +327,6 @@ async fn launch(
     }
     entries.push(launch_entry(&run, trigger, due, now));
     Ok(run.id)
-}
-
-/// Who asks for the runs: nobody who could sign in, decide or be asked.
-async fn requester(unit: &mut dyn UnitOfWork, now: Timestamp) -> store::Result<User> {
-    if let Some(known) = unit.user(UserId::SCHEDULE).await? {
-        return Ok(known);
-    }
-    let user = User {
-        id: UserId::SCHEDULE,
-        login: LOGIN.to_owned(),
-        name: "Schedule".to_owned(),
-        email: None,
-        active: false,
-        password_hash: None,
-        must_change_password: false,
-        manager_id: None,
-        locale: None,
-        theme: None,
-        created_at: now,
-        updated_at: now,
-        last_sign_in_at: None,
-    };
-    unit.insert_user(&user).await?;
-    Ok(user)
 }
 
 fn entry(action: &str, resource: ResourceRef, workflow: &WorkflowRef, detail: Value, now: Timestamp) -> Entry {

@@ -373,7 +373,7 @@ async fn open_approval(
     let ids = actor.node.parts.ids.as_ref();
     // Whoever asks for changes needs somebody who could make them: a schedule cannot, nor can a run that another one began
     // with data of its own, and what an operator has changed is the operator's.
-    let returnable = run.requester_id != UserId::SCHEDULE && !actor.state.is_child() && request.changed_by.is_none();
+    let returnable = run.requester_id.can_be_a_person() && !actor.state.is_child() && request.changed_by.is_none();
     let terms = Terms { returnable, times };
     let opened = approvals::open(unit, ids, now, run, &actor.definition, request, terms).await?;
     asked(unit, actor, request, &opened, now, written).await
@@ -587,7 +587,7 @@ async fn announce(
         link: format!("/runs/{}", run.number),
         cause: format!("run:{}:{}", run.id, run.journal_version),
     };
-    if requester.id != UserId::SCHEDULE {
+    if requester.id.can_be_a_person() {
         return send(unit, actor, std::slice::from_ref(requester), &notice, now, written).await;
     }
     // Nobody waits for it, so a failure would be seen by nobody.

@@ -25,6 +25,7 @@ pub(crate) const POLICIES: &[(&str, &str)] = &[
     ("catalogue.cedar", include_str!("../../../policies/catalogue.cedar")),
     ("definitions.cedar", include_str!("../../../policies/definitions.cedar")),
     ("repositories.cedar", include_str!("../../../policies/repositories.cedar")),
+    ("triggers.cedar", include_str!("../../../policies/triggers.cedar")),
     ("runs.cedar", include_str!("../../../policies/runs.cedar")),
     ("value.cedar", include_str!("../../../policies/value.cedar")),
     ("events.cedar", include_str!("../../../policies/events.cedar")),

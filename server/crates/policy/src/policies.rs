@@ -165,6 +165,7 @@ impl Policies {
             }
             ResourceKind::Secret => vec![Resource::secret(namespace, "some")],
             ResourceKind::Repository => vec![Resource::repository(namespace, &self.some_namespace)],
+            ResourceKind::Trigger => vec![Resource::trigger(namespace, &self.some_namespace)],
             ResourceKind::PolicySet => vec![Resource::policy_set(0, [])],
             ResourceKind::Team => vec![Resource::team(TeamId::from_uuid(id), [])],
             ResourceKind::Emergency => vec![

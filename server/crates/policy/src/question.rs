@@ -111,7 +111,8 @@ impl EntityTypes {
             | ResourceKind::Workflow
             | ResourceKind::Connection
             | ResourceKind::Secret
-            | ResourceKind::Repository => HashMap::new(),
+            | ResourceKind::Repository
+            | ResourceKind::Trigger => HashMap::new(),
             ResourceKind::Session
             | ResourceKind::Token
             | ResourceKind::Draft

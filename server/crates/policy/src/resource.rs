@@ -47,6 +47,8 @@ resource_kinds! {
     Secret,
     /// A repository whose branch brings definitions to a namespace.
     Repository,
+    /// What another system calls to have runs of a namespace launched.
+    Trigger,
     /// Policies of the administrators, with those who wrote them.
     PolicySet,
     /// A team.
@@ -215,6 +217,11 @@ impl Resource {
     /// A repository whose branch brings definitions to a namespace.
     pub fn repository(namespace: &Name, name: &Name) -> Self {
         Self::new(ResourceKind::Repository, &format!("{namespace}/{name}"), Some(namespace.clone()))
+    }
+
+    /// What another system calls to have runs of a namespace launched.
+    pub fn trigger(namespace: &Name, name: &Name) -> Self {
+        Self::new(ResourceKind::Trigger, &format!("{namespace}/{name}"), Some(namespace.clone()))
     }
 
     /// Policies of the administrators, and everybody who has changed their text.

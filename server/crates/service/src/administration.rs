@@ -180,7 +180,7 @@ impl Service {
         operation: Operation,
     ) -> Result<(Gate<'_>, User), Problem> {
         let mut gate = self.enter(caller, operation).await?;
-        let user = gate.unit.user(id).await.or_problem()?.filter(|user| user.id != UserId::SCHEDULE);
+        let user = gate.unit.user(id).await.or_problem()?.filter(|user| user.id.can_be_a_person());
         let target = user.as_ref().map_or_else(|| Target::new("user", id, ""), user_target);
         gate.authorize(&Resource::account(id), &target).await?;
         let user = user.ok_or_else(not_found)?;

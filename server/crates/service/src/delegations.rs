@@ -82,7 +82,7 @@ impl Service {
         let named = Target::new("delegation", "", format!("{login} for {}", caller.login)).naming([caller.user]);
         gate.authorize(&Resource::account(caller.user), &named).await?;
         let substitute = gate.unit.user_by_login(&login).await.or_problem()?;
-        let substitute = substitute.filter(|user| user.id != UserId::SCHEDULE);
+        let substitute = substitute.filter(|user| user.id.can_be_a_person());
         let starts_at = new.from.map_or(gate.now, |from| from.max(gate.now));
         let reason = new.reason.trim().to_owned();
         let mut errors = Vec::new();

@@ -61,6 +61,7 @@ mod separation;
 mod shipped;
 mod sign_in;
 mod signed_log;
+mod triggers;
 mod typical;
 mod value;
 mod views;
@@ -110,6 +111,7 @@ pub use runs::{RunQuery, RunResolution};
 pub use shipped::ShippedError;
 pub use signed_log::Anchor;
 pub use store::access::Subject;
+pub use triggers::{HookCall, HookOutcome, NewTrigger, TrialContent, TriggerSecret, TriggerTrial};
 pub use witnesses::AuditWitness;
 pub use workflow::{
     calendar::CalendarText,

@@ -299,6 +299,18 @@ fn words(mail: &NoticeMail, base_url: &str, link: Option<(String, Timestamp)>) -
             format!("실행되지 않았습니다: {title}"),
             format!("일정이 지금 \"{title}\"을(를) 실행할 수 없습니다. 이유는 워크플로 페이지에서 확인하세요."),
         ),
+        (NoticeKind::TriggerRefused, false) => (
+            format!("Not launched: {title}"),
+            format!(
+                "Another system called for \"{title}\", which may not be launched at the moment. The page of the trigger says why."
+            ),
+        ),
+        (NoticeKind::TriggerRefused, true) => (
+            format!("실행되지 않았습니다: {title}"),
+            format!(
+                "다른 시스템이 호출했지만 지금 \"{title}\"을(를) 실행할 수 없습니다. 이유는 트리거 페이지에서 확인하세요."
+            ),
+        ),
         (NoticeKind::DefinitionSubmitted, false) => (
             format!("A review is asked of you: {title}"),
             format!("\"{title}\" was submitted and waits for a publisher's review."),

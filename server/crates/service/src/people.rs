@@ -149,9 +149,9 @@ impl Service {
         self.parts.passwords.hash(password).await.map_err(|cause| internal("a password cannot be hashed", &cause))
     }
 
-    /// A person by id, or not found. [`UserId::SCHEDULE`] is none.
+    /// A person by id, or not found. [`UserId::SCHEDULE`] and [`UserId::TRIGGER`] are none.
     pub(crate) async fn known_user(&self, unit: &mut dyn UnitOfWork, id: UserId) -> Result<User, Problem> {
-        let user = unit.user(id).await.or_problem()?.filter(|user| user.id != UserId::SCHEDULE);
+        let user = unit.user(id).await.or_problem()?.filter(|user| user.id.can_be_a_person());
         user.ok_or_else(crate::problems::not_found)
     }
 }

@@ -105,6 +105,8 @@ mod sessions;
 mod settings;
 #[path = "../../store/sql/statement.rs"]
 mod statement;
+#[path = "../../store/sql/triggers.rs"]
+mod triggers;
 #[path = "../../store/sql/unit.rs"]
 mod unit;
 #[path = "../../store/sql/users.rs"]

@@ -50,6 +50,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(34, "retention", "0034_retention.sql"),
     migration!(35, "connection_checks", "0035_connection_checks.sql"),
     migration!(36, "runners", "0036_runners.sql"),
+    migration!(37, "triggers", "0037_triggers.sql"),
 ];
 
 #[cfg(test)]

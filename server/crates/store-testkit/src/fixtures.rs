@@ -1,10 +1,11 @@
 //! Rows to test with. Ids are made from numbers, so that failures can be read.
 
 use domain::{
-    AccessReviewId, AccessVerdict, ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId, DecisionKind,
-    DelegationId, DelegationScope, DraftId, EmergencyId, GrantId, HoldId, LinkId, NotificationId, PolicySetState,
-    RemarkId, Role, RunId, RunStatus, RunnerId, RunnerState, RunnerTaskState, Scope, SessionId, TaskStatus, TeamId,
-    Timestamp, TokenId, Trigger, UserId, WorkflowRef, view::LogLine,
+    AccessReviewId, AccessVerdict, AlertEnd, ApprovalId, ApprovalState, CommentId, ConnectionId, DecisionId,
+    DecisionKind, DelegationId, DelegationScope, DraftId, EmergencyId, GrantId, HoldId, LinkId, NotificationId,
+    PolicySetState, RemarkId, Role, RunId, RunStatus, RunnerId, RunnerState, RunnerTaskState, Scope, SessionId,
+    TaskStatus, TeamId, Timestamp, TokenId, Trigger as ScheduleTrigger, TriggerId, TriggerKind, TriggerOutcome, UserId,
+    WorkflowRef, view::LogLine,
 };
 use store::{
     UnitOfWork,
@@ -25,6 +26,7 @@ use store::{
     runs::{JournalEntry, Run, Task},
     schedules::Schedule,
     sessions::Session,
+    triggers::{Delivery, Signing, Trigger},
     users::User,
     witnesses::Cosignature,
     workflows::{VersionState, WorkflowVersion},
@@ -74,6 +76,8 @@ ids! {
     emergency_id: EmergencyId,
     /// The runner of a number.
     runner_id: RunnerId,
+    /// The trigger of a number.
+    trigger_id: TriggerId,
     /// The hold of a number.
     hold_id: HoldId,
     /// The notification of a number.
@@ -361,7 +365,7 @@ pub fn policy_set(version: i64) -> PolicySet {
 
 /// A schedule of version 1.0.0 that is due at once and has done nothing yet.
 #[must_use]
-pub fn schedule(workflow: &WorkflowRef, trigger: Trigger) -> Schedule {
+pub fn schedule(workflow: &WorkflowRef, trigger: ScheduleTrigger) -> Schedule {
     Schedule {
         workflow: workflow.clone(),
         trigger,
@@ -638,4 +642,46 @@ pub async fn organisation(unit: &mut dyn UnitOfWork) {
         unit.insert_user(&user(number, login)).await.unwrap();
     }
     unit.insert_version(&version(&workflow(), "1.0.0")).await.unwrap();
+}
+
+/// A trigger of the namespace `identity` that is called at the place `place-NUMBER`.
+#[must_use]
+pub fn trigger(number: u128, name: &str) -> Trigger {
+    Trigger {
+        id: trigger_id(number),
+        namespace: "identity".parse().unwrap(),
+        name: name.parse().unwrap(),
+        kind: TriggerKind::Webhook,
+        place: format!("place-{number}"),
+        sealed_secret: "sealed".to_owned(),
+        secret_by: user_id(1),
+        workflow: "onboard".parse().unwrap(),
+        mapping: ".payload".to_owned(),
+        filter: None,
+        signing: Signing::default(),
+        alert_end: AlertEnd::Continue,
+        enabled: true,
+        deliveries: 0,
+        changed_by: user_id(1),
+        changed_at: at(0),
+    }
+}
+
+/// A delivery to that trigger that came to nothing.
+#[must_use]
+pub fn delivery(trigger: u128, key: &str, received_at: Timestamp) -> Delivery {
+    Delivery {
+        trigger: trigger_id(trigger),
+        number: 0,
+        key: key.to_owned(),
+        received_at,
+        payload: Some("sealed".to_owned()),
+        outcome: TriggerOutcome::Filtered,
+        detail: None,
+        run: None,
+        fingerprint: None,
+        replay: None,
+        repeats: 0,
+        repeated_at: None,
+    }
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use domain::{
     AccessReviewId, ApprovalId, CommentId, ConnectionId, DecisionId, DelegationId, DraftId, EmergencyId, GrantId,
-    HoldId, LinkId, NotificationId, RemarkId, RunId, RunnerId, SessionId, TeamId, Timestamp, TokenId, UserId,
+    HoldId, LinkId, NotificationId, RemarkId, RunId, RunnerId, SessionId, TeamId, Timestamp, TokenId, TriggerId,
+    UserId,
 };
 use sqlx::{Arguments, AssertSqlSafe, Database, query::Query};
 use store::{Result, StoreError};
@@ -178,6 +179,7 @@ bound_as_text!(
     SessionId,
     TeamId,
     TokenId,
+    TriggerId,
     UserId,
 );
 

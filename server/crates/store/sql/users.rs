@@ -72,7 +72,7 @@ impl Users for Unit {
     }
 
     async fn list_users(&mut self, search: Option<&str>, after: Option<&str>, limit: u32) -> Result<Vec<User>> {
-        let mut statement = sql(select!("WHERE id <> $1")).bind(UserId::SCHEDULE);
+        let mut statement = sql(select!("WHERE id NOT IN ($1, $2)")).bind(UserId::SCHEDULE).bind(UserId::TRIGGER);
         if let Some(text) = search {
             statement.push(" AND ").push(db::POSITION).push("(search_text, ").value(&search::fold(text)).push(") > 0");
         }
@@ -84,7 +84,8 @@ impl Users for Unit {
     }
 
     async fn count_users(&mut self) -> Result<u64> {
-        let statement = sql("SELECT count(*) AS n FROM users WHERE id <> $1").bind(UserId::SCHEDULE);
+        let statement = sql("SELECT count(*) AS n FROM users WHERE id NOT IN ($1, $2)");
+        let statement = statement.bind(UserId::SCHEDULE).bind(UserId::TRIGGER);
         only(&self.fetch(statement).await?, |row| row.count("n"))
     }
 

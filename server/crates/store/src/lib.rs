@@ -63,6 +63,7 @@ pub mod search;
 pub mod secrets;
 pub mod sessions;
 pub mod settings;
+pub mod triggers;
 pub mod users;
 pub mod value;
 pub mod witnesses;
@@ -163,6 +164,7 @@ pub trait UnitOfWork:
     + secrets::Secrets
     + sessions::Sessions
     + settings::Settings
+    + triggers::Triggers
     + users::Users
     + value::Value
     + witnesses::Witnesses

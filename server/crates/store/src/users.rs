@@ -48,9 +48,9 @@ pub trait Users: Send {
     /// Those with one of the given mail addresses, in no order; letters of ASCII count in lower case.
     async fn users_by_email(&mut self, emails: &[String]) -> Result<Vec<User>>;
     /// Those whose sign-in name is after `after`, in its order, at most `limit`; `search` is a part of name, sign-in name or mail.
-    /// Without [`UserId::SCHEDULE`], which is no person.
+    /// Without [`UserId::SCHEDULE`] and [`UserId::TRIGGER`], which are no persons.
     async fn list_users(&mut self, search: Option<&str>, after: Option<&str>, limit: u32) -> Result<Vec<User>>;
-    /// How many there are, without [`UserId::SCHEDULE`].
+    /// How many there are, without [`UserId::SCHEDULE`] and [`UserId::TRIGGER`].
     async fn count_users(&mut self) -> Result<u64>;
     /// Adds one; [`crate::StoreError::Duplicate`] when the sign-in name is taken.
     async fn insert_user(&mut self, user: &User) -> Result<()>;

@@ -26,6 +26,7 @@ const TAGS: &[(&str, &str)] = &[
     ("catalogue", "What may be launched"),
     ("definitions", "Writing, reviewing, publishing and retiring workflows"),
     ("repositories", "Repositories whose branches bring definitions"),
+    ("triggers", "What other systems call to have runs launched"),
     ("drafts", "Requests that are being filled in"),
     ("runs", "Following and steering runs"),
     ("events", "What other systems tell, and runs listen to"),

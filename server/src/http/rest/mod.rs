@@ -26,6 +26,7 @@ mod repositories;
 mod runners;
 mod runs;
 mod secrets;
+mod triggers;
 mod value;
 mod workflows;
 
@@ -56,6 +57,7 @@ pub(super) fn routes() -> (Router<Portal>, OpenApi) {
         .merge(workflows::routes())
         .merge(definitions::routes())
         .merge(repositories::routes())
+        .merge(triggers::routes())
         .merge(drafts::routes())
         .merge(runs::routes())
         .routes(routes!(super::stream::run))

@@ -273,7 +273,7 @@ pub struct NotificationView {
     /// `approval-requested`, `run-completed`, `run-faulted`, `run-rejected`, `run-cancelled`, `run-needs-attention`,
     /// `schedule-refused`, `definition-submitted`, `definition-returned`, `definition-published`, `policies-proposed`,
     /// `policies-activated`, `policies-withdrawn`, `access-review-started`, `repository-needs-attention`,
-    /// `connection-fails`.
+    /// `connection-fails`, `trigger-refused`.
     pub kind: String,
     /// The workflow's title; with its version, where it is about a definition; the note of policies.
     pub title: String,

@@ -53,6 +53,7 @@ pub(crate) fn resource(kind: ResourceKind, owner: UserId, asked: &[UserId], scop
         ResourceKind::Connection => Resource::connection(ConnectionId::from_uuid(id), std::slice::from_ref(scope)),
         ResourceKind::Secret => Resource::secret(&namespace, "token"),
         ResourceKind::Repository => Resource::repository(&namespace, &name("definitions")),
+        ResourceKind::Trigger => Resource::trigger(&namespace, &name("alerts")),
         ResourceKind::PolicySet => Resource::policy_set(9, [owner]),
         ResourceKind::Team => Resource::team(TeamId::from_uuid(id), []),
         ResourceKind::Grant => Resource::grant(GrantId::from_uuid(id), scope, []),

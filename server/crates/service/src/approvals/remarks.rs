@@ -58,7 +58,7 @@ impl Service {
             return Err(gate.refuse(&target, already_decided(&approval)).await);
         }
         let (kind, told) = match answers {
-            None if approval.requester_id == UserId::SCHEDULE => {
+            None if !approval.requester_id.can_be_a_person() => {
                 (NoticeKind::QuestionAsked, asked.iter().map(|approver| approver.user_id).collect())
             }
             None => (NoticeKind::QuestionAsked, vec![approval.requester_id]),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    ApprovalId, ApprovalState, DecisionKind, DraftId, ErrorCode, FieldError, Operation, Problem, UserId,
+    ApprovalId, ApprovalState, DecisionKind, DraftId, ErrorCode, FieldError, Operation, Problem,
     view::{EarlierVersion, RunSummary},
 };
 use engine::notices::{Notice, NoticeKind, notify};
@@ -95,9 +95,9 @@ impl Service {
     }
 
     /// Gives the requester the input back as a draft. While the approval waits it is sent to the same run; where that is not
-    /// possible it begins another. A schedule fills in no forms.
+    /// possible it begins another. Neither a schedule nor a trigger fills in forms.
     pub(super) async fn send_back(&self, gate: &mut Gate<'_>, approval: &Approval, run: &Run) -> Result<(), Problem> {
-        if approval.requester_id == UserId::SCHEDULE {
+        if !approval.requester_id.can_be_a_person() {
             return Ok(());
         }
         let draft = Draft {

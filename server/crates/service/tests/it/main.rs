@@ -41,5 +41,6 @@ mod separation_of_duties;
 mod shipped;
 mod sign_in;
 mod stages;
+mod triggers;
 mod value;
 mod witnesses;

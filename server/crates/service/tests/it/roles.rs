@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use domain::{
     AnswerEvery, DecisionKind, Name, Operation, OperationKind, Role, RunnerState, Scope, SessionId, TokenId,
+    TriggerKind,
     view::{AuditFilter, SubjectView, ValueQuery},
 };
 use serde_json::json;
@@ -18,6 +19,7 @@ use crate::{
     emergencies::emergency,
     office::{Office, code},
     repositories::new_repository,
+    triggers::{delivered, new_trigger, trial},
 };
 
 fn runner_for_all(name: &str) -> NewRunner {
@@ -102,6 +104,20 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         | Operation::DefinitionComment
         | Operation::DefinitionPublish
         | Operation::DefinitionRetire => define(office, caller, operation).await,
+        Operation::TriggerList => code(service.triggers(caller).await),
+        Operation::TriggerUpdate => {
+            let (namespace, name) = (name("identity"), unique.parse().unwrap());
+            let kind = TriggerKind::Webhook;
+            code(service.create_trigger(caller, namespace, name, kind, new_trigger("onboard-employee")).await)
+        }
+        Operation::TriggerDelete | Operation::TriggerReplay | Operation::TriggerTry => {
+            let trigger = delivered(office, &unique).await;
+            match operation {
+                Operation::TriggerDelete => code(service.delete_trigger(caller, trigger).await),
+                Operation::TriggerReplay => code(service.replay_delivery(caller, trigger, 1).await),
+                _ => code(service.try_trigger(caller, trigger, trial(json!({}))).await),
+            }
+        }
         Operation::RepositoryList => code(service.repositories(caller).await),
         Operation::RepositoryUpdate => {
             code(service.put_repository(caller, unique.parse().unwrap(), name("main"), new_repository()).await)

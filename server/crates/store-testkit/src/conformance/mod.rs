@@ -25,6 +25,7 @@ mod runs;
 mod schedules;
 mod subject;
 mod text;
+mod triggers;
 mod units;
 mod users;
 mod value;
@@ -188,6 +189,12 @@ cases! { $;
         what_came_of_a_look_is_written_by_who_took_it,
         what_was_brought_is_forgotten_with_its_repository,
         two_nodes_never_take_the_same_repository;
+    triggers:
+        a_trigger_is_stored_whole_and_takes_its_deliveries_along,
+        deliveries_are_numbered_found_by_key_and_paged,
+        of_two_units_one_delivers_to_a_trigger_at_a_time,
+        old_and_many_deliveries_are_forgotten,
+        an_alert_is_known_by_its_fingerprint;
     receivers:
         a_receiver_begins_where_it_is_told_and_never_goes_back,
         a_receiver_is_failing_until_it_takes_something,

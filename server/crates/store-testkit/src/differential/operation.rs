@@ -4,6 +4,7 @@ mod receivers;
 mod repositories;
 mod retention;
 mod runners;
+mod triggers;
 mod value;
 mod witnesses;
 
@@ -65,7 +66,7 @@ pub(super) struct Operation {
     text: &'static str,
 }
 
-const KINDS: u32 = 89;
+const KINDS: u32 = 90;
 
 const TEXTS: &[&str] = &[
     "",
@@ -185,6 +186,9 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all.extend(unit.cosignatures(0, i64::MAX).await.unwrap().into_iter().map(shown));
     all.extend(unit.list_audit_holds().await.unwrap().into_iter().map(shown));
     all.push(shown(unit.archiving().await.unwrap()));
+    for trigger in unit.list_triggers().await.unwrap() {
+        all.push(shown((unit.list_deliveries(trigger.id, None, None, 100_000).await.unwrap(), trigger)));
+    }
     all.extend(unit.list_runners().await.unwrap().into_iter().map(shown));
     all.extend(unit.open_runner_tasks().await.unwrap().into_iter().map(shown));
     all
@@ -275,6 +279,7 @@ impl Operation {
             85 => self.witnesses(unit).await,
             86 => self.retention(unit).await,
             87 => self.runners(unit).await,
+            88 => self.triggers(unit).await,
             _ => self.talk(unit, places).await,
         }
     }
