@@ -19,7 +19,13 @@ fn main() -> io::Result<()> {
     let site = env::var_os("RONDO_SITE_DIR").map(PathBuf::from).or_else(|| default_site(&out));
     fs::write(out.join("site.rs"), site_source(site.as_deref())?)?;
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("cargo sets it"))?);
-    fs::write(out.join("workflows.rs"), workflows_source(&manifest.join("../workflows"))?)
+    let workflows = manifest.join("../workflows");
+    println!("cargo::rerun-if-changed={}", workflows.display());
+    // As in any directory of definitions, this folder holds the functions of the default catalog.
+    let (functions, definitions): (Vec<_>, Vec<_>) =
+        files_in(&workflows)?.into_iter().partition(|file| file.starts_with(workflows.join("functions")));
+    fs::write(out.join("workflows.rs"), texts_source(&definitions, &manifest.join(".."))?)?;
+    fs::write(out.join("functions.rs"), texts_source(&functions, &workflows)?)
 }
 
 /// `OUT_DIR` is `<target>/<profile>/build/<package>/out`.
@@ -77,22 +83,22 @@ fn site_source(site: Option<&Path>) -> io::Result<String> {
     Ok(source)
 }
 
-fn workflows_source(folder: &Path) -> io::Result<String> {
+/// The files below a folder, sorted by path; none if there is no such folder.
+fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     if folder.is_dir() {
-        println!("cargo::rerun-if-changed={}", folder.display());
         collect(folder, &mut files)?;
     }
     files.sort();
+    Ok(files)
+}
+
+/// A list of paths below a folder, each with the text of the file.
+fn texts_source(files: &[PathBuf], folder: &Path) -> io::Result<String> {
     let mut source = String::from("&[\n");
-    for file in &files {
-        let name = file.strip_prefix(folder).unwrap_or(file);
-        let _ = writeln!(
-            source,
-            "    ({:?}, include_str!({:?})),",
-            Path::new("workflows").join(name).display().to_string(),
-            file.canonicalize()?.display().to_string()
-        );
+    for file in files {
+        let name = file.strip_prefix(folder).unwrap_or(file).display().to_string();
+        let _ = writeln!(source, "    ({name:?}, include_str!({:?})),", file.canonicalize()?.display().to_string());
     }
     source.push_str("]\n");
     Ok(source)

@@ -1,6 +1,6 @@
 //! What definitions refer to and is elsewhere: functions of catalogs, and schemas. Read while a definition is.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
 
 use connectors::{CallContext, NoLog, egress::EgressPolicy, resource::Resources};
 use domain::{Clock as _, Ids as _, RunId};
@@ -18,6 +18,8 @@ const CATALOG_SCHEME: &str = "catalog:";
 const DEFAULT_FUNCTIONS: &str = "catalog://default/functions/";
 /// The folder that holds them, as in any catalog (dsl.md, "File Structure").
 pub(crate) const FUNCTIONS: &str = "functions";
+/// Those that ship: `functions/NAME/VERSION/function.yaml`, and the text.
+const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/functions.rs"));
 
 /// Reads resources from services and files.
 pub(crate) struct DefinitionResources {
@@ -34,22 +36,31 @@ impl DefinitionResources {
         Self { resources, egress, catalog }
     }
 
-    /// A function of the default catalog.
+    /// A function of the default catalog: of its folder, else one that ships.
     fn function(&self, uri: &str) -> Result<String, String> {
-        let steps: Option<Vec<&str>> = uri.strip_prefix(DEFAULT_FUNCTIONS).map(|path| path.split('/').collect());
-        let plain = |step: &&str| !step.is_empty() && !step.starts_with('.') && !step.contains('\\');
-        let Some(steps) = steps.filter(|steps| steps.len() == 3 && steps.iter().all(plain)) else {
+        let path = uri.strip_prefix(DEFAULT_FUNCTIONS).unwrap_or_default();
+        let plain = |step: &str| !step.is_empty() && !step.starts_with('.') && !step.contains('\\');
+        if path.split('/').count() != 3 || !path.split('/').all(plain) {
             return Err("the default catalog has only functions, as name:version@default".to_owned());
-        };
-        let Some(catalog) = &self.catalog else {
-            return Err(
-                "there is no default catalog here: it is the folder `functions` of the directory `workflows` of the \
-                 configuration; or declare a catalog under use.catalogs"
-                    .to_owned(),
-            );
-        };
-        let path = steps.into_iter().fold(catalog.join(FUNCTIONS), |path, step| path.join(step));
-        fs::read_to_string(&path).map_err(|cause| format!("{}: {cause}", path.display()))
+        }
+        let own = self
+            .catalog
+            .as_ref()
+            .map(|catalog| path.split('/').fold(catalog.join(FUNCTIONS), |at, step| at.join(step)));
+        match own.map(|own| (fs::read_to_string(&own), own)) {
+            Some((Ok(text), _)) => return Ok(text),
+            Some((Err(cause), own)) if cause.kind() != ErrorKind::NotFound => {
+                return Err(format!("{}: {cause}", own.display()));
+            }
+            Some(_) | None => {}
+        }
+        let name = format!("{FUNCTIONS}/{path}");
+        let shipped = SHIPPED.iter().find(|(known, _)| *known == name);
+        shipped.map(|(_, text)| (*text).to_owned()).ok_or_else(|| {
+            "the default catalog has no such function: it has those that ship, and those in the folder `functions` of the \
+             directory `workflows` of the configuration; or declare a catalog under use.catalogs"
+                .to_owned()
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use connectors::{
     directory::{self, DirectoryConnector, Portal},
     dns::{self, DnsConnector},
     egress::{Egress, EgressPolicy},
+    git::{self, GitConnector},
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
     mcp::McpConnector,
@@ -327,6 +328,7 @@ fn registry(
     connectors.push(Arc::new(S3Connector::new(Arc::clone(http), vault, clock.clone())));
     connectors.push(Arc::new(TicketConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(ChatConnector::new(Arc::clone(http))));
+    connectors.push(Arc::new(GitConnector::new(Arc::clone(http))));
     connectors.push(Arc::new(DnsConnector::new(Arc::clone(&policy), clock)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(&policy), portal)));
     connectors.push(Arc::new(SmtpConnector::new(Arc::clone(&policy), folders.mails)));
@@ -356,6 +358,7 @@ pub(crate) fn over_connections() -> Vec<FunctionSpec> {
         chat::function(),
         directory::function(),
         dns::function(),
+        git::function(),
         s3::function(),
         smtp::function(),
         sql::function(),

@@ -139,6 +139,16 @@ glyphs! {
     Badge = "M4 3.4h12v13.2H4zM10 10a1.9 1.9 0 1 0 0-3.8 1.9 1.9 0 0 0 0 3.8zM7 13.8c.2-1.4 1.4-2.1 3-2.1s2.8.7 3 2.1",
     /// Incident workflows.
     Pulse = "M2.6 10.4h3.6l2-5.6 3.4 10.4 2.2-4.8h3.6",
+    /// Workflows on servers.
+    Server = "M3.4 4h13.2v4.6H3.4zM3.4 11.4h13.2V16H3.4zM6 6.3h.2M6 13.7h.2",
+    /// Workflows in a cloud.
+    Cloud = "M6 15.4h8a3 3 0 0 0 .6-6 4.6 4.6 0 0 0-8.9-1A3.5 3.5 0 0 0 6 15.4z",
+    /// Containers, and what is delivered.
+    Package = "M10 3l6.4 3.4v7.2L10 17l-6.4-3.4V6.4zM3.6 6.4L10 9.8l6.4-3.4M10 9.8V17",
+    /// Workflows on the network.
+    Network = "M8 3.4h4V7H8zM3 13h4v3.6H3zM13 13h4v3.6h-4zM10 7v3M5 13v-3h10v3",
+    /// Databases, and recovery from a disaster.
+    Database = "M4 5.4C4 4 6.7 3 10 3s6 1 6 2.4-2.7 2.4-6 2.4-6-1-6-2.4zM4 5.4v9.2C4 16 6.7 17 10 17s6-1 6-2.4V5.4M4 10c0 1.4 2.7 2.4 6 2.4s6-1 6-2.4",
     /// Steps.
     Steps = "M3.6 4.4h5v3.4h-5zM11.4 12.2h5v3.4h-5zM6.1 7.8v6.1h5.3",
     /// Filter.
@@ -155,7 +165,18 @@ impl Glyph {
             ("user-minus", _) => Self::SignOut,
             ("key", _) => Self::Key,
             ("mail", _) => Self::Mail,
-            ("pulse" | "activity", _) | (_, "incident") => Self::Pulse,
+            ("pulse" | "activity", _) => Self::Pulse,
+            ("server" | "terminal", _) => Self::Server,
+            ("cloud", _) => Self::Cloud,
+            ("package", _) => Self::Package,
+            ("network" | "shield", _) => Self::Network,
+            ("database", _) => Self::Database,
+            (_, "incident") => Self::Pulse,
+            (_, "servers") => Self::Server,
+            (_, "cloud") => Self::Cloud,
+            (_, "containers" | "delivery") => Self::Package,
+            (_, "network") => Self::Network,
+            (_, "recovery" | "data") => Self::Database,
             (_, "identity") => Self::Badge,
             (_, "access") => Self::Key,
             _ => Self::Steps,

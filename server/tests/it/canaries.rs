@@ -91,6 +91,10 @@ fn connections() -> Vec<(&'static str, Value)> {
         "flavour": "slack", "url": format!("http://127.0.0.1:9/{}", canary("chat")),
         "clientCertificate": "none", "clientKey": canary("key of chat"),
     });
+    let git = json!({
+        "url": "http://127.0.0.1:9/code.git", "username": "portal", "password": canary("git"),
+        "clientCertificate": "none", "clientKey": canary("key of git"),
+    });
     vec![
         ("ldap", ldap),
         ("smtp", smtp),
@@ -104,6 +108,7 @@ fn connections() -> Vec<(&'static str, Value)> {
         ("dns", dns),
         ("chat", chat),
         ("ticket", ticket),
+        ("git", git),
     ]
 }
 

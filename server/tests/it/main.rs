@@ -8,6 +8,7 @@
 )]
 
 mod canaries;
+mod catalogue;
 mod chaos;
 mod commands;
 mod conformance;

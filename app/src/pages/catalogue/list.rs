@@ -13,7 +13,7 @@ use super::{steps::decider_names, workflow_href};
 use crate::{
     api::catalogue::catalogue,
     components::{
-        EmptyState, FilterChip, Glyph, Icon, PageHeader, RiskBadge, SearchForm, Skeleton, duration_text, load,
+        Badge, EmptyState, FilterChip, Glyph, Icon, PageHeader, RiskBadge, SearchForm, Skeleton, duration_text, load,
     },
     data::Data,
     i18n::{Texts, use_texts},
@@ -140,10 +140,12 @@ fn SearchField() -> impl IntoView {
 fn section(
     t: Texts,
     title: Option<String>,
-    items: Vec<CatalogueItem>,
+    mut items: Vec<CatalogueItem>,
     limit: usize,
     rest: Vec<(&str, &str)>,
 ) -> AnyView {
+    // What can be requested comes first.
+    items.sort_by_key(|item| !item.missing_connections.is_empty());
     let label = title.clone().unwrap_or_else(|| t.catalogue.results().to_owned());
     let count = items.len();
     let more = (count > limit).then(|| {
@@ -196,7 +198,11 @@ fn ItemCard(item: CatalogueItem) -> impl IntoView {
                     <dd>{decides}</dd>
                 </div>
             </dl>
-            <div class="item-card__foot"><RiskBadge risk=item.risk/></div>
+            <div class="item-card__foot">
+                <RiskBadge risk=item.risk/>
+                {(!item.missing_connections.is_empty())
+                    .then(|| view! { <Badge label=t.catalogue.not_set_up()/> })}
+            </div>
         </article>
     }
 }

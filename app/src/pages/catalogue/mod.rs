@@ -19,6 +19,12 @@ pub use workflow::WorkflowPage;
 pub(crate) use input_list::InputList;
 pub(crate) use steps::{PlanSteps, decider_names};
 
+use crate::{
+    components::{Banner, Tone},
+    i18n::use_texts,
+    view,
+};
+
 /// The workflow in the address, as its two parts.
 fn workflow_in_address() -> Memo<(String, String)> {
     let params = use_params_map();
@@ -36,4 +42,20 @@ fn workflow_href(namespace: &impl std::fmt::Display, name: &impl std::fmt::Displ
 pub(crate) fn request_href(workflow: &WorkflowRef, draft: Option<DraftId>) -> String {
     let form = format!("{}/request", workflow_href(&workflow.namespace, &workflow.name));
     draft.map_or_else(|| form.clone(), |draft| format!("{form}?draft={draft}"))
+}
+
+/// Says that a workflow cannot be launched before connections are set up; nothing where none is missing.
+#[component]
+fn NotSetUp(
+    /// Their names.
+    missing: Vec<String>,
+) -> impl IntoView {
+    let t = use_texts();
+    (!missing.is_empty()).then(|| {
+        view! {
+            <Banner tone=Tone::Warning title=t.catalogue.needs_connections()>
+                <p>{t.catalogue.needs_connections_text(missing.join(", "))}</p>
+            </Banner>
+        }
+    })
 }

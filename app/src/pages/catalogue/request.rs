@@ -13,7 +13,7 @@ use serde_json::json;
 use server_fn::ServerFn;
 use wasm_bindgen::JsValue;
 
-use super::{request_href, workflow_href, workflow_in_address};
+use super::{NotSetUp, request_href, workflow_href, workflow_in_address};
 use crate::{
     api::catalogue::{RequestData, ReviewRequest, keep_draft, request_form},
     components::{
@@ -145,6 +145,7 @@ fn RequestForm(data: RequestData) -> impl IntoView {
 
     view! {
         <PageHeader title=t.catalogue.request_title(&item.title) subtitle=item.summary/>
+        <NotSetUp missing=item.missing_connections/>
         <div class="request">
             {(draft.get_untracked().is_none() && !others.is_empty())
                 .then(|| {

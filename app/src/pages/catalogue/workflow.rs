@@ -7,6 +7,7 @@ use domain::{
 use leptos::prelude::*;
 
 use super::{
+    NotSetUp,
     list::category_title,
     request_href,
     steps::{PlanSteps, decider_names},
@@ -91,9 +92,11 @@ fn Workflow(data: WorkflowData, delete: Submission<DeleteDraft>) -> impl IntoVie
     }
     let back = workflow_href(&reference.namespace, &reference.name);
     let request = request_href(&reference, None);
+    let missing = item.missing_connections;
+    let can_request = may(Operation::RunLaunch) && missing.is_empty();
     view! {
         <PageHeader title=item.title subtitle=item.summary marks=marks>
-            {may(Operation::RunLaunch)
+            {can_request
                 .then(|| {
                     view! {
                         <LinkButton href=request.clone() look=ButtonLook::Primary icon=Glyph::Plus>
@@ -103,6 +106,7 @@ fn Workflow(data: WorkflowData, delete: Submission<DeleteDraft>) -> impl IntoVie
                 })}
         </PageHeader>
         <FormFeedback problem=delete.problem()/>
+        <NotSetUp missing/>
         <div class="workflow">
             <div class="workflow__main">
                 {(!drafts.is_empty())

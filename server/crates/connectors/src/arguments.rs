@@ -17,6 +17,17 @@ pub(crate) fn check(schema: &Value, value: &Value) -> Vec<FieldError> {
     }
 }
 
+/// What a schema says of the arguments of one operation: which it must have, and which it may have beside those that `always`
+/// may be there.
+#[cfg(any(feature = "dns", feature = "git", feature = "s3", feature = "ssh", feature = "ticket"))]
+pub(crate) fn operation_rule(name: &str, always: &[&str], required: &[&str], optional: &[&str]) -> Value {
+    let allowed = [always, required, optional].concat();
+    serde_json::json!({
+        "if": {"required": ["operation"], "properties": {"operation": {"const": name}}},
+        "then": {"required": required, "propertyNames": {"enum": allowed}}
+    })
+}
+
 /// Prepares a schema for many checks; formats are asserted.
 pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()

@@ -1,4 +1,5 @@
-//! Reading a branch of a Git repository elsewhere, over HTTP or HTTPS.
+//! Reading Git repositories elsewhere, over HTTP or HTTPS: branches with definitions ([`read`]), and for workflows the files of a
+//! tag or a branch (`call: git`, [`GitConnector`]).
 //!
 //! [`read`] brings the files of one folder of a branch, and who has changed each of them, in one call and without leaving
 //! anything behind: what comes is kept in memory, no file is written and no program is started. It speaks Git's smart
@@ -9,25 +10,29 @@
 //! [`Limits`]; with those that are preset a read takes about 400 MiB at the very worst, and as much as the repository and
 //! its files are large as a rule.
 
+mod call;
 mod error;
 mod files;
 mod history;
 mod pack;
 mod protocol;
+mod schema;
 mod wire;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use identity::Secret;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+pub use call::{GitConnector, function};
 pub use error::{GitError, Limit};
 use gix_hash::ObjectId;
 use pack::Pack;
+use protocol::Tip;
 use wire::Remote;
 
-use crate::http::Http;
+use crate::{egress::EgressPolicy, http::Http};
 
 /// The endings of the files that are read.
 pub const ENDINGS: [&str; 3] = [".yaml", ".yml", ".json"];
@@ -69,7 +74,7 @@ pub struct Credentials {
 pub struct Checkout {
     /// The commit at which the branch stands, in hexadecimal digits.
     pub commit: String,
-    /// The files below the folder that end in one of [`ENDINGS`], sorted by path. None if the branch has no such folder.
+    /// The files below the folder that end as is wanted ([`ENDINGS`] of a branch), sorted by path. None if there is no such folder.
     pub files: Vec<File>,
     /// Files of such a name that were not read, sorted by path.
     pub skipped: Vec<Skipped>,
@@ -151,8 +156,12 @@ impl Default for Limits {
 pub struct Reach<'a> {
     /// The clients, with what may be reached.
     pub http: &'a Http,
+    /// What may be reached; without it, what the server itself may.
+    pub egress: Option<&'a Arc<EgressPolicy>>,
     /// The CA (PEM) that alone is trusted; without one, whom the system trusts.
     pub authority: Option<&'a str>,
+    /// The certificate that is shown to a server that asks for one, and its key (PEM).
+    pub shown: Option<(&'a str, &'a str)>,
     /// How much is taken in.
     pub limits: Limits,
 }
@@ -160,7 +169,7 @@ pub struct Reach<'a> {
 impl<'a> From<&'a Http> for Reach<'a> {
     /// Trusting whom the system trusts, with the limits that are preset.
     fn from(http: &'a Http) -> Self {
-        Self { http, authority: None, limits: Limits::default() }
+        Self { http, egress: None, authority: None, shown: None, limits: Limits::default() }
     }
 }
 
@@ -175,33 +184,52 @@ pub async fn read(branch: &Branch, known: Option<&str>, reach: &Reach<'_>) -> Re
 }
 
 async fn read_at_length(branch: &Branch, known: Option<&str>, reach: &Reach<'_>) -> Result<Option<Checkout>, GitError> {
-    let mut remote = Remote::of(branch, reach).await?;
-    let tip = protocol::tip(&mut remote, &branch.name).await?;
-    if known.is_some_and(|known| known.eq_ignore_ascii_case(&tip.id.to_string())) {
+    let mut remote = Remote::of(&branch.url, branch.credentials.as_ref(), reach).await?;
+    let name = &branch.name;
+    let tip = protocol::tip(&mut remote, name, &[format!("refs/heads/{name}")]).await?;
+    let tip = tip.ok_or_else(|| GitError::NoBranch { name: name.clone() })?;
+    if known.is_some_and(|known| known.eq_ignore_ascii_case(&tip.commit.to_string())) {
         return Ok(None);
     }
-    let bytes = protocol::pack(&mut remote, &tip, reach.limits.file).await?;
+    let endings = ENDINGS.map(str::to_owned).to_vec();
+    let wanted = Wanted { folder: branch.folder.clone(), endings, authors: true };
+    checkout(&mut remote, &tip, wanted, &reach.limits).await.map(Some)
+}
+
+/// What of a repository is read.
+struct Wanted {
+    /// The folder whose files are read, with those below it.
+    folder: String,
+    /// How their names end; none for all.
+    endings: Vec<String>,
+    /// Whether those who changed them are wanted, for which it takes the whole history.
+    authors: bool,
+}
+
+/// The files that are wanted, as they are at a commit.
+async fn checkout(remote: &mut Remote, tip: &Tip, wanted: Wanted, limits: &Limits) -> Result<Checkout, GitError> {
+    let bytes = protocol::pack(remote, tip, wanted.authors, limits.file).await?;
     let unpacking = Unpacking {
-        tip: tip.id,
+        commit: tip.commit,
         filtered: tip.filters,
-        folder: branch.folder.clone(),
-        limits: reach.limits.clone(),
+        wanted,
+        limits: limits.clone(),
         stop: CancellationToken::new(),
     };
     // Waiting for a thread that computes cannot be given up, so it is told when nobody waits any more.
     let _stop = unpacking.stop.clone().drop_guard();
     match tokio::task::spawn_blocking(move || unpacking.run(bytes)).await {
-        Ok(checkout) => checkout.map(Some),
+        Ok(checkout) => checkout,
         Err(_) => Err(GitError::garbled("what it sent could not be unpacked")),
     }
 }
 
 /// What is done with what was received.
 struct Unpacking {
-    tip: ObjectId,
+    commit: ObjectId,
     /// Whether the server was asked to leave out large files.
     filtered: bool,
-    folder: String,
+    wanted: Wanted,
     limits: Limits,
     stop: CancellationToken,
 }
@@ -209,15 +237,17 @@ struct Unpacking {
 impl Unpacking {
     fn run(&self, bytes: Vec<u8>) -> Result<Checkout, GitError> {
         let mut pack = Pack::index(bytes, &self.limits, &self.stop)?;
-        let root = pack.commit(self.tip)?.tree;
-        let found = files::find(&mut pack, root, &self.folder, self)?;
-        let paths: Vec<&str> = found.files.iter().map(|file| file.path.as_str()).collect();
-        let authors = history::authors(&mut pack, self.tip, &paths, self.limits.commits, &self.stop)?;
+        let root = pack.commit(self.commit)?.tree;
+        let found = files::find(&mut pack, root, self)?;
         let mut files = found.files;
-        for (file, authors) in files.iter_mut().zip(authors) {
-            file.authors = authors.into_iter().collect();
+        if self.wanted.authors {
+            let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+            let authors = history::authors(&mut pack, self.commit, &paths, self.limits.commits, &self.stop)?;
+            for (file, authors) in files.iter_mut().zip(authors) {
+                file.authors = authors.into_iter().collect();
+            }
         }
-        Ok(Checkout { commit: self.tip.to_string(), files, skipped: found.skipped })
+        Ok(Checkout { commit: self.commit.to_string(), files, skipped: found.skipped })
     }
 }
 

@@ -79,10 +79,16 @@ impl Http {
         Ok(Self { policy, clients, narrowed: Mutex::default(), tokens: authentication::Tokens::default() })
     }
 
-    /// Clients for what the server itself asks, that trust this CA only, or the system's.
+    /// Clients that reach what the policy says, or what the server itself may, that trust this CA only, or the system's, and
+    /// show this certificate.
     #[cfg(feature = "git")]
-    pub(crate) fn own_clients(&self, authority: Option<&str>) -> Result<Clients, Failure> {
-        self.clients_of(&self.policy, authority, None)
+    pub(crate) fn clients_that_show(
+        &self,
+        egress: Option<&Arc<EgressPolicy>>,
+        authority: Option<&str>,
+        shown: Option<(&str, &str)>,
+    ) -> Result<Clients, Failure> {
+        self.clients_of(egress.unwrap_or(&self.policy), authority, shown)
     }
 
     /// Clients for a call, that reach what its run's namespace may.

@@ -73,6 +73,8 @@ error_codes! {
     AlreadyDecided = "already-decided" 409 "The decision has been taken",
     /// The workflow needs a secret that its namespace does not have.
     SecretMissing = "secret-missing" 409 "A secret is missing",
+    /// The workflow works over a connection that is not set up for its namespace.
+    ConnectionMissing = "connection-missing" 409 "A connection is missing",
     /// The digest that was sent is not that of what is there now: of what would run, or of a definition's text.
     DigestMismatch = "digest-mismatch" 409 "What is to be decided has changed",
     /// It needs more than a word and a reason, so it is not decided together with others; says what.

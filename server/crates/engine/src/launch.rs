@@ -1,8 +1,9 @@
 //! Writing a new run: its row, and the event it begins with.
 
+use connectors::may_use;
 use domain::{ErrorCode, Ids, Name, RunId, RunStatus, Timestamp, Trigger, TriggerId, UserId};
 use serde_json::{Value, json};
-use store::{StoreError, UnitOfWork, runs::Run, users::User, workflows::WorkflowVersion};
+use store::{StoreError, UnitOfWork, connections::Connection, runs::Run, users::User, workflows::WorkflowVersion};
 use workflow::{Definition, Event, EventKind};
 
 use crate::{processes, secrets};
@@ -76,8 +77,8 @@ pub struct Obstacle {
     pub detail: String,
 }
 
-/// What keeps a definition from being launched in a namespace: it runs processes, and the namespace may not, or it lists a
-/// secret that the namespace does not have.
+/// What keeps a definition from being launched in a namespace: it runs processes, and the namespace may not, or it names a
+/// secret or a connection that the namespace does not have.
 ///
 /// # Errors
 /// The database cannot be read.
@@ -90,11 +91,29 @@ pub async fn obstacle(
         let detail = processes::not_permitted(namespace);
         return Ok(Some(Obstacle { code: ErrorCode::ProcessesNotPermitted, detail }));
     }
-    let missing = secrets::missing(unit, namespace, definition).await?;
-    Ok(missing.map(|name| {
+    if let Some(name) = secrets::missing(unit, namespace, definition).await? {
         let detail = secrets::not_there(namespace, &name);
-        Obstacle { code: ErrorCode::SecretMissing, detail }
+        return Ok(Some(Obstacle { code: ErrorCode::SecretMissing, detail }));
+    }
+    if definition.connections().is_empty() {
+        return Ok(None);
+    }
+    let missing = missing_connections(&unit.list_connections().await?, namespace, definition);
+    Ok((!missing.is_empty()).then(|| {
+        let names = missing.join("”, “");
+        let detail = format!(
+            "the workflow works over connections that are not set up for the namespace {namespace}: “{names}”; an \
+             administrator can add them"
+        );
+        Obstacle { code: ErrorCode::ConnectionMissing, detail }
     }))
+}
+
+/// The connections that a definition names and that are not `there` for its namespace, by name.
+#[must_use]
+pub fn missing_connections(there: &[Connection], namespace: &Name, definition: &Definition) -> Vec<String> {
+    let usable = |name: &str| there.iter().any(|one| one.name == name && may_use(&one.namespaces, namespace));
+    definition.connections().into_iter().filter(|name| !usable(name)).map(str::to_owned).collect()
 }
 
 /// What a new run is made of.

@@ -47,13 +47,17 @@ impl Service {
         let versions = gate.unit.launchable_versions().await.or_problem()?;
         let last_used: BTreeMap<_, _> =
             gate.unit.last_launches(caller.user, LATEST).await.or_problem()?.into_iter().collect();
+        let connections = gate.unit.list_connections().await.or_problem()?;
         let wanted = search.unwrap_or_default().trim().to_lowercase();
         let mut items = Vec::new();
         for version in versions {
             if !gate.shows(&Resource::workflow(&version.workflow)) {
                 continue;
             }
-            let mut item = views::catalogue_item(&version, self.parse(&version)?.as_ref());
+            let definition = self.parse(&version)?;
+            let mut item = views::catalogue_item(&version, &definition);
+            item.missing_connections =
+                launch::missing_connections(&connections, &version.workflow.namespace, &definition);
             let haystack =
                 format!("{} {} {} {}", item.title, item.summary, item.category, version.workflow).to_lowercase();
             if !wanted.split_whitespace().all(|word| haystack.contains(word)) {
@@ -140,6 +144,8 @@ impl Service {
             Err(_) => self.parse(version)?,
         };
         let mut item = views::catalogue_item(version, &definition);
+        let connections = unit.list_connections().await.or_problem()?;
+        item.missing_connections = launch::missing_connections(&connections, &version.workflow.namespace, &definition);
         let durations = unit.run_durations(&version.workflow, SAMPLE).await.or_problem()?;
         item.typical_seconds = views::typical_seconds(&durations);
         Ok(WorkflowVersionView {

@@ -120,6 +120,7 @@ pub(crate) fn catalogue_item(version: &WorkflowVersion, definition: &Definition)
         risk: rondo.risk,
         owner: rondo.owner.clone().unwrap_or_default(),
         approvals: definition.plan(None).steps.iter().flat_map(|step| &step.approvers).map(approver_words).collect(),
+        missing_connections: Vec::new(),
         typical_seconds: None,
         last_used_at: None,
     }
@@ -139,6 +140,7 @@ pub(crate) fn unfinished_item(version: &WorkflowVersion) -> CatalogueItem {
         risk: Risk::Medium,
         owner: String::new(),
         approvals: Vec::new(),
+        missing_connections: Vec::new(),
         typical_seconds: None,
         last_used_at: None,
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::record::TYPES;
+use crate::arguments::operation_rule;
 
 /// An operation with what it takes.
 pub(super) struct OperationEntry {
@@ -48,18 +49,9 @@ pub(super) const OPERATIONS: &[OperationEntry] = &[
 /// Of `with`.
 pub(super) fn with() -> Value {
     let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
-    let rules: Vec<Value> = OPERATIONS
-        .iter()
-        .map(|operation| {
-            let mut allowed = vec!["connection", "operation"];
-            allowed.extend(operation.required);
-            allowed.extend(operation.optional);
-            json!({
-                "if": {"required": ["operation"], "properties": {"operation": {"const": operation.name}}},
-                "then": {"required": operation.required, "propertyNames": {"enum": allowed}}
-            })
-        })
-        .collect();
+    let rule =
+        |one: &OperationEntry| operation_rule(one.name, &["connection", "operation"], one.required, one.optional);
+    let rules: Vec<Value> = OPERATIONS.iter().map(rule).collect();
     let value = json!({"type": "string", "minLength": 1, "maxLength": 4000, "title": "Value"});
     let values = json!({"type": "array", "items": value, "maxItems": 100, "uniqueItems": true});
     json!({

@@ -42,6 +42,12 @@ pub enum GitError {
         /// The name.
         name: String,
     },
+    /// The repository has neither a tag nor a branch of this name.
+    #[error("the repository has no tag or branch “{name}”; name one that it has")]
+    NoRevision {
+        /// The name.
+        name: String,
+    },
     /// The repository, or the folder, has more than is taken in.
     #[error("the repository has {limit}; keep what is to be read in a smaller repository or folder of its own")]
     TooLarge {

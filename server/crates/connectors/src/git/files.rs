@@ -9,7 +9,7 @@ use gix_object::{
 };
 
 use super::{
-    ENDINGS, File, GitError, Limit, SkipReason, Skipped, Unpacking, check,
+    File, GitError, Limit, SkipReason, Skipped, Unpacking, check,
     pack::{Pack, corrupt},
 };
 
@@ -23,8 +23,9 @@ pub(super) struct Found {
     pub(super) skipped: Vec<Skipped>,
 }
 
-/// The files below the folder.
-pub(super) fn find(pack: &mut Pack, root: ObjectId, folder: &str, unpacking: &Unpacking) -> Result<Found, GitError> {
+/// The files below the folder that is wanted.
+pub(super) fn find(pack: &mut Pack, root: ObjectId, unpacking: &Unpacking) -> Result<Found, GitError> {
+    let folder = unpacking.wanted.folder.as_str();
     let mut search = Search {
         pack,
         unpacking,
@@ -93,11 +94,11 @@ impl Search<'_> {
                     path.push(b'/');
                     self.below(entry.id, &path)?
                 }
-                EntryKind::Blob | EntryKind::BlobExecutable if is_wanted(&entry.name) => {
+                EntryKind::Blob | EntryKind::BlobExecutable if self.is_wanted(&entry.name) => {
                     self.take(path, entry.id)?;
                     true
                 }
-                EntryKind::Link if is_wanted(&entry.name) => {
+                EntryKind::Link if self.is_wanted(&entry.name) => {
                     self.skip(&path, SkipReason::Link)?;
                     true
                 }
@@ -108,6 +109,11 @@ impl Search<'_> {
             self.barren.insert(tree);
         }
         Ok(any)
+    }
+
+    fn is_wanted(&self, name: &[u8]) -> bool {
+        let endings = &self.unpacking.wanted.endings;
+        endings.is_empty() || endings.iter().any(|ending| name.ends_with(ending.as_bytes()))
     }
 
     fn take(&mut self, path: Vec<u8>, id: ObjectId) -> Result<(), GitError> {
@@ -168,8 +174,4 @@ impl Search<'_> {
         }
         Ok(entries)
     }
-}
-
-fn is_wanted(name: &[u8]) -> bool {
-    ENDINGS.iter().any(|ending| name.ends_with(ending.as_bytes()))
 }

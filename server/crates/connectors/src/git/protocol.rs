@@ -1,4 +1,4 @@
-//! Git's smart protocol, as much of it as reading one branch takes: where the branch stands, and all that it consists of.
+//! Git's smart protocol, as much of it as reading takes: where a branch or a tag stands, and all that it consists of.
 //!
 //! Version 2 is asked for; a server that knows only version 0 or 1 answers in that.
 
@@ -13,11 +13,18 @@ use super::{
 const AGENT: &str = concat!("agent=rondo/", env!("CARGO_PKG_VERSION"));
 const OBJECT_FORMAT: &str = "object-format=";
 
-/// Where a branch stands, and how its server is spoken to.
+/// Where a reference stands, and how its server is spoken to.
 pub(super) struct Tip {
-    pub(super) id: ObjectId,
+    /// The reference, as `refs/heads/main`.
+    pub(super) reference: String,
+    /// The commit.
+    pub(super) commit: ObjectId,
+    /// What is asked for to get it: the commit, or the tag with words of its own that leads there.
+    id: ObjectId,
     /// Whether the server leaves out large files when it is asked to.
     pub(super) filters: bool,
+    /// Whether it sends one commit without those before it when it is asked to.
+    cuts_history: bool,
     version: Version,
 }
 
@@ -28,14 +35,13 @@ enum Version {
     Two,
 }
 
-/// Where the branch of this name stands.
-pub(super) async fn tip(remote: &mut Remote, name: &str) -> Result<Tip, GitError> {
-    let missing = || GitError::NoBranch { name: name.to_owned() };
-    // Nothing of that kind can be in the name of a branch, and a line of the protocol is not to end before its end.
-    if name.is_empty() || name.contains(|c: char| c.is_control() || c == ' ') {
-        return Err(missing());
+/// Where the first of these references stands that is there. They are made from `name`, which comes from people.
+pub(super) async fn tip(remote: &mut Remote, name: &str, references: &[String]) -> Result<Option<Tip>, GitError> {
+    // Nothing of that kind can be in the name of a reference, and a line of the protocol is not to end before its end.
+    if name.is_empty() || name.contains(|c: char| c.is_control() || matches!(c, ' ' | '^')) {
+        return Ok(None);
     }
-    let reference = format!("refs/heads/{name}");
+    let mut standing = Standing { references, found: None };
     let mut offer = remote.offer().await?;
     let mut line = offer.line().await?;
     if line.as_deref().is_some_and(|line| line.starts_with("# service=")) {
@@ -44,14 +50,61 @@ pub(super) async fn tip(remote: &mut Remote, name: &str) -> Result<Tip, GitError
     }
     if line.as_deref() == Some("version 2") {
         let capabilities = capabilities(&mut offer).await?;
-        let id = listed(remote, &reference).await?.ok_or_else(missing)?;
-        let filters = capabilities.iter().any(|line| has(line.strip_prefix("fetch=").unwrap_or_default(), "filter"));
-        return Ok(Tip { id, filters, version: Version::Two });
+        listed(remote, &mut standing).await?;
+        let fetch = capabilities.iter().find_map(|line| line.strip_prefix("fetch=")).unwrap_or_default();
+        return Ok(standing.tip(has(fetch, "filter"), has(fetch, "shallow"), Version::Two));
     }
     if line.as_deref() == Some("version 1") {
         line = offer.line().await?;
     }
-    advertised(&mut offer, line, &reference).await?.ok_or_else(missing)
+    advertised(&mut offer, line, standing).await
+}
+
+/// Where references stand, as far as they are wanted.
+struct Standing<'a> {
+    /// Those that are wanted; one that comes first counts more.
+    references: &'a [String],
+    found: Option<Stand>,
+}
+
+struct Stand {
+    place: usize,
+    id: ObjectId,
+    commit: ObjectId,
+}
+
+impl Standing<'_> {
+    /// Takes in a line that says where a reference stands, or where a tag leads in the end: `ID NAME^{}` in version 0,
+    /// `ID NAME peeled:ID` in version 2.
+    fn hear(&mut self, line: &str) -> Result<(), GitError> {
+        let mut words = line.split(' ');
+        let (Some(id), Some(name)) = (words.next(), words.next()) else { return Ok(()) };
+        let (name, leads) = name.strip_suffix("^{}").map_or((name, false), |name| (name, true));
+        let Some(place) = self.references.iter().position(|wanted| wanted == name) else { return Ok(()) };
+        let id = object_id(id)?;
+        if leads {
+            if let Some(found) = self.found.as_mut().filter(|found| found.place == place) {
+                found.commit = id;
+            }
+            return Ok(());
+        }
+        let commit = words.find_map(|word| word.strip_prefix("peeled:")).map_or(Ok(id), object_id)?;
+        if self.found.as_ref().is_none_or(|found| place < found.place) {
+            self.found = Some(Stand { place, id, commit });
+        }
+        Ok(())
+    }
+
+    fn tip(self, filters: bool, cuts_history: bool, version: Version) -> Option<Tip> {
+        let Stand { place, id, commit } = self.found?;
+        let reference = self.references.get(place)?.clone();
+        Some(Tip { reference, commit, id, filters, cuts_history, version })
+    }
+}
+
+fn object_id(hex: &str) -> Result<ObjectId, GitError> {
+    ObjectId::from_hex(hex.as_bytes())
+        .map_err(|_| GitError::garbled("it names a commit by something else than its hash"))
 }
 
 /// What a server of version 2 can do.
@@ -67,19 +120,25 @@ async fn capabilities(offer: &mut Packets<'_>) -> Result<Vec<String>, GitError> 
     Ok(capabilities)
 }
 
-/// Where a reference stands, of a server of version 2.
-async fn listed(remote: &mut Remote, reference: &str) -> Result<Option<ObjectId>, GitError> {
-    let order = Order::default().line("command=ls-refs").line(AGENT).delimiter();
-    let mut answer = remote.order(order.line(&format!("ref-prefix {reference}")).flush()).await?;
-    let mut found = None;
-    while let Some(line) = answer.line().await? {
-        found = found.or(standing(&line, reference)?);
+/// Where references stand, of a server of version 2.
+async fn listed(remote: &mut Remote, standing: &mut Standing<'_>) -> Result<(), GitError> {
+    let mut order = Order::default().line("command=ls-refs").line(AGENT).delimiter().line("peel");
+    for reference in standing.references {
+        order = order.line(&format!("ref-prefix {reference}"));
     }
-    Ok(found)
+    let mut answer = remote.order(order.flush()).await?;
+    while let Some(line) = answer.line().await? {
+        standing.hear(&line)?;
+    }
+    Ok(())
 }
 
-/// Where a reference stands, of a server of version 0: it lists all of them, and what it can do behind the first.
-async fn advertised(offer: &mut Packets<'_>, first: Option<String>, reference: &str) -> Result<Option<Tip>, GitError> {
+/// Where references stand, of a server of version 0: it lists all of them, and what it can do behind the first.
+async fn advertised(
+    offer: &mut Packets<'_>,
+    first: Option<String>,
+    mut standing: Standing<'_>,
+) -> Result<Option<Tip>, GitError> {
     let Some(first) = first else { return Ok(None) };
     let (first, capabilities) = first.split_once('\0').unwrap_or((&first, ""));
     for capability in capabilities.split(' ') {
@@ -90,22 +149,12 @@ async fn advertised(offer: &mut Packets<'_>, first: Option<String>, reference: &
             reason: "it speaks a protocol of before 2009; read from a server of this age".to_owned(),
         });
     }
-    let filters = has(capabilities, "filter");
-    let mut found = standing(first, reference)?;
+    standing.hear(first)?;
     while let Some(line) = offer.line().await? {
-        found = found.or(standing(&line, reference)?);
+        standing.hear(&line)?;
     }
-    Ok(found.map(|id| Tip { id, filters, version: Version::Zero }))
-}
-
-/// Where the reference stands, if the line is about it.
-fn standing(line: &str, reference: &str) -> Result<Option<ObjectId>, GitError> {
-    match line.split_once(' ') {
-        Some((id, name)) if name == reference => ObjectId::from_hex(id.as_bytes())
-            .map(Some)
-            .map_err(|_| GitError::garbled("it names a commit by something else than its hash")),
-        _ => Ok(None),
-    }
+    // Of version 0 the whole history is taken: a cut one is sent in an order of its own.
+    Ok(standing.tip(has(capabilities, "filter"), false, Version::Zero))
 }
 
 fn permit_format(capability: &str) -> Result<(), GitError> {
@@ -123,8 +172,14 @@ fn has(words: &str, word: &str) -> bool {
     words.split(' ').any(|each| each == word)
 }
 
-/// All that the branch consists of, but for files larger than `largest` where the server can leave them out.
-pub(super) async fn pack(remote: &mut Remote, tip: &Tip, largest: u64) -> Result<Vec<u8>, GitError> {
+/// All that a reference consists of, but for files larger than `largest`, and for its history unless that is wanted, where the server
+/// can leave them out.
+pub(super) async fn pack(
+    remote: &mut Remote,
+    tip: &Tip,
+    with_history: bool,
+    largest: u64,
+) -> Result<Vec<u8>, GitError> {
     // The smallest that is left out.
     let filter = tip.filters.then(|| format!("filter blob:limit={}", largest.saturating_add(1)));
     let mut order = Order::default();
@@ -144,6 +199,9 @@ pub(super) async fn pack(remote: &mut Remote, tip: &Tip, largest: u64) -> Result
     if let Some(filter) = filter {
         order = order.line(&filter);
     }
+    if tip.cuts_history && !with_history {
+        order = order.line("deepen 1");
+    }
     if tip.version == Version::Zero {
         order = order.flush().line("done");
     } else {
@@ -155,7 +213,7 @@ pub(super) async fn pack(remote: &mut Remote, tip: &Tip, largest: u64) -> Result
         match answer.line().await? {
             Some(line) if line == before => break,
             Some(_) => {}
-            None => return Err(GitError::garbled("it does not send the branch that it has")),
+            None => return Err(GitError::garbled("it does not send what it has")),
         }
     }
     let mut pack = Vec::new();

@@ -7,7 +7,7 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{Branch, Credentials, GitError, Limit, Reach};
+use super::{Credentials, GitError, Limit, Reach};
 use crate::{
     egress::DialError,
     http::{authentication::basic_header, exchange},
@@ -43,16 +43,16 @@ impl Allowance {
 }
 
 impl Remote {
-    pub(super) async fn of(branch: &Branch, reach: &Reach<'_>) -> Result<Self, GitError> {
-        let url = address(&branch.url)?;
-        let clients = reach.http.own_clients(reach.authority);
+    pub(super) async fn of(url: &Url, credentials: Option<&Credentials>, reach: &Reach<'_>) -> Result<Self, GitError> {
+        let url = address(url)?;
+        let clients = reach.http.clients_that_show(reach.egress, reach.authority, reach.shown);
         let clients = clients.map_err(|failure| GitError::Tls { reason: failure.detail().to_owned() })?;
         let client = match clients.to(&url).await {
             Ok(client) => client.clone(),
             Err(DialError::Refused(refused)) => return Err(GitError::Refused(refused)),
             Err(error) => return Err(GitError::Unreachable { reason: error.to_string() }),
         };
-        let authorization = branch.credentials.as_ref().map(authorization).transpose()?;
+        let authorization = credentials.map(authorization).transpose()?;
         let limit = reach.limits.received;
         Ok(Self { client, url, authorization, allowance: Allowance { left: limit, limit } })
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::tls;
+use crate::{arguments::operation_rule, tls};
 
 /// An operation with what it takes and gives.
 pub(super) struct OperationEntry {
@@ -84,18 +84,9 @@ fn bucket() -> Value {
 /// Of `with`.
 pub(super) fn with() -> Value {
     let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
-    let rules: Vec<Value> = OPERATIONS
-        .iter()
-        .map(|operation| {
-            let mut allowed = vec!["connection", "operation"];
-            allowed.extend(operation.required);
-            allowed.extend(operation.optional);
-            json!({
-                "if": {"required": ["operation"], "properties": {"operation": {"const": operation.name}}},
-                "then": {"required": operation.required, "propertyNames": {"enum": allowed}}
-            })
-        })
-        .collect();
+    let rule =
+        |one: &OperationEntry| operation_rule(one.name, &["connection", "operation"], one.required, one.optional);
+    let rules: Vec<Value> = OPERATIONS.iter().map(rule).collect();
     let key = json!({"type": "string", "minLength": 1, "maxLength": 1024, "title": "Key"});
     let version = json!({"type": "string", "minLength": 1, "maxLength": 1024, "title": "Version"});
     let duration = json!({"type": "string", "pattern": "^P", "title": "Holds for", "default": "PT15M"});

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::arguments::operation_rule;
+
 /// An operation with what it takes.
 pub(super) struct OperationEntry {
     pub(super) name: &'static str,
@@ -41,18 +43,10 @@ pub(super) const OPERATIONS: &[OperationEntry] = &[
 /// Of `with`.
 pub(super) fn with() -> Value {
     let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
-    let rules: Vec<Value> = OPERATIONS
-        .iter()
-        .map(|operation| {
-            let mut allowed = vec!["connection", "operation", "host"];
-            allowed.extend(operation.required);
-            allowed.extend(operation.optional);
-            json!({
-                "if": {"required": ["operation"], "properties": {"operation": {"const": operation.name}}},
-                "then": {"required": operation.required, "propertyNames": {"enum": allowed}}
-            })
-        })
-        .collect();
+    let rule = |one: &OperationEntry| {
+        operation_rule(one.name, &["connection", "operation", "host"], one.required, one.optional)
+    };
+    let rules: Vec<Value> = OPERATIONS.iter().map(rule).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::tls;
+use crate::{arguments::operation_rule, tls};
 
 /// An operation with what it takes and gives.
 pub(super) struct OperationEntry {
@@ -64,18 +64,9 @@ pub(super) const OPERATIONS: &[OperationEntry] = &[
 /// Of `with`.
 pub(super) fn with() -> Value {
     let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
-    let rules: Vec<Value> = OPERATIONS
-        .iter()
-        .map(|operation| {
-            let mut allowed = vec!["connection", "operation"];
-            allowed.extend(operation.required);
-            allowed.extend(operation.optional);
-            json!({
-                "if": {"required": ["operation"], "properties": {"operation": {"const": operation.name}}},
-                "then": {"required": operation.required, "propertyNames": {"enum": allowed}}
-            })
-        })
-        .collect();
+    let rule =
+        |one: &OperationEntry| operation_rule(one.name, &["connection", "operation"], one.required, one.optional);
+    let rules: Vec<Value> = OPERATIONS.iter().map(rule).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",

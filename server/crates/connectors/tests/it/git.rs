@@ -1,5 +1,6 @@
 //! Reading branches: from git's own server in the lab, and from servers of the test's own that do as no server should.
 
+mod call;
 mod hostile;
 mod repository;
 

@@ -38,6 +38,9 @@ pub struct CatalogueItem {
     /// Who decides: the approval steps in words, in order.
     #[serde(default)]
     pub approvals: Vec<String>,
+    /// The connections that it works over and that are not set up for its namespace, by name. Empty: it can be launched.
+    #[serde(default)]
+    pub missing_connections: Vec<String>,
     /// Median seconds from launch to completion of the last completed runs; absent until there is one.
     #[serde(default)]
     pub typical_seconds: Option<u64>,

@@ -289,6 +289,17 @@ impl Definition {
         .collect()
     }
 
+    /// The connections that its calls name, as far as it says so itself: what an expression names is known in a run only.
+    pub fn connections(&self) -> BTreeSet<&str> {
+        let calls = self.tasks.iter().filter_map(|task| task.kind.call());
+        calls
+            .filter_map(|call| {
+                let (part, rest) = call.with.at("/connection")?;
+                part.constant()?.pointer(rest)?.as_str()
+            })
+            .collect()
+    }
+
     /// Whether any of its tasks runs a shell command, a script or a container.
     pub fn runs_processes(&self) -> bool {
         let asks = |task: &Task| task.kind.call().is_some_and(|call| Process::is_asked_for_by(&call.function));
