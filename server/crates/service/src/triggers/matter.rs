@@ -55,7 +55,9 @@ impl Announced {
     /// Whether it ended before this moment, as far as both can be read.
     pub(super) fn ended_before(&self, moment: &str) -> bool {
         let time = |text: &str| text.parse::<Timestamp>().ok();
-        let (ended, moment) = (self.ends_at.as_deref().and_then(time), time(moment));
+        // A time in the year 1 says that there is none.
+        let ended = self.ends_at.as_deref().and_then(time).filter(|ended| ended.as_micros() > 0);
+        let moment = time(moment);
         ended.zip(moment).is_some_and(|(ended, moment)| ended < moment)
     }
 
@@ -222,5 +224,6 @@ mod tests {
         assert!(ended("2026-11-27T10:00:00Z").ended_before("2026-11-27T11:00:00+00:30"));
         assert!(!ended("2026-11-27T10:00:00Z").ended_before("2026-11-27T10:00:00.000Z"));
         assert!(!ended("").ended_before("2026-11-27T10:00:00Z"));
+        assert!(!ended("0001-01-01T00:00:00Z").ended_before("2026-11-27T10:00:00Z"));
     }
 }

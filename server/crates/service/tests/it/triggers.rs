@@ -1,7 +1,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{
-    AlertEnd, DecisionKind, ErrorCode, Name, Operation, RunId, RunStatus, TriggerId, TriggerKind, TriggerOutcome,
-    UserId, view::SavedTriggerView,
+    AlertEnd, DecisionKind, ErrorCode, Name, Operation, Role, RunId, RunStatus, Scope, TriggerId, TriggerKind,
+    TriggerOutcome, UserId, view::SavedTriggerView,
 };
 use ring::hmac;
 use serde_json::{Map, Value, json};
@@ -36,7 +36,7 @@ do: [{say: {set: {said: '${ .branch }', by: '${ $runtime.metadata.trigger.name }
 const ASK: &str = "
 document: {dsl: 1.0.3, namespace: incident, name: ask, version: 1.0.0, title: Ask}
 input: {schema: {document: {type: object}}}
-do: [{decide: {call: approval, with: {approvers: [{user: admin}, {user: manager}], quorum: any}}}]
+do: [{decide: {call: approval, with: {approvers: [{user: admin}, {user: manager}], quorum: 1}}}]
 ";
 
 /// Runs a command.
@@ -381,7 +381,7 @@ async fn whoever_could_have_called_decides_on_nothing_of_it() {
     office.status(run, RunStatus::Completed).await;
 
     // Nor does whoever has a delivery worked on once more.
-    let publisher = office.caller("publisher").await;
+    let publisher = office.hire("publisher", &[Role::Publisher], Scope::Everywhere).await;
     let before = office.audit_end().await;
     let replayed = office.service.replay_delivery(&publisher, hooked.id(), 1).await.unwrap();
     assert_eq!((replayed.number, replayed.replay_of, replayed.outcome), (2, Some(1), TriggerOutcome::Launched));
