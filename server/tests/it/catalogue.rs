@@ -143,7 +143,20 @@ impl Portal {
 
     /// The first approval that a run waits for, as soon as it does.
     pub(crate) async fn asked(&self, run: &str) -> Value {
-        self.server().approval(run, &self.admin).await
+        let mut pause = tokio::time::interval(PAUSE);
+        let looking = async {
+            loop {
+                pause.tick().await;
+                let queue = self.server().get(&format!("/approvals?run={run}&state=pending"), &self.admin).await;
+                if let Some(approval) = queue["items"].as_array().unwrap().first() {
+                    return approval.clone();
+                }
+            }
+        };
+        if let Ok(approval) = tokio::time::timeout(PATIENCE, looking).await {
+            return approval;
+        }
+        panic!("nobody is asked\n{}\n{}", self.story(run).await, self.server().log())
     }
 
     /// Kills the server (SIGKILL) as soon as a task of this name has ended well, and starts the next one on what it left.

@@ -68,7 +68,7 @@ async fn a_plan_is_applied_as_it_was_approved_whatever_dies() {
     }
     let state = open_folder();
     let repository = Repository::new(&[("main.tf", &configuration(&state, "small"))]);
-    let secret = ("terraform", json!({"TF_LOG": ""}));
+    let secret = ("terraform", json!({"TF_LOG": "off"}));
     let mut portal = portal(repository.connection("infrastructure"), "cloud", secret).await;
     let run = portal.launch("cloud/apply-infrastructure", &wanted("v1")).await;
     portal.kill_when(&run, "read").await;
@@ -90,7 +90,7 @@ async fn a_plan_whose_state_has_changed_since_is_not_applied() {
     let state = open_folder();
     let repository = Repository::new(&[("main.tf", &configuration(&state, "small"))]);
     repository.release("v2", &[("main.tf", &configuration(&state, "large"))]);
-    let secret = ("terraform", json!({"TF_LOG": ""}));
+    let secret = ("terraform", json!({"TF_LOG": "off"}));
     let portal = portal(repository.connection("infrastructure"), "cloud", secret).await;
     let planned = portal.launch("cloud/apply-infrastructure", &wanted("v1")).await;
     portal.asked(&planned).await;
