@@ -238,16 +238,16 @@ async fn each_way_into_a_server_fails_with_its_remedy() {
         let (step, words) = failed_step(&lab.bench.check("nats", settings.clone()).await);
         assert_eq!(step, failing, "{words}");
         assert!(words.contains(remedy) && !words.contains(WRONG), "{words}");
-        let bench = Bench::new().await;
-        bench.connect("it", "nats", settings).await;
+        lab.bench.connect("it", "nats", settings).await;
         let publish = with("publish", json!({"subject": "doors.x", "content": 1}));
-        let outcome = bench.call("messaging", "k", publish).await;
+        let outcome = lab.bench.call("messaging", "k", publish).await;
         let nothing_happened = matches!(outcome, Outcome::Retryable(_) | Outcome::Permanent(_));
         assert!(nothing_happened && outcome.error().unwrap().to_string().contains(remedy), "{outcome:?}");
         let signed_in = outcome.error().unwrap().is(StandardError::Authentication);
         assert_eq!(signed_in, failing == "sign-in", "{outcome:?}");
     }
 
+    lab.bench.connect("it", "nats", lab.settings.clone()).await;
     for stored in [true, false] {
         let forbidden = json!({"subject": "closed.door", "content": 1, "stored": stored});
         let outcome = lab.call("publish", "k", forbidden).await;
@@ -299,8 +299,7 @@ fn plain(port: u16) -> Value {
     json!({"host": "127.0.0.1", "port": port, "encryption": "none"})
 }
 
-async fn call(port: u16, operation: &str, more: Value, late: bool) -> Outcome {
-    let bench = Bench::new().await;
+async fn call(bench: &Bench, port: u16, operation: &str, more: Value, late: bool) -> Outcome {
     bench.connect("it", "nats", plain(port)).await;
     let mut context = bench.context("k");
     if late {
@@ -312,6 +311,7 @@ async fn call(port: u16, operation: &str, more: Value, late: bool) -> Outcome {
 
 #[tokio::test]
 async fn who_is_no_nats_server_is_told_before_anything_is_sent() {
+    let bench = Bench::new().await;
     let publish = || json!({"subject": "a.b", "content": 1});
     for (said, hang_up, remedy) in [
         (b"220 mail.test\r\n".as_slice(), false, "it speaks another protocol"),
@@ -321,19 +321,18 @@ async fn who_is_no_nats_server_is_told_before_anything_is_sent() {
         (b"INFO {\"headers\":true,\"tls_required\":true}\r\n", false, "set encryption to tls"),
     ] {
         let port = greeting(said, hang_up).await;
-        let (step, words) = failed_step(&Bench::new().await.check("nats", plain(port)).await);
+        let (step, words) = failed_step(&bench.check("nats", plain(port)).await);
         assert_eq!(step, "connect", "{words}");
         assert!(words.contains(remedy), "{words}");
-        let outcome = call(port, "publish", publish(), false).await;
+        let outcome = call(&bench, port, "publish", publish(), false).await;
         assert!(matches!(outcome, Outcome::Retryable(_) | Outcome::Permanent(_)), "{outcome:?}");
     }
     let port = greeting(INFO, false).await;
-    let bench = Bench::new().await;
     let (step, words) = failed_step(&bench.check("nats", json!({"host": "127.0.0.1", "port": port})).await);
     assert_eq!(step, "tls");
     assert!(words.contains("does not speak TLS") && words.contains("set encryption to none"), "{words}");
     // It greets, and says nothing more.
-    let words = retryable(call(port, "publish", publish(), true).await);
+    let words = retryable(call(&bench, port, "publish", publish(), true).await);
     assert!(words.contains("nothing was sent"), "{words}");
     // One without streams is a server as well.
     assert!(bench.check("nats", plain(answering(b"", false).await)).await.ok);
@@ -341,6 +340,7 @@ async fn who_is_no_nats_server_is_told_before_anything_is_sent() {
 
 #[tokio::test]
 async fn faults_are_told_apart() {
+    let bench = Bench::new().await;
     let message = |more: Value| {
         let mut message = json!({"subject": "a.b", "content": 1});
         message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -354,35 +354,35 @@ async fn faults_are_told_apart() {
             ("receive", json!({"stream": "S", "consumer": "c"})),
             ("acknowledge", json!({"receipts": ["$JS.ACK.S.c.1.1.1.1.0"]})),
         ] {
-            let outcome = call(port, operation, more, late).await;
+            let outcome = call(&bench, port, operation, more, late).await;
             assert!(matches!(outcome, Outcome::Lost(_)), "{operation}: {outcome:?}");
         }
-        let asked = call(port, "request", message(json!({})), late).await;
+        let asked = call(&bench, port, "request", message(json!({})), late).await;
         assert!(matches!(asked, Outcome::Unknown(_)), "{asked:?}");
     }
     // Whoever is only told need not say anything but that it has come.
     for (answer, hang_up) in [(b"".as_slice(), true), (b"nonsense\r\n".as_slice(), false)] {
         let port = answering(answer, hang_up).await;
-        let told = call(port, "publish", message(json!({"stored": false})), false).await;
+        let told = call(&bench, port, "publish", message(json!({"stored": false})), false).await;
         assert!(matches!(told, Outcome::Unknown(_)), "{told:?}");
     }
     // It announces more than is taken in.
-    let huge = [b"MSG x 1 900000000\r\n".as_slice(), "x".repeat(6 * 1024 * 1024).as_bytes()].concat();
+    let huge = [b"MSG x 1 90000000\r\n".as_slice(), "x".repeat(6 * 1024 * 1024).as_bytes()].concat();
     let port = answering(huge.leak(), false).await;
-    let outcome = call(port, "request", message(json!({})), false).await;
+    let outcome = call(&bench, port, "request", message(json!({})), false).await;
     assert!(
         matches!(&outcome, Outcome::Unknown(error) if error.to_string().contains("more than 5 MiB")),
         "{outcome:?}"
     );
 
     let port = answering(b"", false).await;
-    let bench = Bench::new().await;
     bench.connect("it", "nats", plain(port)).await;
     let context = bench.context("k");
     context.cancelled.cancel();
     let outcome = bench.call_in("messaging", with("request", message(json!({}))), &context).await;
     assert!(matches!(outcome, Outcome::Unknown(_)), "{outcome:?}");
-    let (_, words) = permanent(call(port, "publish", message(json!({"content": "x".repeat(2000)})), false).await);
+    let (_, words) =
+        permanent(call(&bench, port, "publish", message(json!({"content": "x".repeat(2000)})), false).await);
     assert!(words.contains("at most 1000"), "{words}");
 }
 
