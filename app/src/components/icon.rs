@@ -160,25 +160,35 @@ glyphs! {
 impl Glyph {
     /// The picture that a workflow's metadata names, by icon or else category.
     pub fn for_workflow(icon: &str, category: &str) -> Self {
-        match (icon, category) {
-            ("user-plus" | "user" | "badge" | "person", _) => Self::Badge,
-            ("user-minus", _) => Self::SignOut,
-            ("key", _) => Self::Key,
-            ("mail", _) => Self::Mail,
-            ("pulse" | "activity", _) => Self::Pulse,
-            ("server" | "terminal", _) => Self::Server,
-            ("cloud", _) => Self::Cloud,
-            ("package", _) => Self::Package,
-            ("network" | "shield", _) => Self::Network,
-            ("database", _) => Self::Database,
-            (_, "incident") => Self::Pulse,
-            (_, "servers") => Self::Server,
-            (_, "cloud") => Self::Cloud,
-            (_, "containers" | "delivery") => Self::Package,
-            (_, "network") => Self::Network,
-            (_, "recovery" | "data") => Self::Database,
-            (_, "identity") => Self::Badge,
-            (_, "access") => Self::Key,
+        Self::of_icon(icon).unwrap_or_else(|| Self::of_category(category))
+    }
+
+    fn of_icon(icon: &str) -> Option<Self> {
+        Some(match icon {
+            "user-plus" | "user" | "badge" | "person" => Self::Badge,
+            "user-minus" => Self::SignOut,
+            "key" => Self::Key,
+            "mail" => Self::Mail,
+            "pulse" | "activity" => Self::Pulse,
+            "server" | "terminal" => Self::Server,
+            "cloud" => Self::Cloud,
+            "package" => Self::Package,
+            "network" | "shield" => Self::Network,
+            "database" => Self::Database,
+            _ => return None,
+        })
+    }
+
+    fn of_category(category: &str) -> Self {
+        match category {
+            "identity" => Self::Badge,
+            "access" => Self::Key,
+            "incident" => Self::Pulse,
+            "servers" => Self::Server,
+            "cloud" => Self::Cloud,
+            "containers" | "delivery" => Self::Package,
+            "network" => Self::Network,
+            "recovery" | "data" => Self::Database,
             _ => Self::Steps,
         }
     }

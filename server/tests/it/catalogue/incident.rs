@@ -137,6 +137,10 @@ async fn a_full_disk_has_room_again_by_exactly_the_files_that_were_approved_what
     assert_eq!(mails_to(&format!("{mailbox}@example.test")).await.len(), 1);
 }
 
+fn shell(command: &str) {
+    assert!(Command::new("sh").args(["-c", command]).status().unwrap().success(), "{command}");
+}
+
 /// A service with TLS whose certificate is in a folder; `reload` starts it anew.
 struct Service<'t> {
     traces: &'t Traces,
@@ -147,13 +151,9 @@ impl<'t> Service<'t> {
     fn start(traces: &'t Traces) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let service = Self { traces, port };
-        service.run(&service.certificate("0101", 1));
-        service.run(&service.reload());
+        shell(&service.certificate("0101", 1));
+        shell(&service.reload());
         service
-    }
-
-    fn run(&self, command: &str) {
-        assert!(Command::new("sh").args(["-c", command]).status().unwrap().success(), "{command}");
     }
 
     /// A command that makes a certificate with this number, good for so many days.
