@@ -4,7 +4,10 @@
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, State, rejection::BytesRejection},
+    extract::{
+        DefaultBodyLimit, Path, State,
+        rejection::{BytesRejection, PathRejection},
+    },
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
@@ -32,7 +35,7 @@ async fn nothing_here() -> Rejection {
 
 async fn receive(
     State(portal): State<Portal>,
-    Path(place): Path<String>,
+    place: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer<Response> {
@@ -45,6 +48,8 @@ async fn receive(
         };
         Problem::new(code).with_detail(detail)
     })?;
+    // What cannot be read is no address either, and is answered as such.
+    let place = place.map(|Path(place)| place).unwrap_or_default();
     let texts = headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
     let outcomes = portal.service.receive_hook(&place, &HookCall::new(texts, body.to_vec())).await?;
     let status = if is_in_vain(&outcomes) { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::ACCEPTED };

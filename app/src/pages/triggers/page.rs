@@ -40,7 +40,7 @@ pub fn TriggerPage() -> impl IntoView {
         move || (id.get(), outcome.get(), cursor.get(), live.version(Topic::Triggers)),
         |(id, outcome, cursor, _)| trigger_with_deliveries(id, outcome, cursor),
     );
-    load(
+    let content = load(
         data,
         || view! { <Card><Skeleton lines=12/></Card> },
         move |data| {
@@ -60,14 +60,18 @@ pub fn TriggerPage() -> impl IntoView {
                     {buttons}
                 </PageHeader>
                 <div class="stack">
-                    <KeptSecret/>
                     <Card><DefinitionList items/></Card>
                     <Deliveries page=deliveries trigger=page narrowed/>
                 </div>
                 {deletes.then(|| view! { <Delete id name action=delete/> })}
             }
         },
-    )
+    );
+    // Outside of what is loaded: that is made anew with every delivery, and the secret is there only once.
+    view! {
+        <KeptSecret/>
+        {content}
+    }
 }
 
 fn buttons(t: Texts, trigger: &TriggerView, page: &str, name: &str) -> AnyView {

@@ -210,7 +210,7 @@ impl Triggers for Unit {
     async fn update_delivery(&mut self, delivery: &Delivery) -> Result<()> {
         let statement = sql(concat!(
             "UPDATE trigger_deliveries SET outcome = $3, detail = $4, run_id = $5, run_number = $6, repeats = $7, ",
-            "repeated_at = $8 WHERE trigger_id = $1 AND number = $2"
+            "repeated_at = $8, payload = $9 WHERE trigger_id = $1 AND number = $2"
         ))
         .bind(delivery.trigger)
         .bind(delivery.number)
@@ -219,7 +219,8 @@ impl Triggers for Unit {
         .bind(delivery.run.map(|(run, _)| run))
         .bind(delivery.run.map(|(_, number)| number))
         .bind(delivery.repeats)
-        .bind(delivery.repeated_at);
+        .bind(delivery.repeated_at)
+        .bind(delivery.payload.as_deref());
         self.execute_one(statement).await
     }
 

@@ -59,7 +59,7 @@ pub struct Signing {
     pub signature: Option<String>,
     /// With the time at which it was signed; none: it says none.
     pub time: Option<String>,
-    /// With what tells the delivery from every other; none: the signature does.
+    /// With what tells the delivery from every other; none: what is signed does.
     pub id: Option<String>,
 }
 
@@ -152,7 +152,7 @@ pub trait Triggers: Send {
     ) -> Result<Vec<Delivery>>;
     /// Adds one under the next number of its locked trigger, and gives that.
     async fn insert_delivery(&mut self, delivery: &Delivery) -> Result<i64>;
-    /// Writes what became of one, and how often it came again.
+    /// Writes what became of one, how often it came again, and what it said last.
     async fn update_delivery(&mut self, delivery: &Delivery) -> Result<()>;
     /// Forgets at most `limit` deliveries, and as many alerts of which nothing was heard for as long; how many it were.
     async fn prune_deliveries(&mut self, now: Timestamp, kept: Kept, limit: u32) -> Result<u64>;

@@ -102,7 +102,9 @@ fn pairs(versions: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 async fn portal() -> Portal {
-    Portal::open(&[lab::to("podman", "containers")]).await
+    let (_, kind, settings) = lab::to("podman", "containers");
+    let staging = ("containers-staging", kind.clone(), settings.clone());
+    Portal::open(&[staging, ("containers", kind, settings)]).await
 }
 
 #[tokio::test]

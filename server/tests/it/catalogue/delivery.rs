@@ -28,8 +28,11 @@ fn release(repository: &Repository, tag: &str, health: &str) {
 }
 
 async fn portal(repository: &Repository) -> Portal {
-    let systems = [repository.connection("application"), lab::to("sshd", "servers"), lab::to("smtp", "mail")];
-    let portal = Portal::open(&systems).await;
+    let (_, kind, settings) = lab::to("sshd", "servers");
+    let staging = ("servers-staging", kind.clone(), settings.clone());
+    let production = ("servers", kind, settings);
+    let portal =
+        Portal::open(&[repository.connection("application"), staging, production, lab::to("smtp", "mail")]).await;
     portal.by_admin(Method::PUT, "/process-permissions/delivery", &json!({})).await;
     portal
 }

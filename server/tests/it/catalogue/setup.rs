@@ -8,7 +8,7 @@ use crate::server::onboarding;
 
 /// What the catalogue says of a workflow.
 async fn listed(portal: &Portal, name: &str) -> Value {
-    let catalogue = portal.server().get("/catalogue?limit=100", &portal.staff).await;
+    let catalogue = portal.server().get("/catalogue", &portal.staff).await;
     let items = catalogue["items"].as_array().unwrap();
     items.iter().find(|item| item["name"] == name).cloned().unwrap_or_else(|| panic!("{name} is not listed"))
 }

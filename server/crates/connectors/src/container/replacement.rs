@@ -114,7 +114,7 @@ pub(super) async fn start_made(
         }
         return Err(failure);
     }
-    let there = engine.known(name).await?;
+    let there = engine.known(name).await.map_err(|failure| unread(name, failure))?;
     context.info(format!(
         "{name} runs, from {}",
         there.pointer("/Config/Image").and_then(Value::as_str).unwrap_or_default()
@@ -172,7 +172,7 @@ pub(super) async fn replace(
     }
     discard_before(&engine, &context, &replaced).await;
     context.info(format!("{} is replaced, and runs from {image}", wanted.name));
-    let there = engine.known(&wanted.name).await?;
+    let there = engine.known(&wanted.name).await.map_err(|failure| unread(&wanted.name, failure))?;
     Ok(replaced_output(&there, &replaced))
 }
 
@@ -188,7 +188,7 @@ pub(super) async fn settle(engine: &Engine, context: &CallContext, name: &str) -
         let Some(replaced) = Replaced::read(&made).filter(|replaced| replaced.name == name) else { continue };
         if shown::name(&made) == name {
             discard_before(&engine, context, &replaced).await;
-            let there = engine.known(name).await?;
+            let there = engine.known(name).await.map_err(|failure| unread(name, failure))?;
             return Ok(Some(replaced_output(&there, &replaced)));
         }
         take_back(&engine, shown::name(&made), &replaced).await?;
@@ -411,6 +411,12 @@ pub(super) async fn tell_last_words(engine: &Engine, context: &CallContext, name
 fn patience(context: &CallContext) -> Duration {
     let left = context.limit();
     left.saturating_sub((left / 3).min(RESERVE))
+}
+
+/// What was made, and cannot be read, is there all the same.
+fn unread(name: &str, mut failure: Failure) -> Failure {
+    failure.error.detail = Some(format!("{name} was started, and could not be read after it: {}", failure.detail()));
+    Failure::unknown(*failure.error)
 }
 
 fn is_uncertain(failure: &Failure) -> bool {

@@ -70,7 +70,7 @@ impl Caller<'_> {
             Operation::CreateUser(person) => service.create_user(&person, key).await,
             Operation::ModifyUser(person) => {
                 service.modify_user(&person).await?;
-                Ok(json!({"user": service.existing_view(&person.login).await?}))
+                Ok(json!({"user": service.view_after_change(&person.login).await?}))
             }
             Operation::DisableUser { login } => service.set_active(&login, false).await,
             Operation::EnableUser { login } => service.set_active(&login, true).await,

@@ -28,19 +28,37 @@ pub(super) async fn logs(
     lines: u64,
 ) -> Result<Vec<Value>, Failure> {
     let cluster = cluster.repeatable();
-    let pods = list(&cluster, namespace, &[("labelSelector", selector)]).await?;
-    let lines = lines.to_string();
     let mut logs = Vec::new();
-    for name in pods.iter().filter_map(|pod| pod.pointer("/metadata/name")?.as_str()).take(PODS) {
-        let mut path = Resource::known("v1", "pods").path(namespace, Some(name));
-        path.push("log".to_owned());
-        let mut query = vec![("tailLines", lines.as_str()), ("limitBytes", LOG)];
-        query.extend(container.map(|container| ("container", container)));
-        let answer = cluster.get(&path, &query).await?;
-        cluster.accepted(&format!("the log of the pod {name}"), &answer)?;
-        logs.push(json!({"pod": name, "log": String::from_utf8_lossy(&answer.content)}));
+    for name in names(&cluster, namespace, selector).await? {
+        let log = log(&cluster, namespace, &name, container, lines).await?;
+        logs.push(json!({"pod": name, "log": log}));
     }
     Ok(logs)
+}
+
+/// The names of the pods with these labels.
+async fn names(cluster: &Cluster, namespace: &str, selector: &str) -> Result<Vec<String>, Failure> {
+    let pods = list(cluster, namespace, &[("labelSelector", selector)]).await?;
+    let names = pods.iter().filter_map(|pod| pod.pointer("/metadata/name")?.as_str());
+    Ok(names.take(PODS).map(str::to_owned).collect())
+}
+
+/// What one pod wrote.
+async fn log(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    container: Option<&str>,
+    lines: u64,
+) -> Result<String, Failure> {
+    let mut path = Resource::known("v1", "pods").path(namespace, Some(name));
+    path.push("log".to_owned());
+    let lines = lines.to_string();
+    let mut query = vec![("tailLines", lines.as_str()), ("limitBytes", LOG)];
+    query.extend(container.map(|container| ("container", container)));
+    let answer = cluster.get(&path, &query).await?;
+    cluster.accepted(&format!("the log of the pod {name}"), &answer)?;
+    Ok(String::from_utf8_lossy(&answer.content).into_owned())
 }
 
 /// The pods of a namespace, or of all.
@@ -110,7 +128,7 @@ impl Job<'_> {
         let what = format!("a new job {}", self.name());
         let answer = self.cluster.post(&self.path(None), &manifest).await?;
         if answer.status == 409 {
-            let there = self.there().await?;
+            let there = self.there().await.map_err(|failure| self.unknown(failure))?;
             if !there.as_ref().is_some_and(|there| self.is_ours(there)) {
                 let detail = format!("there is a job {} already; give each its own name", self.name());
                 return Err(Failure::refused(409, detail));
@@ -125,6 +143,8 @@ impl Job<'_> {
     pub(super) async fn settle(&self, longest: Duration) -> Result<Probe, Failure> {
         match self.there().await? {
             Some(there) if self.is_ours(&there) => {}
+            // It may have ended, and be cleared away.
+            None if self.vanishes() => return Ok(Probe::CannotTell),
             _ => return Ok(Probe::DidNotHappen),
         }
         match self.end(longest).await {
@@ -135,13 +155,55 @@ impl Job<'_> {
         }
     }
 
+    /// Whether the cluster deletes the job by itself when it has ended.
+    fn vanishes(&self) -> bool {
+        self.manifest.pointer("/spec/ttlSecondsAfterFinished").is_some_and(|after| !after.is_null())
+    }
+
+    /// The job is made: whatever fails then says nothing of what becomes of it.
+    fn unknown(&self, mut failure: Failure) -> Failure {
+        failure.error.detail = Some(format!(
+            "what became of the job {} cannot be found out: {}; look in the cluster",
+            self.name(),
+            failure.detail()
+        ));
+        Failure::unknown(*failure.error)
+    }
+
+    /// What the pods of the job wrote, with what could not be read in words instead.
+    async fn written(&self) -> Vec<Value> {
+        let cluster = self.cluster.repeatable();
+        let unread = |pod: &str, failure: &Failure| {
+            let words = format!("what it wrote cannot be read: {}", failure.detail());
+            self.context.warn(&words);
+            json!({"pod": pod, "log": words})
+        };
+        let names = match names(&cluster, self.namespace, &format!("job-name={}", self.name())).await {
+            Ok(names) => names,
+            Err(failure) => return vec![unread("", &failure)],
+        };
+        let mut logs = Vec::new();
+        for name in names {
+            match log(&cluster, self.namespace, &name, None, self.lines).await {
+                Ok(log) => {
+                    log.lines().for_each(|line| self.context.info(line));
+                    logs.push(json!({"pod": name, "log": log}));
+                }
+                Err(failure) => logs.push(unread(&name, &failure)),
+            }
+        }
+        logs
+    }
+
+    /// How the job ends: only that it has failed itself is a failure that is certain.
     async fn end(&self, longest: Duration) -> Result<Value, Failure> {
         let until = Instant::now() + longest.min(self.context.limit());
         let name = self.name();
         let end = loop {
-            let there = self.there().await?;
+            let there = self.there().await.map_err(|failure| self.unknown(failure))?;
             let Some(there) = there else {
-                return Err(Failure::refused(404, format!("the job {name} was deleted before it had ended")));
+                let detail = "it was deleted before it was seen to have ended";
+                return Err(self.unknown(Failure::refused(404, detail)));
             };
             if let Some(end) = ended(&there) {
                 break end;
@@ -152,11 +214,7 @@ impl Job<'_> {
             }
             tokio::time::sleep(PAUSE).await;
         };
-        let selector = format!("job-name={name}");
-        let logs = logs(self.cluster, self.namespace, &selector, None, self.lines).await?;
-        for line in logs.iter().filter_map(|one| one.get("log")?.as_str()).flat_map(str::lines) {
-            self.context.info(line);
-        }
+        let logs = self.written().await;
         match end {
             End::Complete => Ok(json!({"job": name, "logs": logs})),
             End::Failed(why) => Err(Failure::permanent(RunError::new(

@@ -34,7 +34,7 @@ use crate::{
     },
 };
 use platform::{Platform, SAVE, lasting};
-use sections::{Section, changed, commands, read, written};
+use sections::{Section, astray, changed, commands, read, written};
 use terminal::{Stuck, Terminal};
 
 /// Where SSH listens.
@@ -236,8 +236,9 @@ impl Device {
     }
 
     async fn plan(&mut self, change: &Change) -> Result<Value, Failure> {
+        let config = typeable(change)?;
         let before = read(&self.config(Source::Running).await?);
-        let after = changed(&before, &read(change.config()?));
+        let after = changed(&before, &read(config));
         let diff = difference::between(&written(&before), &written(&after), Notation::Commands);
         Ok(json!({"changed": before != after, "diff": diff}))
     }
@@ -249,7 +250,7 @@ impl Device {
                 self.terminal.host
             ));
         }
-        let config = change.config()?;
+        let config = typeable(change)?;
         let before = self.config(Source::Running).await?;
         change.fits(&before, &self.terminal.host)?;
         let sections = read(&before);
@@ -258,7 +259,6 @@ impl Device {
         }
         let lines: Vec<&str> =
             config.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('!')).collect();
-        lines.iter().try_for_each(|line| one_line(line))?;
         if let Some((line, error)) = self.configure(&lines).await? {
             return Err(self.half_done(line, &error, &sections).await);
         }
@@ -345,6 +345,19 @@ impl Device {
         )?;
         Ok(json!({"rolledBack": true, "by": "backup"}))
     }
+}
+
+/// The commands of a change, of which each is typed in the mode in which it stands.
+fn typeable(change: &Change) -> Result<&str, Failure> {
+    let config = change.config()?;
+    config.lines().try_for_each(|line| one_line(line.trim()))?;
+    let Some(line) = astray(config) else { return Ok(config) };
+    let shown = excerpt(&masked_line(line, Notation::Commands), []);
+    let detail = format!(
+        "the line “{shown}” leaves the mode of the configuration that it stands in, or comes after one that has left it; write \
+         only what is to be configured, with what belongs into a section indented below it, and use `command` for all else"
+    );
+    Err(Failure::permanent(RunError::new(StandardError::Validation, detail)))
 }
 
 /// A line break would be the end of one command and the beginning of another.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use similar::{ChangeTag, TextDiff};
 
-use super::secrets::{Notation, masked_line};
+use super::secrets::{Notation, masked_lines};
 
 /// Lines around what differs.
 const AROUND: usize = 3;
@@ -16,7 +16,10 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Lines with `+` come, those with `-` go, the others stand around them. Empty when nothing differs. Secrets cannot be
 /// read: of one that changes, both lines look the same.
 pub(super) fn between(before: &str, after: &str, notation: Notation) -> String {
-    let difference = TextDiff::configure().timeout(PATIENCE).diff_lines(before, after);
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let difference = TextDiff::configure().timeout(PATIENCE).diff_slices(&old, &new);
+    // A secret may be one by what stands around it, which the difference need not show.
+    let shown = (masked_lines(before, notation), masked_lines(after, notation));
     let mut lines = Vec::new();
     for (number, passage) in difference.grouped_ops(AROUND).iter().enumerate() {
         if number > 0 {
@@ -28,7 +31,9 @@ pub(super) fn between(before: &str, after: &str, notation: Notation) -> String {
                 ChangeTag::Delete => '-',
                 ChangeTag::Insert => '+',
             };
-            lines.push(format!("{sign} {}", masked_line(change.value().trim_end_matches('\n'), notation)));
+            let old = change.old_index().and_then(|at| shown.0.get(at));
+            let line = old.or_else(|| change.new_index().and_then(|at| shown.1.get(at)));
+            lines.push(format!("{sign} {}", line.map_or("", String::as_str)));
         }
     }
     let more = lines.len().saturating_sub(SHOWN);
@@ -48,5 +53,8 @@ mod tests {
         let shown = between("a\nb\npassword old\n", "a\nc\npassword new\n", Notation::Commands);
         assert_eq!(shown, "  a\n- b\n- password ‹hidden›\n+ c\n+ password ‹hidden›");
         assert_eq!(between("a\n", "a\n", Notation::Commands), "");
+        let shown =
+            between("<secret>\n  <v>old</v>\n</secret>\n", "<secret>\n  <v>new</v>\n</secret>\n", Notation::Xml);
+        assert!(shown.contains("- ") && !shown.contains("old") && !shown.contains("new"), "{shown}");
     }
 }

@@ -123,7 +123,7 @@ impl Device<'_> {
         match answer.status {
             // A resource without content is there, too.
             204 => return Ok(Some(Resource { data: json!({}), etag: etag(&answer) })),
-            404 => return Ok(None),
+            _ if is_absent(&answer) => return Ok(None),
             _ => self.accepted("the question", &answer)?,
         }
         let data = serde_json::from_slice(&answer.content).map_err(|_| self.garbled())?;
@@ -158,7 +158,7 @@ impl Device<'_> {
         let answer = self.ask(method, path, &[], body, change.if_match.as_deref()).await?;
         context.info(format!("{} {path}: status {}", change.method.as_str(), answer.status));
         // What is gone already need not go.
-        let gone = change.method == Method::Delete && answer.status == 404;
+        let gone = change.method == Method::Delete && is_absent(&answer);
         if !gone {
             self.accepted("the change", &answer)?;
         }
@@ -176,7 +176,7 @@ impl Device<'_> {
         } else {
             self.ask(reqwest::Method::PUT, path, &[], Some(&data), None).await?
         };
-        if !(data.is_null() && answer.status == 404) {
+        if !(data.is_null() && is_absent(&answer)) {
             self.accepted("what was before", &answer)?;
         }
         Ok(json!({"rolledBack": true, "by": "backup"}))
@@ -242,6 +242,13 @@ impl Device<'_> {
                 412,
                 format!("{said}; the resource was changed since it was read (`ifMatch`): read it again"),
             ),
+            404 => Failure::refused(
+                404,
+                format!(
+                    "{what}: {said}; see whether the connection's address is that of RESTCONF, and the path is one of the \
+                     device's"
+                ),
+            ),
             status => refused(status, format!("the device refused {what} with status {status}: {said}")),
         })
     }
@@ -283,6 +290,30 @@ impl Settings {
         }
         let base = self.base_url.as_str().trim_end_matches('/');
         Url::parse(&format!("{base}/data/{}", parts.join("/"))).map_err(|_| wrong())
+    }
+}
+
+/// Whether an answer says, as RESTCONF does, that there is no such data; anything else with this status comes from somewhere
+/// that has no data at all.
+fn is_absent(answer: &Answered) -> bool {
+    answer.status == 404 && says_absent(&answer.content)
+}
+
+fn says_absent(content: &[u8]) -> bool {
+    let document = serde_json::from_slice::<Value>(content).unwrap_or_default();
+    let named = document.get("ietf-restconf:errors");
+    let error = named.or_else(|| document.get("errors")).and_then(|errors| errors.get("error"));
+    let is_empty = |value: &Value| {
+        value.is_null()
+            || value.as_object().is_some_and(serde_json::Map::is_empty)
+            || value.as_array().is_some_and(Vec::is_empty)
+    };
+    match error {
+        Some(Value::Array(errors)) if !errors.is_empty() => errors.iter().any(|error| {
+            matches!(error.get("error-tag").and_then(Value::as_str), Some("data-missing" | "invalid-value"))
+        }),
+        Some(error) => named.is_some() && is_empty(error),
+        None => named.is_some_and(is_empty),
     }
 }
 
@@ -359,6 +390,23 @@ mod tests {
 
     fn settings(base: &str) -> Settings {
         serde_json::from_value(json!({"baseUrl": base})).unwrap()
+    }
+
+    #[test]
+    fn only_restconf_says_that_data_is_not_there() {
+        for (content, absent) in [
+            (r#"{"ietf-restconf:errors":{"error":[{"error-tag":"data-missing"}]}}"#, true),
+            (r#"{"errors":{"error":[{"error-tag":"invalid-value"}]}}"#, true),
+            (r#"{"ietf-restconf:errors":{}}"#, true),
+            (r#"{"ietf-restconf:errors":{"error":[]}}"#, true),
+            (r#"{"ietf-restconf:errors":{"error":[{"error-tag":"unknown-element"}]}}"#, false),
+            (r#"{"errors":{}}"#, false),
+            (r#"{"message":"no Route matched"}"#, false),
+            ("<html>not found</html>", false),
+            ("", false),
+        ] {
+            assert_eq!(says_absent(content.as_bytes()), absent, "{content}");
+        }
     }
 
     #[test]

@@ -123,6 +123,9 @@ async fn jobs_run_once_to_their_end() {
     let bed = bed().await;
     let job = |name: &str| json!({"manifest": {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}});
     assert_eq!(bed.bench.probe("kubernetes", "key", with("runJob", job("migrate"))).await, Probe::DidNotHappen);
+    let mut vanishes = job("migrate");
+    vanishes["manifest"]["spec"] = json!({"ttlSecondsAfterFinished": 60});
+    assert_eq!(bed.bench.probe("kubernetes", "key", with("runJob", vanishes)).await, Probe::CannotTell);
     let output = done(bed.call("runJob", job("migrate")).await);
     assert_eq!(output, json!({"job": "migrate", "logs": [{"pod": "migrate-x", "log": "did migrate\n"}]}));
     assert!(bed.bench.log_text().contains("did migrate"));

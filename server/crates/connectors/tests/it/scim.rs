@@ -333,6 +333,30 @@ async fn where_members_cannot_be_searched_people_say_where_they_are() {
 }
 
 #[tokio::test]
+async fn who_may_be_a_member_is_taken_out() {
+    let users = get(|| async { list(vec![json!({"id": "u", "userName": "jdoe"})], 1) });
+    // It shows no members, and does not search by them.
+    let groups = get(|uri: axum::http::Uri| async move {
+        if uri.query().is_some_and(|query| query.contains("members")) {
+            return (StatusCode::BAD_REQUEST, Json(json!({"scimType": "invalidFilter", "status": "400"})));
+        }
+        (StatusCode::OK, list(vec![json!({"id": "g", "displayName": "vpn"})], 1))
+    });
+    let patched = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&patched);
+    let group = get(|| async { Json(json!({"id": "g", "displayName": "vpn"})) }).patch(
+        move |Json(body): Json<Value>| async move {
+            seen.lock().unwrap().push(body["Operations"][0].clone());
+            StatusCode::NO_CONTENT
+        },
+    );
+    let bench = over(Router::new().route("/Users", users).route("/Groups", groups).route("/Groups/{id}", group)).await;
+    let removed = bench.call("directory", "k", with("removeMember", json!({"group": "vpn", "login": "jdoe"}))).await;
+    assert_eq!(done(removed), json!({"removed": true}));
+    assert_eq!(*patched.lock().unwrap(), [json!({"op": "remove", "path": "members[value eq \"u\"]"})]);
+}
+
+#[tokio::test]
 async fn refusals_have_their_kind() {
     for (status, kind) in [(403, StandardError::Authorization), (401, StandardError::Authentication)] {
         let bench = over(Router::new().fallback(move || async move { StatusCode::from_u16(status).unwrap() })).await;

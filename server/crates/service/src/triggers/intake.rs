@@ -15,8 +15,9 @@ use engine::{
     Topic,
     launch::{self, Called, Cause, Launch},
     notices::{Notice, NoticeKind, notify},
-    stream,
+    stream::{self, Published},
 };
+use identity::vault::redact_str;
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::{
@@ -27,7 +28,7 @@ use store::{
 use workflow::{CloudEvent, Event, EventKind};
 
 use super::{
-    HookCall, delivery_view, mapping,
+    HookCall, RANDOM, delivery_view, mapping,
     mapping::Mapping,
     matter::{self, Announced, Matter},
     not_kept, place_of_payload, place_of_secret, proof, standard, target,
@@ -46,6 +47,9 @@ const PAYLOAD: usize = 64 * 1024;
 const TRIES: u32 = 3;
 /// The longest reason that is kept, in characters.
 const DETAIL: usize = 1_000;
+/// What is kept where an expression fails: its own words would quote what was delivered, which is kept encrypted only.
+const FILTER_FAILED: &str = "the filter failed; try it out with this delivery";
+const MAPPING_FAILED: &str = "the mapping failed; try it out with this delivery";
 /// The secret of the trigger that there is not.
 const NOBODY_S: &str = "nobody calls what is not there";
 
@@ -101,7 +105,19 @@ struct Passage<'a> {
     matter: &'a Matter,
     /// Who has it worked on once more.
     replayed_by: Option<UserId>,
+    /// If it came before: how often it came again, and what became of it then.
+    earlier: Option<(u32, TriggerOutcome)>,
     now: Timestamp,
+}
+
+impl Passage<'_> {
+    /// Its number and, if it came before, how often: another one each time that it is judged.
+    fn mark(&self) -> String {
+        match self.earlier {
+            None => self.number.to_string(),
+            Some((repeats, _)) => format!("{}.{repeats}", self.number),
+        }
+    }
 }
 
 pub(super) fn no_version(trigger: &Trigger) -> String {
@@ -134,6 +150,8 @@ impl Service {
     /// The trigger at a place, if the call proves to come from whoever has its secret.
     async fn proven(&self, place: &str, call: &HookCall) -> Result<Trigger, Problem> {
         let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        // What can be no address is asked for, too, but not by its own text, of which a database may not take every letter.
+        let place = if is_place(place) { place } else { "" };
         let trigger = unit.trigger_by_place(place).await.or_problem()?;
         drop(unit);
         let Some(trigger) = trigger else {
@@ -162,7 +180,7 @@ impl Service {
             let outcome = match unit.delivery_by_key(trigger.id, &matter.key).await.or_problem()? {
                 Some(earlier) => self.deliver_again(unit.as_mut(), &trigger, matter, earlier, now, &mut done).await?,
                 None => {
-                    let passage = Passage { trigger: &trigger, number, matter, replayed_by: None, now };
+                    let passage = Passage { trigger: &trigger, number, matter, replayed_by: None, earlier: None, now };
                     let delivery = self.deliver(unit.as_mut(), &passage, None, &mut done).await?;
                     number = delivery.number + 1;
                     told(&delivery)
@@ -199,16 +217,14 @@ impl Service {
     ) -> Result<Delivery, Problem> {
         let Passage { trigger, matter, now, .. } = *passage;
         let verdict = self.judge(unit, passage, done).await?;
-        let content = matter.content.to_string();
-        let sealed = || self.parts.vault.seal(&place_of_payload(trigger.id), &content);
         let mut delivery = Delivery {
             trigger: trigger.id,
             number: passage.number,
             key: matter.key.clone(),
             received_at: now,
-            payload: (content.len() <= PAYLOAD).then(sealed),
+            payload: self.sealed(trigger, matter),
             outcome: verdict.outcome,
-            detail: verdict.detail.map(short),
+            detail: verdict.detail.as_deref().map(short),
             run: verdict.run,
             fingerprint: matter.alert.as_ref().map(|alert| alert.fingerprint.clone()),
             replay,
@@ -219,7 +235,14 @@ impl Service {
         Ok(delivery)
     }
 
-    /// What came before comes again: it is counted, and does nothing unless nothing was done the first time.
+    /// What a delivery said, as it is kept; none where it is too large.
+    fn sealed(&self, trigger: &Trigger, matter: &Matter) -> Option<String> {
+        let content = matter.content.to_string();
+        (content.len() <= PAYLOAD).then(|| self.parts.vault.seal(&place_of_payload(trigger.id), &content))
+    }
+
+    /// What came before comes again: it is counted, and does nothing unless nothing was done the first time, or the alert was resolved
+    /// meanwhile, or fires again.
     async fn deliver_again(
         &self,
         unit: &mut dyn UnitOfWork,
@@ -230,21 +253,26 @@ impl Service {
         done: &mut Done,
     ) -> Result<HookOutcome, Problem> {
         let mut delivery = Delivery { repeats: earlier.repeats.saturating_add(1), repeated_at: Some(now), ..earlier };
+        let known = match &matter.alert {
+            Some(announced) => unit.trigger_alert(trigger.id, &announced.fingerprint).await.or_problem()?,
+            None => None,
+        };
         // Another run was under way, which may have ended by now.
         let was_late = matter.alert.is_some() && delivery.outcome == TriggerOutcome::Duplicate;
-        if was_late || matches!(delivery.outcome, TriggerOutcome::Invalid | TriggerOutcome::Refused) {
-            let passage = Passage { trigger, number: delivery.number, matter, replayed_by: None, now };
+        let anew = was_late || matches!(delivery.outcome, TriggerOutcome::Invalid | TriggerOutcome::Refused);
+        if anew || has_turned(unit, matter, known.as_ref()).await? {
+            let earlier = Some((delivery.repeats, delivery.outcome));
+            let passage = Passage { trigger, number: delivery.number, matter, replayed_by: None, earlier, now };
             let verdict = self.judge(unit, &passage, done).await?;
             delivery.outcome = verdict.outcome;
-            delivery.detail = verdict.detail.map(short);
+            delivery.detail = verdict.detail.as_deref().map(short);
             delivery.run = verdict.run;
+            delivery.payload = self.sealed(trigger, matter);
             unit.update_delivery(&delivery).await.or_problem()?;
             return Ok(told(&delivery));
         }
         unit.update_delivery(&delivery).await.or_problem()?;
-        if let Some(announced) = &matter.alert
-            && let Some(known) = unit.trigger_alert(trigger.id, &announced.fingerprint).await.or_problem()?
-        {
+        if let Some(known) = known {
             unit.put_trigger_alert(&Alert { seen_at: now, ..known }).await.or_problem()?;
         }
         Ok(HookOutcome { outcome: TriggerOutcome::Duplicate, ..told(&delivery) })
@@ -267,10 +295,12 @@ impl Service {
         }
         if let Some(known) = known {
             let run = unit.run(known.run).await.or_problem()?.ok_or_else(not_found)?;
-            let same = known.starts_at == announced.starts_at && passage.replayed_by.is_none();
+            let began_then = known.starts_at == announced.starts_at && passage.replayed_by.is_none();
+            // What was resolved meanwhile fires anew, whatever monitoring says of its beginning.
+            let same = began_then && known.resolved_at.is_none();
             if same || !run.status.is_final() {
                 // That of its run stays: once the run has ended, what began since has one of its own.
-                let again = Alert { resolved_at: known.resolved_at.filter(|_| same), seen_at: now, ..known };
+                let again = Alert { resolved_at: known.resolved_at.filter(|_| began_then), seen_at: now, ..known };
                 unit.put_trigger_alert(&again).await.or_problem()?;
                 let detail = format!("R-{} was launched for this alert", run.number);
                 return Ok(Verdict::about(TriggerOutcome::Duplicate, &run).because(detail));
@@ -308,12 +338,12 @@ impl Service {
             ));
         };
         match expressions.admits(&content) {
-            Err(cause) => return Ok(Verdict::new(TriggerOutcome::Invalid, cause)),
+            Err(_) => return Ok(Verdict::new(TriggerOutcome::Invalid, FILTER_FAILED)),
             Ok(false) => return Ok(Verdict::new(TriggerOutcome::Filtered, "the filter does not hold")),
             Ok(true) => {}
         }
         let input = match expressions.input(&content) {
-            Err(cause) => return Ok(Verdict::new(TriggerOutcome::Invalid, cause)),
+            Err(_) => return Ok(Verdict::new(TriggerOutcome::Invalid, MAPPING_FAILED)),
             Ok(input) => input,
         };
         let Some(version) = unit.launchable_version(&trigger.workflow_ref()).await.or_problem()? else {
@@ -367,8 +397,12 @@ impl Service {
         done: &mut Done,
     ) -> Result<(), Problem> {
         let Passage { trigger, now, .. } = *passage;
-        let before = unit.list_deliveries(trigger.id, None, None, 1).await.or_problem()?;
-        if before.first().is_some_and(|before| before.outcome == TriggerOutcome::Refused) {
+        if passage.earlier.is_some_and(|(_, outcome)| outcome == TriggerOutcome::Refused) {
+            return Ok(());
+        }
+        // Whatever else came in between: it has been told since a run was launched last.
+        let refused = newest(unit, trigger, TriggerOutcome::Refused).await?;
+        if refused.is_some() && refused > newest(unit, trigger, TriggerOutcome::Launched).await? {
             return Ok(());
         }
         let mut people = BTreeSet::new();
@@ -385,7 +419,7 @@ impl Service {
             title: title.to_owned(),
             run_number: None,
             link: format!("/triggers/{}", trigger.id),
-            cause: format!("trigger-refused:{}:{}", trigger.id, passage.number),
+            cause: format!("trigger-refused:{}:{}", trigger.id, passage.mark()),
         };
         notify(unit, self.ids(), now, self.parts.mail_enabled, &users, &notice).await.or_problem()?;
         done.told.extend(people);
@@ -432,7 +466,8 @@ impl Service {
             }
             AlertEnd::Continue => {
                 let event = self.resolved_event(passage, announced, &run)?;
-                let published = stream::publish(unit, now, &[event]).await.or_problem()?;
+                let published = stream::publish(unit, now, std::slice::from_ref(&event)).await.or_problem()?;
+                done.entries.push(publish_entry(passage, &run, &event, &published));
                 done.woken.extend(published.woken);
                 done.schedules |= published.schedules;
                 Ok(Verdict::about(TriggerOutcome::Continued, &run))
@@ -442,10 +477,10 @@ impl Service {
 
     /// What runs are told that listen to the end of their alert.
     fn resolved_event(&self, passage: &Passage<'_>, announced: &Announced, run: &Run) -> Result<CloudEvent, Problem> {
-        let Passage { trigger, matter, number, now, .. } = *passage;
+        let Passage { trigger, matter, now, .. } = *passage;
         let event = json!({
             "specversion": "1.0",
-            "id": number.to_string(),
+            "id": passage.mark(),
             "source": format!("{}/triggers/{}", self.parts.base_url, trigger.id),
             "type": RESOLVED,
             "subject": announced.fingerprint,
@@ -470,8 +505,14 @@ impl Service {
         if trigger.kind.is_alerts() && matter.alert.is_none() {
             matter.fault = original.detail.clone().or_else(|| Some("this is no alert".to_owned()));
         }
-        let passage =
-            Passage { trigger: &trigger, number: next, matter: &matter, replayed_by: Some(caller.user), now: gate.now };
+        let passage = Passage {
+            trigger: &trigger,
+            number: next,
+            matter: &matter,
+            replayed_by: Some(caller.user),
+            earlier: None,
+            now: gate.now,
+        };
         let mut done = Done::default();
         let delivery = self.deliver(gate.unit.as_mut(), &passage, Some((number, caller.user)), &mut done).await?;
         audit::append_all(gate.unit.as_mut(), &done.entries).await.or_problem()?;
@@ -497,8 +538,34 @@ fn told(delivery: &Delivery) -> HookOutcome {
     }
 }
 
-fn short(detail: String) -> String {
-    if detail.chars().count() > DETAIL { detail.chars().take(DETAIL).collect() } else { detail }
+/// A reason as it is kept: of a length, without sealed values, and without the letter that a database does not take.
+fn short(detail: &str) -> String {
+    redact_str(&detail.replace('\0', "\u{FFFD}")).chars().take(DETAIL).collect()
+}
+
+/// Whether a text can be the last part of an address.
+fn is_place(text: &str) -> bool {
+    text.len() == 2 * RANDOM && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The newest delivery of which this became.
+async fn newest(unit: &mut dyn UnitOfWork, trigger: &Trigger, outcome: TriggerOutcome) -> Result<Option<i64>, Problem> {
+    let newest = unit.list_deliveries(trigger.id, Some(outcome), None, 1).await.or_problem()?;
+    Ok(newest.first().map(|delivery| delivery.number))
+}
+
+/// Whether an alert of which the same was said before fires again although it was resolved and its run has ended, or is resolved
+/// once more since it fires again.
+async fn has_turned(unit: &mut dyn UnitOfWork, matter: &Matter, known: Option<&Alert>) -> Result<bool, Problem> {
+    let (Some(announced), Some(known)) = (&matter.alert, known) else { return Ok(false) };
+    if announced.resolved {
+        return Ok(known.resolved_at.is_none() && !announced.ended_before(&known.starts_at));
+    }
+    if known.resolved_at.is_none() || known.starts_at != announced.starts_at {
+        return Ok(false);
+    }
+    let run = unit.run(known.run).await.or_problem()?.ok_or_else(not_found)?;
+    Ok(run.status.is_final())
 }
 
 /// What is wrong with an input, place by place.
@@ -530,6 +597,18 @@ fn launch_entry(passage: &Passage<'_>, run: &Run) -> Entry {
     run_entry("run.launch", passage, run, more)
 }
 
+/// As of events that somebody publishes by REST: what they carry is not for the audit log.
+fn publish_entry(passage: &Passage<'_>, run: &Run, event: &CloudEvent, published: &Published) -> Entry {
+    let name = event.kind().to_owned();
+    let resource = ResourceRef { kind: "events".to_owned(), id: String::new(), name, persons: Vec::new() };
+    let more = json!({
+        "events": [{"type": event.kind(), "source": event.source(), "id": event.id()}],
+        "accepted": published.accepted,
+        "duplicates": published.duplicates,
+    });
+    Entry { trace_id: run.id.to_string(), ..entry(Operation::EventPublish.as_str(), resource, passage, more) }
+}
+
 fn run_entry(action: &str, passage: &Passage<'_>, run: &Run, more: Value) -> Entry {
     let resource = ResourceRef {
         kind: "run".to_owned(),
@@ -542,7 +621,7 @@ fn run_entry(action: &str, passage: &Passage<'_>, run: &Run, more: Value) -> Ent
 
 /// An entry of what a trigger did, with the delivery that it did it for.
 fn entry(action: &str, resource: ResourceRef, passage: &Passage<'_>, more: Value) -> Entry {
-    let Passage { trigger, number, matter, replayed_by, now } = *passage;
+    let Passage { trigger, number, matter, replayed_by, now, .. } = *passage;
     let mut detail = json!({
         "trigger": trigger.id,
         "name": trigger.name,
@@ -570,5 +649,24 @@ fn entry(action: &str, resource: ResourceRef, passage: &Passage<'_>, more: Value
         policy_set: None,
         detail,
         named: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_kept_without_what_a_database_does_not_take() {
+        assert_eq!(short("/a\0b is no text"), "/a\u{FFFD}b is no text");
+        assert_eq!(short(&"ä".repeat(DETAIL + 1)).chars().count(), DETAIL);
+    }
+
+    #[test]
+    fn an_address_ends_with_sixty_four_digits() {
+        assert!(is_place(&"0a".repeat(RANDOM)));
+        for no in ["", "0000", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"\0".repeat(64)] {
+            assert!(!is_place(no), "{no:?}");
+        }
     }
 }

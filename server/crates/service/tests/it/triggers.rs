@@ -1,7 +1,8 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{
     AlertEnd, DecisionKind, ErrorCode, Name, Operation, Role, RunId, RunStatus, Scope, TriggerId, TriggerKind,
-    TriggerOutcome, UserId, view::SavedTriggerView,
+    TriggerOutcome, UserId,
+    view::{SavedTriggerView, SigningView},
 };
 use ring::hmac;
 use serde_json::{Map, Value, json};
@@ -340,11 +341,22 @@ async fn an_alert_has_one_run_and_tells_it_when_it_is_resolved() {
     // The other alert still fires.
     hooked.status(numbers[1], RunStatus::Waiting).await;
     assert_eq!(hooked.one(&notification(&[("resolved", "a1", first)])).await.0, TriggerOutcome::Duplicate);
-    // It fires on although its run has ended: no other one. What began while that was under way has one now.
-    assert_eq!(hooked.one(&notification(&[("firing", "a1", first)])).await.0, TriggerOutcome::Duplicate);
-    let (outcome, anew) = hooked.one(&notification(&[("firing", "a1", later)])).await;
+    // It was resolved and fires again, with the beginning that it had: another run, which is told when that ends, too.
+    let (outcome, anew) = hooked.one(&notification(&[("firing", "a1", first)])).await;
     assert_eq!(outcome, TriggerOutcome::Launched);
     assert_ne!(anew, Some(numbers[0]));
+    assert_eq!(hooked.one(&notification(&[("firing", "a1", first)])).await, (TriggerOutcome::Duplicate, anew));
+    hooked.status(anew.unwrap(), RunStatus::Waiting).await;
+    let before = hooked.office.audit_end().await;
+    assert_eq!(hooked.one(&notification(&[("resolved", "a1", first)])).await, (TriggerOutcome::Continued, anew));
+    hooked.status(anew.unwrap(), RunStatus::Completed).await;
+    let entries = hooked.office.audit_after(before).await;
+    let published = entries.iter().find(|entry| entry.action == "event.publish").unwrap();
+    assert_eq!(published.actor, "trigger");
+    assert_eq!(shown(published)["detail"]["accepted"], 1);
+    // What began while the first run was under way has one now.
+    let (outcome, anew) = hooked.one(&notification(&[("firing", "a1", later)])).await;
+    assert_eq!(outcome, TriggerOutcome::Launched);
     assert_eq!(hooked.one(&notification(&[("firing", "a1", later)])).await, (TriggerOutcome::Duplicate, anew));
 
     let closing = NewTrigger {
@@ -365,6 +377,46 @@ async fn an_alert_has_one_run_and_tells_it_when_it_is_resolved() {
     assert_eq!(cancelled.actor, "trigger");
     let bad = HookCall::new([("authorization".to_owned(), format!("Bearer {SECRET}"))], b"{\"alerts\": [{}]}".to_vec());
     assert_eq!(hooked.one(&bad).await.0, TriggerOutcome::Invalid);
+}
+
+#[tokio::test]
+async fn an_alert_whose_run_has_ended_by_itself_has_no_other_until_it_is_resolved() {
+    let new = NewTrigger { mapping: "{branch: .alert.labels.instance}".to_owned(), ..new_trigger("echo") };
+    let hooked = Hooked::open(TriggerKind::Alertmanager, new).await;
+    let said = |status| notification(&[(status, "a1", "2026-11-27T10:00:00Z")]);
+    let (outcome, run) = hooked.one(&said("firing")).await;
+    assert_eq!(outcome, TriggerOutcome::Launched);
+    hooked.status(run.unwrap(), RunStatus::Completed).await;
+    assert_eq!(hooked.one(&said("firing")).await, (TriggerOutcome::Duplicate, run));
+    assert_eq!(hooked.one(&said("resolved")).await, (TriggerOutcome::Filtered, run));
+    let (outcome, other) = hooked.one(&said("firing")).await;
+    assert_eq!(outcome, TriggerOutcome::Launched);
+    assert_ne!(other, run);
+}
+
+#[tokio::test]
+async fn what_has_no_id_is_known_by_what_is_signed() {
+    let signing = SigningView { signature: "x-signature".to_owned(), time: None, id: None };
+    let new = NewTrigger {
+        mapping: "{branch: (.payload.ref | ascii_downcase)}".to_owned(),
+        signing: Some(signing),
+        ..new_trigger("echo")
+    };
+    let hooked = Hooked::open(TriggerKind::Webhook, new).await;
+    let call = |body: &str, scheme: &str| {
+        let signature = hex::encode(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), body.as_bytes()));
+        HookCall::new([("x-signature".to_owned(), format!("{scheme}{signature}"))], body.as_bytes().to_vec())
+    };
+    let (outcome, run) = hooked.one(&call("{\"ref\": \"MAIN\"}", "")).await;
+    assert_eq!(outcome, TriggerOutcome::Launched);
+    // The same signature can be written in many ways.
+    for scheme in ["", "sha256=", "v1="] {
+        assert_eq!(hooked.one(&call("{\"ref\": \"MAIN\"}", scheme)).await, (TriggerOutcome::Duplicate, run));
+    }
+    // What an expression says where it fails quotes what was delivered, and is not kept.
+    let failed = hooked.send(&call("{\"ref\": {\"password\": \"hunter2\"}}", "")).await;
+    assert_eq!(failed[0].outcome, TriggerOutcome::Invalid);
+    assert_eq!(failed[0].detail.as_deref(), Some("the mapping failed; try it out with this delivery"));
 }
 
 #[tokio::test]
@@ -462,6 +514,24 @@ async fn a_trigger_is_set_up_and_removed_by_those_who_may_and_what_is_wrong_is_s
     );
     assert!(!entry.to_string().contains("whsec_"));
     assert_eq!(service.trigger(admin, hooked.id()).await.unwrap_err().code, ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn a_secret_can_be_replaced_while_the_workflow_is_retired() {
+    let alerts = NewTrigger { mapping: String::new(), ..new_trigger("heal") };
+    let hooked = Hooked::open(TriggerKind::Alertmanager, alerts.clone()).await;
+    assert_eq!(hooked.trigger.trigger.mapping, ".alert");
+    let service = &hooked.office.service;
+    let publisher = hooked.office.hire("publisher", &[Role::Publisher], Scope::Everywhere).await;
+    service.retire_definition(&publisher, &"incident/heal".parse().unwrap(), "1.0.0", true).await.unwrap();
+    let update = async |new| service.update_trigger(&hooked.admin, hooked.id(), new).await;
+    let other = NewTrigger { secret: TriggerSecret::Make, ..alerts };
+    assert!(update(other.clone()).await.unwrap().secret.is_some());
+    // What is not there is named by no change, and switched on by none.
+    let named = NewTrigger { workflow: "no-such".to_owned(), ..other.clone() };
+    assert_eq!(update(named).await.unwrap_err().errors[0].pointer, "/workflow");
+    update(NewTrigger { enabled: false, ..other.clone() }).await.unwrap();
+    assert_eq!(update(other).await.unwrap_err().errors[0].pointer, "/workflow");
 }
 
 #[tokio::test]

@@ -70,7 +70,14 @@ pub(super) async fn deliveries_are_numbered_found_by_key_and_paged(subject: Subj
     assert_eq!(unit.delivery_by_key(trigger_id(1), "d").await.unwrap(), Some(whole.clone()));
     assert_eq!(unit.delivery_by_key(trigger_id(1), "e").await.unwrap(), None);
     assert_eq!(unit.trigger(trigger_id(1)).await.unwrap().unwrap().deliveries, 4);
-    let again = Delivery { outcome: TriggerOutcome::Refused, run: None, repeats: 2, repeated_at: Some(at(9)), ..whole };
+    let again = Delivery {
+        payload: Some("what it said last".to_owned()),
+        outcome: TriggerOutcome::Refused,
+        run: None,
+        repeats: 2,
+        repeated_at: Some(at(9)),
+        ..whole
+    };
     unit.update_delivery(&again).await.unwrap();
     let numbers = |page: Vec<Delivery>| page.into_iter().map(|one| one.number).collect::<Vec<_>>();
     assert_eq!(unit.list_deliveries(trigger_id(1), None, None, 1).await.unwrap(), [again]);

@@ -289,13 +289,18 @@ impl Definition {
         .collect()
     }
 
-    /// The connections that its calls name, as far as it says so itself: what an expression names is known in a run only.
+    /// The connections that its calls name, by themselves or in an address, as far as it says so itself: what an expression names is
+    /// known in a run only.
     pub fn connections(&self) -> BTreeSet<&str> {
         let calls = self.tasks.iter().filter_map(|task| task.kind.call());
         calls
-            .filter_map(|call| {
-                let (part, rest) = call.with.at("/connection")?;
-                part.constant()?.pointer(rest)?.as_str()
+            .flat_map(|call| {
+                let text = |pointer: &'static str| {
+                    let (part, rest) = call.with.at(pointer)?;
+                    part.constant()?.pointer(rest)?.as_str()
+                };
+                let by_address = ENDPOINTS.into_iter().filter_map(move |pointer| connection_of(text(pointer)?));
+                text("/connection").into_iter().chain(by_address)
             })
             .collect()
     }
@@ -324,6 +329,15 @@ impl Definition {
     pub(crate) fn list(&self, index: ListIndex) -> Option<&TaskList> {
         self.lists.get(index as usize)
     }
+}
+
+/// Where calls have an address that may be that of a connection.
+const ENDPOINTS: [&str; 4] = ["/endpoint", "/endpoint/uri", "/transport/http/endpoint", "/transport/http/endpoint/uri"];
+
+/// The connection that an address `connection://NAME/…` names; none where the name is filled in only when it is called.
+fn connection_of(address: &str) -> Option<&str> {
+    let name = address.strip_prefix("connection://")?.split(['/', '?', '#']).next()?;
+    (!name.is_empty() && !name.contains('{')).then_some(name)
 }
 
 /// A task's title for people.

@@ -45,7 +45,7 @@ impl Service<'_> {
         let operation = [json!({"op": "add", "path": "members", "value": [{"value": user.id}]})];
         for _ in 0..ATTEMPTS {
             let group = self.existing_group(group).await?;
-            let added = !self.is_member(&group, &user.id).await?;
+            let added = self.is_member(&group, &user.id).await? != Some(true);
             if !added || self.patch(Kind::Group, &group, &operation).await? == Changed::Done {
                 return Ok(json!({"added": added}));
             }
@@ -60,12 +60,13 @@ impl Service<'_> {
         Ok(json!({"removed": self.leave(&group.id, &user.id).await?}))
     }
 
-    /// Takes a person out of a group, both by their ids; whether the person was in it.
+    /// Takes a person out of a group, both by their ids; false if the person was surely not in it.
     pub(super) async fn leave(&self, group: &str, user: &str) -> Result<bool, Failure> {
         let operation = [json!({"op": "remove", "path": format!("members[{}]", is("value", user))})];
         for _ in 0..ATTEMPTS {
             let Some(group) = self.get(Kind::Group, group).await? else { return Ok(false) };
-            let removed = self.is_member(&group, user).await?;
+            // Where nobody can say whether the person is in it, they are taken out.
+            let removed = self.is_member(&group, user).await? != Some(false);
             if !removed || self.patch(Kind::Group, &group, &operation).await? == Changed::Done {
                 return Ok(removed);
             }
@@ -128,15 +129,16 @@ impl Service<'_> {
         }
     }
 
-    /// Some services never show the members of a group, and are asked whether this one is among them.
-    async fn is_member(&self, group: &Resource, user: &str) -> Result<bool, Failure> {
+    /// Some services never show the members of a group, and are asked whether this one is among them; none where they
+    /// cannot say that either.
+    async fn is_member(&self, group: &Resource, user: &str) -> Result<Option<bool>, Failure> {
         if group.get("members").is_some() {
-            return Ok(members_of(group).any(|(id, _)| id == user));
+            return Ok(Some(members_of(group).any(|(id, _)| id == user)));
         }
         let condition = format!("{} and {}", is("id", &group.id), is("members.value", user));
         match self.search(Kind::Group, Some(&condition)).await {
-            Ok(found) => Ok(!found.is_empty()),
-            Err(failure) if matches!(failure.error.status, 400 | 501) => Ok(false),
+            Ok(found) => Ok(Some(!found.is_empty())),
+            Err(failure) if matches!(failure.error.status, 400 | 501) => Ok(None),
             Err(failure) => Err(failure),
         }
     }

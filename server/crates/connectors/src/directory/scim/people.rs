@@ -31,9 +31,18 @@ impl Service<'_> {
         }
     }
 
-    pub(super) async fn existing_view(&self, login: &str) -> Result<Value, Failure> {
+    async fn existing_view(&self, login: &str) -> Result<Value, Failure> {
         let user = self.existing_user(login).await?;
         self.view_of(&user).await
+    }
+
+    /// The same after a change was made: that it cannot be read does not take the change back.
+    pub(super) async fn view_after_change(&self, login: &str) -> Result<Value, Failure> {
+        self.existing_view(login).await.map_err(|mut failure| {
+            failure.error.detail =
+                Some(format!("{login} was changed, and could not be read after it: {}", failure.detail()));
+            Failure::lost(*failure.error)
+        })
     }
 
     async fn view_of(&self, user: &Resource) -> Result<Value, Failure> {
@@ -91,8 +100,11 @@ impl Service<'_> {
         for _ in 0..ATTEMPTS {
             let user = self.existing_user(login).await?;
             let changed = user.is_active() != active;
-            if !changed || self.patch(Kind::User, &user, &operation).await? == Changed::Done {
-                return Ok(json!({"changed": changed, "user": self.existing_view(login).await?}));
+            if !changed {
+                return Ok(json!({"changed": false, "user": self.view_of(&user).await?}));
+            }
+            if self.patch(Kind::User, &user, &operation).await? == Changed::Done {
+                return Ok(json!({"changed": true, "user": self.view_after_change(login).await?}));
             }
         }
         Err(contended())

@@ -79,6 +79,8 @@ pub(super) struct Outgoing {
 pub(super) enum Trouble {
     /// The server said no: nothing happened.
     Refused(Failure),
+    /// The server complained, but not about a message: of one that was sent, nobody knows what happened.
+    Complained(Failure),
     /// Nobody knows what happened.
     Broken(String),
     /// It was answered, with what cannot be used.
@@ -89,7 +91,7 @@ impl Trouble {
     /// The failure of an exchange before which nothing was sent that does anything.
     pub(super) fn harmless(self) -> Failure {
         match self {
-            Self::Refused(failure) => failure,
+            Self::Refused(failure) | Self::Complained(failure) => failure,
             Self::Broken(words) => Failure::unreachable(words),
             Self::Unusable(words) => Failure::refused(502, words),
         }
@@ -100,6 +102,7 @@ impl Trouble {
         let maybe = if repeatable { Failure::lost } else { Failure::unknown };
         match self {
             Self::Refused(failure) => failure,
+            Self::Complained(failure) => maybe(*failure.error),
             Self::Broken(words) => maybe(RunError::communication(503, words)),
             Self::Unusable(words) => maybe(RunError::communication(502, words)),
         }
@@ -306,7 +309,7 @@ impl Session {
 
     fn heeded(&self, packet: ServerOp) -> Result<ServerOp, Trouble> {
         match packet {
-            ServerOp::Error { error } => Err(Trouble::Refused(refused(&self.host, &error))),
+            ServerOp::Error { error } => Err(objection(&self.host, &error)),
             other => Ok(other),
         }
     }
@@ -371,7 +374,18 @@ pub(super) fn subject(text: &str) -> Result<Subject, Failure> {
     Subject::try_from(text.to_owned()).map_err(|error| Failure::configuration(format!("“{text}”: {error}")))
 }
 
-/// What an error of the server means. Where it is one of those after which it hangs up, nothing of what it refused happened.
+/// An error of the server. Only some are about the message itself, which then did not go out; any other may come when it has.
+fn objection(host: &str, error: &ServerError) -> Trouble {
+    let failure = refused(host, error);
+    match error {
+        ServerError::PublishPermissionViolation
+        | ServerError::InvalidSubject
+        | ServerError::MaximumPayloadViolation => Trouble::Refused(failure),
+        _ => Trouble::Complained(failure),
+    }
+}
+
+/// What an error of the server means.
 fn refused(host: &str, error: &ServerError) -> Failure {
     let no = |kind, words: String| Failure::permanent(RunError::new(kind, words));
     match error {
@@ -414,6 +428,7 @@ fn refused(host: &str, error: &ServerError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FailureKind;
 
     #[test]
     fn what_a_server_refuses_names_the_remedy() {
@@ -425,5 +440,23 @@ mod tests {
             let failure = refused("broker.test", &error);
             assert!(failure.error.is(kind) && failure.detail().contains(words), "{failure}");
         }
+    }
+
+    #[test]
+    fn only_errors_about_the_message_say_that_it_was_not_sent() {
+        for (error, kind) in [
+            (ServerError::PublishPermissionViolation, FailureKind::Permanent),
+            (ServerError::InvalidSubject, FailureKind::Permanent),
+            (ServerError::MaximumPayloadViolation, FailureKind::Permanent),
+            (ServerError::StaleConnection, FailureKind::Unknown),
+            (ServerError::AuthorizationViolation, FailureKind::Unknown),
+            (ServerError::SubscribePermissionViolation, FailureKind::Unknown),
+        ] {
+            assert_eq!(objection("broker.test", &error).after_sending(false).kind, kind, "{error}");
+        }
+        let repeatable = objection("broker.test", &ServerError::SlowConsumer).after_sending(true);
+        assert_eq!(repeatable.kind, FailureKind::Lost);
+        let sign_in = objection("broker.test", &ServerError::AuthorizationViolation).harmless();
+        assert_eq!(sign_in.kind, FailureKind::Permanent);
     }
 }

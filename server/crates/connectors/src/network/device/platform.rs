@@ -87,7 +87,7 @@ impl Platform {
     pub(in crate::network) fn read_neighbours(self, shown: &str) -> Option<Vec<Value>> {
         match self {
             Self::Frr => from_frr(shown),
-            Self::Ios | Self::Generic => Some(from_table(shown)),
+            Self::Ios | Self::Generic => from_table(shown),
         }
     }
 }
@@ -128,9 +128,10 @@ fn from_frr(shown: &str) -> Option<Vec<Value>> {
 }
 
 /// `Neighbor V AS MsgRcvd MsgSent TblVer InQ OutQ Up/Down State/PfxRcd`: of one that is established, the last is a
-/// number.
-fn from_table(shown: &str) -> Vec<Value> {
-    let rows = shown.lines().skip_while(|line| !line.trim_start().starts_with("Neighbor")).skip(1);
+/// number. Without that line it is something else that is shown.
+fn from_table(shown: &str) -> Option<Vec<Value>> {
+    let mut rows = shown.lines();
+    rows.find(|line| line.trim_start().starts_with("Neighbor"))?;
     let read = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         let (address, number, last) = (columns.first()?, columns.get(2)?, columns.get(9)?);
@@ -141,7 +142,7 @@ fn from_table(shown: &str) -> Vec<Value> {
             "established": prefixes.is_some(), "prefixes": prefixes,
         }))
     };
-    rows.filter_map(read).collect()
+    Some(rows.filter_map(read).collect())
 }
 
 #[cfg(test)]
@@ -163,6 +164,8 @@ mod tests {
         let read = Platform::Ios.read_neighbours(ios).unwrap();
         assert_eq!((read[0]["prefixes"].clone(), read[1]["state"].clone()), (json!(42), json!("Idle")));
         assert_eq!(read[1]["established"], false);
+        assert_eq!(Platform::Generic.read_neighbours("Peer  State\n10.0.0.2 up\n"), None);
+        assert_eq!(Platform::Ios.read_neighbours("Neighbor V AS MsgRcvd\n"), Some(Vec::new()));
     }
 
     #[test]

@@ -36,6 +36,85 @@ fn below(mut lines: &[(usize, &str)], depth: usize) -> Vec<Section> {
     sections
 }
 
+/// Commands of the outermost mode after which another one is entered, even where nothing stands below them.
+const OPENERS: &[&str] = &[
+    "class-map",
+    "control-plane",
+    "controller",
+    "crypto isakmp policy",
+    "crypto map",
+    "interface",
+    "ip access-list",
+    "ipv6 access-list",
+    "key chain",
+    "line",
+    "mac access-list",
+    "policy-map",
+    "route-map",
+    "router",
+    "segment-routing",
+    "vrf",
+];
+
+/// The same of modes that are deeper.
+const INNER_OPENERS: &[&str] = &["address-family", "class"];
+
+/// The first line that would leave the mode in which it and those after it were meant to be typed.
+pub(in crate::network) fn astray(text: &str) -> Option<&str> {
+    // The indentation of the sections that are open, of the line before, and of the section that was ended last.
+    let mut open: Vec<usize> = Vec::new();
+    let mut before: Option<(usize, &str)> = None;
+    let mut ended: Option<usize> = None;
+    for line in text.lines() {
+        let (indent, line) = (line.len() - line.trim_start().len(), line.trim());
+        if line.is_empty() || line.starts_with('!') {
+            continue;
+        }
+        if leaves(line) {
+            return Some(line);
+        }
+        if is_exit(line) {
+            let opener = before.take().filter(|(indent, line)| opens(*indent, line)).map(|(indent, _)| indent);
+            let Some(closed) = opener.or_else(|| open.pop()) else { return Some(line) };
+            ended = Some(closed);
+            continue;
+        }
+        if ended.take().is_some_and(|closed| indent > closed) {
+            return Some(line);
+        }
+        if let Some((header, _)) = before.filter(|(header, _)| *header < indent) {
+            open.push(header);
+        }
+        open.retain(|header| *header < indent);
+        before = Some((indent, line));
+    }
+    None
+}
+
+/// Whether a command belongs to another mode than that of the configuration, wherever it is typed.
+fn leaves(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let first = words.next().unwrap_or_default().to_ascii_lowercase();
+    let alone = words.next().is_none();
+    let is_part_of = |whole: &str, least: usize| first.len() >= least && whole.starts_with(&first);
+    is_part_of("do", 2) || is_part_of("configure", 4) || (alone && is_part_of("end", 2))
+}
+
+/// Whether a command goes back by one mode; devices take shortened ones, too.
+fn is_exit(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    ["ex", "exi", "exit", "q", "qu", "qui", "quit"].contains(&line.as_str()) || line.starts_with("exit ")
+}
+
+fn opens(indent: usize, line: &str) -> bool {
+    let openers = if indent == 0 { OPENERS } else { INNER_OPENERS };
+    let begins =
+        |opener: &&str| line.strip_prefix(*opener).is_some_and(|rest| rest.starts_with(' ') || rest.is_empty());
+    openers.iter().any(begins)
+        || (indent == 0
+            && line.strip_prefix("vlan ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())))
+}
+
 /// The text of sections.
 pub(in crate::network) fn written(sections: &[Section]) -> String {
     let mut text = String::new();
@@ -118,6 +197,31 @@ mod tests {
              network 10.1.0.0/16\nip route 10.9.0.0/16 blackhole\n"
         );
         assert_eq!(read(&written), read(BEFORE));
+    }
+
+    #[test]
+    fn lines_that_leave_the_mode_are_found() {
+        for text in [
+            BEFORE,
+            "interface lo\n ip address 10.0.0.1/32\n exit\nhostname r2\n",
+            "route-map all permit 10\nexit\nrouter bgp 1\n address-family ipv4\n exit\nexit\n",
+            "router bgp 1\n address-family ipv4\n  network 10.0.0.0/8\n exit\n neighbor 10.0.0.1 shutdown\n",
+            "interface lo\n description do not end\nenable secret x\ndomain end\nend-policy\n",
+        ] {
+            assert_eq!(astray(text), None, "{text}");
+        }
+        for (text, line) in [
+            ("hostname r2\nexit\nreload\n", "exit"),
+            ("hostname r2\nQuit\n", "Quit"),
+            ("interface lo\n shutdown\n exit\nexit\nhostname r2\n", "exit"),
+            ("interface lo\n vrf forwarding red\n exit\nexit\n", "exit"),
+            ("interface lo\n end\n", "end"),
+            ("hostname r2\ndo reload\n", "do reload"),
+            ("interface lo\n conf t\n", "conf t"),
+            ("interface lo\n shutdown\n exit\n no ip routing\n", "no ip routing"),
+        ] {
+            assert_eq!(astray(text), Some(line), "{text}");
+        }
     }
 
     #[test]
