@@ -6,6 +6,7 @@
 //!
 //! The connections to a counterpart stand in `end2end/lab/SERVICE/connections.json`, for `make lab` and for these tests.
 
+mod beginning;
 mod books;
 mod business;
 mod change;

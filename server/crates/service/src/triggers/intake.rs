@@ -342,9 +342,8 @@ impl Service {
             Ok(false) => return Ok(Verdict::new(TriggerOutcome::Filtered, "the filter does not hold")),
             Ok(true) => {}
         }
-        let input = match expressions.input(&content) {
-            Err(_) => return Ok(Verdict::new(TriggerOutcome::Invalid, MAPPING_FAILED)),
-            Ok(input) => input,
+        let Ok(input) = expressions.input(&content) else {
+            return Ok(Verdict::new(TriggerOutcome::Invalid, MAPPING_FAILED));
         };
         let Some(version) = unit.launchable_version(&trigger.workflow_ref()).await.or_problem()? else {
             let title = trigger.workflow_ref().to_string();
