@@ -1,6 +1,9 @@
+import { fileURLToPath } from 'node:url'
 import { words } from '../definitions.ts'
 import { expect, test, visit } from '../fixture.ts'
 import { Hook, type Trigger } from '../triggers.ts'
+
+test.use({ serverEnvironment: { RONDO_WORKFLOWS: fileURLToPath(new URL('../workflows/showcase', import.meta.url)) } })
 
 interface List<T> {
   items: T[]

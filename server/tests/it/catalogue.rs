@@ -152,7 +152,9 @@ impl Portal {
                 for (_, decider) in &self.deciders {
                     let queue = self.server().get(&format!("/approvals?run={run}&state=pending"), decider).await;
                     if let Some(approval) = queue["items"].as_array().unwrap().first() {
-                        return approval.clone();
+                        // With all that its page has.
+                        let path = format!("/approvals/{}", approval["id"].as_str().unwrap());
+                        return self.server().get(&path, decider).await;
                     }
                 }
             }

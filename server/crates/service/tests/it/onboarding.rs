@@ -49,10 +49,11 @@ async fn a_taken_sign_in_name_is_seen_and_the_next_is_taken() {
 #[tokio::test]
 async fn without_mail_the_account_is_taken_back() {
     let office = Office::open().await;
+    // It is there when the request is sent: without, it could not be.
+    let (run, approval) = office.request().await;
     let admin = office.caller("admin").await;
     let mail = office.service.connections(&admin, None).await.unwrap().into_iter().find(|c| c.name == "mail").unwrap();
     office.service.delete_connection(&admin, mail.id).await.unwrap();
-    let (run, approval) = office.request().await;
     let manager = office.caller("manager").await;
     let digest = &approval.summary.digest;
     office.service.decide(&manager, approval.summary.id, DecisionKind::Approve, "", digest).await.unwrap();

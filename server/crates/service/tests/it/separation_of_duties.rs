@@ -158,10 +158,10 @@ async fn come(office: &Office, way: Way, case: &Case, name: &str) -> ApprovalDet
     let requester = office.caller(case.requester).await;
     let (schedule, first) = match way {
         Way::Schedule => ("schedule: {after: P1D}\n", String::new()),
-        // Fails as long as there is no such connection.
+        // Fails as long as there is no such connection. Of one that is written out, the launch would know.
         Way::Retry => (
             "",
-            format!("- first: {{call: directory, with: {{connection: {name}, operation: lookup, login: staff}}}}\n"),
+            format!("- first: {{call: directory, with: {{connection: '${{ \"{name}\" }}', operation: lookup, login: staff}}}}\n"),
         ),
         _ => ("", String::new()),
     };
