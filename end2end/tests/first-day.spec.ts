@@ -104,8 +104,8 @@ test('an empty portal has a directory, servers and a first workflow within the d
       await dialog.getByLabel('Password').fill(lab('TEST_LDAP_BIND_PASSWORD'))
       await dialog.getByLabel('CA certificate').fill(file('TEST_LDAP_CA'))
     })
-    await connect(root, /Mails as files|file/i, 'mail', async (dialog) => {
-      await dialog.getByLabel('From').fill('Rondo <rondo@example.test>')
+    await connect(root, /Mail folder/, 'mail', async (dialog) => {
+      await dialog.getByLabel('Sender').fill('Rondo <rondo@example.test>')
     })
     await connect(root, /SSH/, 'servers', async (dialog) => {
       await dialog.getByLabel('Host', { exact: true }).fill('127.0.0.1')
