@@ -7,6 +7,7 @@ use domain::Clock;
 use identity::throttle;
 use service::Service;
 use store::Store;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -14,6 +15,8 @@ use tracing::warn;
 const PAUSE: Duration = Duration::from_mins(30);
 /// How often is looked whether the date of something has come.
 const DATES: Duration = Duration::from_mins(1);
+/// How often is looked whether a trigger is to look for what has come.
+const LOOKS: Duration = Duration::from_secs(2);
 /// How long the answer to a request with an idempotency key is kept.
 const ANSWERS: Duration = Duration::from_hours(48);
 /// How far limits look back at what has begun: the longest `limits.rate.per`.
@@ -77,6 +80,24 @@ pub(crate) async fn check_connections(service: Arc<Service>, stop: CancellationT
         tokio::select! {
             () = stop.cancelled() => return,
             () = service.check_due_connections() => {}
+        }
+    }
+}
+
+/// Looks for what has come to triggers that nobody calls, until told to stop. A few of these at once let no slow system keep the
+/// others waiting.
+pub(crate) async fn look_for_deliveries(service: Arc<Service>, stop: CancellationToken) {
+    let mut look = tokio::time::interval(LOOKS);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = look.tick() => {}
+        }
+        // A look that is cut off is made up for by whoever comes next.
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = service.look_for_deliveries() => {}
         }
     }
 }

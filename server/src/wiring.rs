@@ -253,6 +253,7 @@ impl Alone {
         unit.release_all_receivers().await?;
         unit.release_all_witnesses().await?;
         unit.release_archiving().await?;
+        unit.release_watches().await?;
         unit.commit().await
     }
 }

@@ -103,6 +103,32 @@ impl Typed {
     }
 }
 
+/// What a form says of where a trigger looks.
+#[cfg(feature = "ssr")]
+struct Place {
+    connection: String,
+    every: String,
+    bucket: String,
+    prefix: String,
+    pattern: String,
+    content: bool,
+    end: Option<domain::FileEnd>,
+    moved_to: String,
+}
+
+#[cfg(feature = "ssr")]
+impl Place {
+    /// None where the form does not ask.
+    fn watch(self) -> Option<domain::view::WatchView> {
+        let Self { connection, every, bucket, prefix, pattern, content, end, moved_to } = self;
+        let end = end?;
+        // What is no number is no time between two looks, either.
+        let every_seconds = every.trim().parse().unwrap_or_default();
+        let files = domain::view::FilesView { bucket, prefix, pattern, content, end, moved_to };
+        Some(domain::view::WatchView { connection, every_seconds, files: Some(files) })
+    }
+}
+
 /// Lets another system launch a workflow.
 #[server(protocol = Door, prefix = "/ui", endpoint = "create-trigger")]
 pub async fn create_trigger(
@@ -116,13 +142,22 @@ pub async fn create_trigger(
     #[server(default)] time: String,
     #[server(default)] id_header: String,
     #[server(default)] alert_end: Option<domain::AlertEnd>,
+    #[server(default)] connection: String,
+    #[server(default)] every: String,
+    #[server(default)] bucket: String,
+    #[server(default)] prefix: String,
+    #[server(default)] pattern: String,
+    #[server(default)] content: bool,
+    #[server(default)] end: Option<domain::FileEnd>,
+    #[server(default)] moved_to: String,
     #[server(default)] secret: String,
 ) -> Result<SavedTriggerView, AppError> {
     let (service, caller) = scope()?;
     let typed = Typed { signature, time, id_header, secret, new_secret: false };
     let signing = typed.signing();
+    let watch = Place { connection, every, bucket, prefix, pattern, content, end, moved_to }.watch();
     let (filter, secret) = (Some(filter), typed.secret());
-    let new = service::NewTrigger { workflow, mapping, filter, signing, alert_end, enabled: true, secret };
+    let new = service::NewTrigger { workflow, mapping, filter, signing, watch, alert_end, enabled: true, secret };
     let (namespace, name) = (subjects::namespace(&namespace)?, subjects::name(&name)?);
     let saved = service.create_trigger(&caller, namespace, name, kind, new).await?;
     if let Some(secret) = &saved.secret {
@@ -143,6 +178,14 @@ pub async fn update_trigger(
     #[server(default)] time: String,
     #[server(default)] id_header: String,
     #[server(default)] alert_end: Option<domain::AlertEnd>,
+    #[server(default)] connection: String,
+    #[server(default)] every: String,
+    #[server(default)] bucket: String,
+    #[server(default)] prefix: String,
+    #[server(default)] pattern: String,
+    #[server(default)] content: bool,
+    #[server(default)] end: Option<domain::FileEnd>,
+    #[server(default)] moved_to: String,
     #[server(default)] enabled: bool,
     #[server(default)] secret: String,
     #[server(default)] new_secret: bool,
@@ -150,8 +193,9 @@ pub async fn update_trigger(
     let (service, caller) = scope()?;
     let typed = Typed { signature, time, id_header, secret, new_secret };
     let signing = typed.signing();
+    let watch = Place { connection, every, bucket, prefix, pattern, content, end, moved_to }.watch();
     let (filter, secret) = (Some(filter), typed.secret());
-    let new = service::NewTrigger { workflow, mapping, filter, signing, alert_end, enabled, secret };
+    let new = service::NewTrigger { workflow, mapping, filter, signing, watch, alert_end, enabled, secret };
     let saved = service.update_trigger(&caller, subjects::trigger(&id)?, new).await?;
     if let Some(secret) = &saved.secret {
         keep_once("trigger", secret);
@@ -175,6 +219,7 @@ pub async fn keep_trigger_expressions(
         mapping,
         filter: Some(filter),
         signing: known.signing,
+        watch: None,
         alert_end: Some(known.alert_end),
         enabled: known.enabled,
         secret: service::TriggerSecret::Keep,

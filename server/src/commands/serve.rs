@@ -26,6 +26,8 @@ use crate::{
 
 /// How long requests under way are waited for when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How many places triggers look at, at once.
+const LOOKERS: usize = 3;
 /// Upper bounds of the buckets of request durations, in seconds.
 const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 
@@ -88,6 +90,9 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     tasks.spawn(housekeeping::check_connections(Arc::clone(&service), stop.clone()));
     tasks.spawn(housekeeping::index_controls(Arc::clone(&service), stop.clone()));
     tasks.spawn(housekeeping::forget_deliveries(Arc::clone(&service), stop.clone()));
+    for _ in 0..LOOKERS {
+        tasks.spawn(housekeeping::look_for_deliveries(Arc::clone(&service), stop.clone()));
+    }
     let (store, clock) = (Arc::clone(&foundation.store), Arc::clone(&foundation.clock));
     let kept = config.event_retention;
     tasks.spawn(housekeeping::keep_house(Arc::clone(&store), Arc::clone(&clock), kept, stop.clone()));

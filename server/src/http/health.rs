@@ -67,6 +67,7 @@ async fn measure(portal: &Portal) {
         measure_witnesses(portal).await?;
         measure_connections(portal).await?;
         measure_runners(portal).await?;
+        measure_watches(portal).await?;
         let failing = portal.service.archiving_failure().await?.is_some();
         metrics::gauge!("rondo_audit_archiving_failing").set(if failing { 1.0 } else { 0.0 });
         store::Result::Ok((runs, outbox))
@@ -108,6 +109,15 @@ async fn measure_connections(portal: &Portal) -> store::Result<()> {
     for (state, count) in portal.service.connections_now().await? {
         metrics::gauge!("rondo_connections", "state" => state.as_str()).set(count as f64);
     }
+    Ok(())
+}
+
+/// Whether the triggers that nobody calls can look for what has come.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 triggers are far away")]
+async fn measure_watches(portal: &Portal) -> store::Result<()> {
+    let (working, failing) = portal.service.watches_now().await?;
+    metrics::gauge!("rondo_trigger_watches", "state" => "working").set(working as f64);
+    metrics::gauge!("rondo_trigger_watches", "state" => "failing").set(failing as f64);
     Ok(())
 }
 
@@ -155,6 +165,7 @@ pub(crate) fn describe() {
     metrics::describe_gauge!("rondo_outbox", "Mails that wait, and mails that were given up");
     metrics::describe_gauge!("rondo_database_connections", "Connections by pool: held, and at most");
     metrics::describe_gauge!("rondo_connections", "Connections to other systems: working, failing, untested");
+    metrics::describe_gauge!("rondo_trigger_watches", "Triggers that look for what has come: working, failing");
     metrics::describe_gauge!("rondo_database_up", "1 while the database answers");
     metrics::describe_counter!("rondo_database_errors_total", "Failures to read the database for these metrics");
     metrics::describe_gauge!("rondo_audit_receiver_lag", "Entries of the audit log that a receiver does not have yet");

@@ -6,8 +6,8 @@ use std::{
 
 use domain::{
     AccessVerdict, AlertEnd, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult,
-    DelegationState, EmergencyState, ErrorCode, FileOutcome, MissedRuns, Operation, PolicySetState, Risk, Role,
-    RunStatus, RunnerState, RunnerTaskState, StageState, TaskStatus, Trigger, TriggerKind, TriggerOutcome,
+    DelegationState, EmergencyState, ErrorCode, FileEnd, FileOutcome, MissedRuns, Operation, PolicySetState, Risk,
+    Role, RunStatus, RunnerState, RunnerTaskState, StageState, TaskStatus, Trigger, TriggerKind, TriggerOutcome,
     VersionState, WaitsFor, view::ConnectionState,
 };
 use reqwest::Method;
@@ -95,7 +95,7 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("DecisionResult", on_the_wire(DecisionResult::ALL)),
         ("DelegationState", on_the_wire(DelegationState::ALL)),
         ("EmergencyState", on_the_wire(EmergencyState::ALL)),
-        ("FileOutcome", on_the_wire(FileOutcome::ALL)),
+        ("FileEnd", on_the_wire(FileEnd::ALL)),
         ("ErrorCode", on_the_wire(ErrorCode::ALL)),
         ("FileOutcome", on_the_wire(FileOutcome::ALL)),
         ("LineChange", json!(["kept", "added", "removed"])),

@@ -273,3 +273,83 @@ async fn prometheus_and_alertmanager_launch_one_run_for_what_is_down_and_end_it_
         runs["items"].as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap()).collect();
     assert_eq!(distinct.len(), 2);
 }
+
+/// What a request to the S3 service of the lab has to show: it believes anybody who shows something.
+const SOMEBODY: &str =
+    "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+
+/// Puts an object, or makes the bucket where there is no key.
+async fn put(server: &TestServer, place: &str, content: String) {
+    let put = server.client.put(place).header("authorization", SOMEBODY).timeout(Duration::from_secs(10));
+    assert_eq!(put.body(content).send().await.unwrap().status(), 200, "{place}");
+}
+
+#[tokio::test]
+async fn each_file_that_is_dropped_launches_one_run_whenever_the_server_is_killed() {
+    let Some(service) = setting("TEST_S3_URL") else { return };
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().file_name().unwrap().to_string_lossy().to_lowercase();
+    let bucket = format!("drops-{}", folder.replace(|letter: char| !letter.is_ascii_alphanumeric(), ""));
+    let first = TestServer::spawn(command(&data), data);
+    let (admin, operator) = (first.token("admin"), first.token("operator"));
+    put(&first, &format!("{service}/{bucket}"), String::new()).await;
+    let owner = json!({"kind": "user", "id": first.get("/me", &admin).await["id"]});
+    let connection = json!({
+        "name": "storage", "kind": "s3", "namespaces": ["incident"], "owner": owner, "settings": {
+            "endpoint": service, "region": "us-east-1", "accessKey": "AK", "secretKey": "secret of the storage",
+        },
+    });
+    let made = first.rest(Method::POST, "/connections", &admin).json(&connection).send().await.unwrap();
+    assert_eq!(made.status(), 201, "{}", made.text().await.unwrap());
+    let drops = json!({
+        "namespace": "incident", "name": "drops", "kind": "file-drop", "workflow": "note",
+        "mapping": "{number: .payload.content | tonumber}",
+        "watch": {
+            "connection": "storage", "everySeconds": 10,
+            "files": {"bucket": bucket, "prefix": "in/", "content": true, "end": "move", "movedTo": "done/"},
+        },
+    });
+    let made = first.rest(Method::POST, "/triggers", &admin).json(&drops).send().await.unwrap();
+    let (status, saved) = (made.status(), made.json::<Value>().await.unwrap());
+    assert_eq!(status, 201, "{saved}");
+    assert_eq!((&saved["secret"], &saved["trigger"]["address"]), (&Value::Null, &Value::Null));
+    let page = format!("/triggers/{}", saved["trigger"]["id"].as_str().unwrap());
+    until(&first, &page, &admin, |trigger| !trigger["looks"]["lookedAt"].is_null()).await;
+    let file = |number: usize| format!("{service}/{bucket}/in/{number}.txt");
+    for number in 0..30 {
+        put(&first, &file(number), number.to_string()).await;
+    }
+    let (mut data, _) = first.stop();
+
+    // Dies in the middle of the files, again and again.
+    for least in [1, 6, 12] {
+        let doomed = TestServer::spawn(command(&data), data);
+        until(&doomed, &page, &admin, |trigger| trigger["deliveries"].as_i64() >= Some(least)).await;
+        doomed.signal("KILL");
+        data = doomed.reap();
+    }
+
+    let server = TestServer::spawn(command(&data), data);
+    for number in 30..40 {
+        put(&server, &file(number), number.to_string()).await;
+    }
+    until(&server, &page, &admin, |trigger| trigger["deliveries"].as_i64() >= Some(40)).await;
+    let listed = async || {
+        let list = server.client.get(format!("{service}/{bucket}?list-type=2")).header("authorization", SOMEBODY);
+        list.send().await.unwrap().text().await.unwrap()
+    };
+    for _ in 0..600 {
+        if !listed().await.contains("<Key>in/") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let list = listed().await;
+    assert_eq!(list.matches("<Key>done/").count(), 40, "{list}");
+    assert!(!list.contains("<Key>in/"), "{list}");
+    assert_eq!(noted(&server, &operator).await, (0..40).collect::<Vec<_>>());
+    let trigger = server.get(&page, &admin).await;
+    assert_eq!((&trigger["deliveries"], &trigger["looks"]["trouble"]), (&json!(40), &Value::Null), "{trigger:#}");
+    let metrics = server.client.get(server.at("/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("rondo_trigger_watches{state=\"working\"} 1"), "{metrics}");
+}

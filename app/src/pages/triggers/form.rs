@@ -7,7 +7,7 @@ use domain::{
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
-use super::{full_name, in_address, kind_name, page::NewSecret};
+use super::{full_name, in_address, kind_name, page::NewSecret, watch};
 use crate::{
     api::triggers::{CreateTrigger, TRIGGERS, UpdateTrigger, trigger, trigger_href},
     components::{
@@ -23,14 +23,14 @@ use crate::{
 
 /// Whichever form it is.
 #[derive(Clone, Copy)]
-enum Forms {
+pub(super) enum Forms {
     New(Submission<CreateTrigger>),
     Change(Submission<UpdateTrigger>),
 }
 
 impl Forms {
     /// The message of a field.
-    fn error(self, pointer: &'static str) -> Signal<Option<String>> {
+    pub(super) fn error(self, pointer: &'static str) -> Signal<Option<String>> {
         match self {
             Self::New(submission) => submission.error(pointer),
             Self::Change(submission) => submission.error(pointer),
@@ -180,6 +180,7 @@ fn about(t: Texts, kind: TriggerKind) -> &'static str {
         TriggerKind::Github => t.about_github(),
         TriggerKind::Gitlab => t.about_gitlab(),
         TriggerKind::Alertmanager | TriggerKind::Grafana => t.about_alerts(),
+        TriggerKind::FileDrop => t.about_file_drop(),
     }
 }
 
@@ -200,6 +201,7 @@ fn fields(t: Texts, kind: TriggerKind, known: Option<&TriggerView>, forms: Forms
             maxlength=63_u32
             error=error("/workflow")
         />
+        {kind.looks().then(|| watch::fields(t, known.and_then(|known| known.watch.clone()), forms))}
         <Expression
             name="mapping"
             label=t.triggers.mapping()
@@ -217,6 +219,22 @@ fn fields(t: Texts, kind: TriggerKind, known: Option<&TriggerView>, forms: Forms
         />
         {(kind == TriggerKind::Webhook).then(|| signing(t, known.and_then(|known| known.signing.clone()), forms))}
         {kind.is_alerts().then(|| end(t, known.map_or(AlertEnd::Continue, |known| known.alert_end)))}
+        {(!kind.looks()).then(|| secret(t, changes, forms))}
+        {known
+            .map(|known| {
+                let (label, hint) = if kind.looks() {
+                    (t.triggers.looks_enabled(), t.triggers.looks_enabled_hint())
+                } else {
+                    (t.triggers.enabled(), t.triggers.enabled_hint())
+                };
+                view! { <Toggle name="enabled" label=label hint=hint checked=known.enabled/> }
+            })}
+        <p class="muted">{t.triggers.nobody_note()}</p>
+    }
+}
+
+fn secret(t: Texts, changes: bool, forms: Forms) -> AnyView {
+    view! {
         <TextField
             name="secret"
             label=t.triggers.secret()
@@ -224,14 +242,9 @@ fn fields(t: Texts, kind: TriggerKind, known: Option<&TriggerView>, forms: Forms
             hint=if changes { t.admin.secret_kept() } else { t.triggers.secret_hint() }
             optional=true
             autocomplete="off"
-            error=error("/secret")
+            error=forms.error("/secret")
         />
         {changes.then(|| view! { <Toggle name="new_secret" label=t.triggers.new_secret()/> })}
-        {known
-            .map(|known| {
-                view! { <Toggle name="enabled" label=t.triggers.enabled() hint=t.triggers.enabled_hint() checked=known.enabled/> }
-            })}
-        <p class="muted">{t.triggers.nobody_note()}</p>
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     api::triggers::{trigger_href, triggers},
-    components::{Badge, ButtonLook, Card, EmptyState, Glyph, LinkButton, Moment, PageHeader, Skeleton, load},
+    components::{Badge, ButtonLook, Card, EmptyState, Glyph, LinkButton, Moment, PageHeader, Skeleton, Tone, load},
     data::Data,
     i18n::use_texts,
     live::{Topic, use_live},
@@ -60,7 +60,10 @@ fn Line(trigger: TriggerView) -> impl IntoView {
             {run_link(t, last)}
         }
     });
-    let mark = if trigger.enabled {
+    let fails = trigger.looks.as_ref().is_some_and(|looks| looks.failing_since.is_some());
+    let mark = if trigger.enabled && fails {
+        Some(view! { <Badge tone=Tone::Danger glyph=Glyph::Octagon label=t.triggers.fails()/> })
+    } else if trigger.enabled {
         trigger.last.as_ref().map(|last| outcome_badge(t, last.outcome))
     } else {
         Some(view! { <Badge glyph=Glyph::Cross label=t.triggers.off()/> })

@@ -6,6 +6,7 @@ mod list;
 mod outcome;
 mod page;
 mod trial;
+mod watch;
 
 pub use delivery::DeliveryPage;
 pub use form::{EditTriggerPage, NewTriggerPage};
@@ -37,5 +38,6 @@ fn kind_name(t: Texts, kind: TriggerKind) -> &'static str {
         TriggerKind::Gitlab => t.kind_gitlab(),
         TriggerKind::Alertmanager => t.kind_alertmanager(),
         TriggerKind::Grafana => t.kind_grafana(),
+        TriggerKind::FileDrop => t.kind_file_drop(),
     }
 }

@@ -8,6 +8,7 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use super::{
     full_name, in_address, kind_name,
     outcome::{outcome_badge, outcome_name, run_link},
+    watch,
 };
 use crate::{
     api::triggers::{DeleteTrigger, TRIGGERS, TriggerData, trigger_href, trigger_with_deliveries},
@@ -48,6 +49,12 @@ pub fn TriggerPage() -> impl IntoView {
             let narrowed = outcome.with_untracked(|outcome| !outcome.is_empty());
             let (id, page, name) = (trigger.id.to_string(), trigger_href(trigger.id), full_name(&trigger));
             let items = facts(t, &trigger);
+            let trouble = watch::trouble(t, trigger.looks.as_ref());
+            let waits_for = if trigger.kind.looks() {
+                t.triggers.nothing_found_text()
+            } else {
+                t.triggers.nothing_delivered_text()
+            };
             let off = (!trigger.enabled).then(|| view! { <Badge glyph=Glyph::Cross label=t.triggers.off()/> });
             let buttons = buttons(t, &trigger, &page, &name);
             let deletes = trigger.actions.contains(&Operation::TriggerDelete);
@@ -60,8 +67,9 @@ pub fn TriggerPage() -> impl IntoView {
                     {buttons}
                 </PageHeader>
                 <div class="stack">
+                    {trouble}
                     <Card><DefinitionList items/></Card>
-                    <Deliveries page=deliveries trigger=page narrowed/>
+                    <Deliveries page=deliveries trigger=page narrowed waits_for/>
                 </div>
                 {deletes.then(|| view! { <Delete id name action=delete/> })}
             }
@@ -130,12 +138,17 @@ fn facts(t: Texts, trigger: &TriggerView) -> Vec<(String, AnyView)> {
     let t_ = t.triggers;
     let workflow = format!("{}/{}", trigger.namespace, trigger.workflow);
     let catalogue = format!("/catalogue/{workflow}");
-    let address = trigger.address.clone();
-    let mut items = vec![
-        (t_.address().to_owned(), view! { {code(address.clone())} " " <CopyButton text=address/> }),
+    let mut items = Vec::new();
+    if let Some(address) = trigger.address.clone() {
+        items.push((t_.address().to_owned(), view! { {code(address.clone())} " " <CopyButton text=address/> }));
+    }
+    if let Some(watch) = &trigger.watch {
+        items.extend(watch::facts(t, watch, trigger.looks.as_ref()));
+    }
+    items.extend([
         (t_.workflow().to_owned(), view! { <a href=catalogue><code>{workflow}</code></a> }),
         (t_.mapping().to_owned(), code(trigger.mapping.clone())),
-    ];
+    ]);
     if let Some(filter) = &trigger.filter {
         items.push((t_.filter().to_owned(), code(filter.clone())));
     }
@@ -160,7 +173,7 @@ fn facts(t: Texts, trigger: &TriggerView) -> Vec<(String, AnyView)> {
 }
 
 #[component]
-fn Deliveries(page: Page<DeliveryView>, trigger: String, narrowed: bool) -> impl IntoView {
+fn Deliveries(page: Page<DeliveryView>, trigger: String, narrowed: bool, waits_for: &'static str) -> impl IntoView {
     let t = use_texts();
     let all = view! { <FilterChip param="outcome" value="" label=t.triggers.all()/> };
     let chips: Vec<_> = TriggerOutcome::ALL
@@ -172,7 +185,7 @@ fn Deliveries(page: Page<DeliveryView>, trigger: String, narrowed: bool) -> impl
         let (title, text) = if narrowed {
             (t.triggers.none_such(), t.triggers.none_such_text())
         } else {
-            (t.triggers.nothing_delivered(), t.triggers.nothing_delivered_text())
+            (t.triggers.nothing_delivered(), waits_for)
         };
         view! { <EmptyState glyph=Glyph::Bolt title=title text=text/> }
     } else {

@@ -11,6 +11,7 @@ use workflow::{RunError, StandardError};
 use crate::{
     connection::{ConnectionKind, ResolvedConnection},
     egress::EgressPolicy,
+    watch::Source,
 };
 
 /// How long a call may take where neither the definition nor the engine says so.
@@ -52,6 +53,11 @@ pub trait Connector: Send + Sync {
     /// [`Connector::connection_kinds`].
     async fn check(&self, _connection: &ResolvedConnection) -> Vec<CheckStep> {
         Vec::new()
+    }
+
+    /// How triggers see what has come over its connections, where something can come.
+    fn source(&self) -> Option<&dyn Source> {
+        None
     }
 
     /// Which system a call with these arguments touches, for people. `with` may still hold expressions.

@@ -41,6 +41,7 @@ mod foresight;
 mod reference;
 mod registry;
 pub mod tls;
+pub mod watch;
 
 #[cfg(feature = "asyncapi")]
 pub mod asyncapi;

@@ -15,6 +15,7 @@ use crate::{
     CallContext, ConnectionKind, Connections, Connector, Failure, FunctionSpec, Outcome, Probe, Repetition, Request,
     ResolvedConnection, System, arguments,
     egress::{Egress, EgressPolicy},
+    watch::Source,
 };
 
 /// How long a connection test may take.
@@ -142,6 +143,12 @@ impl Registry {
     #[must_use]
     pub fn connection_kind(&self, name: &str) -> Option<&ConnectionKind> {
         self.kinds.get(name).map(|kind| &kind.kind)
+    }
+
+    /// How triggers see what has come over connections of a kind; none where nothing can come.
+    #[must_use]
+    pub fn source(&self, kind: &str) -> Option<&dyn Source> {
+        self.kinds.get(kind).and_then(|kind| kind.connector.source())
     }
 
     /// The JSON Schema of a kind's settings; `writeOnly: true` marks the secret ones.

@@ -9,6 +9,7 @@ mod operation;
 mod place;
 mod schema;
 mod settings;
+mod watch;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use crate::{
         plain::{Answered, Plain, Terms},
     },
     sigv4::Signer,
+    watch::Source,
 };
 use operation::{Asked, Operation};
 use settings::Settings;
@@ -232,6 +234,10 @@ impl Connector for S3Connector {
             }
         }
         steps.done()
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        Some(self)
     }
 
     fn describe(&self, with: &Value) -> System {

@@ -198,6 +198,8 @@ states! {
         Alertmanager = "alertmanager",
         /// The alerting of Grafana, likewise.
         Grafana = "grafana",
+        /// Nobody: files that are put into a bucket are looked for.
+        FileDrop = "file-drop",
     }
 }
 
@@ -206,6 +208,24 @@ impl TriggerKind {
     #[must_use]
     pub const fn is_alerts(self) -> bool {
         matches!(self, Self::Alertmanager | Self::Grafana)
+    }
+
+    /// Whether nobody calls: it looks for what has come itself.
+    #[must_use]
+    pub const fn looks(self) -> bool {
+        matches!(self, Self::FileDrop)
+    }
+}
+
+states! {
+    /// What becomes of a file that was delivered.
+    FileEnd {
+        /// It stays where it is.
+        Leave = "leave",
+        /// It gets a tag that says which trigger has delivered it.
+        Tag = "tag",
+        /// It goes under another prefix of its bucket.
+        Move = "move",
     }
 }
 

@@ -59,7 +59,9 @@ pub use policy::{
 pub use repository::RepositoryView;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
 pub use runner::{NewRunnerView, RunnerTaskView, RunnerView};
-pub use trigger::{DeliveryView, SavedTriggerView, SigningView, TriggerTrialView, TriggerView};
+pub use trigger::{
+    DeliveryView, FilesView, LooksView, SavedTriggerView, SigningView, TriggerTrialView, TriggerView, WatchView,
+};
 pub use value::{
     SpreadView, ValueBucket, ValueChoices, ValueClass, ValueFigures, ValueQuery, ValueRow, ValueTeam, ValueView,
 };

@@ -8,8 +8,10 @@ mod intake;
 mod mapping;
 mod mask;
 mod matter;
+mod place;
 mod proof;
 mod trial;
+mod watching;
 
 pub use intake::HookOutcome;
 pub use proof::HookCall;
@@ -20,13 +22,16 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{
     AlertEnd, ErrorCode, Name, Operation, Problem, TriggerId, TriggerKind, TriggerOutcome, UserId,
-    view::{DeliveryView, Page, SavedTriggerView, SigningView, TriggerView},
+    view::{DeliveryView, Page, SavedTriggerView, SigningView, TriggerView, WatchView},
 };
 use engine::{Topic, launch};
 use identity::random::Random;
 use policy::Resource;
 use serde_json::{Value, json};
-use store::triggers::{Delivery, Kept, Signing, Trigger};
+use store::{
+    triggers::{Delivery, Kept, Signing, Trigger},
+    watches::Watch,
+};
 
 use self::{mapping::Mapping, mask::masked};
 use crate::{
@@ -71,6 +76,8 @@ pub struct NewTrigger {
     pub filter: Option<String>,
     /// Of kind `webhook`, how calls are signed; none: as Standard Webhooks say, or as it is.
     pub signing: Option<SigningView>,
+    /// Of a kind that looks itself, where; none: as it is.
+    pub watch: Option<WatchView>,
     /// What becomes of a run when its alert is resolved.
     pub alert_end: Option<AlertEnd>,
     /// Whether it may be called.
@@ -85,6 +92,7 @@ struct Checked {
     mapping: String,
     filter: Option<String>,
     signing: Signing,
+    watch: Option<WatchView>,
 }
 
 fn target(trigger: &Trigger) -> Target {
@@ -110,13 +118,14 @@ fn place_of_payload(id: TriggerId) -> String {
 }
 
 /// What the audit log keeps of a trigger: never its secret.
-fn facts(trigger: &Trigger) -> Value {
+fn facts(trigger: &Trigger, watch: Option<&WatchView>) -> Value {
     json!({
         "kind": trigger.kind,
         "workflow": trigger.workflow,
         "mapping": trigger.mapping,
         "filter": trigger.filter,
         "signing": signing_view(trigger),
+        "watch": watch,
         "alertEnd": trigger.alert_end,
         "enabled": trigger.enabled,
     })
@@ -144,7 +153,12 @@ fn written(text: Option<&str>) -> Option<&str> {
 }
 
 impl NewTrigger {
-    fn checked(&self, kind: TriggerKind, known: Option<&Signing>) -> Result<Checked, Problem> {
+    fn checked(
+        &self,
+        kind: TriggerKind,
+        known: Option<&Signing>,
+        watched: Option<&WatchView>,
+    ) -> Result<Checked, Problem> {
         let mut errors = Vec::new();
         let workflow = self.workflow.trim().parse::<Name>();
         if workflow.is_err() {
@@ -178,13 +192,17 @@ impl NewTrigger {
             }
             _ => Signing::default(),
         };
-        if matches!(&self.secret, TriggerSecret::Set(secret) if !SECRET.contains(&secret.chars().count())) {
+        let watch = place::checked(kind, self.watch.as_ref(), watched, &mut errors);
+        if kind.looks() && !matches!(self.secret, TriggerSecret::Keep) {
+            let message = "nobody calls this trigger, so that it has no secret; leave it out";
+            errors.push(field("/secret", "kind", Value::Null, message));
+        } else if matches!(&self.secret, TriggerSecret::Set(secret) if !SECRET.contains(&secret.chars().count())) {
             let message = "the secret has 16 to 500 characters; leave it empty to have one made";
             errors.push(field("/secret", "minLength", json!(SECRET.start()), message));
         }
         all_right(errors)?;
         let workflow = workflow.map_err(|_| Problem::new(ErrorCode::InvalidInput))?;
-        Ok(Checked { workflow, mapping, filter, signing })
+        Ok(Checked { workflow, mapping, filter, signing, watch })
     }
 }
 
@@ -221,11 +239,16 @@ impl Service {
         let id = TriggerId::new(self.ids());
         let target = named(id, &namespace, &name);
         gate.authorize(&Resource::trigger(&namespace, &name), &target).await?;
-        let checked = new.checked(kind, None)?;
+        let checked = new.checked(kind, None, None)?;
         let (secret, made) = match new.secret {
             TriggerSecret::Set(text) => (text, None),
             TriggerSecret::Keep | TriggerSecret::Make => self.made_secret(kind),
         };
+        // Nobody learns the secret of a trigger that nobody calls.
+        let made = made.filter(|_| !kind.looks());
+        if let Some(watch) = &checked.watch {
+            place::check_connection(&mut gate, kind, &namespace, watch).await?;
+        }
         let trigger = Trigger {
             id,
             namespace,
@@ -254,7 +277,10 @@ impl Service {
             );
             return Err(Problem::new(ErrorCode::Conflict).with_detail(detail));
         }
-        let after = facts(&trigger);
+        if let Some(watch) = &checked.watch {
+            gate.unit.put_watch(&place::row(id, watch, gate.now)).await.or_problem()?;
+        }
+        let after = facts(&trigger, checked.watch.as_ref());
         let view = self.trigger_view(&mut gate, caller, trigger).await?;
         gate.finish(&target, json!({"before": null, "after": after})).await?;
         self.parts.live.changed(Topic::Triggers);
@@ -269,7 +295,12 @@ impl Service {
         new: NewTrigger,
     ) -> Result<SavedTriggerView, Problem> {
         let (mut gate, before) = self.enter_trigger(caller, Operation::TriggerUpdate, id).await?;
-        let checked = new.checked(before.kind, Some(&before.signing))?;
+        let watched = gate.unit.watch(id).await.or_problem()?;
+        let known = watched.clone().map(place::views).transpose()?.map(|(known, _)| known);
+        let checked = new.checked(before.kind, Some(&before.signing), known.as_ref())?;
+        if let Some(watch) = checked.watch.as_ref().filter(|watch| known.as_ref() != Some(watch)) {
+            place::check_connection(&mut gate, before.kind, &before.namespace, watch).await?;
+        }
         let (secret, made) = match new.secret {
             TriggerSecret::Keep => (None, None),
             TriggerSecret::Set(text) => (Some(text), None),
@@ -299,8 +330,12 @@ impl Service {
             check_workflow(&mut gate, &trigger).await?;
         }
         gate.unit.update_trigger(&trigger).await.or_problem()?;
+        if let (Some(watch), Some(row)) = (&checked.watch, watched) {
+            look_anew(&mut gate, row, watch).await?;
+        }
         let target = target(&trigger);
-        let detail = json!({"before": facts(&before), "after": facts(&trigger), "newSecret": replaced});
+        let (before, after) = (facts(&before, known.as_ref()), facts(&trigger, checked.watch.as_ref()));
+        let detail = json!({"before": before, "after": after, "newSecret": replaced});
         let view = self.trigger_view(&mut gate, caller, trigger).await?;
         gate.finish(&target, detail).await?;
         self.parts.live.changed(Topic::Triggers);
@@ -310,8 +345,10 @@ impl Service {
     /// Deletes a trigger, with what was delivered to it. The runs that it has launched go on.
     pub async fn delete_trigger(&self, caller: &Caller, id: TriggerId) -> Result<(), Problem> {
         let (mut gate, trigger) = self.enter_trigger(caller, Operation::TriggerDelete, id).await?;
+        let watched = gate.unit.watch(id).await.or_problem()?.map(place::views).transpose()?;
+        let before = facts(&trigger, watched.as_ref().map(|(watch, _)| watch));
         gate.unit.delete_trigger(id).await.or_problem()?;
-        gate.finish(&target(&trigger), json!({"before": facts(&trigger), "after": null})).await?;
+        gate.finish(&target(&trigger), json!({"before": before, "after": null})).await?;
         self.parts.live.changed(Topic::Triggers);
         Ok(())
     }
@@ -413,6 +450,8 @@ impl Service {
         trigger: Trigger,
     ) -> Result<TriggerView, Problem> {
         let last = gate.unit.list_deliveries(trigger.id, None, None, 1).await.or_problem()?.pop();
+        let watched = gate.unit.watch(trigger.id).await.or_problem()?;
+        let (watch, looks) = watched.map(place::views).transpose()?.unzip();
         let people = [Some(trigger.changed_by), last.as_ref().and_then(|last| last.replay).map(|(_, by)| by)];
         let people = People::load(gate.unit.as_mut(), people.into_iter().flatten()).await.or_problem()?;
         let resource = resource(&trigger);
@@ -420,8 +459,10 @@ impl Service {
         let actions =
             [Operation::TriggerTry, Operation::TriggerReplay, Operation::TriggerUpdate, Operation::TriggerDelete];
         Ok(TriggerView {
-            address: format!("{}/hooks/{}", self.parts.base_url, trigger.place),
+            address: (!trigger.kind.looks()).then(|| format!("{}/hooks/{}", self.parts.base_url, trigger.place)),
             signing: signing_view(&trigger),
+            watch,
+            looks,
             last: last.map(|last| delivery_view(last, &people)),
             changed_by: people.get(trigger.changed_by),
             actions: actions
@@ -457,6 +498,18 @@ async fn check_workflow(gate: &mut Gate<'_>, trigger: &Trigger) -> Result<(), Pr
     }
     let message = format!("{} has no published workflow of this name", trigger.namespace);
     all_right(vec![field("/workflow", "workflow", Value::Null, &message)])
+}
+
+/// Has a trigger look at once as it is to from now on; at another place, it begins anew.
+async fn look_anew(gate: &mut Gate<'_>, before: Watch, watch: &WatchView) -> Result<(), Problem> {
+    let after = place::row(before.trigger, watch, gate.now);
+    let after = if place::is_elsewhere(&before, &after) {
+        gate.unit.forget_items(before.trigger).await.or_problem()?;
+        after
+    } else {
+        Watch { place: after.place, pause: after.pause, due_at: gate.now, ..before }
+    };
+    gate.unit.put_watch(&after).await.or_problem()
 }
 
 fn not_kept() -> Problem {

@@ -51,6 +51,7 @@ pub(crate) const ALL: &[Migration] = &[
     migration!(35, "connection_checks", "0035_connection_checks.sql"),
     migration!(36, "runners", "0036_runners.sql"),
     migration!(37, "triggers", "0037_triggers.sql"),
+    migration!(38, "watches", "0038_watches.sql"),
 ];
 
 #[cfg(test)]

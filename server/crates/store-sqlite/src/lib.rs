@@ -118,6 +118,8 @@ mod users;
 mod value;
 #[path = "../../store/sql/visibility.rs"]
 mod visibility;
+#[path = "../../store/sql/watches.rs"]
+mod watches;
 #[path = "../../store/sql/witnesses.rs"]
 mod witnesses;
 #[path = "../../store/sql/workflows.rs"]

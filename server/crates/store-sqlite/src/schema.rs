@@ -46,6 +46,7 @@ pub(crate) const MAIN: &[Migration] = &[
     migration!(35, "connection_checks", "0035_connection_checks.sql"),
     migration!(36, "runners", "0036_runners.sql"),
     migration!(37, "triggers", "0037_triggers.sql"),
+    migration!(38, "watches", "0038_watches.sql"),
 ];
 
 /// Of the file of task logs.
@@ -82,6 +83,6 @@ mod tests {
     fn migrations_are_numbered_from_one() {
         let mut numbers: Vec<_> = MAIN.iter().chain(LOGS).map(|migration| migration.number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=37).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=38).collect::<Vec<_>>());
     }
 }

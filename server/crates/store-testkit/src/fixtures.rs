@@ -28,6 +28,7 @@ use store::{
     sessions::Session,
     triggers::{Delivery, Signing, Trigger},
     users::User,
+    watches::Watch,
     witnesses::Cosignature,
     workflows::{VersionState, WorkflowVersion},
 };
@@ -664,6 +665,21 @@ pub fn trigger(number: u128, name: &str) -> Trigger {
         deliveries: 0,
         changed_by: user_id(1),
         changed_at: at(0),
+    }
+}
+
+/// Where that trigger looks, if it is one that looks.
+#[must_use]
+pub fn watch(trigger: u128) -> Watch {
+    Watch {
+        trigger: trigger_id(trigger),
+        connection: "storage".to_owned(),
+        place: r#"{"bucket":"incoming"}"#.to_owned(),
+        pause: 60,
+        due_at: at(0),
+        progress: None,
+        looked_at: None,
+        trouble: None,
     }
 }
 

@@ -66,6 +66,7 @@ pub mod settings;
 pub mod triggers;
 pub mod users;
 pub mod value;
+pub mod watches;
 pub mod witnesses;
 pub mod workflows;
 
@@ -167,6 +168,7 @@ pub trait UnitOfWork:
     + triggers::Triggers
     + users::Users
     + value::Value
+    + watches::Watches
     + witnesses::Witnesses
     + workflows::Workflows
     + Send

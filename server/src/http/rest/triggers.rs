@@ -1,9 +1,9 @@
-//! Triggers: what other systems call to have runs launched. Where they call is [`crate::http::hooks`].
+//! Triggers: what other systems call, or leave something for, to have runs launched. Where they call is [`crate::http::hooks`].
 
 use axum::{Json, extract::State, http::StatusCode};
 use domain::{
     AlertEnd, ErrorCode, Name, Problem, TriggerId, TriggerKind, TriggerOutcome,
-    view::{DeliveryView, Page, SavedTriggerView, SigningView, TriggerTrialView, TriggerView},
+    view::{DeliveryView, Page, SavedTriggerView, SigningView, TriggerTrialView, TriggerView, WatchView},
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -64,6 +64,9 @@ struct TriggerSettings {
     /// Of kind `webhook`, how calls are signed; absent: as Standard Webhooks say, or as it is.
     #[serde(default)]
     signing: Option<SigningView>,
+    /// Of a kind that nobody calls, where it looks; absent: as it is.
+    #[serde(default)]
+    watch: Option<WatchView>,
     /// What becomes of a run when its alert is resolved.
     #[serde(default)]
     alert_end: Option<AlertEnd>,
@@ -89,8 +92,8 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TriggerSecret, D
 
 impl From<TriggerSettings> for NewTrigger {
     fn from(settings: TriggerSettings) -> Self {
-        let TriggerSettings { workflow, mapping, filter, signing, alert_end, enabled, secret } = settings;
-        Self { workflow, mapping, filter, signing, alert_end, enabled, secret }
+        let TriggerSettings { workflow, mapping, filter, signing, watch, alert_end, enabled, secret } = settings;
+        Self { workflow, mapping, filter, signing, watch, alert_end, enabled, secret }
     }
 }
 
@@ -119,6 +122,9 @@ struct TriggerToCreate {
     /// Of kind `webhook`, how calls are signed; absent: as Standard Webhooks say, or as it is.
     #[serde(default)]
     signing: Option<SigningView>,
+    /// Of a kind that nobody calls, where it looks; absent: as it is.
+    #[serde(default)]
+    watch: Option<WatchView>,
     /// What becomes of a run when its alert is resolved.
     #[serde(default)]
     alert_end: Option<AlertEnd>,
@@ -142,9 +148,20 @@ async fn create(
     SignedIn(caller): SignedIn,
     Sent(asked): Sent<TriggerToCreate>,
 ) -> Answer<Created<SavedTriggerView>> {
-    let TriggerToCreate { namespace, name, kind, workflow, mapping, filter, signing, alert_end, enabled, secret } =
-        asked;
-    let new = NewTrigger { workflow, mapping, filter, signing, alert_end, enabled, secret };
+    let TriggerToCreate {
+        namespace,
+        name,
+        kind,
+        workflow,
+        mapping,
+        filter,
+        signing,
+        watch,
+        alert_end,
+        enabled,
+        secret,
+    } = asked;
+    let new = NewTrigger { workflow, mapping, filter, signing, watch, alert_end, enabled, secret };
     let saved = portal.service.create_trigger(&caller, namespace, name, kind, new).await?;
     Ok(Created(format!("/triggers/{}", saved.trigger.id), saved))
 }

@@ -25,6 +25,10 @@ use crate::{
 /// So much of what a service says for itself stands in an error.
 const EXCERPT: usize = 300;
 
+/// How long an answer may take while somebody looks for what has come.
+#[cfg(feature = "s3")]
+const LOOK_LIMIT: Duration = Duration::from_secs(20);
+
 /// A request that is ready to be sent.
 pub(crate) struct Plain {
     pub(crate) method: Method,
@@ -95,6 +99,12 @@ impl<'a> Terms<'a> {
     /// The terms of a connection test.
     pub(crate) fn of_check(tls: &'a TlsSettings) -> Self {
         Self { egress: None, tls: Some(tls), socket: None, repeatable: true, limit: CONNECT_LIMIT }
+    }
+
+    /// The terms of looking for what has come.
+    #[cfg(feature = "s3")]
+    pub(crate) fn of_look(egress: &'a Arc<EgressPolicy>, tls: &'a TlsSettings) -> Self {
+        Self { egress: Some(egress), tls: Some(tls), socket: None, repeatable: true, limit: LOOK_LIMIT }
     }
 
     /// It may have happened: nothing is known of it.

@@ -30,6 +30,7 @@ mod openapi;
 mod proxy;
 mod registry;
 mod s3;
+mod s3_watch;
 mod scim;
 mod shipped;
 mod smtp;

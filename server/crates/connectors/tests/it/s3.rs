@@ -11,7 +11,7 @@ use crate::{
     support::{Bench, done, failed_step, permanent, service},
 };
 
-fn settings(endpoint: &str) -> Value {
+pub(crate) fn settings(endpoint: &str) -> Value {
     json!({"region": "us-east-1", "accessKey": "AKTEST", "secretKey": SECRET, "endpoint": endpoint})
 }
 
@@ -22,7 +22,7 @@ fn with(operation: &str, more: Value) -> Value {
 }
 
 /// A bench with a connection to moto, and a bucket of this test's own.
-async fn moto() -> Option<(Bench, String, String)> {
+pub(crate) async fn moto() -> Option<(Bench, String, String)> {
     let [url] = service(&["TEST_S3_URL"])?.try_into().ok()?;
     let bench = Bench::new().await;
     let folder = bench.folder.path().file_name().unwrap().to_string_lossy().to_lowercase();

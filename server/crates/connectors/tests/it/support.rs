@@ -33,6 +33,7 @@ use connectors::{
     ssh::SshConnector,
     ticket::TicketConnector,
     wait_for::WaitForConnector,
+    watch::Look,
 };
 use domain::{Clock as _, ConnectionId, Ids as _, Name, RunId, view::ConnectionCheck};
 use identity::{
@@ -180,6 +181,18 @@ impl Bench {
         let row = self.connection_row(ConnectionId::new(&*self.ids), "tested", kind, &settings, &json!(["*"]));
         let connection = connectors::ResolvedConnection::open(&row, &self.vault).unwrap();
         self.registry.check(&connection, WallClock.now()).await
+    }
+
+    /// A stored connection with its secret opened.
+    pub(crate) async fn resolved(&self, name: &str, kind: &str) -> connectors::ResolvedConnection {
+        let namespace: Name = "tests".parse().unwrap();
+        self.connections.resolve(name, &[kind], &namespace).await.unwrap()
+    }
+
+    /// A look over a connection, as the trigger `tests/it` of its namespace has it.
+    pub(crate) fn look<'a>(&self, connection: &'a connectors::ResolvedConnection, place: &'a Value) -> Look<'a> {
+        let egress = self.egress.of(&"tests".parse().unwrap());
+        Look { connection, place, egress, by: "tests/it" }
     }
 
     pub(crate) fn context(&self, key: &str) -> CallContext {

@@ -2,9 +2,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Person;
-use crate::{AlertEnd, FieldError, Name, Operation, RunId, Timestamp, TriggerId, TriggerKind, TriggerOutcome};
+use crate::{AlertEnd, FieldError, FileEnd, Name, Operation, RunId, Timestamp, TriggerId, TriggerKind, TriggerOutcome};
 
-/// What another system calls to have runs of a workflow launched. Never its secret.
+/// What another system calls, or leaves something for, to have runs of a workflow launched. Never its secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -17,8 +17,9 @@ pub struct TriggerView {
     pub name: Name,
     /// Who calls it, and so how a call is proven.
     pub kind: TriggerKind,
-    /// The address that is called.
-    pub address: String,
+    /// The address that is called; absent: nobody calls, it looks itself.
+    #[serde(default)]
+    pub address: Option<String>,
     /// The workflow of the namespace that it launches: the launchable version at the time of the call.
     pub workflow: Name,
     /// The expression that makes the input of what was delivered.
@@ -29,6 +30,12 @@ pub struct TriggerView {
     /// Of kind `webhook`: how calls are signed.
     #[serde(default)]
     pub signing: Option<SigningView>,
+    /// Of a kind that looks itself: where.
+    #[serde(default)]
+    pub watch: Option<WatchView>,
+    /// How that goes.
+    #[serde(default)]
+    pub looks: Option<LooksView>,
     /// What becomes of a run when its alert is resolved.
     pub alert_end: AlertEnd,
     /// Whether it may be called.
@@ -59,6 +66,69 @@ pub struct SigningView {
     /// With what tells the delivery from every other; absent: the signature does.
     #[serde(default)]
     pub id: Option<String>,
+}
+
+/// Where a trigger looks that nobody calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WatchView {
+    /// The name of the connection over which it looks.
+    pub connection: String,
+    /// Seconds between two looks, 10 to 86,400; 60 unless told.
+    #[serde(default = "a_minute")]
+    pub every_seconds: u32,
+    /// Of kind `file-drop`: which files.
+    #[serde(default)]
+    pub files: Option<FilesView>,
+}
+
+const fn a_minute() -> u32 {
+    60
+}
+
+/// The files that a trigger looks for, and what becomes of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FilesView {
+    /// The bucket.
+    pub bucket: String,
+    /// What their keys begin with; empty: anything.
+    #[serde(default)]
+    pub prefix: String,
+    /// What the rest of a key must look like, `*` for any letters and `?` for one; empty: anything.
+    #[serde(default)]
+    pub pattern: String,
+    /// Whether what is in a file is delivered, too: of text up to 32 KiB.
+    #[serde(default)]
+    pub content: bool,
+    /// What becomes of a file once it is delivered.
+    #[serde(default = "leave")]
+    pub end: FileEnd,
+    /// Under which prefix of the bucket it goes where it is to be moved.
+    #[serde(default)]
+    pub moved_to: String,
+}
+
+const fn leave() -> FileEnd {
+    FileEnd::Leave
+}
+
+/// How the looks of a trigger go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LooksView {
+    /// When it looked last; absent: not yet. What is there at the first look is left alone.
+    #[serde(default)]
+    pub looked_at: Option<Timestamp>,
+    /// Since when it cannot do what it should.
+    #[serde(default)]
+    pub failing_since: Option<Timestamp>,
+    /// Why, in words.
+    #[serde(default)]
+    pub trouble: Option<String>,
 }
 
 /// A trigger as it was kept, and its secret where that was made for it.

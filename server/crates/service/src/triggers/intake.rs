@@ -69,8 +69,8 @@ pub struct HookOutcome {
 
 /// What is to be done once the unit is durable, and what is entered in the audit log before.
 #[derive(Default)]
-struct Done {
-    entries: Vec<Entry>,
+pub(super) struct Done {
+    pub(super) entries: Vec<Entry>,
     woken: BTreeSet<RunId>,
     schedules: bool,
     told: BTreeSet<UserId>,
@@ -98,16 +98,16 @@ impl Verdict {
 }
 
 /// A delivery on its way through.
-struct Passage<'a> {
-    trigger: &'a Trigger,
+pub(super) struct Passage<'a> {
+    pub(super) trigger: &'a Trigger,
     /// The number that it has.
-    number: i64,
-    matter: &'a Matter,
+    pub(super) number: i64,
+    pub(super) matter: &'a Matter,
     /// Who has it worked on once more.
-    replayed_by: Option<UserId>,
+    pub(super) replayed_by: Option<UserId>,
     /// If it came before: how often it came again, and what became of it then.
-    earlier: Option<(u32, TriggerOutcome)>,
-    now: Timestamp,
+    pub(super) earlier: Option<(u32, TriggerOutcome)>,
+    pub(super) now: Timestamp,
 }
 
 impl Passage<'_> {
@@ -162,7 +162,7 @@ impl Service {
         let secret = self.parts.vault.unseal(&place_of_secret(trigger.id), &trigger.sealed_secret);
         let secret = secret.map_err(|cause| internal("the secret of a trigger cannot be opened", &cause))?;
         let proven = proof::holds(trigger.kind, &trigger.signing, secret.expose(), call);
-        if trigger.enabled && proven { Ok(trigger) } else { Err(not_found()) }
+        if trigger.enabled && proven && !trigger.kind.looks() { Ok(trigger) } else { Err(not_found()) }
     }
 
     async fn accept(&self, proven: &Trigger, matters: &[Matter]) -> Result<Vec<HookOutcome>, Problem> {
@@ -194,7 +194,7 @@ impl Service {
         Ok(outcomes)
     }
 
-    fn afterwards(&self, done: &Done) {
+    pub(super) fn afterwards(&self, done: &Done) {
         for run in &done.woken {
             self.wake(*run);
         }
@@ -208,7 +208,7 @@ impl Service {
     }
 
     /// Works on a delivery and keeps it. `replay` is the one that it repeats, and who wants that.
-    async fn deliver(
+    pub(super) async fn deliver(
         &self,
         unit: &mut dyn UnitOfWork,
         passage: &Passage<'_>,

@@ -156,7 +156,7 @@ fn key_of(trigger: &Trigger, call: &HookCall) -> String {
         TriggerKind::Webhook => trigger.signing.id.as_deref().and_then(header),
         TriggerKind::Github => header("x-github-delivery"),
         TriggerKind::Gitlab => header("idempotency-key").or_else(|| header("x-gitlab-event-uuid")),
-        TriggerKind::Alertmanager | TriggerKind::Grafana => None,
+        TriggerKind::Alertmanager | TriggerKind::Grafana | TriggerKind::FileDrop => None,
     };
     let signed = || proof::signed_text(trigger.kind, &trigger.signing, call);
     said.map_or_else(|| format!("sha256/{}", digest(signed().as_deref().unwrap_or(call.body()))), bounded)

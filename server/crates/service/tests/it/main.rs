@@ -43,4 +43,5 @@ mod sign_in;
 mod stages;
 mod triggers;
 mod value;
+mod watching;
 mod witnesses;

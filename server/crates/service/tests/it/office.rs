@@ -27,7 +27,7 @@ use store_sqlite::SqliteStore;
 use testkit::{CountedIds, SeededRandom, WallClock};
 use workflow::ResourceResolver;
 
-use crate::{ledger::Drawer, repositories::ScriptedBranches, retention::Shelf};
+use crate::{ledger::Drawer, repositories::ScriptedBranches, retention::Shelf, watching::Dropped};
 
 /// How long a test waits for a condition before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,6 +48,8 @@ pub(crate) struct Office {
     pub(crate) vault: Arc<Vault>,
     /// What repositories have, as tests say.
     pub(crate) branches: Arc<ScriptedBranches>,
+    /// What is in the bucket of connections of kind `s3`.
+    pub(crate) dropped: Arc<Dropped>,
     /// Where the last checkpoint of the audit log is kept.
     pub(crate) drawer: Arc<Drawer>,
     /// Where entries of the audit log are archived.
@@ -143,7 +145,13 @@ impl Office {
                 recorder: Arc::new(NoRecorder),
             },
         );
-        let connectors = Registry::new(vec![Arc::new(HttpConnector::over(http)), Arc::new(people), Arc::new(mail)]);
+        let dropped = Arc::new(Dropped::default());
+        let connectors = Registry::new(vec![
+            Arc::new(HttpConnector::over(http)),
+            Arc::new(people),
+            Arc::new(mail),
+            Arc::<Dropped>::clone(&dropped),
+        ]);
         let mut connectors = connectors.unwrap();
         connectors.allow(engine::CAPABILITIES);
         let fenced = Narrowed { namespace: "fenced".parse().unwrap(), only: vec!["10.0.0.0/8".parse().unwrap()] };
@@ -205,6 +213,7 @@ impl Office {
             clock,
             vault,
             branches,
+            dropped,
             drawer,
             shelf,
             directory,

@@ -129,7 +129,7 @@ impl Hooked {
     }
 
     fn place(&self) -> String {
-        self.trigger.trigger.address.rsplit('/').next().unwrap().to_owned()
+        self.trigger.trigger.address.as_deref().unwrap().rsplit('/').next().unwrap().to_owned()
     }
 
     async fn send(&self, call: &HookCall) -> Vec<HookOutcome> {
@@ -168,7 +168,7 @@ pub(crate) async fn delivered(office: &Office, unique: &str) -> TriggerId {
     let new = new_trigger("onboard-employee");
     let created = office.service.create_trigger(&admin, name("identity"), name(unique), TriggerKind::Github, new).await;
     let trigger = created.unwrap().trigger;
-    let place = trigger.address.rsplit('/').next().unwrap();
+    let place = trigger.address.as_deref().unwrap().rsplit('/').next().unwrap();
     office.service.receive_hook(place, &push("1", &json!({}))).await.unwrap();
     trigger.id
 }

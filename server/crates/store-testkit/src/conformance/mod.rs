@@ -29,6 +29,7 @@ mod triggers;
 mod units;
 mod users;
 mod value;
+mod watches;
 mod witnesses;
 mod workflows;
 
@@ -195,6 +196,10 @@ cases! { $;
         of_two_units_one_delivers_to_a_trigger_at_a_time,
         old_and_many_deliveries_are_forgotten,
         an_alert_is_known_by_its_fingerprint;
+    watches:
+        where_a_trigger_looks_is_stored_whole_and_goes_with_it,
+        one_node_at_a_time_looks_and_only_where_the_trigger_is_on,
+        what_was_noted_is_known_until_it_is_forgotten;
     receivers:
         a_receiver_begins_where_it_is_told_and_never_goes_back,
         a_receiver_is_failing_until_it_takes_something,

@@ -187,8 +187,10 @@ pub(super) async fn all_policies(unit: &mut dyn UnitOfWork) -> Vec<String> {
     all.extend(unit.list_audit_holds().await.unwrap().into_iter().map(shown));
     all.push(shown(unit.archiving().await.unwrap()));
     for trigger in unit.list_triggers().await.unwrap() {
-        all.push(shown((unit.list_deliveries(trigger.id, None, None, 100_000).await.unwrap(), trigger)));
+        let items = unit.noted_items(trigger.id).await.unwrap();
+        all.push(shown((unit.list_deliveries(trigger.id, None, None, 100_000).await.unwrap(), items, trigger)));
     }
+    all.extend(unit.list_watches().await.unwrap().into_iter().map(shown));
     all.extend(unit.list_runners().await.unwrap().into_iter().map(shown));
     all.extend(unit.open_runner_tasks().await.unwrap().into_iter().map(shown));
     all

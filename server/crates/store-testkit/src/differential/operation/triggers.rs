@@ -4,10 +4,11 @@ use domain::TriggerOutcome;
 use store::{
     Result, UnitOfWork,
     triggers::{Alert, Kept},
+    watches::Noted,
 };
 
 use super::{Operation, pick, shown};
-use crate::fixtures::{delivery, run_id, trigger, trigger_id, user_id};
+use crate::fixtures::{delivery, run_id, trigger, trigger_id, user_id, watch};
 
 const NAMES: &[&str] = &["alerts", "pushes"];
 const KEYS: &[&str] = &["a", "A", "ä", "a b"];
@@ -21,7 +22,7 @@ impl Operation {
         named.changed_at = self.time;
         named.filter = self.flag.then(|| self.text.to_owned());
         named.enabled = self.flag;
-        Ok(match self.c % 10 {
+        Ok(match self.c % 15 {
             0 | 1 => shown(unit.insert_trigger(&named).await?),
             2 => shown((unit.update_trigger(&named).await?, unit.trigger(id).await?)),
             3 if self.flag => shown(unit.delete_trigger(id).await?),
@@ -54,6 +55,34 @@ impl Operation {
                 };
                 unit.put_trigger_alert(&alert).await?;
                 shown(unit.trigger_alert(id, pick(KEYS, self.b)).await?)
+            }
+            9 | 10 => {
+                let mut placed = watch(self.a % 3);
+                placed.connection = pick(NAMES, self.b).to_owned();
+                placed.due_at = self.time;
+                placed.progress = self.flag.then(|| self.text.to_owned());
+                placed.looked_at = self.flag.then_some(self.time);
+                placed.trouble = self.flag.then(|| (self.time, self.text.to_owned()));
+                unit.put_watch(&placed).await?;
+                shown(unit.watch(id).await?)
+            }
+            11 => {
+                let due = unit.watches_due(self.time, self.limit).await?;
+                shown((due, unit.take_watch(id, self.time, self.time + Duration::from_secs(5)).await?))
+            }
+            12 if self.flag => {
+                let forgotten = unit.forget_item(id, pick(KEYS, self.b)).await?;
+                shown((forgotten, unit.noted_items(id).await?))
+            }
+            12 => {
+                unit.forget_items(id).await?;
+                unit.release_watches().await?;
+                shown(unit.noted_item(id, pick(KEYS, self.b)).await?)
+            }
+            13 => {
+                let noted = Noted { item: pick(KEYS, self.b).to_owned(), settled: self.flag };
+                unit.note_item(id, &noted).await?;
+                shown(unit.noted_items(id).await?)
             }
             _ => {
                 let kept = Kept { time: Duration::from_secs(20), number: 1, spared: Duration::from_secs(5) };
