@@ -21,6 +21,7 @@ use connectors::{
     git::{self, GitConnector},
     grpc::GrpcConnector,
     http::{Http, HttpConnector},
+    imap::ImapConnector,
     kubernetes::{self, KubernetesConnector},
     mcp::McpConnector,
     messaging::{self, MessagingConnector},
@@ -347,6 +348,7 @@ fn registry(
     connectors.push(Arc::new(DnsConnector::new(Arc::clone(&policy), clock)));
     connectors.push(Arc::new(DirectoryConnector::new(Arc::clone(http), portal)));
     connectors.push(Arc::new(MessagingConnector::new(Arc::clone(&policy), Arc::new(SystemIds))));
+    connectors.push(Arc::new(ImapConnector::new(Arc::clone(&policy))));
     connectors.push(Arc::new(SmtpConnector::new(Arc::clone(&policy), folders.mails)));
     connectors.push(Arc::new(SshConnector::new(Arc::clone(&policy))));
     connectors.push(Arc::new(SqlConnector::new(policy, folders.sqlite)));

@@ -113,6 +113,10 @@ struct Place {
     pattern: String,
     content: bool,
     end: Option<domain::FileEnd>,
+    folder: String,
+    senders: String,
+    subject: String,
+    mail_end: Option<domain::MailEnd>,
     moved_to: String,
 }
 
@@ -120,12 +124,23 @@ struct Place {
 impl Place {
     /// None where the form does not ask.
     fn watch(self) -> Option<domain::view::WatchView> {
-        let Self { connection, every, bucket, prefix, pattern, content, end, moved_to } = self;
-        let end = end?;
+        let Self { connection, every, bucket, prefix, pattern, content, end, moved_to, .. } = self;
+        let Self { folder, senders, subject, mail_end, .. } = self;
         // What is no number is no time between two looks, either.
         let every_seconds = every.trim().parse().unwrap_or_default();
-        let files = domain::view::FilesView { bucket, prefix, pattern, content, end, moved_to };
-        Some(domain::view::WatchView { connection, every_seconds, files: Some(files) })
+        let (files, mails) = match (end, mail_end) {
+            (Some(end), _) => {
+                let files = domain::view::FilesView { bucket, prefix, pattern, content, end, moved_to };
+                (Some(files), None)
+            }
+            (None, Some(end)) => {
+                let separate = |letter: char| letter == ',' || letter == ';' || letter.is_whitespace();
+                let senders = senders.split(separate).filter(|one| !one.is_empty()).map(str::to_owned).collect();
+                (None, Some(domain::view::MailsView { folder, senders, subject, end, moved_to }))
+            }
+            (None, None) => return None,
+        };
+        Some(domain::view::WatchView { connection, every_seconds, files, mails })
     }
 }
 
@@ -149,13 +164,31 @@ pub async fn create_trigger(
     #[server(default)] pattern: String,
     #[server(default)] content: bool,
     #[server(default)] end: Option<domain::FileEnd>,
+    #[server(default)] folder: String,
+    #[server(default)] senders: String,
+    #[server(default)] subject: String,
+    #[server(default)] mail_end: Option<domain::MailEnd>,
     #[server(default)] moved_to: String,
     #[server(default)] secret: String,
 ) -> Result<SavedTriggerView, AppError> {
     let (service, caller) = scope()?;
     let typed = Typed { signature, time, id_header, secret, new_secret: false };
     let signing = typed.signing();
-    let watch = Place { connection, every, bucket, prefix, pattern, content, end, moved_to }.watch();
+    let place = Place {
+        connection,
+        every,
+        bucket,
+        prefix,
+        pattern,
+        content,
+        end,
+        folder,
+        senders,
+        subject,
+        mail_end,
+        moved_to,
+    };
+    let watch = place.watch();
     let (filter, secret) = (Some(filter), typed.secret());
     let new = service::NewTrigger { workflow, mapping, filter, signing, watch, alert_end, enabled: true, secret };
     let (namespace, name) = (subjects::namespace(&namespace)?, subjects::name(&name)?);
@@ -185,6 +218,10 @@ pub async fn update_trigger(
     #[server(default)] pattern: String,
     #[server(default)] content: bool,
     #[server(default)] end: Option<domain::FileEnd>,
+    #[server(default)] folder: String,
+    #[server(default)] senders: String,
+    #[server(default)] subject: String,
+    #[server(default)] mail_end: Option<domain::MailEnd>,
     #[server(default)] moved_to: String,
     #[server(default)] enabled: bool,
     #[server(default)] secret: String,
@@ -193,7 +230,21 @@ pub async fn update_trigger(
     let (service, caller) = scope()?;
     let typed = Typed { signature, time, id_header, secret, new_secret };
     let signing = typed.signing();
-    let watch = Place { connection, every, bucket, prefix, pattern, content, end, moved_to }.watch();
+    let place = Place {
+        connection,
+        every,
+        bucket,
+        prefix,
+        pattern,
+        content,
+        end,
+        folder,
+        senders,
+        subject,
+        mail_end,
+        moved_to,
+    };
+    let watch = place.watch();
     let (filter, secret) = (Some(filter), typed.secret());
     let new = service::NewTrigger { workflow, mapping, filter, signing, watch, alert_end, enabled, secret };
     let saved = service.update_trigger(&caller, subjects::trigger(&id)?, new).await?;

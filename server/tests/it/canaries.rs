@@ -59,6 +59,10 @@ fn connections() -> Vec<(&'static str, Value)> {
         "host": "127.0.0.1", "port": 9, "encryption": "none", "username": "portal", "password": canary("smtp"),
         "from": "portal@example.test", "clientCertificate": "none", "clientKey": canary("key of smtp"),
     });
+    let imap = json!({
+        "host": "127.0.0.1", "port": 9, "username": "portal", "password": canary("imap"), "clientCertificate": "none",
+        "clientKey": canary("key of imap"),
+    });
     let basic = json!({"baseUrl": "http://127.0.0.1:9", "username": "portal", "password": canary("http")});
     let bearer = json!({
         "baseUrl": "http://127.0.0.1:9", "token": canary("bearer"),
@@ -126,6 +130,7 @@ fn connections() -> Vec<(&'static str, Value)> {
         ("scim", scim_token),
         ("scim", scim),
         ("smtp", smtp),
+        ("imap", imap),
         ("http", basic),
         ("http", bearer),
         ("postgresql", database("postgresql")),

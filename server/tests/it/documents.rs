@@ -6,7 +6,7 @@ use std::{
 
 use domain::{
     AccessVerdict, AlertEnd, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult,
-    DelegationState, EmergencyState, ErrorCode, FileEnd, FileOutcome, MissedRuns, Operation, PolicySetState, Risk,
+    DelegationState, EmergencyState, ErrorCode, FileEnd, FileOutcome, MailEnd, MissedRuns, Operation, PolicySetState, Risk,
     Role, RunStatus, RunnerState, RunnerTaskState, StageState, TaskStatus, Trigger, TriggerKind, TriggerOutcome,
     VersionState, WaitsFor, view::ConnectionState,
 };
@@ -99,6 +99,7 @@ async fn enumerations_are_named_as_they_are_on_the_wire() {
         ("ErrorCode", on_the_wire(ErrorCode::ALL)),
         ("FileOutcome", on_the_wire(FileOutcome::ALL)),
         ("LineChange", json!(["kept", "added", "removed"])),
+        ("MailEnd", on_the_wire(MailEnd::ALL)),
         ("MissedRuns", on_the_wire(MissedRuns::ALL)),
         ("Operation", on_the_wire(Operation::ALL)),
         ("PolicySetState", on_the_wire(PolicySetState::ALL)),

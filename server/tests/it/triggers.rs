@@ -1,6 +1,11 @@
 //! What other systems call: proven, launched once whatever dies when, and told by a real Prometheus and Alertmanager.
 
-use std::{collections::BTreeSet, process::Command, time::Duration};
+use std::{
+    collections::BTreeSet,
+    io::Write as _,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use axum::{Router, http::header::CONNECTION, response::IntoResponse, routing::get};
 use reqwest::{Method, RequestBuilder, Response};
@@ -352,4 +357,71 @@ async fn each_file_that_is_dropped_launches_one_run_whenever_the_server_is_kille
     assert_eq!((&trigger["deliveries"], &trigger["looks"]["trouble"]), (&json!(40), &Value::Null), "{trigger:#}");
     let metrics = server.client.get(server.at("/metrics")).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("rondo_trigger_watches{state=\"working\"} 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn each_mail_launches_one_run_whenever_the_server_is_killed() {
+    let names = ["TEST_IMAPS_PORT", "TEST_IMAP_PASSWORD", "TEST_IMAP_CA", "TEST_IMAP_DELIVER"];
+    let Some(settings) = names.into_iter().map(setting).collect::<Option<Vec<_>>>() else { return };
+    let [port, password, ca, deliver] = settings.try_into().unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().file_name().unwrap().to_string_lossy().to_lowercase();
+    let user = format!("alarms{}", folder.replace(|letter: char| !letter.is_ascii_alphanumeric(), ""));
+    let send = |from: &str, subject: &str| {
+        let mut told = Command::new(&deliver).arg(&user).stdin(Stdio::piped()).spawn().unwrap();
+        let mail = format!("From: {from}\nTo: portal@example.test\nSubject: {subject}\n\nPlease look at it.\n");
+        told.stdin.take().unwrap().write_all(mail.as_bytes()).unwrap();
+        assert!(told.wait().unwrap().success());
+    };
+    let first = TestServer::spawn(command(&data), data);
+    let (admin, operator) = (first.token("admin"), first.token("operator"));
+    let owner = json!({"kind": "user", "id": first.get("/me", &admin).await["id"]});
+    let connection = json!({
+        "name": "alarms", "kind": "imap", "namespaces": ["incident"], "owner": owner, "settings": {
+            "host": "127.0.0.1", "port": port.parse::<u16>().unwrap(), "username": user, "password": password,
+            "ca": std::fs::read_to_string(ca).unwrap(),
+        },
+    });
+    let made = first.rest(Method::POST, "/connections", &admin).json(&connection).send().await.unwrap();
+    let (status, made) = (made.status(), made.json::<Value>().await.unwrap());
+    assert!(status == 201 && made["lastCheck"]["ok"] == true, "{made:#}");
+    let alarms = json!({
+        "namespace": "incident", "name": "alarms", "kind": "mailbox", "workflow": "note",
+        "mapping": "{number: (.payload.subject | capture(\"alarm (?<number>[0-9]+)\").number | tonumber)}",
+        "watch": {
+            "connection": "alarms", "everySeconds": 10,
+            "mails": {"senders": ["@plant.test"], "subject": "alarm", "end": "move", "movedTo": "Done"},
+        },
+    });
+    let made = first.rest(Method::POST, "/triggers", &admin).json(&alarms).send().await.unwrap();
+    let (status, saved) = (made.status(), made.json::<Value>().await.unwrap());
+    assert_eq!(status, 201, "{saved}");
+    let page = format!("/triggers/{}", saved["trigger"]["id"].as_str().unwrap());
+    until(&first, &page, &admin, |trigger| !trigger["looks"]["lookedAt"].is_null()).await;
+    send("mallory@elsewhere.test", "alarm 99");
+    for number in 0..20 {
+        send("Plant <alarm@plant.test>", &format!("alarm {number}"));
+    }
+    let (mut data, _) = first.stop();
+
+    // Dies in the middle of the mails, again and again.
+    for least in [1, 6, 12] {
+        let doomed = TestServer::spawn(command(&data), data);
+        until(&doomed, &page, &admin, |trigger| trigger["deliveries"].as_i64() >= Some(least)).await;
+        doomed.signal("KILL");
+        data = doomed.reap();
+    }
+
+    let server = TestServer::spawn(command(&data), data);
+    for number in 20..25 {
+        send("Plant <alarm@plant.test>", &format!("alarm {number}"));
+    }
+    until(&server, &page, &admin, |trigger| trigger["deliveries"].as_i64() >= Some(26)).await;
+    let filtered = server.get(&format!("{page}/deliveries?outcome=filtered"), &admin).await;
+    let [kept_out] = filtered["items"].as_array().unwrap().as_slice() else { panic!("{filtered:#}") };
+    assert!(kept_out["detail"].as_str().unwrap().contains("mallory@elsewhere.test"), "{kept_out:#}");
+    assert_eq!(kept_out["replayable"], false);
+    assert_eq!(noted(&server, &operator).await, (0..25).collect::<Vec<_>>());
+    let trigger = server.get(&page, &admin).await;
+    assert_eq!((&trigger["deliveries"], &trigger["looks"]["trouble"]), (&json!(26), &Value::Null), "{trigger:#}");
 }

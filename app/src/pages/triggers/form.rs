@@ -181,6 +181,7 @@ fn about(t: Texts, kind: TriggerKind) -> &'static str {
         TriggerKind::Gitlab => t.about_gitlab(),
         TriggerKind::Alertmanager | TriggerKind::Grafana => t.about_alerts(),
         TriggerKind::FileDrop => t.about_file_drop(),
+        TriggerKind::Mailbox => t.about_mailbox(),
     }
 }
 
@@ -201,7 +202,7 @@ fn fields(t: Texts, kind: TriggerKind, known: Option<&TriggerView>, forms: Forms
             maxlength=63_u32
             error=error("/workflow")
         />
-        {kind.looks().then(|| watch::fields(t, known.and_then(|known| known.watch.clone()), forms))}
+        {kind.looks().then(|| watch::fields(t, kind, known.and_then(|known| known.watch.clone()), forms))}
         <Expression
             name="mapping"
             label=t.triggers.mapping()

@@ -39,5 +39,6 @@ fn kind_name(t: Texts, kind: TriggerKind) -> &'static str {
         TriggerKind::Alertmanager => t.kind_alertmanager(),
         TriggerKind::Grafana => t.kind_grafana(),
         TriggerKind::FileDrop => t.kind_file_drop(),
+        TriggerKind::Mailbox => t.kind_mailbox(),
     }
 }

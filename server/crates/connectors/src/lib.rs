@@ -61,6 +61,8 @@ pub mod git;
 pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "imap")]
+pub mod imap;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
 #[cfg(feature = "mcp")]

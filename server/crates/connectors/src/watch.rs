@@ -29,6 +29,32 @@ pub struct Item {
     pub key: String,
     /// What else is known of it.
     pub facts: Value,
+    /// How far one has come once this and all before it are settled; none where that is told by the items alone.
+    pub progress: Option<String>,
+}
+
+/// What there is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// In the order in which it came; after the progress that was told.
+    pub items: Vec<Item>,
+    /// How far one has come who takes note of all that is there now; told at the first look only.
+    pub progress: Option<String>,
+    /// Why nobody can tell any more what is new, and what to do about it.
+    pub lost: Option<String>,
+}
+
+/// What an item says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// It is no longer there, or is another by now.
+    Gone,
+    /// What `.payload` is for the trigger's expressions.
+    Said(Value),
+    /// It is none of the trigger's business, for this reason. It is left as it is.
+    KeptOut(String),
+    /// It cannot be read, for this reason. It is left as it is.
+    Faulty(String),
 }
 
 /// Ways to see what has come, for a kind of connection.
@@ -41,12 +67,15 @@ pub trait Source: Send + Sync {
 /// One look at a place.
 #[async_trait]
 pub trait Watching: Send {
-    /// All that is there, in the order in which it came.
-    async fn find(&mut self) -> Result<Vec<Item>, Failure>;
+    /// What is there. `progress` is the last that an item or a first look has told; none at the first look.
+    async fn find(&mut self, progress: Option<&str>) -> Result<Found, Failure>;
 
-    /// What one says: what `.payload` is for the trigger's expressions. None where it is no longer there, or is another by now.
-    async fn read(&mut self, item: &Item) -> Result<Option<Value>, Failure>;
+    /// What one says.
+    async fn read(&mut self, item: &Item) -> Result<Reading, Failure>;
 
     /// Does with one what is to become of it. Does no harm when it is done twice.
     async fn settle(&mut self, item: &Item) -> Result<(), Failure>;
+
+    /// Ends the look.
+    async fn close(&mut self) {}
 }

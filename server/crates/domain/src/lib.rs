@@ -34,7 +34,7 @@ pub use problem::{ErrorCode, FieldError, NamedPolicy, Problem};
 pub use role::{Role, Scope, UnknownRole};
 pub use state::{
     AccessVerdict, AlertEnd, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult,
-    DelegationState, EmergencyState, FileEnd, FileOutcome, MissedRuns, PolicySetState, Risk, RunStatus, RunnerState,
+    DelegationState, EmergencyState, FileEnd, FileOutcome, MailEnd, MissedRuns, PolicySetState, Risk, RunStatus, RunnerState,
     RunnerTaskState, StageState, TaskStatus, TeamOf, Trigger, TriggerKind, TriggerOutcome, UnknownState, ValueBy,
     ValuePeriod, ValueStep, VersionState, WaitsFor, WhyAlone,
 };

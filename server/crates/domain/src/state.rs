@@ -200,6 +200,8 @@ states! {
         Grafana = "grafana",
         /// Nobody: files that are put into a bucket are looked for.
         FileDrop = "file-drop",
+        /// Nobody: mails in a mailbox are looked for.
+        Mailbox = "mailbox",
     }
 }
 
@@ -213,7 +215,7 @@ impl TriggerKind {
     /// Whether nobody calls: it looks for what has come itself.
     #[must_use]
     pub const fn looks(self) -> bool {
-        matches!(self, Self::FileDrop)
+        matches!(self, Self::FileDrop | Self::Mailbox)
     }
 }
 
@@ -225,6 +227,16 @@ states! {
         /// It gets a tag that says which trigger has delivered it.
         Tag = "tag",
         /// It goes under another prefix of its bucket.
+        Move = "move",
+    }
+}
+
+states! {
+    /// What becomes of a mail that was delivered.
+    MailEnd {
+        /// It is marked as read.
+        Seen = "seen",
+        /// It goes to another folder of the mailbox.
         Move = "move",
     }
 }

@@ -296,7 +296,7 @@ impl Service {
     ) -> Result<SavedTriggerView, Problem> {
         let (mut gate, before) = self.enter_trigger(caller, Operation::TriggerUpdate, id).await?;
         let watched = gate.unit.watch(id).await.or_problem()?;
-        let known = watched.clone().map(place::views).transpose()?.map(|(known, _)| known);
+        let known = watched.clone().map(|row| place::views(before.kind, row)).transpose()?.map(|(known, _)| known);
         let checked = new.checked(before.kind, Some(&before.signing), known.as_ref())?;
         if let Some(watch) = checked.watch.as_ref().filter(|watch| known.as_ref() != Some(watch)) {
             place::check_connection(&mut gate, before.kind, &before.namespace, watch).await?;
@@ -345,7 +345,8 @@ impl Service {
     /// Deletes a trigger, with what was delivered to it. The runs that it has launched go on.
     pub async fn delete_trigger(&self, caller: &Caller, id: TriggerId) -> Result<(), Problem> {
         let (mut gate, trigger) = self.enter_trigger(caller, Operation::TriggerDelete, id).await?;
-        let watched = gate.unit.watch(id).await.or_problem()?.map(place::views).transpose()?;
+        let watched = gate.unit.watch(id).await.or_problem()?;
+        let watched = watched.map(|row| place::views(trigger.kind, row)).transpose()?;
         let before = facts(&trigger, watched.as_ref().map(|(watch, _)| watch));
         gate.unit.delete_trigger(id).await.or_problem()?;
         gate.finish(&target(&trigger), json!({"before": before, "after": null})).await?;
@@ -451,7 +452,7 @@ impl Service {
     ) -> Result<TriggerView, Problem> {
         let last = gate.unit.list_deliveries(trigger.id, None, None, 1).await.or_problem()?.pop();
         let watched = gate.unit.watch(trigger.id).await.or_problem()?;
-        let (watch, looks) = watched.map(place::views).transpose()?.unzip();
+        let (watch, looks) = watched.map(|row| place::views(trigger.kind, row)).transpose()?.unzip();
         let people = [Some(trigger.changed_by), last.as_ref().and_then(|last| last.replay).map(|(_, by)| by)];
         let people = People::load(gate.unit.as_mut(), people.into_iter().flatten()).await.or_problem()?;
         let resource = resource(&trigger);
@@ -503,7 +504,7 @@ async fn check_workflow(gate: &mut Gate<'_>, trigger: &Trigger) -> Result<(), Pr
 /// Has a trigger look at once as it is to from now on; at another place, it begins anew.
 async fn look_anew(gate: &mut Gate<'_>, before: Watch, watch: &WatchView) -> Result<(), Problem> {
     let after = place::row(before.trigger, watch, gate.now);
-    let after = if place::is_elsewhere(&before, &after) {
+    let after = if place::is_elsewhere(&before, &after) || before.progress.as_deref() == Some(watching::LOST) {
         gate.unit.forget_items(before.trigger).await.or_problem()?;
         after
     } else {

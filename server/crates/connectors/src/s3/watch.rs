@@ -18,7 +18,7 @@ use crate::{
     Failure,
     http::plain::{Answered, Terms},
     sigv4::{set_query, sha256},
-    watch::{Item, Look, Source, Watching},
+    watch::{Found, Item, Look, Reading, Source, Watching},
 };
 
 /// The most objects under a prefix that are told apart.
@@ -141,7 +141,7 @@ impl Bucket<'_> {
 
 #[async_trait]
 impl Watching for Bucket<'_> {
-    async fn find(&mut self) -> Result<Vec<Item>, Failure> {
+    async fn find(&mut self, _progress: Option<&str>) -> Result<Found, Failure> {
         let FilesView { bucket, prefix, pattern, .. } = &self.files;
         let (mut items, mut listed, mut after) = (Vec::new(), 0, None::<String>);
         loop {
@@ -164,7 +164,7 @@ impl Watching for Bucket<'_> {
                 // What ends with a slash is a folder that some programs put there.
                 let is_file = !rest.is_empty() && !rest.ends_with('/');
                 if is_file && (pattern.is_empty() || is_like(rest, pattern)) {
-                    items.push((file.time.to_owned(), Item { key: file.fingerprint(), facts: facts.clone() }));
+                    items.push((file.time.to_owned(), Item { key: file.fingerprint(), facts: facts.clone(), progress: None }));
                 }
             }
             after = page.get("next").and_then(Value::as_str).map(str::to_owned);
@@ -173,11 +173,11 @@ impl Watching for Bucket<'_> {
             }
         }
         items.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(items.into_iter().map(|(_, item)| item).collect())
+        Ok(Found { items: items.into_iter().map(|(_, item)| item).collect(), ..Found::default() })
     }
 
-    async fn read(&mut self, item: &Item) -> Result<Option<Value>, Failure> {
-        let Some(file) = File::of(&item.facts) else { return Ok(None) };
+    async fn read(&mut self, item: &Item) -> Result<Reading, Failure> {
+        let Some(file) = File::of(&item.facts) else { return Ok(Reading::Gone) };
         let mut said = json!({
             "bucket": self.files.bucket,
             "key": file.key,
@@ -187,12 +187,12 @@ impl Watching for Bucket<'_> {
             "lastModified": file.time,
         });
         if self.files.content {
-            let Some(content) = self.content(&file).await? else { return Ok(None) };
+            let Some(content) = self.content(&file).await? else { return Ok(Reading::Gone) };
             if let (Value::Object(said), Value::Object(content)) = (&mut said, content) {
                 said.extend(content);
             }
         }
-        Ok(Some(said))
+        Ok(Reading::Said(said))
     }
 
     async fn settle(&mut self, item: &Item) -> Result<(), Failure> {

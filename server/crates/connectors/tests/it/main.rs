@@ -20,6 +20,7 @@ mod faults;
 mod git;
 mod grpc;
 mod http;
+mod imap;
 mod identity;
 mod kubernetes;
 mod ldap;

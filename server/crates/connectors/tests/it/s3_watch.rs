@@ -4,7 +4,7 @@ use axum::{Router, http::StatusCode};
 use connectors::{
     Failure, FailureKind,
     egress::{Egress, EgressPolicy, Narrowed},
-    watch::{Item, Watching},
+    watch::{Item, Reading, Watching},
 };
 use serde_json::{Value, json};
 
@@ -30,10 +30,13 @@ impl Seen {
 async fn look(bench: &Bench, place: &Value) -> Result<Seen, Failure> {
     let connection = bench.resolved("it", "s3").await;
     let mut watching = open(bench, &connection, place).await?;
-    let items = watching.find().await?;
+    let items = watching.find(Some("begun")).await?.items;
     let mut read = Vec::new();
     for item in &items {
-        read.push(watching.read(item).await?);
+        read.push(match watching.read(item).await? {
+            Reading::Said(said) => Some(said),
+            _ => None,
+        });
     }
     Ok(Seen { items, read })
 }
@@ -89,8 +92,8 @@ async fn files_are_found_by_prefix_and_pattern_and_say_what_is_in_them() {
     put(&bench, &bucket, "in/a 1+é.csv", "other").await;
     let connection = bench.resolved("it", "s3").await;
     let mut watching = open(&bench, &connection, &place).await.unwrap();
-    assert_eq!(watching.read(&seen.items[0]).await.unwrap(), None);
-    assert_ne!(watching.find().await.unwrap()[0].key, seen.items[0].key);
+    assert_eq!(watching.read(&seen.items[0]).await.unwrap(), Reading::Gone);
+    assert_ne!(watching.find(None).await.unwrap().items[0].key, seen.items[0].key);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Person;
-use crate::{AlertEnd, FieldError, FileEnd, Name, Operation, RunId, Timestamp, TriggerId, TriggerKind, TriggerOutcome};
+use crate::{AlertEnd, FieldError, FileEnd, MailEnd, Name, Operation, RunId, Timestamp, TriggerId, TriggerKind, TriggerOutcome};
 
 /// What another system calls, or leaves something for, to have runs of a workflow launched. Never its secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +81,9 @@ pub struct WatchView {
     /// Of kind `file-drop`: which files.
     #[serde(default)]
     pub files: Option<FilesView>,
+    /// Of kind `mailbox`: which mails.
+    #[serde(default)]
+    pub mails: Option<MailsView>,
 }
 
 const fn a_minute() -> u32 {
@@ -113,6 +116,35 @@ pub struct FilesView {
 
 const fn leave() -> FileEnd {
     FileEnd::Leave
+}
+
+/// The mails that a trigger looks for, and what becomes of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MailsView {
+    /// The folder in which it looks; INBOX unless told.
+    #[serde(default = "inbox")]
+    pub folder: String,
+    /// Whose mails launch runs, 1 to 100: addresses, or `@` and a host for all of it. A sender can be forged.
+    pub senders: Vec<String>,
+    /// What a subject must have in it, whatever the case; empty: anything.
+    #[serde(default)]
+    pub subject: String,
+    /// What becomes of a mail once it is delivered.
+    #[serde(default = "seen")]
+    pub end: MailEnd,
+    /// To which folder it goes where it is to be moved.
+    #[serde(default)]
+    pub moved_to: String,
+}
+
+fn inbox() -> String {
+    "INBOX".to_owned()
+}
+
+const fn seen() -> MailEnd {
+    MailEnd::Seen
 }
 
 /// How the looks of a trigger go.

@@ -238,7 +238,8 @@ impl Service {
     /// What a delivery said, as it is kept; none where it is too large.
     fn sealed(&self, trigger: &Trigger, matter: &Matter) -> Option<String> {
         let content = matter.content.to_string();
-        (content.len() <= PAYLOAD).then(|| self.parts.vault.seal(&place_of_payload(trigger.id), &content))
+        let is_kept = !matter.content.is_null() && content.len() <= PAYLOAD;
+        is_kept.then(|| self.parts.vault.seal(&place_of_payload(trigger.id), &content))
     }
 
     /// What came before comes again: it is counted, and does nothing unless nothing was done the first time, or the alert was resolved
@@ -287,6 +288,9 @@ impl Service {
         let Passage { trigger, matter, now, .. } = *passage;
         if let Some(fault) = &matter.fault {
             return Ok(Verdict::new(TriggerOutcome::Invalid, fault));
+        }
+        if let Some(words) = &matter.kept_out {
+            return Ok(Verdict::new(TriggerOutcome::Filtered, words));
         }
         let Some(announced) = &matter.alert else { return self.launch_for(unit, passage, done).await };
         let known = unit.trigger_alert(trigger.id, &announced.fingerprint).await.or_problem()?;

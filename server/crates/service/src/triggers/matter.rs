@@ -40,6 +40,8 @@ pub(super) struct Matter {
     pub(super) alert: Option<Announced>,
     /// Why nothing can be made of it.
     pub(super) fault: Option<String>,
+    /// Why it is none of the trigger's business.
+    pub(super) kept_out: Option<String>,
 }
 
 /// What monitoring says of an alert.
@@ -85,11 +87,21 @@ impl Matter {
     /// What was kept of one, under another key.
     pub(super) fn again(key: String, content: Value) -> Self {
         let alert = content.get("alert").and_then(Announced::of);
-        Self { key, content, alert, fault: None }
+        Self { key, content, alert, fault: None, kept_out: None }
+    }
+
+    /// Something that is none of the trigger's business. What it says is not kept.
+    pub(super) fn kept_out(key: String, words: String) -> Self {
+        Self { kept_out: Some(words), ..Self::again(key, Value::Null) }
+    }
+
+    /// Something that cannot be read at all.
+    pub(super) fn unread(key: String, words: String) -> Self {
+        Self { fault: Some(words), ..Self::again(key, Value::Null) }
     }
 
     fn faulty(key: String, content: Value, fault: &str) -> Self {
-        Self { key, content, alert: None, fault: Some(fault.to_owned()) }
+        Self { key, content, alert: None, fault: Some(fault.to_owned()), kept_out: None }
     }
 }
 
@@ -109,7 +121,7 @@ pub(super) fn read(trigger: &Trigger, call: &HookCall, now: Timestamp) -> Vec<Ma
     }
     let content = json!({"payload": payload, "headers": headers});
     if proof::is_of_now(trigger.kind, &trigger.signing, call, now) {
-        vec![Matter { key, content, alert: None, fault: None }]
+        vec![Matter { key, content, alert: None, fault: None, kept_out: None }]
     } else {
         let fault = "it was signed more than five minutes ago or ahead; compare the clocks of both machines";
         vec![Matter::faulty(key, content, fault)]
@@ -138,7 +150,7 @@ pub(super) fn alerts(key: &str, payload: Value, headers: &Value) -> Vec<Matter> 
         let announced = Announced::of(&alert);
         let content = json!({"payload": group, "headers": headers, "alert": alert});
         match announced {
-            Some(announced) => Matter { key: announced.key(), content, alert: Some(announced), fault: None },
+            Some(announced) => Matter { key: announced.key(), content, alert: Some(announced), fault: None, kept_out: None },
             None => {
                 let key = format!("sha256/{}", digest(content.to_string().as_bytes()));
                 Matter::faulty(key, content, "an alert needs status (firing or resolved), fingerprint and startsAt")
@@ -156,7 +168,7 @@ fn key_of(trigger: &Trigger, call: &HookCall) -> String {
         TriggerKind::Webhook => trigger.signing.id.as_deref().and_then(header),
         TriggerKind::Github => header("x-github-delivery"),
         TriggerKind::Gitlab => header("idempotency-key").or_else(|| header("x-gitlab-event-uuid")),
-        TriggerKind::Alertmanager | TriggerKind::Grafana | TriggerKind::FileDrop => None,
+        TriggerKind::Alertmanager | TriggerKind::Grafana | TriggerKind::FileDrop | TriggerKind::Mailbox => None,
     };
     let signed = || proof::signed_text(trigger.kind, &trigger.signing, call);
     said.map_or_else(|| format!("sha256/{}", digest(signed().as_deref().unwrap_or(call.body()))), bounded)

@@ -4,8 +4,8 @@ use std::{ops::RangeInclusive, sync::Arc};
 
 use connectors::StoredConnections;
 use domain::{
-    FieldError, FileEnd, Name, Problem, Timestamp, TriggerId, TriggerKind,
-    view::{FilesView, LooksView, WatchView},
+    FieldError, FileEnd, MailEnd, Name, Problem, Timestamp, TriggerId, TriggerKind,
+    view::{FilesView, LooksView, MailsView, WatchView},
 };
 use serde_json::{Value, json};
 use store::watches::Watch;
@@ -20,6 +20,11 @@ use crate::{
 const PAUSE: RangeInclusive<u32> = 10..=86_400;
 /// The longest name of a connection.
 const CONNECTION: usize = 200;
+/// The longest name of a folder, and address of a sender.
+const FOLDER: usize = 200;
+const SENDER: usize = 320;
+/// The most senders.
+const SENDERS: usize = 100;
 /// The longest prefix or pattern.
 const TEXT: usize = 512;
 
@@ -27,6 +32,7 @@ const TEXT: usize = 512;
 pub(super) const fn connection_kind(kind: TriggerKind) -> Option<&'static str> {
     match kind {
         TriggerKind::FileDrop => Some("s3"),
+        TriggerKind::Mailbox => Some("imap"),
         TriggerKind::Webhook
         | TriggerKind::Github
         | TriggerKind::Gitlab
@@ -63,11 +69,47 @@ pub(super) fn checked(
     if !PAUSE.contains(&watch.every_seconds) {
         wrong("/watch/everySeconds", "minimum", "the trigger looks every 10 to 86,400 seconds");
     }
-    match &watch.files {
-        None => wrong("/watch/files", "required", "say which files the trigger looks for"),
-        Some(files) => check_files(files, &mut wrong),
+    let (files, mails) = (watch.files.as_ref(), watch.mails.as_ref());
+    match kind {
+        TriggerKind::Mailbox => match mails {
+            None => wrong("/watch/mails", "required", "say which mails the trigger looks for"),
+            Some(mails) => check_mails(mails, &mut wrong),
+        },
+        _ => match files {
+            None => wrong("/watch/files", "required", "say which files the trigger looks for"),
+            Some(files) => check_files(files, &mut wrong),
+        },
+    }
+    if kind == TriggerKind::Mailbox && files.is_some() {
+        wrong("/watch/files", "kind", "a trigger of this kind looks for mails; leave this out");
+    }
+    if kind == TriggerKind::FileDrop && mails.is_some() {
+        wrong("/watch/mails", "kind", "a trigger of this kind looks for files; leave this out");
     }
     Some(watch)
+}
+
+fn check_mails(mails: &MailsView, wrong: &mut impl FnMut(&str, &str, &str)) {
+    let fits = |text: &str| (1..=FOLDER).contains(&text.len()) && !text.chars().any(char::is_control);
+    if !fits(&mails.folder) {
+        wrong("/watch/mails/folder", "required", "name a folder of the mailbox, such as INBOX");
+    }
+    let is_sender = |text: &String| {
+        let (user, host) = text.split_once('@').unwrap_or_default();
+        let plain = |part: &str| !part.chars().any(|letter| letter.is_whitespace() || letter.is_control());
+        text.len() <= SENDER && !host.is_empty() && !host.contains('@') && plain(user) && plain(host)
+    };
+    if mails.senders.is_empty() || mails.senders.len() > SENDERS || !mails.senders.iter().all(is_sender) {
+        let message = "name 1 to 100 senders whose mails launch runs: addresses, or @ and a host for all of it";
+        wrong("/watch/mails/senders", "minItems", message);
+    }
+    if mails.subject.len() > TEXT || mails.subject.chars().any(char::is_control) {
+        wrong("/watch/mails/subject", "maxLength", "this has at most 512 printable characters");
+    }
+    if mails.end == MailEnd::Move && (!fits(&mails.moved_to) || mails.moved_to == mails.folder) {
+        let message = "name another folder of the mailbox, to which mails go once they are delivered";
+        wrong("/watch/mails/movedTo", "required", message);
+    }
 }
 
 fn check_files(files: &FilesView, wrong: &mut impl FnMut(&str, &str, &str)) {
@@ -100,7 +142,7 @@ pub(super) fn row(trigger: TriggerId, watch: &WatchView, now: Timestamp) -> Watc
     Watch {
         trigger,
         connection: watch.connection.clone(),
-        place: watch.files.as_ref().map(|files| json!(files)).unwrap_or_default().to_string(),
+        place: place(watch).to_string(),
         pause: watch.every_seconds,
         due_at: now,
         progress: None,
@@ -109,13 +151,27 @@ pub(super) fn row(trigger: TriggerId, watch: &WatchView, now: Timestamp) -> Watc
     }
 }
 
+/// What it looks at over its connection.
+fn place(watch: &WatchView) -> Value {
+    match (&watch.files, &watch.mails) {
+        (Some(files), _) => json!(files),
+        (None, Some(mails)) => json!(mails),
+        (None, None) => Value::Null,
+    }
+}
+
 /// As it is shown.
-pub(super) fn views(row: Watch) -> Result<(WatchView, LooksView), Problem> {
-    let files = serde_json::from_str(&row.place);
-    let files = files.map_err(|cause| internal("where a trigger looks cannot be read", &cause))?;
+pub(super) fn views(kind: TriggerKind, row: Watch) -> Result<(WatchView, LooksView), Problem> {
+    let unread = |cause: serde_json::Error| internal("where a trigger looks cannot be read", &cause);
+    let (mut files, mut mails) = (None, None);
+    if kind == TriggerKind::Mailbox {
+        mails = Some(serde_json::from_str(&row.place).map_err(unread)?);
+    } else {
+        files = Some(serde_json::from_str(&row.place).map_err(unread)?);
+    }
     let (failing_since, trouble) = row.trouble.unzip();
     Ok((
-        WatchView { connection: row.connection, every_seconds: row.pause, files: Some(files) },
+        WatchView { connection: row.connection, every_seconds: row.pause, files, mails },
         LooksView { looked_at: row.looked_at, failing_since, trouble },
     ))
 }
@@ -124,7 +180,9 @@ pub(super) fn views(row: Watch) -> Result<(WatchView, LooksView), Problem> {
 pub(super) fn is_elsewhere(one: &Watch, other: &Watch) -> bool {
     let scope = |row: &Watch| {
         let files = serde_json::from_str::<FilesView>(&row.place).ok();
-        (row.connection.clone(), files.map(|files| (files.bucket, files.prefix, files.pattern)))
+        let mails = serde_json::from_str::<MailsView>(&row.place).ok();
+        let files = files.map(|files| (files.bucket, files.prefix, files.pattern));
+        (row.connection.clone(), files, mails.map(|mails| mails.folder))
     };
     scope(one) != scope(other)
 }
@@ -172,6 +230,7 @@ mod tests {
                 end,
                 moved_to: moved_to.to_owned(),
             }),
+            mails: None,
         }
     }
 
@@ -187,7 +246,7 @@ mod tests {
         assert!(wrong(TriggerKind::FileDrop, Some(&right)).is_empty());
         assert_eq!(wrong(TriggerKind::Github, Some(&right)), ["/watch"]);
         assert_eq!(wrong(TriggerKind::FileDrop, None), ["/watch"]);
-        let odd = WatchView { connection: " ".to_owned(), every_seconds: 9, files: None };
+        let odd = WatchView { connection: " ".to_owned(), every_seconds: 9, files: None, mails: None };
         let pointers = ["/watch/connection", "/watch/everySeconds", "/watch/files"];
         assert_eq!(wrong(TriggerKind::FileDrop, Some(&odd)), pointers);
     }
@@ -200,6 +259,31 @@ mod tests {
         for (prefix, moved_to) in [("", "done/"), ("in/", ""), ("in/", "in/done/"), ("a/b/", "a/"), ("in/", "in/")] {
             let pointers = wrong(TriggerKind::FileDrop, Some(&files(prefix, FileEnd::Move, moved_to)));
             assert_eq!(pointers, ["/watch/files/movedTo"], "{prefix} {moved_to}");
+        }
+    }
+
+    #[test]
+    fn mails_come_from_senders_that_are_named() {
+        let mails = |senders: &[&str], end, moved_to: &str| WatchView {
+            files: None,
+            mails: Some(MailsView {
+                folder: "INBOX".to_owned(),
+                senders: senders.iter().map(|one| (*one).to_owned()).collect(),
+                subject: String::new(),
+                end,
+                moved_to: moved_to.to_owned(),
+            }),
+            ..files("", FileEnd::Leave, "")
+        };
+        let right = mails(&["a@b.test", "@desk.test"], MailEnd::Move, "Done");
+        assert!(wrong(TriggerKind::Mailbox, Some(&right)).is_empty());
+        assert_eq!(wrong(TriggerKind::FileDrop, Some(&right)), ["/watch/files", "/watch/mails"]);
+        for none in [&[][..], &["desk.test"], &["a@"], &["a b@c.test"], &["a@b@c"]] {
+            assert_eq!(wrong(TriggerKind::Mailbox, Some(&mails(none, MailEnd::Seen, ""))), ["/watch/mails/senders"]);
+        }
+        for folder in ["", "INBOX"] {
+            let pointers = wrong(TriggerKind::Mailbox, Some(&mails(&["a@b.test"], MailEnd::Move, folder)));
+            assert_eq!(pointers, ["/watch/mails/movedTo"]);
         }
     }
 

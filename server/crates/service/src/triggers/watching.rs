@@ -12,7 +12,7 @@ use std::{
 
 use connectors::{
     Connections as _, Failure, FailureKind,
-    watch::{Item, Look, Watching},
+    watch::{Found, Item, Look, Reading, Watching},
 };
 use domain::Problem;
 use engine::Topic;
@@ -42,8 +42,10 @@ const AT_ONCE: usize = 100;
 const BATCH: u32 = 20;
 /// The longest words about a trouble, in characters.
 const WORDS: usize = 1_000;
-/// What is kept as progress once a trigger has looked for the first time.
+/// What is kept as progress once a trigger has looked for the first time, where the items tell the rest.
 const BEGUN: &str = "begun";
+/// What is kept as progress where nobody can tell any more what is new, until the trigger is saved.
+pub(super) const LOST: &str = "lost";
 
 /// Why a look ended early.
 enum Halt {
@@ -74,6 +76,8 @@ struct Looked {
     more: bool,
     /// What could not be done with something, while the rest went on.
     trouble: Option<String>,
+    /// How far it has come.
+    progress: Option<String>,
 }
 
 impl Looked {
@@ -127,14 +131,17 @@ impl Service {
         });
         match looked {
             Ok(looked) => self.note_watch(watch, looked).await,
-            Err(Halt::Trouble(words)) => self.note_watch(watch, Looked { more: false, trouble: Some(words) }).await,
+            Err(Halt::Trouble(words)) => self.note_watch(watch, Looked { trouble: Some(words), ..Looked::default() }).await,
             Err(Halt::Outdated) => Ok(()),
             Err(Halt::Store(problem)) => Err(problem),
         }
     }
 
     async fn look_over(&self, watch: &Watch) -> Result<Looked, Halt> {
-        let begun = self.now();
+        if watch.progress.as_deref() == Some(LOST) {
+            let known = watch.trouble.as_ref().map(|(_, words)| words.clone()).unwrap_or_default();
+            return Err(Halt::Trouble(known));
+        }
         let trigger = self.parts.store.snapshot().await.or_problem()?.trigger(watch.trigger).await.or_problem()?;
         let trigger = trigger.ok_or(Halt::Outdated)?;
         let Some(kind) = place::connection_kind(trigger.kind) else { return Err(Halt::Outdated) };
@@ -147,42 +154,58 @@ impl Service {
         let egress = self.parts.connectors.egress(&trigger.namespace);
         let look = Look { connection: &connection, place: &place, egress, by: &by };
         let mut watching = source.open(look).await?;
-        let items = watching.find().await?;
+        let looked = self.look_with(watch, watching.as_mut()).await;
+        watching.close().await;
+        looked
+    }
+
+    async fn look_with(&self, watch: &Watch, watching: &mut (dyn Watching + '_)) -> Result<Looked, Halt> {
+        let begun = self.now();
+        let found = watching.find(watch.progress.as_deref()).await?;
+        if let Some(words) = found.lost {
+            return Ok(Looked { trouble: Some(words), progress: Some(LOST.to_owned()), more: false });
+        }
         if watch.progress.is_none() {
-            self.begin_to_watch(watch, &items).await?;
+            self.begin_to_watch(watch, found).await?;
             return Ok(Looked::default());
         }
+        let items = found.items;
         let noted = self.parts.store.snapshot().await.or_problem()?.noted_items(watch.trigger).await.or_problem()?;
         let noted: BTreeMap<String, bool> = noted.into_iter().map(|noted| (noted.item, noted.settled)).collect();
         self.forget_gone(watch, &noted, &items).await?;
         let mut looked = Looked::default();
-        let mut delivered = 0;
+        let (mut delivered, mut all_settled) = (0, true);
         for item in &items {
-            match noted.get(&item.key) {
-                Some(true) => {}
-                Some(false) => self.settle(watch, watching.as_mut(), item, &mut looked).await?,
+            let settled = match noted.get(&item.key) {
+                Some(true) => true,
+                Some(false) => self.settle(watch, watching, item, &mut looked).await?,
                 None if delivered == AT_ONCE || self.now().since(begun) > ENOUGH => {
                     looked.more = true;
                     break;
                 }
                 None => {
                     delivered += 1;
-                    self.take(watch, watching.as_mut(), item, &mut looked).await?;
+                    self.take(watch, watching, item, &mut looked).await?
                 }
+            };
+            all_settled &= settled;
+            if all_settled {
+                looked.progress.clone_from(&item.progress);
             }
         }
         Ok(looked)
     }
 
     /// Takes note of what is there before the trigger is: it was not left for it.
-    async fn begin_to_watch(&self, watch: &Watch, items: &[Item]) -> Result<(), Halt> {
+    async fn begin_to_watch(&self, watch: &Watch, found: Found) -> Result<(), Halt> {
         let mut unit = self.parts.store.begin().await.or_problem()?;
         let Some((_, current)) = current(unit.as_mut(), watch).await? else { return Err(Halt::Outdated) };
-        for item in items {
-            let noted = Noted { item: item.key.clone(), settled: true };
+        for item in found.items {
+            let noted = Noted { item: item.key, settled: true };
             unit.note_item(watch.trigger, &noted).await.or_problem()?;
         }
-        unit.put_watch(&Watch { progress: Some(BEGUN.to_owned()), ..current }).await.or_problem()?;
+        let progress = Some(found.progress.unwrap_or_else(|| BEGUN.to_owned()));
+        unit.put_watch(&Watch { progress, ..current }).await.or_problem()?;
         unit.commit().await.or_problem()?;
         Ok(())
     }
@@ -205,29 +228,35 @@ impl Service {
         Ok(())
     }
 
-    /// Delivers what is new, and has it settled.
+    /// Delivers what is new, and has it settled; whether that is done.
     async fn take(
         &self,
         watch: &Watch,
         watching: &mut (dyn Watching + '_),
         item: &Item,
         looked: &mut Looked,
-    ) -> Result<(), Halt> {
-        let content = match watching.read(item).await {
-            Ok(Some(content)) => content,
+    ) -> Result<bool, Halt> {
+        let key = item.key.clone();
+        let matter = match watching.read(item).await {
+            Ok(Reading::Said(content)) => Matter::again(key, json!({"payload": content, "headers": {}})),
+            Ok(Reading::KeptOut(words)) => Matter::kept_out(key, words),
+            Ok(Reading::Faulty(words)) => Matter::unread(key, words),
             // It went, or was replaced, since it was found.
-            Ok(None) => return Ok(()),
-            Err(failure) => return looked.stumble(failure),
+            Ok(Reading::Gone) => return Ok(false),
+            Err(failure) => return looked.stumble(failure).map(|()| false),
         };
-        self.deliver_found(watch, item, content).await?;
+        let left_alone = matter.content.is_null();
+        self.deliver_found(watch, &matter, left_alone).await?;
+        if left_alone {
+            return Ok(true);
+        }
         self.settle(watch, watching, item, looked).await
     }
 
-    async fn deliver_found(&self, watch: &Watch, item: &Item, content: Value) -> Result<(), Halt> {
-        let matter = Matter::again(item.key.clone(), json!({"payload": content, "headers": {}}));
+    async fn deliver_found(&self, watch: &Watch, matter: &Matter, settled: bool) -> Result<(), Halt> {
         let mut unit = self.parts.store.begin().await.or_problem()?;
         let Some((trigger, _)) = current(unit.as_mut(), watch).await? else { return Err(Halt::Outdated) };
-        if unit.noted_item(trigger.id, &item.key).await.or_problem()?.is_some() {
+        if unit.noted_item(trigger.id, &matter.key).await.or_problem()?.is_some() {
             // Another node was here.
             return Ok(());
         }
@@ -235,10 +264,10 @@ impl Service {
         if unit.delivery_by_key(trigger.id, &matter.key).await.or_problem()?.is_none() {
             let number = trigger.deliveries + 1;
             let now = self.now();
-            let passage = Passage { trigger: &trigger, number, matter: &matter, replayed_by: None, earlier: None, now };
+            let passage = Passage { trigger: &trigger, number, matter, replayed_by: None, earlier: None, now };
             self.deliver(unit.as_mut(), &passage, None, &mut done).await?;
         }
-        let noted = Noted { item: item.key.clone(), settled: false };
+        let noted = Noted { item: matter.key.clone(), settled };
         unit.note_item(trigger.id, &noted).await.or_problem()?;
         audit::append_all(unit.as_mut(), &done.entries).await.or_problem()?;
         unit.commit().await.or_problem()?;
@@ -246,16 +275,16 @@ impl Service {
         Ok(())
     }
 
-    /// Has done with something what is to become of it, and takes note of that.
+    /// Has done with something what is to become of it, and takes note of that; whether it could be.
     async fn settle(
         &self,
         watch: &Watch,
         watching: &mut (dyn Watching + '_),
         item: &Item,
         looked: &mut Looked,
-    ) -> Result<(), Halt> {
+    ) -> Result<bool, Halt> {
         if let Err(failure) = watching.settle(item).await {
-            return looked.stumble(failure);
+            return looked.stumble(failure).map(|()| false);
         }
         let mut unit = self.parts.store.begin().await.or_problem()?;
         if current(unit.as_mut(), watch).await?.is_none() {
@@ -264,7 +293,7 @@ impl Service {
         let noted = Noted { item: item.key.clone(), settled: true };
         unit.note_item(watch.trigger, &noted).await.or_problem()?;
         unit.commit().await.or_problem()?;
-        Ok(())
+        Ok(true)
     }
 
     /// Keeps how a look went, and when the next one is.
@@ -278,7 +307,8 @@ impl Service {
         let is_news = trouble != current.trouble || current.looked_at.is_none();
         let (failed, fails) = (current.trouble.is_some(), trouble.is_some());
         let told = trouble.as_ref().map(|(_, words)| words.clone()).unwrap_or_default();
-        unit.put_watch(&Watch { due_at: now + pause, looked_at: Some(now), trouble, ..current }).await.or_problem()?;
+        let progress = looked.progress.or_else(|| current.progress.clone());
+        unit.put_watch(&Watch { due_at: now + pause, looked_at: Some(now), trouble, progress, ..current }).await.or_problem()?;
         unit.commit().await.or_problem()?;
         let name = format!("{}/{}", trigger.namespace, trigger.name);
         if fails && !failed {

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use connectors::{
     CallContext, ConnectionKind, Connector, Failure, FunctionSpec, Outcome, Repetition, Request, ResolvedConnection,
     System,
-    watch::{Item, Look, Source, Watching},
+    watch::{Found, Item, Look, Reading, Source, Watching},
 };
 use domain::{
     ErrorCode, FileEnd, Name, TriggerId, TriggerKind, TriggerOutcome,
@@ -35,6 +35,9 @@ struct Content {
     settled: Vec<String>,
     failure: Option<Failure>,
     unsettled: Option<Failure>,
+    /// Whether it tells how far one has come, as a mailbox does.
+    counts: bool,
+    lost: Option<String>,
 }
 
 /// Connections of kind `s3` without a service behind them.
@@ -97,17 +100,35 @@ struct Looking<'a>(&'a Dropped);
 
 #[async_trait]
 impl Watching for Looking<'_> {
-    async fn find(&mut self) -> Result<Vec<Item>, Failure> {
+    async fn find(&mut self, progress: Option<&str>) -> Result<Found, Failure> {
         let content = self.0.content();
-        let item = |(key, version): (&String, &u32)| Item { key: format!("{key}@{version}"), facts: json!(key) };
-        Ok(content.items.iter().map(item).collect())
+        let item = |(key, version): (&String, &u32)| Item {
+            key: format!("{key}@{version}"),
+            facts: json!(key),
+            progress: content.counts.then(|| key.clone()),
+        };
+        let items = content.items.iter().map(item);
+        if !content.counts {
+            return Ok(Found { items: items.collect(), ..Found::default() });
+        }
+        // As a mailbox does it: what comes after what was there.
+        let Some(progress) = progress else {
+            let last = content.items.keys().next_back().cloned();
+            return Ok(Found { progress: last, ..Found::default() });
+        };
+        let after = items.filter(|item| item.facts.as_str() > Some(progress));
+        Ok(Found { items: after.collect(), progress: None, lost: content.lost.clone() })
     }
 
-    async fn read(&mut self, item: &Item) -> Result<Option<Value>, Failure> {
+    async fn read(&mut self, item: &Item) -> Result<Reading, Failure> {
         if item.facts == json!("unreadable") {
             return Err(Failure::refused(403, "the keys lack the right to read it"));
         }
-        Ok(Some(json!({"key": item.facts})))
+        Ok(match item.facts.as_str().unwrap() {
+            "in/spam" => Reading::KeptOut("its sender is nobody".to_owned()),
+            "in/torn" => Reading::Faulty("it cannot be read".to_owned()),
+            key => Reading::Said(json!({"key": key})),
+        })
     }
 
     async fn settle(&mut self, item: &Item) -> Result<(), Failure> {
@@ -136,6 +157,7 @@ fn watch(end: FileEnd, moved_to: &str) -> WatchView {
             end,
             moved_to: moved_to.to_owned(),
         }),
+        mails: None,
     }
 }
 
@@ -350,4 +372,65 @@ async fn nobody_calls_it_and_only_what_the_namespace_may_use_is_looked_at() {
     watched.look().await;
     let trouble = watched.looks().await.trouble.unwrap();
     assert!(trouble.contains("there is no connection “storage”"), "{trouble}");
+}
+
+#[tokio::test]
+async fn what_is_kept_out_or_cannot_be_read_is_shown_and_left_alone() {
+    let watched = Watched::open().await;
+    for file in ["in/spam", "in/torn"] {
+        watched.office.dropped.drop_file(file);
+    }
+    watched.look().await;
+    watched.look().await;
+    let page = watched.office.service.deliveries(&watched.admin, watched.id, None, None, None).await.unwrap();
+    let shown: Vec<_> = page.items.iter().map(|one| (one.outcome, one.detail.as_deref(), one.replayable)).collect();
+    let expected = [
+        (TriggerOutcome::Invalid, Some("it cannot be read"), false),
+        (TriggerOutcome::Filtered, Some("its sender is nobody"), false),
+    ];
+    assert_eq!(shown, expected);
+    assert!(watched.settled().is_empty());
+    assert_eq!(watched.runs().await, 0);
+}
+
+#[tokio::test]
+async fn where_the_other_side_counts_only_what_is_not_settled_is_kept() {
+    let watched = Watched::open().await;
+    let noted = async || watched.office.store.snapshot().await.unwrap().noted_items(watched.id).await.unwrap().len();
+    let progress = async || watched.office.store.snapshot().await.unwrap().watch(watched.id).await.unwrap().unwrap().progress;
+    watched.office.dropped.content().counts = true;
+    let mut elsewhere = watch(FileEnd::Leave, "");
+    elsewhere.files.as_mut().unwrap().prefix = "a/".to_owned();
+    let new = NewTrigger { watch: Some(elsewhere), ..new_trigger() };
+    watched.office.service.update_trigger(&watched.admin, watched.id, new.clone()).await.unwrap();
+    watched.look().await;
+    assert_eq!((progress().await.as_deref(), noted().await), (Some("in/old"), 0));
+    for file in ["in/p", "in/q"] {
+        watched.office.dropped.drop_file(file);
+    }
+    watched.office.dropped.content().unsettled = Some(Failure::refused(422, "there is no such folder"));
+    watched.look().await;
+    watched.look().await;
+    assert_eq!((watched.runs().await, progress().await.as_deref(), noted().await), (2, Some("in/old"), 2));
+    watched.office.dropped.content().unsettled = None;
+    watched.look().await;
+    watched.office.dropped.drop_file("in/r");
+    watched.look().await;
+    assert_eq!((watched.runs().await, progress().await.as_deref()), (3, Some("in/r")));
+    watched.look().await;
+    assert_eq!(noted().await, 0);
+
+    // Nobody can tell any more what is new, until somebody saves the trigger.
+    watched.office.dropped.content().lost = Some("the folder is numbered anew; save the trigger".to_owned());
+    watched.office.dropped.drop_file("in/s");
+    watched.look().await;
+    watched.office.dropped.content().lost = None;
+    watched.look().await;
+    let trouble = watched.looks().await.trouble;
+    assert_eq!((watched.runs().await, trouble.as_deref()), (3, Some("the folder is numbered anew; save the trigger")));
+    watched.office.service.update_trigger(&watched.admin, watched.id, new).await.unwrap();
+    watched.look().await;
+    watched.office.dropped.drop_file("in/t");
+    watched.look().await;
+    assert_eq!((watched.runs().await, watched.looks().await.trouble), (4, None));
 }
