@@ -201,6 +201,7 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['run-cancel', 'staff', () => `/runs/${world.waiting}?dialog=cancel`],
   ['decisions', 'manager', () => '/approvals'],
   ['decision', 'manager', () => `/approvals/${world.approval}`],
+  ['decision-next', 'manager', () => `/approvals/${world.approval}/next`],
   ['decision-own', 'staff', () => `/approvals/${world.approval}`],
   ['decision-substitute', 'author', () => `/approvals/${world.approval}`],
   ['decisions-none', 'operator', () => '/approvals'],
