@@ -16,13 +16,13 @@ use workflow::{RunError, StandardError};
 
 use super::{
     Runners, Waiting, not_wanted,
-    protocol::{Assignment, Begin, Hello, Lines, Offer, Orders, Outcome, Poll, Report, VERSION, Verdict, Welcome},
+    protocol::{
+        Assignment, Begin, Hello, Lines, Offer, Orders, Outcome, PATIENCE, Poll, Report, VERSION, Verdict, Welcome,
+    },
     written,
 };
 use crate::{live::Topic, processes::not_permitted};
 
-/// How long a poll waits for something to do. Proxies cut longer silences off.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Tasks of one answer: each may hold a script of some megabytes, and the answer has to arrive within a minute.
 const OFFERS: u32 = 8;
 /// Kinds of tasks that are looked for at once.
@@ -87,7 +87,13 @@ impl Runners {
         unit.commit().await?;
         self.0.live.changed(Topic::Administration);
         let Runner { name, labels, namespaces, .. } = runner.clone();
-        Ok(Welcome { session, name, labels, namespaces })
+        let patience = u64::try_from(self.patience().as_millis()).unwrap_or(PATIENCE);
+        Ok(Welcome { session, name, labels, namespaces, patience })
+    }
+
+    /// How long a poll waits. A poll keeps the leases, so it never lasts as long as one.
+    fn patience(&self) -> Duration {
+        Duration::from_millis(PATIENCE).min(self.0.lease / 3)
     }
 
     /// A runner says what it has, and waits for something to do.
@@ -95,8 +101,7 @@ impl Runners {
     /// # Errors
     /// It is not served, and why.
     pub async fn poll(&self, runner: &Runner, poll: &Poll, stop: &CancellationToken) -> Result<Orders, Refusal> {
-        // A poll keeps the leases, so it never lasts as long as one.
-        let until = Instant::now() + PATIENCE.min(self.0.lease / 3);
+        let until = Instant::now() + self.patience();
         let mut first = true;
         loop {
             // Before it is looked for something to do, so that nothing comes unheard between.
