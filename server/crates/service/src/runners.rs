@@ -1,11 +1,12 @@
 //! Runners: who executes processes near the systems.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use domain::{
     ErrorCode, Name, Operation, Problem, RunnerId, RunnerState, RunnerTaskState, Scope, Timestamp,
     view::{NewRunnerView, RunnerTaskView, RunnerView},
 };
+use engine::{Topic, runners::is_online};
 use identity::tokens;
 use policy::Resource;
 use serde_json::{Value, json};
@@ -22,8 +23,6 @@ use crate::{
     views::People,
 };
 
-/// A runner that was not heard of for so long is not there. It asks for work at least three times in it.
-const HEARD_WITHIN: Duration = Duration::from_mins(1);
 /// The labels, and the namespaces, that a runner can have.
 const MOST: usize = 32;
 
@@ -157,7 +156,7 @@ impl Service {
         let (target, now) = (target(&runner), gate.now);
         let after = json!({"labels": runner.labels, "namespaces": runner.namespaces, "state": runner.state});
         gate.finish(&target, json!({"before": null, "after": after})).await?;
-        self.parts.live.changed(engine::Topic::Administration);
+        self.parts.live.changed(Topic::Runners);
         let token = made.text.expose().to_owned();
         Ok(NewRunnerView { runner: view(runner, &[], &people, now), token })
     }
@@ -173,7 +172,7 @@ impl Service {
         let tasks = gate.unit.tasks_of_runner(runner.id).await.or_problem()?;
         let people = People::load(gate.unit.as_mut(), [runner.created_by]).await.or_problem()?;
         gate.finish(&target, json!({"before": {"state": before}, "after": {"state": state}})).await?;
-        self.parts.live.changed(engine::Topic::Administration);
+        self.parts.live.changed(Topic::Runners);
         Ok(view(Runner { state, ..runner }, &tasks, &people, now))
     }
 
@@ -186,7 +185,7 @@ impl Service {
         gate.unit.delete_runner(runner.id).await.or_problem()?;
         let before = json!({"labels": runner.labels, "namespaces": runner.namespaces, "state": runner.state});
         gate.finish(&target, json!({"before": before, "after": null})).await?;
-        self.parts.live.changed(engine::Topic::Administration);
+        self.parts.live.changed(Topic::Runners);
         Ok(())
     }
 }
@@ -216,10 +215,6 @@ pub(crate) async fn missing(
             format!("a task is for {whom}, and none that is enabled fits and works for {namespace}: it would wait")
         })
         .collect())
-}
-
-fn is_online(runner: &Runner, now: Timestamp) -> bool {
-    runner.seen_at.is_some_and(|seen| seen + HEARD_WITHIN > now)
 }
 
 fn view(runner: Runner, tasks: &[RunnerTask], people: &People, now: Timestamp) -> RunnerView {

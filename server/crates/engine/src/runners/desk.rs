@@ -21,7 +21,7 @@ use super::{
     },
     written,
 };
-use crate::{live::Topic, processes::not_permitted};
+use crate::processes::not_permitted;
 
 /// Tasks of one answer: each may hold a script of some megabytes, and the answer has to arrive within a minute.
 const OFFERS: u32 = 8;
@@ -85,7 +85,7 @@ impl Runners {
         let beginning = Beginning { instance, version, capacity };
         let session = unit.begin_runner(runner.id, &beginning, now).await?.ok_or(Refusal::Disabled)?;
         unit.commit().await?;
-        self.0.live.changed(Topic::Administration);
+        self.note();
         let Runner { name, labels, namespaces, .. } = runner.clone();
         let patience = u64::try_from(self.patience().as_millis()).unwrap_or(PATIENCE);
         Ok(Welcome { session, name, labels, namespaces, patience })
@@ -161,8 +161,12 @@ impl Runners {
             let most = poll.free.min(OFFERS);
             leased = unit.lease_runner_tasks(runner.id, &fitting, most, now + self.0.lease).await?;
         }
+        let news = !leased.is_empty() || !settled.is_empty();
         let tasks = self.offers(unit.as_mut(), leased, now).await?;
         unit.commit().await?;
+        if news {
+            self.note();
+        }
         for task in settled {
             self.ring(task.key);
             self.offer(&task.demand);
@@ -210,6 +214,7 @@ impl Runners {
         let agreed = unit.start_runner_task(begin.task.into(), runner.id, self.0.clock.now()).await?;
         unit.commit().await?;
         if agreed {
+            self.note();
             self.ring(Held::from(begin.task).key);
         }
         Ok(Verdict { agreed })
@@ -253,6 +258,7 @@ impl Runners {
             }
         }
         unit.commit().await?;
+        self.note();
         self.ring(held.key);
         self.offer(&known.demand);
         Ok(Verdict { agreed: true })
