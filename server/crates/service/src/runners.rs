@@ -88,11 +88,13 @@ impl Service {
     pub async fn runners(&self, caller: &Caller) -> Result<Vec<RunnerView>, Problem> {
         let mut gate = self.look(caller, Operation::RunnerList).await?;
         gate.authorize(&Resource::system(), &Target::new("runners", "", "")).await?;
-        let runners = gate.unit.list_runners().await.or_problem()?;
-        let tasks = gate.unit.open_runner_tasks().await.or_problem()?;
-        let people = People::load(gate.unit.as_mut(), runners.iter().map(|runner| runner.created_by)).await;
-        let (people, now) = (people.or_problem()?, gate.now);
-        Ok(runners.into_iter().map(|runner| view(runner, &tasks, &people, now)).collect())
+        all(gate.unit.as_mut(), gate.now).await
+    }
+
+    /// The same for the command line.
+    pub async fn console_list_runners(&self) -> Result<Vec<RunnerView>, Problem> {
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        all(unit.as_mut(), self.now()).await
     }
 
     /// The processes that runners execute or that wait for one, those that wait longest first.
@@ -188,6 +190,13 @@ impl Service {
         self.parts.live.changed(Topic::Runners);
         Ok(())
     }
+}
+
+async fn all(unit: &mut dyn UnitOfWork, now: Timestamp) -> Result<Vec<RunnerView>, Problem> {
+    let runners = unit.list_runners().await.or_problem()?;
+    let tasks = unit.open_runner_tasks().await.or_problem()?;
+    let people = People::load(unit, runners.iter().map(|runner| runner.created_by)).await.or_problem()?;
+    Ok(runners.into_iter().map(|runner| view(runner, &tasks, &people, now)).collect())
 }
 
 async fn by_name(unit: &mut dyn UnitOfWork, name: &Name) -> Result<Runner, Problem> {
