@@ -12,6 +12,7 @@ mod business;
 mod change;
 mod cloud;
 mod containers;
+mod data;
 mod delivery;
 mod desk;
 mod identity;
