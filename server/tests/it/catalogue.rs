@@ -20,6 +20,7 @@ mod incident;
 mod infrastructure;
 mod lab;
 mod network;
+mod problem;
 mod recovery;
 mod replication;
 mod seen;
