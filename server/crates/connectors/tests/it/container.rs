@@ -247,10 +247,10 @@ async fn a_replacement_that_is_not_well_leaves_the_old_one_running() {
     let Some(podman) = podman("unwell").await else { return };
     let web = podman.name("web");
     let first = podman.serves(&web, "1").await;
-    let health = json!({"http": {"port": 8080, "path": "/health"}, "for": "PT1S"});
+    let health = json!({"http": {"port": 8080, "path": "/health"}, "for": "PT4S"});
     for (tag, ready, said, order) in [
         ("sick", health.clone(), "answers with status 404", "stop-first"),
-        ("sick", json!({"command": ["test", "-f", "/www/health"], "for": "PT1S"}), "exit code 1", "start-first"),
+        ("sick", json!({"command": ["test", "-f", "/www/health"], "for": "PT4S"}), "exit code 1", "start-first"),
         ("broken", json!({"for": "PT10S"}), "ended with exit code 3", "stop-first"),
         ("sick", json!({"tcp": 9}), "port 9 is not published", "stop-first"),
     ] {
