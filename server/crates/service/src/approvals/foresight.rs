@@ -51,7 +51,7 @@ impl Service {
         let mut looked = Vec::new();
         let mut known = Known::new();
         // What is looked up on the way says how it goes on.
-        let mut prospect = self.follow(&definition, &state, &known).await?;
+        let mut prospect = self.foreseen(&definition, &state, &known).await?;
         while looked.len() < MOST
             && let Some(next) = self.to_look_up(&prospect.calls, &known)
         {
@@ -60,7 +60,7 @@ impl Service {
             looked.push((function.clone(), with.clone()));
             let Some(output) = questions.look(function, reference, with.clone()).await else { break };
             known.insert((reference.clone(), *occurrence), (with, output));
-            prospect = self.follow(&definition, &state, &known).await?;
+            prospect = self.foreseen(&definition, &state, &known).await?;
         }
         let more = prospect.calls.len() > LISTED;
         let mut calls: Vec<Following> = prospect.calls;
@@ -113,7 +113,12 @@ impl Service {
         Ok(ForesightView { approval: id, calls: calls.collect(), more, waits: prospect.waits })
     }
 
-    async fn follow(&self, definition: &Arc<Definition>, state: &RunState, known: &Known) -> Result<Prospect, Problem> {
+    async fn foreseen(
+        &self,
+        definition: &Arc<Definition>,
+        state: &RunState,
+        known: &Known,
+    ) -> Result<Prospect, Problem> {
         let functions: Vec<_> = self.parts.connectors.functions().cloned().collect();
         let (definition, state, known) = (Arc::clone(definition), state.clone(), known.clone());
         let following = move || {

@@ -129,7 +129,7 @@ impl Service {
         version: &str,
         input: Option<Value>,
     ) -> Result<Vec<RehearsalView>, Problem> {
-        let definition = self.stored(caller, Operation::DefinitionRehearse, workflow, version).await?;
+        let definition = self.tried_version(caller, Operation::DefinitionRehearse, workflow, version).await?;
         self.rehearse(definition, input).await
     }
 
@@ -141,12 +141,12 @@ impl Service {
         version: &str,
         input: Option<Value>,
     ) -> Result<Vec<RehearsalView>, Problem> {
-        let definition = self.stored(caller, Operation::DefinitionForesee, workflow, version).await?;
+        let definition = self.tried_version(caller, Operation::DefinitionForesee, workflow, version).await?;
         self.rehearse_and_ask(caller, &target(workflow, version), definition, input).await
     }
 
     /// A version as it is stored, for those who may do this with it.
-    async fn stored(
+    async fn tried_version(
         &self,
         caller: &Caller,
         operation: Operation,
