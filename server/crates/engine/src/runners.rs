@@ -85,6 +85,8 @@ struct Inner {
     polls: Mutex<Vec<Arc<Waiting>>>,
     /// Whether there is something to be told to those who watch.
     news: AtomicBool,
+    /// Whether runners can be heard.
+    hears: AtomicBool,
 }
 
 /// A poll that waits.
@@ -121,7 +123,13 @@ impl Runners {
             awaited: Mutex::default(),
             polls: Mutex::default(),
             news: AtomicBool::default(),
+            hears: AtomicBool::default(),
         }))
+    }
+
+    /// Runners are heard from here on. Until this is said, none is taken for silent: a server that is starting cannot tell.
+    pub fn hear(&self) {
+        self.0.hears.store(true, Ordering::Relaxed);
     }
 
     /// Something is other than it was. Those who watch are told with the next look, so that many changes are one.

@@ -142,5 +142,10 @@ async fn what_is_not_good_enough_or_not_approved_or_not_verified_changes_nothing
     learning.warehouse.execute(LEARN_MORE).await;
     unverified(&learning).await;
     assert_eq!((learning.in_use().await, learning.versions().await), (pointer, 2));
-    assert_eq!(learning.subjects().await, ["not in use", "not in use", "not in use", "in use", "not in use"]);
+    let mails = mails_to(&learning.mailbox).await;
+    assert_eq!(
+        learning.subjects().await,
+        ["not in use", "not in use", "not in use", "in use", "not in use"],
+        "{mails:#?}"
+    );
 }

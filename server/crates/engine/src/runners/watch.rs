@@ -39,9 +39,9 @@ pub(crate) async fn keep(runners: Runners, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = looks.tick() => {}
         }
-        // Whoever was away himself, or stood still, cannot say that a runner was silent.
+        // Whoever does not hear yet, was away himself, or stood still, cannot say that a runner was silent.
         let now = runners.0.clock.now();
-        if now.since(looked) >= runners.0.lease {
+        if !runners.0.hears.load(Ordering::Relaxed) || now.since(looked) >= runners.0.lease {
             present = Instant::now();
         }
         looked = now;
