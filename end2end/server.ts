@@ -168,7 +168,7 @@ export class RondoServer {
 function rondoProgram(): string {
   const root = dirname(dirname(fileURLToPath(import.meta.url)))
   const target = process.env['CARGO_TARGET_DIR'] ?? join(root, 'target')
-  return process.env['RONDO_BINARY'] ?? join(target, 'release', 'rondo')
+  return process.env['RONDO_BINARY'] ?? join(target, 'debug', 'rondo')
 }
 
 async function freePort(): Promise<number> {

@@ -36,6 +36,8 @@ pub enum Topic {
     Connections,
     /// Triggers, or what was delivered to them.
     Triggers,
+    /// Runners, whether they are there, or what they run.
+    Runners,
 }
 
 /// The versions that resources depend on.
@@ -47,6 +49,7 @@ pub struct Live {
     repositories: RwSignal<u64>,
     connections: RwSignal<u64>,
     triggers: RwSignal<u64>,
+    runners: RwSignal<u64>,
     /// Whether the stream is cut off.
     pub offline: RwSignal<bool>,
 }
@@ -70,6 +73,7 @@ impl Live {
             Topic::Repositories,
             Topic::Connections,
             Topic::Triggers,
+            Topic::Runners,
         ] {
             self.touch(topic);
         }
@@ -83,6 +87,7 @@ impl Live {
             Topic::Repositories => self.repositories,
             Topic::Connections => self.connections,
             Topic::Triggers => self.triggers,
+            Topic::Runners => self.runners,
         }
     }
 }
@@ -101,6 +106,7 @@ pub(crate) fn provide_live(signed_in: bool) -> Live {
         repositories: RwSignal::new(0),
         connections: RwSignal::new(0),
         triggers: RwSignal::new(0),
+        runners: RwSignal::new(0),
         offline: RwSignal::new(false),
     };
     provide_context(live);
@@ -116,6 +122,7 @@ pub(crate) fn provide_live(signed_in: bool) -> Live {
                     "repositories" => live.touch(Topic::Repositories),
                     "connections" => live.touch(Topic::Connections),
                     "triggers" => live.touch(Topic::Triggers),
+                    "runners" => live.touch(Topic::Runners),
                     _ => {}
                 }
             }

@@ -16,7 +16,7 @@ use wasm_split_helpers::SplitLoaderError;
 use crate::pages::{
     account::AccountPage,
     admin::{ConnectionsPage, GrantsPage, PeoplePage, RunnersPage, TeamsPage},
-    approvals::{ApprovalPage, ApprovalsPage, ChosenPage, LinkedPage},
+    approvals::{ApprovalPage, ApprovalsPage, ChosenPage, ForesightPage, LinkedPage},
     audit::{
         AuditPage, AuditSamplePage, CompliancePage, ControlPage, ControlsPage, QuestionPage, QuestionsPage,
         ReceiversPage, RetentionPage,
@@ -174,6 +174,7 @@ pub(crate) enum Decide {
     One,
     Chosen,
     Linked,
+    Foresight,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -308,6 +309,7 @@ fn approvals(page: Decide) -> Result<AnyView, SplitLoaderError> {
         Decide::One => view! { <ApprovalPage/> },
         Decide::Chosen => view! { <ChosenPage/> },
         Decide::Linked => view! { <LinkedPage/> },
+        Decide::Foresight => view! { <ForesightPage/> },
     })
 }
 

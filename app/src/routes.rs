@@ -82,6 +82,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/approvals/chosen") view=|| Page::Approvals(Decide::Chosen).show() ssr=SsrMode::Async/>
                     <Route path=path!("/decide/:token") view=|| Page::Approvals(Decide::Linked).show() ssr=SsrMode::Async/>
                     <Route path=path!("/approvals/:id") view=|| Page::Approvals(Decide::One).show() ssr=SsrMode::Async/>
+                    <Route path=path!("/approvals/:id/next") view=|| Page::Approvals(Decide::Foresight).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions") view=|| Page::Definitions(Author::List).show() ssr=SsrMode::Async/>
                     <Route path=path!("/definitions/import") view=|| Page::Files(Files::Import).show() ssr=SsrMode::Async/>
                     <Route path=path!("/repositories") view=|| Page::Files(Files::Repositories).show() ssr=SsrMode::Async/>

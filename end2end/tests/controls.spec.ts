@@ -64,7 +64,7 @@ test('controls are read without JavaScript, and the last verification is told', 
   const page = await as('auditor', { javaScriptEnabled: false })
   const rest = await rondo.rest('auditor')
   const { body } = await rest.get<Control>('/audit/controls/ISO27001:A.5.16')
-  expect(body.control.workflows).toBe(2)
+  expect(body.control.workflows).toBeGreaterThan(1)
   expect(body.control.runs).toBeGreaterThan(0)
   expect(body.runs.items.map((run) => run.number)).toContain(number)
 

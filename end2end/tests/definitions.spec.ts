@@ -558,7 +558,7 @@ test('all of it works without JavaScript', async ({ as }) => {
   await author.getByRole('button', { name: 'Save and dry run' }).click()
   await expect(author).toHaveURL(`${page}/try`)
   await author.getByLabel('Subject').fill('By form')
-  await author.locator('#trial-form').getByRole('button', { name: 'Dry run' }).click()
+  await author.locator('#trial-form').getByRole('button', { name: 'Dry run', exact: true }).click()
   await expect(author.locator('.trial__verdict')).toContainText('Completed')
   await expect(author.getByLabel('Subject')).toHaveValue('By form')
   await author.getByLabel('What it shows').fill('It completes')

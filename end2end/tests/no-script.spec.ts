@@ -67,6 +67,10 @@ test('a request is made, and approved', async ({ visitor, rondo }) => {
   const manager = await visitor(NO_SCRIPT)
   await signInByPage(manager, 'manager')
   await openDecision(manager, runPath)
+  await manager.getByRole('link', { name: 'Ask what would change' }).click()
+  await expect(manager.getByRole('heading', { level: 1, name: 'What the run will do next' })).toBeVisible()
+  await expect(manager.getByRole('main')).toContainText('Changes something')
+  await manager.getByRole('link', { name: 'Back to the decision' }).click()
   await manager.getByRole('button', { name: 'Approve' }).click()
   await expect(manager.getByRole('main')).toContainText('Approved. The run goes on.')
 

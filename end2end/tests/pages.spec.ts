@@ -6,7 +6,7 @@ import { expect, test, visit } from '../fixture.ts'
 import { Repository } from '../repositories.ts'
 import { Hook } from '../triggers.ts'
 import { ONBOARDING, completedRequest, newcomer, waitingRequest } from '../onboarding.ts'
-import type { Page as List, Rest, Run } from '../rest.ts'
+import { type Page as List, Rest, type Run } from '../rest.ts'
 
 test.use({
   serverEnvironment: {
@@ -88,6 +88,7 @@ forbid (principal is User, action == Action::"run.cancel", resource is Run);
   await manager.post(`/emergencies/${emergency.body.id}/confirm`, {})
   await operator.post(`/emergencies/${emergency.body.id}/end`, {})
   await followed(admin, await rondo.rest('author'))
+  await enrolled(admin, rondo.url)
   const invited = await rondo.command('user', 'add', 'ivo', '--name', 'Ivo Invited')
   const draft = await staff.post<{ id: string }>('/drafts', { namespace: 'identity', name: 'onboard-employee', values: newcomer() })
   world = {
@@ -139,6 +140,17 @@ async function followed(admin: Rest, author: Rest): Promise<void> {
   await admin.put('/repositories/showcase/tools', { url, branch: 'release/2026-11', account, password })
   const looked = async () => (await admin.get<List<{ lookedAt?: string }>>('/repositories')).body.items.every(({ lookedAt }) => lookedAt)
   await expect.poll(looked, { timeout: 30_000 }).toBe(true)
+}
+
+/** Runners: one at work, one that was never heard of, one that is drained, and one that is disabled. */
+async function enrolled(admin: Rest, url: string): Promise<void> {
+  for (const name of ['branch-busan', 'dmz-1', 'dmz-2', 'old-site']) {
+    const { body } = await admin.post<{ token: string }>('/runners', { name, labels: [name, 'linux'], namespaces: ['network', 'showcase'] })
+    const hello = { protocol: 1, instance: name, version: '1.0.0', capacity: 4 }
+    if (name.startsWith('dmz')) await new Rest(url, body.token).post('/runner/session', hello)
+  }
+  await admin.put('/runners/dmz-2', { state: 'draining' })
+  await admin.put('/runners/old-site', { state: 'disabled' })
 }
 
 /** A trigger with a delivery that launched a run, one that the workflow does not take, and one that came again. */
@@ -201,6 +213,7 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['run-cancel', 'staff', () => `/runs/${world.waiting}?dialog=cancel`],
   ['decisions', 'manager', () => '/approvals'],
   ['decision', 'manager', () => `/approvals/${world.approval}`],
+  ['decision-next', 'manager', () => `/approvals/${world.approval}/next`],
   ['decision-own', 'staff', () => `/approvals/${world.approval}`],
   ['decision-substitute', 'author', () => `/approvals/${world.approval}`],
   ['decisions-none', 'operator', () => '/approvals'],
@@ -287,6 +300,7 @@ const PAGES: [name: string, who: string | undefined, path: () => string][] = [
   ['policy-set-change', 'admin', () => '/policies/sets/1?dialog=change'],
   ['runners', 'admin', () => '/admin/runners'],
   ['runners-new', 'admin', () => '/admin/runners?dialog=new'],
+  ['runners-disable', 'admin', () => '/admin/runners?dialog=disabled-dmz-1'],
   ['connections', 'admin', () => '/admin/connections'],
   ['connections-new', 'admin', () => '/admin/connections?dialog=new-ldap'],
   ['connections-secret', 'admin', () => '/admin/connections?dialog=secret'],

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     ApprovalId, DecisionKind, RemarkId,
-    view::{ApprovalDetail, ApprovalSummary, ChosenApproval, DecisionOutcome, EmergencyView, Page},
+    view::{ApprovalDetail, ApprovalSummary, ChosenApproval, DecisionOutcome, EmergencyView, ForesightView, Page},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,13 @@ pub async fn approvals(query: QueueQuery, #[server(default)] open: Option<Approv
         None => None,
     };
     Ok(QueueData { list, open, emergencies: service.emergencies_now(&caller).await? })
+}
+
+/// What the run will do next if it is approved, as far as other systems say.
+#[server(protocol = Door, prefix = "/ui", endpoint = "approval-foresight")]
+pub async fn approval_foresight(approval: ApprovalId) -> Result<ForesightView, AppError> {
+    let (service, caller) = scope()?;
+    Ok(service.foresee_approval(&caller, approval).await?)
 }
 
 /// Decides. The digest says what exactly is decided; a decision about something else is refused. The fields are what the

@@ -151,7 +151,8 @@ pub async fn definition_version(at: VersionAddress) -> Result<WorkflowVersionVie
 }
 
 /// Tries a version out: by the chosen one of its tests, counted from 1, or by an input, which stands in `fields` if a button of
-/// the form was pressed (`action`), or in `input` as JSON. Nothing is done, and nothing is kept.
+/// the form was pressed (`action`), or in `input` as JSON. Nothing is done, and nothing is kept. Where `action` is `ask`, other
+/// systems are asked what the calls would change.
 #[server(protocol = Door, prefix = "/ui", endpoint = "definition-trial")]
 pub async fn definition_trial(
     at: VersionAddress,
@@ -172,10 +173,15 @@ pub async fn definition_trial(
     for test in tests.iter_mut().flatten() {
         test.steps = Vec::new();
     }
-    let asked = valid && !malformed && (action == "try" || !input.trim().is_empty());
+    let asked = valid && !malformed && (matches!(action.as_str(), "try" | "ask") || !input.trim().is_empty());
     let tried = match (of_test, asked) {
         (None, true) => {
-            let tried = service.rehearse_version(&caller, &workflow, &at.version, Some(typed.clone())).await?;
+            let input = Some(typed.clone());
+            let tried = if action == "ask" {
+                service.foresee_version(&caller, &workflow, &at.version, input).await?
+            } else {
+                service.rehearse_version(&caller, &workflow, &at.version, input).await?
+            };
             tried.into_iter().next()
         }
         (of_test, _) => of_test,

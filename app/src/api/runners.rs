@@ -11,13 +11,19 @@ use crate::{door::Door, errors::AppError};
 #[cfg(feature = "ssr")]
 const PLACE: &str = "/admin/runners";
 
-/// The runners by name, and the processes that wait for one.
+/// Processes that are shown waiting.
+#[cfg(feature = "ssr")]
+const WAITING: usize = 50;
+
+/// The runners by name, the processes that wait for one, those that wait longest first, and how many more do.
 #[server(protocol = Door, prefix = "/ui", endpoint = "runners")]
-pub async fn runners() -> Result<(Vec<RunnerView>, Vec<RunnerTaskView>), AppError> {
+pub async fn runners() -> Result<(Vec<RunnerView>, Vec<RunnerTaskView>, usize), AppError> {
     let (service, caller) = scope()?;
     let mut tasks = service.runner_tasks(&caller).await?;
     tasks.retain(|task| task.state == domain::RunnerTaskState::Queued);
-    Ok((service.runners(&caller).await?, tasks))
+    let more = tasks.len().saturating_sub(WAITING);
+    tasks.truncate(WAITING);
+    Ok((service.runners(&caller).await?, tasks, more))
 }
 
 /// Enrols a runner; the answer is its token.

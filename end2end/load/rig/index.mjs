@@ -11,7 +11,8 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 const ROOT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
-const PROGRAM = process.env.RONDO_BINARY ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'release', 'rondo')
+/** The program that is measured. */
+export const PROGRAM = process.env.RONDO_BINARY ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'release', 'rondo')
 /** How often the small measures are taken. */
 export const ROUNDS = Number(process.env.LOAD_ROUNDS ?? 200)
 /** Rounds before those that count. */
@@ -68,7 +69,7 @@ async function freePort() {
   return port
 }
 
-/** The demonstration with these definitions, once it is ready; `tokenOf` makes a token for one of its people. */
+/** The demonstration with these definitions, once it is ready; `tokenOf` makes a token for one of its people, `id` is its process. */
 export async function startServer(folder, definitions, databaseUrl) {
   const environment = { ...process.env, RONDO_WORKFLOWS: definitions, RONDO_LOG_LEVEL: 'warn' }
   delete environment.DATABASE_URL
@@ -91,7 +92,7 @@ export async function startServer(folder, definitions, databaseUrl) {
     server.kill('SIGTERM')
     await ended
   }
-  return { url, tokenOf, stop }
+  return { url, id: server.pid, tokenOf, stop }
 }
 
 /** A person's view of the server: calls its interface and looks at pages. */
@@ -110,6 +111,12 @@ export class Person {
     const answer = await ask(`${this.url}/api/v1${path}`, { method: 'POST', headers: { ...this.headers, ...headers }, body })
     if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${answer.text}`)
     return JSON.parse(answer.text)
+  }
+
+  /** Puts something where it belongs. */
+  async put(path, value) {
+    const answer = await ask(`${this.url}/api/v1${path}`, { method: 'PUT', headers: this.headers, body: JSON.stringify(value) })
+    if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`)
   }
 
   async get(path) {

@@ -8,6 +8,7 @@ mod migrate;
 mod policies;
 mod run;
 mod runner;
+mod runners;
 mod serve;
 mod test;
 mod token;
@@ -97,6 +98,9 @@ enum Command {
     },
     /// Execute processes of a server elsewhere, on this machine
     Runner(runner::Options),
+    /// Enrol, list, drain and remove the runners of this server
+    #[command(subcommand)]
+    Runners(runners::Command),
 }
 
 impl Arguments {
@@ -135,6 +139,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Validate { files } => validate::validate(&files),
         Command::Test { files } => test::test(&files),
         Command::Runner(options) => runner::run(&flags, options).await,
+        Command::Runners(command) => runners::run(&quiet(&flags)?, command).await,
     }
 }
 

@@ -130,6 +130,7 @@ pub(super) async fn serve(config: Config, demo: bool) -> Result<ExitCode> {
     let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(stop.clone().cancelled_owned());
     let serving = tokio::spawn(std::future::IntoFuture::into_future(server));
+    engine.runners().hear();
     stop.cancelled().await;
     info!("stopping: no new requests, those under way are finished");
     match tokio::time::timeout(DRAIN, serving).await {

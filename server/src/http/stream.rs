@@ -143,6 +143,10 @@ async fn follow_run(
     }
 }
 
+/// All that a person's stream tells of.
+const EVERYTHING: [&str; 7] =
+    ["runs", "approvals", "notifications", "repositories", "connections", "triggers", "runners"];
+
 #[derive(Default, Serialize)]
 struct Changed {
     topics: Vec<&'static str>,
@@ -203,9 +207,10 @@ async fn follow_person(portal: &Portal, caller: &Caller, events: &Events) -> Res
                 Ok(Topic::Repositories) => gathered.add("repositories"),
                 Ok(Topic::Connections) => gathered.add("connections"),
                 Ok(Topic::Triggers) => gathered.add("triggers"),
+                Ok(Topic::Runners) => gathered.add("runners"),
                 Ok(Topic::Notifications(user)) if user == caller.user => gathered.add("notifications"),
                 Ok(_) => {}
-                Err(RecvError::Lagged(_)) => ["runs", "approvals", "notifications", "repositories", "connections", "triggers"].map(|topic| gathered.add(topic)).into_iter().collect(),
+                Err(RecvError::Lagged(_)) => EVERYTHING.into_iter().for_each(|topic| gathered.add(topic)),
                 Err(RecvError::Closed) => return Ok(()),
             },
         }

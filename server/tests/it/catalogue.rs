@@ -12,6 +12,7 @@ mod business;
 mod change;
 mod cloud;
 mod containers;
+mod data;
 mod delivery;
 mod desk;
 mod identity;
@@ -19,6 +20,7 @@ mod incident;
 mod infrastructure;
 mod lab;
 mod network;
+mod problem;
 mod recovery;
 mod replication;
 mod seen;
@@ -47,6 +49,8 @@ pub(crate) enum Answer {
     Approve,
     /// The first who is asked says no.
     Reject,
+    /// Nobody decides.
+    Wait,
 }
 
 /// A portal with the demonstration organisation and some connections.
@@ -213,7 +217,11 @@ impl Portal {
 
     /// Each of those who may be asked looks into the queue once.
     async fn decide(&self, run: &str, answer: Answer) {
-        let word = if answer == Answer::Approve { "approve" } else { "reject" };
+        let word = match answer {
+            Answer::Approve => "approve",
+            Answer::Reject => "reject",
+            Answer::Wait => return,
+        };
         for (login, decider) in &self.deciders {
             let queue = self.server().get(&format!("/approvals?run={run}&state=pending"), decider).await;
             for approval in queue["items"].as_array().unwrap() {

@@ -63,6 +63,44 @@ async fn people_are_created_and_sign_in() {
 }
 
 #[tokio::test]
+async fn runners_are_enrolled_listed_drained_and_removed_in_the_name_of_a_person() {
+    let server = TestServer::demo();
+    let data = server.data();
+    let enrol = |name: &'static str, user: &'static str| {
+        ["runners", "enrol", name, "--label", "linux", "--label", "dmz", "--namespace", "network", "--user", user]
+    };
+    let token = printed(data, &enrol("dmz-1", "admin"));
+    assert!(token.starts_with("rondo_runner_") && token.lines().count() == 1, "{token}");
+    // The running server knows it, and whose it is.
+    let admin = server.token("admin");
+    let listed = server.get("/runners", &admin).await;
+    assert_eq!(listed["items"][0]["createdBy"]["login"], "admin", "{listed}");
+    let hello = serde_json::json!({"protocol": 1, "instance": "one", "version": "0.0.0", "capacity": 4});
+    let session = server.rest(reqwest::Method::POST, "/runner/session", token.trim()).json(&hello);
+    assert_eq!(session.send().await.unwrap().status(), 200);
+    let line = printed(data, &["runners", "list"]);
+    assert!(line.starts_with("dmz-1\tonline\tdmz,linux\tnetwork\t0.0.0\t0/4\t"), "{line}");
+
+    assert!(complaint(&run(data, &enrol("dmz-1", "admin"))).contains("choose another name"));
+    assert!(complaint(&run(data, &enrol("dmz-2", "nobody"))).contains("nobody has the sign-in name nobody"));
+    // Whoever may not do it in the portal may not be named for it here.
+    complaint(&run(data, &enrol("dmz-2", "staff")));
+    complaint(&run(data, &["runners", "drain", "dmz-1", "--user", "staff"]));
+    printed(data, &["runners", "drain", "dmz-1", "--user", "admin"]);
+    assert!(printed(data, &["runners", "list"]).contains("\tdraining\t"));
+    printed(data, &["runners", "disable", "dmz-1", "--user", "admin"]);
+    let refused = server.rest(reqwest::Method::POST, "/runner/session", token.trim()).json(&hello);
+    assert_eq!(refused.send().await.unwrap().status(), 403);
+    printed(data, &["runners", "enable", "dmz-1", "--user", "admin"]);
+    printed(data, &["runners", "remove", "dmz-1", "--user", "admin"]);
+    assert_eq!(printed(data, &["runners", "list"]), "");
+    let entries = server.get("/audit/entries?action=runner&limit=50", &server.token("auditor")).await;
+    let by: Vec<_> = entries["items"].as_array().unwrap().iter().filter(|entry| entry["outcome"] == "done").collect();
+    assert_eq!(by.len(), 5, "{entries}");
+    assert!(by.iter().all(|entry| entry["door"] == "cli" && entry["actor"] == "admin"), "{entries}");
+}
+
+#[tokio::test]
 async fn an_export_of_the_audit_log_is_sound_until_it_is_altered() {
     let server = TestServer::demo();
     let folder = tempfile::tempdir().unwrap();

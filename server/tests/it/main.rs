@@ -21,6 +21,7 @@ mod events;
 mod feature;
 mod files;
 mod local_run;
+mod monitoring;
 mod portal;
 mod processes;
 mod receivers;

@@ -1,8 +1,11 @@
 //! Runners elsewhere, with the real binary at both ends.
 
+mod cut_off;
+
 use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
-    process::{Child, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -13,8 +16,15 @@ use tempfile::TempDir;
 use crate::server::{TestServer, rondo};
 
 /// Writes a line into a file of its own each time that it is begun, says something, and waits until it is told to go on.
-fn definition(folder: &Path, name: &str, rondo: &str) -> String {
+fn until_told(folder: &Path) -> String {
     let folder = folder.display();
+    format!(
+        "echo begun >> {folder}/$1.begun; echo $$ > {folder}/$1.pid; echo \"hello $WORD\"; \
+         while ! test -e {folder}/$1.go; do sleep 0.05; done; echo done"
+    )
+}
+
+fn definition(command: &str, name: &str, rondo: &str) -> String {
     format!(
         "
 document: {{dsl: 1.0.3, namespace: tests, name: {name}, version: 1.0.0, title: {name}}}
@@ -24,7 +34,7 @@ do:
   - look:
       run:
         shell:
-          command: 'echo begun >> {folder}/$1.begun; echo $$ > {folder}/$1.pid; echo \"hello $WORD\"; while ! test -e {folder}/$1.go; do sleep 0.05; done; echo done'
+          command: '{command}'
           arguments: ['${{ .mark }}']
           environment: {{WORD: '${{ $secrets.word }}'}}
       metadata: {{rondo: {{{rondo}}}}}
@@ -41,11 +51,17 @@ struct Field {
     operator: String,
     admin: String,
     token: String,
-    port: u16,
+    address: SocketAddr,
+    lease: &'static str,
 }
 
 impl Field {
     async fn open() -> Self {
+        Self::at(Ipv4Addr::LOCALHOST.into(), "PT3S", until_told).await
+    }
+
+    /// At this address, with tasks that do this.
+    async fn at(address: IpAddr, lease: &'static str, does: impl Fn(&Path) -> String) -> Self {
         let seen = tempfile::tempdir().unwrap();
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(seen.path(), open).unwrap();
@@ -57,11 +73,11 @@ impl Field {
             ("again", "idempotent: true, runner: {labels: [far]}"),
             ("anywhere", "idempotent: false"),
         ] {
-            std::fs::write(own.join(format!("{name}.yaml")), definition(seen.path(), name, rondo)).unwrap();
+            std::fs::write(own.join(format!("{name}.yaml")), definition(&does(seen.path()), name, rondo)).unwrap();
         }
         // The runner has to find the server again after its restart.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = serve(data, port, "");
+        let address = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap();
+        let server = serve(data, address, lease, "");
         let admin = server.token("admin");
         for (method, path, body) in [
             (Method::PUT, "/process-permissions/tests", json!({})),
@@ -70,12 +86,9 @@ impl Field {
             let done = server.rest(method, path, &admin).json(&body).send().await.unwrap();
             assert!(done.status().is_success(), "{path}: {}", done.status());
         }
-        let new = json!({"name": "far-1", "labels": ["far"], "namespaces": ["tests"]});
-        let enrolled = server.rest(Method::POST, "/runners", &admin).json(&new).send().await.unwrap();
-        assert_eq!(enrolled.status(), 201);
-        let token = enrolled.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned();
+        let token = enrol(&server, &admin, "far-1").await;
         let (staff, operator) = (server.token("staff"), server.token("operator"));
-        Self { server: Some(server), seen, staff, operator, admin, token, port }
+        Self { server: Some(server), seen, staff, operator, admin, token, address, lease }
     }
 
     fn server(&self) -> &TestServer {
@@ -89,7 +102,11 @@ impl Field {
     /// Kills the server; the next one sends the processes of these namespaces elsewhere.
     fn kill_server_and_send(&mut self, elsewhere: &str) {
         let data = self.server.take().unwrap().reap();
-        self.server = Some(serve(data, self.port, elsewhere));
+        self.serve_again(data, elsewhere);
+    }
+
+    fn serve_again(&mut self, data: TempDir, elsewhere: &str) {
+        self.server = Some(serve(data, self.address, self.lease, elsewhere));
     }
 
     fn runner(&self, folder: &TempDir) -> FarRunner {
@@ -106,7 +123,12 @@ impl Field {
     }
 
     fn begun(&self, mark: &str) -> usize {
-        std::fs::read_to_string(self.seen.path().join(format!("{mark}.begun"))).map_or(0, |text| text.lines().count())
+        self.lines(&format!("{mark}.begun"))
+    }
+
+    /// How many lines processes have written into a file.
+    fn lines(&self, file: &str) -> usize {
+        std::fs::read_to_string(self.seen.path().join(file)).map_or(0, |text| text.lines().count())
     }
 
     async fn until_begun(&self, mark: &str, times: usize) {
@@ -161,10 +183,18 @@ impl Field {
     }
 }
 
-fn serve(data: TempDir, port: u16, elsewhere: &str) -> TestServer {
+/// The token of a new runner.
+async fn enrol(server: &TestServer, admin: &str, name: &str) -> String {
+    let new = json!({"name": name, "labels": ["far"], "namespaces": ["tests"]});
+    let enrolled = server.rest(Method::POST, "/runners", admin).json(&new).send().await.unwrap();
+    assert_eq!(enrolled.status(), 201);
+    enrolled.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned()
+}
+
+fn serve(data: TempDir, address: SocketAddr, lease: &str, elsewhere: &str) -> TestServer {
     let mut command = rondo();
-    command.args(["serve", "--demo", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(data.path());
-    command.env("RONDO_WORKFLOWS", data.path().join("own")).env("RONDO_RUNNER_LEASE", "PT3S");
+    command.args(["serve", "--demo", "--listen", &address.to_string(), "--data"]).arg(data.path());
+    command.env("RONDO_WORKFLOWS", data.path().join("own")).env("RONDO_RUNNER_LEASE", lease);
     if !elsewhere.is_empty() {
         command.env("RONDO_RUNNER_ELSEWHERE", elsewhere);
     }
@@ -179,10 +209,18 @@ struct FarRunner {
 
 impl FarRunner {
     fn start(server: &str, token: &str, folder: &TempDir) -> Self {
-        let log = folder.path().join("runner.log");
-        let written = std::fs::File::options().create(true).append(true).open(&log).unwrap();
+        Self::spawn(Self::command(server, token, folder), folder)
+    }
+
+    fn command(server: &str, token: &str, folder: &TempDir) -> Command {
         let mut command = rondo();
         command.args(["runner", "--server", server, "--data"]).arg(folder.path()).env("RONDO_RUNNER_TOKEN", token);
+        command
+    }
+
+    fn spawn(mut command: Command, folder: &TempDir) -> Self {
+        let log = folder.path().join("runner.log");
+        let written = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(written).spawn().unwrap();
         Self { child, log }
     }
@@ -198,7 +236,7 @@ impl FarRunner {
 
     fn terminate(&self) {
         let pid = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
     async fn ended(&mut self) -> ExitStatus {
@@ -319,7 +357,7 @@ async fn a_server_that_is_killed_finds_what_its_runner_has_gone_on_with() {
         files.filter(|text| text.contains("ended")).count()
     };
     until(|| told() == 1, || runner.log()).await;
-    field.server = Some(serve(data, field.port, ""));
+    field.serve_again(data, "");
     field.completes(&ends).await;
     field.let_go("a");
     field.completes(&goes_on).await;

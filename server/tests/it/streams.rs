@@ -86,6 +86,22 @@ async fn a_run_is_followed_from_where_it_stands() {
 }
 
 #[tokio::test]
+async fn a_runner_that_comes_is_told_of() {
+    let server = TestServer::demo();
+    let admin = server.token("admin");
+    let new = json!({"name": "dmz-1", "namespaces": ["*"]});
+    let enrolled = server.rest(Method::POST, "/runners", &admin).json(&new).send().await.unwrap();
+    let token = enrolled.json::<serde_json::Value>().await.unwrap()["token"].as_str().unwrap().to_owned();
+    let stream = server.rest(Method::GET, "/stream", &admin).send().await.unwrap();
+    let changes = tokio::spawn(read_until(stream, "\"runners\""));
+    let hello = json!({"protocol": 1, "instance": "one", "version": "0.0.0", "capacity": 4});
+    let session = server.rest(Method::POST, "/runner/session", &token).json(&hello).send().await.unwrap();
+    assert_eq!(session.status(), 200);
+    let (text, changed) = changes.await.unwrap();
+    assert!(changed, "{text}\n{}", server.log());
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_its_session() {
     let server = TestServer::demo();
     let cookie = server.sign_in("staff", "rondo-demo-staff").await.unwrap();

@@ -7,13 +7,15 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, http::header::CONNECTION, response::IntoResponse, routing::get};
 use reqwest::{Method, RequestBuilder, Response};
 use ring::hmac;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::server::{TestServer, rondo};
+use crate::{
+    monitoring::{self, Monitoring},
+    server::{TestServer, rondo},
+};
 
 /// From GitHub's description of its webhooks.
 const SECRET: &str = "It's a Secret to Everybody";
@@ -207,40 +209,16 @@ async fn until(server: &TestServer, path: &str, token: &str, pleases: impl Fn(&V
     panic!("{path} is not as expected: {:#}\n{}", server.get(path, token).await, server.log());
 }
 
-/// What Prometheus looks at. No connection outlives an answer, so that whoever stops to listen is gone.
-async fn metrics() -> impl IntoResponse {
-    ([(CONNECTION, "close")], "answers 1\n")
-}
-
-fn setting(name: &str) -> Option<String> {
-    let value = std::env::var(name).ok();
-    assert!(
-        value.is_some() || std::env::var_os("TEST_POSTGRES_URL").is_none(),
-        "{name} is missing beside the other services"
-    );
-    value
-}
-
 #[tokio::test]
 async fn prometheus_and_alertmanager_launch_one_run_for_what_is_down_and_end_it_when_it_is_back() {
-    let (Some(tell), Some(port)) = (setting("TEST_MONITORING_TELL"), setting("TEST_MONITORING_TARGET_PORT")) else {
-        return;
-    };
+    let Some(monitoring) = Monitoring::take().await else { return };
     let server = server();
     let (admin, operator) = (server.token("admin"), server.token("operator"));
-    let settings = |name: &str, end: &str| {
-        json!({
-            "namespace": "incident", "name": name, "kind": "alertmanager", "workflow": "heal",
-            "mapping": "{host: .alert.labels.instance}", "filter": ".alert.labels.alertname == \"NodeDown\"",
-            "alertEnd": end, "secret": SECRET,
-        })
-    };
-    let hear = |path: &str| {
-        let told = Command::new(&tell).args([&server.at(path), SECRET]).status().unwrap();
-        assert!(told.success());
-    };
+    let settings =
+        |name: &str, end: &str| monitoring::trigger(name, "NodeDown", "heal", "{host: .alert.labels.instance}", end);
+    let metrics = || "answers 1\n".to_owned();
     let (id, path) = trigger(&server, &admin, &settings("monitoring", "continue")).await;
-    hear(&path);
+    monitoring.tell(&server.at(&path));
     // Nothing answers at the target: one run, however often Alertmanager says so.
     let place = format!("/triggers/{id}/deliveries");
     let page = until(&server, &place, &admin, |page| page["items"][0]["repeats"].as_i64() > Some(0)).await;
@@ -249,12 +227,10 @@ async fn prometheus_and_alertmanager_launch_one_run_for_what_is_down_and_end_it_
     let fingerprint = page["items"][0]["fingerprint"].as_str().unwrap().to_owned();
     let run = page["items"][0]["run"].as_str().unwrap().to_owned();
     let waiting = until(&server, &format!("/runs/{run}"), &operator, |run| run["status"] == "waiting").await;
-    assert_eq!(waiting["input"]["host"], format!("127.0.0.1:{port}"));
+    assert_eq!(waiting["input"]["host"], monitoring.instance());
 
     // It is back.
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port.parse::<u16>().unwrap())).await.unwrap();
-    let target = Router::new().route("/metrics", get(metrics));
-    let target = tokio::spawn(async move { axum::serve(listener, target).await });
+    let target = monitoring.answer(metrics).await;
     let ended = until(&server, &format!("/runs/{run}"), &operator, |run| run["status"] == "completed").await;
     assert_eq!(ended["output"][0]["alert"]["fingerprint"], fingerprint);
     let page = server.get(&place, &admin).await;
@@ -262,16 +238,14 @@ async fn prometheus_and_alertmanager_launch_one_run_for_what_is_down_and_end_it_
 
     // The same for a trigger that cancels; the target goes down again.
     let (closing, path) = trigger(&server, &admin, &settings("closing", "close")).await;
-    hear(&path);
+    monitoring.tell(&server.at(&path));
     target.abort();
     let place = format!("/triggers/{closing}/deliveries?outcome=launched");
     let page =
         until(&server, &place, &admin, |page| page["items"].as_array().is_some_and(|items| !items.is_empty())).await;
     let run = page["items"][0]["run"].as_str().unwrap().to_owned();
     assert_eq!(page["items"][0]["fingerprint"], fingerprint);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port.parse::<u16>().unwrap())).await.unwrap();
-    let target = Router::new().route("/metrics", get(metrics));
-    tokio::spawn(async move { axum::serve(listener, target).await });
+    monitoring.answer(metrics).await;
     until(&server, &format!("/runs/{run}"), &operator, |run| run["status"] == "cancelled").await;
     let runs = server.get("/runs?workflow=incident/heal", &operator).await;
     let distinct: BTreeSet<_> =

@@ -1,5 +1,5 @@
 use domain::{
-    Operation, RunnerState,
+    Name, Operation, RunnerState,
     view::{RunnerTaskView, RunnerView},
 };
 use leptos::prelude::*;
@@ -8,15 +8,20 @@ use super::close_dialog;
 use crate::{
     api::runners::{EnrolRunner, RemoveRunner, UpdateRunner, runners},
     components::{
-        Badge, Banner, Button, ButtonLook, Card, CopyButton, Dialog, EmptyState, FormFeedback, Glyph, LinkButton,
-        Moment, PageHeader, Skeleton, TextField, Tone, dialog_href, load, use_toasts,
+        Badge, Banner, Button, ButtonLook, Card, CopyButton, Dialog, EmptyState, FormFeedback, Glyph, LinkButton, Menu,
+        MenuLink, Moment, PageHeader, Skeleton, TextField, Tone, dialog_href, load, use_toasts,
     },
     data::Data,
     i18n::{AdminTexts, use_texts},
+    live::{Topic, use_live},
     session::may,
     submission::{Submission, SubmitForm, when_done},
+    url_state::query_text,
     view,
 };
+
+/// Tasks of one runner that are shown before others are asked for.
+const SHOWN: usize = 5;
 
 /// What can be done with runners.
 #[derive(Clone, Copy)]
@@ -33,11 +38,22 @@ pub fn RunnersPage() -> impl IntoView {
     let actions = Actions { enrol: Submission::new(), update: Submission::new(), remove: Submission::new() };
     let toasts = use_toasts();
     let close = close_dialog();
+    let (close_too, close_as_well) = (close.clone(), close.clone());
     when_done(actions.enrol, move |_| close());
-    when_done(actions.update, move |()| toasts.done(t.common.saved()));
-    when_done(actions.remove, move |()| toasts.done(t.admin.runner_removed()));
+    when_done(actions.update, move |()| {
+        toasts.done(t.common.saved());
+        close_too();
+    });
+    when_done(actions.remove, move |()| {
+        toasts.done(t.admin.runner_removed());
+        close_as_well();
+    });
+    let live = use_live();
     let data = Data::new(
-        move || (actions.enrol.version().get(), actions.update.version().get(), actions.remove.version().get()),
+        move || {
+            let done = (actions.enrol.version().get(), actions.update.version().get(), actions.remove.version().get());
+            (live.version(Topic::Runners), done)
+        },
         |_| runners(),
     );
     view! {
@@ -52,14 +68,13 @@ pub fn RunnersPage() -> impl IntoView {
                 })}
         </PageHeader>
         <NewToken actions/>
-        <FormFeedback problem=actions.update.problem()/>
-        <FormFeedback problem=actions.remove.problem()/>
         {load(
             data,
             || view! { <Card><Skeleton lines=6/></Card> },
-            move |(runners, waiting)| view! { <Runners runners actions/> <Waiting waiting/> },
+            move |(runners, waiting, more)| view! { <Runners runners/> <Waiting waiting more/> },
         )}
         <EnrolDialog actions/>
+        <WayDialog actions/>
     }
 }
 
@@ -124,22 +139,113 @@ fn EnrolDialog(actions: Actions) -> impl IntoView {
     }
 }
 
+/// What can be done with a runner, each in a dialog of its own: `?dialog=draining-dmz-1`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Set(RunnerState),
+    Remove,
+}
+
+impl Way {
+    const ALL: [Self; 4] = [
+        Self::Set(RunnerState::Enabled),
+        Self::Set(RunnerState::Draining),
+        Self::Set(RunnerState::Disabled),
+        Self::Remove,
+    ];
+
+    fn dialog(self, name: &str) -> String {
+        let verb = match self {
+            Self::Set(state) => state.as_str(),
+            Self::Remove => "remove",
+        };
+        format!("{verb}-{name}")
+    }
+
+    /// What it is called, its glyph, and whether something is lost by it.
+    fn look(self, t: AdminTexts) -> (&'static str, Glyph, bool) {
+        match self {
+            Self::Set(RunnerState::Enabled) => (t.runner_enable(), Glyph::Check, false),
+            Self::Set(RunnerState::Draining) => (t.runner_drain(), Glyph::Clock, false),
+            Self::Set(RunnerState::Disabled) => (t.runner_disable(), Glyph::CircleSlash, true),
+            Self::Remove => (t.runner_remove(), Glyph::Trash, true),
+        }
+    }
+
+    fn consequence(self, t: AdminTexts) -> &'static str {
+        match self {
+            Self::Set(RunnerState::Enabled) => t.runner_enable_text(),
+            Self::Set(RunnerState::Draining) => t.runner_drain_text(),
+            Self::Set(RunnerState::Disabled) => t.runner_disable_text(),
+            Self::Remove => t.runner_remove_text(),
+        }
+    }
+}
+
+/// The dialog that the address asks for. It stands beside the list, which changes while somebody reads it.
 #[component]
-fn Runners(runners: Vec<RunnerView>, actions: Actions) -> impl IntoView {
+fn WayDialog(actions: Actions) -> impl IntoView {
+    let dialog = query_text("dialog");
+    let asked = Memo::new(move |_| {
+        let dialog = dialog.get();
+        let name: Name = dialog.split_once('-')?.1.parse().ok()?;
+        let way = Way::ALL.into_iter().find(|way| way.dialog(name.as_str()) == dialog)?;
+        Some((way, name))
+    });
+    move || asked.get().map(|(way, name)| view! { <OneWay way name actions/> })
+}
+
+#[component]
+fn OneWay(way: Way, name: Name, actions: Actions) -> impl IntoView {
+    let t = use_texts().admin;
+    let (verb, _, loses) = way.look(t);
+    let look = if loses { ButtonLook::Danger } else { ButtonLook::Primary };
+    let (dialog, title) = (way.dialog(name.as_str()), format!("{verb}: {name}"));
+    let form = move || {
+        let named = name.to_string();
+        match way {
+            Way::Set(state) => view! {
+                <SubmitForm to=actions.update>
+                    <div class="stack">
+                        <FormFeedback problem=actions.update.problem()/>
+                        <input type="hidden" name="name" value=named/>
+                        <input type="hidden" name="state" value=state.as_str()/>
+                        <p>{way.consequence(t)}</p>
+                        <Button look=look busy=actions.update.pending()>{verb}</Button>
+                    </div>
+                </SubmitForm>
+            },
+            Way::Remove => view! {
+                <SubmitForm to=actions.remove>
+                    <div class="stack">
+                        <FormFeedback problem=actions.remove.problem()/>
+                        <input type="hidden" name="name" value=named/>
+                        <p>{way.consequence(t)}</p>
+                        <Button look=look busy=actions.remove.pending()>{verb}</Button>
+                    </div>
+                </SubmitForm>
+            },
+        }
+    };
+    view! { <Dialog name=dialog title=title>{form()}</Dialog> }
+}
+
+#[component]
+fn Runners(runners: Vec<RunnerView>) -> impl IntoView {
     let t = use_texts();
     if runners.is_empty() {
         return view! {
             <Card><EmptyState glyph=Glyph::Monitor title=t.admin.runners_none() text=t.admin.runners_none_text()/></Card>
         };
     }
-    let lines: Vec<_> = runners.into_iter().map(|runner| view! { <Line runner actions/> }).collect();
+    let lines: Vec<_> = runners.into_iter().map(|runner| view! { <Line runner/> }).collect();
     view! { <Card title=t.frame.runners() flush=true><ul class="lines">{lines}</ul></Card> }
 }
 
 #[component]
-fn Line(runner: RunnerView, actions: Actions) -> impl IntoView {
+fn Line(runner: RunnerView) -> impl IntoView {
     let t = use_texts().admin;
-    let mark = mark(t, &runner);
+    let marks = marks(t, &runner);
     let words = |names: Vec<String>| names.join(", ");
     let labels = words(runner.labels.iter().map(ToString::to_string).collect());
     let namespaces = words(runner.namespaces.iter().map(ToString::to_string).collect());
@@ -152,19 +258,23 @@ fn Line(runner: RunnerView, actions: Actions) -> impl IntoView {
     ];
     let facts: Vec<_> = facts.into_iter().flatten().map(|fact| view! { <span>{fact}</span> }).collect();
     let seen = runner.seen_at.map(|at| view! { <span>{t.runner_seen()} " " <Moment at/></span> });
-    let tasks: Vec<_> = runner.tasks.iter().map(|task| view! { <Task task=task.clone()/> }).collect();
+    let mut tasks: Vec<_> = runner.tasks.into_iter().map(|task| view! { <Task task/> }).collect();
+    let others = tasks.split_off(tasks.len().min(SHOWN));
+    let others = (!others.is_empty()).then(|| {
+        let words = t.runner_more(u64::try_from(others.len()).unwrap_or(u64::MAX));
+        view! { <details><summary class="muted">{words}</summary>{others}</details> }
+    });
     let name = runner.name.to_string();
     view! {
         <li class="line">
-            <span class="line__text">
+            <div class="line__text">
                 <span class="line__title line__title--plain"><code>{name.clone()}</code></span>
                 <span class="line__detail">{facts} {seen}</span>
                 {tasks}
-            </span>
-            <span class="line__side">
-                {mark}
-                {may(Operation::RunnerUpdate).then(|| view! { <Ways name=name state=runner.state actions/> })}
-            </span>
+                {others}
+            </div>
+            <span class="line__side">{marks}</span>
+            {may(Operation::RunnerUpdate).then(|| view! { <Ways name=name state=runner.state/> })}
         </li>
     }
 }
@@ -189,64 +299,55 @@ fn Task(task: RunnerTaskView) -> impl IntoView {
 
 /// What can be done with a runner in this state.
 #[component]
-fn Ways(name: String, state: RunnerState, actions: Actions) -> impl IntoView {
-    let t = use_texts().admin;
-    let ways = [
-        (RunnerState::Enabled, t.runner_enable()),
-        (RunnerState::Draining, t.runner_drain()),
-        (RunnerState::Disabled, t.runner_disable()),
-    ];
-    let buttons: Vec<_> = ways
+fn Ways(name: String, state: RunnerState) -> impl IntoView {
+    let t = use_texts();
+    let links: Vec<_> = Way::ALL
         .into_iter()
-        .filter(|(other, _)| *other != state)
-        .map(|(other, words)| {
-            let named = name.clone();
-            view! {
-                <SubmitForm to=actions.update>
-                    <input type="hidden" name="name" value=named/>
-                    <input type="hidden" name="state" value=other.as_str()/>
-                    <Button small=true>{words}</Button>
-                </SubmitForm>
-            }
+        .filter(|way| *way != Way::Set(state) && (*way != Way::Remove || may(Operation::RunnerRemove)))
+        .map(|way| {
+            let (verb, icon, danger) = way.look(t.admin);
+            view! { <MenuLink href=dialog_href(way.dialog(&name)) icon=icon danger=danger>{verb}</MenuLink> }
         })
         .collect();
-    let remove = may(Operation::RunnerRemove).then(|| {
-        view! {
-            <SubmitForm to=actions.remove>
-                <input type="hidden" name="name" value=name/>
-                <Button small=true look=ButtonLook::Danger>{t.runner_remove()}</Button>
-            </SubmitForm>
-        }
-    });
-    view! { {buttons} {remove} }
+    view! { <Menu label=t.common.actions_for(&name)>{links}</Menu> }
 }
 
 #[component]
-fn Waiting(waiting: Vec<RunnerTaskView>) -> impl IntoView {
+fn Waiting(waiting: Vec<RunnerTaskView>, more: usize) -> impl IntoView {
     let t = use_texts().admin;
     (!waiting.is_empty()).then(|| {
         let lines: Vec<_> = waiting
             .into_iter()
             .map(|task| view! { <li class="line"><span class="line__text"><Task task/></span></li> })
             .collect();
+        let more = (more > 0).then(|| {
+            let words = t.runner_more(u64::try_from(more).unwrap_or(u64::MAX));
+            view! { <li class="line"><span class="line__detail">{words}</span></li> }
+        });
         view! {
             <Card title=t.runner_waiting() subtitle=t.runner_waiting_lead() flush=true>
-                <ul class="lines">{lines}</ul>
+                <ul class="lines">{lines} {more}</ul>
             </Card>
         }
     })
 }
 
-fn mark(t: AdminTexts, runner: &RunnerView) -> AnyView {
-    match (runner.state, runner.online) {
-        (RunnerState::Disabled, _) => view! { <Badge glyph=Glyph::Cross label=t.runner_disabled()/> },
-        (RunnerState::Draining, _) => view! { <Badge tone=Tone::Info glyph=Glyph::Clock label=t.runner_draining()/> },
-        (RunnerState::Enabled, true) => {
-            view! { <Badge tone=Tone::Success glyph=Glyph::Check label=t.runner_online()/> }
+/// What it may do where that is not everything, and whether it is there where it should be.
+fn marks(t: AdminTexts, runner: &RunnerView) -> Vec<AnyView> {
+    let may = match runner.state {
+        RunnerState::Disabled => return vec![view! { <Badge glyph=Glyph::Cross label=t.runner_disabled()/> }],
+        RunnerState::Draining if runner.tasks.is_empty() => {
+            Some(view! { <Badge tone=Tone::Info glyph=Glyph::Check label=t.runner_drained()/> })
         }
-        (RunnerState::Enabled, false) if runner.seen_at.is_none() => {
-            view! { <Badge glyph=Glyph::Clock label=t.runner_new()/> }
-        }
-        (RunnerState::Enabled, false) => view! { <Badge tone=Tone::Danger glyph=Glyph::Cross label=t.runner_away()/> },
-    }
+        RunnerState::Draining => Some(view! { <Badge tone=Tone::Info glyph=Glyph::Clock label=t.runner_draining()/> }),
+        RunnerState::Enabled => None,
+    };
+    let is = if runner.online {
+        view! { <Badge tone=Tone::Success glyph=Glyph::Check label=t.runner_online()/> }
+    } else if runner.seen_at.is_none() {
+        view! { <Badge glyph=Glyph::Clock label=t.runner_new()/> }
+    } else {
+        view! { <Badge tone=Tone::Danger glyph=Glyph::Cross label=t.runner_away()/> }
+    };
+    may.into_iter().chain([is]).collect()
 }

@@ -135,6 +135,18 @@ pub(super) fn Cockpit(
                             view! {
                                 <Card title=t.approvals.what_will_happen() subtitle=t.approvals.what_will_happen_text()>
                                     <PlanSteps steps=detail.steps.clone()/>
+                                    {detail
+                                        .can_foresee
+                                        .then(|| {
+                                            let href = format!("/approvals/{}/next", summary.id);
+                                            view! {
+                                                <p class="cockpit__next">
+                                                    <LinkButton href small=true icon=Glyph::ArrowRight>
+                                                        {t.approvals.next_steps_ask()}
+                                                    </LinkButton>
+                                                </p>
+                                            }
+                                        })}
                                 </Card>
                             }
                         })}

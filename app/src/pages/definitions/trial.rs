@@ -26,7 +26,7 @@ use crate::{
     api::definitions::{KeepAsTest, TrialData, VersionAddress, definition_trial},
     components::{
         Banner, Button, ButtonLook, Card, EmptyState, Field, FormFeedback, Glyph, JsonBlock, LinkButton, PageHeader,
-        RunBadge, Skeleton, TaskBadge, TextField, Tone, described_by, load,
+        RunBadge, Skeleton, TaskBadge, TextField, Tone, described_by, load, plan_view,
         schema_form::{FormState, SchemaFields, first_text, typed_before},
         use_toasts,
     },
@@ -201,6 +201,7 @@ fn Input(state: FormState, at: VersionAddress, text: String, malformed: bool) ->
                     <Button look=ButtonLook::Primary name="action" value="try" icon=Glyph::Runs>
                         {t.definitions.dry_run()}
                     </Button>
+                    <Button name="action" value="ask">{t.definitions.dry_run_ask()}</Button>
                 </div>
             </form>
         }
@@ -230,6 +231,7 @@ fn Input(state: FormState, at: VersionAddress, text: String, malformed: bool) ->
                         </Field>
                         <div class="button-row">
                             <Button look icon=Glyph::Runs>{t.definitions.try_json()}</Button>
+                            <Button name="action" value="ask">{t.definitions.try_json_ask()}</Button>
                         </div>
                     </form>
                 </details>
@@ -332,6 +334,7 @@ fn call_view(t: Texts, call: &RehearsedCall) -> AnyView {
         <div class="trial__call">
             {would}
             <p class="trial__note">{t.definitions.not_executed()} " " {made_up}</p>
+            {call.plan.clone().map(|plan| plan_view(t, plan))}
             <JsonBlock title=t.definitions.arguments() value=call.arguments.clone() folded=true/>
         </div>
     }

@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::{Clock, Ids, RunId, Timestamp, view::CheckStep};
+use domain::{
+    Clock, Ids, RunId, Timestamp,
+    view::{CallPlan, CheckStep},
+};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use workflow::{RunError, StandardError};
@@ -45,6 +48,24 @@ pub trait Connector: Send + Sync {
     /// [`Repetition::Probe`].
     async fn probe(&self, _request: &Request, _context: &CallContext) -> Probe {
         Probe::CannotTell
+    }
+
+    /// Asks the other system what the call would change, by reading, or by a way of trying that it has for this: nothing is
+    /// another there afterwards. None where nothing can be said. The arguments satisfy the function's schema, and hold no
+    /// secrets; the operation is none that only reads.
+    ///
+    /// What a person would see in it is masked as in an output. A clear no that the call would get as well is a failure as of
+    /// [`Connector::execute`]. Dropped when the context's deadline passes, which is a few seconds: [`PLAN_LIMIT`].
+    ///
+    /// [`PLAN_LIMIT`]: crate::PLAN_LIMIT
+    async fn plan(&self, _request: &Request, _context: &CallContext) -> Result<Option<CallPlan>, Failure> {
+        Ok(None)
+    }
+
+    /// Whether a call that only reads may be made before anybody has decided about it, to see what comes after it: not where
+    /// what it gives may be what the decision is about.
+    fn may_look(&self, _with: &Value) -> bool {
+        false
     }
 
     /// Tries a connection out, step by step up to the first that fails: `settings`, `name`, `connect`, `tls`, `sign-in`,

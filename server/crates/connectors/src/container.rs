@@ -10,6 +10,7 @@ mod engine;
 mod frames;
 mod images;
 mod making;
+mod plan;
 mod ready;
 mod replacement;
 mod schema;
@@ -19,7 +20,7 @@ mod shown;
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
-use domain::view::CheckStep;
+use domain::view::{CallPlan, CheckStep};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -392,6 +393,12 @@ impl Connector for ContainerConnector {
                 Probe::CannotTell
             }
         }
+    }
+
+    async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
+        let with = read(&request.with)?;
+        let engine = self.engine(request, context, &with)?;
+        plan::plan(&engine, &with).await
     }
 
     async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {

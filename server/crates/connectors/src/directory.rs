@@ -9,13 +9,17 @@ mod ldap;
 mod links;
 mod operation;
 mod password;
+mod plan;
 mod schema;
 mod scim;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Timestamp, UserId, view::CheckStep};
+use domain::{
+    Timestamp, UserId,
+    view::{CallPlan, CheckStep},
+};
 use identity::{passwords::Passwords, random::Random, vault::Vault};
 use serde_json::Value;
 use store::{Store, UnitOfWork};
@@ -234,6 +238,19 @@ impl Connector for DirectoryConnector {
                 Probe::CannotTell
             }
         }
+    }
+
+    async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
+        let operation = Operation::read(&request.with)?;
+        match target(request)? {
+            Target::Builtin => builtin::Builtin { portal: &self.portal, context }.plan(&operation).await,
+            Target::Ldap(connection) => self.over_ldap(context).plan(connection, &operation).await,
+            Target::Scim(connection) => self.over_scim(context).plan(connection, &operation).await,
+        }
+    }
+
+    fn may_look(&self, _with: &Value) -> bool {
+        true
     }
 
     async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {

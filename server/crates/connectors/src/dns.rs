@@ -13,7 +13,10 @@ pub(crate) mod update;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::{Clock, view::CheckStep};
+use domain::{
+    Clock,
+    view::{CallPlan, CheckStep, PlannedField},
+};
 use hickory_proto::{
     op::{Message, ResponseCode},
     rr::{Name, RData, rdata::tsig::TsigError},
@@ -180,6 +183,53 @@ fn garbled(settings: &Settings, what: &str, reads: bool) -> Failure {
     Failure::refused(502, format!("what {server} answers is not DNS ({what}); compare server and port{asked}"))
 }
 
+fn not_as_expected(zone: &Name) -> Failure {
+    Failure::refused(409, format!("the records in {zone} are not those that ifEquals says; look them up again"))
+}
+
+fn same(one: &[&RData], other: &[&RData]) -> bool {
+    one.len() == other.len() && one.iter().all(|value| other.contains(value))
+}
+
+/// What comes of a change where these records are there, with their lifetimes.
+fn planned(change: &Change, there: &[(RData, u32)]) -> CallPlan {
+    let record = |value: &RData, ttl: u32| format!("{} ({ttl} s)", record::shown(value));
+    let before: Vec<String> = there.iter().map(|(value, ttl)| record(value, *ttl)).collect();
+    let what = format!("{} {}", change.name, change.kind);
+    let is_there = |wanted: &RData| there.iter().find(|(value, _)| value == wanted);
+    let (same, after, words) = match &change.deed {
+        Deed::Add { value, ttl } => {
+            let others = there.iter().filter(|(known, _)| known != value);
+            // Records of one name and type are to live equally long (RFC 2181, section 5.2): the new one says how long.
+            let after: Vec<String> =
+                others.map(|(value, _)| value).chain([value]).map(|value| record(value, *ttl)).collect();
+            (is_there(value).is_some_and(|(_, known)| known == ttl), after, format!("adds a record {what}"))
+        }
+        Deed::Remove(Some(value)) => {
+            let others = there.iter().filter(|(known, _)| known != value);
+            let after = others.map(|(value, ttl)| record(value, *ttl)).collect();
+            (is_there(value).is_none(), after, format!("removes a record {what}"))
+        }
+        Deed::Remove(None) => (there.is_empty(), Vec::new(), format!("removes {} records {what}", there.len())),
+        Deed::Replace { values, ttl, .. } => {
+            let known: Vec<&RData> = there.iter().map(|(value, _)| value).collect();
+            let wanted: Vec<&RData> = values.iter().collect();
+            let is_same = same(&known, &wanted) && there.iter().all(|(_, known)| known == ttl);
+            let after = values.iter().map(|value| record(value, *ttl)).collect();
+            (is_same, after, format!("replaces {} records {what} by {}", there.len(), values.len()))
+        }
+        Deed::Lookup => (true, before.clone(), String::new()),
+    };
+    if same {
+        return CallPlan::nothing(format!("the records {what} are so already"));
+    }
+    let joined = |mut values: Vec<String>| {
+        values.sort_unstable();
+        (!values.is_empty()).then(|| values.join("; "))
+    };
+    CallPlan::changes(words).with_fields([PlannedField::new(what, joined(before), joined(after))])
+}
+
 /// What the server says against it; none if it did it.
 fn refused(settings: &Settings, zone: &Name, answer: &Message) -> Option<Failure> {
     let server = &settings.server;
@@ -211,10 +261,7 @@ fn refused(settings: &Settings, zone: &Name, answer: &Message) -> Option<Failure
             "{server} is not the primary server of {zone}, or does not know the key; compare zone, server and key"
         ))),
         ResponseCode::NXRRSet | ResponseCode::YXRRSet | ResponseCode::NXDomain | ResponseCode::YXDomain => {
-            Some(Failure::refused(
-                409,
-                format!("the records in {zone} are not those that ifEquals says; look them up again"),
-            ))
+            Some(not_as_expected(zone))
         }
         ResponseCode::NotImp | ResponseCode::FormErr => {
             Some(Failure::refused(501, format!("{server} takes no dynamic updates of {zone}; permit them there")))
@@ -258,9 +305,8 @@ impl Connector for DnsConnector {
         let Ok(now) = self.lookup(&settings.asked(&context.egress, ANSWER_LIMIT), &settings, &change).await else {
             return Probe::CannotTell;
         };
-        let is = |wanted: &[RData]| {
-            now.len() == wanted.len() && wanted.iter().all(|value| now.iter().any(|(there, _)| there == value))
-        };
+        let now: Vec<&RData> = now.iter().map(|(value, _)| value).collect();
+        let is = |wanted: &[RData]| same(&now, &wanted.iter().collect::<Vec<_>>());
         if is(values) {
             Probe::Happened(changed(&change, &zone))
         } else if is(before) {
@@ -268,6 +314,22 @@ impl Connector for DnsConnector {
         } else {
             Probe::CannotTell
         }
+    }
+
+    async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
+        let (settings, change) = parts(request)?;
+        let zone = settings.zone_of(&change.name)?;
+        let there = self.lookup(&settings.asked(&context.egress, context.time_left()), &settings, &change).await?;
+        if let Deed::Replace { only_if: Some(expected), .. } = &change.deed
+            && !same(&there.iter().map(|(value, _)| value).collect::<Vec<_>>(), &expected.iter().collect::<Vec<_>>())
+        {
+            return Err(not_as_expected(&zone));
+        }
+        Ok(Some(planned(&change, &there)))
+    }
+
+    fn may_look(&self, _with: &Value) -> bool {
+        true
     }
 
     async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {

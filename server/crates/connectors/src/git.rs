@@ -28,8 +28,9 @@ use url::Url;
 pub use call::{GitConnector, function};
 pub use error::{GitError, Limit};
 use gix_hash::ObjectId;
+use history::Span;
 use pack::Pack;
-use protocol::Tip;
+use protocol::{Part, Tip};
 use wire::Remote;
 
 use crate::{egress::EgressPolicy, http::Http};
@@ -208,7 +209,9 @@ struct Wanted {
 
 /// The files that are wanted, as they are at a commit.
 async fn checkout(remote: &mut Remote, tip: &Tip, wanted: Wanted, limits: &Limits) -> Result<Checkout, GitError> {
-    let bytes = protocol::pack(remote, tip, wanted.authors, limits.file).await?;
+    let largest = limits.file;
+    let part = if wanted.authors { Part::FilesAndHistory { largest } } else { Part::Files { largest } };
+    let bytes = protocol::pack(remote, tip, part).await?;
     let unpacking = Unpacking {
         commit: tip.commit,
         filtered: tip.filters,
@@ -222,6 +225,25 @@ async fn checkout(remote: &mut Remote, tip: &Tip, wanted: Wanted, limits: &Limit
         Ok(checkout) => checkout,
         Err(_) => Err(GitError::garbled("what it sent could not be unpacked")),
     }
+}
+
+/// The commits of a span that lead to a commit, the newest first, and whether there are more.
+async fn entries(
+    remote: &mut Remote,
+    tip: &Tip,
+    span: Span,
+    limits: &Limits,
+) -> Result<(Vec<history::Entry>, bool), GitError> {
+    let bytes = protocol::pack(remote, tip, Part::History).await?;
+    let (commit, limits, stop) = (tip.commit, limits.clone(), CancellationToken::new());
+    let _stop = stop.clone().drop_guard();
+    let read = move || {
+        let mut pack = Pack::index(bytes, &limits, &stop)?;
+        history::entries(&mut pack, commit, &span, limits.commits, &stop)
+    };
+    tokio::task::spawn_blocking(read)
+        .await
+        .unwrap_or_else(|_| Err(GitError::garbled("what it sent could not be unpacked")))
 }
 
 /// What is done with what was received.

@@ -5,6 +5,7 @@
 //! call that made it, by which [`Connector::probe`] finds it again and waits for its end.
 
 mod cluster;
+mod plan;
 mod pods;
 mod schema;
 mod workload;
@@ -12,7 +13,7 @@ mod workload;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::view::CheckStep;
+use domain::view::{CallPlan, CheckStep};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use workflow::{StandardError, duration};
@@ -21,7 +22,10 @@ use crate::{
     CallContext, ConnectionKind, Connector, Failure, FunctionSpec, OperationSpec, Outcome, Probe, Repetition, Request,
     ResolvedConnection, System,
     connection::Steps,
-    http::{Http, plain::Terms},
+    http::{
+        Http,
+        plain::{Answered, Terms},
+    },
 };
 use cluster::{Cluster, Patch, Settings, is_of_a_cluster};
 use pods::Job;
@@ -224,25 +228,50 @@ fn shown<'a>(object: &'a Value, name: &str) -> &'a str {
 }
 
 async fn apply_one(cluster: &Cluster, with: &With, manifest: &Value) -> Result<Value, Failure> {
+    let request = apply_request(cluster, with, manifest).await?;
+    let answer = request.send(cluster, with, manifest, &[]).await?;
+    let there = cluster.document(&request.what, &answer)?;
+    Ok(json!({
+        "apiVersion": manifest.get("apiVersion"), "kind": manifest.get("kind"),
+        "name": manifest.pointer("/metadata/name"), "namespace": there.pointer("/metadata/namespace"),
+        "created": answer.status == 201,
+    }))
+}
+
+/// Where a manifest is applied.
+struct ApplyRequest {
+    what: String,
+    path: Vec<String>,
+}
+
+async fn apply_request(cluster: &Cluster, with: &With, manifest: &Value) -> Result<ApplyRequest, Failure> {
     let (api_version, kind) = (shown(manifest, "apiVersion"), shown(manifest, "kind"));
     let metadata = |name: &str| manifest.pointer(&format!("/metadata/{name}")).and_then(Value::as_str);
     let name = metadata("name").unwrap_or_default();
-    let what = format!("the {kind} {name}");
     let resource = cluster.resource(api_version, kind).await?;
     let namespace = cluster.settings.namespace(metadata("namespace").or(with.namespace.as_deref()));
-    let query = [("fieldManager", MANAGER), ("force", if with.force { "true" } else { "false" })];
-    let answer = cluster.patch(&resource.path(namespace, Some(name)), &query, Patch::Apply, manifest).await?;
-    if answer.status == 409 && !with.force {
-        let said = cluster.accepted(&what, &answer).err();
-        let said = said.as_ref().map(Failure::detail).unwrap_or_default();
-        let detail = format!("{said}; leave those fields out, or take them over with force");
-        return Err(Failure::refused(409, detail));
+    Ok(ApplyRequest { what: format!("the {kind} {name}"), path: resource.path(namespace, Some(name)) })
+}
+
+impl ApplyRequest {
+    async fn send(
+        &self,
+        cluster: &Cluster,
+        with: &With,
+        manifest: &Value,
+        more: &[(&str, &str)],
+    ) -> Result<Answered, Failure> {
+        let mut query = vec![("fieldManager", MANAGER), ("force", if with.force { "true" } else { "false" })];
+        query.extend(more);
+        let answer = cluster.patch(&self.path, &query, Patch::Apply, manifest).await?;
+        if answer.status == 409 && !with.force {
+            let said = cluster.accepted(&self.what, &answer).err();
+            let said = said.as_ref().map(Failure::detail).unwrap_or_default();
+            let detail = format!("{said}; leave those fields out, or take them over with force");
+            return Err(Failure::refused(409, detail));
+        }
+        Ok(answer)
     }
-    let there = cluster.document(&what, &answer)?;
-    Ok(json!({
-        "apiVersion": api_version, "kind": kind, "name": name, "namespace": there.pointer("/metadata/namespace"),
-        "created": answer.status == 201,
-    }))
 }
 
 async fn get(cluster: &Cluster, with: &With) -> Result<Value, Failure> {
@@ -313,6 +342,12 @@ impl Connector for KubernetesConnector {
             context.warn(format!("what became of the job cannot be found out now: {}", failure.detail()));
             Probe::CannotTell
         })
+    }
+
+    async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
+        let with = With::read(&request.with)?;
+        let cluster = self.cluster(request, context, &with)?;
+        plan::plan(&cluster, &with).await
     }
 
     async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {

@@ -13,6 +13,9 @@
 //!    repeated where that does no harm, asked about by [`Registry::probe`] where the other system can tell by the
 //!    idempotency key, and handed to an operator otherwise.
 //!
+//! Before a call is made, people may want to know what it would do: [`Registry::plan`] has the other system asked, by
+//! reading only, within a few seconds ([`Connector::plan`]); [`Foresight`] says what the arguments say by themselves.
+//!
 //! A call that subscribes goes on until it is stopped: it delivers what comes to [`Messages`], and lets the other system
 //! forget a message only when that says that it is safe.
 //!
@@ -29,7 +32,9 @@
 //!    harmless, a clear no of the other system `Permanent`.
 //! 5. Secrets never stand in an error, a log line or an output. An output that has to carry one carries it sealed
 //!    (`Vault::seal_value`).
-//! 6. Tests against the real system, and for one that is asked by HTTP those of `tests/it/faults.rs`; a section in
+//! 6. Where the other system can be asked what a call would change, [`Connector::plan`]. It only reads, whatever becomes of
+//!    it.
+//! 7. Tests against the real system, and for one that is asked by HTTP those of `tests/it/faults.rs`; a section in
 //!    `docs/connectors.md`; registration in the server's wiring.
 
 mod arguments;
@@ -100,4 +105,4 @@ pub use connector::{
     Probe, Repetition, Request, System, TaskLog,
 };
 pub use foresight::Foresight;
-pub use registry::{Call, Registry, RegistryError};
+pub use registry::{Call, PLAN_LIMIT, Registry, RegistryError};

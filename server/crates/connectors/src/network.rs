@@ -20,7 +20,7 @@ mod secrets;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::view::CheckStep;
+use domain::view::{CallPlan, CheckStep};
 use identity::vault::Vault;
 use serde_json::{Value, json};
 
@@ -94,6 +94,16 @@ impl NetworkConnector {
 
     async fn call(&self, request: &Request, context: &CallContext) -> Result<Value, Failure> {
         let (connection, operation) = parts(request)?;
+        self.perform(operation, connection, request, context).await
+    }
+
+    async fn perform(
+        &self,
+        operation: Operation,
+        connection: &ResolvedConnection,
+        request: &Request,
+        context: &CallContext,
+    ) -> Result<Value, Failure> {
         match connection.kind.as_str() {
             NETCONF => netconf::call(operation, request, connection, &self.vault, context).await,
             DEVICE => device::call(operation, request, connection, &self.vault, context).await,
@@ -190,6 +200,18 @@ impl Connector for NetworkConnector {
                 Probe::CannotTell
             }
         }
+    }
+
+    async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
+        let (connection, operation) = parts(request)?;
+        let Operation::Change(change) = operation else { return Ok(None) };
+        let place = request.with.get("host").and_then(Value::as_str).unwrap_or(&connection.name);
+        let planned = self.perform(Operation::Plan(change), connection, request, context).await?;
+        if planned.get("changed") == Some(&Value::Bool(false)) {
+            return Ok(Some(CallPlan::nothing(format!("the configuration of {place} is so already"))));
+        }
+        let difference = planned.get("diff").and_then(Value::as_str).unwrap_or_default();
+        Ok(Some(CallPlan::changes(format!("changes the configuration of {place}")).with_difference(difference)))
     }
 
     async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use domain::{
     Name, Timestamp,
-    view::{CheckStep, ConnectionCheck},
+    view::{CallPlan, CheckStep, ConnectionCheck},
 };
 use jsonschema::Validator;
 use serde_json::Value;
@@ -12,14 +12,17 @@ use store::StoreError;
 use workflow::{Capability, FunctionCatalogue, ResourceResolver, RunError, StandardError};
 
 use crate::{
-    CallContext, ConnectionKind, Connections, Connector, Failure, FunctionSpec, Outcome, Probe, Repetition, Request,
-    ResolvedConnection, System, arguments,
+    CallContext, ConnectionKind, Connections, Connector, Failure, FailureKind, FunctionSpec, NoLog, Outcome, Probe,
+    Repetition, Request, ResolvedConnection, System, arguments,
     egress::{Egress, EgressPolicy},
     watch::Source,
 };
 
 /// How long a connection test may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long another system may take to say what a call would change.
+pub const PLAN_LIMIT: Duration = Duration::from_secs(5);
 
 /// A set of connectors that does not fit together: a mistake in the program, found at start.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +67,14 @@ pub struct Registry {
     kinds: BTreeMap<&'static str, Kind>,
     catalogue: FunctionCatalogue,
     egress: Egress,
+}
+
+impl Function {
+    /// Whether a call with these arguments only reads.
+    fn reads(&self, with: &Value) -> bool {
+        let name = with.get("operation").and_then(Value::as_str);
+        self.spec.operations.iter().any(|operation| Some(operation.name) == name && operation.reads)
+    }
 }
 
 impl Registry {
@@ -239,6 +250,83 @@ impl Registry {
         }
     }
 
+    /// Whether a call may change something, so that [`Registry::plan`] may say what.
+    #[must_use]
+    pub fn can_plan(&self, function: &str, with: &Value) -> bool {
+        self.functions.get(function).is_some_and(|function| !function.reads(with))
+    }
+
+    /// Whether a call with these arguments only reads; with none, whether all of its function's operations do.
+    #[must_use]
+    pub fn only_reads(&self, function: &str, with: Option<&Value>) -> bool {
+        let Some(function) = self.functions.get(function) else { return false };
+        let operations = &function.spec.operations;
+        with.map_or_else(
+            || !operations.is_empty() && operations.iter().all(|operation| operation.reads),
+            |with| function.reads(with),
+        )
+    }
+
+    /// Whether [`Registry::look`] may make a call.
+    #[must_use]
+    pub fn can_look(&self, function: &str, with: &Value) -> bool {
+        let function = self.functions.get(function);
+        function.is_some_and(|function| function.reads(with) && function.connector.may_look(with))
+    }
+
+    /// Makes a call beforehand that only reads, with the checks and limits of [`Registry::plan`]. None where it may not be made
+    /// then, or fails.
+    ///
+    /// The arguments must hold no secrets.
+    pub async fn look(&self, call: Call<'_>, connections: &dyn Connections, context: &CallContext) -> Option<Value> {
+        if !self.can_look(call.function, &call.with) {
+            return None;
+        }
+        let context = self.of_question(call.namespace, context);
+        let looking = async {
+            let request = self.prepare(call, connections).await.ok()?;
+            match self.execute(&request, &context).await {
+                Outcome::Done(output) => Some(output),
+                _ => None,
+            }
+        };
+        tokio::time::timeout(PLAN_LIMIT, looking).await.ok().flatten()
+    }
+
+    /// A context in which other systems are asked before a call is made.
+    fn of_question(&self, namespace: &Name, context: &CallContext) -> CallContext {
+        CallContext {
+            deadline: Some(context.clock.now() + PLAN_LIMIT),
+            egress: self.egress(namespace),
+            log: Arc::new(NoLog),
+            messages: None,
+            ..context.clone()
+        }
+    }
+
+    /// Asks the other system what a call would change, with the checks of [`Registry::prepare`], over the connection that the
+    /// namespace may use, and within what it may reach; whatever the context says of that, and of time and log, is not
+    /// taken. None where nothing can be said, and for what only reads. At most [`PLAN_LIMIT`].
+    ///
+    /// The arguments must hold no secrets.
+    pub async fn plan(&self, call: Call<'_>, connections: &dyn Connections, context: &CallContext) -> Option<CallPlan> {
+        let function = self.functions.get(call.function).filter(|function| !function.reads(&call.with))?;
+        let context = self.of_question(call.namespace, context);
+        let asking = async {
+            let request = self.prepare(call, connections).await?;
+            function.connector.plan(&request, &context).await
+        };
+        let planned = tokio::select! {
+            planned = asking => planned,
+            () = context.cancelled.cancelled() => return None,
+            () = tokio::time::sleep(PLAN_LIMIT) => {
+                let seconds = PLAN_LIMIT.as_secs();
+                return Some(CallPlan::unasked(format!("could not be asked because it did not answer in {seconds} seconds")));
+            }
+        };
+        planned.unwrap_or_else(|failure| Some(unplanned(&failure)))
+    }
+
     /// Tries a connection out. Changes nothing in the other system. At most 30 seconds.
     pub async fn check(&self, connection: &ResolvedConnection, now: Timestamp) -> ConnectionCheck {
         let steps = self.check_steps(connection).await;
@@ -261,6 +349,17 @@ impl Registry {
                 detail: format!("no result within {} seconds", CHECK_LIMIT.as_secs()),
             }]
         })
+    }
+}
+
+/// What it means that a call cannot be planned: that it would get the same clear no, or that nobody could be asked.
+fn unplanned(failure: &Failure) -> CallPlan {
+    let detail = failure.detail();
+    let is_no = failure.error.is(StandardError::Validation) || matches!(failure.error.status, 404 | 409 | 412);
+    if failure.kind == FailureKind::Permanent && is_no {
+        CallPlan::fails(format!("would fail: {detail}"))
+    } else {
+        CallPlan::unasked(format!("could not be asked because {detail}"))
     }
 }
 

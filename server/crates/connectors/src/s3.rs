@@ -7,6 +7,7 @@
 mod answer;
 mod operation;
 mod place;
+mod plan;
 mod schema;
 mod settings;
 mod watch;
@@ -14,10 +15,14 @@ mod watch;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Clock, view::CheckStep};
+use domain::{
+    Clock,
+    view::{CallPlan, CheckStep},
+};
 use identity::vault::Vault;
 use reqwest::Method;
 use serde_json::{Value, json};
+use url::Url;
 
 pub use place::{PlaceError, bucket_address, object_address};
 
@@ -33,6 +38,7 @@ use crate::{
     watch::Source,
 };
 use operation::{Asked, Operation};
+use plan::Known;
 use settings::Settings;
 
 /// The kind of connection, and the function.
@@ -134,6 +140,48 @@ impl S3Connector {
         self.http.ask(plain.body(asked.body.clone()), terms).await
     }
 
+    /// What is there at an address of an object; none where nothing is.
+    async fn known(
+        &self,
+        bucket: &str,
+        url: Url,
+        settings: &Settings,
+        terms: &Terms<'_>,
+    ) -> Result<Option<Known>, Failure> {
+        let head = |url| Asked { method: Method::HEAD, url, headers: Vec::new(), body: Vec::new() };
+        let answer = self.ask(&head(url), settings, terms).await?;
+        match answer.status {
+            200..300 => Ok(Some(Known::of(&answer))),
+            404 => match self.ask(&head(settings.bucket(bucket)?), settings, terms).await?.status {
+                404 => Err(plan::no_bucket(bucket)),
+                _ => Ok(None),
+            },
+            status => Err(plan::unreadable(&format!("the object in {bucket}"), status)),
+        }
+    }
+
+    async fn planned(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
+        let (settings, operation) = parts(request)?;
+        let terms = Terms::of(context, &settings.tls, true);
+        let asked = operation.ask(&settings, &context.key)?;
+        Ok(match &operation {
+            Operation::PutObject { bucket, .. } => {
+                let there = self.known(bucket, asked.url.clone(), &settings, &terms).await?;
+                Some(plan::put(&operation, there.as_ref(), &asked.headers, asked.body.len()))
+            }
+            Operation::CopyObject { bucket, from, .. } => {
+                let there = self.known(bucket, asked.url.clone(), &settings, &terms).await?;
+                let source = self.known(from.bucket(), from.address(&settings)?, &settings, &terms).await?;
+                Some(plan::copy(&operation, there.as_ref(), source.as_ref())?)
+            }
+            Operation::DeleteObject { bucket, .. } => {
+                let there = self.known(bucket, asked.url, &settings, &terms).await?;
+                Some(plan::delete(&operation, there.as_ref()))
+            }
+            _ => None,
+        })
+    }
+
     /// Whether the object is there that this call was to put, and nobody else's.
     async fn look(&self, request: &Request, context: &CallContext) -> Result<Probe, Failure> {
         let (settings, operation) = parts(request)?;
@@ -194,6 +242,15 @@ impl Connector for S3Connector {
 
     async fn probe(&self, request: &Request, context: &CallContext) -> Probe {
         self.look(request, context).await.unwrap_or(Probe::CannotTell)
+    }
+
+    async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
+        self.planned(request, context).await
+    }
+
+    fn may_look(&self, with: &Value) -> bool {
+        // What is in objects may be what is asked for.
+        with.get("operation").is_some_and(|operation| operation == "headObject")
     }
 
     async fn check(&self, connection: &ResolvedConnection) -> Vec<CheckStep> {

@@ -91,6 +91,8 @@ operations! {
     DefinitionValidate = "definition.validate" Read,
     /// Try a text out: a run in which nothing is done.
     DefinitionRehearse = "definition.rehearse" Read,
+    /// Ask other systems what the calls of such a run would change.
+    DefinitionForesee = "definition.foresee" Read,
     /// Write a draft of a workflow's version.
     DefinitionSave = "definition.save" Change,
     /// Delete a draft.
@@ -163,6 +165,8 @@ operations! {
     ApprovalList = "approval.list" Read,
     /// See one approval.
     ApprovalRead = "approval.read" Read,
+    /// Ask what a run would do next if it were approved, and other systems what that would change.
+    ApprovalForesee = "approval.foresee" Read,
     /// Approve, reject or ask for changes.
     ApprovalDecide = "approval.decide" Change,
     /// Send changed input after an approver has asked for changes.

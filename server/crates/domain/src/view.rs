@@ -13,6 +13,7 @@ mod definition_file;
 mod delegation;
 mod emergency;
 mod event;
+mod plan;
 mod policy;
 mod repository;
 mod run;
@@ -52,6 +53,7 @@ pub use definition_file::{FileReport, VersionName};
 pub use delegation::DelegationView;
 pub use emergency::EmergencyView;
 pub use event::PublishedEvents;
+pub use plan::{CallPlan, Certainty, ForeseenCall, ForesightView, PlannedEffect, PlannedField};
 pub use policy::{
     AccessReviewItem, AccessReviewView, ChangedDecision, ConflictView, HeldRole, LineChange, LineView, PoliciesView,
     PolicySetItem, PolicySetView, PolicyView, ReplayView, ReviewedGrant, RolePair, SeparationView,

@@ -37,6 +37,8 @@ pub enum Topic {
     Repositories,
     /// Triggers, or what was delivered to them.
     Triggers,
+    /// Runners, whether they are there, or what they run.
+    Runners,
 }
 
 /// What nodes tell each other.

@@ -11,7 +11,10 @@ mod watch;
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,6 +39,8 @@ use protocol::{Outcome, Payload};
 pub use desk::Refusal;
 pub(crate) use watch::keep;
 
+/// A runner that was not heard of for so long is not there. It asks for work at least three times in it.
+const HEARD_WITHIN: Duration = Duration::from_mins(1);
 /// How long after a failure of the database it is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -78,6 +83,10 @@ struct Inner {
     awaited: Mutex<HashMap<TaskKey, Arc<Notify>>>,
     /// The polls that wait here for something to do.
     polls: Mutex<Vec<Arc<Waiting>>>,
+    /// Whether there is something to be told to those who watch.
+    news: AtomicBool,
+    /// Whether runners can be heard.
+    hears: AtomicBool,
 }
 
 /// A poll that waits.
@@ -113,7 +122,19 @@ impl Runners {
             lease,
             awaited: Mutex::default(),
             polls: Mutex::default(),
+            news: AtomicBool::default(),
+            hears: AtomicBool::default(),
         }))
+    }
+
+    /// Runners are heard from here on. Until this is said, none is taken for silent: a server that is starting cannot tell.
+    pub fn hear(&self) {
+        self.0.hears.store(true, Ordering::Relaxed);
+    }
+
+    /// Something is other than it was. Those who watch are told with the next look, so that many changes are one.
+    fn note(&self) {
+        self.0.news.store(true, Ordering::Relaxed);
     }
 
     fn awaited(&self) -> MutexGuard<'_, HashMap<TaskKey, Arc<Notify>>> {
@@ -216,6 +237,7 @@ impl Runners {
                 Ok(runners.iter().any(|runner| enabled(runner) && runner.fits(&task.demand)))
             })
             .await;
+        self.note();
         self.offer(&task.demand);
         let whom = in_words(&task.demand.labels);
         if fits {
@@ -244,6 +266,7 @@ impl Runners {
         let runner = unit.runner_task(key).await?.and_then(|task| task.runner);
         unit.stop_runner_task(key, &not_wanted(), self.0.clock.now()).await?;
         unit.commit().await?;
+        self.note();
         self.ring(key);
         if let Some(runner) = runner {
             self.rouse(|waiting| waiting.runner.id == runner);
@@ -282,6 +305,12 @@ impl Runners {
         let text = self.0.vault.unseal(&sealed_for(key), sealed)?;
         Ok(serde_json::from_str(text.expose()).ok())
     }
+}
+
+/// Whether a runner is there.
+#[must_use]
+pub fn is_online(runner: &Runner, now: Timestamp) -> bool {
+    runner.seen_at.is_some_and(|seen| seen + HEARD_WITHIN > now)
 }
 
 /// Somebody waits for what becomes of a task.

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use engine::runners::protocol::{Begin, Hello, Lines, Orders, Poll, Report, Verdict, Welcome, place};
 use identity::Secret;
-use reqwest::{StatusCode, header, redirect::Policy};
+use reqwest::{Response, StatusCode, header, redirect::Policy};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::time::timeout;
 use url::Url;
 
 use crate::Settings;
 
 /// How long it is tried to connect.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long an answer may take; a poll waits for 20 seconds by itself.
+/// How long an answer may take with all that it says; a poll waits for 20 seconds by itself.
 const ANSWER: Duration = Duration::from_mins(1);
 
 /// Why the server has not done what it was asked to.
@@ -77,8 +78,13 @@ impl Client {
         self.ask(place::SESSION, hello).await
     }
 
-    pub(crate) async fn poll(&self, poll: &Poll) -> Result<Orders, CallError> {
-        self.ask(place::POLL, poll).await
+    /// None when the answer has not begun within `limit`: whoever waits on a connection that has died is not heard of
+    /// meanwhile, and loses what it has.
+    pub(crate) async fn poll(&self, poll: &Poll, limit: Duration) -> Result<Option<Orders>, CallError> {
+        match timeout(limit, self.send(place::POLL, poll)).await {
+            Ok(answer) => read(answer?).await.map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
     pub(crate) async fn begin(&self, begin: &Begin) -> Result<Verdict, CallError> {
@@ -94,28 +100,40 @@ impl Client {
     }
 
     async fn ask<Q: Serialize + Sync, A: DeserializeOwned>(&self, place: &str, question: &Q) -> Result<A, CallError> {
-        let away = |error: reqwest::Error| CallError::Away(format!("the server cannot be reached: {}", causes(&error)));
+        read(self.send(place, question).await?).await
+    }
+
+    /// An answer that has begun.
+    async fn send<Q: Serialize + Sync>(&self, place: &str, question: &Q) -> Result<Response, CallError> {
         let url = self.base.join(place).map_err(|error| CallError::Wrong(error.to_string()))?;
         let body = serde_json::to_vec(question).map_err(|error| CallError::Wrong(error.to_string()))?;
         let request = self.http.post(url).bearer_auth(self.token.expose()).body(body);
-        let answer = request.header(header::CONTENT_TYPE, "application/json").send().await.map_err(away)?;
-        let status = answer.status();
-        let text = answer.bytes().await.map_err(away)?;
-        if status.is_success() {
-            // A proxy may answer with a page of its own.
-            return serde_json::from_slice(&text)
-                .map_err(|_| CallError::Away("the answer is not that of a server of Rondo".to_owned()));
-        }
-        let said = serde_json::from_slice::<Problem>(&text)
-            .map_or_else(|_| status.to_string(), |problem| problem.detail.unwrap_or(problem.title));
-        Err(match status {
-            StatusCode::UNAUTHORIZED => CallError::Unknown(said),
-            StatusCode::FORBIDDEN | StatusCode::CONFLICT => CallError::Refused(said),
-            StatusCode::PAYLOAD_TOO_LARGE => CallError::TooLarge,
-            StatusCode::BAD_REQUEST => CallError::Wrong(said),
-            _ => CallError::Away(format!("the server answers: {said}")),
-        })
+        let answer = request.header(header::CONTENT_TYPE, "application/json").send().await;
+        answer.map_err(|error| away(&error))
     }
+}
+
+async fn read<A: DeserializeOwned>(answer: Response) -> Result<A, CallError> {
+    let status = answer.status();
+    let text = answer.bytes().await.map_err(|error| away(&error))?;
+    if status.is_success() {
+        // A proxy may answer with a page of its own.
+        return serde_json::from_slice(&text)
+            .map_err(|_| CallError::Away("the answer is not that of a server of Rondo".to_owned()));
+    }
+    let said = serde_json::from_slice::<Problem>(&text)
+        .map_or_else(|_| status.to_string(), |problem| problem.detail.unwrap_or(problem.title));
+    Err(match status {
+        StatusCode::UNAUTHORIZED => CallError::Unknown(said),
+        StatusCode::FORBIDDEN | StatusCode::CONFLICT => CallError::Refused(said),
+        StatusCode::PAYLOAD_TOO_LARGE => CallError::TooLarge,
+        StatusCode::BAD_REQUEST => CallError::Wrong(said),
+        _ => CallError::Away(format!("the server answers: {said}")),
+    })
+}
+
+fn away(error: &reqwest::Error) -> CallError {
+    CallError::Away(format!("the server cannot be reached: {}", causes(error)))
 }
 
 /// An error with its causes, in one line. The address is not repeated.

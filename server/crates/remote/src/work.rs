@@ -9,7 +9,7 @@ use std::{
 
 use engine::{
     Redaction,
-    runners::protocol::{Assignment, Begin, Hello, Offer, Outcome, Payload, Poll, Report, VERSION},
+    runners::protocol::{Assignment, Begin, Hello, Offer, Outcome, Payload, Poll, Report, VERSION, Welcome},
 };
 use runner::{RunnerProcess, Undone};
 use tokio::{sync::Notify, time::sleep};
@@ -88,8 +88,8 @@ impl Work {
     /// Sessions, one after the other.
     async fn sessions(&self) -> Result<(), RunnerError> {
         loop {
-            let Some(session) = self.begin().await? else { return Ok(()) };
-            match self.serve(session).await {
+            let Some(welcome) = self.begin().await? else { return Ok(()) };
+            match self.serve(&welcome).await {
                 Ok(()) => return Ok(()),
                 Err(CallError::Refused(why)) => {
                     warn!(why, "the server does not want this runner now; what was under way is ended");
@@ -102,7 +102,7 @@ impl Work {
     }
 
     /// Begins a session; none when there is nothing to begin it for any more.
-    async fn begin(&self) -> Result<Option<i64>, RunnerError> {
+    async fn begin(&self) -> Result<Option<Welcome>, RunnerError> {
         let hello = Hello {
             protocol: VERSION,
             instance: self.shared.journal.instance.clone(),
@@ -118,7 +118,7 @@ impl Work {
                 Ok(welcome) => {
                     let labels: Vec<String> = welcome.labels.iter().map(ToString::to_string).collect();
                     info!(name = %welcome.name, labels = labels.join(","), server = %self.settings.server, "at work");
-                    return Ok(Some(welcome.session));
+                    return Ok(Some(welcome));
                 }
                 Err(CallError::Away(why)) => {
                     if !told {
@@ -151,7 +151,10 @@ impl Work {
     }
 
     /// Asks for tasks until told to stop and everything is done.
-    async fn serve(&self, session: i64) -> Result<(), CallError> {
+    async fn serve(&self, welcome: &Welcome) -> Result<(), CallError> {
+        let session = welcome.session;
+        // Half as long again as it waits: there is half a lease left then, to be heard of on another connection.
+        let limit = Duration::from_millis(welcome.patience.saturating_mul(3) / 2);
         let mut turn = 0;
         let mut away = false;
         loop {
@@ -170,14 +173,16 @@ impl Work {
             // What is answered to a poll that was given up is never looked at: the server gives such tasks out again.
             let answer = tokio::select! {
                 biased;
-                answer = self.shared.client.poll(&poll) => answer,
+                answer = self.shared.client.poll(&poll, limit) => answer,
                 () = self.shared.freed.notified() => continue,
                 () = told => {
                     info!("stopping: no new tasks, those under way are finished");
                     continue;
                 }
             };
-            match answer {
+            let is_silent = matches!(answer, Ok(None));
+            let silent = || CallError::Away("the server does not answer".to_owned());
+            match answer.and_then(|orders| orders.ok_or_else(silent)) {
                 Ok(orders) => {
                     if away {
                         info!("the server is back");
@@ -199,7 +204,10 @@ impl Work {
                     if stopping && self.shared.tasks().values().all(|task| !task.works) {
                         return Ok(());
                     }
-                    sleep(PAUSE).await;
+                    // Whoever was waited for in vain is asked anew at once, on another connection.
+                    if !is_silent {
+                        sleep(PAUSE).await;
+                    }
                 }
                 Err(other) => return Err(other),
             }

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod deliberation;
+mod foresight;
 mod mail_link;
 mod remarks;
 mod resubmission;
@@ -319,6 +320,7 @@ impl Service {
             form: shown.get("form").cloned(),
             narrow: resubmission::narrowable(&shown),
             questions: remarks::questions(remarks, &people),
+            can_foresee: pending && may(Operation::ApprovalForesee),
             can_ask: pending && may(Operation::ApprovalAsk),
             can_answer: pending && may(Operation::ApprovalAnswer),
             can_resubmit,

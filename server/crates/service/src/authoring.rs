@@ -476,7 +476,7 @@ impl Service {
 
     /// Does something with a text that may take long, when it is its turn. `late` says what is to be done if that does not
     /// come, or the work does not end: the work then still goes on to its end, and keeps its turn.
-    async fn in_turn<T: Send + 'static>(
+    pub(crate) async fn in_turn<T: Send + 'static>(
         &self,
         late: &str,
         work: impl FnOnce() -> T + Send + 'static,

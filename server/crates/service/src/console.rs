@@ -21,7 +21,7 @@ use store::{
 use tokio::sync::mpsc;
 
 use crate::{
-    AuditExport, DefinitionArchive, DefinitionFile, ExportedVersions, NewUser, Origin, Service,
+    AuditExport, Caller, DefinitionArchive, DefinitionFile, ExportedVersions, NewUser, Origin, Service,
     administration::personal,
     audit_log::{self, export_lines},
     authoring::{archive_detail, archive_target},
@@ -283,21 +283,24 @@ impl Service {
         author: &str,
         files: Vec<DefinitionFile>,
     ) -> Result<Vec<FileReport>, Problem> {
-        self.load_policies().await?;
-        let origin =
-            Origin { door: Door::Cli, address: String::new(), user_agent: String::new(), trace_id: String::new() };
-        let mut unit = self.parts.store.snapshot().await.or_problem()?;
-        let user = unit.user_by_login(author).await.or_problem()?.ok_or_else(|| unknown(author))?;
-        let caller = self.caller(unit.as_mut(), user.id, None, None, origin).await?;
-        drop(unit);
-        let disabled = || Problem::new(ErrorCode::Conflict).with_detail(format!("{author} is disabled"));
-        let caller = caller.ok_or_else(disabled)?;
+        let caller = self.console_caller(author).await?;
         let mut reports = Vec::new();
         // One by one: how much comes in one request is of no matter here.
         for file in files {
             reports.extend(self.import_definitions(&caller, vec![file]).await?);
         }
         Ok(reports)
+    }
+
+    /// A person in whose name something is done, by their rights and no others: what has to have somebody who answers for it.
+    pub async fn console_caller(&self, login: &str) -> Result<Caller, Problem> {
+        self.load_policies().await?;
+        let origin =
+            Origin { door: Door::Cli, address: String::new(), user_agent: String::new(), trace_id: String::new() };
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        let user = unit.user_by_login(login).await.or_problem()?.ok_or_else(|| unknown(login))?;
+        let caller = self.caller(unit.as_mut(), user.id, None, None, origin).await?;
+        caller.ok_or_else(|| Problem::new(ErrorCode::Conflict).with_detail(format!("{login} is disabled")))
     }
 
     /// Checks the stored audit log from its beginning, without an entry: for `rondo doctor`.

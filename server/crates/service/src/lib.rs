@@ -37,6 +37,7 @@ mod erasure;
 mod events;
 mod evidence;
 mod follow;
+mod foresight;
 mod gate;
 mod idempotency;
 mod input;

@@ -1,11 +1,12 @@
 //! Runners: who executes processes near the systems.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use domain::{
     ErrorCode, Name, Operation, Problem, RunnerId, RunnerState, RunnerTaskState, Scope, Timestamp,
     view::{NewRunnerView, RunnerTaskView, RunnerView},
 };
+use engine::{Topic, runners::is_online};
 use identity::tokens;
 use policy::Resource;
 use serde_json::{Value, json};
@@ -22,8 +23,6 @@ use crate::{
     views::People,
 };
 
-/// A runner that was not heard of for so long is not there. It asks for work at least three times in it.
-const HEARD_WITHIN: Duration = Duration::from_mins(1);
 /// The labels, and the namespaces, that a runner can have.
 const MOST: usize = 32;
 
@@ -89,11 +88,13 @@ impl Service {
     pub async fn runners(&self, caller: &Caller) -> Result<Vec<RunnerView>, Problem> {
         let mut gate = self.look(caller, Operation::RunnerList).await?;
         gate.authorize(&Resource::system(), &Target::new("runners", "", "")).await?;
-        let runners = gate.unit.list_runners().await.or_problem()?;
-        let tasks = gate.unit.open_runner_tasks().await.or_problem()?;
-        let people = People::load(gate.unit.as_mut(), runners.iter().map(|runner| runner.created_by)).await;
-        let (people, now) = (people.or_problem()?, gate.now);
-        Ok(runners.into_iter().map(|runner| view(runner, &tasks, &people, now)).collect())
+        all(gate.unit.as_mut(), gate.now).await
+    }
+
+    /// The same for the command line.
+    pub async fn console_list_runners(&self) -> Result<Vec<RunnerView>, Problem> {
+        let mut unit = self.parts.store.snapshot().await.or_problem()?;
+        all(unit.as_mut(), self.now()).await
     }
 
     /// The processes that runners execute or that wait for one, those that wait longest first.
@@ -157,7 +158,7 @@ impl Service {
         let (target, now) = (target(&runner), gate.now);
         let after = json!({"labels": runner.labels, "namespaces": runner.namespaces, "state": runner.state});
         gate.finish(&target, json!({"before": null, "after": after})).await?;
-        self.parts.live.changed(engine::Topic::Administration);
+        self.parts.live.changed(Topic::Runners);
         let token = made.text.expose().to_owned();
         Ok(NewRunnerView { runner: view(runner, &[], &people, now), token })
     }
@@ -173,7 +174,7 @@ impl Service {
         let tasks = gate.unit.tasks_of_runner(runner.id).await.or_problem()?;
         let people = People::load(gate.unit.as_mut(), [runner.created_by]).await.or_problem()?;
         gate.finish(&target, json!({"before": {"state": before}, "after": {"state": state}})).await?;
-        self.parts.live.changed(engine::Topic::Administration);
+        self.parts.live.changed(Topic::Runners);
         Ok(view(Runner { state, ..runner }, &tasks, &people, now))
     }
 
@@ -186,9 +187,16 @@ impl Service {
         gate.unit.delete_runner(runner.id).await.or_problem()?;
         let before = json!({"labels": runner.labels, "namespaces": runner.namespaces, "state": runner.state});
         gate.finish(&target, json!({"before": before, "after": null})).await?;
-        self.parts.live.changed(engine::Topic::Administration);
+        self.parts.live.changed(Topic::Runners);
         Ok(())
     }
+}
+
+async fn all(unit: &mut dyn UnitOfWork, now: Timestamp) -> Result<Vec<RunnerView>, Problem> {
+    let runners = unit.list_runners().await.or_problem()?;
+    let tasks = unit.open_runner_tasks().await.or_problem()?;
+    let people = People::load(unit, runners.iter().map(|runner| runner.created_by)).await.or_problem()?;
+    Ok(runners.into_iter().map(|runner| view(runner, &tasks, &people, now)).collect())
 }
 
 async fn by_name(unit: &mut dyn UnitOfWork, name: &Name) -> Result<Runner, Problem> {
@@ -216,10 +224,6 @@ pub(crate) async fn missing(
             format!("a task is for {whom}, and none that is enabled fits and works for {namespace}: it would wait")
         })
         .collect())
-}
-
-fn is_online(runner: &Runner, now: Timestamp) -> bool {
-    runner.seen_at.is_some_and(|seen| seen + HEARD_WITHIN > now)
 }
 
 fn view(runner: Runner, tasks: &[RunnerTask], people: &People, now: Timestamp) -> RunnerView {

@@ -54,6 +54,11 @@ pub trait Responder {
     /// Answers a call.
     fn call(&mut self, request: &CallRequest) -> Answer;
 
+    /// Answers a call whose arguments cannot be made; it fails unless overridden.
+    fn unbuilt(&mut self, _: &CallTicket, error: RunError) -> Answer {
+        Answer::Fail(error)
+    }
+
     /// Answers an approval; approves unless overridden.
     fn approval(&mut self, _: &ApprovalRequest) -> Answer {
         Answer::Done(json!({"outcome": "approved", "decisions": []}))
@@ -80,6 +85,8 @@ pub struct Faults {
 /// One run of a definition under given circumstances.
 pub struct Scenario<'d> {
     definition: &'d Definition,
+    /// Where it begins.
+    origin: RunState,
     input: Value,
     runtime: Value,
     events: Vec<CloudEvent>,
@@ -127,6 +134,7 @@ impl<'d> Scenario<'d> {
     pub fn new(definition: &'d Definition, input: Value) -> Self {
         Self {
             definition,
+            origin: RunState::new(),
             input,
             runtime: json!({}),
             events: Vec::new(),
@@ -135,6 +143,11 @@ impl<'d> Scenario<'d> {
             commands: Vec::new(),
             limit: 10_000,
         }
+    }
+
+    /// What follows in a run that stands somewhere: what is in flight is answered, and so is all that comes of it.
+    pub fn following(definition: &'d Definition, origin: RunState) -> Self {
+        Self { origin, ..Self::new(definition, Value::Null) }
     }
 
     /// With `$runtime.metadata`.
@@ -183,14 +196,16 @@ impl<'d> Scenario<'d> {
     /// Runs until nothing is left to happen.
     pub fn drive(self, responder: &mut dyn Responder) -> Outcome {
         let inbox = self.events.clone();
+        let (state, begins) = (self.origin.clone(), self.origin.run.is_none());
+        let now = if begins { Timestamp::from_micros(1_750_000_000_000_000) } else { self.origin.now };
         let mut driver = Driver {
             scenario: self,
             inbox,
             offered: BTreeSet::new(),
             subscriptions: BTreeMap::new(),
             emitted: Vec::new(),
-            state: RunState::new(),
-            now: Timestamp::from_micros(1_750_000_000_000_000),
+            state,
+            now,
             journal: Vec::new(),
             calls: VecDeque::new(),
             approvals: VecDeque::new(),
@@ -202,6 +217,13 @@ impl<'d> Scenario<'d> {
             stopped: Vec::new(),
             violations: Vec::new(),
         };
+        if begins {
+            let run = RunId::from_uuid(uuid_of_test());
+            let (input, runtime) = (driver.scenario.input.clone(), driver.scenario.runtime.clone());
+            driver.deliver(EventKind::Started { run, input, runtime });
+        } else {
+            driver.take(outstanding(&driver.state));
+        }
         driver.drive(responder);
         driver.outcome()
     }
@@ -231,9 +253,6 @@ struct Driver<'d> {
 
 impl Driver<'_> {
     fn drive(&mut self, responder: &mut dyn Responder) {
-        let run = RunId::from_uuid(uuid_of_test());
-        let (input, runtime) = (self.scenario.input.clone(), self.scenario.runtime.clone());
-        self.deliver(EventKind::Started { run, input, runtime });
         while self.journal.len() < self.scenario.limit {
             if let Some(ticket) = self.calls.pop_front() {
                 self.answer_call(&ticket, responder);
@@ -266,11 +285,17 @@ impl Driver<'_> {
         let request = match build_call(self.scenario.definition, &self.state, &call, self.scenario.secrets) {
             Ok(request) => request,
             Err(error) => {
-                self.fail(call, error);
+                let answer = responder.unbuilt(ticket, error);
+                self.answer(call, answer);
                 return;
             }
         };
-        match responder.call(&request) {
+        let answer = responder.call(&request);
+        self.answer(call, answer);
+    }
+
+    fn answer(&mut self, call: CallId, answer: Answer) {
+        match answer {
             Answer::Done(output) => self.deliver(EventKind::CallCompleted { call, output }),
             Answer::Fail(error) => self.fail(call, error),
             Answer::Unknown => {
@@ -390,7 +415,8 @@ impl Driver<'_> {
 
     /// The state is lost: it comes back from the journal, and what is in flight from the state.
     fn crash(&mut self) {
-        let replayed = replay(self.scenario.definition, &self.journal, &mut self.violations);
+        let origin = self.scenario.origin.clone();
+        let replayed = replay(self.scenario.definition, origin, &self.journal, &mut self.violations);
         if replayed != self.state {
             self.violations.push("the replayed state differs from the live one".to_owned());
         }
@@ -417,7 +443,8 @@ impl Driver<'_> {
     }
 
     fn outcome(mut self) -> Outcome {
-        let replayed = replay(self.scenario.definition, &self.journal, &mut self.violations);
+        let origin = self.scenario.origin.clone();
+        let replayed = replay(self.scenario.definition, origin, &self.journal, &mut self.violations);
         if replayed != self.state {
             self.violations.push("the replayed state differs from the live one".to_owned());
         }
@@ -448,8 +475,8 @@ impl Driver<'_> {
 }
 
 /// The state after a journal, which goes through its JSON form as in a database.
-fn replay(definition: &Definition, journal: &[Event], violations: &mut Vec<String>) -> RunState {
-    let mut state = RunState::new();
+fn replay(definition: &Definition, origin: RunState, journal: &[Event], violations: &mut Vec<String>) -> RunState {
+    let mut state = origin;
     for event in journal {
         match serde_json::to_string(event).map(|text| serde_json::from_str::<Event>(&text)) {
             Ok(Ok(read)) => {

@@ -40,6 +40,7 @@
 //!   arena (document order, depth first) is part of the state's form. `tests/journal.rs` says how to write its file.
 //! - **Change a text** and leave the rest of it as it is written: [`edit`].
 //! - **Test a definition**: [`harness`]; what authors write as `document.metadata.rondo.tests`: [`rehearsal`].
+//! - **Say what a run that waits would do next**: [`foresight`].
 //!
 //! # Limits
 //! A definition: 1 MiB, 64 levels, 5,000 tasks. An expression: 8 KiB, 500,000 steps, 64 MiB built, 1 MiB of result. A
@@ -57,6 +58,7 @@ mod effect;
 mod error;
 mod event;
 pub mod expression;
+pub mod foresight;
 mod graph;
 pub mod harness;
 mod language;

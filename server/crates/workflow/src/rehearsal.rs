@@ -56,6 +56,8 @@ pub struct RehearsedCall {
     pub words: Option<String>,
     /// Whether its answer was made up: the case has none for it.
     pub made_up: bool,
+    /// Whether something in the arguments stands for a secret.
+    pub secret: bool,
 }
 
 /// What came of a rehearsal.
@@ -125,7 +127,7 @@ pub fn rehearse(definition: &Definition, case: &Case, foresee: &mut dyn FnMut(&C
 }
 
 /// Secrets that are none.
-struct Pretended<'a>(&'a Map<String, Value>);
+pub(crate) struct Pretended<'a>(pub(crate) &'a Map<String, Value>);
 
 impl SecretSource for Pretended<'_> {
     fn secret(&self, name: &str) -> Option<Value> {
@@ -172,6 +174,7 @@ impl Responder for Rehearsing<'_> {
             with: request.with.clone(),
             words: foreseen.words,
             made_up: given.is_none(),
+            secret: !request.redact.is_empty(),
         });
         given.unwrap_or_else(|| match foreseen.answer {
             Ok(output) => Answer::Done(output),

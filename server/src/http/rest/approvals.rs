@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::{Json, extract::State};
 use domain::{
     ApprovalId, ApprovalState, DecisionKind, RemarkId, RunId,
-    view::{ApprovalDetail, ApprovalSummary, DecisionOutcome, Page, RunSummary},
+    view::{ApprovalDetail, ApprovalSummary, DecisionOutcome, ForesightView, Page, RunSummary},
 };
 use identity::Secret;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Portal> {
         .routes(routes!(list))
         .routes(routes!(decide_chosen))
         .routes(routes!(get))
+        .routes(routes!(foresee))
         .routes(routes!(decide))
         .routes(routes!(linked))
         .routes(routes!(decide_by_link))
@@ -72,6 +73,22 @@ async fn get(
     Place(id): Place<ApprovalId>,
 ) -> Answer<Json<ApprovalDetail>> {
     Ok(Json(portal.service.approval(&caller, id).await?))
+}
+
+/// What the run will do next if it is approved
+///
+/// The calls to come, in their order, with what other systems say of those whose arguments are certain: at most 20 are asked
+/// about, for at most 10 seconds in all. Nothing is changed there. Each time is entered in the audit log.
+#[utoipa::path(get, path = "/api/v1/approvals/{id}/foresight", tag = "approvals", operation_id = "foreseeApproval",
+    params(("id" = ApprovalId, Path)),
+    responses((status = 200, description = "The calls to come", body = ForesightView)),
+    extensions(("x-rondo-operation" = json!("approval.foresee"))))]
+async fn foresee(
+    State(portal): State<Portal>,
+    SignedIn(caller): SignedIn,
+    Place(id): Place<ApprovalId>,
+) -> Answer<Json<ForesightView>> {
+    Ok(Json(portal.service.foresee_approval(&caller, id).await?))
 }
 
 /// A decision.

@@ -222,19 +222,28 @@ struct TrialText {
     #[serde(default, deserialize_with = "super::given")]
     #[schema(value_type = Value)]
     input: Option<Value>,
+    /// Whether other systems are asked what the calls would change: those whose arguments depend on nothing that was made up,
+    /// at most 20, for at most 10 seconds in all. That is entered in the audit log.
+    #[serde(default)]
+    ask: bool,
 }
 
 /// Try a text out: runs in which nothing is done, with an input or with those of its tests
 #[utoipa::path(post, path = "/api/v1/definitions/dry-run", tag = "definitions", operation_id = "rehearseDefinition",
     request_body = TrialText,
     responses((status = 200, description = "One for each input", body = Page<RehearsalView>)),
-    extensions(("x-rondo-operation" = json!("definition.rehearse"))))]
+    extensions(("x-rondo-operation" = json!(["definition.rehearse", "definition.foresee"]))))]
 async fn rehearse(
     State(portal): State<Portal>,
     SignedIn(caller): SignedIn,
-    Sent(TrialText { source, input }): Sent<TrialText>,
+    Sent(TrialText { source, input, ask }): Sent<TrialText>,
 ) -> Answer<Json<Page<RehearsalView>>> {
-    Ok(whole(portal.service.rehearse_definition(&caller, &source, input).await?))
+    let service = &portal.service;
+    Ok(whole(if ask {
+        service.foresee_definition(&caller, &source, input).await?
+    } else {
+        service.rehearse_definition(&caller, &source, input).await?
+    }))
 }
 
 /// A test to be added to a draft.

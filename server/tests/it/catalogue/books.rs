@@ -46,6 +46,11 @@ impl Books {
         })
     }
 
+    /// Changes what is in it.
+    pub(crate) async fn execute(&mut self, statement: &'static str) {
+        self.connection.execute(statement).await.unwrap();
+    }
+
     /// The row that a query finds by a text.
     pub(crate) async fn row(&mut self, query: &'static str, text: &str) -> Option<PgRow> {
         sqlx::query(query).bind(text).fetch_optional(&mut self.connection).await.unwrap()

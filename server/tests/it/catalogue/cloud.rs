@@ -152,8 +152,10 @@ async fn a_group_is_scaled_out_and_back_whatever_dies() {
     cloud.group(&name).await;
     let input = json!({"group": name, "servers": 4, "for": "PT5S", "reason": "a test", "notify": "sam@example.test"});
     let run = portal.launch("cloud/scale-group", &input).await;
-    portal.kill_when(&run, "scale").await;
+    portal.reach(&run, "scale", &["completed"]).await;
+    // Before the kill: by the time the next server is there, it may be over.
     assert_eq!(cloud.size(&name).await, "4");
+    portal.kill();
     let ended = portal.complete(&run).await;
     assert_eq!(ended["output"]["putBack"], true);
     assert_eq!(cloud.size(&name).await, "2");

@@ -1,15 +1,27 @@
-//! Incidents: an OpenSSH host, a service with TLS on it, S3 for the documents, and mail.
+//! Incidents: an OpenSSH host, a service with TLS on it, S3 for the documents, mail, and the alerts of Prometheus.
 
-use std::{path::Path, process::Command};
+use std::{
+    fs::File,
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
+use axum::{Router, routing::post};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Portal, lab,
+    Answer, Portal,
+    books::serve,
+    lab,
     seen::{keys, mails_to, s3, unique},
     servers::Traces,
 };
+use crate::monitoring::{self, Monitoring};
 
 async fn portal() -> Portal {
     Portal::open(&[lab::to("sshd", "servers"), lab::to("s3", "storage"), lab::to("smtp", "mail")]).await
@@ -73,12 +85,14 @@ async fn a_remedy_that_does_not_help_is_taken_back_and_the_alert_escalated() {
     assert_eq!(mails_to(&format!("{mailbox}-escalation@example.test")).await.len(), 2);
 }
 
-/// A folder on a file system in memory.
-struct Disk(tempfile::TempDir);
+/// A folder on a file system in memory, which one test at a time makes use of: each looks how much of it is free.
+struct Disk(tempfile::TempDir, #[expect(dead_code, reason = "kept for as long as the turn takes")] File);
 
 impl Disk {
     fn new() -> Self {
-        Self(tempfile::tempdir_in("/dev/shm").unwrap())
+        let turn = File::open("/dev/shm").unwrap();
+        turn.lock().unwrap();
+        Self(tempfile::tempdir_in("/dev/shm").unwrap(), turn)
     }
 
     /// How many MiB are free.
@@ -233,4 +247,108 @@ async fn a_certificate_is_renewed_or_the_old_one_is_put_back_whatever_dies() {
 
     let again = portal.run("incident/certificate-expiring", &service.input("false", &mailbox), Answer::Reject).await;
     assert_eq!(again["output"]["outcome"], "it is good for long enough", "{again:#}");
+}
+
+/// A trigger for what Alertmanager says; its id and the path of its address.
+async fn trigger(portal: &Portal, settings: &Value) -> (String, String) {
+    let made = portal.by_admin(Method::POST, "/triggers", settings).await;
+    let place = made["trigger"]["address"].as_str().unwrap().rsplit('/').next().unwrap();
+    (made["trigger"]["id"].as_str().unwrap().to_owned(), format!("/hooks/{place}"))
+}
+
+/// What is at a path, as soon as it pleases. Nobody decides anything meanwhile.
+async fn seen(portal: &Portal, path: &str, pleases: impl Fn(&Value) -> bool) -> Value {
+    let mut pause = tokio::time::interval(super::PAUSE);
+    let looking = async {
+        loop {
+            pause.tick().await;
+            let seen = portal.by_admin(Method::GET, path, &Value::Null).await;
+            if pleases(&seen) {
+                return seen;
+            }
+        }
+    };
+    let looked = tokio::time::timeout(super::PATIENCE, looking).await;
+    looked.unwrap_or_else(|_| panic!("{path} is not as it should be\n{}", portal.server().log()))
+}
+
+/// The first delivery of a trigger with this outcome, as soon as there is one.
+async fn delivered(portal: &Portal, trigger: &str, outcome: &str) -> Value {
+    let path = format!("/triggers/{trigger}/deliveries?outcome={outcome}");
+    let page = seen(portal, &path, |page| page["items"].as_array().is_some_and(|items| !items.is_empty())).await;
+    page["items"][0].clone()
+}
+
+#[tokio::test]
+async fn a_service_that_prometheus_finds_down_is_restored_by_what_its_alert_launches_whatever_dies() {
+    let Some(monitoring) = Monitoring::take().await else { return };
+    let (mut portal, mailbox) = (portal().await, unique("duty"));
+    let (restarts, port) = (Arc::new(AtomicUsize::new(0)), monitoring.port);
+    let counted = Arc::clone(&restarts);
+    let restart = move || async move {
+        counted.fetch_add(1, Ordering::SeqCst);
+        monitoring::answer(port, || "answers 1\n".to_owned()).await;
+    };
+    let remedy = serve(Router::new().route("/restart", post(restart))).await;
+    let mapping = format!(
+        "{{service: .alert.labels.job, url: (\"http://\" + .alert.labels.instance + \"/metrics\"), \
+         remedy: {{url: \"{remedy}/restart\", method: \"post\"}}, notify: \"{mailbox}@example.test\"}}"
+    );
+    let settings = monitoring::trigger("restarts", "NodeDown", "service-down", &mapping, "continue");
+    let (id, path) = trigger(&portal, &settings).await;
+    monitoring.tell(&portal.server().at(&path));
+    let launched = delivered(&portal, &id, "launched").await;
+    let run = launched["run"].as_str().unwrap();
+    let approval = portal.asked(run).await;
+    assert!(approval.to_string().contains("3 of 3 checks failed"), "{approval:#}");
+    portal.kill();
+    monitoring.tell(&portal.server().at(&path));
+    let ended = portal.complete(run).await;
+    assert_eq!(ended["output"]["outcome"], "recovered", "{ended:#}");
+    assert_eq!(restarts.load(Ordering::SeqCst), 1, "it was called once");
+    assert_eq!(mails_to(&format!("{mailbox}@example.test")).await[0]["subject"], "lab: recovered");
+    let again = portal.by_admin(Method::GET, &format!("/triggers/{id}/deliveries"), &Value::Null).await;
+    let launches = again["items"].as_array().unwrap().iter().filter(|delivery| delivery["outcome"] == "launched");
+    assert_eq!(launches.count(), 1, "{again:#}");
+}
+
+#[tokio::test]
+async fn what_prometheus_finds_is_left_alone_when_it_is_over_by_itself_and_else_has_its_room_again() {
+    let Some(monitoring) = Monitoring::take().await else { return };
+    let (portal, traces, disk, mailbox) = (portal().await, Traces::new("over"), Arc::new(Disk::new()), unique("duty"));
+    let told = format!("notify: \"{mailbox}@example.test\", escalateTo: \"{mailbox}-escalation@example.test\"");
+    let mapping = format!(
+        ".alert + {{host: \"web1\", remedy: \"{}\", check: \"true\", bucket: \"reviews\", {told}}}",
+        traces.command("touch HERE/repaired")
+    );
+    let settings = monitoring::trigger("triage", "NodeDown", "triage-alert", &mapping, "close");
+    let (id, path) = trigger(&portal, &settings).await;
+    monitoring.tell(&portal.server().at(&path));
+    let launched = delivered(&portal, &id, "launched").await;
+    let run = launched["run"].as_str().unwrap();
+    let approval = portal.asked(run).await;
+    assert!(approval.to_string().contains("is down"), "what the alert says is there: {approval:#}");
+
+    let (wanted, looked_at) = (disk.free() - 20, Arc::clone(&disk));
+    let metrics = move || {
+        let (folder, above) = (looked_at.0.path().display(), looked_at.free().saturating_sub(wanted) * 1024 * 1024);
+        format!("node_filesystem_avail_bytes{{host=\"web1\",mountpoint=\"{folder}\"}} {above}\n")
+    };
+    monitoring.answer(metrics).await;
+    delivered(&portal, &id, "closed").await;
+    assert_eq!(portal.follow(run, Answer::Wait).await["status"], "cancelled");
+    assert_eq!(traces.of("repaired"), "");
+
+    let mapping = format!(
+        ".alert + {{host: .alert.labels.host, folder: .alert.labels.mountpoint, freeAtLeast: {wanted}, {told}}}"
+    );
+    let settings = monitoring::trigger("room", "DiskFull", "disk-full", &mapping, "continue");
+    let (id, path) = trigger(&portal, &settings).await;
+    monitoring.tell(&portal.server().at(&path));
+    disk.fill("shop.log.1");
+    let launched = delivered(&portal, &id, "launched").await;
+    let ended = portal.complete(launched["run"].as_str().unwrap()).await;
+    assert_eq!(ended["output"]["outcome"], "there is room again", "{ended:#}");
+    assert_eq!(disk.files(), ["shop.log.1.gz"]);
+    assert_eq!(mails_to(&format!("{mailbox}@example.test")).await.len(), 1);
 }

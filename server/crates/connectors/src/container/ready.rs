@@ -65,19 +65,23 @@ impl Ready {
         };
         let begun = Instant::now();
         let until = begun + longest.min(most);
+        let mut told = None;
         loop {
             let limit = until.saturating_duration_since(Instant::now()).clamp(PAUSE, LOOK);
-            let seen = match tokio::time::timeout(limit, self.look(&engine.within(limit), name, begun)).await {
+            match tokio::time::timeout(limit, self.look(&engine.within(limit), name, begun)).await {
                 Ok(Ok(Seen::Ready)) => return Ok(()),
                 Ok(Ok(Seen::Never(why))) => return Err(not_ready(name, &why)),
-                Ok(Ok(Seen::NotYet(why))) => why,
+                Ok(Ok(Seen::NotYet(why))) => told = Some(why),
                 // What a definition or the policy has wrong does not become right.
                 Ok(Err(failure)) if failure.kind == FailureKind::Permanent => return Err(failure),
-                Ok(Err(failure)) => failure.detail().to_owned(),
-                Err(_) => format!("no answer within {} seconds", limit.as_secs().max(1)),
-            };
+                Ok(Err(failure)) => told = Some(failure.detail().to_owned()),
+                // The last look is cut short; what the one before it has seen says more.
+                Err(_) if told.is_some() => {}
+                Err(_) => told = Some(format!("no answer within {} seconds", limit.as_secs().max(1))),
+            }
             if Instant::now() + PAUSE >= until {
                 let after = duration::to_iso8601(Duration::from_secs((begun.elapsed() + PAUSE).as_secs().max(1)));
+                let seen = told.unwrap_or_default();
                 return Err(not_ready(name, &format!("after {after} {seen}")));
             }
             tokio::time::sleep(PAUSE).await;

@@ -3,7 +3,7 @@
 //! Every change commits together with the record that the call with this idempotency key happened, so that whether it
 //! happened is always known exactly, and a repeated call returns the first one's output.
 
-use domain::{TeamId, UserId};
+use domain::{TeamId, UserId, view::CallPlan};
 use identity::passwords::{Person as PasswordOwner, violations};
 use serde_json::{Value, json};
 use store::{Store, UnitOfWork, access::Team, users::User};
@@ -13,6 +13,7 @@ use super::{
     DirectoryChange, Portal,
     links::{Behind, issue},
     operation::{Given, Operation, Person},
+    plan,
 };
 use crate::{CallContext, Failure, registry::from_store};
 
@@ -111,6 +112,104 @@ impl Builtin<'_> {
         }
     }
 
+    /// What a change would come to, by reading only; none of what only reads.
+    pub(super) async fn plan(&self, operation: &Operation) -> Result<Option<CallPlan>, Failure> {
+        let mut unit = self.portal.store.snapshot().await.map_err(|error| from_store(&error))?;
+        let unit = &mut *unit;
+        Ok(Some(match operation {
+            Operation::CreateUser(person) => {
+                let login = person.login.to_lowercase();
+                if find(unit, &login).await?.is_some() {
+                    return Err(user_taken(&login));
+                }
+                manager(unit, person.manager.text()).await?;
+                let name = person.name.as_deref().unwrap_or(&login);
+                let fields = [
+                    plan::field("name", None, Some(name)),
+                    plan::field("email", None, person.email.as_deref()),
+                    plan::field("manager", None, person.manager.text()),
+                ];
+                plan::creation(&login, fields.into_iter().flatten())
+            }
+            Operation::ModifyUser(person) => {
+                let user = existing(unit, &person.login).await?;
+                let mut fields = Vec::new();
+                if let Some(name) = &person.name {
+                    fields.extend(plan::field("name", Some(&user.name), Some(name)));
+                }
+                if let Some(email) = &person.email {
+                    fields.extend(plan::field("email", user.email.as_deref(), Some(email)));
+                }
+                if !matches!(person.manager, Given::Unsaid) {
+                    let to_be = manager(unit, person.manager.text()).await?;
+                    if to_be == Some(user.id) {
+                        return Err(Failure::refused(409, format!("{} cannot be the own manager", user.login)));
+                    }
+                    if to_be != user.manager_id {
+                        let now = view(unit, &user).await?;
+                        let before = now.get("manager").and_then(Value::as_str);
+                        fields.extend(plan::field("manager", before, person.manager.text()));
+                    }
+                }
+                plan::modification(&user.login, fields)
+            }
+            Operation::DisableUser { login } => plan::activity(login, existing(unit, login).await?.active, false),
+            Operation::EnableUser { login } => plan::activity(login, existing(unit, login).await?.active, true),
+            Operation::DeleteUser { login } => match find(unit, login).await? {
+                Some(user) => {
+                    let teams = unit.teams_of(user.id).await.map_err(|error| from_store(&error))?;
+                    let names: Vec<String> = teams.into_iter().map(|team| team.name).collect();
+                    plan::person_gone(login, Some(&names))
+                }
+                None => plan::person_gone(login, None),
+            },
+            Operation::CreateGroup { group, title, .. } => {
+                let name = group.to_lowercase();
+                if find_team(unit, &name).await?.is_some() {
+                    return Err(team_taken(&name));
+                }
+                let title = title.as_deref().unwrap_or(group);
+                plan::creation(&format!("the team {name}"), plan::field("title", None, Some(title)))
+            }
+            Operation::DeleteGroup { group } => match find_team(unit, group).await? {
+                Some(team) => {
+                    let members = unit.team_members(team.id).await.map_err(|error| from_store(&error))?;
+                    plan::group_gone(group, true, Some(members.len()))
+                }
+                None => plan::group_gone(group, false, None),
+            },
+            Operation::AddMember { group, login } => {
+                let (team, user) = (existing_team(unit, group).await?, existing(unit, login).await?);
+                plan::membership(group, login, Some(is_member(unit, &team, &user).await?), true)
+            }
+            Operation::RemoveMember { group, login } => {
+                let is = match (find_team(unit, group).await?, find(unit, login).await?) {
+                    (Some(team), Some(user)) => is_member(unit, &team, &user).await?,
+                    _ => false,
+                };
+                plan::membership(group, login, Some(is), false)
+            }
+            Operation::SetPassword { login, .. } => {
+                existing(unit, login).await?;
+                plan::password(login)
+            }
+            Operation::IssuePassword { login, .. } => {
+                if !existing(unit, login).await?.active {
+                    return Err(disabled(login));
+                }
+                CallPlan::changes(format!("{login} gets a link by which to choose another password"))
+            }
+            Operation::ExpirePassword { login } => {
+                plan::password_expires(login, Some(existing(unit, login).await?.must_change_password))
+            }
+            Operation::RevokeSessions { login } => {
+                existing(unit, login).await?;
+                CallPlan::changes(format!("{login} is signed out everywhere, and the tokens of {login} are revoked"))
+            }
+            Operation::Lookup { .. } | Operation::ListGroups { .. } | Operation::ListMembers { .. } => return Ok(None),
+        }))
+    }
+
     async fn hash_of(&self, operation: &Operation) -> Result<Option<String>, Failure> {
         let Operation::SetPassword { login, password, .. } = operation else { return Ok(None) };
         let broken = violations(password, &PasswordOwner { login, name: login, email: None }, "/password");
@@ -173,7 +272,7 @@ impl Builtin<'_> {
             Operation::IssuePassword { login, .. } => {
                 let user = existing(unit, &login).await?;
                 if !user.active {
-                    return Err(Failure::refused(409, format!("{login} is disabled; enable the account first")));
+                    return Err(disabled(&login));
                 }
                 let output = issue(unit, self.portal, self.context, Behind::Account(user.id))
                     .await
@@ -201,7 +300,7 @@ impl Builtin<'_> {
     async fn create_user(&self, unit: &mut dyn UnitOfWork, person: Person) -> Result<Effect, Failure> {
         let login = person.login.to_lowercase();
         if find(unit, &login).await?.is_some() {
-            return Err(Failure::refused(409, format!("there is already a person with the sign-in name {login}")));
+            return Err(user_taken(&login));
         }
         self.tell_what_is_not_kept(&person);
         let manager_id = manager(unit, person.manager.text()).await?;
@@ -265,7 +364,7 @@ impl Builtin<'_> {
     ) -> Result<Effect, Failure> {
         let name = group.to_lowercase();
         if find_team(unit, &name).await?.is_some() {
-            return Err(Failure::refused(409, format!("there is already a team {name}")));
+            return Err(team_taken(&name));
         }
         let team = Team {
             id: TeamId::new(&*self.context.ids),
@@ -310,6 +409,22 @@ async fn delete_user(unit: &mut dyn UnitOfWork, login: &str) -> Result<Effect, F
         )),
         Err(error) => Err(from_store(&error)),
     }
+}
+
+fn user_taken(login: &str) -> Failure {
+    Failure::refused(409, format!("there is already a person with the sign-in name {login}"))
+}
+
+fn team_taken(name: &str) -> Failure {
+    Failure::refused(409, format!("there is already a team {name}"))
+}
+
+fn disabled(login: &str) -> Failure {
+    Failure::refused(409, format!("{login} is disabled; enable the account first"))
+}
+
+async fn is_member(unit: &mut dyn UnitOfWork, team: &Team, user: &User) -> Result<bool, Failure> {
+    Ok(unit.team_members(team.id).await.map_err(|error| from_store(&error))?.contains(&user.id))
 }
 
 async fn find(unit: &mut dyn UnitOfWork, login: &str) -> Result<Option<User>, Failure> {

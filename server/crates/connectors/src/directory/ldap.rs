@@ -7,11 +7,12 @@
 mod groups;
 mod link;
 mod people;
+mod plan;
 mod refusal;
 mod session;
 mod settings;
 
-use domain::view::CheckStep;
+use domain::view::{CallPlan, CheckStep};
 use serde_json::{Value, json};
 
 use super::{
@@ -57,6 +58,18 @@ impl Caller<'_> {
         };
         session.close().await;
         found
+    }
+
+    /// What a change would come to, by reading only.
+    pub(super) async fn plan(
+        &self,
+        connection: &ResolvedConnection,
+        operation: &Operation,
+    ) -> Result<Option<CallPlan>, Failure> {
+        let mut session = Session::open(&self.context.egress, Settings::read(connection)?).await?;
+        let planned = session.plan(operation).await;
+        session.close().await;
+        planned
     }
 
     async fn run(&self, session: &mut Session, operation: Operation) -> Result<Value, Failure> {

@@ -52,7 +52,7 @@ pub(super) struct Person {
 }
 
 /// What a definition says of a value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) enum Given {
     /// Nothing: it stays as it is.
     #[default]

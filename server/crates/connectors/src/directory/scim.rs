@@ -6,11 +6,12 @@
 
 mod groups;
 mod people;
+mod plan;
 mod resource;
 mod service;
 mod settings;
 
-use domain::view::CheckStep;
+use domain::view::{CallPlan, CheckStep};
 use serde_json::{Value, json};
 use workflow::StandardError;
 
@@ -62,6 +63,17 @@ impl Caller<'_> {
             Operation::CreateGroup { group, .. } => service.created_group(group, &self.context.key).await,
             _ => Ok(None),
         }
+    }
+
+    /// What a change would come to, by reading only.
+    pub(super) async fn plan(
+        &self,
+        connection: &ResolvedConnection,
+        operation: &Operation,
+    ) -> Result<Option<CallPlan>, Failure> {
+        let settings = Settings::read(connection)?;
+        let terms = Terms::of(self.context, &settings.tls, true);
+        Service { http: self.http, settings: &settings, terms }.plan(operation).await
     }
 
     async fn run(&self, service: &Service<'_>, operation: Operation) -> Result<Value, Failure> {

@@ -1,4 +1,5 @@
-//! `call: git`: the files of a tag or a branch, as texts, for a workflow that deploys, plans or checks what is in a repository.
+//! `call: git`: the files of a tag or a branch, as texts, for a workflow that deploys, plans or checks what is in a repository, and
+//! its commits, for one that looks for what was changed.
 //!
 //! What was read stays in the run: what people approve, and what is executed afterwards, is the commit that was read then,
 //! wherever the tag or branch has gone since.
@@ -6,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::view::CheckStep;
+use domain::{Timestamp, view::CheckStep};
 use identity::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +15,8 @@ use url::Url;
 use workflow::{RunError, StandardError};
 
 use super::{
-    Checkout, Credentials, GitError, Limits, Reach, SkipReason, Wanted, checkout,
+    Checkout, Credentials, GitError, Limits, Reach, SkipReason, Wanted, checkout, entries,
+    history::{Entry, Span},
     protocol::{self, Tip},
     schema,
     wire::Remote,
@@ -30,6 +32,8 @@ const GIT: &str = "git";
 const CONTENT: u64 = 512 * 1024;
 /// How many files one call reads.
 const FILES: usize = 200;
+/// How many commits one call tells of that does not say how many.
+const COMMITS: usize = 100;
 /// How long a call may take that has no deadline, and a check.
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -64,6 +68,9 @@ struct With {
     folder: String,
     #[serde(default)]
     endings: Vec<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    limit: Option<usize>,
 }
 
 /// The function `git`, as definitions are checked against it.
@@ -84,7 +91,11 @@ pub fn function() -> FunctionSpec {
 
 fn foresee(with: &Value) -> Option<String> {
     let text = |name: &str| with.get(name).and_then(Value::as_str);
-    let what = if text("operation")? == schema::READ { "Reads" } else { "Looks up" };
+    let what = match text("operation")? {
+        schema::READ => "Reads",
+        schema::LOG => "Reads the history of",
+        _ => "Looks up",
+    };
     Some(format!("{what} {} over {}", text("ref").unwrap_or("the branch"), text("connection")?))
 }
 
@@ -105,18 +116,23 @@ impl GitConnector {
         let reach = Reach { egress: Some(&context.egress), ..self.reach(&settings) };
         let limit = if context.deadline.is_some() { context.time_left() } else { LIMIT };
         let read = tokio::time::timeout(limit, read(&settings, &with, &reach)).await;
-        let (tip, checkout) = read.unwrap_or(Err(GitError::TooSlow)).map_err(|error| {
+        let (tip, found) = read.unwrap_or(Err(GitError::TooSlow)).map_err(|error| {
             let error = error.without(settings.credentials().as_ref());
             failure(&error)
         })?;
         context.info(format!("{} stands at {}", tip.reference, tip.commit));
-        let mut output = json!({"commit": tip.commit.to_string(), "ref": tip.reference});
-        if let (Some(checkout), Some(members)) = (checkout, output.as_object_mut()) {
-            let (files, skipped) = texts(checkout, &with.folder);
-            members.insert("files".to_owned(), json!(files));
-            members.insert("skipped".to_owned(), json!(skipped));
-        }
-        Ok(output)
+        let (commit, reference) = (tip.commit.to_string(), tip.reference);
+        Ok(match found {
+            Found::Place => json!({"commit": commit, "ref": reference}),
+            Found::Files(checkout) => {
+                let (files, skipped) = texts(checkout, &with.folder);
+                json!({"commit": commit, "ref": reference, "files": files, "skipped": skipped})
+            }
+            Found::Commits(entries, more) => {
+                let commits: Vec<Value> = entries.iter().map(told).collect();
+                json!({"commit": commit, "ref": reference, "commits": commits, "more": more})
+            }
+        })
     }
 
     fn reach<'a>(&'a self, settings: &'a Settings) -> Reach<'a> {
@@ -126,17 +142,39 @@ impl GitConnector {
     }
 }
 
-/// Where what is asked for stands, and its files if they are wanted.
-async fn read(settings: &Settings, with: &With, reach: &Reach<'_>) -> Result<(Tip, Option<Checkout>), GitError> {
+/// What an operation has found beside where its reference stands.
+enum Found {
+    Place,
+    Files(Checkout),
+    /// The newest first, and whether there are more.
+    Commits(Vec<Entry>, bool),
+}
+
+/// Where what is asked for stands, and its files or commits if they are wanted.
+async fn read(settings: &Settings, with: &With, reach: &Reach<'_>) -> Result<(Tip, Found), GitError> {
     let mut remote = Remote::of(&settings.url, settings.credentials().as_ref(), reach).await?;
     let name = with.r#ref.as_deref().or(settings.branch.as_deref()).unwrap_or("main");
     let tip = tip(&mut remote, name).await?;
-    if with.operation != schema::READ {
-        return Ok((tip, None));
-    }
-    let wanted = Wanted { folder: with.folder.clone(), endings: with.endings.clone(), authors: false };
-    let files = checkout(&mut remote, &tip, wanted, &reach.limits).await?;
-    Ok((tip, Some(files)))
+    let found = match with.operation.as_str() {
+        schema::READ => {
+            let wanted = Wanted { folder: with.folder.clone(), endings: with.endings.clone(), authors: false };
+            Found::Files(checkout(&mut remote, &tip, wanted, &reach.limits).await?)
+        }
+        schema::LOG => {
+            let seconds = |at: Timestamp| at.as_micros().div_euclid(1_000_000);
+            let (since, until) = (with.since.map(seconds), with.until.map(seconds));
+            let span = Span { since, until, most: with.limit.unwrap_or(COMMITS) };
+            let (commits, more) = entries(&mut remote, &tip, span, &reach.limits).await?;
+            Found::Commits(commits, more)
+        }
+        _ => Found::Place,
+    };
+    Ok((tip, found))
+}
+
+fn told(entry: &Entry) -> Value {
+    let at = Timestamp::from_micros(entry.at.saturating_mul(1_000_000));
+    json!({"id": entry.id.to_string(), "at": at, "author": entry.words.author, "subject": entry.words.subject})
 }
 
 async fn tip(remote: &mut Remote, name: &str) -> Result<Tip, GitError> {

@@ -1,7 +1,7 @@
-//! Who has changed which file in the history of a branch.
+//! Who has changed which file in the history of a branch, and which commits it consists of.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     rc::Rc,
 };
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     GitError, Limit, check,
-    pack::{Commit, Pack, corrupt},
+    pack::{Commit, Pack, Words, corrupt},
 };
 
 /// How many entries of folders are remembered; then they are forgotten and looked up again.
@@ -45,6 +45,67 @@ pub(super) fn authors(
         }
     }
     Ok(authors)
+}
+
+/// From when to when, in seconds since 1970, both included, and how many commits at most.
+pub(super) struct Span {
+    pub(super) since: Option<i64>,
+    pub(super) until: Option<i64>,
+    pub(super) most: usize,
+}
+
+impl Span {
+    fn holds(&self, at: i64) -> bool {
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
+    }
+
+    /// Whether those before a commit of this time are all too old: the clocks of those who commit are not the same.
+    fn is_over(&self, at: i64) -> bool {
+        const DAY: i64 = 24 * 60 * 60;
+        self.since.is_some_and(|since| at < since.saturating_sub(DAY))
+    }
+}
+
+/// A commit, for people.
+pub(super) struct Entry {
+    pub(super) id: ObjectId,
+    pub(super) at: i64,
+    pub(super) words: Words,
+}
+
+/// The commits of a span, the newest first, and whether there are more.
+pub(super) fn entries(
+    pack: &mut Pack,
+    tip: ObjectId,
+    span: &Span,
+    limit: usize,
+    stop: &CancellationToken,
+) -> Result<(Vec<Entry>, bool), GitError> {
+    let (mut seen, mut within, mut open) = (HashSet::new(), Vec::new(), vec![tip]);
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        check(stop)?;
+        if seen.len() > limit {
+            return Err(GitError::TooLarge { limit: Limit::Commits(limit) });
+        }
+        let commit = pack.commit(id)?;
+        if span.holds(commit.at) {
+            within.push((commit.at, id));
+        }
+        if !span.is_over(commit.at) {
+            open.extend(commit.parents);
+        }
+    }
+    within.sort_unstable_by(|a, b| b.cmp(a));
+    let more = within.len() > span.most;
+    within.truncate(span.most);
+    let mut entries = Vec::with_capacity(within.len());
+    for (at, id) in within {
+        entries.push(Entry { id, at, words: pack.words(id)? });
+    }
+    Ok((entries, more))
 }
 
 /// All commits that the branch consists of, and an order in which neighbours are mostly near each other.

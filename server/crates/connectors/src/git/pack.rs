@@ -8,7 +8,10 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use gix_hash::{Kind as Hash, ObjectId};
-use gix_object::{CommitRefIter, Kind, TreeRefIter, commit::ref_iter::Token};
+use gix_object::{
+    CommitRefIter, Kind, TreeRefIter,
+    commit::{MessageRef, ref_iter::Token},
+};
 use gix_pack::{
     cache::lru::MemoryCappedHashmap,
     data::{self, decode},
@@ -23,6 +26,8 @@ const CACHE: usize = 64 * 1024 * 1024;
 const PARENT_LIMIT: usize = 100;
 /// How long the name or the mail address of an author may be, in bytes.
 const NAME_LIMIT: usize = 1024;
+/// How many letters of a name or a subject are shown.
+const SHOWN: usize = 200;
 
 /// The objects of a pack.
 pub(super) struct Pack {
@@ -40,6 +45,16 @@ pub(super) struct Commit {
     pub(super) parents: Vec<ObjectId>,
     /// Author and committer, by mail address in lower case.
     pub(super) people: [String; 2],
+    /// When it was made, in seconds since 1970, as whoever made it says.
+    pub(super) at: i64,
+}
+
+/// What people have written on a commit.
+pub(super) struct Words {
+    /// The name of the author, or else the mail address.
+    pub(super) author: String,
+    /// The first line of the message.
+    pub(super) subject: String,
 }
 
 impl Pack {
@@ -110,7 +125,7 @@ impl Pack {
     }
 
     pub(super) fn commit(&mut self, id: ObjectId) -> Result<Commit, GitError> {
-        let (mut tree, mut parents, mut people) = (None, Vec::new(), Vec::new());
+        let (mut tree, mut parents, mut people, mut at) = (None, Vec::new(), Vec::new(), 0);
         for token in CommitRefIter::from_bytes(self.content(id, Kind::Commit)?, Hash::Sha1) {
             match token.map_err(|_| corrupt())? {
                 Token::Tree { id } => tree = Some(id),
@@ -119,16 +134,38 @@ impl Pack {
                 Token::Author { signature } => people.push(person(signature.email, signature.name)?),
                 Token::Committer { signature } => {
                     people.push(person(signature.email, signature.name)?);
+                    at = signature.seconds();
                     break;
                 }
                 Token::Encoding(_) | Token::ExtraHeader(_) | Token::Message(_) => {}
             }
         }
         match (tree, <[String; 2]>::try_from(people)) {
-            (Some(tree), Ok(people)) => Ok(Commit { tree, parents, people }),
+            (Some(tree), Ok(people)) => Ok(Commit { tree, parents, people, at }),
             _ => Err(corrupt()),
         }
     }
+
+    /// What is written on a commit.
+    pub(super) fn words(&mut self, id: ObjectId) -> Result<Words, GitError> {
+        let mut words = Words { author: String::new(), subject: String::new() };
+        for token in CommitRefIter::from_bytes(self.content(id, Kind::Commit)?, Hash::Sha1) {
+            match token.map_err(|_| corrupt())? {
+                Token::Author { signature } => {
+                    let name = if signature.name.trim_ascii().is_empty() { signature.email } else { signature.name };
+                    words.author = shown(name);
+                }
+                Token::Message(message) => words.subject = shown(&MessageRef::from_bytes(message).summary()),
+                _ => {}
+            }
+        }
+        Ok(words)
+    }
+}
+
+/// As much of it as is shown.
+fn shown(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).trim().chars().take(SHOWN).collect()
 }
 
 /// Whoever has no mail address is not to be lost.

@@ -172,16 +172,27 @@ fn has(words: &str, word: &str) -> bool {
     words.split(' ').any(|each| each == word)
 }
 
-/// All that a reference consists of, but for files larger than `largest`, and for its history unless that is wanted, where the server
-/// can leave them out.
-pub(super) async fn pack(
-    remote: &mut Remote,
-    tip: &Tip,
-    with_history: bool,
-    largest: u64,
-) -> Result<Vec<u8>, GitError> {
-    // The smallest that is left out.
-    let filter = tip.filters.then(|| format!("filter blob:limit={}", largest.saturating_add(1)));
+/// What of a reference is wanted.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    /// Its files, but for those larger than `largest`.
+    Files { largest: u64 },
+    /// The same with its history.
+    FilesAndHistory { largest: u64 },
+    /// Its history alone.
+    History,
+}
+
+/// All of a reference that is wanted. There may be more: not every server can leave out what is not.
+pub(super) async fn pack(remote: &mut Remote, tip: &Tip, part: Part) -> Result<Vec<u8>, GitError> {
+    let filter = match part {
+        // The smallest that is left out.
+        Part::Files { largest } | Part::FilesAndHistory { largest } => {
+            format!("filter blob:limit={}", largest.saturating_add(1))
+        }
+        Part::History => "filter tree:0".to_owned(),
+    };
+    let filter = tip.filters.then_some(filter);
     let mut order = Order::default();
     order = match tip.version {
         Version::Two => order
@@ -199,7 +210,7 @@ pub(super) async fn pack(
     if let Some(filter) = filter {
         order = order.line(&filter);
     }
-    if tip.cuts_history && !with_history {
+    if tip.cuts_history && matches!(part, Part::Files { .. }) {
         order = order.line("deepen 1");
     }
     if tip.version == Version::Zero {

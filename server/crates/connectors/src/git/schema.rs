@@ -7,6 +7,7 @@ use crate::{OperationSpec, arguments::operation_rule, tls};
 /// The names of its operations.
 pub(super) const READ: &str = "read";
 pub(super) const RESOLVE: &str = "resolve";
+pub(super) const LOG: &str = "log";
 
 /// Its operations, with what each gives.
 pub(super) fn operations() -> Vec<OperationSpec> {
@@ -14,6 +15,7 @@ pub(super) fn operations() -> Vec<OperationSpec> {
     vec![
         operation(READ, "Read files", output_of(&["commit", "ref", "files", "skipped"])),
         operation(RESOLVE, "Look up where a tag or branch stands", output_of(&["commit", "ref"])),
+        operation(LOG, "Read which commits were made", output_of(&["commit", "ref", "commits", "more"])),
     ]
 }
 
@@ -27,7 +29,7 @@ pub(super) fn with() -> Value {
         "additionalProperties": false,
         "properties": {
             "connection": {"type": "string", "minLength": 1, "title": "Connection of kind git"},
-            "operation": {"enum": [READ, RESOLVE], "title": "Operation"},
+            "operation": {"enum": [READ, RESOLVE, LOG], "title": "Operation"},
             "ref": {
                 "type": "string", "minLength": 1, "maxLength": 250, "title": "Tag or branch",
                 "description": "A tag of this name goes before a branch. Default: the branch of the connection."
@@ -40,11 +42,15 @@ pub(super) fn with() -> Value {
                 "type": "array", "minItems": 1, "maxItems": 20, "uniqueItems": true, "title": "Endings",
                 "description": "How the names of the files end that are read, such as .tf. Default: all.",
                 "items": {"type": "string", "minLength": 1, "maxLength": 100}
-            }
+            },
+            "since": {"type": "string", "format": "date-time", "title": "Since", "description": "Commits made before are left out."},
+            "until": {"type": "string", "format": "date-time", "title": "Until", "description": "Commits made afterwards are left out."},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100, "title": "Commits at most"}
         },
         "allOf": [
             operation_rule(READ, &always, &[], &["folder", "endings"]),
-            operation_rule(RESOLVE, &always, &[], &[])
+            operation_rule(RESOLVE, &always, &[], &[]),
+            operation_rule(LOG, &always, &[], &["since", "until", "limit"])
         ]
     })
 }
@@ -68,7 +74,22 @@ fn output_of(required: &[&str]) -> Value {
             "skipped": {
                 "type": "object", "additionalProperties": {"enum": ["too-large", "link", "name", "binary"]},
                 "description": "What was not read, by path from the folder, and why."
-            }
+            },
+            "commits": {
+                "type": "array",
+                "description": "The newest first.",
+                "items": {
+                    "type": "object",
+                    "required": ["id", "at", "author", "subject"],
+                    "properties": {
+                        "id": {"type": "string"},
+                        "at": {"type": "string", "format": "date-time"},
+                        "author": {"type": "string"},
+                        "subject": {"type": "string", "description": "The first line of the message."}
+                    }
+                }
+            },
+            "more": {"type": "boolean", "description": "Whether there are more than the limit."}
         }
     })
 }

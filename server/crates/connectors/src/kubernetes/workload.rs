@@ -31,13 +31,29 @@ impl Workload {
         Failure::refused(404, format!("there is no such object as {}; compare its name and namespace", self.shown))
     }
 
-    pub(super) async fn scale(&self, cluster: &Cluster, replicas: u32) -> Result<Value, Failure> {
+    /// As the cluster has it.
+    pub(super) async fn find(&self, cluster: &Cluster) -> Result<Value, Failure> {
+        cluster.object(&self.shown, &self.path).await?.ok_or_else(|| self.missing())
+    }
+
+    fn scale_path(&self) -> Vec<String> {
         let mut path = self.path.clone();
         path.push("scale".to_owned());
+        path
+    }
+
+    /// How many pods it is to have.
+    pub(super) async fn replicas(&self, cluster: &Cluster) -> Result<u64, Failure> {
         let what = format!("the scale of {}", self.shown);
-        let there = cluster.object(&what, &path).await?.ok_or_else(|| self.missing())?;
+        let there = cluster.object(&what, &self.scale_path()).await?.ok_or_else(|| self.missing())?;
         // A field that is zero is left out.
-        let before = there.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or_default();
+        Ok(there.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or_default())
+    }
+
+    pub(super) async fn scale(&self, cluster: &Cluster, replicas: u32) -> Result<Value, Failure> {
+        let what = format!("the scale of {}", self.shown);
+        let path = self.scale_path();
+        let before = self.replicas(cluster).await?;
         let answer = cluster.patch(&path, &[], Patch::Merge, &json!({"spec": {"replicas": replicas}})).await?;
         cluster.document(&what, &answer)?;
         Ok(json!({"before": before, "replicas": replicas}))
@@ -64,7 +80,7 @@ impl Workload {
     ) -> Result<Value, Failure> {
         let until = Instant::now() + longest.min(context.limit());
         loop {
-            let there = cluster.object(&self.shown, &self.path).await?.ok_or_else(|| self.missing())?;
+            let there = self.find(cluster).await?;
             let progress = Progress::of(&there);
             if progress.is_done() {
                 return Ok(json!({"replicas": progress.wanted, "ready": progress.available}));

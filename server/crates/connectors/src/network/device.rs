@@ -237,7 +237,9 @@ impl Device {
 
     async fn plan(&mut self, change: &Change) -> Result<Value, Failure> {
         let config = typeable(change)?;
-        let before = read(&self.config(Source::Running).await?);
+        let running = self.config(Source::Running).await?;
+        change.fits(&running, &self.terminal.host)?;
+        let before = read(&running);
         let after = changed(&before, &read(config));
         let diff = difference::between(&written(&before), &written(&after), Notation::Commands);
         Ok(json!({"changed": before != after, "diff": diff}))

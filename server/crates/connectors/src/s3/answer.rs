@@ -97,7 +97,7 @@ fn known(answer: &Answered) -> Map<String, Value> {
     }
 }
 
-fn etag(answer: &Answered) -> Option<&str> {
+pub(super) fn etag(answer: &Answered) -> Option<&str> {
     answer.header("etag").map(|tag| tag.trim_matches('"'))
 }
 

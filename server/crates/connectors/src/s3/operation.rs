@@ -116,6 +116,25 @@ pub(super) struct Source {
     version_id: Option<String>,
 }
 
+impl Source {
+    pub(super) fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self, settings: &Settings) -> Result<Url, Failure> {
+        Ok(versioned(settings.object(&self.bucket, &self.key)?, self.version_id.as_deref()))
+    }
+}
+
+/// The address of one version of an object.
+fn versioned(mut url: Url, version: Option<&str>) -> Url {
+    if let Some(version) = version {
+        set_query(&mut url, [("versionId", version)]);
+    }
+    url
+}
+
 fn quarter_of_an_hour() -> Duration {
     Duration::from_mins(15)
 }
@@ -158,6 +177,19 @@ impl Operation {
         }
     }
 
+    /// The object that it is about, for people.
+    pub(super) fn object(&self) -> String {
+        match self {
+            Self::PutObject { bucket, key, .. }
+            | Self::GetObject { bucket, key, .. }
+            | Self::HeadObject { bucket, key, .. }
+            | Self::DeleteObject { bucket, key, .. }
+            | Self::CopyObject { bucket, key, .. }
+            | Self::Presign { bucket, key, .. } => format!("{key} in {bucket}"),
+            Self::ListObjects { bucket, .. } => bucket.clone(),
+        }
+    }
+
     /// For people.
     pub(super) fn shown(&self) -> String {
         match self {
@@ -176,12 +208,6 @@ impl Operation {
     /// The request. An address is made without one.
     pub(super) fn ask(&self, settings: &Settings, call: &str) -> Result<Asked, Failure> {
         let plain = |method, url| Asked { method, url, headers: Vec::new(), body: Vec::new() };
-        let versioned = |mut url: Url, version: &Option<String>| {
-            if let Some(version) = version {
-                set_query(&mut url, [("versionId", version.as_str())]);
-            }
-            url
-        };
         Ok(match self {
             Self::PutObject { bucket, key, .. } => {
                 let body = self.body()?;
@@ -189,13 +215,13 @@ impl Operation {
                 Asked { method: Method::PUT, url: settings.object(bucket, key)?, headers, body }
             }
             Self::GetObject { bucket, key, version_id, .. } => {
-                plain(Method::GET, versioned(settings.object(bucket, key)?, version_id))
+                plain(Method::GET, versioned(settings.object(bucket, key)?, version_id.as_deref()))
             }
             Self::HeadObject { bucket, key, version_id } => {
-                plain(Method::HEAD, versioned(settings.object(bucket, key)?, version_id))
+                plain(Method::HEAD, versioned(settings.object(bucket, key)?, version_id.as_deref()))
             }
             Self::DeleteObject { bucket, key, version_id } => {
-                plain(Method::DELETE, versioned(settings.object(bucket, key)?, version_id))
+                plain(Method::DELETE, versioned(settings.object(bucket, key)?, version_id.as_deref()))
             }
             Self::ListObjects { bucket, prefix, delimiter, limit, after } => {
                 let mut url = settings.bucket(bucket)?;

@@ -1,13 +1,13 @@
 //! `call: directory` on Rondo's own users and teams.
 
 use connectors::{Outcome, Probe};
-use domain::{Clock as _, SessionId, UserId};
+use domain::{Clock as _, SessionId, UserId, view::PlannedEffect};
 use identity::tokens;
 use serde_json::{Value, json};
 use store::{credentials::LinkPurpose, sessions::Session};
 use testkit::WallClock;
 
-use crate::support::{Bench, done, permanent};
+use crate::support::{Bench, done, permanent, planned};
 
 fn with(operation: &str, more: Value) -> Value {
     let mut with = json!({"connection": "directory", "operation": operation});
@@ -179,4 +179,59 @@ async fn a_set_password_is_checked_hashed_and_to_be_changed() {
     assert!(user.password_hash.unwrap().starts_with("$argon2id$"));
     assert!(user.must_change_password);
     assert!(!bench.log_text().contains("horse"), "{}", bench.log_text());
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_change_and_changes_nothing() {
+    let bench = bench().await;
+    create(&bench, "boss").await;
+    create(&bench, "jdoe").await;
+    done(bench.call("directory", "g", with("createGroup", json!({"group": "vpn"}))).await);
+    let plan = async |operation: &str, more: Value| planned(bench.plan("directory", with(operation, more)).await);
+    let person = bench.store.snapshot().await.unwrap().user_by_login("jdoe").await.unwrap();
+
+    let (effect, _, fields) = plan("createUser", json!({"login": "new", "name": "New", "manager": "boss"})).await;
+    assert_eq!(effect, PlannedEffect::Changes);
+    assert_eq!(fields, ["name: - → New", "manager: - → boss"]);
+    let (effect, words, _) = plan("createUser", json!({"login": "jdoe", "name": "Jane Doe"})).await;
+    assert_eq!(effect, PlannedEffect::Fails);
+    assert_eq!(words, "would fail: there is already a person with the sign-in name jdoe");
+    let change = json!({"login": "jdoe", "name": "Jane Doe", "email": "j@example.test", "manager": "boss"});
+    let (_, _, fields) = plan("modifyUser", change).await;
+    assert_eq!(fields, ["email: jane@example.test → j@example.test", "manager: - → boss"]);
+    assert_eq!(plan("modifyUser", json!({"login": "jdoe", "name": "Jane Doe"})).await.0, PlannedEffect::Nothing);
+    assert_eq!(plan("disableUser", json!({"login": "jdoe"})).await.2, ["active: true → false"]);
+    assert_eq!(plan("enableUser", json!({"login": "jdoe"})).await.0, PlannedEffect::Nothing);
+    let member = json!({"group": "vpn", "login": "jdoe"});
+    assert_eq!(plan("addMember", member.clone()).await.1, "jdoe is no member of vpn, and will be one");
+    assert_eq!(plan("removeMember", member.clone()).await.0, PlannedEffect::Nothing);
+    done(bench.call("directory", "m", with("addMember", member.clone())).await);
+    assert_eq!(plan("addMember", member).await.1, "jdoe is a member of vpn already");
+    assert_eq!(plan("deleteUser", json!({"login": "jdoe"})).await.2, ["groups: vpn → -"]);
+    assert_eq!(plan("deleteGroup", json!({"group": "vpn"})).await.1, "deletes the group vpn with its members (1)");
+    for operation in ["setPassword", "issuePassword", "expirePassword", "revokeSessions"] {
+        let password = json!({"login": "jdoe", "password": "a fine long password"});
+        let more = if operation == "setPassword" { password } else { json!({"login": "jdoe"}) };
+        assert_eq!(plan(operation, more).await.0, PlannedEffect::Changes, "{operation}");
+    }
+    assert_eq!(plan("disableUser", json!({"login": "nobody"})).await.0, PlannedEffect::Fails);
+    let unsaid = with("disableUser", json!({}));
+    assert!(planned(bench.plan("directory", unsaid).await).1.starts_with("would fail: the arguments of directory"));
+    assert_eq!(bench.plan("directory", with("lookup", json!({"login": "jdoe"}))).await, None, "it only reads");
+
+    let mut unit = bench.store.snapshot().await.unwrap();
+    assert_eq!(unit.user_by_login("jdoe").await.unwrap(), person);
+    assert_eq!(unit.count_users().await.unwrap(), 2);
+    assert_eq!(unit.list_teams().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn who_cannot_be_asked_is_said() {
+    let bench = Bench::new().await;
+    let disable = with("disableUser", json!({"login": "jdoe"}));
+    let (effect, words, _) = planned(bench.plan("directory", disable.clone()).await);
+    assert!(effect == PlannedEffect::Unasked && words.starts_with("could not be asked because"), "{words}");
+    bench.connect_for("directory", "builtin", json!({}), json!(["elsewhere"])).await;
+    let (effect, words, _) = planned(bench.plan("directory", disable).await);
+    assert!(effect == PlannedEffect::Unasked && words.contains("may not use the connection"), "{words}");
 }

@@ -7,6 +7,7 @@ use connectors::{
     Outcome, Probe, Repetition,
     egress::{Destination, Egress, EgressPolicy, Narrowed},
 };
+use domain::view::PlannedEffect;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use workflow::StandardError;
 use crate::{
     faults::{SECRET, Subject},
     http::serve,
-    support::{Bench, done, eventually, failed_step, permanent, service, unknown},
+    support::{Bench, done, eventually, failed_step, permanent, planned, service, unknown},
 };
 
 /// A file of every image in the lab, of about two megabytes.
@@ -246,10 +247,10 @@ async fn a_replacement_that_is_not_well_leaves_the_old_one_running() {
     let Some(podman) = podman("unwell").await else { return };
     let web = podman.name("web");
     let first = podman.serves(&web, "1").await;
-    let health = json!({"http": {"port": 8080, "path": "/health"}, "for": "PT1S"});
+    let health = json!({"http": {"port": 8080, "path": "/health"}, "for": "PT4S"});
     for (tag, ready, said, order) in [
         ("sick", health.clone(), "answers with status 404", "stop-first"),
-        ("sick", json!({"command": ["test", "-f", "/www/health"], "for": "PT1S"}), "exit code 1", "start-first"),
+        ("sick", json!({"command": ["test", "-f", "/www/health"], "for": "PT4S"}), "exit code 1", "start-first"),
         ("broken", json!({"for": "PT10S"}), "ended with exit code 3", "stop-first"),
         ("sick", json!({"tcp": 9}), "port 9 is not published", "stop-first"),
     ] {
@@ -505,4 +506,32 @@ async fn carried(mut near: TcpStream, port: u16, cut: CancellationToken) {
         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
         () = cut.cancelled() => {}
     }
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_change_and_changes_nothing() {
+    let Some(podman) = podman("plan").await else { return };
+    let name = podman.name("web");
+    let plan =
+        async |operation: &str, more: Value| planned(podman.bench.plan("container", with(operation, more)).await);
+    let (effect, _, fields) = plan("run", json!({"name": name, "image": "lab/web:1"})).await;
+    assert_eq!((effect, fields), (PlannedEffect::Changes, vec!["image: - → lab/web:1".to_owned()]));
+    assert_eq!(podman.state(&name).await, None, "nothing was run");
+    assert_eq!(plan("remove", json!({"name": name})).await.0, PlannedEffect::Nothing);
+    assert_eq!(plan("replace", json!({"name": name, "image": "lab/web:2"})).await.0, PlannedEffect::Fails);
+
+    let made = podman.serves(&name, "1").await;
+    assert_eq!(plan("run", json!({"name": name, "image": "lab/web:1"})).await.0, PlannedEffect::Fails);
+    let (_, words, fields) = plan("replace", json!({"name": name, "image": "lab/web:2"})).await;
+    assert!(
+        words.contains("which runs") && fields.len() == 1 && fields[0].ends_with("lab/web:2"),
+        "{words} {fields:?}"
+    );
+    assert_eq!(plan("start", json!({"name": name})).await.0, PlannedEffect::Nothing);
+    assert_eq!(plan("stop", json!({"name": name})).await.0, PlannedEffect::Changes);
+    assert_eq!(plan("remove", json!({"name": name})).await.0, PlannedEffect::Fails);
+    assert_eq!(plan("remove", json!({"name": name, "force": true})).await.0, PlannedEffect::Changes);
+    let now = done(podman.call("inspect", json!({"name": name})).await);
+    assert_eq!((&now["container"]["id"], &now["container"]["state"]), (&made["id"], &json!("running")));
+    podman.clear().await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use connectors::{Outcome, Probe, Repetition};
-use domain::Clock as _;
+use domain::{Clock as _, view::PlannedEffect};
 use serde_json::{Value, json};
 use testkit::WallClock;
 use tokio::{
@@ -12,7 +12,7 @@ use tokio::{
 };
 use workflow::StandardError;
 
-use crate::support::{Bench, PATIENCE, closed_port, done, failed_step, permanent, service};
+use crate::support::{Bench, PATIENCE, closed_port, done, failed_step, permanent, planned, service};
 
 /// The secret of a key that no server has.
 const WRONG: &str = "Y2FuYXJ5LXMzY3JldC1jYW5hcnktczNjcmV0LTEyMzQ=";
@@ -239,4 +239,45 @@ async fn what_cannot_be_asked_is_refused_before_it_is() {
     assert!(words.contains("base64") && !words.contains("no base64"), "{words}");
     let request = bench.prepare("dns", with("removeRecord", "a.zone.test", "A", json!({}))).await.unwrap();
     assert_eq!(bench.registry.repetition(&request), Repetition::Safe);
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_change_and_changes_nothing() {
+    let Some(knot) = Knot::find().await else { return };
+    let name = knot.name("planned");
+    let plan =
+        async |operation: &str, more: Value| planned(knot.bench.plan("dns", with(operation, &name, "A", more)).await);
+    let one = json!({"value": "192.0.2.1", "ttl": 60});
+    let (effect, words, fields) = plan("addRecord", one.clone()).await;
+    assert!(effect == PlannedEffect::Changes && words.starts_with("adds a record"), "{words}");
+    assert_eq!(fields, [format!("{name}. A: - → 192.0.2.1 (60 s)")]);
+    assert_eq!(knot.values(&name, "A").await, [""; 0], "nothing was added");
+    done(knot.call("addRecord", &name, "A", one.clone()).await);
+    assert_eq!(plan("addRecord", one).await.0, PlannedEffect::Nothing);
+    let (_, _, fields) = plan("replaceRecords", json!({"values": ["192.0.2.8", "192.0.2.7"], "ttl": 90})).await;
+    assert_eq!(fields, [format!("{name}. A: 192.0.2.1 (60 s) → 192.0.2.7 (90 s); 192.0.2.8 (90 s)")]);
+    assert_eq!(plan("replaceRecords", json!({"values": ["192.0.2.1"], "ttl": 60})).await.0, PlannedEffect::Nothing);
+    let guarded = json!({"values": ["192.0.2.9"], "ifEquals": ["192.0.2.2"]});
+    let (effect, words, _) = plan("replaceRecords", guarded).await;
+    assert!(effect == PlannedEffect::Fails && words.contains("ifEquals"), "{words}");
+    assert_eq!(plan("removeRecord", json!({"value": "192.0.2.2"})).await.0, PlannedEffect::Nothing);
+    assert_eq!(plan("removeRecord", json!({})).await.1, format!("removes 1 records {name}. A"));
+    assert_eq!(knot.values(&name, "A").await, ["192.0.2.1"]);
+    assert_eq!(knot.bench.plan("dns", with("lookup", &name, "A", json!({}))).await, None);
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_could_not_be_asked() {
+    let bench = Bench::new().await;
+    let settings = |port: u16| json!({"server": "127.0.0.1", "port": port, "zones": ["example.test"], "keyName": "k", "keySecret": WRONG});
+    let add = with("addRecord", "a.example.test", "A", json!({"value": "192.0.2.1"}));
+    bench.connect("it", "dns", settings(closed_port().await)).await;
+    let (effect, words, _) = planned(bench.plan("dns", add.clone()).await);
+    assert!(effect == PlannedEffect::Unasked && words.starts_with("could not be asked because"), "{words}");
+    // It takes the question, and is silent.
+    bench.connect("it", "dns", settings(answering(None).await)).await;
+    let began = std::time::Instant::now();
+    let (effect, words, _) = planned(bench.plan("dns", add).await);
+    assert!(effect == PlannedEffect::Unasked && words.starts_with("could not be asked because"), "{words}");
+    assert!(began.elapsed() < connectors::PLAN_LIMIT + PATIENCE);
 }

@@ -4,13 +4,14 @@
 mod stand_in;
 
 use connectors::{Outcome, Probe, Repetition};
+use domain::view::PlannedEffect;
 use serde_json::{Value, json};
 use workflow::StandardError;
 
 use crate::{
     faults::{SECRET, Subject},
     http::serve,
-    support::{Bench, done, failed_step, permanent},
+    support::{Bench, done, failed_step, permanent, planned},
 };
 use stand_in::{StandIn, TOKEN};
 
@@ -217,4 +218,37 @@ async fn what_cannot_be_asked_is_refused_before_it_is() {
     let restart = with("restart", json!({"kind": "Deployment", "name": "a"}));
     let request = bench.prepare("kubernetes", restart).await.unwrap();
     assert_eq!(bench.registry.repetition(&request), Repetition::Safe);
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_change_and_changes_nothing() {
+    let bed = bed().await;
+    let plan = async |operation: &str, more: Value| planned(bed.bench.plan("kubernetes", with(operation, more)).await);
+    let secret =
+        |value: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "data": {"a": value}});
+    let (effect, words, _) = plan("apply", json!({"manifests": [deployment(2), secret("b2xk")]})).await;
+    assert_eq!((effect, words.as_str()), (PlannedEffect::Changes, "creates Deployment web; creates Secret keys"));
+    let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+    assert_eq!(done(bed.call("get", web.clone()).await)["found"], false, "nothing was applied");
+    assert_eq!(plan("delete", web.clone()).await.0, PlannedEffect::Nothing);
+
+    done(bed.call("apply", json!({"manifests": [deployment(2), secret("b2xk")]})).await);
+    let (_, _, fields) = plan("apply", json!({"manifests": [deployment(3), secret("bmV3")]})).await;
+    let hidden = "Secret keys /data/a: ‹hidden› → ‹hidden›";
+    assert_eq!(fields, ["Deployment web /spec/replicas: 2 → 3", hidden]);
+    assert_eq!(plan("apply", json!({"manifests": [deployment(2)]})).await.0, PlannedEffect::Nothing);
+    let scale = |replicas: u32| json!({"kind": "Deployment", "name": "web", "replicas": replicas});
+    assert_eq!(plan("scale", scale(5)).await.2, ["replicas: 2 → 5"]);
+    assert_eq!(plan("scale", scale(2)).await.0, PlannedEffect::Nothing);
+    assert_eq!(plan("restart", json!({"kind": "Deployment", "name": "web"})).await.0, PlannedEffect::Changes);
+    assert_eq!(plan("restart", json!({"kind": "Deployment", "name": "nobody"})).await.0, PlannedEffect::Fails);
+    assert_eq!(plan("delete", web.clone()).await.0, PlannedEffect::Changes);
+    bed.cluster.claims("web");
+    let (effect, words, _) = plan("apply", json!({"manifests": [deployment(3)]})).await;
+    assert!(effect == PlannedEffect::Fails && words.contains("take them over with force"), "{words}");
+    assert_eq!(done(bed.call("get", web).await)["object"]["spec"]["replicas"], 2);
+
+    let wrong = json!({"server": bed.address, "token": "nobody", "namespace": "shop"});
+    bed.bench.connect("it", "kubernetes", wrong).await;
+    assert_eq!(plan("scale", scale(5)).await.0, PlannedEffect::Unasked);
 }

@@ -1,12 +1,13 @@
 //! `call: directory` on a real OpenLDAP (and, where one is given, a real Active Directory).
 
 use connectors::{Outcome, Probe};
+use domain::view::PlannedEffect;
 use identity::tokens;
 use ldap3::{LdapConnAsync, LdapConnSettings};
 use serde_json::{Value, json};
 use workflow::StandardError;
 
-use crate::support::{Bench, closed_port, done, failed_step, permanent, service};
+use crate::support::{Bench, closed_port, done, failed_step, permanent, planned, service};
 
 struct Directory {
     bench: Bench,
@@ -527,4 +528,63 @@ mod faults {
             assert!(said.contains(words), "{said}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_change_and_changes_nothing() {
+    let Some(directory) = openldap().await else { return };
+    let (login, group) = (format!("pl{}", directory.tag), format!("plan{}", directory.tag));
+    let plan = async |operation: &str, more: Value| {
+        planned(directory.bench.plan("directory", Directory::with(operation, more)).await)
+    };
+    let person = json!({"login": login, "name": "Jane Doe", "familyName": "Doe", "email": "jane@example.test"});
+    let (effect, _, fields) = plan("createUser", person.clone()).await;
+    assert_eq!(effect, PlannedEffect::Changes);
+    assert!(fields.iter().any(|field| field.starts_with(&format!("dn: - → uid={login},"))), "{fields:?}");
+    assert!(fields.contains(&"mail: - → jane@example.test".to_owned()), "{fields:?}");
+    assert_eq!(directory.done("n", "lookup", json!({"login": login})).await["found"], false, "nobody was created");
+
+    directory.done("c", "createUser", person.clone()).await;
+    directory.done("g", "createGroup", json!({"group": group})).await;
+    let before = directory.done("l1", "lookup", json!({"login": login})).await;
+    let (effect, words, _) = plan("createUser", person).await;
+    assert!(effect == PlannedEffect::Fails && words.contains("there is already a person"), "{words}");
+    let change = json!({"login": login, "email": "j@example.test", "familyName": "Doe", "attributes": {
+        "telephoneNumber": ["1", "2"], "userPassword": "canary-password"}});
+    let (_, _, fields) = plan("modifyUser", change).await;
+    assert!(fields.contains(&"mail: jane@example.test → j@example.test".to_owned()), "{fields:?}");
+    assert!(fields.contains(&"telephoneNumber: - → 1; 2".to_owned()), "{fields:?}");
+    assert!(!fields.concat().contains("canary") && fields.len() == 3, "{fields:?}");
+    assert_eq!(plan("modifyUser", json!({"login": login, "familyName": "Doe"})).await.0, PlannedEffect::Nothing);
+    assert_eq!(plan("disableUser", json!({"login": login})).await.2, ["active: true → false"]);
+    let member = json!({"group": group, "login": login});
+    assert_eq!(plan("addMember", member.clone()).await.0, PlannedEffect::Changes);
+    directory.done("a", "addMember", member.clone()).await;
+    let (effect, words, _) = plan("addMember", member.clone()).await;
+    assert!(effect == PlannedEffect::Nothing && words.contains("is a member of"), "{words}");
+    assert_eq!(plan("removeMember", member.clone()).await.0, PlannedEffect::Changes);
+    assert_eq!(plan("deleteUser", json!({"login": login})).await.2, [format!("groups: {group} → -")]);
+    assert_eq!(plan("deleteGroup", json!({"group": group})).await.0, PlannedEffect::Changes);
+    assert_eq!(plan("addMember", json!({"group": "nobody's", "login": login})).await.0, PlannedEffect::Fails);
+
+    directory.done("r", "removeMember", member).await;
+    assert_eq!(directory.done("l2", "lookup", json!({"login": login})).await, before);
+    directory.done("z1", "deleteUser", json!({"login": login})).await;
+    directory.done("z2", "deleteGroup", json!({"group": group})).await;
+}
+
+#[tokio::test]
+async fn a_directory_that_does_not_let_us_in_could_not_be_asked() {
+    let Some(directory) = openldap().await else { return };
+    let with = Directory::with("disableUser", json!({"login": "anybody"}));
+    let mut wrong = directory.settings.clone();
+    wrong["bindPassword"] = json!("canary-wrong");
+    directory.bench.connect("directory", "ldap", wrong).await;
+    let (effect, words, _) = planned(directory.bench.plan("directory", with.clone()).await);
+    assert!(effect == PlannedEffect::Unasked && !words.contains("canary"), "{words}");
+    let mut nobody = directory.settings.clone();
+    nobody["url"] = json!(format!("ldap://127.0.0.1:{}", closed_port().await));
+    directory.bench.connect("directory", "ldap", nobody).await;
+    let (effect, words, _) = planned(directory.bench.plan("directory", with).await);
+    assert!(effect == PlannedEffect::Unasked && words.starts_with("could not be asked because"), "{words}");
 }

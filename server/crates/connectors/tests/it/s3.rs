@@ -2,13 +2,14 @@
 
 use axum::{Router, http::StatusCode};
 use connectors::{Outcome, Probe, Repetition};
+use domain::view::PlannedEffect;
 use serde_json::{Value, json};
 use workflow::StandardError;
 
 use crate::{
     faults::{SECRET, Subject},
     http::serve,
-    support::{Bench, done, failed_step, permanent, service},
+    support::{Bench, done, failed_step, permanent, planned, service},
 };
 
 pub(crate) fn settings(endpoint: &str) -> Value {
@@ -202,4 +203,50 @@ async fn what_cannot_be_asked_is_refused_before_it_is() {
         let request = bench.prepare("s3", put).await.unwrap();
         assert_eq!(bench.registry.repetition(&request), expected, "{more}");
     }
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_change_and_changes_nothing() {
+    let Some((bench, _, bucket)) = moto().await else { return };
+    let plan = async |operation: &str, more: Value| planned(bench.plan("s3", with(operation, more)).await);
+    let put = json!({"bucket": bucket, "key": "a", "content": "abc"});
+    let (effect, words, fields) = plan("putObject", put.clone()).await;
+    assert!(effect == PlannedEffect::Changes && words.contains("there is no object a"), "{words}");
+    assert_eq!(fields, ["size: - → 3", "contentType: - → text/plain; charset=utf-8"]);
+    let head = async || done(bench.call("s3", "k", with("headObject", json!({"bucket": bucket, "key": "a"}))).await);
+    assert_eq!(head().await["found"], false, "nothing was put");
+    assert_eq!(plan("deleteObject", json!({"bucket": bucket, "key": "a"})).await.0, PlannedEffect::Nothing);
+
+    let made = done(bench.call("s3", "k", with("putObject", put.clone())).await);
+    let etag = made["etag"].as_str().unwrap();
+    let (_, words, fields) = plan("putObject", json!({"bucket": bucket, "key": "a", "content": "abcd"})).await;
+    assert!(words.contains("replaces the object a") && words.contains(etag), "{words}");
+    assert_eq!(fields, ["size: 3 → 4"]);
+    let mut only_new = put.clone();
+    only_new["ifNoneMatch"] = json!("*");
+    assert_eq!(plan("putObject", only_new).await.0, PlannedEffect::Fails);
+    let mut other = put;
+    other["ifMatch"] = json!("\"0\"");
+    assert_eq!(plan("putObject", other).await.0, PlannedEffect::Fails);
+    let copy = |key: &str| json!({"bucket": bucket, "key": key, "from": {"bucket": bucket, "key": "a"}});
+    assert_eq!(plan("copyObject", copy("b")).await.0, PlannedEffect::Changes);
+    assert_eq!(plan("copyObject", copy("a")).await.0, PlannedEffect::Nothing);
+    let missing = json!({"bucket": bucket, "key": "b", "from": {"bucket": bucket, "key": "nobody"}});
+    assert_eq!(plan("copyObject", missing).await.0, PlannedEffect::Fails);
+    let (effect, words, _) = plan("deleteObject", json!({"bucket": bucket, "key": "a"})).await;
+    assert!(effect == PlannedEffect::Changes && words.contains(etag), "{words}");
+    let (effect, words, _) = plan("putObject", json!({"bucket": "no-such-bucket", "key": "a", "content": ""})).await;
+    assert!(effect == PlannedEffect::Fails && words.contains("there is no bucket"), "{words}");
+    assert_eq!((&head().await["found"], &head().await["etag"]), (&json!(true), &made["etag"]));
+}
+
+#[tokio::test]
+async fn a_service_that_refuses_could_not_be_asked() {
+    let bench = Bench::new().await;
+    let router = Router::new().fallback(|| async { StatusCode::FORBIDDEN });
+    bench.connect("it", "s3", settings(&serve(router).await)).await;
+    let (effect, words, _) =
+        planned(bench.plan("s3", with("deleteObject", json!({"bucket": "bucket", "key": "a"}))).await);
+    assert!(effect == PlannedEffect::Unasked && words.contains("need the right to read it"), "{words}");
+    assert!(!words.contains(SECRET));
 }

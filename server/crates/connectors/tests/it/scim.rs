@@ -13,13 +13,14 @@ use axum::{
     routing::get,
 };
 use connectors::{Outcome, Probe, Repetition};
+use domain::view::PlannedEffect;
 use serde_json::{Value, json};
 use workflow::StandardError;
 
 use crate::{
     faults::{SECRET, Subject},
     http::serve,
-    support::{Bench, done, failed_step, permanent, retryable, service},
+    support::{Bench, done, failed_step, permanent, planned, retryable, service},
 };
 
 fn with(operation: &str, more: Value) -> Value {
@@ -376,4 +377,32 @@ async fn refusals_have_their_kind() {
         let request = bench.prepare("directory", with(operation, more)).await.unwrap();
         assert_eq!(bench.registry.repetition(&request), expected, "{operation}");
     }
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_change_and_changes_nothing() {
+    let Some(directory) = Directory::real().await else { return };
+    let (login, group) = (format!("pl{}", directory.tag), format!("plan{}", directory.tag));
+    let plan =
+        async |operation: &str, more: Value| planned(directory.bench.plan("directory", with(operation, more)).await);
+    let person = json!({"login": login, "name": "Jane Doe", "email": "jane@example.test", "jobTitle": "Seller"});
+    let (effect, _, fields) = plan("createUser", person.clone()).await;
+    assert_eq!(effect, PlannedEffect::Changes);
+    assert_eq!(fields, ["displayName: - → Jane Doe", "email: - → jane@example.test", "title: - → Seller"]);
+    assert_eq!(directory.done("n", "lookup", json!({"login": login})).await["found"], false, "nobody was created");
+    directory.done("c", "createUser", person).await;
+    directory.done("g", "createGroup", json!({"group": group})).await;
+    let before = directory.done("l1", "lookup", json!({"login": login})).await;
+    let change = json!({"login": login, "name": "Jane Doe", "email": "j@example.test", "jobTitle": null});
+    let (_, _, fields) = plan("modifyUser", change).await;
+    assert_eq!(fields, ["email: jane@example.test → j@example.test", "title: Seller → -"]);
+    assert_eq!(plan("disableUser", json!({"login": login})).await.2, ["active: true → false"]);
+    let member = json!({"group": group, "login": login});
+    assert_eq!(plan("addMember", member.clone()).await.0, PlannedEffect::Changes);
+    directory.done("a", "addMember", member.clone()).await;
+    assert_eq!(plan("addMember", member.clone()).await.0, PlannedEffect::Nothing);
+    assert_eq!(plan("createGroup", json!({"group": group})).await.0, PlannedEffect::Fails);
+    assert_eq!(plan("expirePassword", json!({"login": login})).await.0, PlannedEffect::Fails);
+    directory.done("r", "removeMember", member).await;
+    assert_eq!(directory.done("l2", "lookup", json!({"login": login})).await, before);
 }

@@ -36,7 +36,10 @@ use connectors::{
     wait_for::WaitForConnector,
     watch::Look,
 };
-use domain::{Clock as _, ConnectionId, Ids as _, Name, RunId, view::ConnectionCheck};
+use domain::{
+    Clock as _, ConnectionId, Ids as _, Name, RunId,
+    view::{CallPlan, ConnectionCheck, PlannedEffect, PlannedField},
+};
 use identity::{
     passwords::{Parameters, Passwords},
     vault::{KeySource, Vault},
@@ -237,6 +240,13 @@ impl Bench {
         self.registry.probe(&request, &self.context(key)).await
     }
 
+    /// What a call would change, as the other system says.
+    pub(crate) async fn plan(&self, function: &str, with: Value) -> Option<CallPlan> {
+        let namespace: Name = "tests".parse().unwrap();
+        let call = Call { function, with, namespace: &namespace, idempotent: false };
+        self.registry.plan(call, &self.connections, &self.context("plan")).await
+    }
+
     /// A sealed output, opened as the engine opens it inside another call.
     pub(crate) fn opened(&self, sealed: &Value) -> String {
         let mut value = sealed.clone();
@@ -248,6 +258,14 @@ impl Bench {
     pub(crate) fn log_text(&self) -> String {
         self.log.0.lock().unwrap().join("\n")
     }
+}
+
+/// What a plan must have said: its effect, its words, and its fields as `name: before → after`.
+pub(crate) fn planned(plan: Option<CallPlan>) -> (PlannedEffect, String, Vec<String>) {
+    let plan = plan.unwrap();
+    let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let field = |field: PlannedField| format!("{}: {} → {}", field.name, shown(field.before), shown(field.after));
+    (plan.effect, plan.words, plan.fields.into_iter().map(field).collect())
 }
 
 /// The output of a call that must have worked.

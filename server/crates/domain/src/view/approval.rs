@@ -292,6 +292,9 @@ pub struct ApprovalDetail {
     /// What was asked about it, and about earlier versions of it, in order.
     #[serde(default)]
     pub questions: Vec<QuestionView>,
+    /// Whether the viewer can have other systems asked what it would lead to.
+    #[serde(default)]
+    pub can_foresee: bool,
     /// Whether the caller may ask something.
     #[serde(default)]
     pub can_ask: bool,

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Graph, Person, RunError};
+use super::{CallPlan, Graph, Person, RunError};
 use crate::{CommentId, Name, Operation, RunStatus, TaskStatus, Timestamp, Trigger, VersionState};
 
 /// A version in the list of definitions.
@@ -168,6 +168,9 @@ pub struct RehearsedCall {
     pub would: Option<String>,
     /// Whether its answer was made up, since the test has none for it.
     pub made_up: bool,
+    /// What the other system says of it; absent where it says nothing, or was not asked.
+    #[serde(default)]
+    pub plan: Option<CallPlan>,
 }
 
 /// A text that was looked at and not kept.

@@ -16,13 +16,13 @@ use workflow::{RunError, StandardError};
 
 use super::{
     Runners, Waiting, not_wanted,
-    protocol::{Assignment, Begin, Hello, Lines, Offer, Orders, Outcome, Poll, Report, VERSION, Verdict, Welcome},
+    protocol::{
+        Assignment, Begin, Hello, Lines, Offer, Orders, Outcome, PATIENCE, Poll, Report, VERSION, Verdict, Welcome,
+    },
     written,
 };
-use crate::{live::Topic, processes::not_permitted};
+use crate::processes::not_permitted;
 
-/// How long a poll waits for something to do. Proxies cut longer silences off.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Tasks of one answer: each may hold a script of some megabytes, and the answer has to arrive within a minute.
 const OFFERS: u32 = 8;
 /// Kinds of tasks that are looked for at once.
@@ -85,9 +85,15 @@ impl Runners {
         let beginning = Beginning { instance, version, capacity };
         let session = unit.begin_runner(runner.id, &beginning, now).await?.ok_or(Refusal::Disabled)?;
         unit.commit().await?;
-        self.0.live.changed(Topic::Administration);
+        self.note();
         let Runner { name, labels, namespaces, .. } = runner.clone();
-        Ok(Welcome { session, name, labels, namespaces })
+        let patience = u64::try_from(self.patience().as_millis()).unwrap_or(PATIENCE);
+        Ok(Welcome { session, name, labels, namespaces, patience })
+    }
+
+    /// How long a poll waits. A poll keeps the leases, so it never lasts as long as one.
+    fn patience(&self) -> Duration {
+        Duration::from_millis(PATIENCE).min(self.0.lease / 3)
     }
 
     /// A runner says what it has, and waits for something to do.
@@ -95,8 +101,7 @@ impl Runners {
     /// # Errors
     /// It is not served, and why.
     pub async fn poll(&self, runner: &Runner, poll: &Poll, stop: &CancellationToken) -> Result<Orders, Refusal> {
-        // A poll keeps the leases, so it never lasts as long as one.
-        let until = Instant::now() + PATIENCE.min(self.0.lease / 3);
+        let until = Instant::now() + self.patience();
         let mut first = true;
         loop {
             // Before it is looked for something to do, so that nothing comes unheard between.
@@ -156,8 +161,12 @@ impl Runners {
             let most = poll.free.min(OFFERS);
             leased = unit.lease_runner_tasks(runner.id, &fitting, most, now + self.0.lease).await?;
         }
+        let news = !leased.is_empty() || !settled.is_empty();
         let tasks = self.offers(unit.as_mut(), leased, now).await?;
         unit.commit().await?;
+        if news {
+            self.note();
+        }
         for task in settled {
             self.ring(task.key);
             self.offer(&task.demand);
@@ -205,6 +214,7 @@ impl Runners {
         let agreed = unit.start_runner_task(begin.task.into(), runner.id, self.0.clock.now()).await?;
         unit.commit().await?;
         if agreed {
+            self.note();
             self.ring(Held::from(begin.task).key);
         }
         Ok(Verdict { agreed })
@@ -248,6 +258,7 @@ impl Runners {
             }
         }
         unit.commit().await?;
+        self.note();
         self.ring(held.key);
         self.offer(&known.demand);
         Ok(Verdict { agreed: true })

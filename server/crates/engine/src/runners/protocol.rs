@@ -16,6 +16,9 @@ use workflow::{
 /// The version of what is said. A server refuses others in words.
 pub const VERSION: u32 = 1;
 
+/// How long a poll waits for something to do, in milliseconds. Proxies cut longer silences off.
+pub(super) const PATIENCE: u64 = 20_000;
+
 /// Where each of these is sent, below `/api/v1/runner/`.
 pub mod place {
     /// [`super::Hello`], answered by [`super::Welcome`].
@@ -56,6 +59,13 @@ pub struct Welcome {
     pub labels: Vec<Name>,
     /// For which namespaces it works.
     pub namespaces: Vec<Scope>,
+    /// How long a poll waits at most, in milliseconds. One that has not been answered long after is not going to be.
+    #[serde(default = "patience")]
+    pub patience: u64,
+}
+
+fn patience() -> u64 {
+    PATIENCE
 }
 
 /// A task in the epoch in which the runner was given it.

@@ -1,23 +1,31 @@
 //! Trying definitions out: nothing is done, and nothing is kept.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use connectors::Foresight;
 use domain::{
-    ErrorCode, Name, Operation, Problem, VersionState, WorkflowRef,
-    view::{CheckedDefinition, ExpectedRun, RehearsalView, RehearsedCall, RehearsedStep, RunError, SavedDefinition},
+    ErrorCode, Name, Operation, Problem, RunId, VersionState, WorkflowRef,
+    view::{
+        CallPlan, CheckedDefinition, ExpectedRun, RehearsalView, RehearsedCall, RehearsedStep, RunError,
+        SavedDefinition,
+    },
 };
 use policy::Resource;
-use serde_json::Value;
+use serde_json::{Value, json};
 use workflow::{
     Definition, Diagnostic, TaskRecord,
     edit::{Manuscript, Refusal},
-    rehearsal::{Case, Expectation, Rehearsal, rehearse},
+    foresight::Variety,
+    rehearsal::{Case, Expectation, Foreseen, Rehearsal, rehearse},
 };
 
 use super::{diagnostics, editing::tasks, invalid, target};
 use crate::{
     Caller, Service,
+    foresight::{Asked, MOST, may_be_asked},
     gate::Target,
     people::field,
     problems::{internal, not_found},
@@ -38,7 +46,31 @@ impl Service {
         text: &str,
         input: Option<Value>,
     ) -> Result<Vec<RehearsalView>, Problem> {
-        let mut gate = self.look(caller, Operation::DefinitionRehearse).await?;
+        let (definition, _) = self.tried(caller, Operation::DefinitionRehearse, text).await?;
+        self.rehearse(definition, input).await
+    }
+
+    /// The same, and other systems are asked what the calls would change that it would make: those whose arguments depend on
+    /// nothing that was made up, at most 20, for 10 seconds in all. That is entered in the audit log, with the connections
+    /// that were used.
+    pub async fn foresee_definition(
+        &self,
+        caller: &Caller,
+        text: &str,
+        input: Option<Value>,
+    ) -> Result<Vec<RehearsalView>, Problem> {
+        let (definition, target) = self.tried(caller, Operation::DefinitionForesee, text).await?;
+        self.rehearse_and_ask(caller, &target, definition, input).await
+    }
+
+    /// Reads a text for those who may do this with the definition that it says it is.
+    async fn tried(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        text: &str,
+    ) -> Result<(Arc<Definition>, Target), Problem> {
+        let mut gate = self.look(caller, operation).await?;
         let document = Definition::identify(text);
         let name = |text: &str| text.parse::<Name>().ok();
         let workflow = document.as_ref().and_then(|document| {
@@ -54,10 +86,11 @@ impl Service {
         };
         let version = document.version.to_string();
         let resource = Resource::definition(&workflow, &version, []);
-        gate.authorize(&resource, &target(&workflow, &version)).await?;
+        let target = target(&workflow, &version);
+        gate.authorize(&resource, &target).await?;
         drop(gate);
         let definition = self.examine(text).await?.map_err(invalid)?;
-        self.rehearse(Arc::new(definition), input).await
+        Ok((Arc::new(definition), target))
     }
 
     /// What is wrong with a text, or its graph when nothing is, and, for those who may try it out, what came of its tests. It
@@ -96,15 +129,38 @@ impl Service {
         version: &str,
         input: Option<Value>,
     ) -> Result<Vec<RehearsalView>, Problem> {
-        let mut gate = self.look(caller, Operation::DefinitionRehearse).await?;
+        let definition = self.tried_version(caller, Operation::DefinitionRehearse, workflow, version).await?;
+        self.rehearse(definition, input).await
+    }
+
+    /// The same as [`Self::foresee_definition`] for a version as it is stored.
+    pub async fn foresee_version(
+        &self,
+        caller: &Caller,
+        workflow: &WorkflowRef,
+        version: &str,
+        input: Option<Value>,
+    ) -> Result<Vec<RehearsalView>, Problem> {
+        let definition = self.tried_version(caller, Operation::DefinitionForesee, workflow, version).await?;
+        self.rehearse_and_ask(caller, &target(workflow, version), definition, input).await
+    }
+
+    /// A version as it is stored, for those who may do this with it.
+    async fn tried_version(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        workflow: &WorkflowRef,
+        version: &str,
+    ) -> Result<Arc<Definition>, Problem> {
+        let mut gate = self.look(caller, operation).await?;
         let written = self.known_to(&mut gate, caller, workflow, version).await?.ok_or_else(not_found)?;
         drop(gate);
-        let definition = if written.version.state == VersionState::Draft {
+        Ok(if written.version.state == VersionState::Draft {
             Arc::new(self.examine(&written.version.source).await?.map_err(invalid)?)
         } else {
             self.restore(&written.version).map_err(invalid)?
-        };
-        self.rehearse(definition, input).await
+        })
     }
 
     /// Adds a test to a draft: this input is to come to what it comes to now. The rest of the text stays as it is written.
@@ -163,32 +219,127 @@ impl Service {
     }
 
     async fn rehearse(&self, definition: Arc<Definition>, input: Option<Value>) -> Result<Vec<RehearsalView>, Problem> {
+        let titles = definition.titles();
+        let tried = self.try_out_cases(definition, input, false).await?;
+        Ok(tried.into_iter().map(|tried| tried.view(&titles, &mut BTreeMap::new())).collect())
+    }
+
+    async fn rehearse_and_ask(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        definition: Arc<Definition>,
+        input: Option<Value>,
+    ) -> Result<Vec<RehearsalView>, Problem> {
+        let titles = definition.titles();
+        let namespace: Name = definition.document().namespace.parse().map_err(|_| not_found())?;
+        let tried = self.try_out_cases(definition, input, true).await?;
+        let connectors = &self.parts.connectors;
+        let mut asked = Vec::new();
+        for tried in &tried {
+            let mut changing = BTreeSet::new();
+            for (number, call) in tried.rehearsal.calls.iter().enumerate() {
+                if !connectors.can_plan(&call.function, &call.with) {
+                    continue;
+                }
+                let after_change = !changing.insert(&call.function);
+                if tried.certain.contains(&number) && asked.len() < MOST {
+                    let (function, reference) = (call.function.clone(), call.reference.clone());
+                    let (number, with) = (tried.first + number, call.with.clone());
+                    asked.push(Asked { number, function, reference, with, after_change });
+                }
+            }
+        }
+        let used = self.connections_of(asked.iter().map(|asked| (asked.function.as_str(), &asked.with)));
+        let mut gate = self.look(caller, Operation::DefinitionForesee).await?;
+        gate.note_reading(target, json!({"asked": asked.len(), "connections": used})).await?;
+        drop(gate);
+        let questions = self.ask_others(&namespace, RunId::new(&*self.parts.ids));
+        let mut plans = questions.about(asked).await.into_iter().collect();
+        Ok(tried.into_iter().map(|tried| tried.view(&titles, &mut plans)).collect())
+    }
+
+    /// Rehearses with an input, or each of the tests; where `compare` says so, with other made-up answers as well, to see which
+    /// calls depend on them.
+    async fn try_out_cases(
+        &self,
+        definition: Arc<Definition>,
+        input: Option<Value>,
+        compare: bool,
+    ) -> Result<Vec<Tried>, Problem> {
         let functions: Vec<_> = self.parts.connectors.functions().cloned().collect();
         let late = "it takes too long; try again later, or with less";
         let rehearsing = move || {
             let foresight =
                 Foresight::over(&functions).map_err(|cause| internal("calls cannot be foreseen", &cause))?;
-            let mut foresee = |request: &workflow::CallRequest| foresight.of(request);
-            let titles = definition.titles();
-            let mut tried = |case: &Case| rehearse(&definition, case, &mut foresee);
-            Ok(match input {
-                Some(input) => {
-                    let case = Case::of(input);
-                    vec![view(&case, tried(&case), &titles)]
-                }
-                None => {
-                    let cases = definition.cases().iter();
-                    let seen = cases.map(|case| {
-                        let rehearsal = tried(case);
-                        let difference = rehearsal.differs(&case.expect);
-                        RehearsalView { difference, ..view(case, rehearsal, &titles) }
-                    });
-                    seen.collect()
-                }
-            })
+            let given = input.map(Case::of);
+            let is_test = given.is_none();
+            let cases = given.as_ref().map_or_else(|| definition.cases(), std::slice::from_ref);
+            let mut first = 0;
+            let tried = cases.iter().map(|case| {
+                let rehearsal = rehearse(&definition, case, &mut |request| foresight.of(request));
+                let others = [Variety::Other, Variety::Bare].map(|variety| {
+                    let mut foresee = |request: &workflow::CallRequest| {
+                        let (words, output) = foresight.following(request, variety);
+                        Foreseen { words, answer: Ok(output) }
+                    };
+                    compare.then(|| rehearse(&definition, case, &mut foresee))
+                });
+                let difference = rehearsal.differs(&case.expect).filter(|_| is_test);
+                let certain = certain(&rehearsal, &others.into_iter().flatten().collect::<Vec<_>>());
+                let certain = if compare { certain } else { Vec::new() };
+                let tried = Tried { case: case.clone(), difference, certain, first, rehearsal };
+                first += tried.rehearsal.calls.len();
+                tried
+            });
+            Ok(tried.collect())
         };
         self.in_turn(late, rehearsing).await?
     }
+}
+
+/// A case that was rehearsed.
+struct Tried {
+    case: Case,
+    rehearsal: Rehearsal,
+    /// What is different from what the case expects.
+    difference: Option<String>,
+    /// Which of the calls depend on nothing that was made up, by their position.
+    certain: Vec<usize>,
+    /// The number of its first call, over all cases.
+    first: usize,
+}
+
+impl Tried {
+    fn view(self, titles: &BTreeMap<String, String>, plans: &mut BTreeMap<usize, CallPlan>) -> RehearsalView {
+        let plans = (0..self.rehearsal.calls.len()).map(|number| plans.remove(&(self.first + number))).collect();
+        RehearsalView { difference: self.difference, ..view(&self.case, self.rehearsal, titles, plans) }
+    }
+}
+
+/// The calls that are the same in the other rehearsals, and hold nothing that is secret.
+fn certain(rehearsal: &Rehearsal, others: &[Rehearsal]) -> Vec<usize> {
+    let numbered = |rehearsal: &Rehearsal| {
+        let mut times: BTreeMap<String, usize> = BTreeMap::new();
+        let number = |call: &workflow::rehearsal::RehearsedCall| {
+            let times = times.entry(call.reference.clone()).or_default();
+            *times += 1;
+            (call.reference.clone(), *times)
+        };
+        rehearsal.calls.iter().map(number).collect::<Vec<_>>()
+    };
+    let others: Vec<BTreeMap<(String, usize), &Value>> = others
+        .iter()
+        .map(|other| numbered(other).into_iter().zip(other.calls.iter().map(|call| &call.with)).collect())
+        .collect();
+    let calls = numbered(rehearsal).into_iter().zip(&rehearsal.calls).enumerate();
+    calls
+        .filter(|(_, (key, call))| {
+            let is_same = others.iter().all(|other| other.get(key).is_some_and(|with| **with == call.with));
+            is_same && !call.secret && may_be_asked(&call.with)
+        })
+        .map(|(number, _)| number)
+        .collect()
 }
 
 /// What came of a test, without how.
@@ -196,11 +347,21 @@ fn without_steps(tried: RehearsalView) -> RehearsalView {
     RehearsalView { steps: Vec::new(), ..tried }
 }
 
-fn view(case: &Case, rehearsal: Rehearsal, titles: &BTreeMap<String, String>) -> RehearsalView {
+fn view(
+    case: &Case,
+    rehearsal: Rehearsal,
+    titles: &BTreeMap<String, String>,
+    plans: Vec<Option<CallPlan>>,
+) -> RehearsalView {
     let mut calls: BTreeMap<String, Vec<RehearsedCall>> = BTreeMap::new();
-    for call in rehearsal.calls {
-        let made =
-            RehearsedCall { function: call.function, arguments: call.with, would: call.words, made_up: call.made_up };
+    for (call, plan) in rehearsal.calls.into_iter().zip(plans) {
+        let made = RehearsedCall {
+            function: call.function,
+            arguments: call.with,
+            would: call.words,
+            made_up: call.made_up,
+            plan,
+        };
         calls.entry(call.reference).or_default().push(made);
     }
     let mut asked: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -17,6 +17,7 @@ mod emergencies;
 mod erasure;
 mod events;
 mod files;
+mod foresight;
 mod idempotency;
 mod ledger;
 mod limits;

@@ -95,6 +95,7 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         }
         Operation::DefinitionValidate => code(service.validate_definition(caller, "").await),
         Operation::DefinitionRehearse => code(service.rehearse_definition(caller, TRIED, Some(json!({}))).await),
+        Operation::DefinitionForesee => code(service.foresee_definition(caller, TRIED, Some(json!({}))).await),
         Operation::DefinitionRead
         | Operation::DefinitionSave
         | Operation::DefinitionDelete
@@ -187,6 +188,10 @@ async fn perform(office: &Office, caller: &Caller, operation: Operation) -> Stri
         Operation::ApprovalRead => {
             let (_, approval) = office.request().await;
             code(service.approval(caller, approval.summary.id).await)
+        }
+        Operation::ApprovalForesee => {
+            let (_, approval) = office.request().await;
+            code(service.foresee_approval(caller, approval.summary.id).await)
         }
         Operation::ApprovalDecide => {
             let (_, approval) = office.request().await;

@@ -161,7 +161,9 @@ async fn come(office: &Office, way: Way, case: &Case, name: &str) -> ApprovalDet
         // Fails as long as there is no such connection. Of one that is written out, the launch would know.
         Way::Retry => (
             "",
-            format!("- first: {{call: directory, with: {{connection: '${{ \"{name}\" }}', operation: lookup, login: staff}}}}\n"),
+            format!(
+                "- first: {{call: directory, with: {{connection: '${{ \"{name}\" }}', operation: lookup, login: staff}}}}\n"
+            ),
         ),
         _ => ("", String::new()),
     };

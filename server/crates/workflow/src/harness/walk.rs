@@ -45,7 +45,7 @@ pub fn walk(definition: &Definition, input: &Value, choices: &[u8]) -> Vec<Strin
             break;
         }
     }
-    if replay(definition, &walk.journal, &mut walk.violations) != walk.state {
+    if replay(definition, RunState::new(), &walk.journal, &mut walk.violations) != walk.state {
         walk.violations.push("the replayed state differs from the live one".to_owned());
     }
     walk.violations

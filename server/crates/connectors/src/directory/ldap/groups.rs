@@ -20,7 +20,7 @@ const MEMBER: &str = "member";
 const MEMBERS: usize = 1_000;
 
 impl Session {
-    async fn find_group(&mut self, group: &str) -> Result<Option<SearchEntry>, Failure> {
+    pub(super) async fn find_group(&mut self, group: &str) -> Result<Option<SearchEntry>, Failure> {
         let class = class_filter(&self.settings.group_classes);
         let key_attribute = self.settings.key_attribute.clone();
         let filter = format!("(&{class}(cn={}))", ldap_escape(group));
@@ -31,7 +31,7 @@ impl Session {
         Ok(found.pop())
     }
 
-    async fn existing_group(&mut self, group: &str) -> Result<SearchEntry, Failure> {
+    pub(super) async fn existing_group(&mut self, group: &str) -> Result<SearchEntry, Failure> {
         self.find_group(group).await?.ok_or_else(|| Failure::refused(404, format!("there is no group {group}")))
     }
 
@@ -52,7 +52,7 @@ impl Session {
             return if carries(&entry, &self.settings.key_attribute, key) {
                 Ok(created(&entry))
             } else {
-                Err(Failure::refused(409, format!("there is already a group {group}")))
+                Err(group_taken(group))
             };
         }
         let dn = self.settings.group_dn(group);
@@ -177,7 +177,7 @@ impl Session {
         self.search(&filter, &["cn", "description"]).await
     }
 
-    async fn is_member(&mut self, group: &str, user: &str) -> Result<bool, Failure> {
+    pub(super) async fn is_member(&mut self, group: &str, user: &str) -> Result<bool, Failure> {
         let filter = format!("({MEMBER}={})", ldap_escape(user));
         Ok(!self.search_at(group, Scope::Base, &filter, &["1.1"]).await?.is_empty())
     }
@@ -200,6 +200,10 @@ impl Session {
         let result = self.modify(group, swap).await?;
         accept(&result, "to remove the last member").map(|()| true)
     }
+}
+
+pub(super) fn group_taken(group: &str) -> Failure {
+    Failure::refused(409, format!("there is already a group {group}"))
 }
 
 fn created(entry: &SearchEntry) -> Value {

@@ -147,11 +147,7 @@ impl Session {
     }
 
     fn own_or_conflict(&self, entry: &SearchEntry, login: &str, key: &str) -> Result<(), Failure> {
-        if carries(entry, &self.settings.key_attribute, key) {
-            Ok(())
-        } else {
-            Err(Failure::refused(409, format!("there is already a person with the sign-in name {login}")))
-        }
+        if carries(entry, &self.settings.key_attribute, key) { Ok(()) } else { Err(person_taken(login)) }
     }
 
     async fn new_attributes(
@@ -186,6 +182,17 @@ impl Session {
     /// Changes what the definition gives.
     pub(super) async fn modify_user(&mut self, person: &Person) -> Result<(), Failure> {
         let dn = self.existing_user(&person.login).await?.dn;
+        let set = self.wanted(person).await?;
+        let changes: Vec<Mod<Vec<u8>>> = set.0.into_iter().map(|(name, values)| Mod::Replace(name, values)).collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let result = self.modify(&dn, changes).await?;
+        accept(&result, "the change")
+    }
+
+    /// The attributes that a person is to have afterwards; those without values are to go.
+    pub(super) async fn wanted(&mut self, person: &Person) -> Result<Attributes, Failure> {
         let mut set = Attributes::default();
         if let Some(name) = &person.name {
             set.one("displayName", name);
@@ -198,12 +205,7 @@ impl Session {
             set.one("sn", family);
         }
         self.add_details(&mut set, person).await?;
-        let changes: Vec<Mod<Vec<u8>>> = set.0.into_iter().map(|(name, values)| Mod::Replace(name, values)).collect();
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let result = self.modify(&dn, changes).await?;
-        accept(&result, "the change")
+        Ok(set)
     }
 
     /// The attributes that creating and changing have in common.
@@ -304,7 +306,7 @@ impl Session {
 
 /// Attributes of an entry in the form of the library.
 #[derive(Default)]
-struct Attributes(Vec<(Vec<u8>, HashSet<Vec<u8>>)>);
+pub(super) struct Attributes(pub(super) Vec<(Vec<u8>, HashSet<Vec<u8>>)>);
 
 impl Attributes {
     fn one(&mut self, name: &str, value: &str) {
@@ -329,6 +331,10 @@ impl Attributes {
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name.as_bytes()));
         self.0.push((name.as_bytes().to_vec(), values));
     }
+}
+
+pub(super) fn person_taken(login: &str) -> Failure {
+    Failure::refused(409, format!("there is already a person with the sign-in name {login}"))
 }
 
 /// A change of one attribute to one value.
@@ -363,7 +369,7 @@ pub(super) fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> impl Iterat
         .into_iter()
 }
 
-fn is_active(settings: &Settings, entry: &SearchEntry) -> bool {
+pub(super) fn is_active(settings: &Settings, entry: &SearchEntry) -> bool {
     if settings.is_active_directory() {
         account_control(entry) & DISABLED == 0
     } else {

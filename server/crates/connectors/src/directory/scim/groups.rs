@@ -9,11 +9,11 @@ use super::{
 use crate::Failure;
 
 impl Service<'_> {
-    async fn find_group(&self, group: &str) -> Result<Option<Resource>, Failure> {
+    pub(super) async fn find_group(&self, group: &str) -> Result<Option<Resource>, Failure> {
         self.only(Kind::Group, &is("displayName", group), &format!("a group called {group}")).await
     }
 
-    async fn existing_group(&self, group: &str) -> Result<Resource, Failure> {
+    pub(super) async fn existing_group(&self, group: &str) -> Result<Resource, Failure> {
         self.find_group(group).await?.ok_or_else(|| Failure::refused(404, format!("there is no group {group}")))
     }
 
@@ -131,7 +131,7 @@ impl Service<'_> {
 
     /// Some services never show the members of a group, and are asked whether this one is among them; none where they
     /// cannot say that either.
-    async fn is_member(&self, group: &Resource, user: &str) -> Result<Option<bool>, Failure> {
+    pub(super) async fn is_member(&self, group: &Resource, user: &str) -> Result<Option<bool>, Failure> {
         if group.get("members").is_some() {
             return Ok(Some(members_of(group).any(|(id, _)| id == user)));
         }

@@ -204,7 +204,7 @@ fn new_document(person: &Person, key: &str, manager: Option<&Resource>) -> Resul
 }
 
 /// What brings a person as read to what the definition gives.
-fn changes(person: &Person, user: &Resource, manager: Option<&str>) -> Result<Vec<Value>, Failure> {
+pub(super) fn changes(person: &Person, user: &Resource, manager: Option<&str>) -> Result<Vec<Value>, Failure> {
     let enterprise = |name: &str| format!("{ENTERPRISE}:{name}");
     let mut operations = Vec::new();
     for (path, value) in [

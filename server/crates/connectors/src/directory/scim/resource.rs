@@ -78,6 +78,11 @@ impl Resource {
         json!({"name": self.name(), "title": self.name()})
     }
 
+    /// The value of work in a list such as that of the mail addresses.
+    pub(super) fn work(&self, list: &str) -> Option<&str> {
+        self.get(list)?.as_array()?.iter().find(|entry| is_of_work(entry))?.get("value")?.as_str()
+    }
+
     /// A list such as that of the mail addresses, with this value as the one of work.
     pub(super) fn with_work(&self, list: &str, value: &str) -> Value {
         let others = self.get(list).and_then(Value::as_array).into_iter().flatten().filter(|entry| !is_of_work(entry));

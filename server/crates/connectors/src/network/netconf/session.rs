@@ -27,6 +27,13 @@ const VALIDATE: &str = "urn:ietf:params:netconf:capability:validate:";
 /// How long a device may take to greet.
 const GREETING_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
 
+/// How long a device may take to answer the first question, which asks for nothing.
+const FIRST_ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+/// How often it is greeted anew when it does not.
+const GREETINGS: usize = 3;
+/// A filter that selects nothing.
+const NOTHING: &str = "<get-config><source><running/></source><filter type=\"subtree\"/></get-config>";
+
 /// A device that has greeted.
 pub(in crate::network) struct Conversation {
     wire: Wire<ChannelStream<Msg>>,
@@ -63,7 +70,30 @@ impl Conversation {
     }
 
     /// Greets over a session that is there.
+    ///
+    /// Some servers that read our greeting late take the first chunks that follow it for a message without an end, and
+    /// wait for that end forever. So the first question asks for nothing, and if there is no answer, they are greeted
+    /// anew.
     pub(in crate::network) async fn over(ssh: Arc<Session>, host: &str) -> Result<Self, Failure> {
+        for _ in 0..GREETINGS {
+            let mut conversation = Self::greeted(Arc::clone(&ssh), host).await?;
+            if !conversation.can(BASE_1_1) {
+                return Ok(conversation);
+            }
+            match tokio::time::timeout(FIRST_ANSWER_LIMIT, conversation.ask(NOTHING)).await {
+                Ok(Ok(_) | Err(Fault::Refused(_))) => return Ok(conversation),
+                Ok(Err(fault @ Fault::Broken(_))) => return Err(fault.harmless(host, "the first question")),
+                Err(_) => {}
+            }
+        }
+        let seconds = FIRST_ANSWER_LIMIT.as_secs();
+        Err(Failure::unreachable(format!(
+            "{host} greets as a NETCONF server, and answered no question in {seconds} s, {GREETINGS} times; see whether \
+             the server there is overloaded"
+        )))
+    }
+
+    async fn greeted(ssh: Arc<Session>, host: &str) -> Result<Self, Failure> {
         let wire = Wire::new(ssh.subsystem("netconf", host).await?);
         let mut conversation = Self { wire, ssh, host: host.to_owned(), capabilities: Vec::new(), asked: 0 };
         let greeting = tokio::time::timeout(GREETING_LIMIT, conversation.greet()).await;

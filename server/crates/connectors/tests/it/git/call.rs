@@ -74,6 +74,52 @@ async fn the_files_of_a_tag_or_a_branch_come_as_texts() {
 }
 
 #[tokio::test]
+async fn the_commits_of_a_time_are_told_the_newest_first() {
+    let Some(lab) = Lab::find() else { return };
+    let repository = Repository::new(&lab);
+    repository.commit(ANN, ANN, &[("app.py", "1\n")]);
+    let tree = repository.git(&["rev-parse", "HEAD^{tree}"]);
+    let made = |parents: &[&str], at: i64, who: &str, message: &str| {
+        let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
+        let (tree, when) = (tree.trim(), format!("{at} +0200"));
+        let text = format!("tree {tree}\n{parents}author {who} {when}\ncommitter {who} {when}\n\n{message}\n");
+        repository.object("commit", text.as_bytes())
+    };
+    // 2023-11-14, from 22:13:20 on.
+    let first = made(&[], 1_700_000_000, "Ann <ann@example.test>", "Begin");
+    let second = made(&[&first], 1_700_003_600, "Ben <ben@example.test>", "Raise the limit\n\nof orders");
+    let beside = made(&[&first], 1_700_003_700, " <cleo@example.test>", "Beside");
+    let last = made(&[&second, &beside], 1_700_007_200, "Ann <ann@example.test>", &"x".repeat(300));
+    repository.git(&["update-ref", "refs/heads/main", &last]);
+    repository.push();
+    for base in [lab.url.clone(), format!("{}/old", lab.url), lab.secure.clone()] {
+        let bench = Bench::new().await;
+        bench.connect("code", "git", given(settings(&lab, &repository, &base))).await;
+        let log = async |mut with: Value| {
+            with["connection"] = json!("code");
+            with["operation"] = json!("log");
+            done(bench.call("git", "key", with).await)
+        };
+        let ids = |log: &Value| -> Vec<String> {
+            log["commits"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+        };
+        let all = log(json!({})).await;
+        assert_eq!((&all["commit"], &all["ref"]), (&json!(last), &json!("refs/heads/main")), "{base}");
+        assert_eq!(ids(&all), [&last, &beside, &second, &first].map(String::clone));
+        assert_eq!((&all["more"], all["commits"][0]["subject"].as_str().unwrap().len()), (&json!(false), 200));
+        let one = &all["commits"][2];
+        assert_eq!((&one["author"], &one["subject"]), (&json!("Ben"), &json!("Raise the limit")));
+        assert!(one["at"].as_str().unwrap().starts_with("2023-11-14T23:13:20"), "{one}");
+        assert_eq!(all["commits"][1]["author"], "cleo@example.test");
+        let span = log(json!({"since": "2023-11-15T00:13:20+01:00", "until": "2023-11-14T23:15:00Z"})).await;
+        assert_eq!(ids(&span), [&beside, &second].map(String::clone), "both ends belong to it");
+        let newest = log(json!({"limit": 1})).await;
+        assert_eq!((ids(&newest), &newest["more"]), (vec![last.clone()], &json!(true)));
+        assert_eq!(ids(&log(json!({"since": "2030-01-01T00:00:00Z"})).await), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
 async fn a_tag_goes_before_a_branch_of_its_name() {
     let Some(lab) = Lab::find() else { return };
     let (repository, [first, ..]) = released(&lab);

@@ -107,7 +107,12 @@ async fn answer(
         Method::POST => objects.make(&path, body),
         Method::PATCH if kind.starts_with("application/apply-patch") => {
             assert_eq!(query["fieldManager"], "rondo");
-            objects.apply(&path, body, query["force"] == "true")
+            let kept = (query.get("dryRun").map(String::as_str) == Some("All")).then(|| objects.all.clone());
+            let answer = objects.apply(&path, body, query["force"] == "true");
+            if let Some(kept) = kept {
+                objects.all = kept;
+            }
+            answer
         }
         Method::PATCH => objects.patch(&path, &body),
         Method::DELETE => match objects.all.remove(&path) {

@@ -36,6 +36,8 @@ async fn a_change_breaks_a_session_and_the_way_back_brings_it_again() {
     let away = json!({"config": "router bgp 65001\n no neighbor 10.99.0.2\n", "base": before["digest"]});
     let plan = done(lab.call("routers", "plan", away.clone()).await);
     assert!(plan["diff"].as_str().unwrap().contains("-  neighbor 10.99.0.2 remote-as 65002"), "{plan}");
+    let foreseen = lab.bench.plan("network", with("routers", "change", away.clone())).await.unwrap();
+    assert_eq!(foreseen.difference.as_deref(), plan["diff"].as_str());
     assert_eq!(lab.router().await["digest"], before["digest"], "a plan changes nothing");
 
     let made = done(lab.call("routers", "change", away.clone()).await);

@@ -184,23 +184,27 @@ impl Drop for Rogue {
 }
 
 const ROGUE: &str = r#"#!/usr/bin/env python3
-import re, sys, time
-mode, out = sys.argv[1], sys.stdout.buffer
+import os, re, sys, time
+mode, out, deaf = sys.argv[1], sys.stdout.buffer, sys.argv[0] + '.deaf'
 def say(text): out.write(text.encode()); out.flush()
 if mode == 'garbage': say('welcome to the machine]]>]]>'); time.sleep(60)
 if mode == 'silent': time.sleep(60)
 if mode == 'closed': sys.exit()
 cap = 'urn:ietf:params:netconf:'
-caps = ''.join(f'<capability>{c}</capability>' for c in (cap + 'base:1.0', cap + 'capability:candidate:1.0', cap + 'capability:confirmed-commit:1.1'))
+base = ['base:1.0', 'base:1.1'] if mode == 'deaf' else ['base:1.0']
+caps = ''.join(f'<capability>{c}</capability>' for c in (*(cap + b for b in base), cap + 'capability:candidate:1.0', cap + 'capability:confirmed-commit:1.1'))
 say(f'<hello xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><capabilities>{caps}</capabilities><session-id>1</session-id></hello>]]>]]>')
-text, edited = '', False
+if mode == 'deaf' and not os.path.exists(deaf): open(deaf, 'w').close(); time.sleep(60)
+text, edited, end = '', False, ']]>]]>'
 while True:
     more = sys.stdin.buffer.raw.read(65536)
     if not more: break
     text += more.decode()
-    while ']]>]]>' in text:
-        rpc, text = text.split(']]>]]>', 1)
-        if '<hello' in rpc: continue
+    while end in text:
+        rpc, text = text.split(end, 1)
+        if '<hello' in rpc:
+            if mode == 'deaf': end = '\n##\n'
+            continue
         found = re.search('message-id="([0-9]+)"', rpc)
         inside = '<ok/>'
         edited |= '<edit-config' in rpc
@@ -213,7 +217,8 @@ while True:
             if mode == 'hangs': time.sleep(60)
         if '<lock' in rpc and mode == 'locked':
             inside = '<rpc-error><error-tag>lock-denied</error-tag><error-severity>error</error-severity><error-message>session 7</error-message></rpc-error>'
-        say(f'<rpc-reply xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="{found[1]}">{inside}</rpc-reply>]]>]]>')
+        reply = f'<rpc-reply xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="{found[1]}">{inside}</rpc-reply>'
+        say(f'\n#{len(reply)}\n{reply}{end}' if mode == 'deaf' else reply + end)
 "#;
 
 async fn rogue(mode: &str) -> Rogue {
@@ -267,6 +272,11 @@ async fn what_a_server_should_not_do_has_the_outcome_that_it_should() {
     let _rogue = connect("locked").await;
     let words = retryable(lab.call("netconf", "change", change.clone()).await);
     assert!(words.contains("session 7") && words.contains("try again later"), "{words}");
+
+    // It does not hear what comes right after the first greeting.
+    let _rogue = connect("deaf").await;
+    let read = done(lab.call("netconf", "getConfig", json!({})).await);
+    assert!(read["config"].as_str().unwrap().contains("False"), "{read}");
 
     // The commit was sent, and nobody knows.
     let _rogue = connect("dies").await;

@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse as _, Response},
 };
+use domain::view::PlannedEffect;
 use serde_json::{Value, json};
 
 use super::with;
@@ -158,4 +159,19 @@ async fn an_account_that_is_not_accepted_is_told() {
     assert!(bench.check("restconf", settings(&base)).await.ok);
     let (step, words) = failed_step(&bench.check("restconf", json!({"baseUrl": base})).await);
     assert!(step == "sign-in" && words.contains("enter its credentials"), "{words}");
+}
+
+#[tokio::test]
+async fn the_plan_of_a_change_is_the_difference_that_it_would_make() {
+    let (bench, tree) = device().await;
+    let change = |data: Value| with("it", "change", json!({"path": PATH, "data": data}));
+    let plan = bench.plan("network", change(json!({"example:system": {"name": "r2"}}))).await.unwrap();
+    assert_eq!(plan.effect, PlannedEffect::Changes);
+    let difference = plan.difference.unwrap();
+    assert!(difference.contains("\"r1\"") && difference.contains("\"r2\""), "{difference}");
+    assert!(!difference.contains("geheim"), "{difference}");
+    let same = bench.plan("network", change(json!({"example:system": {"name": "r1"}}))).await.unwrap();
+    assert_eq!(same.effect, PlannedEffect::Nothing);
+    assert_eq!(bench.plan("network", with("it", "getConfig", json!({"path": PATH}))).await, None);
+    assert_eq!(tree.lock().unwrap().1, 1, "nothing was changed");
 }
