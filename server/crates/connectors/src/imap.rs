@@ -2,6 +2,7 @@
 
 mod folder;
 mod letter;
+mod meter;
 mod schema;
 mod session;
 mod settings;

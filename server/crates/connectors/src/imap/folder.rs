@@ -28,7 +28,7 @@ pub(super) fn encoded(name: &str) -> String {
 fn flush(written: &mut String, pending: &mut Vec<u8>) {
     if !pending.is_empty() {
         written.push('&');
-        ENGINE.encode_string(&pending, written);
+        ENGINE.encode_string(pending.as_slice(), written);
         written.push('-');
         pending.clear();
     }

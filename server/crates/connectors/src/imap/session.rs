@@ -1,45 +1,43 @@
 //! A session with a mail server.
 
 use std::{
-    fmt, io,
-    pin::Pin,
+    io,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
-use async_imap::{Client, error::Error};
-use futures::TryStreamExt as _;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    time::timeout,
+use async_imap::{
+    Client,
+    error::Error,
+    imap_proto::{AttributeValue, Capability, MailboxDatum, Outcome, Response, ResponseCode, Status},
 };
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::client::TlsStream;
 use workflow::{RunError, StandardError};
 
 use super::{
     broken, excerpt, folder,
+    meter::Metered,
     settings::{Encryption, Settings},
 };
 use crate::{Failure, tls};
 
 /// How long a server may take for one answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-/// The largest answer that is taken in, in bytes.
-const ANSWER: usize = 8 * 1024 * 1024;
 /// The largest message that is taken in, in bytes.
 pub(super) const MESSAGE: u32 = 5 * 1024 * 1024;
+/// The most that is taken in of the headers of a message, in bytes.
+pub(super) const HEADERS: usize = 128 * 1024;
 
 /// The status of what a server refuses.
 const REFUSED: u16 = 422;
 
 /// A session after the sign-in.
 pub(super) struct Session {
-    session: async_imap::Session<Metered>,
+    session: async_imap::Session<Metered<TlsStream<TcpStream>>>,
     taken: Arc<AtomicUsize>,
     host: String,
 }
@@ -51,13 +49,11 @@ pub(super) struct Numbering {
     pub(super) next: u32,
 }
 
-/// A message as far as it was taken in.
-pub(super) enum Fetched {
-    /// There is none of this number any more.
-    Gone,
-    Whole(Vec<u8>),
-    /// So many bytes are too many; these are its headers.
-    TooLarge(u32, Vec<u8>),
+/// What a server tells of a message.
+#[derive(Default)]
+struct Told {
+    size: Option<u32>,
+    content: Vec<u8>,
 }
 
 impl Session {
@@ -74,7 +70,7 @@ impl Session {
         let encrypted = encrypted
             .map_err(|_| way(broken(settings, "the handshake of TLS came to no end")))?
             .map_err(|error| way(Failure::unreachable(error.to_string())))?;
-        let mut client = Client::new(Metered { inner: encrypted, taken: Arc::clone(&taken) });
+        let mut client = Client::new(Metered::new(encrypted, Arc::clone(&taken)));
         if settings.encryption == Encryption::Tls {
             greeting(settings, client.read_response()).await.map_err(|failure| ("sign-in", failure))?;
         }
@@ -87,18 +83,25 @@ impl Session {
 
     /// Opens a folder for reading only.
     pub(super) async fn examine(&mut self, name: &str) -> Result<(), Failure> {
-        let written = folder::encoded(name);
-        let opened = self.session.examine(written);
-        let opened = timeout(PATIENCE, opened).await;
-        self.ended(opened, &format!("opening the folder {name}")).map(drop)
+        let command = format!("EXAMINE {}", quoted(name));
+        self.command(&command, &format!("opening the folder {name}"), |_| {}).await
     }
 
     /// Opens a folder.
     pub(super) async fn select(&mut self, name: &str) -> Result<Numbering, Failure> {
-        self.taken.store(0, Ordering::Relaxed);
-        let opened = timeout(PATIENCE, self.session.select(folder::encoded(name))).await;
-        let opened = self.ended(opened, &format!("opening the folder {name}"))?;
-        let (Some(validity), Some(next)) = (opened.uid_validity, opened.uid_next) else {
+        let (mut validity, mut next) = (None, None);
+        let command = format!("SELECT {}", quoted(name));
+        let read = |answer: &Response<'_>| {
+            if let Response::Data { outcome: Outcome { code: Some(code), .. }, .. } = answer {
+                match code {
+                    ResponseCode::UidValidity(number) => validity = Some(*number),
+                    ResponseCode::UidNext(number) => next = Some(*number),
+                    _ => {}
+                }
+            }
+        };
+        self.command(&command, &format!("opening the folder {name}"), read).await?;
+        let (Some(validity), Some(next)) = (validity, next) else {
             return Err(self.unusable("it numbers no messages (UIDVALIDITY, UIDNEXT)"));
         };
         Ok(Numbering { validity, next })
@@ -106,70 +109,112 @@ impl Session {
 
     /// The numbers of messages after one, in order.
     pub(super) async fn after(&mut self, last: u32) -> Result<Vec<u32>, Failure> {
-        self.taken.store(0, Ordering::Relaxed);
-        let from = last.saturating_add(1);
-        let found = timeout(PATIENCE, self.session.uid_search(format!("UID {from}:*"))).await;
-        let found = self.ended(found, "looking for messages")?;
-        // The last message is always among them, however low its number is.
-        let mut found: Vec<u32> = found.into_iter().filter(|number| *number > last).collect();
+        let mut found = Vec::new();
+        let command = format!("UID SEARCH UID {}:*", last.saturating_add(1));
+        let read = |answer: &Response<'_>| {
+            if let Response::MailboxData(MailboxDatum::Search(numbers)) = answer {
+                // The last message is always among them, however low its number is.
+                found.extend(numbers.iter().copied().filter(|number| *number > last));
+            }
+        };
+        self.command(&command, "looking for messages", read).await?;
         found.sort_unstable();
+        found.dedup();
         Ok(found)
     }
 
-    /// Takes a message in, without marking it.
-    pub(super) async fn fetch(&mut self, number: u32) -> Result<Fetched, Failure> {
-        let Some(size) = self.ask(number, "(UID RFC822.SIZE)").await?.and_then(|(size, _)| size) else {
-            return Ok(Fetched::Gone);
-        };
-        let what = if size > MESSAGE { "(UID RFC822.SIZE BODY.PEEK[HEADER])" } else { "(UID RFC822.SIZE BODY.PEEK[])" };
-        Ok(match self.ask(number, what).await? {
-            Some((_, content)) if size > MESSAGE => Fetched::TooLarge(size, content),
-            Some((_, content)) => Fetched::Whole(content),
-            None => Fetched::Gone,
-        })
+    /// How large a message is, and its headers as far as they are taken in, without marking it; none where there is none of this
+    /// number any more.
+    pub(super) async fn headers(&mut self, number: u32) -> Result<Option<(u32, Vec<u8>)>, Failure> {
+        let what = format!("(UID RFC822.SIZE BODY.PEEK[HEADER]<0.{HEADERS}>)");
+        match self.ask(number, &what).await? {
+            None => Ok(None),
+            Some(Told { size: Some(size), content }) => Ok(Some((size, content))),
+            Some(Told { size: None, .. }) => Err(self.unusable(&format!("it tells no size of the message {number}"))),
+        }
     }
 
-    async fn ask(&mut self, number: u32, what: &str) -> Result<Option<(Option<u32>, Vec<u8>)>, Failure> {
-        self.taken.store(0, Ordering::Relaxed);
-        let asked = async {
-            let fetched: Vec<_> = self.session.uid_fetch(number.to_string(), what).await?.try_collect().await?;
-            Ok(fetched.into_iter().find(|fetched| fetched.uid == Some(number)))
+    /// Takes a message in, without marking it; none where there is none of this number any more.
+    pub(super) async fn whole(&mut self, number: u32) -> Result<Option<Vec<u8>>, Failure> {
+        let told = self.ask(number, &format!("(UID BODY.PEEK[]<0.{MESSAGE}>)")).await?;
+        Ok(told.map(|told| told.content))
+    }
+
+    async fn ask(&mut self, number: u32, what: &str) -> Result<Option<Told>, Failure> {
+        let mut found: Option<Told> = None;
+        let read = |answer: &Response<'_>| {
+            let Response::Fetch(_, attributes) = answer else { return };
+            if !attributes.contains(&AttributeValue::Uid(number)) {
+                return;
+            }
+            let told = found.get_or_insert_default();
+            for attribute in attributes {
+                match attribute {
+                    AttributeValue::Rfc822Size(size) => told.size = Some(*size),
+                    AttributeValue::BodySection { data: Some(data), .. } => told.content = data.to_vec(),
+                    _ => {}
+                }
+            }
         };
-        let fetched = timeout(PATIENCE, asked).await;
-        let fetched = self.ended(fetched, &format!("reading the message {number}"))?;
-        Ok(fetched.map(|fetched| {
-            let content = fetched.body().or_else(|| fetched.header()).unwrap_or_default().to_vec();
-            (fetched.size, content)
-        }))
+        let command = format!("UID FETCH {number} {what}");
+        self.command(&command, &format!("reading the message {number}"), read).await?;
+        Ok(found)
     }
 
     /// Marks a message as read.
     pub(super) async fn mark(&mut self, number: u32) -> Result<(), Failure> {
-        self.taken.store(0, Ordering::Relaxed);
-        let asked = async {
-            let seen = "+FLAGS.SILENT (\\Seen)";
-            let told: Vec<_> = self.session.uid_store(number.to_string(), seen).await?.try_collect().await?;
-            Ok(told)
-        };
-        let told = timeout(PATIENCE, asked).await;
-        self.ended(told, &format!("marking the message {number}")).map(drop)
+        let command = format!("UID STORE {number} +FLAGS.SILENT (\\Seen)");
+        self.command(&command, &format!("marking the message {number}"), |_| {}).await
     }
 
     /// Moves a message to a folder.
     pub(super) async fn relocate(&mut self, number: u32, to: &str) -> Result<(), Failure> {
-        self.taken.store(0, Ordering::Relaxed);
-        let known = timeout(PATIENCE, self.session.capabilities()).await;
-        if !self.ended(known, "asking what it can do")?.has_str("MOVE") {
-            let words = format!("the mail server {} cannot move messages; let the trigger mark them as read", self.host);
+        let mut moves = false;
+        let read = |answer: &Response<'_>| {
+            if let Response::Capabilities(known) = answer {
+                moves |=
+                    known.iter().any(|one| matches!(one, Capability::Atom(name) if name.eq_ignore_ascii_case("MOVE")));
+            }
+        };
+        self.command("CAPABILITY", "asking what it can do", read).await?;
+        if !moves {
+            let words =
+                format!("the mail server {} cannot move messages; let the trigger mark them as read", self.host);
             return Err(Failure::configuration(words));
         }
-        let moved = timeout(PATIENCE, self.session.uid_mv(number.to_string(), folder::encoded(to))).await;
-        let moved = self.ended(moved, &format!("moving the message {number} to the folder {to}"));
-        match moved {
+        let command = format!("UID MOVE {number} {}", quoted(to));
+        let what = format!("moving the message {number} to the folder {to}");
+        if let Err(failure) = self.command(&command, &what, |_| {}).await {
             // It went there before, or elsewhere.
-            Err(failure) if failure.error.status == REFUSED && self.ask(number, "(UID)").await?.is_none() => Ok(()),
-            moved => moved,
+            let is_gone = failure.error.status == REFUSED && self.ask(number, "(UID)").await?.is_none();
+            if !is_gone {
+                return Err(failure);
+            }
         }
+        Ok(())
+    }
+
+    /// Sends a command, and lets each answer be read up to the one that ends it. What is not kept of an answer is gone: a server
+    /// may send many.
+    async fn command(
+        &mut self,
+        command: &str,
+        what: &str,
+        mut read: impl FnMut(&Response<'_>) + Send,
+    ) -> Result<(), Failure> {
+        self.taken.store(0, Ordering::Relaxed);
+        let asked = async {
+            let id = self.session.run_command(command).await?;
+            while let Some(answer) = self.session.read_response().await? {
+                match answer.parsed() {
+                    Response::Done { tag, status, outcome } if *tag == id => return verdict(status, outcome),
+                    other => read(other),
+                }
+            }
+            Err(Error::ConnectionLost)
+        };
+        let ended = timeout(PATIENCE, asked).await;
+        self.ended(ended, what)
     }
 
     /// Says goodbye.
@@ -179,39 +224,60 @@ impl Session {
     }
 
     fn unusable(&self, what: &str) -> Failure {
-        Failure::refused(502, format!("the mail server {} does not answer as IMAP has it: {what}", self.host))
+        Failure::refused(502, self.misspoken(what))
     }
 
-    /// What came of asking.
-    fn ended<T>(
+    fn misspoken(&self, what: &str) -> String {
+        format!("the mail server {} does not answer as IMAP has it: {what}", self.host)
+    }
+
+    /// What came of asking. Where nothing more can be asked in this session, another attempt may succeed.
+    fn ended(
         &self,
-        answered: Result<Result<T, Error>, tokio::time::error::Elapsed>,
+        answered: Result<Result<(), Error>, tokio::time::error::Elapsed>,
         what: &str,
-    ) -> Result<T, Failure> {
+    ) -> Result<(), Failure> {
         let host = &self.host;
-        match answered {
-            Ok(Ok(answer)) => Ok(answer),
-            Err(_) => Err(Failure::retryable(RunError::new(
+        let garbled = |why: &str| {
+            Failure::retryable(RunError::communication(502, self.misspoken(&format!("{what}: its answer {why}"))))
+        };
+        Err(match answered {
+            Ok(Ok(())) => return Ok(()),
+            Err(_) => Failure::retryable(RunError::new(
                 StandardError::Timeout,
                 format!("the mail server {host} did not answer within {} seconds ({what})", PATIENCE.as_secs()),
-            ))),
-            Ok(Err(Error::No(words))) => Err(Failure::refused(
-                REFUSED,
-                format!("the mail server {host} refuses it ({what}): {}; compare the folders there and the rights of the user", excerpt(&words)),
             )),
-            Ok(Err(Error::Bad(words))) => Err(self.unusable(&format!("{what}: {}", excerpt(&words)))),
-            Ok(Err(Error::Parse(_))) => Err(self.unusable(&format!("{what}: its answer cannot be read"))),
-            Ok(Err(Error::Io(error))) if error.kind() == io::ErrorKind::FileTooLarge => {
-                Err(self.unusable(&format!("{what}: its answer is larger than 8 MiB")))
-            }
-            Ok(Err(Error::Io(error))) if error.kind() == io::ErrorKind::Other => {
-                Err(self.unusable(&format!("{what}: its answer cannot be read")))
-            }
-            Ok(Err(_)) => Err(Failure::unreachable(format!(
+            Ok(Err(Error::No(words))) => Failure::refused(
+                REFUSED,
+                format!(
+                    "the mail server {host} refuses it ({what}): {}; compare the folders there and the rights of the user",
+                    excerpt(&words)
+                ),
+            ),
+            Ok(Err(Error::Bad(words))) => self.unusable(&format!("{what}: {}", excerpt(&words))),
+            Ok(Err(Error::Parse(_))) => garbled("cannot be read"),
+            Ok(Err(Error::Io(error))) if error.kind() == io::ErrorKind::FileTooLarge => garbled("is larger than 8 MiB"),
+            Ok(Err(Error::Io(error))) if error.kind() == io::ErrorKind::Other => garbled("cannot be read"),
+            Ok(Err(_)) => Failure::unreachable(format!(
                 "the mail server {host} broke the connection off ({what}); it is asked again at the next look"
-            ))),
-        }
+            )),
+        })
     }
+}
+
+/// How a server says that a command ended.
+fn verdict(status: &Status, outcome: &Outcome<'_>) -> Result<(), Error> {
+    let words = || outcome.information.as_deref().unwrap_or_default().to_owned();
+    match status {
+        Status::Ok => Ok(()),
+        Status::No => Err(Error::No(words())),
+        Status::Bad | Status::PreAuth | Status::Bye => Err(Error::Bad(words())),
+    }
+}
+
+/// The name of a folder as it stands in a command.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", folder::encoded(name).replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Reads the greeting.
@@ -226,10 +292,10 @@ async fn greeting<T>(settings: &Settings, read: impl Future<Output = io::Result<
 
 /// Asks for encryption on a connection in the clear. What the server has said before is forgotten.
 async fn upgraded(settings: &Settings, stream: TcpStream) -> Result<TcpStream, Failure> {
-    let mut client = Client::new(stream);
+    let mut client = Client::new(Metered::new(stream, Arc::default()));
     greeting(settings, client.read_response()).await?;
     match timeout(PATIENCE, client.run_command_and_check_ok("STARTTLS", None)).await {
-        Ok(Ok(())) => Ok(client.into_inner()),
+        Ok(Ok(())) => Ok(client.into_inner().into_inner()),
         Ok(Err(Error::No(_) | Error::Bad(_))) => Err(Failure::configuration(format!(
             "the mail server {} does not offer StartTLS; choose TLS from the start, and its port",
             settings.host
@@ -249,43 +315,5 @@ fn refused_sign_in(settings: &Settings, error: &Error) -> Failure {
             ),
         )),
         _ => broken(settings, "it did not answer the sign-in"),
-    }
-}
-
-/// A connection that takes in no more than one answer may have.
-struct Metered {
-    inner: TlsStream<TcpStream>,
-    taken: Arc<AtomicUsize>,
-}
-
-impl fmt::Debug for Metered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Metered")
-    }
-}
-
-impl AsyncRead for Metered {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
-        let more = buf.filled().len() - before;
-        if self.taken.fetch_add(more, Ordering::Relaxed) + more > ANSWER {
-            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Metered {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }

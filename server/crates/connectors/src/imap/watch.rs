@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use domain::{MailEnd, view::MailsView};
 use serde::Deserialize as _;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
 use super::{
     ImapConnector, broken,
-    letter::{Letter, is_wanted},
-    session::{Fetched, MESSAGE, Numbering, PATIENCE, Session},
+    letter::{self, Head, is_wanted},
+    session::{HEADERS, MESSAGE, Numbering, PATIENCE, Session},
     settings::Settings,
 };
 use crate::{
@@ -23,6 +24,8 @@ const MESSAGES: usize = 1_000;
 struct Mailbox {
     session: Session,
     mails: MailsView,
+    /// What tells the folder from those at which the trigger looked before: servers number each in the same way.
+    folder: String,
 }
 
 #[async_trait]
@@ -34,7 +37,8 @@ impl Source for ImapConnector {
         let stream = timeout(PATIENCE, look.egress.connect(&settings.host, settings.port())).await;
         let stream = stream.map_err(|_| broken(&settings, "it takes no connection"))??;
         let session = Session::enter(&settings, stream).await.map_err(|(_, failure)| failure)?;
-        Ok(Box::new(Mailbox { session, mails }))
+        let folder = json!([look.connection.name, mails.folder]).to_string();
+        Ok(Box::new(Mailbox { session, mails, folder: hex::encode(Sha256::digest(folder)) }))
     }
 }
 
@@ -56,30 +60,32 @@ impl Watching for Mailbox {
             return Ok(Found { items: Vec::new(), progress: None, lost: Some(words) });
         }
         let numbers = self.session.after(last).await?.into_iter().take(MESSAGES);
-        let item = |number| Item { key: at(number), facts: json!(number), progress: Some(at(number)) };
+        let key = |number: u32| format!("{}/{}", self.folder, at(number));
+        let item = |number| Item { key: key(number), facts: json!(number), progress: Some(at(number)) };
         Ok(Found { items: numbers.map(item).collect(), progress: None, lost: None })
     }
 
     async fn read(&mut self, item: &Item) -> Result<Reading, Failure> {
         let Some(number) = number(item) else { return Ok(Reading::Gone) };
-        let (raw, too_large) = match self.session.fetch(number).await? {
-            Fetched::Gone => return Ok(Reading::Gone),
-            Fetched::Whole(raw) => (raw, None),
-            Fetched::TooLarge(size, headers) => (headers, Some(size)),
-        };
-        let Some(letter) = Letter::read(&raw) else {
-            let words = format!("the message {number} cannot be read as one; look at it in the mailbox");
+        let Some((size, headers)) = self.session.headers(number).await? else { return Ok(Reading::Gone) };
+        if headers.len() >= HEADERS {
+            let words =
+                format!("the headers of the message {number} are larger than 128 KiB; look at it in the mailbox");
             return Ok(Reading::Faulty(words));
-        };
-        if let Some(words) = self.unwanted(&letter) {
+        }
+        let unread =
+            || Reading::Faulty(format!("the message {number} cannot be read as one; look at it in the mailbox"));
+        let Some(head) = parsed(move || Head::read(&headers)).await else { return Ok(unread()) };
+        if let Some(words) = self.unwanted(&head) {
             return Ok(Reading::KeptOut(words));
         }
-        Ok(match too_large {
-            Some(size) => Reading::Faulty(format!(
+        if size > MESSAGE {
+            return Ok(Reading::Faulty(format!(
                 "the message has {size} bytes, and at most {MESSAGE} are taken; have it sent without its attachments"
-            )),
-            None => Reading::Said(letter.content),
-        })
+            )));
+        }
+        let Some(raw) = self.session.whole(number).await? else { return Ok(Reading::Gone) };
+        Ok(parsed(move || letter::content(&raw)).await.map_or_else(unread, Reading::Said))
     }
 
     async fn settle(&mut self, item: &Item) -> Result<(), Failure> {
@@ -97,17 +103,22 @@ impl Watching for Mailbox {
 
 impl Mailbox {
     /// Why a message is none of the trigger's business.
-    fn unwanted(&self, letter: &Letter) -> Option<String> {
-        let Some(sender) = &letter.sender else {
+    fn unwanted(&self, head: &Head) -> Option<String> {
+        let Some(sender) = &head.sender else {
             return Some("it does not say of exactly one address that it is from there".to_owned());
         };
         if !is_wanted(sender, &self.mails.senders) {
             return Some(format!("its sender {sender} is none of those that the trigger takes"));
         }
         let wanted = self.mails.subject.to_lowercase();
-        let fits = letter.subject.to_lowercase().contains(&wanted);
+        let fits = head.subject.to_lowercase().contains(&wanted);
         (!fits).then(|| "its subject has not in it what the trigger looks for".to_owned())
     }
+}
+
+/// What a message says is anybody's: that takes neither the time of others nor, if the parser stumbles over it, the look along.
+async fn parsed<T: Send + 'static>(read: impl FnOnce() -> Option<T> + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(read).await.ok().flatten()
 }
 
 fn number(item: &Item) -> Option<u32> {

@@ -191,8 +191,8 @@ async fn the_check_goes_step_by_step_and_starttls_is_spoken() {
     assert!(words.contains("처리됨") && words.contains("compare the folders"), "{words}");
 }
 
-/// A server by TLS that lets everybody in, and then answers each command, without its tag, as it is told; the settings that lead
-/// to it.
+/// A server by TLS that lets everybody in, and then answers each command, without its tag, as it is told, or refuses it where that
+/// is NO; the settings that lead to it.
 async fn scripted(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) -> Value {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -218,8 +218,12 @@ async fn scripted(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'stat
                     let (tag, command) = line.trim().split_once(' ')?;
                     let told = if command.starts_with("LOGIN") { Some(Vec::new()) } else { answer(command) };
                     // None: it breaks off.
-                    stream.write_all(&told?).await.ok()?;
-                    stream.write_all(format!("{tag} OK done\r\n").as_bytes()).await.ok()?;
+                    let told = told?;
+                    let verdict = if told == b"NO" { "NO not today" } else { "OK done" };
+                    if told != b"NO" {
+                        stream.write_all(&told).await.ok()?;
+                    }
+                    stream.write_all(format!("{tag} {verdict}\r\n").as_bytes()).await.ok()?;
                     stream.flush().await.ok()?;
                     line.clear();
                 }
@@ -262,8 +266,8 @@ async fn faults_of_a_server_are_told_apart() {
         let answer: &[u8] = if command.starts_with("SELECT") { SELECTED } else { b"* SEARCH \xff\xfe (((\r\n" };
         Some(answer.to_vec())
     };
-    let (_, words) = fails(scripted(garbled).await).await;
-    assert!(words.contains("does not answer as IMAP has it") || words.contains("broke"), "{words}");
+    let (kind, words) = fails(scripted(garbled).await).await;
+    assert!(kind == FailureKind::Retryable && words.contains("does not answer as IMAP has it"), "{words}");
     let flood = |command: &str| {
         Some(match command {
             one if one.starts_with("SELECT") => SELECTED.to_vec(),
@@ -278,14 +282,27 @@ async fn faults_of_a_server_are_told_apart() {
         })
     };
     let (kind, words) = fails(scripted(flood).await).await;
-    assert!(kind == FailureKind::Permanent && words.contains("larger than 8 MiB"), "{words}");
-    let at = |port: u16| {
-        json!({"host": "127.0.0.1", "port": port, "encryption": "starttls", "username": "portal", "password": SECRET})
-    };
+    assert!(kind == FailureKind::Retryable && words.contains("larger than 8 MiB"), "{words}");
+    let at = |port: u16| json!({"host": "127.0.0.1", "port": port, "encryption": "starttls", "username": "portal", "password": SECRET});
     let (_, words) = fails(at(greeting(b"* OK ready\r\n", true).await)).await;
     assert!(words.contains("could not be talked to"), "{words}");
     let (_, words) = fails(at(greeting(b"220 mail.test ESMTP\r\n", true).await)).await;
     assert!(words.contains("could not be talked to"), "{words}");
+}
+
+#[tokio::test]
+async fn what_a_server_refuses_has_not_been_done() {
+    for (refused, words) in [("UID SEARCH", "looking for messages"), ("UID FETCH", "reading the message 2")] {
+        let answer = move |command: &str| {
+            Some(match command {
+                one if one.starts_with(refused) => b"NO".to_vec(),
+                one if one.starts_with("SELECT") => SELECTED.to_vec(),
+                _ => b"* SEARCH 2\r\n".to_vec(),
+            })
+        };
+        let (kind, said) = fails(scripted(answer).await).await;
+        assert!(kind == FailureKind::Permanent && said.contains("refuses it") && said.contains(words), "{said}");
+    }
 }
 
 #[tokio::test]
