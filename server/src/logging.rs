@@ -23,8 +23,9 @@ pub(crate) fn start_plain() -> Result<()> {
 }
 
 fn start_with(level: &str, format: LogFormat) -> Result<()> {
-    // The library of `call: mcp` logs whole messages, and what goes wrong is the call's own error.
-    let filter = EnvFilter::try_new(format!("rmcp=off,{level}"))
+    // The libraries of `call: mcp` and of mailboxes log whole messages, the sign-in among them, and what goes wrong is the error
+    // of whoever asks by them.
+    let filter = EnvFilter::try_new(format!("rmcp=off,async_imap=off,{level}"))
         .map_err(|cause| anyhow!("log.level: “{level}” is not a level or list of targets with levels: {cause}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
