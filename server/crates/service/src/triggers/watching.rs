@@ -14,7 +14,7 @@ use connectors::{
     Connections as _, Failure, FailureKind,
     watch::{Found, Item, Look, Reading, Watching},
 };
-use domain::Problem;
+use domain::{Problem, TriggerId};
 use engine::Topic;
 use serde_json::{Value, json};
 use store::{
@@ -72,6 +72,8 @@ impl From<Failure> for Halt {
 /// How a look went that came to its end.
 #[derive(Default)]
 struct Looked {
+    /// How much it has delivered.
+    delivered: usize,
     /// There is more to be delivered.
     more: bool,
     /// What could not be done with something, while the rest went on.
@@ -131,7 +133,9 @@ impl Service {
         });
         match looked {
             Ok(looked) => self.note_watch(watch, looked).await,
-            Err(Halt::Trouble(words)) => self.note_watch(watch, Looked { trouble: Some(words), ..Looked::default() }).await,
+            Err(Halt::Trouble(words)) => {
+                self.note_watch(watch, Looked { trouble: Some(words), ..Looked::default() }).await
+            }
             Err(Halt::Outdated) => Ok(()),
             Err(Halt::Store(problem)) => Err(problem),
         }
@@ -163,7 +167,7 @@ impl Service {
         let begun = self.now();
         let found = watching.find(watch.progress.as_deref()).await?;
         if let Some(words) = found.lost {
-            return Ok(Looked { trouble: Some(words), progress: Some(LOST.to_owned()), more: false });
+            return Ok(Looked { trouble: Some(words), progress: Some(LOST.to_owned()), ..Looked::default() });
         }
         if watch.progress.is_none() {
             self.begin_to_watch(watch, found).await?;
@@ -174,19 +178,17 @@ impl Service {
         let noted: BTreeMap<String, bool> = noted.into_iter().map(|noted| (noted.item, noted.settled)).collect();
         self.forget_gone(watch, &noted, &items).await?;
         let mut looked = Looked::default();
-        let (mut delivered, mut all_settled) = (0, true);
+        let mut all_settled = true;
         for item in &items {
             let settled = match noted.get(&item.key) {
                 Some(true) => true,
                 Some(false) => self.settle(watch, watching, item, &mut looked).await?,
-                None if delivered == AT_ONCE || self.now().since(begun) > ENOUGH => {
-                    looked.more = true;
+                None if looked.delivered == AT_ONCE || self.now().since(begun) > ENOUGH => {
+                    // What cannot be read is there at the next look, too, which is not to follow at once for it.
+                    looked.more = looked.trouble.is_none();
                     break;
                 }
-                None => {
-                    delivered += 1;
-                    self.take(watch, watching, item, &mut looked).await?
-                }
+                None => self.take(watch, watching, item, &mut looked).await?,
             };
             all_settled &= settled;
             if all_settled {
@@ -247,6 +249,7 @@ impl Service {
         };
         let left_alone = matter.content.is_null();
         self.deliver_found(watch, &matter, left_alone).await?;
+        looked.delivered += 1;
         if left_alone {
             return Ok(true);
         }
@@ -308,7 +311,9 @@ impl Service {
         let (failed, fails) = (current.trouble.is_some(), trouble.is_some());
         let told = trouble.as_ref().map(|(_, words)| words.clone()).unwrap_or_default();
         let progress = looked.progress.or_else(|| current.progress.clone());
-        unit.put_watch(&Watch { due_at: now + pause, looked_at: Some(now), trouble, progress, ..current }).await.or_problem()?;
+        unit.put_watch(&Watch { due_at: now + pause, looked_at: Some(now), trouble, progress, ..current })
+            .await
+            .or_problem()?;
         unit.commit().await.or_problem()?;
         let name = format!("{}/{}", trigger.namespace, trigger.name);
         if fails && !failed {
@@ -322,11 +327,19 @@ impl Service {
         Ok(())
     }
 
-    /// How many triggers look for what has come, and how many of them cannot.
+    /// How many triggers that are switched on can look for what has come, and how many cannot.
     pub async fn watches_now(&self) -> store::Result<(usize, usize)> {
-        let watches = self.parts.store.snapshot().await?.list_watches().await?;
-        let failing = watches.iter().filter(|watch| watch.trouble.is_some()).count();
-        Ok((watches.len() - failing, failing))
+        let mut unit = self.parts.store.snapshot().await?;
+        let on: BTreeSet<TriggerId> = unit
+            .list_triggers()
+            .await?
+            .into_iter()
+            .filter(|trigger| trigger.enabled)
+            .map(|trigger| trigger.id)
+            .collect();
+        let watches = unit.list_watches().await?.into_iter().filter(|watch| on.contains(&watch.trigger));
+        let (failing, working): (Vec<_>, Vec<_>) = watches.partition(|watch| watch.trouble.is_some());
+        Ok((working.len(), failing.len()))
     }
 }
 

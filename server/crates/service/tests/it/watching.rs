@@ -121,7 +121,7 @@ impl Watching for Looking<'_> {
     }
 
     async fn read(&mut self, item: &Item) -> Result<Reading, Failure> {
-        if item.facts == json!("unreadable") {
+        if item.facts.as_str().is_some_and(|key| key.starts_with("unreadable")) {
             return Err(Failure::refused(403, "the keys lack the right to read it"));
         }
         Ok(match item.facts.as_str().unwrap() {
@@ -271,6 +271,10 @@ async fn what_was_delivered_and_not_settled_is_settled_later_and_not_delivered_a
     watched.look().await;
     assert_eq!(watched.looks().await.failing_since, since);
     assert_eq!(watched.office.service.watches_now().await.unwrap(), (0, 1));
+    let off = NewTrigger { enabled: false, watch: None, ..new_trigger() };
+    watched.office.service.update_trigger(&watched.admin, watched.id, off).await.unwrap();
+    assert_eq!(watched.office.service.watches_now().await.unwrap(), (0, 0), "nobody is waited for who is off");
+    watched.office.service.update_trigger(&watched.admin, watched.id, new_trigger()).await.unwrap();
     watched.office.dropped.content().unsettled = None;
     watched.look().await;
     assert_eq!((watched.runs().await, watched.settled()), (1, vec!["in/a@1".to_owned()]));
@@ -292,6 +296,24 @@ async fn one_file_that_cannot_be_read_does_not_hold_up_the_others_and_is_deliver
     watched.look().await;
     assert_eq!(watched.runs().await, 2);
     assert_eq!(watched.looks().await.trouble.as_deref(), Some("the keys lack the right to read it"));
+}
+
+#[tokio::test]
+async fn however_many_cannot_be_read_the_rest_is_delivered_and_the_pause_is_kept() {
+    let watched = Watched::open().await;
+    watched.office.dropped.drop_file("z");
+    for number in 0..120 {
+        watched.office.dropped.drop_file(&format!("unreadable/{number}"));
+    }
+    watched.look().await;
+    assert_eq!(watched.runs().await, 1);
+    for number in 0..120 {
+        watched.office.dropped.drop_file(&format!("z/{number}"));
+    }
+    watched.look().await;
+    assert_eq!(watched.view().await.deliveries, 101);
+    watched.look().await;
+    assert_eq!(watched.view().await.deliveries, 121);
 }
 
 #[tokio::test]
@@ -397,7 +419,8 @@ async fn what_is_kept_out_or_cannot_be_read_is_shown_and_left_alone() {
 async fn where_the_other_side_counts_only_what_is_not_settled_is_kept() {
     let watched = Watched::open().await;
     let noted = async || watched.office.store.snapshot().await.unwrap().noted_items(watched.id).await.unwrap().len();
-    let progress = async || watched.office.store.snapshot().await.unwrap().watch(watched.id).await.unwrap().unwrap().progress;
+    let progress =
+        async || watched.office.store.snapshot().await.unwrap().watch(watched.id).await.unwrap().unwrap().progress;
     watched.office.dropped.content().counts = true;
     let mut elsewhere = watch(FileEnd::Leave, "");
     elsewhere.files.as_mut().unwrap().prefix = "a/".to_owned();
