@@ -6,8 +6,8 @@ use std::{
 
 use domain::{
     AccessVerdict, AlertEnd, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult,
-    DelegationState, EmergencyState, ErrorCode, FileEnd, FileOutcome, MailEnd, MissedRuns, Operation, PolicySetState, Risk,
-    Role, RunStatus, RunnerState, RunnerTaskState, StageState, TaskStatus, Trigger, TriggerKind, TriggerOutcome,
+    DelegationState, EmergencyState, ErrorCode, FileEnd, FileOutcome, MailEnd, MissedRuns, Operation, PolicySetState,
+    Risk, Role, RunStatus, RunnerState, RunnerTaskState, StageState, TaskStatus, Trigger, TriggerKind, TriggerOutcome,
     VersionState, WaitsFor, view::ConnectionState,
 };
 use reqwest::Method;

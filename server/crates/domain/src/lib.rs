@@ -34,8 +34,8 @@ pub use problem::{ErrorCode, FieldError, NamedPolicy, Problem};
 pub use role::{Role, Scope, UnknownRole};
 pub use state::{
     AccessVerdict, AlertEnd, AnswerEvery, ApprovalState, AuditClass, CellKind, DecisionKind, DecisionResult,
-    DelegationState, EmergencyState, FileEnd, FileOutcome, MailEnd, MissedRuns, PolicySetState, Risk, RunStatus, RunnerState,
-    RunnerTaskState, StageState, TaskStatus, TeamOf, Trigger, TriggerKind, TriggerOutcome, UnknownState, ValueBy,
-    ValuePeriod, ValueStep, VersionState, WaitsFor, WhyAlone,
+    DelegationState, EmergencyState, FileEnd, FileOutcome, MailEnd, MissedRuns, PolicySetState, Risk, RunStatus,
+    RunnerState, RunnerTaskState, StageState, TaskStatus, TeamOf, Trigger, TriggerKind, TriggerOutcome, UnknownState,
+    ValueBy, ValuePeriod, ValueStep, VersionState, WaitsFor, WhyAlone,
 };
 pub use time::{Clock, InvalidTimestamp, Timestamp};

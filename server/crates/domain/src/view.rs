@@ -62,7 +62,8 @@ pub use repository::RepositoryView;
 pub use run::{JournalEntryView, LogLine, RunDetail, RunError, RunSummary, TaskView};
 pub use runner::{NewRunnerView, RunnerTaskView, RunnerView};
 pub use trigger::{
-    DeliveryView, FilesView, LooksView, MailsView, SavedTriggerView, SigningView, TriggerTrialView, TriggerView, WatchView,
+    DeliveryView, FilesView, LooksView, MailsView, SavedTriggerView, SigningView, TriggerTrialView, TriggerView,
+    WatchView,
 };
 pub use value::{
     SpreadView, ValueBucket, ValueChoices, ValueClass, ValueFigures, ValueQuery, ValueRow, ValueTeam, ValueView,

@@ -164,7 +164,10 @@ impl Watching for Bucket<'_> {
                 // What ends with a slash is a folder that some programs put there.
                 let is_file = !rest.is_empty() && !rest.ends_with('/');
                 if is_file && (pattern.is_empty() || is_like(rest, pattern)) {
-                    items.push((file.time.to_owned(), Item { key: file.fingerprint(), facts: facts.clone(), progress: None }));
+                    items.push((
+                        file.time.to_owned(),
+                        Item { key: file.fingerprint(), facts: facts.clone(), progress: None },
+                    ));
                 }
             }
             after = page.get("next").and_then(Value::as_str).map(str::to_owned);

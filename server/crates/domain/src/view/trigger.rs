@@ -2,7 +2,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Person;
-use crate::{AlertEnd, FieldError, FileEnd, MailEnd, Name, Operation, RunId, Timestamp, TriggerId, TriggerKind, TriggerOutcome};
+use crate::{
+    AlertEnd, FieldError, FileEnd, MailEnd, Name, Operation, RunId, Timestamp, TriggerId, TriggerKind, TriggerOutcome,
+};
 
 /// What another system calls, or leaves something for, to have runs of a workflow launched. Never its secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

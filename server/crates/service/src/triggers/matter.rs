@@ -150,7 +150,9 @@ pub(super) fn alerts(key: &str, payload: Value, headers: &Value) -> Vec<Matter> 
         let announced = Announced::of(&alert);
         let content = json!({"payload": group, "headers": headers, "alert": alert});
         match announced {
-            Some(announced) => Matter { key: announced.key(), content, alert: Some(announced), fault: None, kept_out: None },
+            Some(announced) => {
+                Matter { key: announced.key(), content, alert: Some(announced), fault: None, kept_out: None }
+            }
             None => {
                 let key = format!("sha256/{}", digest(content.to_string().as_bytes()));
                 Matter::faulty(key, content, "an alert needs status (firing or resolved), fingerprint and startsAt")
