@@ -82,7 +82,8 @@ impl Parts {
         if depth > 0 && head.len() > PART_HEADERS {
             return;
         }
-        let head = MessageParser::default().parse_headers(head);
+        // Of the whole, as the parser will see it: what it takes for parts or a message is never given to it.
+        let head = MessageParser::default().parse_headers(raw);
         let kind = head.as_ref().and_then(MimeHeaders::content_type);
         let is = |name: &str| kind.is_some_and(|kind| kind.ctype() == name);
         if is("multipart")
@@ -160,7 +161,8 @@ fn halves(raw: &[u8]) -> (&[u8], &[u8]) {
     let mut end = 0;
     for line in raw.split_inclusive(|byte| *byte == b'\n') {
         end += line.len();
-        if line.trim_ascii().is_empty() {
+        // Blanks alone do not end them: the line before goes on there.
+        if matches!(line, b"\n" | b"\r\n") {
             break;
         }
     }
@@ -274,6 +276,8 @@ mod tests {
     #[test]
     fn what_is_nested_without_end_is_not_followed() {
         let nested = "Content-Type: message/rfc822\n\n".repeat(150_000);
+        let behind_blanks = format!("From: a@b.test\nContent-Type: text/plain\n \n{nested}");
+        assert!(content(behind_blanks.as_bytes()).is_some());
         let said = content(format!("From: a@b.test\n{nested}").as_bytes()).unwrap();
         assert_eq!(said["attachments"].as_array().unwrap().len(), 1);
         let level = "--b\nContent-Type: multipart/mixed; boundary=b\n\n";

@@ -91,7 +91,7 @@ impl Session {
     pub(super) async fn select(&mut self, name: &str) -> Result<Numbering, Failure> {
         let (mut validity, mut next) = (None, None);
         let command = format!("SELECT {}", quoted(name));
-        let read = |answer: &Response<'_>| {
+        self.command(&command, &format!("opening the folder {name}"), |answer| {
             if let Response::Data { outcome: Outcome { code: Some(code), .. }, .. } = answer {
                 match code {
                     ResponseCode::UidValidity(number) => validity = Some(*number),
@@ -99,8 +99,8 @@ impl Session {
                     _ => {}
                 }
             }
-        };
-        self.command(&command, &format!("opening the folder {name}"), read).await?;
+        })
+        .await?;
         let (Some(validity), Some(next)) = (validity, next) else {
             return Err(self.unusable("it numbers no messages (UIDVALIDITY, UIDNEXT)"));
         };
@@ -111,13 +111,13 @@ impl Session {
     pub(super) async fn after(&mut self, last: u32) -> Result<Vec<u32>, Failure> {
         let mut found = Vec::new();
         let command = format!("UID SEARCH UID {}:*", last.saturating_add(1));
-        let read = |answer: &Response<'_>| {
+        self.command(&command, "looking for messages", |answer| {
             if let Response::MailboxData(MailboxDatum::Search(numbers)) = answer {
                 // The last message is always among them, however low its number is.
                 found.extend(numbers.iter().copied().filter(|number| *number > last));
             }
-        };
-        self.command(&command, "looking for messages", read).await?;
+        })
+        .await?;
         found.sort_unstable();
         found.dedup();
         Ok(found)
@@ -142,7 +142,8 @@ impl Session {
 
     async fn ask(&mut self, number: u32, what: &str) -> Result<Option<Told>, Failure> {
         let mut found: Option<Told> = None;
-        let read = |answer: &Response<'_>| {
+        let command = format!("UID FETCH {number} {what}");
+        self.command(&command, &format!("reading the message {number}"), |answer| {
             let Response::Fetch(_, attributes) = answer else { return };
             if !attributes.contains(&AttributeValue::Uid(number)) {
                 return;
@@ -155,9 +156,8 @@ impl Session {
                     _ => {}
                 }
             }
-        };
-        let command = format!("UID FETCH {number} {what}");
-        self.command(&command, &format!("reading the message {number}"), read).await?;
+        })
+        .await?;
         Ok(found)
     }
 
@@ -170,13 +170,13 @@ impl Session {
     /// Moves a message to a folder.
     pub(super) async fn relocate(&mut self, number: u32, to: &str) -> Result<(), Failure> {
         let mut moves = false;
-        let read = |answer: &Response<'_>| {
+        self.command("CAPABILITY", "asking what it can do", |answer| {
             if let Response::Capabilities(known) = answer {
                 moves |=
                     known.iter().any(|one| matches!(one, Capability::Atom(name) if name.eq_ignore_ascii_case("MOVE")));
             }
-        };
-        self.command("CAPABILITY", "asking what it can do", read).await?;
+        })
+        .await?;
         if !moves {
             let words =
                 format!("the mail server {} cannot move messages; let the trigger mark them as read", self.host);
