@@ -17,7 +17,8 @@ pub(crate) struct Monitoring {
     _turn: File,
 }
 
-fn setting(name: &str) -> Option<String> {
+/// Of a service of the lab; None where tests run without services.
+pub(crate) fn setting(name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
     assert!(
         value.is_some() || std::env::var_os("TEST_POSTGRES_URL").is_none(),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    monitoring::{self, Monitoring},
+    monitoring::{self, Monitoring, setting},
     server::{TestServer, rondo},
 };
 
