@@ -298,7 +298,7 @@ impl Service {
         let watched = gate.unit.watch(id).await.or_problem()?;
         let known = watched.clone().map(|row| place::views(before.kind, row)).transpose()?.map(|(known, _)| known);
         let checked = new.checked(before.kind, Some(&before.signing), known.as_ref())?;
-        if let Some(watch) = checked.watch.as_ref().filter(|watch| known.as_ref() != Some(watch)) {
+        if let Some(watch) = checked.watch.as_ref().filter(|watch| known.as_ref() != Some(*watch)) {
             place::check_connection(&mut gate, before.kind, &before.namespace, watch).await?;
         }
         let (secret, made) = match new.secret {

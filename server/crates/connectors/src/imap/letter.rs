@@ -111,7 +111,7 @@ impl Parts {
             || part.content_disposition().is_some_and(|disposition| !disposition.is_inline());
         let is_html = is("text") && kind.and_then(ContentType::subtype) == Some("html");
         let is_plain = kind.is_none() || is("text") && kind.and_then(ContentType::subtype) == Some("plain");
-        if is_attached || !is_html && !is_plain {
+        if is_attached || !(is_html || is_plain) {
             self.attach_part(part, kind);
             return;
         }
