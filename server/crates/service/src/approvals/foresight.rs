@@ -1,5 +1,6 @@
 //! What a run will do next if it is approved, for those who decide about it.
 
+use connectors::Foresight;
 use domain::{
     ApprovalId, ApprovalState, Operation, Problem,
     view::{Certainty, ForeseenCall, ForesightView},
@@ -18,7 +19,7 @@ use super::{already_decided, load, target};
 use crate::{
     Caller, Service,
     foresight::{Asked, MOST, may_be_asked},
-    problems::{OrProblem as _, internal},
+    problems::OrProblem as _,
 };
 
 /// The most calls that are listed.
@@ -122,12 +123,10 @@ impl Service {
         let functions: Vec<_> = self.parts.connectors.functions().cloned().collect();
         let (definition, state, known) = (Arc::clone(definition), state.clone(), known.clone());
         let following = move || {
-            let foresight = connectors::Foresight::over(&functions)
-                .map_err(|cause| internal("calls cannot be foreseen", &cause))?;
-            let mut answer = |request: &CallRequest, variety| foresight.following(request, variety);
-            Ok(foresight::foresee(&definition, &state, &known, &mut answer))
+            let mut answer = |request: &CallRequest, variety| Foresight::following(&functions, request, variety);
+            foresight::foresee(&definition, &state, &known, &mut answer)
         };
-        self.in_turn("it takes too long to be followed; try again later", following).await?
+        self.in_turn("it takes too long to be followed; try again later", following).await
     }
 
     /// The first call that is certain, and has not been looked up. Only of those before the first that may change something,

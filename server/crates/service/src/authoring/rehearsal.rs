@@ -280,7 +280,7 @@ impl Service {
                 let rehearsal = rehearse(&definition, case, &mut |request| foresight.of(request));
                 let others = [Variety::Other, Variety::Bare].map(|variety| {
                     let mut foresee = |request: &workflow::CallRequest| {
-                        let (words, output) = foresight.following(request, variety);
+                        let (words, output) = Foresight::following(&functions, request, variety);
                         Foreseen { words, answer: Ok(output) }
                     };
                     compare.then(|| rehearse(&definition, case, &mut foresee))
