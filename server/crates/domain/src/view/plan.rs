@@ -130,6 +130,8 @@ pub struct ForesightView {
     /// Whether the run would then wait for something that nobody can foresee: an event, or another decision that is not
     /// given.
     pub waits: bool,
+    /// Whether more may come of which nobody can say anything, since it depends on what these calls give.
+    pub open_end: bool,
 }
 
 /// A call that is to come.

@@ -111,7 +111,13 @@ impl Service {
             },
             plan: plans.remove(&number),
         });
-        Ok(ForesightView { approval: id, calls: calls.collect(), more, waits: prospect.waits })
+        Ok(ForesightView {
+            approval: id,
+            calls: calls.collect(),
+            more,
+            waits: prospect.waits,
+            open_end: prospect.open_end,
+        })
     }
 
     async fn foreseen(

@@ -317,7 +317,7 @@ impl Tried {
     }
 }
 
-/// The calls that are the same in the other rehearsals, and hold nothing that is secret.
+/// The calls that are the same in the other rehearsals, as far as these are founded, and hold nothing that is secret.
 fn certain(rehearsal: &Rehearsal, others: &[Rehearsal]) -> Vec<usize> {
     let numbered = |rehearsal: &Rehearsal| {
         let mut times: BTreeMap<String, usize> = BTreeMap::new();
@@ -326,7 +326,7 @@ fn certain(rehearsal: &Rehearsal, others: &[Rehearsal]) -> Vec<usize> {
             *times += 1;
             (call.reference.clone(), *times)
         };
-        rehearsal.calls.iter().map(number).collect::<Vec<_>>()
+        rehearsal.calls.iter().take(rehearsal.founded).map(number).collect::<Vec<_>>()
     };
     let others: Vec<BTreeMap<(String, usize), &Value>> = others
         .iter()
