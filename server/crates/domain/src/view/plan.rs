@@ -32,7 +32,7 @@ pub enum PlannedEffect {
     Nothing,
     /// It would fail.
     Fails,
-    /// The other system could not be asked.
+    /// The other system was not asked, or could not be.
     Unasked,
 }
 
@@ -79,7 +79,7 @@ impl CallPlan {
         Self::new(PlannedEffect::Fails, words)
     }
 
-    /// The other system could not be asked.
+    /// The other system was not asked, or could not be.
     #[must_use]
     pub fn unasked(words: impl Into<String>) -> Self {
         Self::new(PlannedEffect::Unasked, words)
