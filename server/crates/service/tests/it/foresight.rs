@@ -78,7 +78,13 @@ async fn only_who_decides_or_operates_sees_it_and_only_while_it_is_open() {
     }
     let elsewhere = office.hire("elsewhere", &[Role::Operator], Scope::Namespace("network".parse().unwrap())).await;
     assert_eq!(refused(service.foresee_approval(&elsewhere, id).await), ErrorCode::NotFound);
-    service.foresee_approval(&office.caller("operator").await, id).await.unwrap();
+    let operator = office.caller("operator").await;
+    service.foresee_approval(&operator, id).await.unwrap();
+    // An operator who has requested a run is a requester of it like any other.
+    let run = service.launch(&operator, &Office::onboarding(), None, Office::newcomer()).await.unwrap();
+    let own = office.approval_of(run.id).await.summary.id;
+    assert_eq!(refused(service.foresee_approval(&operator, own).await), ErrorCode::Forbidden);
+    assert!(!service.approval(&operator, own).await.unwrap().can_foresee);
     let manager = office.caller("manager").await;
     service.decide(&manager, id, DecisionKind::Reject, "no", &approval.summary.digest).await.unwrap();
     assert_eq!(refused(service.foresee_approval(&manager, id).await), ErrorCode::AlreadyDecided);
