@@ -6,10 +6,7 @@ use domain::{
     view::{Certainty, ForeseenCall, ForesightView},
 };
 use serde_json::json;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 use workflow::{
     CallRequest, Definition, RunState,
     foresight::{self, Following, Known, Prospect},
@@ -18,7 +15,7 @@ use workflow::{
 use super::{already_decided, load, target};
 use crate::{
     Caller, Service,
-    foresight::{Asked, MOST, may_be_asked},
+    foresight::{MOST, may_be_asked},
     problems::OrProblem as _,
 };
 
@@ -73,28 +70,21 @@ impl Service {
             }
         }
         let connectors = &self.parts.connectors;
-        let (mut asked, mut changing) = (Vec::new(), BTreeSet::new());
+        let mut chosen = self.choose();
         for (number, call) in calls.iter().enumerate() {
-            let reads = call.with.as_ref().is_some_and(|with| !connectors.can_plan(&call.function, with));
-            if reads {
-                continue;
-            }
-            let after_change = !changing.insert(call.function.clone());
-            if let Some(with) = call.with.clone().filter(|_| asked.len() < MOST) {
-                let (function, reference) = (call.function.clone(), call.reference.clone());
-                asked.push(Asked { number, function, reference, with, after_change });
+            if !connectors.only_reads(&call.function, call.with.as_ref()) {
+                chosen.add(number, &call.function, &call.reference, call.with.as_ref());
             }
         }
-        let used = asked.iter().map(|asked| (&asked.function, &asked.with));
-        let used = used.chain(looked.iter().map(|(function, with)| (function, with)));
-        let used = self.connections_of(used.map(|(function, with)| (function.as_str(), with)));
-        let detail = json!({"looked": looked.len(), "asked": asked.len(), "connections": used});
+        let looked_up = looked.iter().map(|(function, with)| (function.as_str(), with));
+        let used = self.connections_of(chosen.calls().chain(looked_up));
+        let detail = json!({"looked": looked.len(), "asked": chosen.count(), "connections": used});
         // Before anybody is told anything.
         let mut gate = self.look(caller, Operation::ApprovalForesee).await?;
         gate.authorize_or_hide(&resource, &target).await?;
         gate.note_reading(&target, detail).await?;
         drop(gate);
-        let mut plans: BTreeMap<_, _> = questions.about(asked).await.into_iter().collect();
+        let mut plans = questions.about(chosen).await;
         let calls = calls.into_iter().enumerate().map(|(number, call)| ForeseenCall {
             reads: self.parts.connectors.only_reads(&call.function, call.with.as_ref()),
             title: titles.get(&call.reference).cloned().unwrap_or(call.name),

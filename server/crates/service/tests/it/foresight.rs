@@ -7,7 +7,7 @@ use std::sync::{
 
 use domain::{
     DecisionKind, ErrorCode, Role, Scope,
-    view::{Certainty, ForesightView, PlannedEffect},
+    view::{CallPlan, Certainty, ForesightView, PlannedEffect},
 };
 use serde_json::json;
 use service::{NewConnection, Subject};
@@ -20,6 +20,18 @@ use crate::{
 
 fn said(view: &ForesightView) -> Vec<(String, Certainty)> {
     view.calls.iter().map(|call| (call.title.clone(), call.certainty)).collect()
+}
+
+/// What a dry run of these tasks of a workflow is told of each, in their order.
+async fn planned(office: &Office, tasks: &str) -> Vec<Option<CallPlan>> {
+    let author = office.caller("author").await;
+    let text = format!("document: {{dsl: 1.0.3, namespace: identity, name: tried, version: 1.0.0}}\ndo:\n{tasks}");
+    let tried = office.service.foresee_definition(&author, &text, Some(json!({}))).await.unwrap();
+    tried[0].steps.iter().map(|step| step.calls[0].plan.clone()).collect()
+}
+
+fn effects(plans: &[Option<CallPlan>]) -> Vec<Option<PlannedEffect>> {
+    plans.iter().map(|plan| plan.as_ref().map(|plan| plan.effect)).collect()
 }
 
 #[tokio::test]
@@ -138,4 +150,54 @@ do:
     assert!(tried[0].steps.iter().all(|step| step.calls.iter().all(|call| call.plan.is_none())));
     let staff = office.caller("staff").await;
     assert_eq!(refused(service.foresee_definition(&staff, text, Some(json!({}))).await), ErrorCode::Forbidden);
+}
+
+#[tokio::test]
+async fn what_calls_before_may_change_is_not_said_of_a_call() {
+    let office = Office::open().await;
+    let membership = |operation: &str| {
+        let with = format!("{{connection: directory, operation: {operation}, group: finance, login: staff}}");
+        format!("  - {operation}: {{call: directory, with: {with}}}\n")
+    };
+    let plans = planned(&office, &membership("removeMember")).await;
+    assert_eq!(effects(&plans), [Some(PlannedEffect::Nothing)]);
+    let plans = planned(&office, &(membership("addMember") + &membership("removeMember"))).await;
+    assert_eq!(effects(&plans), [Some(PlannedEffect::Changes), Some(PlannedEffect::Unasked)]);
+    let words = &plans[1].as_ref().unwrap().words;
+    assert_eq!(words, "cannot be said before the calls before it are made: now staff is no member of finance");
+
+    // Another function may have made what is missing, but not what is there already.
+    let mail = "  - tell: {call: smtp, with: {connection: mail, to: a@example.test, subject: s, text: t}}\n";
+    let enable = |login: &str| {
+        let with = format!("{{connection: directory, operation: enableUser, login: {login}}}");
+        format!("  - enable: {{call: directory, with: {with}}}\n")
+    };
+    assert_eq!(effects(&planned(&office, &enable("nobody")).await), [Some(PlannedEffect::Fails)]);
+    let plans = planned(&office, &(mail.to_owned() + &enable("nobody"))).await;
+    assert_eq!(effects(&plans), [None, Some(PlannedEffect::Unasked)]);
+    assert!(plans[1].as_ref().unwrap().words.contains("now it would fail: "), "{plans:?}");
+    let plans = planned(&office, &(mail.to_owned() + &enable("staff"))).await;
+    assert_eq!(effects(&plans), [None, Some(PlannedEffect::Nothing)]);
+}
+
+#[tokio::test]
+async fn of_calls_beyond_the_most_it_is_said_that_nobody_was_asked() {
+    let office = Office::open().await;
+    let two = |number: usize| {
+        format!(
+            "  - tell{number}: {{call: smtp, with: {{connection: mail, to: a@example.test, subject: s, text: t}}}}
+  - out{number}: {{call: directory, with: {{connection: directory, operation: disableUser, login: staff}}}}
+"
+        )
+    };
+    let plans = planned(&office, &(0..22).map(two).collect::<Vec<_>>().concat()).await;
+    assert_eq!(plans.len(), 44);
+    let (mails, changes): (Vec<_>, Vec<_>) =
+        plans.into_iter().enumerate().partition(|(place, _)| place.is_multiple_of(2));
+    assert!(mails.iter().all(|(_, plan)| plan.is_none()), "nobody says anything of mails, and they count for nothing");
+    let changes: Vec<CallPlan> = changes.into_iter().filter_map(|(_, plan)| plan).collect();
+    assert_eq!(changes.len(), 22);
+    assert!(changes[..20].iter().all(|plan| plan.effect == PlannedEffect::Changes), "{changes:?}");
+    let left_out = CallPlan::unasked("was not asked: at most 20 calls are asked about");
+    assert_eq!(changes[20..], [left_out.clone(), left_out]);
 }
