@@ -2,16 +2,16 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use domain::{
     DecisionKind, ErrorCode, Role, Scope,
-    view::{CallPlan, Certainty, ForesightView, PlannedEffect},
+    view::{ApprovalDetail, CallPlan, Certainty, ForesightView, PlannedEffect},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use service::{NewConnection, Subject};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     authoring::refused,
@@ -20,6 +20,19 @@ use crate::{
 
 fn said(view: &ForesightView) -> Vec<(String, Certainty)> {
     view.calls.iter().map(|call| (call.title.clone(), call.certainty)).collect()
+}
+
+/// A connection that this namespace may use.
+async fn connect(office: &Office, name: &str, kind: &str, settings: Value, namespace: &str) {
+    let admin = office.caller("admin").await;
+    let new = NewConnection {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        settings,
+        namespaces: vec![namespace.to_owned()],
+        owner: Some(Subject::User(admin.user)),
+    };
+    office.service.put_connection(&admin, None, new).await.unwrap();
 }
 
 /// What a dry run of these tasks of a workflow is told of each, in their order.
@@ -32,6 +45,31 @@ async fn planned(office: &Office, tasks: &str) -> Vec<Option<CallPlan>> {
 
 fn effects(plans: &[Option<CallPlan>]) -> Vec<Option<PlannedEffect>> {
     plans.iter().map(|plan| plan.as_ref().map(|plan| plan.effect)).collect()
+}
+
+/// A run that looks staff up over one connection, and then disables them over another, if the manager approves.
+async fn leaving(office: &Office, look_up: &str, disable: &str) -> ApprovalDetail {
+    let text = format!(
+        "
+document: {{dsl: 1.0.3, namespace: identity, name: leave, version: 1.0.0}}
+do:
+  - decide: {{call: approval, with: {{approvers: {{user: manager}}}}}}
+  - who: {{call: directory, with: {{connection: {look_up}, operation: lookup, login: staff}}}}
+  - known: {{switch: [{{there: {{when: '${{ .found }}', then: out}}}}, {{gone: {{then: end}}}}]}}
+  - out: {{call: directory, with: {{connection: {disable}, operation: disableUser, login: staff}}}}
+"
+    );
+    office.service.load_shipped([("leave.yaml", text.as_str())]).await.unwrap();
+    let staff = office.caller("staff").await;
+    let run = office.service.launch(&staff, &"identity/leave".parse().unwrap(), None, json!({})).await.unwrap();
+    office.approval_of(run.id).await
+}
+
+/// The connections of each entry after this place that says that somebody asked what follows.
+async fn connections_entered(office: &Office, after: i64) -> Vec<Value> {
+    let entries = office.audit_after(after).await;
+    let entries = entries.iter().filter(|entry| entry.action == "approval.foresee");
+    entries.map(|entry| shown(entry)["detail"]["connections"].clone()).collect()
 }
 
 #[tokio::test]
@@ -116,16 +154,9 @@ async fn nothing_is_asked_where_the_namespace_may_not_reach_it_or_a_secret_is_ne
 
     let office = Office::open().await;
     let (service, author) = (&office.service, office.caller("author").await);
-    let admin = office.caller("admin").await;
-    let new = NewConnection {
-        name: "elsewhere".to_owned(),
-        kind: "scim".to_owned(),
-        settings: json!({"baseUrl": format!("http://{address}"), "token": "t"}),
-        namespaces: vec!["fenced".to_owned()],
-        owner: Some(Subject::User(admin.user)),
-    };
+    let settings = json!({"baseUrl": format!("http://{address}"), "token": "t"});
     // Saving it tries it out, for the server itself.
-    service.put_connection(&admin, None, new).await.unwrap();
+    connect(&office, "elsewhere", "scim", settings, "fenced").await;
     let tried_out = asked.load(Ordering::SeqCst);
     let text = "
 document: {dsl: 1.0.3, namespace: fenced, name: leave, version: 1.0.0}
@@ -200,4 +231,46 @@ async fn of_calls_beyond_the_most_it_is_said_that_nobody_was_asked() {
     assert!(changes[..20].iter().all(|plan| plan.effect == PlannedEffect::Changes), "{changes:?}");
     let left_out = CallPlan::unasked("was not asked: at most 20 calls are asked about");
     assert_eq!(changes[20..], [left_out.clone(), left_out]);
+}
+
+#[tokio::test]
+async fn connections_that_look_ups_lead_to_have_an_entry_of_their_own() {
+    let office = Office::open().await;
+    connect(&office, "second", "builtin", json!({}), "identity").await;
+    let approval = leaving(&office, "directory", "second").await;
+    let manager = office.caller("manager").await;
+    let before = office.audit_end().await;
+    let view = office.service.foresee_approval(&manager, approval.summary.id).await.unwrap();
+    assert_eq!(view.calls[1].plan.as_ref().map(|plan| plan.effect), Some(PlannedEffect::Changes), "{view:#?}");
+    assert_eq!(connections_entered(&office, before).await, [json!(["directory"]), json!(["second"])]);
+}
+
+#[tokio::test]
+async fn whoever_goes_away_while_others_are_asked_has_been_entered() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let is_silent = Arc::new(AtomicBool::new(false));
+    let (reached, mut arrivals) = mpsc::unbounded_channel();
+    let silent = Arc::clone(&is_silent);
+    tokio::spawn(async move {
+        // Hangs up at first, so that nobody waits while the connection is tried out.
+        while let Ok((stream, _)) = listener.accept().await {
+            if silent.load(Ordering::SeqCst) {
+                reached.send(stream).ok();
+            }
+        }
+    });
+    let office = Office::open().await;
+    let settings = json!({"baseUrl": format!("http://{address}"), "token": "t"});
+    connect(&office, "silent", "scim", settings, "identity").await;
+    let approval = leaving(&office, "silent", "directory").await;
+    is_silent.store(true, Ordering::SeqCst);
+
+    let manager = office.caller("manager").await;
+    let before = office.audit_end().await;
+    let service = Arc::clone(&office.service);
+    let asking = tokio::spawn(async move { service.foresee_approval(&manager, approval.summary.id).await });
+    let _unanswered = office.wait(async || arrivals.try_recv().ok()).await;
+    asking.abort();
+    assert_eq!(connections_entered(&office, before).await, [json!(["silent"])]);
 }
