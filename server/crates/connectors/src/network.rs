@@ -202,6 +202,10 @@ impl Connector for NetworkConnector {
         }
     }
 
+    fn may_plan(&self, _with: &Value) -> bool {
+        true
+    }
+
     async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
         let (connection, operation) = parts(request)?;
         let Operation::Change(change) = operation else { return Ok(None) };

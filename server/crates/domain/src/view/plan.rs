@@ -130,7 +130,7 @@ pub struct ForesightView {
     /// Whether the run would then wait for something that nobody can foresee: an event, or another decision that is not
     /// given.
     pub waits: bool,
-    /// Whether more may come of which nobody can say anything, since it depends on what these calls give.
+    /// Whether more may come of which nobody can say anything, since it depends on what is answered until then.
     pub open_end: bool,
 }
 
