@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from '@playwright/test'
 import { bringAxe, coloursAtRest, violations } from '../axe.ts'
@@ -17,6 +19,7 @@ test.use({
 })
 
 const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
+const SHIPPED = fileURLToPath(new URL('../../workflows/', import.meta.url))
 const PICTURES = fileURLToPath(new URL('../screenshots/', import.meta.url))
 /** Pictures are for people to look at, and no check: they are taken when somebody wants to. */
 const TAKE_PICTURES = Boolean(process.env['RONDO_PICTURES'])
@@ -397,6 +400,25 @@ if (TAKE_PICTURES) {
       const page = await as(who, { locale, viewport, colorScheme: theme, deviceScaleFactor: 2 })
       await visit(page, path)
       await page.screenshot({ path: `${PICTURES}readme/${picture}.png`, animations: 'disabled' })
+    }
+  })
+
+  test('the pictures of the workflows that ship', async ({ as }) => {
+    test.setTimeout(300_000)
+    const page = await as('operator', { viewport: { width: 1600, height: 1000 }, colorScheme: 'light', reducedMotion: 'reduce' })
+    for (const workflow of readdirSync(SHIPPED, { recursive: true, encoding: 'utf8' })) {
+      if (!workflow.endsWith('.yaml')) continue
+      await visit(page, `/catalogue/${workflow.slice(0, -'.yaml'.length)}`)
+      const graph = page.locator('.graph__picture')
+      // As large as it is drawn, whatever room the page leaves for it.
+      await graph.evaluate((picture: SVGElement) => {
+        picture.style.maxInlineSize = 'none'
+        for (let around = picture.parentElement; around; around = around.parentElement) {
+          around.style.overflow = 'visible'
+          around.style.maxBlockSize = 'none'
+        }
+      })
+      await graph.screenshot({ path: `${PICTURES}workflows/${basename(workflow, '.yaml')}.png`, animations: 'disabled' })
     }
   })
 }

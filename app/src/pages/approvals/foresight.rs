@@ -48,20 +48,27 @@ pub fn ForesightPage() -> impl IntoView {
 #[component]
 fn Calls(foresight: ForesightView) -> impl IntoView {
     let t = use_texts();
-    let ForesightView { calls, more, waits, .. } = foresight;
-    if calls.is_empty() {
+    let ForesightView { calls, more, waits, open_end, .. } = foresight;
+    if nothing_follows(&calls, more || waits || open_end) {
         return view! {
             <Card><EmptyState glyph=Glyph::Runs title=t.approvals.next_steps_none()/></Card>
         };
     }
     let calls: Vec<_> = calls.into_iter().map(|call| call_view(t, call)).collect();
+    let list = (!calls.is_empty()).then(|| view! { <ol class="foresight">{calls}</ol> });
     view! {
         <Card>
-            <ol class="foresight">{calls}</ol>
+            {list}
             {more.then(|| view! { <p class="muted">{t.approvals.next_steps_more()}</p> })}
             {waits.then(|| view! { <p class="muted">{t.approvals.next_steps_wait()}</p> })}
+            {open_end.then(|| view! { <p class="muted">{t.approvals.next_steps_open()}</p> })}
         </Card>
     }
+}
+
+/// Whether the run is known to make no calls: where it waits before its first, or all depends on an answer, there may be some.
+fn nothing_follows(calls: &[ForeseenCall], may_go_on: bool) -> bool {
+    calls.is_empty() && !may_go_on
 }
 
 fn call_view(t: Texts, call: ForeseenCall) -> AnyView {
@@ -92,5 +99,16 @@ fn call_view(t: Texts, call: ForeseenCall) -> AnyView {
             {silent.then(|| view! { <p class="muted">{t.approvals.plan_none()}</p> })}
             {call.plan.map(|plan| plan_view(t, plan))}
         </li>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nothing_follows;
+
+    #[test]
+    fn a_run_that_waits_before_its_first_call_is_not_said_to_make_none() {
+        assert!(nothing_follows(&[], false));
+        assert!(!nothing_follows(&[], true));
     }
 }

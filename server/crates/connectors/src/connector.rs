@@ -50,9 +50,16 @@ pub trait Connector: Send + Sync {
         Probe::CannotTell
     }
 
+    /// Whether [`Connector::plan`] may have something to say of a call that changes something. Only so many calls of a run are
+    /// asked about, so that those of which nothing can be said are left out before.
+    fn may_plan(&self, _with: &Value) -> bool {
+        false
+    }
+
     /// Asks the other system what the call would change, by reading, or by a way of trying that it has for this: nothing is
-    /// another there afterwards. None where nothing can be said. The arguments satisfy the function's schema, and hold no
-    /// secrets; the operation is none that only reads.
+    /// another there afterwards, and nobody is kept from anything meanwhile. None where nothing can be said. The arguments
+    /// satisfy the function's schema, and hold no secrets; the operation is none that only reads, and
+    /// [`Connector::may_plan`] has said yes.
     ///
     /// What a person would see in it is masked as in an output. A clear no that the call would get as well is a failure as of
     /// [`Connector::execute`]. Dropped when the context's deadline passes, which is a few seconds: [`PLAN_LIMIT`].

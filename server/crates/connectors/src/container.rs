@@ -395,6 +395,10 @@ impl Connector for ContainerConnector {
         }
     }
 
+    fn may_plan(&self, _with: &Value) -> bool {
+        true
+    }
+
     async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
         let with = read(&request.with)?;
         let engine = self.engine(request, context, &with)?;

@@ -240,6 +240,10 @@ impl Connector for DirectoryConnector {
         }
     }
 
+    fn may_plan(&self, _with: &Value) -> bool {
+        true
+    }
+
     async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
         let operation = Operation::read(&request.with)?;
         match target(request)? {

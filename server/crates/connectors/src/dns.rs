@@ -316,6 +316,10 @@ impl Connector for DnsConnector {
         }
     }
 
+    fn may_plan(&self, _with: &Value) -> bool {
+        true
+    }
+
     async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
         let (settings, change) = parts(request)?;
         let zone = settings.zone_of(&change.name)?;

@@ -41,13 +41,12 @@ impl<'a> Foresight<'a> {
         Foreseen { words, answer: Ok(output) }
     }
 
-    /// What a call would do, and one of the outputs that it may give, whatever is wrong with its arguments: these may be made
-    /// of what was made up.
+    /// What a call of one of these functions would do, and one of the outputs that it may give, whatever is wrong with its
+    /// arguments: these may be made of what was made up, so that no schema of them is needed.
     #[must_use]
-    pub fn following(&self, request: &CallRequest, variety: Variety) -> (Option<String>, Value) {
-        self.0
-            .get(request.function.as_str())
-            .map_or_else(|| (None, variety.anything()), |(spec, _)| said(spec, request, variety))
+    pub fn following(functions: &[FunctionSpec], request: &CallRequest, variety: Variety) -> (Option<String>, Value) {
+        let spec = functions.iter().find(|spec| spec.name == request.function);
+        spec.map_or_else(|| (None, variety.anything()), |spec| said(spec, request, variety))
     }
 }
 

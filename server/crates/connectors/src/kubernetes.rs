@@ -344,6 +344,10 @@ impl Connector for KubernetesConnector {
         })
     }
 
+    fn may_plan(&self, _with: &Value) -> bool {
+        true
+    }
+
     async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
         let with = With::read(&request.with)?;
         let cluster = self.cluster(request, context, &with)?;

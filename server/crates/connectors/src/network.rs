@@ -202,10 +202,20 @@ impl Connector for NetworkConnector {
         }
     }
 
+    fn may_plan(&self, _with: &Value) -> bool {
+        true
+    }
+
     async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
         let (connection, operation) = parts(request)?;
         let Operation::Change(change) = operation else { return Ok(None) };
         let place = request.with.get("host").and_then(Value::as_str).unwrap_or(&connection.name);
+        // A change is tried in the candidate alone. Whoever holds that keeps runs from their changes and confirmations.
+        if connection.kind == NETCONF {
+            return Ok(Some(CallPlan::unasked(format!(
+                "{place} is not asked: to try a change takes the device's one candidate, which a run may need"
+            ))));
+        }
         let planned = self.perform(Operation::Plan(change), connection, request, context).await?;
         if planned.get("changed") == Some(&Value::Bool(false)) {
             return Ok(Some(CallPlan::nothing(format!("the configuration of {place} is so already"))));

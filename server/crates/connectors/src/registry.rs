@@ -75,6 +75,10 @@ impl Function {
         let name = with.get("operation").and_then(Value::as_str);
         self.spec.operations.iter().any(|operation| Some(operation.name) == name && operation.reads)
     }
+
+    fn can_plan(&self, with: &Value) -> bool {
+        !self.reads(with) && self.connector.may_plan(with)
+    }
 }
 
 impl Registry {
@@ -250,10 +254,10 @@ impl Registry {
         }
     }
 
-    /// Whether a call may change something, so that [`Registry::plan`] may say what.
+    /// Whether a call may change something of which [`Registry::plan`] may say what.
     #[must_use]
     pub fn can_plan(&self, function: &str, with: &Value) -> bool {
-        self.functions.get(function).is_some_and(|function| !function.reads(with))
+        self.functions.get(function).is_some_and(|function| function.can_plan(with))
     }
 
     /// Whether a call with these arguments only reads; with none, whether all of its function's operations do.
@@ -306,11 +310,11 @@ impl Registry {
 
     /// Asks the other system what a call would change, with the checks of [`Registry::prepare`], over the connection that the
     /// namespace may use, and within what it may reach; whatever the context says of that, and of time and log, is not
-    /// taken. None where nothing can be said, and for what only reads. At most [`PLAN_LIMIT`].
+    /// taken. None where nothing can be said, as [`Registry::can_plan`] says beforehand of some. At most [`PLAN_LIMIT`].
     ///
     /// The arguments must hold no secrets.
     pub async fn plan(&self, call: Call<'_>, connections: &dyn Connections, context: &CallContext) -> Option<CallPlan> {
-        let function = self.functions.get(call.function).filter(|function| !function.reads(&call.with))?;
+        let function = self.functions.get(call.function).filter(|function| function.can_plan(&call.with))?;
         let context = self.of_question(call.namespace, context);
         let asking = async {
             let request = self.prepare(call, connections).await?;

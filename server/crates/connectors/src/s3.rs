@@ -244,6 +244,10 @@ impl Connector for S3Connector {
         self.look(request, context).await.unwrap_or(Probe::CannotTell)
     }
 
+    fn may_plan(&self, _with: &Value) -> bool {
+        true
+    }
+
     async fn plan(&self, request: &Request, context: &CallContext) -> Result<Option<CallPlan>, Failure> {
         self.planned(request, context).await
     }

@@ -4,6 +4,9 @@
 //! come. What is the same in all of them does not depend on these answers. That is no proof: a choice that none of the three
 //! answers meets is not seen. It errs to the side of "perhaps" where an answer may be anything. What somebody has looked up
 //! beforehand is no longer made up: [`Known`].
+//!
+//! No made-up call fails, and no event comes. So a task that fails all the same tells of the answers, not of the run, and so
+//! does a limit of time for an event: each rehearsal is followed up to there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     ApprovalRequest, CallId, CallRequest, CallTicket, Definition, RunError, RunState,
-    harness::{Answer, Responder, Scenario},
+    harness::{Answer, Responder, Scenario, Turn},
     process::{self, Process},
     rehearsal::Pretended,
 };
@@ -101,6 +104,8 @@ pub struct Prospect {
     pub calls: Vec<Following>,
     /// Whether the run would then wait for something that nobody can foresee.
     pub waits: bool,
+    /// Whether more may come of which nobody can say anything, since it depends on what these calls give.
+    pub open_end: bool,
 }
 
 /// Follows a run from where it stands. `answer` says what a call would do, and what it might give; what it says of failures
@@ -114,13 +119,18 @@ pub fn foresee(
     let nothing = Map::new();
     let secrets = Pretended(&nothing);
     let under_way: BTreeSet<CallId> = state.calls.keys().chain(state.detached.keys()).copied().collect();
-    let mut waits = false;
+    let (mut waits, mut lost) = (false, 0);
     let mut rehearsals = Variety::ALL.map(|variety| {
         let (seen, under_way) = (Seen::default(), &under_way);
-        let mut follower = Follower { variety, known, answer: &mut *answer, under_way, seen, decided: 0 };
+        let mut follower = Follower { variety, known, answer: &mut *answer, under_way, seen, decided: 0, lost: None };
         let outcome =
             Scenario::following(definition, state.clone()).secrets(&secrets).limit(MOST_EVENTS).drive(&mut follower);
-        waits |= variety == Variety::Plain && !outcome.run.status.is_final();
+        let awaits = match follower.lost {
+            None => !outcome.run.status.is_final(),
+            Some(turn) => turn == Turn::NoEvent,
+        };
+        waits |= variety == Variety::Plain && awaits;
+        lost += usize::from(follower.lost == Some(Turn::Fault));
         follower.seen
     });
     let all: Vec<Key> = rehearsals.iter().flat_map(|seen| seen.order.iter().cloned()).collect();
@@ -129,7 +139,7 @@ pub fn foresee(
         let found: Vec<Sight> = rehearsals.iter_mut().filter_map(|seen| seen.calls.remove(&key)).collect();
         calls.extend(together(key, found, Variety::ALL.len()));
     }
-    Prospect { calls, waits }
+    Prospect { calls, waits, open_end: lost == Variety::ALL.len() }
 }
 
 /// What one rehearsal shows of a call.
@@ -198,10 +208,15 @@ struct Follower<'a> {
     seen: Seen,
     /// Decisions that were asked for later.
     decided: u32,
+    /// Where it began to tell of nothing but its answers.
+    lost: Option<Turn>,
 }
 
 impl Responder for Follower<'_> {
     fn call(&mut self, request: &CallRequest) -> Answer {
+        if self.lost.is_some() {
+            return Answer::Silent;
+        }
         let (words, output) = if request.function == process::WORKFLOW {
             (None, self.variety.anything())
         } else if Process::is_asked_for_by(&request.function) {
@@ -234,6 +249,9 @@ impl Responder for Follower<'_> {
 
     /// It looked into an answer where there was nothing. What comes after it is not known then.
     fn unbuilt(&mut self, ticket: &CallTicket, _: RunError) -> Answer {
+        if self.lost.is_some() {
+            return Answer::Silent;
+        }
         self.seen.note(
             &ticket.reference,
             Sight {
@@ -248,7 +266,14 @@ impl Responder for Follower<'_> {
         Answer::Silent
     }
 
+    fn turns(&mut self, turn: Turn) {
+        self.lost.get_or_insert(turn);
+    }
+
     fn approval(&mut self, request: &ApprovalRequest) -> Answer {
+        if self.lost.is_some() {
+            return Answer::Silent;
+        }
         self.decided += u32::from(!self.under_way.contains(&request.call));
         let text = self.variety.text();
         let decisions = match self.variety {

@@ -23,7 +23,7 @@ mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use domain::{RunId, Timestamp};
+use domain::{RunId, TaskStatus, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
@@ -49,6 +49,15 @@ pub enum Answer {
     Messages(Vec<Value>),
 }
 
+/// What a scenario comes to because of how it was answered: with other answers it might not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// A task failed.
+    Fault,
+    /// Time passed while an event was awaited.
+    NoEvent,
+}
+
 /// Answers calls and approvals.
 pub trait Responder {
     /// Answers a call.
@@ -63,6 +72,9 @@ pub trait Responder {
     fn approval(&mut self, _: &ApprovalRequest) -> Answer {
         Answer::Done(json!({"outcome": "approved", "decisions": []}))
     }
+
+    /// Hears of a turn before it answers what comes of it.
+    fn turns(&mut self, _: Turn) {}
 }
 
 impl<F: FnMut(&CallRequest) -> Answer> Responder for F {
@@ -216,6 +228,7 @@ impl<'d> Scenario<'d> {
             opened: Vec::new(),
             stopped: Vec::new(),
             violations: Vec::new(),
+            faulted: false,
         };
         if begins {
             let run = RunId::from_uuid(uuid_of_test());
@@ -249,11 +262,16 @@ struct Driver<'d> {
     opened: Vec<ApprovalRequest>,
     stopped: Vec<CallId>,
     violations: Vec<String>,
+    /// Whether a task has failed of which the responder has not heard.
+    faulted: bool,
 }
 
 impl Driver<'_> {
     fn drive(&mut self, responder: &mut dyn Responder) {
         while self.journal.len() < self.scenario.limit {
+            if std::mem::take(&mut self.faulted) {
+                responder.turns(Turn::Fault);
+            }
             if let Some(ticket) = self.calls.pop_front() {
                 self.answer_call(&ticket, responder);
             } else if let Some(request) = self.approvals.pop_front() {
@@ -264,6 +282,9 @@ impl Driver<'_> {
                 }
             } else if self.deliver_event() {
             } else if let Some((timer, at)) = self.timers.iter().min_by_key(|(_, at)| **at).map(|(id, at)| (*id, *at)) {
+                if !self.subscriptions.is_empty() {
+                    responder.turns(Turn::NoEvent);
+                }
                 self.timers.remove(&timer);
                 self.now = self.now.max(at);
                 self.deliver(EventKind::TimerFired { timer });
@@ -396,6 +417,7 @@ impl Driver<'_> {
                     self.stopped.push(call);
                 }
                 Effect::Task(record) => {
+                    self.faulted |= record.status == TaskStatus::Faulted;
                     self.rows.insert(record.sequence, *record);
                 }
                 Effect::Run(record) => self.run = Some(*record),

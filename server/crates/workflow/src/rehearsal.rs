@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     ApprovalRequest, CallRequest, CloudEvent, Definition, RunError, RunRecord, SecretSource, StandardError, TaskRecord,
-    harness::{Answer, Responder, Scenario},
+    harness::{Answer, Responder, Scenario, Turn},
     process::{self, Process},
 };
 
@@ -69,6 +69,8 @@ pub struct Rehearsal {
     pub tasks: Vec<TaskRecord>,
     /// The calls, in the order in which they would have been made.
     pub calls: Vec<RehearsedCall>,
+    /// How many of the calls come before made-up answers have made a task fail, or a limit of time for an event has passed.
+    pub founded: usize,
     /// The approvals that were asked for.
     pub approvals: Vec<ApprovalRequest>,
     /// The events that it emitted.
@@ -109,7 +111,7 @@ impl Rehearsal {
 /// answer, and for words about all; of processes and runs of other workflows it is not asked.
 pub fn rehearse(definition: &Definition, case: &Case, foresee: &mut dyn FnMut(&CallRequest) -> Foreseen) -> Rehearsal {
     let secrets = Pretended(&case.secrets);
-    let mut rehearsing = Rehearsing { case, foresee, times: BTreeMap::new(), calls: Vec::new() };
+    let mut rehearsing = Rehearsing { case, foresee, times: BTreeMap::new(), calls: Vec::new(), founded: None };
     let outcome = Scenario::new(definition, case.input.clone())
         .runtime(json!({"requester": {"login": "requester", "name": "Requester"}, "run": {"number": 0}}))
         .events(case.events.clone())
@@ -120,6 +122,7 @@ pub fn rehearse(definition: &Definition, case: &Case, foresee: &mut dyn FnMut(&C
         endless: outcome.journal.len() >= MOST_EVENTS,
         run: outcome.run,
         tasks: outcome.tasks,
+        founded: rehearsing.founded.unwrap_or(rehearsing.calls.len()),
         calls: rehearsing.calls,
         approvals: outcome.approvals,
         emitted: outcome.emitted,
@@ -141,6 +144,7 @@ struct Rehearsing<'a> {
     /// How often each task was answered for.
     times: BTreeMap<String, usize>,
     calls: Vec<RehearsedCall>,
+    founded: Option<usize>,
 }
 
 impl Rehearsing<'_> {
@@ -180,6 +184,13 @@ impl Responder for Rehearsing<'_> {
             Ok(output) => Answer::Done(output),
             Err(error) => Answer::Fail(error),
         })
+    }
+
+    fn turns(&mut self, turn: Turn) {
+        // What the case answers itself is meant to have come.
+        if turn == Turn::NoEvent || self.calls.iter().any(|call| call.made_up) {
+            self.founded.get_or_insert(self.calls.len());
+        }
     }
 
     fn approval(&mut self, request: &ApprovalRequest) -> Answer {

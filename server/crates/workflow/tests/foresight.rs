@@ -151,3 +151,49 @@ fn what_was_looked_up_is_no_longer_made_up() {
     let other = with_known(json!({"to": "somebody else"}));
     assert_eq!(shown(&other), [("look", Certainty::Known), ("tell", Certainty::Arguments)]);
 }
+
+#[test]
+fn a_failure_that_only_made_up_answers_cause_ends_what_is_known() {
+    let tasks = "
+  - ask: {call: approval, with: {approvers: {role: approver}}}
+  - guarded:
+      try:
+        - replace: {call: mail, with: {to: x}, export: {as: '${ . }'}}
+        - judge: {if: '${ $context.name != \"running\" }', raise: {error: {type: 'https://example.test/ill', status: 500}}}
+        - announce: {call: mail, with: {to: all}}
+      catch:
+        do: [{putBack: {call: mail, with: {to: former}}}]
+";
+    let prospect = following(tasks, json!({}));
+    assert_eq!(shown(&prospect), [("replace", Certainty::Known)], "nobody knows whether it is put back, or announced");
+    assert!(prospect.open_end && !prospect.waits);
+
+    // One of three fails by its answers: then the rest may come.
+    let tasks = "
+  - ask: {call: approval, with: {approvers: {role: approver}}}
+  - replace: {call: mail, with: {to: x}, export: {as: '${ . }'}}
+  - judge: {if: '${ $context.found | not }', raise: {error: {type: 'https://example.test/ill', status: 500}}}
+  - announce: {call: mail, with: {to: all}}
+";
+    let prospect = following(tasks, json!({}));
+    assert_eq!(shown(&prospect), [("replace", Certainty::Known), ("announce", Certainty::Perhaps)]);
+    assert!(!prospect.open_end && !prospect.waits);
+}
+
+#[test]
+fn a_limit_of_time_for_an_event_is_not_taken_to_pass() {
+    let tasks = "
+  - ask: {call: approval, with: {approvers: {role: approver}}}
+  - pack: {call: mail, with: {to: store}}
+  - either:
+      fork:
+        compete: true
+        branches:
+          - paid: {listen: {to: {one: {with: {type: paid}}}}}
+          - late: {wait: {days: 3}}
+  - putBack: {call: mail, with: {to: shelf}}
+";
+    let prospect = following(tasks, json!({}));
+    assert_eq!(shown(&prospect), [("pack", Certainty::Known)]);
+    assert!(prospect.waits && !prospect.open_end);
+}

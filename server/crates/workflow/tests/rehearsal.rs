@@ -139,3 +139,18 @@ fn what_is_wrong_with_a_test_is_told_at_its_place() {
         assert!(found.iter().any(|line| line.contains(wanted)), "{wanted}: {found:#?}");
     }
 }
+
+#[test]
+fn calls_that_come_of_a_failure_by_made_up_answers_are_not_founded() {
+    let tasks = "
+  - look: {call: directory, with: {login: ana}, export: {as: '${ . }'}}
+  - guarded:
+      try: [{judge: {if: '${ $context.made != \"running\" }', raise: {error: {type: 'https://example.test/ill', status: 500}}}}]
+      catch: {do: [{putBack: {call: mail, with: {to: former}}}]}
+";
+    let tests = "[{title: Made up}, {title: Said by the case, answers: {look: {output: {made: ill}}}}]";
+    let definition = parse(tests, tasks).unwrap();
+    let founded: Vec<_> =
+        tried(&definition).into_iter().map(|(rehearsal, _)| (rehearsal.calls.len(), rehearsal.founded)).collect();
+    assert_eq!(founded, [(2, 1), (2, 2)]);
+}

@@ -54,13 +54,14 @@ impl Learning {
         json!({"model": "churn", "bucket": self.bucket, "impact": impact, "notify": self.mailbox})
     }
 
-    /// What is in use; None before the first.
+    /// What is in use; None before the first, and once the first was taken back.
     async fn in_use(&self) -> Option<Value> {
-        if !keys(&self.bucket, "models/churn/in-use").await.is_empty() {
-            let pointer = s3(Method::GET, &format!("{}/models/churn/in-use.json", self.bucket)).await;
-            return Some(serde_json::from_str(&pointer).unwrap());
+        if keys(&self.bucket, "models/churn/in-use").await.is_empty() {
+            return None;
         }
-        None
+        let pointer = s3(Method::GET, &format!("{}/models/churn/in-use.json", self.bucket)).await;
+        let pointer: Value = serde_json::from_str(&pointer).unwrap();
+        (!pointer["key"].is_null()).then_some(pointer)
     }
 
     /// How many objects there are of versions, a model and its rows each.

@@ -16,9 +16,10 @@ const WORKFLOW: &str = "problem/investigate";
 /// Says how the tables of the register are made.
 const PAGE: &str = include_str!("../../../../docs/workflows/investigate.md");
 
-/// A little later than the commits of the test. One is of another system, one is about something else.
+/// A little later than the commits of the test. One is of another system, one is about something else, and one leaves no
+/// room for others.
 const INCIDENTS: &str = "INSERT INTO incidents (id, system, title, summary, category, host, resolution, opened_at) VALUES
-    ('I-1', 'shop', 'Orders time out', 'A timeout of the database', 'database', 'web1', 'Restarted', current_timestamp + interval '1 minute'),
+    ('I-1', 'shop', 'Orders time out', 'A timeout of the database', 'database', 'web1', rpad('Restarted', 9000, '.'), current_timestamp + interval '1 minute'),
     ('I-2', 'shop', 'Slow', 'Timeout at the till', 'database', 'web9', NULL, current_timestamp + interval '2 minutes'),
     ('I-3', 'shop', 'The logo is missing', NULL, 'pages', 'web2', NULL, current_timestamp),
     ('I-4', 'till', 'Timeout', NULL, 'database', 'web3', NULL, current_timestamp)";
@@ -91,6 +92,8 @@ async fn a_problem_is_recorded_once_with_what_its_incidents_have_in_common_whate
         assert!(evidence.contains(words), "{words} is missing in {evidence}");
     }
     assert!(!evidence.contains("I-3") && !evidence.contains("I-4"), "{evidence}");
+    assert!(evidence.starts_with("Reject, and no problem is recorded."), "{evidence}");
+    assert!(evidence.contains("...\n… the rest stands in the run\n\n## What they have"), "{evidence}");
     investigation.portal.kill_when(&run, "record").await;
     let ended = investigation.portal.complete(&run).await;
     assert_eq!(ended["output"]["incidents"], json!(["I-2", "I-1"]), "{ended:#}");
@@ -100,6 +103,7 @@ async fn a_problem_is_recorded_once_with_what_its_incidents_have_in_common_whate
     let document = ended["output"]["document"].as_str().unwrap();
     let text = s3(Method::GET, &format!("{}/{document}", investigation.bucket)).await;
     assert!(text.contains("Restart the shop.") && text.contains("category: database (2 of 2)"), "{text}");
+    assert!(text.contains(&".".repeat(8_900)) && !text.contains("the rest stands in the run"), "{text}");
     let mails = mails_to(&investigation.mailbox).await;
     assert_eq!((mails.len(), &mails[0]["subject"]), (1, &json!("Orders time out, recorded")));
 

@@ -4,13 +4,60 @@ use domain::view::{CallPlan, PlannedField};
 
 /// What stands for a value that people may not see.
 const HIDDEN: &str = "‹hidden›";
-/// Parts of the names of attributes whose values let somebody in. In lower case.
-const TELLING: [&str; 6] = ["password", "unicodepwd", "secret", "krbprincipalkey", "sshkey", "privatekey"];
+/// What the operations themselves set, by the names that the directories have for it: values that people may see.
+const SET_BY_OPERATIONS: &[&str] = &[
+    "cn",
+    "department",
+    "departmentNumber",
+    "displayName",
+    "dn",
+    "email",
+    "employeeNumber",
+    "familyName",
+    "givenName",
+    "mail",
+    "manager",
+    "member",
+    "name",
+    "owner",
+    "phone",
+    "pwdAccountLockedTime",
+    "sAMAccountName",
+    "sn",
+    "telephoneNumber",
+    "title",
+    "uid",
+    "userAccountControl",
+    "userName",
+    "userPrincipalName",
+];
+/// What only describes. Of what is in neither list, nobody knows whether it lets somebody in.
+const DESCRIPTIVE: &[&str] = &[
+    "c",
+    "co",
+    "company",
+    "description",
+    "l",
+    "o",
+    "ou",
+    "physicalDeliveryOfficeName",
+    "postalAddress",
+    "postalCode",
+    "roomNumber",
+    "st",
+    "street",
+    "streetAddress",
+];
 
-/// A value of a person or group that would be another; none where it stays. What lets somebody in is hidden.
+/// Whether people may see the values of an attribute, whichever options follow its name (`;binary`).
+fn may_be_seen(name: &str) -> bool {
+    let name = name.split_once(';').map_or(name, |(name, _)| name);
+    SET_BY_OPERATIONS.iter().chain(DESCRIPTIVE).any(|seen| seen.eq_ignore_ascii_case(name))
+}
+
+/// A value of a person or group that would be another; none where it stays. What might let somebody in is hidden.
 pub(super) fn field(name: &str, before: Option<&str>, after: Option<&str>) -> Option<PlannedField> {
-    let lower = name.to_ascii_lowercase();
-    let is_hidden = TELLING.iter().any(|part| lower.contains(part));
+    let is_hidden = !may_be_seen(name);
     let shown = |value: Option<&str>| {
         value.filter(|value| !value.is_empty()).map(|value| if is_hidden { HIDDEN } else { value }.to_owned())
     };
@@ -93,12 +140,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stays_is_no_change_and_what_lets_in_is_not_shown() {
+    fn what_stays_is_no_change_and_only_what_is_harmless_is_shown() {
         assert_eq!(field("mail", Some("a"), Some("a")), None);
         assert_eq!(field("mail", Some(""), None), None, "an empty value is none");
         let hidden = Some(HIDDEN.to_owned());
-        let changed = field("userPassword", Some("old"), Some("new")).unwrap();
-        assert_eq!((changed.before, changed.after), (hidden.clone(), hidden));
+        for name in ["userPassword", "pwdHistory", "ms-Mcs-AdmPwd", "msLAPS-Password", "ipaNTHash", "userPKCS12;binary"]
+        {
+            let changed = field(name, Some("old"), Some("new")).unwrap();
+            assert_eq!((changed.before, changed.after), (hidden.clone(), hidden.clone()), "{name}");
+        }
+        for name in ["Mail", "description", "POSTALCODE", "title;lang-en"] {
+            assert_eq!(field(name, None, Some("new")).unwrap().after.as_deref(), Some("new"), "{name}");
+        }
         assert_eq!(field("unicodePwd", Some("same"), Some("same")), None);
         assert_eq!(modification("ana", Vec::new()).effect, PlannedEffect::Nothing);
         assert_eq!(membership("vpn", "ana", None, true).effect, PlannedEffect::Changes);

@@ -9,8 +9,10 @@ use serde_json::Value;
 use super::{With, apply_request, cluster::Cluster, shown, workload::Workload};
 use crate::Failure;
 
-/// What stands for what a secret holds.
+/// What stands for what may be secret.
 const HIDDEN: &str = "‹hidden›";
+/// Where objects of any kind hold what others read from them.
+const HELD: [&str; 3] = ["data", "binaryData", "stringData"];
 /// What the cluster itself keeps of each object, and changes as it likes.
 const KEPT_BY_CLUSTER: [&str; 7] = [
     "/status",
@@ -67,7 +69,7 @@ async fn applied(cluster: &Cluster, with: &With) -> Result<CallPlan, Failure> {
                 words.push(format!("creates {what}"));
             }
             Ok((Some(before), after)) => {
-                let changed = differences(&before, &after, shown(manifest, "kind") == "Secret");
+                let changed = differences(&before, &after);
                 if changed.is_empty() {
                     continue;
                 }
@@ -75,7 +77,8 @@ async fn applied(cluster: &Cluster, with: &With) -> Result<CallPlan, Failure> {
                 let named = |field: PlannedField| PlannedField { name: format!("{what} {}", field.name), ..field };
                 fields.extend(changed.into_iter().map(named));
             }
-            Err(failure) if creates => words
+            // The namespace or the kind may be what comes before it.
+            Err(failure) if creates && failure.error.status == 404 => words
                 .push(format!("{what} cannot be tried before what comes before it is there ({})", failure.detail())),
             Err(failure) => return Err(failure),
         }
@@ -95,20 +98,27 @@ async fn tried(cluster: &Cluster, with: &With, manifest: &Value) -> Result<(Opti
 }
 
 /// What is another, by its place in the object.
-fn differences(before: &Value, after: &Value, is_secret: bool) -> Vec<PlannedField> {
+fn differences(before: &Value, after: &Value) -> Vec<PlannedField> {
     let (before, after) = (leaves(before), leaves(after));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let hides = |name: &str| is_secret && (name.starts_with("/data") || name.starts_with("/stringData"));
     names
         .into_iter()
         .filter(|name| before.get(*name) != after.get(*name))
         .map(|name| {
             let shown = |values: &BTreeMap<String, String>| {
-                values.get(name).map(|value| if hides(name) { HIDDEN.to_owned() } else { value.clone() })
+                values.get(name).map(|value| if may_be_secret(name) { HIDDEN.to_owned() } else { value.clone() })
             };
             PlannedField::new(name.clone(), shown(&before), shown(&after))
         })
         .collect()
+}
+
+/// Whether something secret may stand at a place: what an object holds for others, and the variables of containers.
+fn may_be_secret(pointer: &str) -> bool {
+    let parts: Vec<&str> = pointer.split('/').skip(1).collect();
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_variable = |three: &[&str]| matches!(three, ["env", number, "value"] if is_number(number));
+    parts.first().is_some_and(|first| HELD.contains(first)) || parts.windows(3).any(is_variable)
 }
 
 /// The values without parts, by the JSON pointers to them.
@@ -145,13 +155,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_cluster_keeps_is_no_difference_and_what_secrets_hold_is_hidden() {
+    fn what_the_cluster_keeps_is_no_difference_and_what_may_be_secret_is_hidden() {
         let before = json!({"metadata": {"resourceVersion": "1", "labels": {"a/b": "x"}}, "data": {"key": "b2xk"},
-            "status": {"ready": 1}});
-        let after = json!({"metadata": {"resourceVersion": "2", "labels": {"a/b": "y"}}, "data": {"key": "bmV3"}});
-        let fields = differences(&before, &after, true);
+            "status": {"ready": 1}, "spec": {"containers": [{"env": [{"name": "PIN", "value": "1"}]}], "value": "1"}});
+        let after = json!({"metadata": {"resourceVersion": "2", "labels": {"a/b": "y"}}, "data": {"key": "bmV3"},
+            "spec": {"containers": [{"env": [{"name": "CODE", "value": "2"}]}], "value": "2"}});
+        let fields = differences(&before, &after);
         let shown: Vec<_> = fields.iter().map(|field| (field.name.as_str(), field.after.as_deref())).collect();
-        assert_eq!(shown, [("/data/key", Some(HIDDEN)), ("/metadata/labels/a~1b", Some("y"))]);
-        assert!(differences(&after, &after, false).is_empty());
+        let expected = [
+            ("/data/key", Some(HIDDEN)),
+            ("/metadata/labels/a~1b", Some("y")),
+            ("/spec/containers/0/env/0/name", Some("CODE")),
+            ("/spec/containers/0/env/0/value", Some(HIDDEN)),
+            ("/spec/value", Some("2")),
+        ];
+        assert_eq!(shown, expected);
+        assert!(differences(&after, &after).is_empty());
     }
 }

@@ -36,6 +36,8 @@ use xml::{enclosed, escaped, value, written};
 
 /// Where NETCONF listens.
 const PORT: u16 = 830;
+/// The status, as of HTTP, when another session holds what is to be changed: nothing was done, and later it may be free.
+const LOCKED: u16 = 423;
 
 #[derive(Deserialize)]
 struct Settings {
@@ -245,7 +247,7 @@ impl Device {
         let host = self.host();
         if self.config(Source::Candidate, None).await? != self.config(Source::Running, None).await? {
             return Err(Failure::retryable(RunError::communication(
-                409,
+                LOCKED,
                 format!(
                     "the candidate of {host} holds changes that somebody has not committed, and {what} would; have them \
                      discarded there, and try again"

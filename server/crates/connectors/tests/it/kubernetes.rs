@@ -248,7 +248,38 @@ async fn a_plan_says_what_would_change_and_changes_nothing() {
     assert!(effect == PlannedEffect::Fails && words.contains("take them over with force"), "{words}");
     assert_eq!(done(bed.call("get", web).await)["object"]["spec"]["replicas"], 2);
 
+    // After what comes to be, only what may be missing without it cannot be tried.
+    let first = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "first"}});
+    let unknown = json!({"apiVersion": "example.test/v1", "kind": "Thing", "metadata": {"name": "a"}});
+    let (effect, words, _) = plan("apply", json!({"manifests": [first, unknown]})).await;
+    assert!(effect == PlannedEffect::Changes && words.contains("Thing a cannot be tried before"), "{words}");
+    let (effect, words, _) = plan("apply", json!({"manifests": [first, deployment(3)]})).await;
+    assert!(effect == PlannedEffect::Fails && words.contains("take them over with force"), "{words}");
+
     let wrong = json!({"server": bed.address, "token": "nobody", "namespace": "shop"});
     bed.bench.connect("it", "kubernetes", wrong).await;
     assert_eq!(plan("scale", scale(5)).await.0, PlannedEffect::Unasked);
+}
+
+#[tokio::test]
+async fn a_plan_shows_neither_variables_nor_what_objects_hold() {
+    let bed = bed().await;
+    let manifests = |value: &str| {
+        let mut web = deployment(2);
+        web["spec"]["template"]["spec"] =
+            json!({"containers": [{"name": "web", "env": [{"name": "PIN", "value": value}]}]});
+        let held = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held"},
+            "data": {"a": value}, "binaryData": {"b": value}
+        });
+        json!({"manifests": [web, held]})
+    };
+    done(bed.call("apply", manifests("before")).await);
+    let (_, _, fields) = planned(bed.bench.plan("kubernetes", with("apply", manifests("after"))).await);
+    let expected = [
+        "Deployment web /spec/template/spec/containers/0/env/0/value: ‹hidden› → ‹hidden›",
+        "ConfigMap held /binaryData/b: ‹hidden› → ‹hidden›",
+        "ConfigMap held /data/a: ‹hidden› → ‹hidden›",
+    ];
+    assert_eq!(fields, expected);
 }

@@ -550,11 +550,16 @@ async fn a_plan_says_what_would_change_and_changes_nothing() {
     let (effect, words, _) = plan("createUser", person).await;
     assert!(effect == PlannedEffect::Fails && words.contains("there is already a person"), "{words}");
     let change = json!({"login": login, "email": "j@example.test", "familyName": "Doe", "attributes": {
-        "telephoneNumber": ["1", "2"], "userPassword": "canary-password"}});
+        "telephoneNumber": ["1", "2"], "userPassword": "canary-password", "pwdHistory": "canary-history",
+        "ms-Mcs-AdmPwd": "canary-laps"}});
     let (_, _, fields) = plan("modifyUser", change).await;
     assert!(fields.contains(&"mail: jane@example.test → j@example.test".to_owned()), "{fields:?}");
     assert!(fields.contains(&"telephoneNumber: - → 1; 2".to_owned()), "{fields:?}");
-    assert!(!fields.concat().contains("canary") && fields.len() == 3, "{fields:?}");
+    for name in ["userPassword", "pwdHistory", "ms-Mcs-AdmPwd"] {
+        let is_hidden = |field: &String| field.starts_with(&format!("{name}: ")) && field.ends_with(" → ‹hidden›");
+        assert!(fields.iter().any(is_hidden), "{name}: {fields:?}");
+    }
+    assert!(!fields.concat().contains("canary") && fields.len() == 5, "{fields:?}");
     assert_eq!(plan("modifyUser", json!({"login": login, "familyName": "Doe"})).await.0, PlannedEffect::Nothing);
     assert_eq!(plan("disableUser", json!({"login": login})).await.2, ["active: true → false"]);
     let member = json!({"group": group, "login": login});

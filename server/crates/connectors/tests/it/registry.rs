@@ -59,3 +59,13 @@ async fn a_secret_sealed_elsewhere_is_refused_and_not_guessed() {
         permanent(bench.call("http", "k", json!({"method": "get", "endpoint": "connection://pager/x"})).await);
     assert!(words.contains("enter it again"), "{words}");
 }
+
+#[tokio::test]
+async fn what_is_planned_is_known_without_asking() {
+    let bench = Bench::new().await;
+    let can_plan = |function: &str, with| bench.registry.can_plan(function, &with);
+    assert!(can_plan("directory", json!({"operation": "disableUser", "login": "ana"})));
+    assert!(!can_plan("directory", json!({"operation": "lookup", "login": "ana"})), "it only reads");
+    assert!(!can_plan("smtp", json!({"to": "a@b.test", "subject": "s", "text": "t"})), "no mail says what it changes");
+    assert!(!can_plan("nothing", json!({})));
+}

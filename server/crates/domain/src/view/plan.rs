@@ -32,7 +32,7 @@ pub enum PlannedEffect {
     Nothing,
     /// It would fail.
     Fails,
-    /// The other system could not be asked.
+    /// The other system was not asked, or could not be.
     Unasked,
 }
 
@@ -79,7 +79,7 @@ impl CallPlan {
         Self::new(PlannedEffect::Fails, words)
     }
 
-    /// The other system could not be asked.
+    /// The other system was not asked, or could not be.
     #[must_use]
     pub fn unasked(words: impl Into<String>) -> Self {
         Self::new(PlannedEffect::Unasked, words)
@@ -130,6 +130,8 @@ pub struct ForesightView {
     /// Whether the run would then wait for something that nobody can foresee: an event, or another decision that is not
     /// given.
     pub waits: bool,
+    /// Whether more may come of which nobody can say anything, since it depends on what is answered until then.
+    pub open_end: bool,
 }
 
 /// A call that is to come.

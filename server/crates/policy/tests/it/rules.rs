@@ -63,6 +63,17 @@ fn a_substitute_decides_and_sees_the_run_but_for_an_own_request_or_change() {
 }
 
 #[test]
+fn no_role_foresees_what_an_own_request_leads_to() {
+    let policies = Policies::builtin().unwrap();
+    for principal in every_combination_of_roles() {
+        let may = |of: &Resource| policies.decide(&principal, Operation::ApprovalForesee, of).allowed;
+        assert!(!may(&approval("here", ME, &[OTHER])), "{principal:?}");
+        let operates = principal.grants.iter().any(|(role, _)| *role == Role::Operator);
+        assert_eq!(may(&approval("here", OTHER, &[OTHER])), operates, "{principal:?}");
+    }
+}
+
+#[test]
 fn nobody_names_a_substitute_for_somebody_else() {
     let policies = Policies::builtin().unwrap();
     for principal in every_combination_of_roles() {

@@ -1,14 +1,13 @@
 //! What a run will do next if it is approved, for those who decide about it.
 
+use connectors::Foresight;
 use domain::{
     ApprovalId, ApprovalState, Operation, Problem,
     view::{Certainty, ForeseenCall, ForesightView},
 };
-use serde_json::json;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use policy::Resource;
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeSet, iter::once, sync::Arc};
 use workflow::{
     CallRequest, Definition, RunState,
     foresight::{self, Following, Known, Prospect},
@@ -17,8 +16,9 @@ use workflow::{
 use super::{already_decided, load, target};
 use crate::{
     Caller, Service,
-    foresight::{Asked, MOST, may_be_asked},
-    problems::{OrProblem as _, internal},
+    foresight::{MOST, may_be_asked},
+    gate::Target,
+    problems::OrProblem as _,
 };
 
 /// The most calls that are listed.
@@ -27,8 +27,8 @@ const LISTED: usize = 100;
 impl Service {
     /// The calls that a run would make if this approval were given, with what other systems say of those that are certain: at
     /// most 20 are asked about, and for 10 seconds in all. What is only looked up before the first change is looked up, since
-    /// it says how the run goes on; what it gives is not shown. That somebody asked is entered in the audit log, with the
-    /// connections that were used.
+    /// it says how the run goes on; what it gives is not shown. That somebody asks is entered in the audit log with the
+    /// connections, before they are used.
     pub async fn foresee_approval(&self, caller: &Caller, id: ApprovalId) -> Result<ForesightView, Problem> {
         let mut gate = self.look(caller, Operation::ApprovalForesee).await?;
         let loaded = load(gate.unit.as_mut(), id, gate.now).await?;
@@ -48,16 +48,18 @@ impl Service {
         drop(gate);
         let titles = definition.titles();
         let questions = self.ask_others(&run.workflow.namespace, run.id);
-        let mut looked = Vec::new();
+        let mut entries = Entries { service: self, caller, resource, target, named: BTreeSet::new(), is_begun: false };
+        let mut looked = 0;
         let mut known = Known::new();
         // What is looked up on the way says how it goes on.
         let mut prospect = self.foreseen(&definition, &state, &known).await?;
-        while looked.len() < MOST
+        while looked < MOST
             && let Some(next) = self.to_look_up(&prospect.calls, &known)
         {
             let Following { reference, function, occurrence, .. } = next;
             let with = next.with.clone().unwrap_or_default();
-            looked.push((function.clone(), with.clone()));
+            entries.before(self.connections_of(once((function.as_str(), &with))), &[]).await?;
+            looked += 1;
             let Some(output) = questions.look(function, reference, with.clone()).await else { break };
             known.insert((reference.clone(), *occurrence), (with, output));
             prospect = self.foreseen(&definition, &state, &known).await?;
@@ -72,28 +74,15 @@ impl Service {
             }
         }
         let connectors = &self.parts.connectors;
-        let (mut asked, mut changing) = (Vec::new(), BTreeSet::new());
+        let mut chosen = self.choose();
         for (number, call) in calls.iter().enumerate() {
-            let reads = call.with.as_ref().is_some_and(|with| !connectors.can_plan(&call.function, with));
-            if reads {
-                continue;
-            }
-            let after_change = !changing.insert(call.function.clone());
-            if let Some(with) = call.with.clone().filter(|_| asked.len() < MOST) {
-                let (function, reference) = (call.function.clone(), call.reference.clone());
-                asked.push(Asked { number, function, reference, with, after_change });
+            if !connectors.only_reads(&call.function, call.with.as_ref()) {
+                chosen.add(number, &call.function, &call.reference, call.with.as_ref());
             }
         }
-        let used = asked.iter().map(|asked| (&asked.function, &asked.with));
-        let used = used.chain(looked.iter().map(|(function, with)| (function, with)));
-        let used = self.connections_of(used.map(|(function, with)| (function.as_str(), with)));
-        let detail = json!({"looked": looked.len(), "asked": asked.len(), "connections": used});
-        // Before anybody is told anything.
-        let mut gate = self.look(caller, Operation::ApprovalForesee).await?;
-        gate.authorize_or_hide(&resource, &target).await?;
-        gate.note_reading(&target, detail).await?;
-        drop(gate);
-        let mut plans: BTreeMap<_, _> = questions.about(asked).await.into_iter().collect();
+        let counts = [("looked", looked), ("asked", chosen.count())];
+        entries.before(self.connections_of(chosen.calls()), &counts).await?;
+        let mut plans = questions.about(chosen).await;
         let calls = calls.into_iter().enumerate().map(|(number, call)| ForeseenCall {
             reads: self.parts.connectors.only_reads(&call.function, call.with.as_ref()),
             title: titles.get(&call.reference).cloned().unwrap_or(call.name),
@@ -110,7 +99,13 @@ impl Service {
             },
             plan: plans.remove(&number),
         });
-        Ok(ForesightView { approval: id, calls: calls.collect(), more, waits: prospect.waits })
+        Ok(ForesightView {
+            approval: id,
+            calls: calls.collect(),
+            more,
+            waits: prospect.waits,
+            open_end: prospect.open_end,
+        })
     }
 
     async fn foreseen(
@@ -122,12 +117,10 @@ impl Service {
         let functions: Vec<_> = self.parts.connectors.functions().cloned().collect();
         let (definition, state, known) = (Arc::clone(definition), state.clone(), known.clone());
         let following = move || {
-            let foresight = connectors::Foresight::over(&functions)
-                .map_err(|cause| internal("calls cannot be foreseen", &cause))?;
-            let mut answer = |request: &CallRequest, variety| foresight.following(request, variety);
-            Ok(foresight::foresee(&definition, &state, &known, &mut answer))
+            let mut answer = |request: &CallRequest, variety| Foresight::following(&functions, request, variety);
+            foresight::foresee(&definition, &state, &known, &mut answer)
         };
-        self.in_turn("it takes too long to be followed; try again later", following).await?
+        self.in_turn("it takes too long to be followed; try again later", following).await
     }
 
     /// The first call that is certain, and has not been looked up. Only of those before the first that may change something,
@@ -140,5 +133,35 @@ impl Service {
             let with = call.with.as_ref();
             with.is_some_and(|with| connectors.can_look(&call.function, with) && may_be_asked(with))
         })
+    }
+}
+
+/// What the audit log is told of somebody who asks what follows.
+struct Entries<'s> {
+    service: &'s Service,
+    caller: &'s Caller,
+    resource: Resource,
+    target: Target,
+    /// The connections that entries name.
+    named: BTreeSet<String>,
+    is_begun: bool,
+}
+
+impl Entries<'_> {
+    /// Before these connections are used: enters those that no entry names yet, with these counts. Only for those who may still
+    /// ask. There is an entry even if no connection is used.
+    async fn before(&mut self, connections: BTreeSet<String>, counts: &[(&str, usize)]) -> Result<(), Problem> {
+        let new: Vec<String> = connections.difference(&self.named).cloned().collect();
+        if self.is_begun && new.is_empty() {
+            return Ok(());
+        }
+        let counts = counts.iter().map(|(what, count)| ((*what).to_owned(), Value::from(*count)));
+        let detail: Map<String, Value> = counts.chain([("connections".to_owned(), json!(new))]).collect();
+        let mut gate = self.service.look(self.caller, Operation::ApprovalForesee).await?;
+        gate.authorize_or_hide(&self.resource, &self.target).await?;
+        gate.note_reading(&self.target, Value::Object(detail)).await?;
+        self.named.extend(connections);
+        self.is_begun = true;
+        Ok(())
     }
 }

@@ -1,9 +1,6 @@
 //! Trying definitions out: nothing is done, and nothing is kept.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use connectors::Foresight;
 use domain::{
@@ -25,7 +22,7 @@ use workflow::{
 use super::{diagnostics, editing::tasks, invalid, target};
 use crate::{
     Caller, Service,
-    foresight::{Asked, MOST, may_be_asked},
+    foresight::may_be_asked,
     gate::Target,
     people::field,
     problems::{internal, not_found},
@@ -235,27 +232,22 @@ impl Service {
         let namespace: Name = definition.document().namespace.parse().map_err(|_| not_found())?;
         let tried = self.try_out_cases(definition, input, true).await?;
         let connectors = &self.parts.connectors;
-        let mut asked = Vec::new();
+        let mut chosen = self.choose();
         for tried in &tried {
-            let mut changing = BTreeSet::new();
+            chosen.begin_run();
             for (number, call) in tried.rehearsal.calls.iter().enumerate() {
-                if !connectors.can_plan(&call.function, &call.with) {
-                    continue;
-                }
-                let after_change = !changing.insert(&call.function);
-                if tried.certain.contains(&number) && asked.len() < MOST {
-                    let (function, reference) = (call.function.clone(), call.reference.clone());
-                    let (number, with) = (tried.first + number, call.with.clone());
-                    asked.push(Asked { number, function, reference, with, after_change });
+                if !connectors.only_reads(&call.function, Some(&call.with)) {
+                    let with = tried.certain.contains(&number).then_some(&call.with);
+                    chosen.add(tried.first + number, &call.function, &call.reference, with);
                 }
             }
         }
-        let used = self.connections_of(asked.iter().map(|asked| (asked.function.as_str(), &asked.with)));
+        let used = self.connections_of(chosen.calls());
         let mut gate = self.look(caller, Operation::DefinitionForesee).await?;
-        gate.note_reading(target, json!({"asked": asked.len(), "connections": used})).await?;
+        gate.note_reading(target, json!({"asked": chosen.count(), "connections": used})).await?;
         drop(gate);
         let questions = self.ask_others(&namespace, RunId::new(&*self.parts.ids));
-        let mut plans = questions.about(asked).await.into_iter().collect();
+        let mut plans = questions.about(chosen).await;
         Ok(tried.into_iter().map(|tried| tried.view(&titles, &mut plans)).collect())
     }
 
@@ -280,7 +272,7 @@ impl Service {
                 let rehearsal = rehearse(&definition, case, &mut |request| foresight.of(request));
                 let others = [Variety::Other, Variety::Bare].map(|variety| {
                     let mut foresee = |request: &workflow::CallRequest| {
-                        let (words, output) = foresight.following(request, variety);
+                        let (words, output) = Foresight::following(&functions, request, variety);
                         Foreseen { words, answer: Ok(output) }
                     };
                     compare.then(|| rehearse(&definition, case, &mut foresee))
@@ -317,7 +309,7 @@ impl Tried {
     }
 }
 
-/// The calls that are the same in the other rehearsals, and hold nothing that is secret.
+/// The calls that are the same in the other rehearsals, as far as these are founded, and hold nothing that is secret.
 fn certain(rehearsal: &Rehearsal, others: &[Rehearsal]) -> Vec<usize> {
     let numbered = |rehearsal: &Rehearsal| {
         let mut times: BTreeMap<String, usize> = BTreeMap::new();
@@ -326,7 +318,7 @@ fn certain(rehearsal: &Rehearsal, others: &[Rehearsal]) -> Vec<usize> {
             *times += 1;
             (call.reference.clone(), *times)
         };
-        rehearsal.calls.iter().map(number).collect::<Vec<_>>()
+        rehearsal.calls.iter().take(rehearsal.founded).map(number).collect::<Vec<_>>()
     };
     let others: Vec<BTreeMap<(String, usize), &Value>> = others
         .iter()

@@ -2,16 +2,16 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use domain::{
     DecisionKind, ErrorCode, Role, Scope,
-    view::{Certainty, ForesightView, PlannedEffect},
+    view::{ApprovalDetail, CallPlan, Certainty, ForesightView, PlannedEffect},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use service::{NewConnection, Subject};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     authoring::refused,
@@ -20,6 +20,56 @@ use crate::{
 
 fn said(view: &ForesightView) -> Vec<(String, Certainty)> {
     view.calls.iter().map(|call| (call.title.clone(), call.certainty)).collect()
+}
+
+/// A connection that this namespace may use.
+async fn connect(office: &Office, name: &str, kind: &str, settings: Value, namespace: &str) {
+    let admin = office.caller("admin").await;
+    let new = NewConnection {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        settings,
+        namespaces: vec![namespace.to_owned()],
+        owner: Some(Subject::User(admin.user)),
+    };
+    office.service.put_connection(&admin, None, new).await.unwrap();
+}
+
+/// What a dry run of these tasks of a workflow is told of each, in their order.
+async fn planned(office: &Office, tasks: &str) -> Vec<Option<CallPlan>> {
+    let author = office.caller("author").await;
+    let text = format!("document: {{dsl: 1.0.3, namespace: identity, name: tried, version: 1.0.0}}\ndo:\n{tasks}");
+    let tried = office.service.foresee_definition(&author, &text, Some(json!({}))).await.unwrap();
+    tried[0].steps.iter().map(|step| step.calls[0].plan.clone()).collect()
+}
+
+fn effects(plans: &[Option<CallPlan>]) -> Vec<Option<PlannedEffect>> {
+    plans.iter().map(|plan| plan.as_ref().map(|plan| plan.effect)).collect()
+}
+
+/// A run that looks staff up over one connection, and then disables them over another, if the manager approves.
+async fn leaving(office: &Office, look_up: &str, disable: &str) -> ApprovalDetail {
+    let text = format!(
+        "
+document: {{dsl: 1.0.3, namespace: identity, name: leave, version: 1.0.0}}
+do:
+  - decide: {{call: approval, with: {{approvers: {{user: manager}}}}}}
+  - who: {{call: directory, with: {{connection: {look_up}, operation: lookup, login: staff}}}}
+  - known: {{switch: [{{there: {{when: '${{ .found }}', then: out}}}}, {{gone: {{then: end}}}}]}}
+  - out: {{call: directory, with: {{connection: {disable}, operation: disableUser, login: staff}}}}
+"
+    );
+    office.service.load_shipped([("leave.yaml", text.as_str())]).await.unwrap();
+    let staff = office.caller("staff").await;
+    let run = office.service.launch(&staff, &"identity/leave".parse().unwrap(), None, json!({})).await.unwrap();
+    office.approval_of(run.id).await
+}
+
+/// The connections of each entry after this place that says that somebody asked what follows.
+async fn connections_entered(office: &Office, after: i64) -> Vec<Value> {
+    let entries = office.audit_after(after).await;
+    let entries = entries.iter().filter(|entry| entry.action == "approval.foresee");
+    entries.map(|entry| shown(entry)["detail"]["connections"].clone()).collect()
 }
 
 #[tokio::test]
@@ -78,7 +128,13 @@ async fn only_who_decides_or_operates_sees_it_and_only_while_it_is_open() {
     }
     let elsewhere = office.hire("elsewhere", &[Role::Operator], Scope::Namespace("network".parse().unwrap())).await;
     assert_eq!(refused(service.foresee_approval(&elsewhere, id).await), ErrorCode::NotFound);
-    service.foresee_approval(&office.caller("operator").await, id).await.unwrap();
+    let operator = office.caller("operator").await;
+    service.foresee_approval(&operator, id).await.unwrap();
+    // An operator who has requested a run is a requester of it like any other.
+    let run = service.launch(&operator, &Office::onboarding(), None, Office::newcomer()).await.unwrap();
+    let own = office.approval_of(run.id).await.summary.id;
+    assert_eq!(refused(service.foresee_approval(&operator, own).await), ErrorCode::Forbidden);
+    assert!(!service.approval(&operator, own).await.unwrap().can_foresee);
     let manager = office.caller("manager").await;
     service.decide(&manager, id, DecisionKind::Reject, "no", &approval.summary.digest).await.unwrap();
     assert_eq!(refused(service.foresee_approval(&manager, id).await), ErrorCode::AlreadyDecided);
@@ -98,16 +154,9 @@ async fn nothing_is_asked_where_the_namespace_may_not_reach_it_or_a_secret_is_ne
 
     let office = Office::open().await;
     let (service, author) = (&office.service, office.caller("author").await);
-    let admin = office.caller("admin").await;
-    let new = NewConnection {
-        name: "elsewhere".to_owned(),
-        kind: "scim".to_owned(),
-        settings: json!({"baseUrl": format!("http://{address}"), "token": "t"}),
-        namespaces: vec!["fenced".to_owned()],
-        owner: Some(Subject::User(admin.user)),
-    };
+    let settings = json!({"baseUrl": format!("http://{address}"), "token": "t"});
     // Saving it tries it out, for the server itself.
-    service.put_connection(&admin, None, new).await.unwrap();
+    connect(&office, "elsewhere", "scim", settings, "fenced").await;
     let tried_out = asked.load(Ordering::SeqCst);
     let text = "
 document: {dsl: 1.0.3, namespace: fenced, name: leave, version: 1.0.0}
@@ -132,4 +181,96 @@ do:
     assert!(tried[0].steps.iter().all(|step| step.calls.iter().all(|call| call.plan.is_none())));
     let staff = office.caller("staff").await;
     assert_eq!(refused(service.foresee_definition(&staff, text, Some(json!({}))).await), ErrorCode::Forbidden);
+}
+
+#[tokio::test]
+async fn what_calls_before_may_change_is_not_said_of_a_call() {
+    let office = Office::open().await;
+    let membership = |operation: &str| {
+        let with = format!("{{connection: directory, operation: {operation}, group: finance, login: staff}}");
+        format!("  - {operation}: {{call: directory, with: {with}}}\n")
+    };
+    let plans = planned(&office, &membership("removeMember")).await;
+    assert_eq!(effects(&plans), [Some(PlannedEffect::Nothing)]);
+    let plans = planned(&office, &(membership("addMember") + &membership("removeMember"))).await;
+    assert_eq!(effects(&plans), [Some(PlannedEffect::Changes), Some(PlannedEffect::Unasked)]);
+    let words = &plans[1].as_ref().unwrap().words;
+    assert_eq!(words, "cannot be said before the calls before it are made: now staff is no member of finance");
+
+    // Another function may have made what is missing, but not what is there already.
+    let mail = "  - tell: {call: smtp, with: {connection: mail, to: a@example.test, subject: s, text: t}}\n";
+    let enable = |login: &str| {
+        let with = format!("{{connection: directory, operation: enableUser, login: {login}}}");
+        format!("  - enable: {{call: directory, with: {with}}}\n")
+    };
+    assert_eq!(effects(&planned(&office, &enable("nobody")).await), [Some(PlannedEffect::Fails)]);
+    let plans = planned(&office, &(mail.to_owned() + &enable("nobody"))).await;
+    assert_eq!(effects(&plans), [None, Some(PlannedEffect::Unasked)]);
+    assert!(plans[1].as_ref().unwrap().words.contains("now it would fail: "), "{plans:?}");
+    let plans = planned(&office, &(mail.to_owned() + &enable("staff"))).await;
+    assert_eq!(effects(&plans), [None, Some(PlannedEffect::Nothing)]);
+}
+
+#[tokio::test]
+async fn of_calls_beyond_the_most_it_is_said_that_nobody_was_asked() {
+    let office = Office::open().await;
+    let two = |number: usize| {
+        format!(
+            "  - tell{number}: {{call: smtp, with: {{connection: mail, to: a@example.test, subject: s, text: t}}}}
+  - out{number}: {{call: directory, with: {{connection: directory, operation: disableUser, login: staff}}}}
+"
+        )
+    };
+    let plans = planned(&office, &(0..22).map(two).collect::<Vec<_>>().concat()).await;
+    assert_eq!(plans.len(), 44);
+    let (mails, changes): (Vec<_>, Vec<_>) =
+        plans.into_iter().enumerate().partition(|(place, _)| place.is_multiple_of(2));
+    assert!(mails.iter().all(|(_, plan)| plan.is_none()), "nobody says anything of mails, and they count for nothing");
+    let changes: Vec<CallPlan> = changes.into_iter().filter_map(|(_, plan)| plan).collect();
+    assert_eq!(changes.len(), 22);
+    assert!(changes[..20].iter().all(|plan| plan.effect == PlannedEffect::Changes), "{changes:?}");
+    let left_out = CallPlan::unasked("was not asked: at most 20 calls are asked about");
+    assert_eq!(changes[20..], [left_out.clone(), left_out]);
+}
+
+#[tokio::test]
+async fn connections_that_look_ups_lead_to_have_an_entry_of_their_own() {
+    let office = Office::open().await;
+    connect(&office, "second", "builtin", json!({}), "identity").await;
+    let approval = leaving(&office, "directory", "second").await;
+    let manager = office.caller("manager").await;
+    let before = office.audit_end().await;
+    let view = office.service.foresee_approval(&manager, approval.summary.id).await.unwrap();
+    assert_eq!(view.calls[1].plan.as_ref().map(|plan| plan.effect), Some(PlannedEffect::Changes), "{view:#?}");
+    assert_eq!(connections_entered(&office, before).await, [json!(["directory"]), json!(["second"])]);
+}
+
+#[tokio::test]
+async fn whoever_goes_away_while_others_are_asked_has_been_entered() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let is_silent = Arc::new(AtomicBool::new(false));
+    let (reached, mut arrivals) = mpsc::unbounded_channel();
+    let silent = Arc::clone(&is_silent);
+    tokio::spawn(async move {
+        // Hangs up at first, so that nobody waits while the connection is tried out.
+        while let Ok((stream, _)) = listener.accept().await {
+            if silent.load(Ordering::SeqCst) {
+                reached.send(stream).ok();
+            }
+        }
+    });
+    let office = Office::open().await;
+    let settings = json!({"baseUrl": format!("http://{address}"), "token": "t"});
+    connect(&office, "silent", "scim", settings, "identity").await;
+    let approval = leaving(&office, "silent", "directory").await;
+    is_silent.store(true, Ordering::SeqCst);
+
+    let manager = office.caller("manager").await;
+    let before = office.audit_end().await;
+    let service = Arc::clone(&office.service);
+    let asking = tokio::spawn(async move { service.foresee_approval(&manager, approval.summary.id).await });
+    let _unanswered = office.wait(async || arrivals.try_recv().ok()).await;
+    asking.abort();
+    assert_eq!(connections_entered(&office, before).await, [json!(["silent"])]);
 }

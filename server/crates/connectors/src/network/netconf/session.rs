@@ -7,6 +7,7 @@ use russh::{ChannelStream, client::Msg};
 use workflow::{RunError, StandardError};
 
 use super::{
+    LOCKED,
     framing::{Broken, Wire},
     xml::{BASE, elements, parse, text_of},
 };
@@ -229,7 +230,7 @@ impl Refusal {
         if self.is(&["lock-denied", "in-use", "resource-denied"]) {
             let remedy = "somebody else changes it, or has left changes in the candidate; try again later, or have them \
                           discarded there";
-            return Failure::retryable(RunError::communication(409, format!("{words}. {remedy}")));
+            return Failure::retryable(RunError::communication(LOCKED, format!("{words}. {remedy}")));
         }
         if self.is(&["access-denied"]) {
             let remedy = "give the connection's account the right on the device";
@@ -299,7 +300,7 @@ mod tests {
                      <error-message>held by 4</error-message></rpc-error>";
         let Err(Fault::Refused(refusal)) = judged(&reply(error), "3") else { panic!() };
         let failure = refusal.failure("r1", "the lock");
-        assert_eq!(failure.kind, crate::FailureKind::Retryable);
+        assert_eq!((failure.kind, failure.error.status), (crate::FailureKind::Retryable, 423));
         assert!(failure.detail().contains("held by 4") && failure.detail().contains("try again"), "{failure}");
     }
 

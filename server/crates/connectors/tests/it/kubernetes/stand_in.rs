@@ -127,7 +127,12 @@ impl Objects {
     fn read(&self, path: &str, query: &BTreeMap<String, String>) -> Response {
         let kind = |name: &str, kind: &str| json!({"name": name, "kind": kind, "namespaced": true});
         let kinds = match path {
-            "/api/v1" => vec![kind("pods/log", "Pod"), kind("pods", "Pod"), kind("secrets", "Secret")],
+            "/api/v1" => vec![
+                kind("pods/log", "Pod"),
+                kind("pods", "Pod"),
+                kind("secrets", "Secret"),
+                kind("configmaps", "ConfigMap"),
+            ],
             "/apis/apps/v1" => vec![kind("deployments", "Deployment"), kind("deployments/scale", "Scale")],
             _ => Vec::new(),
         };

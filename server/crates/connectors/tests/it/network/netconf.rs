@@ -3,11 +3,12 @@
 use std::{os::unix::fs::PermissionsExt as _, process::Stdio, time::Duration};
 
 use connectors::{Outcome, Probe, Repetition};
+use domain::view::PlannedEffect;
 use serde_json::{Value, json};
 use workflow::StandardError;
 
 use super::{Lab, changed, lab, with};
-use crate::support::{closed_port, done, eventually, failed_step, permanent, retryable, unknown};
+use crate::support::{Bench, closed_port, done, eventually, failed_step, permanent, planned, retryable, unknown};
 
 /// An interface with a description.
 fn interface(name: &str, description: &str) -> Value {
@@ -92,6 +93,20 @@ async fn a_change_on_trial_is_confirmed_taken_back_or_given_up_by_the_device() {
     let back = done(lab.call("netconf", "rollback", backup).await);
     assert_eq!(back, json!({"rolledBack": true, "by": "backup"}));
     assert_eq!(lab.running().await["digest"], before["digest"]);
+}
+
+#[tokio::test]
+async fn who_asks_what_a_change_would_change_takes_nobody_the_candidate() {
+    let bench = Bench::new().await;
+    let unreachable =
+        json!({"host": "127.0.0.1", "port": closed_port().await, "user": "u", "hostKeys": ["SHA256:nobody"]});
+    bench.connect("netconf", "netconf", unreachable).await;
+    for (host, place) in [(json!({}), "netconf"), (json!({"host": "r1"}), "r1")] {
+        let change = with("netconf", "change", and(interface("a", "b"), host));
+        let (effect, words, _) = planned(bench.plan("network", change).await);
+        // Had somebody gone there, it would say that nobody listens.
+        assert!(effect == PlannedEffect::Unasked && words.starts_with(&format!("{place} is not asked: ")), "{words}");
+    }
 }
 
 #[tokio::test]
