@@ -208,6 +208,19 @@ pub(crate) fn waiting(
 
 /// The address of a service whose certificate nobody trusts.
 pub(crate) async fn encrypted() -> String {
+    let (acceptor, _) = certified();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            acceptor.accept(stream).await.ok();
+        }
+    });
+    address
+}
+
+/// By what a service of this machine encrypts, and the CA that vouches for it.
+pub(crate) fn certified() -> (TlsAcceptor, String) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let certificate = CertificateDer::from(made.cert.der().to_vec());
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -217,13 +230,5 @@ pub(crate) async fn encrypted() -> String {
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("https://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            acceptor.accept(stream).await.ok();
-        }
-    });
-    address
+    (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
 }
