@@ -368,6 +368,10 @@ async fn an_answer_that_is_too_large_says_what_to_do() {
         assert_eq!(status, 413, "{}: {words}", db.kind);
         assert!(words.contains("lower `maxRows`"), "{words}");
     }
+    // One value that is longer than is ever taken in.
+    let Some(db) = postgresql("long").await else { return };
+    let (status, words) = permanent(db.query("SELECT repeat('x', 100000000) AS text", json!([])).await);
+    assert!(status == 413 && words.contains("select fewer columns"), "{words}");
 }
 
 #[tokio::test]
