@@ -433,9 +433,18 @@ async fn a_command_whose_end_is_not_known_is_a_persons_to_decide() {
     let exec = json!({"name": "web", "command": ["migrate"]});
     let words = unknown(bench.call("container", "k", with("exec", exec.clone())).await);
     assert!(words.contains("look there"), "{words}");
-    let mut reads = with("exec", exec);
+    let mut reads = with("exec", exec.clone());
     reads["onlyReads"] = json!(true);
     assert!(matches!(bench.call("container", "k", reads).await, Outcome::Lost(_)));
+    // It has ended, and the engine does not say how.
+    let whole = "\u{1}\0\0\0\0\0\0\u{2}ok";
+    let engine = Router::new()
+        .route("/containers/web/exec", any(|| async { Json(json!({"Id": "e"})) }))
+        .route("/exec/e/start", any(move || async move { whole }))
+        .route("/exec/e/json", any(|| async { axum::http::StatusCode::BAD_GATEWAY }));
+    bench.connect("it", "docker", settings(&serve(engine).await)).await;
+    let words = unknown(bench.call("container", "k", with("exec", exec)).await);
+    assert!(words.contains("look there"), "{words}");
     // What was never told to start has done nothing.
     let nothing = Router::new().route("/containers/web/exec", any(std::future::pending::<()>));
     bench.connect("it", "docker", settings(&serve(nothing).await)).await;
