@@ -151,7 +151,7 @@ async fn a_wrong_key_is_told_from_a_missing_right() {
 }
 
 /// A server that reads a message and then sends this, or nothing more.
-async fn answering(answer: Option<&'static [u8]>) -> u16 {
+pub(crate) async fn answering(answer: Option<&'static [u8]>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
