@@ -65,7 +65,7 @@ async fn collect(
     };
     question(MessageRequest::FileContainingSymbol(service.to_owned()))?;
     let codec = ProstCodec::<ServerReflectionRequest, ServerReflectionResponse>::default();
-    let limit = client.context.time_left();
+    let limit = client.context.limit();
     let mut answers = client::begin(client.wire, path, codec, questions, metadata, limit).await?;
     let standard = GoogleFileResolver::new();
     let mut files: BTreeMap<String, FileDescriptorProto> = BTreeMap::new();

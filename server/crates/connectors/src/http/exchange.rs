@@ -441,7 +441,12 @@ fn refusal(response: &Response) -> Failure {
     let excerpt: String = text.chars().filter(|c| !c.is_control()).take(EXCERPT).collect();
     let said = if excerpt.is_empty() { String::new() } else { format!(": {excerpt}") };
     let shown = without_query(&response.url);
-    let detail = format!("{} {shown} answered with status {}{said}", response.method, response.status);
+    let remedy = match response.status {
+        401 => "; enter other credentials",
+        403 => "; have it permitted there",
+        _ => "",
+    };
+    let detail = format!("{} {shown} answered with status {}{said}{remedy}", response.method, response.status);
     refused(response.status, detail)
 }
 

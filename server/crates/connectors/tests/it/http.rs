@@ -121,6 +121,7 @@ async fn a_refusal_has_the_status_and_says_whether_to_try_again() {
         let error = outcome.error().unwrap();
         assert_eq!(error.status, code);
         assert!(error.to_string().contains("because"), "{error}");
+        assert_eq!(error.to_string().contains("enter other credentials"), code == 401, "{error}");
         let later = matches!(code, 408 | 429 | 500 | 503);
         assert_eq!(matches!(outcome, Outcome::Retryable(_)), later, "{code}");
         assert!(error.is(StandardError::Communication), "{error}");
