@@ -205,6 +205,7 @@ impl CallContext {
     /// Waits for the way into another system within the limit: until then, nothing was asked of it.
     #[cfg(any(
         feature = "asyncapi",
+        feature = "directory",
         feature = "grpc",
         feature = "messaging",
         feature = "smtp",

@@ -493,6 +493,25 @@ mod faults {
     }
 
     #[tokio::test]
+    async fn who_does_not_let_us_in_has_been_asked_for_nothing() {
+        let silent = greeting(b"", false).await;
+        let settings = json!({
+            "url": format!("ldaps://127.0.0.1:{silent}"), "flavour": "openldap", "baseDn": "dc=example", "bindDn": "cn=x",
+            "bindPassword": "x"
+        });
+        // One says nothing at all, and the other nothing to the sign-in.
+        let mute = Odd { name: "127.0.0.1", entry: false, answers: 0, then: Then::Silence(Arc::default()) };
+        for settings in [settings, mute.settings().await] {
+            let bench = Bench::new().await;
+            bench.connect("it", "ldap", settings).await;
+            let mut context = bench.context("key");
+            context.deadline = Some(context.clock.now() + std::time::Duration::from_millis(500));
+            let words = retryable(bench.call_in("directory", with("createUser"), &context).await);
+            assert!(words.contains("nothing was sent"), "{words}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_certificate_must_be_trusted_and_for_the_name() {
         let odd = |name| Odd { name, entry: false, answers: 1, then: Then::HangUp };
         let mut settings = odd("127.0.0.1").settings().await;
