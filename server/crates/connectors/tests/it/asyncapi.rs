@@ -623,18 +623,37 @@ async fn an_answer_to_a_message_that_cannot_be_used_leaves_it_open() {
     }
 }
 
-/// A service whose one message over a socket is larger than is taken in.
-async fn loud() -> String {
+/// A service that says this over each socket, as it is, and never closes one.
+async fn saying(bytes: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
+        let mut open = Vec::new();
         while let Ok((stream, _)) = listener.accept().await {
             if let Ok(mut frames) = tokio_tungstenite::accept_async(stream).await {
-                frames.send(Message::binary(vec![0_u8; 6 << 20])).await.ok();
+                frames.get_mut().write_all(&bytes).await.ok();
+                open.push(frames);
             }
         }
     });
     address
+}
+
+#[tokio::test]
+async fn a_socket_that_says_nonsense_or_nothing_leaves_a_message_open() {
+    let message = || call("say", json!({"message": {"payload": {"room": "r"}}}));
+    // All bits are set that mean nothing.
+    let [nonsense, _] = at(&saying(vec![0xff; 8]).await, false);
+    let garbled = bench(&nonsense).await;
+    unknown(garbled.call("asyncapi", "k", message()).await);
+    let (work, _taken) = subscribe(&garbled, "k", 1, subscribing("lines"));
+    assert!(matches!(ended(work).await, Outcome::Retryable(_)));
+    let [silence, _] = at(&saying(Vec::new()).await, false);
+    let silent = bench(&silence).await;
+    let mut context = silent.context("k");
+    context.deadline = Some(WallClock.now() + Duration::from_secs(1));
+    let outcome = tokio::time::timeout(PATIENCE, silent.call_in("asyncapi", message(), &context)).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Unknown(error) if error.is(StandardError::Timeout)), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -644,8 +663,8 @@ async fn a_message_without_end_ends_the_subscription() {
         let parts = stream::repeat(Ok::<_, Infallible>(Bytes::from_static(PIECE)));
         ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(parts))
     };
-    let [socket, _] = at(&loud().await, false);
-    // It takes the client, and announces a message of six mebibytes.
+    // Both announce a message of six mebibytes, one of bytes in a frame of its own, the other after it has taken the client.
+    let [socket, _] = at(&saying(b"\x82\x7f\0\0\0\0\0\x60\0\0".to_vec()).await, false);
     let [_, broker] = at(&feigned(b"\x20\x03\x00\x00\x00\x30\x80\x80\x80\x03").await, false);
     for (document, operation) in [
         (web(&serve(Router::new().route("/api/lines", get(endless))).await), "lines"),
