@@ -489,6 +489,14 @@ mod faults {
                 "createUser" => assert!(unknown(outcome).contains("stopped")),
                 _ => assert!(matches!(outcome, Outcome::Lost(_)), "{operation}: {outcome:?}"),
             }
+            // The same at the deadline.
+            let mut context = bench.context("key");
+            context.deadline = Some(context.clock.now() + std::time::Duration::from_secs(1));
+            let outcome = bench.call_in("directory", with(operation), &context).await;
+            match operation {
+                "createUser" => assert!(unknown(outcome).contains("longer than it may")),
+                _ => assert!(matches!(outcome, Outcome::Lost(_)), "{operation}: {outcome:?}"),
+            }
         }
     }
 
