@@ -278,7 +278,7 @@ impl Steps {
         let route = match policy.route(host, port).await {
             Ok(route) => route,
             Err(error) => {
-                self.push_failure(error.step(), &error.to_string());
+                self.push_failure(error.step(), &error.with_remedy());
                 return None;
             }
         };
@@ -296,7 +296,7 @@ impl Steps {
                 Some(stream)
             }
             Err(error) => {
-                self.push_failure(error.step(), &error.to_string());
+                self.push_failure(error.step(), &error.with_remedy());
                 None
             }
         }

@@ -202,14 +202,29 @@ impl CallContext {
 
     /// A limit for what has to end before the caller gives up, so that it is known how it ended: a little less than
     /// [`CallContext::time_left`].
-    #[cfg(any(feature = "container", feature = "kubernetes", feature = "messaging", feature = "sql", feature = "ssh"))]
+    #[cfg(any(
+        feature = "dns",
+        feature = "http",
+        feature = "messaging",
+        feature = "smtp",
+        feature = "sql",
+        feature = "ssh"
+    ))]
     pub(crate) fn limit(&self) -> Duration {
         let left = self.time_left();
         left.saturating_sub((left / 10).min(Duration::from_secs(1))).max(Duration::from_millis(1))
     }
 
     /// Waits for the way into another system within the limit: until then, nothing was asked of it.
-    #[cfg(any(feature = "messaging", feature = "sql", feature = "ssh"))]
+    #[cfg(any(
+        feature = "asyncapi",
+        feature = "directory",
+        feature = "grpc",
+        feature = "messaging",
+        feature = "smtp",
+        feature = "sql",
+        feature = "ssh"
+    ))]
     pub(crate) async fn entering<T>(
         &self,
         name: &str,

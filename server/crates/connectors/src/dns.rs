@@ -96,7 +96,7 @@ impl DnsConnector {
 
     async fn call(&self, request: &Request, context: &CallContext) -> Result<Value, Failure> {
         let (settings, change) = parts(request)?;
-        let limit = if context.deadline.is_some() { context.time_left() } else { ANSWER_LIMIT };
+        let limit = if context.deadline.is_some() { context.limit() } else { ANSWER_LIMIT };
         if let Deed::Lookup = change.deed {
             let found = self.lookup(&settings.asked(&context.egress, limit), &settings, &change).await?;
             let records: Vec<Value> =

@@ -345,6 +345,18 @@ impl DialError {
             Self::Refused(_) | Self::Connect { .. } | Self::Proxy { .. } => "connect",
         }
     }
+
+    /// The error with what to do about it.
+    pub(crate) fn with_remedy(&self) -> String {
+        let remedy = match self {
+            // The rule is the remedy, and a proxy that says no has said why.
+            Self::Refused(_) | Self::Proxy { refused: true, .. } => return self.to_string(),
+            Self::Name { .. } => "compare the name, and see whether it can be resolved from here",
+            Self::Connect { .. } => "compare host and port, and see whether it runs and lets this server through",
+            Self::Proxy { .. } => "see whether the proxy runs",
+        };
+        format!("{self}; {remedy}")
+    }
 }
 
 impl From<DialError> for crate::Failure {
@@ -352,7 +364,7 @@ impl From<DialError> for crate::Failure {
         match error {
             DialError::Refused(refused) => refused.into(),
             DialError::Proxy { refused: true, .. } => Self::configuration(error.to_string()),
-            other => Self::unreachable(other.to_string()),
+            other => Self::unreachable(other.with_remedy()),
         }
     }
 }

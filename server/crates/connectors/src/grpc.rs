@@ -67,7 +67,7 @@ impl GrpcConnector {
         let messages = message::read(&method, &with.arguments)?;
         let credentials = with.service.authentication.map(Credentials::try_from).transpose()?;
         let target = Target { host: with.service.host, port: with.service.port };
-        let wire = Wire::open(&target, &context.egress, credentials.as_ref()).await?;
+        let wire = open(&target, credentials.as_ref(), context).await?;
         let client = client::Client { http: &self.http, wire: &wire, credentials: credentials.as_ref(), context };
         client.call(&method, messages, request.idempotent).await
     }
@@ -85,10 +85,16 @@ impl GrpcConnector {
                 policy.map_err(|_| Failure::configuration("the authentication cannot be read"))?.try_into()
             })
             .transpose()?;
-        let wire = Wire::open(&target?, &context.egress, credentials.as_ref()).await?;
+        let wire = open(&target?, credentials.as_ref(), context).await?;
         let client = client::Client { http: &self.http, wire: &wire, credentials: credentials.as_ref(), context };
         reflection::ask(&client, &with.service.name).await
     }
+}
+
+/// A connection within the time that the task has.
+async fn open(target: &Target, credentials: Option<&Credentials>, context: &CallContext) -> Result<Wire, Failure> {
+    let opening = Wire::open(target, &context.egress, credentials);
+    context.entering(&format!("the gRPC service {}", target.host), opening).await
 }
 
 fn method(pool: &DescriptorPool, service: &str, name: &str) -> Result<MethodDescriptor, Failure> {

@@ -340,7 +340,7 @@ impl Connector for HttpConnector {
         };
         match exchange::first_answer(&clients, &settings).await {
             Ok(status @ (401 | 403)) => {
-                steps.fail("sign-in", &format!("the service refused the credentials ({status})"))
+                steps.fail("sign-in", &format!("the service refused the credentials ({status}); enter others"))
             }
             Ok(status) => {
                 steps.pass("sign-in", &format!("the service answered with status {status}"));

@@ -28,8 +28,10 @@
 //!    call by [`CallContext::egress`] (what the run's namespace may reach), in [`Connector::check`] by the policy that the
 //!    connector was made with (what the server may).
 //!    A service that is asked by HTTP is asked by `http::plain`, which tells a lost answer from a refusal.
-//! 4. Choose outcomes by what is certain: before anything was sent `Retryable`, after it `Unknown` unless repeating is
-//!    harmless, a clear no of the other system `Permanent`.
+//! 4. Choose outcomes by what is certain: before anything was sent `Retryable` (`CallContext::entering` waits for the way in),
+//!    after it `Unknown` unless repeating is harmless, a clear no of the other system `Permanent`. An answer that came and
+//!    cannot be used is no clear no. End a little before the caller does (`CallContext::limit`), and read nothing without a
+//!    bound. Each failure says what to do about it.
 //! 5. Secrets never stand in an error, a log line or an output. An output that has to carry one carries it sealed
 //!    (`Vault::seal_value`).
 //! 6. Where the other system can be asked what a call would change, [`Connector::plan`]. It only reads, whatever becomes of

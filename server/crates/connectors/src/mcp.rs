@@ -100,10 +100,10 @@ impl McpConnector {
         let mut with =
             With::deserialize(&request.with).map_err(|_| Failure::configuration("the arguments cannot be read"))?;
         let limit = match &with.timeout {
-            None => context.time_left(),
+            None => context.limit(),
             Some(timeout) => duration::from_value(timeout)
                 .ok_or_else(|| Failure::configuration("the timeout is not a duration"))?
-                .min(context.time_left()),
+                .min(context.limit()),
         };
         if with.method == TOOL_CALL {
             mark(&mut with.parameters, &context.key);
@@ -115,15 +115,17 @@ impl McpConnector {
             (true, true) => Failure::lost(error),
             (true, false) => Failure::unknown(error),
         };
+        // It was answered as done, with what is no result.
+        let unusable = |error: RunError| if repeatable { Failure::permanent(error) } else { Failure::unknown(error) };
         let exchange = async {
             let session = self.open(&with, request, context).await?;
             asked.store(true, Ordering::Relaxed);
-            let answer = session.ask(&with.method, &with.parameters, &lost).await;
+            let answer = session.ask(&with.method, &with.parameters, &lost, &unusable).await;
             session.close().await;
             answer
         };
         let answer = tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
-            let detail = format!("{}: no answer within {}", with.method, in_words(limit));
+            let detail = format!("{}: no answer within {}; give the task more time", with.method, in_words(limit));
             Err(lost(RunError::new(StandardError::Timeout, detail)))
         })?;
         context.info(format!("{}: answered by {}", with.method, http::target(&with.transport.http.endpoint)));

@@ -229,17 +229,21 @@ impl Registry {
             let detail = format!("this server has no function “{}”", request.function);
             return Outcome::Permanent(RunError::new(StandardError::Configuration, detail));
         };
-        let stopped = |error: RunError| match self.repetition(request) {
-            Repetition::Safe => Outcome::Lost(error),
-            Repetition::Probe | Repetition::Once => Outcome::Unknown(error),
+        let stopped = |kind, words: &str| match self.repetition(request) {
+            Repetition::Safe => Outcome::Lost(RunError::new(kind, words)),
+            Repetition::Probe | Repetition::Once => {
+                Outcome::Unknown(RunError::new(kind, format!("{words}; look there whether it was done")))
+            }
         };
         tokio::select! {
+            // A connector that is late by itself knows more about it.
+            biased;
             outcome = function.connector.execute(request, context) => outcome,
             () = context.cancelled.cancelled() => {
-                stopped(RunError::new(StandardError::Runtime, "the call was stopped while it was under way"))
+                stopped(StandardError::Runtime, "the call was stopped while it was under way")
             }
             () = tokio::time::sleep(context.time_left()), if context.is_limited() => {
-                stopped(RunError::new(StandardError::Timeout, "the call took longer than it may"))
+                stopped(StandardError::Timeout, "the call took longer than it may; give the task more time")
             }
         }
     }

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{CallContext, Failure, http::Http};
+use crate::{CallContext, Failure, FailureKind, http::Http};
 
 /// The scheme of resources that are files.
 const FILE_SCHEME: &str = "file://";
@@ -39,7 +39,7 @@ impl Resources {
         let endpoint = resource.get("endpoint").ok_or_else(|| Failure::configuration("a resource has no endpoint"))?;
         match address(endpoint).and_then(|uri| uri.strip_prefix(FILE_SCHEME)) {
             Some(path) => self.read(Path::new(path)).await,
-            None => self.http.content(endpoint, context).await,
+            None => self.http.content(endpoint, context).await.map_err(nothing_sent),
         }
     }
 
@@ -62,6 +62,14 @@ impl Resources {
             return Err(Failure::configuration(format!("{} is larger than 5 MiB", path.display())));
         }
         tokio::fs::read(&path).await.map_err(unreadable)
+    }
+}
+
+/// Of the call that needs the text, nothing has been sent when that cannot be had.
+fn nothing_sent(failure: Failure) -> Failure {
+    match failure.kind {
+        FailureKind::Lost | FailureKind::Unknown => Failure { kind: FailureKind::Retryable, ..failure },
+        FailureKind::Retryable | FailureKind::Permanent => failure,
     }
 }
 

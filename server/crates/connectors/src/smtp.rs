@@ -5,6 +5,7 @@
 //! servers. A connection lost after the text was sent leaves it unknown whether the server took it; a mail that arrives
 //! twice harms less than one that never does, so the connector calls repetition safe.
 
+mod bounded;
 mod delivery;
 mod folder;
 mod letter;
@@ -82,7 +83,7 @@ impl SmtpConnector {
         }
         let settings = connection.settings::<ServerSettings>()?;
         let letter = Letter::write(&request.with, &settings.from, &context.key, at)?;
-        let output = delivery::deliver(&context.egress, &settings, &letter).await?;
+        let output = delivery::deliver(&settings, &letter, context).await?;
         context.info(format!("mail {} accepted by {}", letter.message_id, settings.host));
         Ok(output)
     }

@@ -13,6 +13,7 @@ mod marker;
 mod mysql;
 mod postgresql;
 mod postgresql_values;
+mod postgresql_wire;
 mod schema;
 mod session;
 mod settings;

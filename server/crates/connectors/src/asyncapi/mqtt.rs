@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::{SinkExt as _, StreamExt as _};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use rumqttc::v5::mqttbytes::{
-    QoS,
+    Error as MqttError, QoS,
     v5::{
         Codec, Connect, ConnectProperties, ConnectReturnCode, Disconnect, DisconnectReasonCode, Filter, Login, Packet,
         PingReq, PubAck, PubAckReason, Publish, PublishProperties, RetainForwardRule, Subscribe, SubscribeReasonCode,
@@ -176,15 +176,24 @@ impl Broker<'_> {
                     return Err(broken(format!("it hung up: {:?}", said.reason_code)));
                 }
                 Some(Ok(_)) => {}
+                // It would come again.
+                Some(Err(MqttError::PayloadSizeLimitExceeded { .. })) => {
+                    let words = format!("a message is larger than {} MiB; have smaller ones sent", PACKET_LIMIT >> 20);
+                    return Err(Failure::refused(502, words));
+                }
                 Some(Err(error)) => return Err(broken(error.to_string())),
                 None => return Err(broken("it hung up".to_owned())),
             }
         }
     }
 
-    /// A connection that the broker has taken. Nothing has been sent over it when this fails. For a subscription `resumable`
-    /// says whether the broker keeps what comes while nobody is connected.
+    /// A connection that the broker has taken within the time of the task. Nothing has been sent over it when this fails. For a
+    /// subscription `resumable` says whether the broker keeps what comes while nobody is connected.
     async fn connect(&self, resumable: Option<bool>) -> Result<Packets, Failure> {
+        self.context.entering("the broker", self.enter(resumable)).await
+    }
+
+    async fn enter(&self, resumable: Option<bool>) -> Result<Packets, Failure> {
         let server = &self.operation.server;
         let (scheme, default_port) = if self.encrypted { ("mqtts", 8883) } else { ("mqtt", 1883) };
         let url = Url::parse(&format!("{scheme}://{server}")).ok();
@@ -300,14 +309,16 @@ fn login(authorization: &str) -> Option<Login> {
 
 fn refused_connection(code: ConnectReturnCode) -> Result<(), Failure> {
     use ConnectReturnCode as Code;
-    let refused = |kind| Failure::permanent(RunError::new(kind, format!("the broker refused the client: {code:?}")));
+    let refused = |kind, remedy: &str| {
+        Failure::permanent(RunError::new(kind, format!("the broker refused the client: {code:?}; {remedy}")))
+    };
     match code {
         Code::Success => Ok(()),
         // Some say of wrong credentials that the client is not authorized.
         Code::BadUserNamePassword | Code::BadAuthenticationMethod | Code::NotAuthorized => {
-            Err(refused(StandardError::Authentication))
+            Err(refused(StandardError::Authentication, "enter a user name and a password that it lets in"))
         }
-        Code::Banned => Err(refused(StandardError::Authorization)),
+        Code::Banned => Err(refused(StandardError::Authorization, "have it permitted there")),
         Code::RefusedProtocolVersion | Code::UnsupportedProtocolVersion => {
             Err(Failure::configuration("the broker does not speak MQTT 5"))
         }
@@ -325,7 +336,10 @@ fn refused_message(reason: PubAckReason) -> Result<(), Failure> {
     let detail = format!("the broker refused the message: {reason:?}");
     match reason {
         PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Ok(()),
-        PubAckReason::NotAuthorized => Err(Failure::permanent(RunError::new(StandardError::Authorization, detail))),
+        PubAckReason::NotAuthorized => {
+            let detail = format!("{detail}; permit the account to write to the topic there");
+            Err(Failure::permanent(RunError::new(StandardError::Authorization, detail)))
+        }
         PubAckReason::QuotaExceeded => Err(Failure::retryable(RunError::communication(429, detail))),
         _ => Err(Failure::refused(502, detail)),
     }
@@ -336,6 +350,7 @@ fn refused_subscription(code: SubscribeReasonCode) -> Result<(), Failure> {
     match code {
         SubscribeReasonCode::Success(_) => Ok(()),
         SubscribeReasonCode::NotAuthorized => {
+            let detail = format!("{detail}; permit the account to read the topic there");
             Err(Failure::permanent(RunError::new(StandardError::Authorization, detail)))
         }
         SubscribeReasonCode::QuotaExceeded => Err(Failure::retryable(RunError::communication(429, detail))),

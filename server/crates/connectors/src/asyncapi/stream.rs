@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         }
         let held = self.open.len() + self.event.data.as_ref().map_or(0, String::len);
         if held > MESSAGE_LIMIT {
-            return Err(Failure::refused(502, "a message is larger than 1 MiB"));
+            return Err(Failure::refused(502, "a message is larger than 1 MiB; have smaller ones sent"));
         }
         Ok(pieces)
     }

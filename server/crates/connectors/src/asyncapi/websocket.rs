@@ -102,6 +102,10 @@ impl WebSocket<'_> {
                 Some(Ok(frame @ (Message::Text(_) | Message::Binary(_)))) => frame.into_data().to_vec(),
                 Some(Ok(Message::Close(_))) => return Ok(Value::Null),
                 Some(Ok(_)) => continue,
+                Some(Err(tungstenite::Error::Capacity(_))) => {
+                    let words = format!("a message is larger than {} MiB; have smaller ones sent", MESSAGE_LIMIT >> 20);
+                    return Err(Failure::refused(502, words));
+                }
                 Some(Err(error)) => return Err(broken(error.to_string())),
                 None => return Err(broken("it hung up".to_owned())),
             };
@@ -112,8 +116,12 @@ impl WebSocket<'_> {
         }
     }
 
-    /// A connection that the service has taken. No message has been sent over it when this fails.
+    /// A connection that the service has taken within the time of the task. No message has been sent over it when this fails.
     async fn connect(&self, message: Option<&Value>) -> Result<Frames, Failure> {
+        self.context.entering("the service", self.enter(message)).await
+    }
+
+    async fn enter(&self, message: Option<&Value>) -> Result<Frames, Failure> {
         let (scheme, default_port) = if self.encrypted { ("wss", 443) } else { ("ws", 80) };
         let address = self.operation.address(message, None, |value| urlencoding::encode(value).into_owned())?;
         let base = self.operation.server.trim_end_matches('/');

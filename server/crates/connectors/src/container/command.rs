@@ -150,7 +150,12 @@ pub(super) async fn run(
         .await?;
     engine.accepted(&what, &answer)?;
     end(lines);
-    let ended = ended(engine, id, &what).await?;
+    // It was started, whatever can be said of its end.
+    let ended = ended(engine, id, &what).await.map_err(|failure| {
+        let words =
+            format!("how the command in {name} has ended cannot be found out: {}; look there", failure.detail());
+        engine.terms().after_sending(RunError::communication(503, words))
+    })?;
     match ended.get("ExitCode").and_then(Value::as_i64) {
         Some(code) if ended.get("Running") != Some(&Value::Bool(true)) && frames.is_whole() => {
             Ok(Ended { code, written })

@@ -7,9 +7,12 @@ use workflow::RunError;
 use super::engine::{Engine, is_of_an_engine};
 use crate::{
     Failure,
-    http::plain::{Answered, Plain, excerpt},
+    http::plain::{Plain, excerpt},
     sigv4::set_query,
 };
+
+/// No line about fetching an image is longer.
+const LINE: usize = 64 << 10;
 
 /// When an image is fetched.
 #[derive(Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
@@ -52,22 +55,58 @@ pub(super) async fn fetch(engine: &Engine, image: &str) -> Result<String, Failur
     if let Some(login) = engine.settings.registry_login(image) {
         plain = plain.header("x-registry-auth", &login)?;
     }
-    let answer = engine.http.ask(plain, &engine.terms()).await?;
+    let mut progress = Progress::default();
+    let answer = engine.http.ask_at_length(plain, &engine.terms(), |data| progress.push(data)).await?;
     if matches!(answer.status, 404 | 500) && is_of_an_engine(&answer) {
         return Err(not_fetched(&engine, image, &String::from_utf8_lossy(&answer.content)));
     }
     engine.accepted(&what, &answer)?;
-    if let Some(error) = last_error(&engine, &answer, &what)? {
-        return Err(not_fetched(&engine, image, &error));
+    progress.end();
+    if progress.is_broken {
+        return Err(engine.garbled(&what));
+    }
+    if let Some(error) = &progress.error {
+        return Err(not_fetched(&engine, image, error));
     }
     find(&engine, image).await?.ok_or_else(|| engine.garbled(&what))
 }
 
-/// What the engine says of fetching is one document a line; one that could not be done has said so by then.
-fn last_error(engine: &Engine, answer: &Answered, what: &str) -> Result<Option<String>, Failure> {
-    let documents: Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(&answer.content).into_iter().collect();
-    let documents = documents.map_err(|_| engine.garbled(what))?;
-    Ok(documents.iter().rev().find_map(|document| Some(document.get("error")?.as_str()?.to_owned())))
+/// What the engine says of fetching, for as long as that takes: one document a line, and one that could not be done has said so
+/// at the end.
+#[derive(Default)]
+struct Progress {
+    line: Vec<u8>,
+    error: Option<String>,
+    /// Whether it says something else.
+    is_broken: bool,
+}
+
+impl Progress {
+    fn push(&mut self, data: &[u8]) {
+        for piece in data.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                self.end();
+            } else if self.line.len() > LINE {
+                self.is_broken = true;
+                self.line.clear();
+            }
+        }
+    }
+
+    /// The line is over.
+    fn end(&mut self) {
+        for document in serde_json::Deserializer::from_slice(&self.line).into_iter::<Value>() {
+            match document {
+                Ok(document) => {
+                    let error = document.get("error").and_then(Value::as_str).map(str::to_owned);
+                    self.error = error.or_else(|| self.error.take());
+                }
+                Err(_) => self.is_broken = true,
+            }
+        }
+        self.line.clear();
+    }
 }
 
 fn not_fetched(engine: &Engine, image: &str, said: &str) -> Failure {
@@ -163,6 +202,23 @@ fn is_of(name: &str, repository: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_error_of_fetching_counts_however_it_comes_in() {
+        let said = b"{\"status\":\"a\"}\r\n{\"error\":\"one\"}{\"error\":\"two\"}\n{\"status\":\"b\"}";
+        for size in 1..said.len() {
+            let mut progress = Progress::default();
+            said.chunks(size).for_each(|chunk| progress.push(chunk));
+            progress.end();
+            assert_eq!((progress.error.as_deref(), progress.is_broken), (Some("two"), false), "{size}");
+        }
+        let mut page = Progress::default();
+        page.push(b"<html>\n<body>");
+        assert!(page.is_broken);
+        let mut endless = Progress::default();
+        (0..17).for_each(|_| endless.push(&[b' '; 4096]));
+        assert!(endless.is_broken && endless.line.len() <= LINE);
+    }
 
     #[test]
     fn names_are_taken_apart() {

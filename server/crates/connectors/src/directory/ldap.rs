@@ -37,11 +37,17 @@ impl Caller<'_> {
         connection: &ResolvedConnection,
         operation: Operation,
     ) -> Result<Value, Failure> {
-        let settings = Settings::read(connection)?;
-        let mut session = Session::open(&self.context.egress, settings).await?;
+        let mut session = self.open(connection).await?;
         let result = self.run(&mut session, operation).await;
         session.close().await;
         result
+    }
+
+    /// A session within the time of the task. Nothing was asked for when this fails.
+    async fn open(&self, connection: &ResolvedConnection) -> Result<Session, Failure> {
+        let settings = Settings::read(connection)?;
+        let name = format!("the directory {}", settings.host);
+        self.context.entering(&name, Session::open(&self.context.egress, settings)).await
     }
 
     /// What a creating call made, if it did: the entry that carries the context's key.
@@ -50,7 +56,7 @@ impl Caller<'_> {
         connection: &ResolvedConnection,
         operation: &Operation,
     ) -> Result<Option<Value>, Failure> {
-        let mut session = Session::open(&self.context.egress, Settings::read(connection)?).await?;
+        let mut session = self.open(connection).await?;
         let found = match operation {
             Operation::CreateUser(person) => session.created_user(&person.login, &self.context.key).await,
             Operation::CreateGroup { group, .. } => session.created_group(group, &self.context.key).await,
@@ -66,7 +72,7 @@ impl Caller<'_> {
         connection: &ResolvedConnection,
         operation: &Operation,
     ) -> Result<Option<CallPlan>, Failure> {
-        let mut session = Session::open(&self.context.egress, Settings::read(connection)?).await?;
+        let mut session = self.open(connection).await?;
         let planned = session.plan(operation).await;
         session.close().await;
         planned

@@ -1,9 +1,13 @@
 //! Messages to a DNS server and its answers, over TCP: what is asked here is small and must arrive.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use hickory_proto::op::{Message, ResponseCode};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
 use workflow::{RunError, StandardError};
 
 use crate::{
@@ -22,28 +26,40 @@ pub(crate) struct Server<'a> {
 impl Server<'_> {
     /// The answer to a message; `after_sending` makes the failure of one that may have arrived.
     pub(crate) async fn ask(&self, message: &[u8], after_sending: fn(RunError) -> Failure) -> Result<Vec<u8>, Failure> {
-        let late = || {
-            let words = format!("no answer of the DNS server {} within {} seconds", self.host, self.limit.as_secs());
-            after_sending(RunError::new(StandardError::Timeout, words))
-        };
-        tokio::time::timeout(self.limit, self.exchange(message, after_sending)).await.unwrap_or_else(|_| Err(late()))
-    }
-
-    async fn exchange(&self, message: &[u8], after_sending: fn(RunError) -> Failure) -> Result<Vec<u8>, Failure> {
+        let (host, seconds) = (self.host, self.limit.as_secs());
+        let until = Instant::now() + self.limit;
         let length = u16::try_from(message.len())
             .map_err(|_| Failure::configuration("these are more records than fit into one message; change fewer"))?;
-        let mut stream = self.policy.connect(self.host, self.port).await.map_err(unreachable)?;
-        let lost = |error: std::io::Error| {
-            let words = format!("the connection to the DNS server {} broke: {error}", self.host);
-            after_sending(RunError::communication(503, words))
-        };
+        let stream = timeout_at(until, self.policy.connect(host, self.port)).await.map_err(|_| {
+            let words = format!("no connection to the DNS server {host} within {seconds} seconds; nothing was sent");
+            Failure::retryable(RunError::new(StandardError::Timeout, words))
+        })?;
+        let stream = stream.map_err(unreachable)?;
         let framed = [&length.to_be_bytes(), message].concat();
-        stream.write_all(&framed).await.map_err(lost)?;
-        let length = stream.read_u16().await.map_err(lost)?;
-        let mut answer = vec![0; usize::from(length)];
-        stream.read_exact(&mut answer).await.map_err(lost)?;
-        Ok(answer)
+        match timeout_at(until, exchange(stream, &framed)).await {
+            Ok(answered) => answered.map_err(|error| {
+                let words =
+                    format!("the connection to the DNS server {host} broke: {error}; see whether it runs there");
+                after_sending(RunError::communication(503, words))
+            }),
+            Err(_) => {
+                let words = format!(
+                    "no answer of the DNS server {host} within {seconds} seconds; see whether it answers by TCP, or give \
+                     the task more time"
+                );
+                Err(after_sending(RunError::new(StandardError::Timeout, words)))
+            }
+        }
     }
+}
+
+/// Both begin with their length.
+async fn exchange(mut stream: TcpStream, message: &[u8]) -> io::Result<Vec<u8>> {
+    stream.write_all(message).await?;
+    let length = stream.read_u16().await?;
+    let mut answer = vec![0; usize::from(length)];
+    stream.read_exact(&mut answer).await?;
+    Ok(answer)
 }
 
 /// An answer as a message, if it is one and to this question.

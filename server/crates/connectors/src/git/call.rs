@@ -114,7 +114,7 @@ impl GitConnector {
         let with =
             With::deserialize(&request.with).map_err(|_| Failure::configuration("the arguments cannot be read"))?;
         let reach = Reach { egress: Some(&context.egress), ..self.reach(&settings) };
-        let limit = if context.deadline.is_some() { context.time_left() } else { LIMIT };
+        let limit = if context.deadline.is_some() { context.limit() } else { LIMIT };
         let read = tokio::time::timeout(limit, read(&settings, &with, &reach)).await;
         let (tip, found) = read.unwrap_or(Err(GitError::TooSlow)).map_err(|error| {
             let error = error.without(settings.credentials().as_ref());

@@ -1,6 +1,6 @@
 //! One call over an open connection: messages there, messages back, and what a status means.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use futures::{Stream, stream};
 use hyper::http::uri::PathAndQuery;
@@ -16,7 +16,7 @@ use workflow::{RunError, StandardError};
 
 use super::{message, wire::Wire};
 use crate::{
-    CallContext, Failure,
+    CallContext, Failure, FailureKind,
     http::{Http, authentication::Credentials, outgoing::header_value},
 };
 
@@ -24,6 +24,22 @@ use crate::{
 pub(super) const MESSAGE_LIMIT: usize = 5 * 1024 * 1024;
 /// The name by which services recognise a repeated request.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// How the words begin about an answer that does not fit its description.
+const MISFIT: &str = "the answer does not fit its description";
+/// How the library's words begin about an answer that ends without a status.
+const CUT_OFF: &str = "protocol error: missing grpc-status";
+/// How the words begin about answers that cannot be used, and what to do then. The first are the library's.
+const UNUSABLE: [(&str, &str); 3] = [
+    ("Error, decoded message length too large", TOO_LARGE),
+    ("protocol error: ", "see whether host and port are those of a gRPC service"),
+    (MISFIT, "compare the .proto text with the service's own"),
+];
+const TOO_LARGE: &str = "ask for less at once";
+
+/// A status that no service has given: what came cannot be used. With what to do then.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unusable(&'static str);
 
 /// Who calls, and over what.
 pub(super) struct Client<'a> {
@@ -45,14 +61,17 @@ impl Client<'_> {
         let repeatable = idempotent || is_idempotent(method);
         let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
         let path = PathAndQuery::try_from(path).map_err(|error| Failure::configuration(error.to_string()))?;
-        let limit = self.context.time_left();
+        let limit = self.context.limit();
         let lost = |error: RunError| if repeatable { Failure::lost(error) } else { Failure::unknown(error) };
         let attempts = self.authenticated(|metadata| {
             let codec = MessageCodec(method.output());
             exchange(self.wire, &path, codec, stream::iter(messages.clone()), metadata, limit)
         });
         let Ok(answers) = tokio::time::timeout(limit, attempts).await else {
-            let detail = format!("{name}: no complete answer within {} seconds", limit.as_secs());
+            let detail = format!(
+                "{name}: no complete answer within {} seconds; look there whether it was done, or give the task more time",
+                limit.as_secs()
+            );
             return Err(lost(RunError::new(StandardError::Timeout, detail)));
         };
         let answers = answers?.map_err(|status| failure(name, &status, lost))?;
@@ -127,22 +146,48 @@ async fn exchange(
 ) -> Result<Vec<DynamicMessage>, Status> {
     let mut answers = begin(wire, path, codec, messages, metadata, limit).await?;
     let (mut received, mut size) = (Vec::new(), 0);
-    while let Some(answer) = answers.message().await? {
+    while let Some(answer) = answers.message().await.map_err(judged)? {
         size += answer.encoded_len();
         if size > MESSAGE_LIMIT {
-            return Err(Status::out_of_range(format!("the answers are larger than {} MiB", MESSAGE_LIMIT >> 20)));
+            let words = format!("the answers are larger than {} MiB", MESSAGE_LIMIT >> 20);
+            return Err(marked(Status::out_of_range(words), TOO_LARGE));
         }
         received.push(answer);
     }
     Ok(received)
 }
 
+/// A status that came with an answer, marked if it was made here of what cannot be used.
+pub(super) fn judged(status: Status) -> Status {
+    if status.source().is_some() || status.message().starts_with(CUT_OFF) {
+        return status;
+    }
+    match UNUSABLE.iter().find(|(words, _)| status.message().starts_with(*words)) {
+        Some((_, remedy)) => marked(status, remedy),
+        None => status,
+    }
+}
+
+fn marked(mut status: Status, remedy: &'static str) -> Status {
+    status.set_source(Arc::new(Unusable(remedy)));
+    status
+}
+
 /// What a status means; `lost` makes the failure of a call that may have happened.
 pub(super) fn failure(method: &str, status: &Status, lost: impl Fn(RunError) -> Failure) -> Failure {
     let said = status.message();
     if let Some(cause) = status.source() {
+        if let Some(Unusable(remedy)) = cause.downcast_ref() {
+            let failure = lost(RunError::communication(502, format!("{method}: {said}; {remedy}")));
+            // What may be asked again would be answered so again.
+            let may_have_happened = failure.kind == FailureKind::Unknown;
+            return if may_have_happened { failure } else { Failure::permanent(*failure.error) };
+        }
         // Nobody said so: the connection broke.
         return lost(RunError::communication(503, format!("{method}: the connection broke: {cause}")));
+    }
+    if said.starts_with(CUT_OFF) {
+        return lost(RunError::communication(503, format!("{method}: the answer broke off: {said}")));
     }
     let detail = format!("{method}: {}: {said}", status.code().description());
     let error = RunError::communication(http_status(status.code()), detail.clone());
@@ -210,8 +255,6 @@ impl Decoder for MessageDecoder {
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
         let message = DynamicMessage::decode(self.0.clone(), from);
-        message
-            .map(Some)
-            .map_err(|error| Status::data_loss(format!("the answer does not fit its description: {error}")))
+        message.map(Some).map_err(|error| Status::data_loss(format!("{MISFIT}: {error}")))
     }
 }

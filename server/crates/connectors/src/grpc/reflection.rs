@@ -26,14 +26,14 @@ const FILES: usize = 500;
 
 /// Asks the service at the other end for the description of a service.
 pub(super) async fn ask(client: &Client<'_>, service: &str) -> Result<DescriptorPool, Failure> {
-    let limit = client.context.time_left();
+    let limit = client.context.limit();
     let mut refused = Status::unimplemented("");
     for path in PATHS {
         let path = PathAndQuery::from_static(path);
         let asked = client.authenticated(|metadata| collect(client, &path, service, metadata));
-        let answer = tokio::time::timeout(limit, asked)
-            .await
-            .map_err(|_| Failure::unreachable(format!("no description within {} seconds", limit.as_secs())))?;
+        let answer = tokio::time::timeout(limit, asked).await.map_err(|_| {
+            Failure::unreachable(format!("no description within {} seconds; nothing was called", limit.as_secs()))
+        })?;
         match answer? {
             Ok(files) => {
                 let mut pool = DescriptorPool::new();
@@ -65,14 +65,18 @@ async fn collect(
     };
     question(MessageRequest::FileContainingSymbol(service.to_owned()))?;
     let codec = ProstCodec::<ServerReflectionRequest, ServerReflectionResponse>::default();
-    let limit = client.context.time_left();
+    let limit = client.context.limit();
     let mut answers = client::begin(client.wire, path, codec, questions, metadata, limit).await?;
     let standard = GoogleFileResolver::new();
     let mut files: BTreeMap<String, FileDescriptorProto> = BTreeMap::new();
     let mut asked_for = BTreeSet::new();
     let (mut waiting, mut size) = (1_usize, 0);
     while waiting > 0 {
-        let answer = answers.message().await?.ok_or_else(|| Status::internal("it ended before its last answer"))?;
+        let answer = answers
+            .message()
+            .await
+            .map_err(client::judged)?
+            .ok_or_else(|| Status::internal("it ended before its last answer"))?;
         waiting -= 1;
         let found = match answer.message_response {
             Some(MessageResponse::FileDescriptorResponse(found)) => found.file_descriptor_proto,

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::outgoing::Output;
-use crate::Failure;
 
 /// A response whose content has arrived.
 pub(super) struct Response {
@@ -19,8 +18,8 @@ pub(super) struct Response {
 }
 
 impl Response {
-    /// The output in the form that the definition asks for.
-    pub(super) fn into_output(self, output: Output) -> Result<Value, Failure> {
+    /// The output in the form that the definition asks for; else why it has none.
+    pub(super) fn into_output(self, output: Output) -> Result<Value, String> {
         match output {
             Output::Raw => Ok(Value::String(STANDARD.encode(&self.content))),
             Output::Content => read(&self.headers, &self.content),
@@ -39,7 +38,7 @@ impl Response {
 }
 
 /// The content by its type: JSON as data, text as a string, anything else in base64, nothing as null.
-fn read(headers: &HeaderMap, content: &[u8]) -> Result<Value, Failure> {
+fn read(headers: &HeaderMap, content: &[u8]) -> Result<Value, String> {
     if content.is_empty() {
         return Ok(Value::Null);
     }
@@ -47,7 +46,7 @@ fn read(headers: &HeaderMap, content: &[u8]) -> Result<Value, Failure> {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence == "application/json" || essence.ends_with("+json") || essence == "text/json" {
         return serde_json::from_slice(content).map_err(|error| {
-            Failure::refused(502, format!("the service said that it sends JSON, but it is not: {error}"))
+            format!("the service said that it sends JSON, but it is not: {error}; take it as it comes by `output: raw`")
         });
     }
     let textual = essence.starts_with("text/")
@@ -76,7 +75,7 @@ fn visible(headers: &HeaderMap) -> Value {
 mod tests {
     use super::*;
 
-    fn typed(content_type: &str, content: &[u8]) -> Result<Value, Failure> {
+    fn typed(content_type: &str, content: &[u8]) -> Result<Value, String> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
         read(&headers, content)
@@ -89,6 +88,6 @@ mod tests {
         assert_eq!(typed("text/plain", "é".as_bytes()).unwrap(), json!("é"));
         assert_eq!(typed("application/octet-stream", &[0, 255]).unwrap(), json!("AP8="));
         assert_eq!(typed("application/json", b"").unwrap(), Value::Null);
-        assert!(typed("application/json", b"{").unwrap_err().to_string().contains("JSON"));
+        assert!(typed("application/json", b"{").unwrap_err().contains("output: raw"));
     }
 }

@@ -190,13 +190,15 @@ pub(super) struct Exchange<'a> {
 impl Exchange<'_> {
     pub(super) async fn run(&self, outgoing: Outgoing) -> Result<Value, Failure> {
         let output = outgoing.output;
-        self.response(outgoing).await?.into_output(output)
+        let response = self.response(outgoing).await?;
+        let status = response.status;
+        response.into_output(output).map_err(|words| self.unusable(status, words))
     }
 
     /// The response, if its status is none that is an error.
     pub(super) async fn response(&self, outgoing: Outgoing) -> Result<Response, Failure> {
         let limit = match self.context.deadline {
-            Some(_) => self.context.time_left(),
+            Some(_) => self.context.limit(),
             None => ANSWER_LIMIT,
         };
         let redirect = outgoing.redirect;
@@ -208,7 +210,10 @@ impl Exchange<'_> {
             }
             Err(_) => Err(self.after_sending(RunError::new(
                 StandardError::Timeout,
-                format!("no complete answer within {} seconds", limit.as_secs()),
+                format!(
+                    "no complete answer within {} seconds; look there whether it was done, or give the task more time",
+                    limit.as_secs()
+                ),
             ))),
         }
     }
@@ -282,7 +287,8 @@ impl Exchange<'_> {
     async fn take_in(&self, outgoing: &Outgoing, answer: Answer) -> Result<Response, Failure> {
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
-        let content = read_content(answer, |error| self.failed(&error), unwelcome).await?;
+        let too_large = |words: String| self.unusable(status, format!("{words}; ask for less at once"));
+        let content = read_content(answer, |error| self.failed(&error), too_large).await?;
         let shown = without_query(&outgoing.url);
         self.context.info(format!("{} {shown}: status {status}, {} bytes", outgoing.method, content.len()));
         Ok(Response {
@@ -357,6 +363,16 @@ impl Exchange<'_> {
     fn after_sending(&self, error: RunError) -> Failure {
         if self.repeatable { Failure::lost(error) } else { Failure::unknown(error) }
     }
+
+    /// It was answered with what cannot be used. Of what may not be repeated, only a status that says no tells that nothing
+    /// was done.
+    fn unusable(&self, status: u16, words: String) -> Failure {
+        if status >= 400 {
+            return refused(status, format!("the service answered with status {status}, and {words}"));
+        }
+        let error = RunError::communication(502, words);
+        if self.repeatable { Failure::permanent(error) } else { Failure::unknown(error) }
+    }
 }
 
 /// Addresses written as numbers never reach the resolver.
@@ -378,10 +394,19 @@ pub(crate) fn failed(error: &reqwest::Error, after_sending: impl FnOnce(RunError
     if error.is_builder() {
         Failure::configuration(words)
     } else if error.is_connect() {
-        Failure::unreachable(words)
+        Failure::unreachable(unreached(error, words))
     } else {
         after_sending(RunError::communication(503, words))
     }
+}
+
+/// What to do where there is no connection. Encryption says so by itself.
+fn unreached(error: &reqwest::Error, words: String) -> String {
+    if encryption_failure(error).is_some() {
+        return words;
+    }
+    let host = error.url().and_then(Url::host_str).unwrap_or("the service");
+    format!("{host} cannot be reached: {words}; compare the address, and see whether the service runs")
 }
 
 /// The content of an answer, as long as it is not too large.
@@ -416,7 +441,12 @@ fn refusal(response: &Response) -> Failure {
     let excerpt: String = text.chars().filter(|c| !c.is_control()).take(EXCERPT).collect();
     let said = if excerpt.is_empty() { String::new() } else { format!(": {excerpt}") };
     let shown = without_query(&response.url);
-    let detail = format!("{} {shown} answered with status {}{said}", response.method, response.status);
+    let remedy = match response.status {
+        401 => "; enter other credentials",
+        403 => "; have it permitted there",
+        _ => "",
+    };
+    let detail = format!("{} {shown} answered with status {}{said}{remedy}", response.method, response.status);
     refused(response.status, detail)
 }
 

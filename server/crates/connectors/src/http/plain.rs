@@ -92,7 +92,7 @@ impl Answered {
 impl<'a> Terms<'a> {
     /// The terms of a call.
     pub(crate) fn of(context: &'a CallContext, tls: &'a TlsSettings, repeatable: bool) -> Self {
-        let limit = if context.deadline.is_some() { context.time_left() } else { ANSWER_LIMIT };
+        let limit = if context.deadline.is_some() { context.limit() } else { ANSWER_LIMIT };
         Self { egress: Some(&context.egress), tls: Some(tls), socket: None, repeatable, limit }
     }
 
@@ -231,16 +231,7 @@ fn explained(host: &str, error: &reqwest::Error, terms: &Terms<'_>) -> Failure {
         let detail = format!("{host} {words} (TLS alert {alert:?})");
         return Failure::permanent(RunError::new(StandardError::Authentication, detail));
     }
-    let mut failure = failed(error, |error| terms.after_sending(error));
-    // Encryption says by itself what to do about it.
-    if error.is_connect() && encryption_failure(error).is_none() && failure.kind == crate::FailureKind::Retryable {
-        let words = format!(
-            "{host} cannot be reached: {}; compare the address in the connection's settings, and see whether the service runs",
-            failure.detail()
-        );
-        failure.error.detail = Some(words);
-    }
-    failure
+    failed(error, |error| terms.after_sending(error))
 }
 
 fn is_about_certificates(alert: AlertDescription) -> bool {

@@ -63,21 +63,24 @@ impl Session {
         serve_client(config, transport).await.map(Self).map_err(|error| not_greeted(&error))
     }
 
-    /// The result of a request; `lost` makes the failure of one that may have been answered.
+    /// The result of a request; `lost` makes the failure of one that may have been answered, `unusable` that of one that was,
+    /// with something else.
     pub(super) async fn ask(
         &self,
         method: &str,
         parameters: &Map<String, Value>,
         lost: impl Fn(RunError) -> Failure,
+        unusable: impl Fn(RunError) -> Failure,
     ) -> Result<Value, Failure> {
         let request = ClientRequest::deserialize(json!({"method": method, "params": parameters}))
             .map_err(|_| Failure::configuration(format!("the parameters are not those of {method}")))?;
         let result = self.0.send_request(request).await.map_err(|error| match error {
             ServiceError::McpError(error) => no(method, &error),
-            ServiceError::TransportSend(error) => broken(&error, lost),
+            ServiceError::TransportSend(error) => broken(&error, lost, &unusable),
             _ => lost(RunError::communication(503, format!("{method}: the connection broke before the answer came"))),
         })?;
-        serde_json::to_value(result).map_err(|_| Failure::refused(502, format!("{method}: the answer cannot be read")))
+        serde_json::to_value(result)
+            .map_err(|_| unusable(RunError::communication(502, format!("{method}: the answer cannot be read"))))
     }
 
     /// Says goodbye. The answer is there, so a server that does not listen any more is none of its concern.
@@ -89,11 +92,15 @@ impl Session {
 fn not_greeted(error: &ClientInitializeError) -> Failure {
     match error {
         ClientInitializeError::JsonRpcError(error) => no("initialize", error),
-        ClientInitializeError::TransportError { error, .. } => broken(error, Failure::retryable),
+        ClientInitializeError::TransportError { error, .. } => broken(error, Failure::retryable, Failure::permanent),
         ClientInitializeError::ConnectionClosed(_) => {
             Failure::unreachable("the connection broke before the server had greeted")
         }
-        _ => Failure::refused(502, "the server does not greet as the Model Context Protocol wants it"),
+        _ => Failure::refused(
+            502,
+            "the server does not greet as the Model Context Protocol wants it; compare the endpoint with the server's own \
+             documentation",
+        ),
     }
 }
 
@@ -105,7 +112,11 @@ fn no(method: &str, error: &ErrorData) -> Failure {
 }
 
 /// There is no answer, or none of the protocol.
-fn broken(error: &DynamicTransportError, lost: impl FnOnce(RunError) -> Failure) -> Failure {
+fn broken(
+    error: &DynamicTransportError,
+    lost: impl FnOnce(RunError) -> Failure,
+    unusable: impl FnOnce(RunError) -> Failure,
+) -> Failure {
     let Some(error) = error.error.downcast_ref::<HttpError>() else {
         return lost(RunError::communication(503, "the connection broke"));
     };
@@ -114,8 +125,10 @@ fn broken(error: &DynamicTransportError, lost: impl FnOnce(RunError) -> Failure)
         HttpError::HttpStatus(answer) => {
             refused(answer.status, format!("the server answered with status {}", answer.status))
         }
-        HttpError::AuthRequired(_) => refused(401, "the server refused the credentials".to_owned()),
-        HttpError::InsufficientScope(_) => refused(403, "the credentials do not suffice".to_owned()),
+        HttpError::AuthRequired(_) => refused(401, "the server refused the credentials; enter others".to_owned()),
+        HttpError::InsufficientScope(_) => {
+            refused(403, "the credentials do not suffice; have them permitted there".to_owned())
+        }
         HttpError::SessionExpired => {
             Failure::retryable(RunError::communication(404, "the server has forgotten the session"))
         }
@@ -123,17 +136,20 @@ fn broken(error: &DynamicTransportError, lost: impl FnOnce(RunError) -> Failure)
             Failure::configuration(format!("the header {name} is the protocol's own"))
         }
         HttpError::ResponseBodyTooLarge { .. } => {
-            Failure::refused(502, format!("the answer is larger than {} MiB", CONTENT_LIMIT >> 20))
+            let words = format!("the answer is larger than {} MiB; ask for less at once", CONTENT_LIMIT >> 20);
+            unusable(RunError::communication(502, words))
         }
         HttpError::UnexpectedServerResponse(words) => {
             let detail = format!("the server answered with something else: {words}");
             match words.strip_prefix("HTTP ").and_then(|rest| rest.get(..3)?.parse().ok()) {
                 Some(status) => refused(status, detail),
-                None => Failure::refused(502, detail),
+                None => unusable(RunError::communication(502, detail)),
             }
         }
         HttpError::UnexpectedContentType(_) | HttpError::Deserialize(_) => {
-            Failure::refused(502, "the server answered with something that is no message of the protocol")
+            let words = "the server answered with something that is no message of the protocol; see whether the endpoint is \
+                         one of it";
+            unusable(RunError::communication(502, words))
         }
         _ => lost(RunError::communication(503, "the connection broke before the answer came")),
     }

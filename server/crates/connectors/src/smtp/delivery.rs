@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use domain::view::CheckStep;
@@ -25,21 +26,29 @@ use tokio_rustls::client::TlsStream;
 use workflow::{RunError, StandardError};
 
 use super::{
+    bounded::{Bounded, TooMuch},
     letter::Letter,
     settings::{Encryption, ServerSettings},
 };
-use crate::{Failure, ResolvedConnection, connection::Steps, egress::EgressPolicy, tls};
+use crate::{CallContext, Failure, ResolvedConnection, connection::Steps, egress::EgressPolicy, tls};
+
+/// How long a server may take to greet before a check gives it up; some keep everybody waiting for a while.
+const GREETING_LIMIT: Duration = Duration::from_secs(20);
 
 /// Hands a mail over to the server, which takes it for all recipients or not at all.
 pub(super) async fn deliver(
-    policy: &EgressPolicy,
     settings: &ServerSettings,
     letter: &Letter,
+    context: &CallContext,
 ) -> Result<Value, Failure> {
     refuse_open_password(settings)?;
-    let stream = policy.connect(&settings.host, settings.port()).await?;
-    let mut server = encrypt(stream, settings).await?;
-    sign_in(&mut server, settings).await?;
+    let entering = async {
+        let stream = context.egress.connect(&settings.host, settings.port()).await?;
+        let mut server = encrypt(stream, settings).await?;
+        sign_in(&mut server, settings).await?;
+        Ok::<_, Failure>(server)
+    };
+    let mut server = context.entering(&format!("the mail server {}", settings.host), entering).await?;
     let response = hand_over(&mut server, letter).await;
     server.abort().await;
     Ok(json!({"messageId": letter.message_id, "accepted": letter.recipients, "response": response?}))
@@ -56,7 +65,12 @@ pub(super) async fn check(policy: &EgressPolicy, connection: &ResolvedConnection
     }
     steps.pass("settings", "complete");
     let Some(stream) = steps.dial(policy, &settings.host, settings.port()).await else { return steps.done() };
-    let mut server = match encrypt(stream, &settings).await {
+    let greeted = tokio::time::timeout(GREETING_LIMIT, encrypt(stream, &settings)).await.unwrap_or_else(|_| {
+        let seconds = GREETING_LIMIT.as_secs();
+        let words = format!("no greeting within {seconds} seconds; a port for TLS from the start wants encryption tls");
+        Err(Failure::unreachable(words))
+    });
+    let mut server = match greeted {
         Ok(server) => server,
         Err(failure) if settings.encryption == Encryption::None => return steps.fail("connect", failure.detail()),
         Err(failure) => return steps.fail("tls", failure.detail()),
@@ -96,27 +110,33 @@ async fn encrypt(stream: TcpStream, settings: &ServerSettings) -> Result<AsyncSm
     let no_greeting = |error: SmtpError| before_sending(&error, "the greeting");
     match settings.encryption {
         Encryption::None => {
-            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &me).await.map_err(no_greeting)
+            AsyncSmtpConnection::connect_with_transport(bounded(stream), &me).await.map_err(no_greeting)
         }
         Encryption::Tls => {
             let config = settings.tls.config().map_err(|error| Failure::configuration(error.to_string()))?;
             let encrypted = tls::encrypt(stream, &settings.host, Arc::new(config))
                 .await
                 .map_err(|error| Failure::unreachable(error.to_string()))?;
-            AsyncSmtpConnection::connect_with_transport(Box::new(Encrypted(encrypted)), &me).await.map_err(no_greeting)
+            AsyncSmtpConnection::connect_with_transport(bounded(Encrypted(encrypted)), &me).await.map_err(no_greeting)
         }
         Encryption::StartTls => {
             let parameters = tls_parameters(settings)?;
             let mut server =
-                AsyncSmtpConnection::connect_with_transport(Box::new(stream), &me).await.map_err(no_greeting)?;
+                AsyncSmtpConnection::connect_with_transport(bounded(stream), &me).await.map_err(no_greeting)?;
             if !server.can_starttls() {
                 server.abort().await;
-                return Err(Failure::configuration("the mail server does not offer StartTLS"));
+                return Err(Failure::configuration(
+                    "the mail server does not offer StartTLS; choose TLS if its port is for that",
+                ));
             }
             server.starttls(parameters, &me).await.map_err(|error| before_sending(&error, "StartTLS"))?;
             Ok(server)
         }
     }
+}
+
+fn bounded(stream: impl AsyncTokioStream + 'static) -> Box<dyn AsyncTokioStream> {
+    Box::new(Bounded::new(Box::new(stream)))
 }
 
 fn tls_parameters(settings: &ServerSettings) -> Result<TlsParameters, Failure> {
@@ -144,7 +164,7 @@ async fn sign_in(server: &mut AsyncSmtpConnection, settings: &ServerSettings) ->
         Ok(_) => Ok(()),
         Err(error) if error.is_permanent() => Err(Failure::permanent(RunError::new(
             StandardError::Authentication,
-            format!("the mail server refused the sign-in: {error}"),
+            format!("the mail server refused the sign-in: {error}; compare user name and password"),
         ))),
         Err(error) if error.is_client() => {
             Err(Failure::configuration(format!("the mail server offers no way to sign in with a password: {error}")))
@@ -183,7 +203,10 @@ async fn hand_over(server: &mut AsyncSmtpConnection, letter: &Letter) -> Result<
         } else {
             Failure::unknown(RunError::communication(
                 503,
-                format!("the connection broke before the mail server said whether it took the mail: {error}"),
+                format!(
+                    "the connection broke before the mail server said whether it took the mail: {error}; look there, or \
+                     whether the mail has come"
+                ),
             ))
         }
     })?;
@@ -195,10 +218,15 @@ fn before_sending(error: &SmtpError, what: &str) -> Failure {
     if error.status().is_some() {
         return refused(error, what);
     }
-    if let Some(reason) = tls_reason(error) {
+    if let Some(reason) = cause::<rustls::Error>(error).map(tls::explain) {
         return Failure::unreachable(reason);
     }
-    Failure::unreachable(format!("the mail server could not be talked to ({what}): {error}"))
+    if let Some(too_much) = cause::<TooMuch>(error) {
+        return Failure::refused(502, format!("what answers there is no mail server ({what}): {too_much}"));
+    }
+    Failure::unreachable(format!(
+        "the mail server could not be talked to ({what}): {error}; compare host, port and encryption, and see whether it runs"
+    ))
 }
 
 /// What an answer of the server means that is not yes.
@@ -211,16 +239,17 @@ fn refused(error: &SmtpError, what: &str) -> Failure {
     }
 }
 
-fn tls_reason(error: &SmtpError) -> Option<String> {
+/// What lies behind a failure, if it is of this kind.
+fn cause<T: std::error::Error + 'static>(error: &SmtpError) -> Option<&T> {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
-        if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-            return Some(tls::explain(error));
+        if let Some(found) = inner.downcast_ref() {
+            return Some(found);
         }
-        // A rustls error inside an I/O error is not its source but its content.
+        // An error inside an I/O error is not its source but its content.
         let content = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(error) = content.and_then(|content| content.downcast_ref::<rustls::Error>()) {
-            return Some(tls::explain(error));
+        if let Some(found) = content.and_then(|content| content.downcast_ref()) {
+            return Some(found);
         }
         source = inner.source();
     }

@@ -140,9 +140,12 @@ impl Door {
             }
             other => match tls_reason(other) {
                 Some(reason) => not_encrypted(host, &reason),
-                None => {
-                    Failure::unreachable(format!("no connection to {host} port {}: {}", self.port(), reason(other)))
-                }
+                None => Failure::unreachable(format!(
+                    "no connection to {host} port {}: {}; compare host and port, and see whether it runs and lets this \
+                     server through",
+                    self.port(),
+                    reason(other)
+                )),
             },
         }
     }

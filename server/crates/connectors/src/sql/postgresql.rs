@@ -1,6 +1,13 @@
 //! PostgreSQL, over a stream that was opened and encrypted here.
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::BytesMut;
@@ -19,6 +26,7 @@ use tokio_postgres::{
 
 use super::{
     postgresql_values::{Cell, Unreadable},
+    postgresql_wire::Wire,
     session::{Right, Session, Stage, by_state, lost, too_slow},
     settings::{Encryption, Server},
     statement::{Rows, Statement, TOO_LARGE, bytes_of, check_count, masked, too_large},
@@ -102,7 +110,9 @@ impl Door {
             .dbname(&self.settings.database)
             .application_name("rondo")
             .ssl_mode(SslMode::Disable);
-        let entering = tokio::time::timeout(ANSWER_LIMIT, config.connect_raw(way, NoTls));
+        let too_long = Arc::new(AtomicBool::new(false));
+        let wire = Wire::new(way, Arc::clone(&too_long));
+        let entering = tokio::time::timeout(ANSWER_LIMIT, config.connect_raw(wire, NoTls));
         let entered = entering.await.map_err(|_| self.silent())?;
         let (client, connection) = entered.map_err(|error| self.not_let_in(&error))?;
         // Ends by itself when the client is dropped.
@@ -111,7 +121,7 @@ impl Door {
                 tracing::debug!(%error, "a PostgreSQL connection ended");
             }
         });
-        let mut session = PostgreSql { client, door: self.clone(), stage: Stage::Open, busy: false };
+        let mut session = PostgreSql { client, door: self.clone(), stage: Stage::Open, busy: false, too_long };
         let limit = limit.as_millis();
         session
             .simply(&format!("SET statement_timeout = {limit}; SET idle_in_transaction_session_timeout = {limit}"))
@@ -175,6 +185,8 @@ pub(super) struct PostgreSql {
     door: Door,
     stage: Stage,
     busy: bool,
+    /// Set when the connection was given up at a row that is too long.
+    too_long: Arc<AtomicBool>,
 }
 
 impl PostgreSql {
@@ -191,6 +203,10 @@ impl PostgreSql {
             let told = error.source().is_some_and(<dyn std::error::Error>::is::<Unreadable>);
             if told {
                 return Failure::refused(422, masked(&reason(error), parameters));
+            }
+            // Nothing of the transaction is kept then, since only a commit keeps it, whose answer is short.
+            if self.too_long.load(Ordering::SeqCst) {
+                return too_large();
             }
             return lost(self.stage, host, &reason(error));
         };

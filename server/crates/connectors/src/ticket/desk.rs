@@ -1,5 +1,7 @@
 //! Questions to a ticket system, and what its answers mean.
 
+use std::time::Duration;
+
 use identity::Secret;
 use reqwest::Method;
 use serde::Deserialize;
@@ -19,6 +21,9 @@ use crate::{
     sigv4::set_query,
     tls::TlsSettings,
 };
+
+/// How long signing out may take, for which what was done before waits.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Whose tickets they are.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -103,7 +108,8 @@ impl Desk<'_> {
     /// Signs out again. A session that stays open ends by itself.
     pub(super) async fn close(&self) {
         if self.session.is_some() {
-            let _ = self.reads().ask(Method::GET, &["killSession"], &[], None).await;
+            let desk = self.reads();
+            let _ = tokio::time::timeout(FAREWELL, desk.ask(Method::GET, &["killSession"], &[], None)).await;
         }
     }
 

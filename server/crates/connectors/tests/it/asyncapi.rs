@@ -18,14 +18,15 @@ use testkit::WallClock;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{Notify, mpsc},
 };
 use tokio_tungstenite::tungstenite::Message;
 use workflow::StandardError;
 
 use crate::{
+    faults::encrypted,
     http::{raw, serve},
-    support::{Bench, PATIENCE, closed_port, done, permanent, service, trusting},
+    support::{Bench, PATIENCE, closed_port, done, greeting, permanent, retryable, service, trusting, unknown},
 };
 
 /// Takes messages until it has as many as it wants; the next one is refused.
@@ -578,4 +579,131 @@ async fn what_is_certain_about_a_message_decides_its_outcome() {
     assert!(matches!(&outcome, Outcome::Retryable(error) if error.status == 503), "{outcome:?}");
     let (work, _taken) = subscribe(&absent, "k", 1, subscribing("hear"));
     assert!(matches!(ended(work).await, Outcome::Retryable(_)));
+}
+
+/// The documents of a service behind a socket and of a broker at this address, by TLS or without.
+fn at(address: &str, by_tls: bool) -> [Value; 2] {
+    let mut socket = web(&format!("http://{address}"));
+    socket["servers"]["web"]["protocol"] = json!(if by_tls { "wss" } else { "ws" });
+    [socket, mqtt(address, if by_tls { "mqtts" } else { "mqtt" })]
+}
+
+#[tokio::test]
+async fn before_a_message_is_sent_another_attempt_is_harmless() {
+    let message = || call("say", json!({"message": {"payload": {"room": "r"}}}));
+    let stranger = encrypted().await.replace("https://", "");
+    let plain = format!("127.0.0.1:{}", greeting(b"220 mail.test\r\n", false).await);
+    for (address, remedy) in [(stranger, "enter the CA"), (plain, "does not speak TLS")] {
+        for document in at(&address, true) {
+            let words = retryable(bench(&document).await.call("asyncapi", "k", message()).await);
+            assert!(words.contains(remedy), "{words}");
+        }
+    }
+    // Who takes the connection, and says nothing.
+    let silent = format!("127.0.0.1:{}", greeting(b"", false).await);
+    for document in at(&silent, false) {
+        let bench = bench(&document).await;
+        let mut context = bench.context("k");
+        context.deadline = Some(WallClock.now() + Duration::from_millis(300));
+        let call = bench.call_in("asyncapi", message(), &context);
+        let words = retryable(tokio::time::timeout(PATIENCE, call).await.unwrap());
+        assert!(words.contains("nothing was sent"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_a_message_that_cannot_be_used_leaves_it_open() {
+    let garbled = || async { ([(header::CONTENT_TYPE, "application/json")], "<html>") };
+    let large = || async { "x".repeat(6 << 20) };
+    for (handler, remedy) in [(post(garbled), "is not"), (post(large), "ask for less")] {
+        let bench = bench(&web(&serve(Router::new().route("/api/rooms/{room}", handler)).await)).await;
+        let message = call("say", json!({"message": {"payload": {"room": "r"}}}));
+        let words = unknown(bench.call("asyncapi", "k", message).await);
+        assert!(words.contains(remedy), "{words}");
+    }
+}
+
+/// A service that says this over each socket, as it is, and never closes one.
+async fn saying(bytes: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(mut frames) = tokio_tungstenite::accept_async(stream).await {
+                frames.get_mut().write_all(&bytes).await.ok();
+                open.push(frames);
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_socket_that_says_nonsense_or_nothing_leaves_a_message_open() {
+    let message = || call("say", json!({"message": {"payload": {"room": "r"}}}));
+    // All bits are set that mean nothing.
+    let [nonsense, _] = at(&saying(vec![0xff; 8]).await, false);
+    let garbled = bench(&nonsense).await;
+    unknown(garbled.call("asyncapi", "k", message()).await);
+    let (work, _taken) = subscribe(&garbled, "k", 1, subscribing("lines"));
+    assert!(matches!(ended(work).await, Outcome::Retryable(_)));
+    let [silence, _] = at(&saying(Vec::new()).await, false);
+    let silent = bench(&silence).await;
+    let mut context = silent.context("k");
+    context.deadline = Some(WallClock.now() + Duration::from_secs(1));
+    let outcome = tokio::time::timeout(PATIENCE, silent.call_in("asyncapi", message(), &context)).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Unknown(error) if error.is(StandardError::Timeout)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_message_without_end_ends_the_subscription() {
+    const PIECE: &[u8] = &[b'x'; 4096];
+    let endless = || async {
+        let parts = stream::repeat(Ok::<_, Infallible>(Bytes::from_static(PIECE)));
+        ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(parts))
+    };
+    // Both announce a message of six mebibytes, one of bytes in a frame of its own, the other after it has taken the client.
+    let [socket, _] = at(&saying(b"\x82\x7f\0\0\0\0\0\x60\0\0".to_vec()).await, false);
+    let [_, broker] = at(&feigned(b"\x20\x03\x00\x00\x00\x30\x80\x80\x80\x03").await, false);
+    for (document, operation) in [
+        (web(&serve(Router::new().route("/api/lines", get(endless))).await), "lines"),
+        (socket, "lines"),
+        (broker, "hear"),
+    ] {
+        let bench = bench(&document).await;
+        let (work, _taken) = subscribe(&bench, "k", 9, subscribing(operation));
+        let (status, words) = permanent(ended(work).await);
+        assert!(status == 502 && words.contains("have smaller ones sent"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_stopped_may_have_been_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sent, left) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (told, gone) = (Arc::clone(&sent), Arc::clone(&left));
+    // A broker that takes the client, and does not say whether it took the message.
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut packet = [0; 4096];
+        let _ = stream.read(&mut packet).await;
+        stream.write_all(b"\x20\x03\x00\x00\x00").await.unwrap();
+        while stream.read(&mut packet).await.is_ok_and(|read| read > 0) {
+            told.notify_one();
+        }
+        gone.notify_one();
+    });
+    let bench = bench(&mqtt(&address, "mqtt")).await;
+    let context = bench.context("k");
+    let message = call("say", json!({"message": {"payload": {"room": "r"}}}));
+    let stop = async {
+        sent.notified().await;
+        context.cancelled.cancel();
+    };
+    let calling = futures::future::join(bench.call_in("asyncapi", message, &context), stop);
+    let (outcome, ()) = tokio::time::timeout(PATIENCE, calling).await.unwrap();
+    assert!(unknown(outcome).contains("stopped"));
+    tokio::time::timeout(PATIENCE, left.notified()).await.unwrap();
 }

@@ -422,6 +422,23 @@ async fn faults_are_told_apart() {
 }
 
 #[tokio::test]
+async fn an_image_that_takes_long_to_fetch_may_say_much() {
+    for (end, outcome) in [("", None), ("{\"error\":\"manifest unknown\"}\n", Some("manifest unknown"))] {
+        let said = "{\"status\":\"Downloading\"}\n".repeat(300_000) + end;
+        let engine = Router::new()
+            .route("/images/create", any(move || async move { said }))
+            .fallback(|| async { Json(json!({"Id": "sha256:1"})) });
+        let bench = Bench::new().await;
+        bench.connect("it", "docker", settings(&serve(engine).await)).await;
+        let fetched = bench.call("container", "k", with("pull", json!({"image": "shop:1"}))).await;
+        match outcome {
+            None => assert_eq!(done(fetched)["imageId"], "sha256:1"),
+            Some(words) => assert!(permanent(fetched).1.contains(words)),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_command_whose_end_is_not_known_is_a_persons_to_decide() {
     // It says that it has begun, and breaks off.
     let engine = Router::new()
@@ -433,9 +450,18 @@ async fn a_command_whose_end_is_not_known_is_a_persons_to_decide() {
     let exec = json!({"name": "web", "command": ["migrate"]});
     let words = unknown(bench.call("container", "k", with("exec", exec.clone())).await);
     assert!(words.contains("look there"), "{words}");
-    let mut reads = with("exec", exec);
+    let mut reads = with("exec", exec.clone());
     reads["onlyReads"] = json!(true);
     assert!(matches!(bench.call("container", "k", reads).await, Outcome::Lost(_)));
+    // It has ended, and the engine does not say how.
+    let whole = "\u{1}\0\0\0\0\0\0\u{2}ok";
+    let engine = Router::new()
+        .route("/containers/web/exec", any(|| async { Json(json!({"Id": "e"})) }))
+        .route("/exec/e/start", any(move || async move { whole }))
+        .route("/exec/e/json", any(|| async { axum::http::StatusCode::BAD_GATEWAY }));
+    bench.connect("it", "docker", settings(&serve(engine).await)).await;
+    let words = unknown(bench.call("container", "k", with("exec", exec)).await);
+    assert!(words.contains("look there"), "{words}");
     // What was never told to start has done nothing.
     let nothing = Router::new().route("/containers/web/exec", any(std::future::pending::<()>));
     bench.connect("it", "docker", settings(&serve(nothing).await)).await;

@@ -151,7 +151,7 @@ async fn a_wrong_key_is_told_from_a_missing_right() {
 }
 
 /// A server that reads a message and then sends this, or nothing more.
-async fn answering(answer: Option<&'static [u8]>) -> u16 {
+pub(crate) async fn answering(answer: Option<&'static [u8]>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -215,6 +215,31 @@ async fn faults_are_told_apart() {
     let mut unknown = settings(53);
     unknown["server"] = json!("host.invalid");
     assert_eq!(failed_step(&bench.check("dns", unknown).await).0, "name");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_has_signed_says_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut message = vec![0; usize::from(stream.read_u16().await.unwrap())];
+            stream.read_exact(&mut message).await.unwrap();
+            // To this message: an update was made, without any record.
+            let answer = [&[0_u8, 12][..], &message[..2], &[0xa8, 0, 0, 0, 0, 0, 0, 0, 0, 0][..]].concat();
+            stream.write_all(&answer).await.unwrap();
+        }
+    });
+    let bench = Bench::new().await;
+    let settings =
+        json!({"server": "127.0.0.1", "port": port, "zones": ["zone.test"], "keyName": "key", "keySecret": WRONG});
+    bench.connect("it", "dns", settings).await;
+    let replace = |more: Value| with("replaceRecords", "a.zone.test", "A", more);
+    let guarded = replace(json!({"values": ["192.0.2.1"], "ifEquals": []}));
+    let Outcome::Unknown(error) = bench.call("dns", "k", guarded).await else { panic!("it was believed") };
+    assert!(error.to_string().contains("is not signed with the key"), "{error}");
+    let safe = bench.call("dns", "k", replace(json!({"values": ["192.0.2.1"]}))).await;
+    assert!(matches!(safe, Outcome::Lost(_)), "{safe:?}");
 }
 
 #[tokio::test]

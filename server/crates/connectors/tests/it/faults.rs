@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::{Router, routing::any};
 use connectors::Outcome;
 use domain::Clock as _;
+use futures::future::BoxFuture;
 use rustls::{
     ServerConfig,
     crypto::ring,
@@ -13,7 +14,7 @@ use rustls::{
 };
 use serde_json::Value;
 use testkit::WallClock;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_rustls::TlsAcceptor;
 use workflow::StandardError;
 
@@ -35,7 +36,7 @@ pub(crate) struct Subject {
     pub(crate) reads: Option<Value>,
     /// Arguments over the connection `it` that change something, not to be repeated blindly.
     pub(crate) changes: Value,
-    /// What the words about an answer that is none say.
+    /// What the words about an answer that is none say; empty where any text is an answer.
     pub(crate) garbled: &'static str,
 }
 
@@ -151,9 +152,11 @@ impl Subject {
         let large = serve(Router::new().fallback(|| async { "x".repeat(6 << 20) })).await;
         let words = self.expect(&large, Class::Permanent, Class::Unknown).await;
         assert!(words.contains("larger than 5 MiB") && words.contains("ask for less"), "{words}");
-        let page = serve(Router::new().fallback(|| async { "<html><body>Sign in" })).await;
-        let words = self.expect(&page, Class::Permanent, Class::Unknown).await;
-        assert!(words.contains(self.garbled), "{words}");
+        if !self.garbled.is_empty() {
+            let page = serve(Router::new().fallback(|| async { "<html><body>Sign in" })).await;
+            let words = self.expect(&page, Class::Permanent, Class::Unknown).await;
+            assert!(words.contains(self.garbled), "{words}");
+        }
         let gateway = serve(Router::new().fallback(|| async { axum::http::StatusCode::BAD_GATEWAY })).await;
         self.expect(&gateway, Class::Retryable, Class::Retryable).await;
     }
@@ -161,15 +164,12 @@ impl Subject {
     async fn is_cancelled(&self) {
         for (with, expected) in [(self.reads.as_ref(), Class::Lost), (Some(&self.changes), Class::Unknown)] {
             let Some(with) = with else { continue };
-            let seen = Arc::new(tokio::sync::Notify::new());
-            let asked = Arc::clone(&seen);
-            let waits = move || {
-                asked.notify_one();
-                std::future::pending::<()>()
-            };
-            let silent = serve(Router::new().fallback(waits)).await;
+            let (seen, left) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+            let silent = serve(Router::new().fallback(waiting(&seen, &left))).await;
             let (class, words, _) = self.call(&silent, with, Stop::Asked(seen)).await;
             assert_eq!(class, expected, "{words}");
+            // Nothing waits on for an answer that nobody wants.
+            tokio::time::timeout(PATIENCE, left.notified()).await.unwrap();
         }
     }
 }
@@ -178,11 +178,49 @@ impl Subject {
 enum Stop {
     Never,
     Late,
-    Asked(Arc<tokio::sync::Notify>),
+    Asked(Arc<Notify>),
+}
+
+/// Tells when it is dropped.
+struct Farewell(Arc<Notify>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// What never answers: it says when it is asked, and when whoever asked has gone.
+pub(crate) fn waiting(
+    seen: &Arc<Notify>,
+    left: &Arc<Notify>,
+) -> impl Fn() -> BoxFuture<'static, ()> + Clone + Send + Sync + 'static + use<> {
+    let (seen, left) = (Arc::clone(seen), Arc::clone(left));
+    move || {
+        let (seen, farewell) = (Arc::clone(&seen), Farewell(Arc::clone(&left)));
+        Box::pin(async move {
+            seen.notify_one();
+            std::future::pending::<()>().await;
+            drop(farewell);
+        })
+    }
 }
 
 /// The address of a service whose certificate nobody trusts.
-async fn encrypted() -> String {
+pub(crate) async fn encrypted() -> String {
+    let (acceptor, _) = certified();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            acceptor.accept(stream).await.ok();
+        }
+    });
+    address
+}
+
+/// By what a service of this machine encrypts, and the CA that vouches for it.
+pub(crate) fn certified() -> (TlsAcceptor, String) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let certificate = CertificateDer::from(made.cert.der().to_vec());
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -192,13 +230,5 @@ async fn encrypted() -> String {
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("https://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            acceptor.accept(stream).await.ok();
-        }
-    });
-    address
+    (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
 }

@@ -9,7 +9,8 @@ use std::{
 
 use axum::{
     Json, Router,
-    http::{HeaderMap, Request, Response},
+    body::Bytes,
+    http::{HeaderMap, Request, Response, header},
     routing::post,
 };
 use connectors::{Outcome, Repetition, egress::EgressPolicy};
@@ -32,15 +33,16 @@ use rustls::{
 };
 use serde_json::{Value, json};
 use testkit::WallClock;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_rustls::TlsAcceptor;
 use tonic::{Code, Status, Streaming, body::Body, server::NamedService, service::Routes};
 use tonic_prost::ProstCodec;
 use workflow::StandardError;
 
 use crate::{
+    faults::waiting,
     http::serve,
-    support::{Bench, PATIENCE, closed_port, done, trusting},
+    support::{Bench, PATIENCE, closed_port, done, greeting, permanent, retryable, trusting, unknown},
 };
 
 const PROTO: &str = r#"syntax = "proto3";
@@ -105,6 +107,9 @@ struct Greeter {
     seen: Arc<Mutex<Vec<HeaderMap>>>,
     /// The only value of `Authorization` that it takes.
     wants: Option<String>,
+    /// Told when one that hangs has come, and when it has gone.
+    asked: Arc<Notify>,
+    left: Arc<Notify>,
 }
 
 impl Greeter {
@@ -118,7 +123,7 @@ impl Greeter {
             return Err(Status::new(Code::from_i32(code.parse().unwrap()), "because"));
         }
         if first.name == "hang" {
-            std::future::pending::<()>().await;
+            waiting(&self.asked, &self.left)().await;
         }
         let reply = |request: &HelloRequest, last: bool| HelloReply {
             message: format!("Hello {}", request.name),
@@ -217,7 +222,10 @@ async fn start(greeter: Greeter, reflection: Reflection, tls: Option<ServerConfi
             routes.add_service(description().register_encoded_file_descriptor_set(&encoded).build_v1alpha().unwrap())
         }
     };
-    let routed = routes.prepare().into_axum_router();
+    listen(routes.prepare().into_axum_router(), tls).await
+}
+
+async fn listen(routed: Router, tls: Option<ServerConfig>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
@@ -371,8 +379,8 @@ async fn a_deadline_ends_the_call_and_reaches_the_service() {
         let outcome = tokio::time::timeout(PATIENCE, call).await.unwrap();
         let error = outcome.error().unwrap();
         assert!(error.is(StandardError::Timeout), "{error}");
-        // The registry's own timer may be the first to see it, and knows nothing of the description.
-        assert!(matches!(outcome, Outcome::Unknown(_)) || repeatable, "{outcome:?}");
+        assert_eq!(matches!(outcome, Outcome::Lost(_)), repeatable, "{outcome:?}");
+        assert_eq!(matches!(outcome, Outcome::Unknown(_)), !repeatable, "{outcome:?}");
     }
     let request = bench.prepare("grpc", call(at, "SayHello", json!({}))).await.unwrap();
     assert_eq!(bench.registry.repetition(&request), Repetition::Once);
@@ -545,4 +553,57 @@ async fn large_answers_are_cut_off() {
     let arguments = json!({"name": "x".repeat(1 << 20), "times": 6});
     let error = bench.call("grpc", "k", call(at, "Count", arguments)).await.error().unwrap().clone();
     assert!(error.to_string().contains("larger than 5 MiB"), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_used_leaves_open_what_may_have_happened() {
+    let bench = bench().await;
+    let answering = async |answer: &'static [u8]| {
+        // What is asked is read to its end first.
+        let handler = move |_: Bytes| async move { ([(header::CONTENT_TYPE, "application/grpc")], answer) };
+        listen(Router::new().fallback(handler), None).await
+    };
+    for (answer, remedy) in [
+        (&b"<html><body>Sign in"[..], "see whether host and port"),
+        // It announces two gibibytes.
+        (b"\0\x7f\xff\xff\xff", "ask for less"),
+        (b"\0\0\0\0\x01\xff", "compare the .proto text"),
+    ] {
+        let at = answering(answer).await;
+        let words = unknown(bench.call("grpc", "k", call(at, "SayHello", json!({"name": "Ada"}))).await);
+        assert!(words.contains(remedy), "{words}");
+        let (status, words) = permanent(bench.call("grpc", "k", call(at, "Look", json!({"name": "Ada"}))).await);
+        assert!(status == 502 && words.contains(remedy), "{words}");
+    }
+    // It ends without saying how it went.
+    let at = answering(b"").await;
+    unknown(bench.call("grpc", "k", call(at, "SayHello", json!({"name": "Ada"}))).await);
+    let outcome = bench.call("grpc", "k", call(at, "Look", json!({"name": "Ada"}))).await;
+    assert!(matches!(outcome, Outcome::Lost(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_stopped_may_have_happened_and_is_given_up() {
+    let (bench, greeter) = (bench().await, Greeter::default());
+    let at = start(greeter.clone(), Reflection::None, None).await;
+    let context = bench.context("k");
+    let call = bench.call_in("grpc", call(at, "SayHello", json!({"name": "hang"})), &context);
+    let stop = async {
+        greeter.asked.notified().await;
+        context.cancelled.cancel();
+    };
+    let (outcome, ()) = tokio::time::timeout(PATIENCE, futures::future::join(call, stop)).await.unwrap();
+    assert!(unknown(outcome).contains("stopped"));
+    tokio::time::timeout(PATIENCE, greeter.left.notified()).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_does_not_let_us_in_has_heard_nothing_of_the_call() {
+    let bench = bench().await;
+    let port = greeting(b"", false).await;
+    let mut context = bench.context("k");
+    context.deadline = Some(WallClock.now() + Duration::from_millis(300));
+    let with = call(SocketAddr::new([127, 0, 0, 1].into(), port), "SayHello", json!({}));
+    let words = retryable(tokio::time::timeout(PATIENCE, bench.call_in("grpc", with, &context)).await.unwrap());
+    assert!(words.contains("nothing was sent"), "{words}");
 }

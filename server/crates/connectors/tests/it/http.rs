@@ -25,7 +25,10 @@ use tokio::{
 };
 use workflow::StandardError;
 
-use crate::support::{Bench, PATIENCE, closed_port, done, failed_step, permanent};
+use crate::{
+    faults::{SECRET, Subject, encrypted},
+    support::{Bench, PATIENCE, closed_port, done, failed_step, permanent, retryable, unknown},
+};
 
 /// A service on a free port of this machine; it ends with the test's runtime.
 pub(crate) async fn serve(router: Router) -> String {
@@ -118,6 +121,7 @@ async fn a_refusal_has_the_status_and_says_whether_to_try_again() {
         let error = outcome.error().unwrap();
         assert_eq!(error.status, code);
         assert!(error.to_string().contains("because"), "{error}");
+        assert_eq!(error.to_string().contains("enter other credentials"), code == 401, "{error}");
         let later = matches!(code, 408 | 429 | 500 | 503);
         assert_eq!(matches!(outcome, Outcome::Retryable(_)), later, "{code}");
         assert!(error.is(StandardError::Communication), "{error}");
@@ -238,6 +242,47 @@ async fn content_beyond_the_limit_is_refused() {
         let (_, words) = permanent(tokio::time::timeout(PATIENCE, call).await.unwrap());
         assert!(words.contains("larger than 5 MiB"), "{words}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_used_leaves_a_post_unknown() {
+    let bench = Bench::new().await;
+    let no_json = any(|| async { ([(header::CONTENT_TYPE, "application/json")], "<html>") });
+    let large = any(|| async { "x".repeat(6 << 20) });
+    let refused = any(|| async { (StatusCode::FORBIDDEN, "x".repeat(6 << 20)) });
+    let base = serve(Router::new().route("/json", no_json).route("/large", large).route("/no", refused)).await;
+    let call = async |method: &str, path: &str| {
+        bench.call("http", "k", json!({"method": method, "endpoint": format!("{base}/{path}")})).await
+    };
+    for (path, remedy) in [("json", "output: raw"), ("large", "ask for less")] {
+        let words = unknown(call("post", path).await);
+        assert!(words.contains(remedy), "{words}");
+        let (status, words) = permanent(call("get", path).await);
+        assert!(status == 502 && words.contains(remedy), "{words}");
+    }
+    // What is refused has not happened, however much is said about it.
+    assert_eq!(permanent(call("post", "no").await).0, 403);
+}
+
+#[tokio::test]
+async fn faults_are_told_apart() {
+    let subject = Subject {
+        function: "http",
+        kind: "http",
+        settings: |address| json!({"baseUrl": address, "token": SECRET}),
+        reads: Some(json!({"method": "get", "endpoint": "connection://it/things"})),
+        changes: json!({"method": "post", "endpoint": "connection://it/things", "body": {"a": 1}}),
+        garbled: "",
+    };
+    subject.endures().await;
+    // The same without a connection.
+    let bench = Bench::new().await;
+    let post = |endpoint: &str| json!({"method": "post", "endpoint": endpoint});
+    let words = retryable(bench.call("http", "k", post(&encrypted().await)).await);
+    assert!(words.contains("enter the CA"), "{words}");
+    let plain = serve(echo()).await.replace("http:", "https:");
+    let words = retryable(bench.call("http", "k", post(&plain)).await);
+    assert!(words.contains("does not speak TLS"), "{words}");
 }
 
 #[tokio::test]

@@ -489,6 +489,33 @@ mod faults {
                 "createUser" => assert!(unknown(outcome).contains("stopped")),
                 _ => assert!(matches!(outcome, Outcome::Lost(_)), "{operation}: {outcome:?}"),
             }
+            // The same at the deadline.
+            let mut context = bench.context("key");
+            context.deadline = Some(context.clock.now() + std::time::Duration::from_secs(1));
+            let outcome = bench.call_in("directory", with(operation), &context).await;
+            match operation {
+                "createUser" => assert!(unknown(outcome).contains("longer than it may")),
+                _ => assert!(matches!(outcome, Outcome::Lost(_)), "{operation}: {outcome:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_does_not_let_us_in_has_been_asked_for_nothing() {
+        let silent = greeting(b"", false).await;
+        let settings = json!({
+            "url": format!("ldaps://127.0.0.1:{silent}"), "flavour": "openldap", "baseDn": "dc=example", "bindDn": "cn=x",
+            "bindPassword": "x"
+        });
+        // One says nothing at all, and the other nothing to the sign-in.
+        let mute = Odd { name: "127.0.0.1", entry: false, answers: 0, then: Then::Silence(Arc::default()) };
+        for settings in [settings, mute.settings().await] {
+            let bench = Bench::new().await;
+            bench.connect("it", "ldap", settings).await;
+            let mut context = bench.context("key");
+            context.deadline = Some(context.clock.now() + std::time::Duration::from_millis(500));
+            let words = retryable(bench.call_in("directory", with("createUser"), &context).await);
+            assert!(words.contains("nothing was sent"), "{words}");
         }
     }
 

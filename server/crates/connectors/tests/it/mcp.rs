@@ -20,8 +20,9 @@ use testkit::WallClock;
 use workflow::StandardError;
 
 use crate::{
+    faults::encrypted,
     http::serve,
-    support::{Bench, PATIENCE, closed_port, done, permanent},
+    support::{Bench, PATIENCE, closed_port, done, permanent, retryable, unknown},
 };
 
 const SESSION: &str = "mcp-session-id";
@@ -302,6 +303,18 @@ async fn what_was_not_sent_is_certain() {
     let outcome = bench.call("mcp", "k", with).await;
     assert!(matches!(&outcome, Outcome::Permanent(error) if error.is(StandardError::Configuration)), "{outcome:?}");
     assert!(library.state.lock().unwrap().greetings.is_empty());
+
+    let plain = url.replace("http:", "https:");
+    for (address, remedy) in [(encrypted().await, "enter the CA"), (plain, "does not speak TLS")] {
+        let words = retryable(bench.call("mcp", "k", tool(&address, "say")).await);
+        assert!(words.contains(remedy), "{words}");
+    }
+    // It takes the greeting, and is silent.
+    let silent = serve(Router::new().fallback(std::future::pending::<()>)).await;
+    let mut context = bench.context("k");
+    context.deadline = Some(WallClock.now() + Duration::from_millis(300));
+    let outcome = bench.call_in("mcp", tool(&silent, "say"), &context).await;
+    assert!(matches!(&outcome, Outcome::Retryable(error) if error.is(StandardError::Timeout)), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -356,19 +369,22 @@ async fn an_answer_that_is_lost_or_none_at_all_says_what_is_certain() {
     let outcome = bench.call("mcp", "k", tool(&down, "say")).await;
     assert!(matches!(&outcome, Outcome::Retryable(error) if error.status == 503), "{outcome:?}");
 
-    for (answer, status) in [
-        (StatusCode::NOT_FOUND, 404),
-        (StatusCode::FORBIDDEN, 403),
-        (StatusCode::TEMPORARY_REDIRECT, 307),
-        (StatusCode::OK, 502),
-    ] {
+    for (answer, status) in
+        [(StatusCode::NOT_FOUND, 404), (StatusCode::FORBIDDEN, 403), (StatusCode::TEMPORARY_REDIRECT, 307)]
+    {
         let url = rude(move || (answer, "<p>No</p>").into_response()).await;
         let (found, words) = permanent(bench.call("mcp", "k", tool(&url, "say")).await);
         assert_eq!(found, status, "{words}");
     }
+    // What was answered with a yes that cannot be used may have been done.
+    let page = rude(|| "<p>Yes</p>".into_response()).await;
     let large = rude(|| Json(json!({"text": "x".repeat(6 << 20)})).into_response()).await;
-    let (status, words) = permanent(bench.call("mcp", "k", tool(&large, "say")).await);
-    assert!(status == 502 && words.contains("larger than 5 MiB"), "{words}");
+    for (url, remedy) in [(page, "see whether the endpoint"), (large, "larger than 5 MiB; ask for less")] {
+        let words = unknown(bench.call("mcp", "k", tool(&url, "say")).await);
+        assert!(words.contains(remedy), "{words}");
+        let (status, words) = permanent(bench.call("mcp", "k", ask(&url, "tools/list", json!({}))).await);
+        assert!(status == 502 && words.contains(remedy), "{words}");
+    }
     let stranger = serve(Router::new().route("/mcp", any(|| async { Json(json!({"hello": "there"})) }))).await;
     let (status, words) = permanent(bench.call("mcp", "k", tool(&format!("{stranger}/mcp"), "say")).await);
     assert_eq!(status, 502, "{words}");

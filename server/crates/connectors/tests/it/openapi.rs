@@ -1,18 +1,22 @@
 //! `call: openapi` against services that their documents describe.
 
+use std::{sync::Arc, time::Duration};
+
 use axum::{
     Json, Router,
     extract::Request,
-    http::StatusCode,
+    http::{StatusCode, header},
     routing::{any, get},
 };
-use connectors::Outcome;
+use connectors::{CallContext, Outcome};
 use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 use workflow::StandardError;
 
 use crate::{
-    http::serve,
-    support::{Bench, done},
+    faults::{encrypted, waiting},
+    http::{raw, serve},
+    support::{Bench, PATIENCE, closed_port, done, permanent, retryable, unknown},
 };
 
 /// A service that says back what it was sent, wherever, and has this document at `/api/doc.json`.
@@ -189,4 +193,82 @@ async fn documents_can_be_files_and_yaml_and_must_be_sound() {
     let missing =
         bench.call("openapi", "k", json!({"document": {"endpoint": "file://none"}, "operationId": "x"})).await;
     assert!(missing.error().unwrap().to_string().contains("none"), "{missing:?}");
+}
+
+/// Calls an operation of the service at this address: `see`, which only reads, or `make`.
+async fn calls(bench: &Bench, base: &str, operation: &str, context: &CallContext) -> Outcome {
+    let document = json!({
+        "openapi": "3.0.3", "servers": [{"url": base}],
+        "paths": {"/things": {"get": {"operationId": "see"}, "post": {"operationId": "make"}}}
+    });
+    std::fs::write(bench.folder.path().join("things.json"), document.to_string()).unwrap();
+    let with = json!({"document": {"endpoint": "file://things.json"}, "operationId": operation});
+    tokio::time::timeout(PATIENCE, bench.call_in("openapi", with, context)).await.unwrap()
+}
+
+/// A context whose time is over soon.
+fn hurried(bench: &Bench) -> CallContext {
+    let context = bench.context("k");
+    CallContext { deadline: Some(context.clock.now() + Duration::from_millis(300)), ..context }
+}
+
+#[tokio::test]
+async fn what_is_certain_about_an_operation_decides_its_outcome() {
+    let bench = Bench::new().await;
+    let context = bench.context("k");
+    let closed = format!("http://127.0.0.1:{}", closed_port().await);
+    let plain = serve(Router::new()).await.replace("http:", "https:");
+    for (base, remedy) in
+        [(closed, "compare the address"), (encrypted().await, "enter the CA"), (plain, "does not speak TLS")]
+    {
+        let words = retryable(calls(&bench, &base, "make", &context).await);
+        assert!(words.contains(remedy), "{words}");
+    }
+    let garbled = serve(Router::new().fallback(|| async { ([(header::CONTENT_TYPE, "application/json")], "<html>") }));
+    let large = serve(Router::new().fallback(|| async { "x".repeat(6 << 20) }));
+    for (base, remedy) in [(garbled.await, "output: raw"), (large.await, "ask for less")] {
+        let words = unknown(calls(&bench, &base, "make", &context).await);
+        assert!(words.contains(remedy), "{words}");
+        assert_eq!(permanent(calls(&bench, &base, "see", &context).await).0, 502);
+    }
+    let cut = format!("http://{}", raw(b"").await.0);
+    let silent = serve(Router::new().fallback(std::future::pending::<()>)).await;
+    for (base, context) in [(cut, bench.context("k")), (silent, hurried(&bench))] {
+        unknown(calls(&bench, &base, "make", &context).await);
+    }
+    let refusing = serve(Router::new().fallback(|| async { StatusCode::UNAUTHORIZED })).await;
+    let (status, words) = permanent(calls(&bench, &refusing, "make", &context).await);
+    assert!(status == 401 && words.contains("enter other credentials"), "{words}");
+}
+
+#[tokio::test]
+async fn an_operation_that_is_stopped_may_have_happened() {
+    let bench = Bench::new().await;
+    let (seen, left) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let base = serve(Router::new().fallback(waiting(&seen, &left))).await;
+    let context = bench.context("k");
+    let stop = async {
+        seen.notified().await;
+        context.cancelled.cancel();
+    };
+    let (outcome, ()) = futures::future::join(calls(&bench, &base, "make", &context), stop).await;
+    assert!(unknown(outcome).contains("stopped"));
+    tokio::time::timeout(PATIENCE, left.notified()).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_the_document_nothing_was_sent() {
+    let bench = Bench::new().await;
+    let closed = format!("http://127.0.0.1:{}", closed_port().await);
+    let cut = format!("http://{}", raw(b"").await.0);
+    for (base, remedy) in [(closed, "compare the address"), (cut, ""), (encrypted().await, "enter the CA")] {
+        let words = retryable(bench.call("openapi", "k", call(&base, "x", json!({}))).await);
+        assert!(words.contains(remedy), "{words}");
+    }
+    let silent = serve(Router::new().fallback(std::future::pending::<()>)).await;
+    let late = bench.call_in("openapi", call(&silent, "x", json!({})), &hurried(&bench)).await;
+    assert!(matches!(&late, Outcome::Retryable(error) if error.is(StandardError::Timeout)), "{late:?}");
+    let large = serve(Router::new().fallback(|| async { "x".repeat(6 << 20) })).await;
+    let (_, words) = permanent(bench.call("openapi", "k", call(&large, "x", json!({}))).await);
+    assert!(words.contains("larger than 5 MiB"), "{words}");
 }

@@ -368,6 +368,10 @@ async fn an_answer_that_is_too_large_says_what_to_do() {
         assert_eq!(status, 413, "{}: {words}", db.kind);
         assert!(words.contains("lower `maxRows`"), "{words}");
     }
+    // One value that is longer than is ever taken in.
+    let Some(db) = postgresql("long").await else { return };
+    let (status, words) = permanent(db.query("SELECT repeat('x', 100000000) AS text", json!([])).await);
+    assert!(status == 413 && words.contains("select fewer columns"), "{words}");
 }
 
 #[tokio::test]
@@ -396,7 +400,12 @@ async fn each_way_to_fail_names_its_step_and_its_remedy() {
         let Outcome::Permanent(error) = db.query("SELECT 1 AS one", json!([])).await else { panic!("{kind}") };
         assert!(error.is(StandardError::Authentication) && !error.to_string().contains("geheim"), "{error}");
         db.reconnect(json!({"port": closed_port().await})).await;
-        retryable(db.query("SELECT 1 AS one", json!([])).await);
+        let words = retryable(db.query("SELECT 1 AS one", json!([])).await);
+        assert!(words.contains("compare host and port"), "{kind}: {words}");
+        let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+        db.reconnect(json!({"ca": stranger})).await;
+        let words = retryable(db.query("SELECT 1 AS one", json!([])).await);
+        assert!(words.contains("enter the CA that issued it"), "{kind}: {words}");
     }
     // Who must come by TLS cannot come without.
     if let Some(db) = mysql("steps").await {

@@ -19,9 +19,9 @@ use serde_json::{Value, json};
 use workflow::StandardError;
 
 use crate::{
-    faults::{SECRET, Subject},
-    http::serve,
-    support::{Bench, done, failed_step, permanent},
+    faults::{SECRET, Subject, encrypted},
+    http::{raw, serve},
+    support::{Bench, closed_port, done, failed_step, permanent, retryable},
 };
 
 /// The tickets of a stand-in, by their number.
@@ -378,6 +378,27 @@ async fn what_breaks_at_the_sign_in_may_be_tried_again() {
     bench.connect("it", "ticket", of_glpi(&serve(Router::new().fallback(silent)).await)).await;
     let create = with("create", json!({"title": "Disk full"}));
     assert!(matches!(bench.call("ticket", "k", create.clone()).await, Outcome::Retryable(_)));
+    let stranger = encrypted().await;
+    let (cut, _) = raw(b"").await;
+    let closed = format!("http://127.0.0.1:{}", closed_port().await);
+    for (at, remedy) in [(stranger, "enter the CA"), (closed, "compare the address"), (format!("http://{cut}"), "")] {
+        bench.connect("it", "ticket", of_glpi(&at)).await;
+        let words = retryable(bench.call("ticket", "k", create.clone()).await);
+        assert!(words.contains(remedy), "{words}");
+    }
+    let page = serve(Router::new().fallback(|| async { "<html>" })).await;
+    let large = serve(Router::new().fallback(|| async { "x".repeat(6 << 20) })).await;
+    for (at, remedy) in [(page, "that of GLPI"), (large, "ask for less")] {
+        bench.connect("it", "ticket", of_glpi(&at)).await;
+        let (_, words) = permanent(bench.call("ticket", "k", create.clone()).await);
+        assert!(words.contains(remedy), "{words}");
+    }
+    let silent = serve(Router::new().fallback(std::future::pending::<()>)).await;
+    bench.connect("it", "ticket", of_glpi(&silent)).await;
+    let mut context = bench.context("k");
+    context.deadline = Some(context.clock.now() + std::time::Duration::from_millis(300));
+    let words = retryable(bench.call_in("ticket", create.clone(), &context).await);
+    assert!(words.contains("no complete answer"), "{words}");
     // The session is there, and the answer to the call itself is lost.
     let sign_in = get(|| async { Json(json!({"session_token": "session"})) });
     let breaks = Router::new().route("/apirest.php/initSession", sign_in).fallback(|| async { "no GLPI" });

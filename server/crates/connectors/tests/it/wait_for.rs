@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use workflow::StandardError;
 
 use crate::{
-    dns::Knot,
+    dns::{Knot, answering},
     http::serve,
     support::{Bench, PATIENCE, closed_port, done, permanent},
 };
@@ -130,6 +130,26 @@ async fn what_may_not_be_reached_is_not_waited_for() {
         let (_, words) = permanent(tokio::time::timeout(PATIENCE, call).await.unwrap());
         assert!(words.contains("may not be reached"), "{words}");
     }
+}
+
+#[tokio::test]
+async fn what_answers_with_nonsense_is_said() {
+    let page = serve(Router::new().fallback(|| async { "<html>" })).await;
+    let dns = |port: u16| json!({"dns": {"name": "a.test", "type": "A", "server": "127.0.0.1", "port": port}});
+    for (condition, expected) in [
+        (json!({"http": {"url": page, "json": {"pointer": "/a", "equals": 1}}}), "its answer is not JSON"),
+        (dns(answering(Some(b"\0\x05short".as_slice())).await), "is not DNS"),
+        (dns(answering(Some(b"".as_slice())).await), "broke"),
+        (dns(closed_port().await), "see whether it answers by TCP"),
+    ] {
+        let words = in_vain(condition).await;
+        assert!(words.contains(expected), "{words}");
+    }
+    // It would be as large the next time.
+    let large = serve(Router::new().fallback(|| async { "x".repeat(6 << 20) })).await;
+    let wait = with(json!({"http": {"url": large}}), "PT1H");
+    let (_, words) = permanent(Bench::new().await.call("wait-for", "k", wait).await);
+    assert!(words.contains("larger than 5 MiB"), "{words}");
 }
 
 #[tokio::test]

@@ -1,16 +1,20 @@
 //! `call: git`, from git's own server in the lab.
 
+use std::sync::Arc;
+
 use axum::Router;
 use connectors::Outcome;
 use domain::Clock as _;
 use serde_json::{Value, json};
 use testkit::WallClock;
+use tokio::sync::Notify;
 use workflow::StandardError;
 
 use super::{ANN, Lab, Repository};
 use crate::{
+    faults::waiting,
     http::serve,
-    support::{Bench, closed_port, done, failed_step, permanent, retryable},
+    support::{Bench, PATIENCE, closed_port, done, failed_step, permanent, retryable},
 };
 
 /// The settings of a connection to the repository, by the server at `base`.
@@ -203,4 +207,16 @@ async fn a_server_that_is_away_or_silent_can_be_asked_again() {
     assert!(status == 404 && words.contains("no Git repository"), "{words}");
     let (_, words) = permanent(calls("http://169.254.169.254", None).await);
     assert!(words.contains("may not be reached"), "{words}");
+    // Stopped while it waits.
+    let (seen, left) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let silent = serve(Router::new().fallback(waiting(&seen, &left))).await;
+    bench.connect("code", "git", json!({"url": format!("{silent}/code.git")})).await;
+    let context = bench.context("key");
+    let stop = async {
+        seen.notified().await;
+        context.cancelled.cancel();
+    };
+    let (outcome, ()) = futures::future::join(bench.call_in("git", reads("main", ""), &context), stop).await;
+    assert!(matches!(outcome, Outcome::Lost(_)), "{outcome:?}");
+    tokio::time::timeout(PATIENCE, left.notified()).await.unwrap();
 }

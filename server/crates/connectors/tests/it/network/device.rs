@@ -6,7 +6,7 @@ use connectors::{Outcome, Probe, Repetition};
 use serde_json::{Value, json};
 use workflow::StandardError;
 
-use super::{Lab, changed, lab, with};
+use super::{Lab, changed, lab, netconf::rogue_by, with};
 use crate::{
     ssh::wire,
     support::{closed_port, done, eventually, failed_step, greeting, permanent, retryable, unknown},
@@ -200,4 +200,44 @@ async fn a_connection_that_is_lost_in_the_middle_leaves_it_unknown() {
     let words = unknown(tokio::join!(call, stopping).0);
     drop(stopped);
     assert!(words.contains("longer than it may"), "{words}");
+}
+
+/// A command line that shows too much of its configuration, or goes on with `reload` for ever.
+const ROGUE: &str = r#"#!/usr/bin/env python3
+import sys, time
+def say(text): sys.stdout.write(text); sys.stdout.flush()
+if sys.argv[1] == 'silent': time.sleep(60)
+say('r1# ')
+for line in sys.stdin:
+    if 'running-config' in line: say(('x' * 79 + '\n') * 66000)
+    if 'reload' in line: time.sleep(60)
+    say('r1# ')
+"#;
+
+#[tokio::test]
+async fn a_command_line_that_does_not_do_as_it_should_has_the_outcome_that_it_should() {
+    let Some(lab) = lab().await else { return };
+    let connect = async |mode: &str| {
+        let rogue = rogue_by(ROGUE, |script| format!("ForceCommand {script} {mode}")).await;
+        lab.bench.connect("routers", "device", changed(&lab.r1, json!({"port": rogue.port}))).await;
+        rogue
+    };
+    let _rogue = connect("open").await;
+    let (status, words) = permanent(lab.call("routers", "getConfig", json!({})).await);
+    assert!(status == 502 && words.contains("more than 4 MiB; ask for less"), "{words}");
+    // Stopped while it does what was typed.
+    let context = lab.bench.context("stopped");
+    let stop = async {
+        eventually(async || lab.bench.log_text().contains("show version")).await;
+        context.cancelled.cancel();
+    };
+    let commands = with("routers", "command", json!({"commands": ["show version", "reload"]}));
+    let words = unknown(tokio::join!(lab.bench.call_in("network", commands, &context), stop).0);
+    assert!(words.contains("look there whether it was done"), "{words}");
+
+    let _rogue = connect("silent").await;
+    let context = lab.limited(Duration::from_millis(1500));
+    let commands = with("routers", "command", json!({"commands": ["reload"]}));
+    let words = retryable(lab.bench.call_in("network", commands, &context).await);
+    assert!(words.contains("nothing was sent"), "{words}");
 }

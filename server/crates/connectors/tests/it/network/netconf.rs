@@ -184,11 +184,11 @@ async fn the_way_to_a_device_fails_with_its_step_and_its_remedy() {
     assert!(error.is(StandardError::Authentication), "{error}");
 }
 
-/// A server of NETCONF that does what it should not.
-struct Rogue {
+/// A server that does what it should not.
+pub(super) struct Rogue {
     sshd: std::process::Child,
     _folder: tempfile::TempDir,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Drop for Rogue {
@@ -237,17 +237,22 @@ while True:
 "#;
 
 async fn rogue(mode: &str) -> Rogue {
+    rogue_by(ROGUE, |script| format!("Subsystem netconf \"{script} {mode}\"")).await
+}
+
+/// One that runs a script, as the line of its configuration says.
+pub(super) async fn rogue_by(script: &str, line: impl FnOnce(&str) -> String) -> Rogue {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    std::fs::write(path("rogue"), ROGUE).unwrap();
+    std::fs::write(path("rogue"), script).unwrap();
     std::fs::set_permissions(path("rogue"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let key = std::env::var("TEST_NETWORK_KEY").unwrap();
     let of_lab = std::path::Path::new(&key).parent().unwrap().display().to_string();
     let port = closed_port().await;
     let configuration = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {of_lab}/host\nPidFile none\nStrictModes no\nUsePAM no\n\
-         AuthorizedKeysFile {of_lab}/authorized_keys\nSubsystem netconf \"{} {mode}\"\n",
-        path("rogue")
+         AuthorizedKeysFile {of_lab}/authorized_keys\n{}\n",
+        line(&path("rogue"))
     );
     std::fs::write(path("sshd.conf"), configuration).unwrap();
     let mut command = std::process::Command::new("/usr/sbin/sshd");
