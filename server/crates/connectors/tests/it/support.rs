@@ -9,8 +9,8 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use connectors::{
-    Call, CallContext, Connector, Failure, LogLevel, Outcome, Probe, Registry, Repetition, Request, StoredConnections,
-    TaskLog,
+    Call, CallContext, Connections as _, Connector, Failure, LogLevel, Outcome, Probe, Registry, Repetition, Request,
+    StoredConnections, TaskLog,
     asyncapi::AsyncApiConnector,
     aws::AwsConnector,
     chat::ChatConnector,
