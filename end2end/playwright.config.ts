@@ -33,7 +33,7 @@ export default defineConfig<object, Options>({
   projects: databases.map((database) => ({
     name: database,
     use: { database },
-    // How pages look does not depend on the database.
-    testIgnore: database === 'sqlite' ? [] : ['pages.spec.ts'],
+    // How pages look, load and are used, with and without keys and scripts, does not depend on the database.
+    testIgnore: database === 'sqlite' ? [] : /(pages|parts|no-script|keyboard|editor-language)\.spec\.ts$/,
   })),
 })
