@@ -60,14 +60,20 @@ test('an empty portal has a directory, servers and a first workflow within the d
   // The browser's advice on a form with two sign-ins: a connection by SSH has one for the host and one for the jump host.
   tolerate(/Multiple forms should be contained/)
   const server = await RondoServer.start({ database, demo: false })
-  const person = async (link: string): Promise<Page> => {
+  const pages: Page[] = []
+  const open = async (): Promise<Page> => {
     const page = await visitor({ baseURL: server.url })
+    pages.push(page)
+    return page
+  }
+  const person = async (link: string): Promise<Page> => {
+    const page = await open()
     await choosePassword(page, link, 'Set password and sign in')
     return page
   }
   try {
     await expect.poll(() => server.output).toContain('Create the first administrator within 24 hours at:')
-    const root = await visitor({ baseURL: server.url })
+    const root = await open()
     await visit(root, /http:\S+\/setup\/\S+/.exec(server.output)?.[0] ?? '')
     await root.getByLabel('Sign-in name').fill('root')
     await root.getByLabel('Your name').fill('Ruth Root')
@@ -173,6 +179,8 @@ test('an empty portal has a directory, servers and a first workflow within the d
     await expect(noah.getByRole('status').filter({ hasText: /^Completed/ })).toBeVisible({ timeout: 30_000 })
     await expect(noah.getByRole('main')).toContainText(/\d+%/)
   } finally {
+    // First the pages: their streams would complain that the server has gone.
+    for (const page of pages) await page.context().close()
     await server.destroy()
   }
 })
