@@ -362,7 +362,9 @@ for (const [name, who, path] of PAGES) {
         for (const theme of ['light', 'dark'] as const) {
           await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
           await coloursAtRest(page)
-          if (language === 'en') expect.soft(await violations(page), `${size} ${theme}`).toEqual([])
+          // Each size and each theme, but not each of one with each of the other: that took as long as all else.
+          const isExamined = language === 'en' && (size === 'wide') === (theme === 'light')
+          if (isExamined) expect.soft(await violations(page), `${size} ${theme}`).toEqual([])
           if (TAKE_PICTURES) await picture(page, [name, ...(size === 'phone' ? [size] : []), theme, language].join('-'))
         }
       }
