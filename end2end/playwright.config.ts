@@ -28,7 +28,8 @@ export default defineConfig<object, Options>({
     locale: 'en',
     timezoneId: 'UTC',
     screenshot: 'only-on-failure',
-    trace: 'retain-on-failure',
+    // Recording costs a good part of the time: where a test has a second try, that one is recorded.
+    trace: process.env['CI'] ? 'on-first-retry' : 'retain-on-failure',
   },
   projects: databases.map((database) => ({
     name: database,
