@@ -11,7 +11,7 @@ interface PerWorker {
 }
 
 interface PerTest {
-  /** The server of the file's tests: the release binary with the demonstration organisation, started on nothing. */
+  /** The server of the file's tests: the program with the demonstration organisation, started on nothing. */
   rondo: RondoServer
   consoles: Consoles
   /** Lets pass what the browser's console says, for the rare test that provokes it. */

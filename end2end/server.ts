@@ -31,7 +31,7 @@ export interface Ended {
 const READY_WITHIN_MS = 60_000
 const STOPPED_WITHIN_MS = 30_000
 
-/** The release binary with an empty data folder on a free port. */
+/** The program with an empty data folder on a free port. */
 export class RondoServer {
   private process: ChildProcess | undefined
   private written = ''
